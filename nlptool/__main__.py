@@ -1,0 +1,5 @@
+"""``python -m nlptool``."""
+
+from nlptool.cli import main
+
+main()

@@ -1,0 +1,49 @@
+"""A stream of records cut into windows, and the texts of a window packed into batches by their numbers of tokens.
+
+A window bounds memory and delay: it is closed when it is full, or when nothing new has come for a while. Within it,
+texts of like length are computed together, so that little is spent on padding; the results go back in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from nlptool.records import Record
+
+FIRST_WINDOW = 64  # records; windows grow from here, so that a first answer comes soon
+LARGEST_WINDOW = 4096  # records
+LARGEST_TEXT = 2_000_000  # characters in a window
+
+
+def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> Iterator[list[Record]]:
+    """Regroup lists of records. An empty list closes the window under way."""
+    window: list[Record] = []
+    characters = 0
+    limit = min(FIRST_WINDOW, largest)
+    for records in lists:
+        for record in records:
+            window.append(record)
+            characters += len(record.text)
+            if len(window) >= limit or characters >= LARGEST_TEXT:
+                yield window
+                window, characters = [], 0
+                limit = min(4 * limit, largest)
+        if not records and window:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window
+
+
+def pack(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices into ``lengths`` in batches of at most ``budget`` tokens, padding included; the longest texts come first.
+
+    A text longer than the budget is a batch of its own. Equal lengths keep their order.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    start = 0
+    while start < len(order):
+        longest = max(1, lengths[order[start]])
+        size = max(1, budget // longest)
+        yield order[start : start + size]
+        start += size

@@ -1,0 +1,117 @@
+"""The root group: one line a command, and our errors turned into messages and exit codes.
+
+A command's module is imported when the command is called, not before: ``nlptool --help`` must come back in a blink.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from nlptool import __version__
+from nlptool.errors import NlptoolError, RunError
+
+COMMANDS = {
+    "completion": "Print the completion script of a shell.",
+    "embed": "Sentence embeddings: a vector for each line of text.",
+    "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
+}
+
+
+class Root(click.Group):
+    """Loads commands when they are called, and knows what was meant by a misspelled one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"nlptool.commands.{name.replace('-', '_')}").command
+        command.short_help = COMMANDS[name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NlptoolError as error:
+            if _debug(ctx):
+                traceback.print_exc()
+            click.echo(f"{_label(ctx)}: {error.message}", err=True)
+            if error.hint:
+                click.echo(f"  {error.hint}", err=True)
+            ctx.exit(error.exit_code if isinstance(error, RunError) else 1)
+        except BrokenPipeError:
+            _die_of(signal.SIGPIPE)
+        except KeyboardInterrupt:
+            _die_of(signal.SIGINT)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001  # a bug of ours: the user gets a sentence, --debug the traceback
+            if _debug(ctx):
+                traceback.print_exc()
+            click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
+            click.echo("  --debug shows where; please report it", err=True)
+            ctx.exit(1)
+
+
+@click.group(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "NLPTOOL", "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="nlptool", message="%(prog)s %(version)s")
+def root() -> None:
+    """Text analysis in the Unix manner, Japanese first: text in, JSONL out, offline.
+
+    \b
+    cat corpus.txt | nlptool tokenize          words, lemmas, parts of speech, readings
+    cat corpus.txt | nlptool embed             a vector for each line
+    nlptool tokenize -f wakati corpus.txt.gz   words separated by blanks
+
+    `nlptool COMMAND --help` is the manual of a command.
+    """
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        root(prog_name="nlptool")
+    except KeyboardInterrupt:
+        _die_of(signal.SIGINT)
+
+
+def _label(ctx: click.Context) -> str:
+    return f"nlptool {ctx.invoked_subcommand}" if ctx.invoked_subcommand else "nlptool"
+
+
+def _debug(ctx: click.Context) -> bool:
+    """``--debug`` belongs to the command, whose context is gone when its error arrives here."""
+    return "--debug" in sys.argv or bool(os.environ.get(f"NLPTOOL_{(ctx.invoked_subcommand or '').upper()}_DEBUG"))
+
+
+def _die_of(number: signal.Signals) -> NoReturn:
+    """End as if the signal had done it, so that the shell sees 130 or 141 and its loops stop."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)

@@ -1,0 +1,1 @@
+"""One file a command: the pure iterator over records, and the click command that feeds it."""

@@ -1,0 +1,140 @@
+"""``nlptool tokenize``: Japanese text into words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from nlptool import options
+from nlptool.parallel import Workers, in_order
+from nlptool.pipe import Pipe
+from nlptool.records import Record
+
+if TYPE_CHECKING:
+    from nlptool.tokens import Analyser, Result
+
+DEFAULT_FIELDS = ("surface", "lemma", "pos", "reading", "start", "end")
+EXTRA_FIELDS = (
+    "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_reading",
+    "orthography", "orthography_base", "pronunciation_base", "origin", "initial_type", "initial_form", "final_type",
+    "final_form", "reading_base", "form", "form_base", "initial_connection", "final_connection", "accent_type",
+    "accent_connection", "accent_modification",
+)  # fmt: skip
+
+
+def tokenize(lists: Iterator[list[Record]], workers: Workers[Result]) -> Iterator[list[Record]]:
+    """Give each record its tokens, in order."""
+    for records, results in in_order(lists, workers, _texts):
+        for record, (fields, entry) in zip(filter(_pending, records), results, strict=True):
+            record.results, record.entry = fields, entry
+        yield records
+
+
+def _pending(record: Record) -> bool:
+    return record.pending
+
+
+def _texts(records: list[Record]) -> Sequence[str]:
+    return [record.text for record in records if record.pending]
+
+
+def _analyser(dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]) -> Analyser:
+    """Made once in each process."""
+    from nlptool.models.mecab import Tagger
+    from nlptool.tokens import Analyser, Wanted
+
+    return Analyser(Tagger(dictionary, user_dictionary), Wanted(**wanted))  # type: ignore[arg-type]
+
+
+def _fields(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """``--fields``: the default ones and those named, in a fixed order, offsets last."""
+    names = EXTRA_FIELDS if value == "all" else tuple(name for name in (value or "").split(",") if name)
+    unknown = set(names) - set(DEFAULT_FIELDS) - set(EXTRA_FIELDS)
+    if unknown:
+        raise click.BadParameter(f"no field is called {', '.join(sorted(unknown))}; there are: {', '.join(EXTRA_FIELDS)}")
+    return (*DEFAULT_FIELDS[:-2], *dict.fromkeys(name for name in names if name in EXTRA_FIELDS), *DEFAULT_FIELDS[-2:])
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(name for name in (value or "").split(",") if name)
+
+
+_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n", "conllu": b"\n"}  # the place of a failed record
+_TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "mecab": b"EOS\n", "tsv": b"\n\n", "conllu": b"\n\n"}
+
+
+def _as_written(record: Record, format: str) -> bytes:
+    return record.results.get("", _FAILED[format])
+
+
+@click.command()
+@options.records("tokenize")
+@options.format_choice(
+    "jsonl", "wakati", "mecab", "conllu", "tsv",
+    text="wakati: words separated by blanks; mecab: what the mecab command prints.",
+)  # fmt: skip
+@click.option("--fields", metavar="NAMES", callback=_fields, help="Fields to add to a token (see below), or all.")
+@click.option("--pos", metavar="NAMES", callback=_names, help="Keep these parts of speech alone: 名詞,動詞-一般.")
+@click.option("--stop-pos", metavar="NAMES", callback=_names, help="Drop these parts of speech: 補助記号,助詞.")
+@click.option("--normalize", type=click.Choice(["nfkc"]), help="Normalise first; offsets stay those of the text.")
+@click.option("--n-best", default=1, metavar="N", type=click.IntRange(1, 512), help="The N best analyses, with costs.")
+@click.option("--dictionary", metavar="DIR", type=click.Path(), help="Another compiled MeCab dictionary (UTF-8).")
+@click.option("--user-dictionary", metavar="FILE", type=click.Path(), help="More words: a compiled .dic, or a .csv.")
+@options.workers
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    output_format: str,
+    fields: tuple[str, ...],
+    pos: tuple[str, ...],
+    stop_pos: tuple[str, ...],
+    normalize: str | None,
+    n_best: int,
+    dictionary: str | None,
+    user_dictionary: str | None,
+    workers: int,
+) -> None:
+    """Cut Japanese text into words (MeCab with unidic-lite).
+
+    Each record gets `tokens`, a list of {surface, lemma, pos, reading, start, end}. Offsets count characters:
+    text[start:end] is the surface. Lemma and reading are UniDic's; a word that it lacks has itself as its lemma and
+    null as its reading, and is counted in the record.
+
+    \b
+    echo 吾輩は猫である。 | nlptool tokenize
+    nlptool tokenize -f wakati --pos 名詞,動詞 novel.txt.gz > words.txt
+    nlptool tokenize --fields pronunciation,is_unknown -j 4 corpus.jsonl -o tokens.jsonl
+
+    In wakati, white space inside a token is written as JSON would escape it (\\u3000) and a backslash is doubled.
+
+    Fields for --fields: pos_detail, pronunciation, conjugation_type, conjugation_form, is_unknown, lemma_reading,
+    orthography, orthography_base, pronunciation_base, origin, initial_type, initial_form, final_type, final_form,
+    reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
+    accent_modification.
+    """
+    if n_best > 1 and output_format != "jsonl":
+        raise click.UsageError("--n-best goes with -f jsonl alone")
+    if output_format == "mecab" and (pos or stop_pos):
+        raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
+    wanted = {
+        "fields": fields,
+        "format": output_format,
+        "pos": pos,
+        "stop_pos": stop_pos,
+        "n_best": n_best,
+        "normalize": normalize is not None,
+    }
+    to_bytes: Callable[[Record], bytes] | None = None
+    if output_format != "jsonl":
+        to_bytes = functools.partial(_as_written, format=output_format)
+    pipe.write(
+        tokenize(pipe.read(), Workers(workers, _analyser, dictionary, user_dictionary, wanted)),
+        to_bytes,
+        tell={
+            "n_unknown": "words are not in the dictionary: their lemma is the word itself and they have no reading",
+            "n_control": "control characters are shown as pictures (␀)",
+        },
+        terminator=_TERMINATORS[output_format],
+    )

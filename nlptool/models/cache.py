@@ -1,0 +1,96 @@
+"""The user's cache folder: what was converted once, locked and replaced as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import platformdirs
+
+
+def folder() -> Path:
+    """``$NLPTOOL_CACHE``, or nlptool's folder in the user's cache."""
+    return Path(os.environ.get("NLPTOOL_CACHE") or platformdirs.user_cache_dir("nlptool"))
+
+
+def content_key(files: Iterable[Path], salt: str) -> str:
+    """SHA-256 over the names and contents of ``files`` and ``salt``, in hexadecimal.
+
+    Reading hundreds of megabytes at every start would be slow, so the answer is kept beside the files' sizes and times of
+    change, and computed anew when one of those differs.
+    """
+    paths = sorted(files)
+    stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    memo = folder() / "keys" / f"{hashlib.sha256(json.dumps([salt, *map(str, paths)]).encode()).hexdigest()}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(memo.read_text())
+        if kept["stats"] == stats:
+            return str(kept["key"])
+    digest = hashlib.sha256(salt.encode())
+    for path in paths:
+        digest.update(f"{path.name}:{path.stat().st_size}:".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    key = digest.hexdigest()
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        part = memo.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps({"stats": stats, "key": key}))
+        part.replace(memo)
+    return key
+
+
+def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) -> Path:
+    """The folder ``kind/key`` of the cache, made by ``make(folder)`` unless a whole one is there.
+
+    Processes that want the same folder at once wait for the one that makes it. ``make`` works in a folder beside it that
+    is renamed at the end, and ``manifest``, which lists the sizes of the files, is written last: a copy that was cut off is
+    noticed and made again.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    target = folder() / kind / key
+    if is_whole(target, manifest):
+        return target
+    from filelock import FileLock
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if is_whole(target, manifest):
+            return target
+        work = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=target.parent))
+        try:
+            make(work)
+            seal(work, manifest)
+            shutil.rmtree(target, ignore_errors=True)
+            work.rename(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def seal(made: Path, manifest: str) -> None:
+    """Add the sizes of all files to ``manifest``, a JSON file in ``made``, and bring everything to the disk."""
+    path = made / manifest
+    value = json.loads(path.read_text()) if path.exists() else {}
+    value["files"] = {file.name: file.stat().st_size for file in sorted(made.iterdir()) if file.name != manifest}
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    for file in made.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+def is_whole(made: Path, manifest: str) -> bool:
+    """Whether every file that ``manifest`` lists is there in its full size."""
+    try:
+        sizes = json.loads((made / manifest).read_text())["files"]
+        return all((made / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False

@@ -1,0 +1,149 @@
+"""Every shared option, spelled once, with its help.
+
+``records`` gives a command FILE arguments and all the options of reading and writing, and hands it a ``Pipe``. Options
+that only some commands share are decorators of their own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from nlptool.pipe import Pipe
+from nlptool.records import InputFormat
+
+Command = Callable[..., Any]
+
+_INPUT = (
+    click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path()),
+    click.option(
+        "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "tsv"]), default="auto", show_default=True,
+        help="What a line is. auto: JSONL if the first line is a JSON object, else text.",
+    ),
+    click.option("--field", metavar="NAME", help="Field, JSON Pointer (/meta/title) or column that holds the text."),
+    click.option("--id-field", metavar="NAME", help="Field that names a record; --drop-input keeps it."),
+    click.option("--header", is_flag=True, help="The first line of TSV input names the columns."),
+    click.option("-0", "--null", is_flag=True, help="Records end with NUL, not with a line end."),
+    click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", callback=lambda *a: _encoding(*a),
+                 help="Encoding of the input."),
+    click.option("--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
+                 help="A longer line is an error record."),
+    click.option("--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(min=0),
+                 help="Milliseconds without new input after which a batch is closed."),
+)  # fmt: skip
+
+_OUTPUT = (
+    click.option("-o", "--output", metavar="FILE", type=click.Path(),
+                 help="Write to FILE, replaced as a whole when done (until then FILE.part)."),
+    click.option("--resume", is_flag=True, help="Go on from FILE.part of an interrupted run."),
+    click.option("--drop-input", is_flag=True, help="Write the results alone (and --id-field)."),
+    click.option(
+        "--on-error", type=click.Choice(["record", "skip", "fail"]), default="record", show_default=True,
+        help="A record that fails: write it with its error, leave it out, or stop.",
+    ),
+    click.option("--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+                 help="A progress bar on stderr; auto: if that is a terminal."),
+    click.option("-q", "--quiet", is_flag=True, help="No notes on stderr, only errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Say at the end how long it took."),
+    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+)  # fmt: skip
+
+
+def records(command: str) -> Callable[[Command], Command]:
+    """Add FILE and the options of reading and writing; the callback gets a ``Pipe`` as its first argument."""
+
+    def decorate(callback: Command) -> Command:
+        @functools.wraps(callback)
+        def run(**values: Any) -> None:
+            shared = {name: values.pop(name) for name in _SHARED}
+            if shared["resume"] and not shared["output"]:
+                raise click.UsageError("--resume needs -o FILE")
+            pipe = Pipe(
+                command=command,
+                form=InputFormat(
+                    kind=shared.pop("input_format"),
+                    field=shared.pop("field"),
+                    header=shared.pop("header"),
+                    encoding=shared.pop("encoding"),
+                ),
+                separator=b"\0" if shared.pop("null") else b"\n",
+                max_latency=shared.pop("max_latency") / 1000,
+                **{name: value for name, value in shared.items() if name != "debug"},
+            )
+            callback(pipe, **values)
+            click.get_current_context().exit(pipe.exit_code)
+
+        # Own options come first in --help, then those of reading, then those of writing.
+        for option in reversed((*_INPUT, *_OUTPUT)):
+            run = option(run)
+        own = run.__dict__["__click_params__"]
+        count = len(_INPUT) + len(_OUTPUT)
+        run.__dict__["__click_params__"] = own[-count:] + own[:-count]
+        return run
+
+    return decorate
+
+
+_SHARED = (
+    "files", "input_format", "field", "id_field", "header", "null", "encoding", "max_line", "max_latency",
+    "output", "resume", "drop_input", "on_error", "progress", "quiet", "verbose", "debug",
+)  # fmt: skip
+
+
+def workers(callback: Command) -> Command:
+    return click.option(
+        "-j", "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
+        help="Processes that share the work; the output stays in order.",
+    )(callback)  # fmt: skip
+
+
+def threads(callback: Command) -> Command:
+    return click.option(
+        "--threads", default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        show_default="all processors", metavar="N", type=click.IntRange(min=1), help="Threads that compute.",
+    )(callback)  # fmt: skip
+
+
+def batch_tokens(default: int) -> Callable[[Command], Command]:
+    return click.option(
+        "--batch-tokens", default=default, show_default=True, metavar="N", type=click.IntRange(min=1),
+        help="Tokens computed together, padding included.",
+    )  # fmt: skip
+
+
+def deterministic(callback: Command) -> Command:
+    return click.option(
+        "--deterministic", is_flag=True,
+        help="Byte-identical results however the input is batched; slower.",
+    )(callback)  # fmt: skip
+
+
+def model(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "-m", "--model", default=default, show_default=True, metavar="MODEL",
+        help="A built-in name, a folder, or a model of the hub (org/name).",
+    )  # fmt: skip
+
+
+def offline(callback: Command) -> Command:
+    return click.option("--offline", is_flag=True, help="Open no socket.")(callback)
+
+
+def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
+    """``-f``; the first of ``formats`` is the default."""
+    return click.option(
+        "-f", "--format", "output_format", type=click.Choice(formats), default=formats[0], show_default=True, help=text
+    )
+
+
+def _encoding(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        "".encode(value)  # refuses what is no text encoding, such as hex
+        return codecs.lookup(value).name
+    except LookupError:
+        raise click.BadParameter(f"no encoding is called {value!r}; for Japanese try cp932, euc_jp or iso2022_jp") from None

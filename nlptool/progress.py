@@ -1,0 +1,69 @@
+"""A progress bar on stderr, drawn by rich and imported only when one is shown."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import rich.progress
+
+_PATIENCE = 0.5  # seconds of work before a bar appears: short runs stay quiet
+
+
+class Progress:
+    """Bytes of input read, and records done. ``mode`` is auto (stderr is a terminal), always or never."""
+
+    def __init__(self, label: str, mode: str = "auto", *, quiet: bool = False) -> None:
+        self.total: int | None = None  # bytes
+        self._label = label
+        self._shown = mode == "always" or (mode == "auto" and not quiet and sys.stderr.isatty())
+        self._since = time.monotonic() + (0 if mode == "always" else _PATIENCE)
+        self._bytes = 0
+        self._bar: rich.progress.Progress | None = None
+        self._task: rich.progress.TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, n_bytes: int) -> None:
+        """Count bytes that were read."""
+        self._bytes += n_bytes
+
+    def records(self, n_records: int) -> None:
+        """Draw the state: ``n_records`` are done."""
+        if not self._shown or time.monotonic() < self._since:
+            return
+        if self._bar is None:
+            self._start()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._bytes, total=self.total, records=f"{n_records:,} records")
+
+    def say(self, message: str) -> None:
+        """Write a line to stderr without breaking the bar."""
+        if self._bar is not None:
+            self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(message, err=True)
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[records]}"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self._label, total=self.total, records="")
+        self._bar.start()
