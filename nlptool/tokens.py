@@ -57,17 +57,15 @@ class Token:
     def _field(self, name: str) -> Any:
         if name in _OWN_FIELDS:
             return getattr(self, name)
-        feature = self.morpheme.feature
-        match name:
-            case "lemma":
-                return feature("lemma") or self.surface
-            case "pos":
-                return feature("pos1")
-            case "pos_detail":
-                return "-".join(filter(None, map(feature, ("pos2", "pos3", "pos4")))) or None
-            case "is_unknown":
-                return self.morpheme.is_unknown
-        return feature(name)
+        if name == "lemma":
+            return self.morpheme.feature("lemma") or self.surface
+        if name == "pos":
+            return self.morpheme.columns[0]
+        if name == "pos_detail":
+            return "-".join(filter(None, map(self.morpheme.feature, ("pos2", "pos3", "pos4")))) or None
+        if name == "is_unknown":
+            return self.morpheme.is_unknown
+        return self.morpheme.feature(name)
 
 
 class _Pieces(dict[str, tuple[bytes, int]]):
@@ -169,7 +167,7 @@ class Analyser:
             entry["n_unknown"] = sum(key.split("\t")[1].endswith(UNKNOWN) for key in paths[0][1])
             return {"tokens": orjson.dumps(written[0]["tokens"]), "n_best": orjson.dumps(written)}, entry
         tokens = self._tokens(text)
-        entry["n_unknown"] = sum(token.morpheme.is_unknown for token in tokens)
+        entry["n_unknown"] = _n_unknown(tokens)
         return {"tokens": orjson.dumps([token.to_dict(fields) for token in self._kept(tokens)])}, entry
 
     def _shown(self, text: str) -> str:
@@ -213,15 +211,17 @@ class Analyser:
 
     def _tsv(self, text: str) -> Result:
         rows = []
-        for token in self._kept(self._tokens(text)):
+        tokens = self._tokens(text)
+        for token in self._kept(tokens):
             cells = token.to_dict(self.wanted.fields).values()
             rows.append("\t".join("" if cell is None else str(cell).translate(_TSV_ESCAPES) for cell in cells) + "\n")
-        return {"": ("".join(rows) + "\n").encode()}, {}
+        return {"": ("".join(rows) + "\n").encode()}, {"n_unknown": _n_unknown(tokens)}
 
     def _conllu(self, text: str) -> Result:
         """https://universaldependencies.org/format.html, with UPOS by ``upos`` and no heads."""
         lines = [f"# text = {_CONTROL.sub(' ', text)}"]
-        tokens = self._kept(self._tokens(text))
+        found = self._tokens(text)
+        tokens = self._kept(found)
         for number, token in enumerate(tokens, 1):
             named = token.to_dict(("lemma", "pos", "pos_detail", "reading"))
             after = tokens[number].start if number < len(tokens) else len(text)
@@ -238,7 +238,7 @@ class Analyser:
                 "|".join(misc) or "_",
             )  # fmt: skip
             lines.append("\t".join(columns))
-        return {"": ("\n".join(lines) + "\n\n").encode()}, {}
+        return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": _n_unknown(found)}
 
 
 _UPOS = (
@@ -262,6 +262,10 @@ def _is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:
     if wanted.pos and not any(whole.startswith(f"{pos}-") for pos in wanted.pos):
         return False
     return not any(whole.startswith(f"{pos}-") for pos in wanted.stop_pos)
+
+
+def _n_unknown(tokens: list[Token]) -> int:
+    return sum(token.morpheme.is_unknown for token in tokens)
 
 
 def _escaped(word: str) -> str:

@@ -123,7 +123,7 @@ def command(  # noqa: PLR0917
     encoder = encoders.load(
         model, engine=engine, note=pipe.note, normalize=normalize, max_length=max_length, **settings
     )
-    tell = {"truncated": f"texts were longer than the model takes and were cut"}
+    tell = {"truncated": "texts were longer than the model takes and were cut"}
     if output_format == "npy":
         from nlptool.npy import Npy
 

@@ -62,12 +62,14 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     return tuple(name for name in (value or "").split(",") if name)
 
 
-_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n", "conllu": b"\n"}  # the place of a failed record
-_TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "mecab": b"EOS\n", "tsv": b"\n\n", "conllu": b"\n\n"}
+_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # the place of a failed record
+_TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the formats whose records can be counted
 
 
 def _as_written(record: Record, format: str) -> bytes:
-    return record.results.get("", _FAILED[format])
+    if record.error is not None and format == "conllu":
+        return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
+    return record.results.get("", _FAILED.get(format, b""))
 
 
 @click.command()
@@ -136,5 +138,5 @@ def command(  # noqa: PLR0917
             "n_unknown": "words are not in the dictionary: their lemma is the word itself and they have no reading",
             "n_control": "control characters are shown as pictures (␀)",
         },
-        terminator=_TERMINATORS[output_format],
+        terminator=_TERMINATORS.get(output_format),
     )

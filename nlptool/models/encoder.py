@@ -178,7 +178,7 @@ class TorchEncoder:
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows divided by their Euclidean length; a row of zeros stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths == 0, 1, lengths)
+    return vectors / np.where(lengths == 0, np.float32(1), lengths)
 
 
 def load(

@@ -21,6 +21,8 @@ import os
 import re
 import shlex
 import struct
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -47,23 +49,24 @@ def _numbered(names: str) -> dict[str, int]:
     return {name: index for index, name in enumerate(names.split())}
 
 
-_UNIDIC_26 = _numbered(
+_UNIDIC = (
     "pos1 pos2 pos3 pos4 conjugation_type conjugation_form lemma_reading lemma orthography pronunciation "
-    "orthography_base pronunciation_base origin initial_type initial_form final_type final_form reading reading_base "
-    "form form_base initial_connection final_connection accent_type accent_connection accent_modification"
+    "orthography_base pronunciation_base origin initial_type initial_form final_type final_form "
 )
-"""The columns of UniDic 2.1.2 (and unidic-lite): pos1-4 cType cForm lForm lemma orth pron orthBase pronBase goshu iType
-iForm fType fForm kana kanaBase form formBase iConType fConType aType aConType aModType."""
-
-_UNIDIC_29 = _numbered(
-    "pos1 pos2 pos3 pos4 conjugation_type conjugation_form lemma_reading lemma orthography pronunciation "
-    "orthography_base pronunciation_base origin initial_type initial_form final_type final_form initial_connection "
-    "final_connection word_type reading reading_base form form_base accent_type accent_connection accent_modification "
-    "lexeme_id lemma_id"
-)
-"""The columns of UniDic 2.2 and 3."""
-
-_IPADIC = _numbered("pos1 pos2 pos3 pos4 conjugation_type conjugation_form lemma reading pronunciation")
+_LAYOUTS = {
+    # UniDic 2.1.2 and unidic-lite: pos1-4 cType cForm lForm lemma orth pron orthBase pronBase goshu iType iForm fType fForm
+    # kana kanaBase form formBase iConType fConType aType aConType aModType
+    26: _UNIDIC + "reading reading_base form form_base initial_connection final_connection accent_type "
+    "accent_connection accent_modification",
+    # UniDic 2.2 and 3
+    29: _UNIDIC + "initial_connection final_connection word_type reading reading_base form form_base accent_type "
+    "accent_connection accent_modification lexeme_id lemma_id",
+    # IPADIC, NAIST-jdic
+    9: "pos1 pos2 pos3 pos4 conjugation_type conjugation_form lemma reading pronunciation",
+    # JUMAN
+    7: "pos1 pos2 conjugation_type conjugation_form lemma reading meaning",
+}
+"""Number of columns of a dictionary's entries -> their names."""
 
 
 class Morpheme(NamedTuple):
@@ -72,16 +75,13 @@ class Morpheme(NamedTuple):
     surface: str
     columns: tuple[str, ...]
     is_unknown: bool
+    layout: dict[str, int]  # the columns by name
 
     def feature(self, name: str) -> str | None:
         """A feature by name; None where the dictionary has none. An unknown word has parts of speech alone."""
-        index = _layout(len(self.columns)).get(name, len(self.columns))
-        value = self.columns[index] if index < len(self.columns) else "*"
-        return None if value in ("*", "") else value
-
-
-def _layout(n_columns: int) -> dict[str, int]:
-    return _IPADIC if n_columns <= len(_IPADIC) else _UNIDIC_26 if n_columns <= len(_UNIDIC_26) else _UNIDIC_29
+        index = self.layout.get(name, len(self.columns))
+        value = self.columns[index] if index < len(self.columns) else ""
+        return None if value == "*" or not value else value
 
 
 class Tagger:
@@ -109,12 +109,14 @@ class Tagger:
         if user_dictionary:
             self._user_dictionary = self._compile(user_dictionary)
             self.name += f" + {user_dictionary}"
-        self._dictionaries = [Dictionary(self.folder / "sys.dic")]
+        self._known = [Dictionary(self.folder / "sys.dic")]
         if self._user_dictionary:
-            self._dictionaries.append(Dictionary(Path(self._user_dictionary)))
-        for each in self._dictionaries:
+            self._known.append(Dictionary(Path(self._user_dictionary)))
+        for each in self._known:
             if each.charset.replace("-", "") != "utf8":
                 raise ModelError(f"the dictionary {self.name} is in {each.charset}, not in UTF-8")
+        names = _LAYOUTS.get(len(_split(self._known[0].first())), "pos1").split()
+        self._layout = {name: index for index, name in enumerate(names)}
         self._unknown = Dictionary(self.folder / "unk.dic")
         self._parse = self._open(f"{_KEY}\\n").parse
         self._matrix: mmap.mmap | None = None
@@ -150,10 +152,14 @@ class Tagger:
                         f"{path}:{number}: a user dictionary line is: surface,left id,right id,cost,features...",
                         hint="猫又,5142,5142,5000,名詞,普通名詞,一般,*,*,*,ネコマタ,猫又",
                     )
-        arguments = f"-d {shlex.quote(str(self.folder))} -u {shlex.quote(target)} -f utf8 -t utf8 {shlex.quote(path)}"
-        fugashi.build_dictionary(arguments)
+        arguments = ["-d", str(self.folder), "-u", target, "-f", "utf8", "-t", "utf8", path]
+        code = "import fugashi, sys; fugashi.build_dictionary(sys.argv[1])"
+        # In a process of its own, since MeCab's compiler prints, and exits where it fails.
+        compiler = [sys.executable, "-c", code, shlex.join(["mecab-dict-index", *arguments])]
+        done = subprocess.run(compiler, capture_output=True, text=True, check=False)
         if not Path(target).is_file():
-            raise ModelError(f"MeCab cannot compile {path} for the dictionary {self.folder}")
+            reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+            raise ModelError(f"MeCab cannot compile {path} for {self.folder}: {''.join(reason)}")
         return target
 
     def parse(self, text: str) -> str:
@@ -183,18 +189,18 @@ class Tagger:
 
     def morpheme(self, key: str, text: str) -> Morpheme:
         """Look a key up. ``text`` is one that has the token: it decides where entries share a key."""
-        if key.count("\t") == 2:
-            return _morpheme(key)
-        surface, _, ids = key.partition("\t")
+        surface, ids, *columns = key.split("\t", 2)
         is_unknown = ids.endswith(UNKNOWN)
+        if columns:
+            return Morpheme(surface, _split(columns[0]), is_unknown, self._layout)
         left, right, cost = map(int, ids.rstrip(UNKNOWN).split(","))
-        if is_unknown:
-            found = self._unknown.scan(left, right, cost)
-        else:
-            found = [columns for each in self._dictionaries for columns in each.look_up(surface, left, right, cost)]
-        if len(set(found)) != 1:
-            return _morpheme(next(long for long in self.long_keys(text) if long.startswith(f"{key}\t")))
-        return Morpheme(surface, _split(found[0]), is_unknown)
+        found: list[str] = []
+        for dictionary in (self._unknown,) if is_unknown else self._known:
+            found += dictionary.look_up(None if is_unknown else surface, left, right, cost)
+        if len(found) > 1 and len(set(found)) > 1:
+            longer = next(long for long in self.long_keys(text) if long.startswith(f"{key}\t"))
+            return self.morpheme(longer, text)
+        return Morpheme(surface, _split(found[0]), is_unknown, self._layout)
 
     def n_best(self, text: str, n: int) -> list[tuple[int, list[str]]]:
         """The ``n`` best analyses: (cost, long keys), the cheapest first. The cost is MeCab's: word and connection
@@ -246,11 +252,6 @@ def spans(text: str, surfaces: Sequence[str]) -> list[tuple[int, int]]:
         end = start + len(surface)
         found.append((start, end))
     return found
-
-
-def _morpheme(long_key: str) -> Morpheme:
-    surface, ids, columns = long_key.split("\t", 2)
-    return Morpheme(surface, _split(columns), ids.endswith(UNKNOWN))
 
 
 def _split(columns: str) -> tuple[str, ...]:

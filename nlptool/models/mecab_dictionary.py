@@ -17,9 +17,7 @@ from pathlib import Path
 from nlptool.errors import ModelError
 
 _HEADER = struct.Struct("<10I32s")
-_TOKEN = struct.Struct("<HHHhII")  # left id, right id, part of speech id, cost, offset of the features, unused
-_IDS = struct.Struct("<HH")
-_REST = struct.Struct("<HhI")
+_TOKEN_SIZE = 8  # uint16: left id, right id, part of speech id, cost (signed), offset of the features (2), unused (2)
 _VERSION = 102
 
 
@@ -39,16 +37,20 @@ class Dictionary:
         if version != _VERSION or _HEADER.size + array_size + tokens_size + features_size != len(self._bytes):
             raise ModelError(f"{path} is no MeCab dictionary of version {_VERSION}, or it is damaged")
         self.charset: str = charset.rstrip(b"\0").decode("ascii", "replace").lower().replace("_", "-")
-        self._tokens = _HEADER.size + array_size
-        self._features = self._tokens + tokens_size
-        self._n_tokens = tokens_size // _TOKEN.size
-        self._array = memoryview(self._bytes)[_HEADER.size : self._tokens].cast("i")  # base, check, base, check, ...
+        tokens = _HEADER.size + array_size
+        self._features = tokens + tokens_size
+        view = memoryview(self._bytes)
+        self._array = view[_HEADER.size : tokens].cast("i")  # base, check, base, check, ...
+        self._tokens = view[tokens : self._features].cast("H")
 
-    def look_up(self, word: str, left: int, right: int, cost: int) -> list[str]:
-        """The features of the entries of ``word`` that have these ids and this cost."""
+    def look_up(self, word: str | None, left: int, right: int, cost: int) -> list[str]:
+        """The features of the entries of ``word`` that have these ids and this cost; of any word if it is None, which is
+        what ``unk.dic``, whose words are classes of characters, is asked."""
+        if word is None:
+            return self._matching(0, len(self._tokens) // _TOKEN_SIZE, left, right, cost)
         array = self._array
-        base = array[0]
         size = len(array)
+        base = array[0]
         for byte in word.encode():
             unit = 2 * (base + byte + 1)
             if unit >= size or array[unit + 1] != base:
@@ -57,19 +59,21 @@ class Dictionary:
         value = -array[2 * base] - 1
         if array[2 * base + 1] != base or value < 0:
             return []
-        return self._features_of(value >> 8, value & 0xFF, _IDS.pack(left, right), cost)
+        return self._matching(value >> 8, value & 0xFF, left, right, cost)
 
-    def scan(self, left: int, right: int, cost: int) -> list[str]:
-        """The same whatever the word: what ``unk.dic``, whose words are classes of characters, is asked."""
-        return self._features_of(0, self._n_tokens, _IDS.pack(left, right), cost)
-
-    def _features_of(self, first: int, count: int, ids: bytes, cost: int) -> list[str]:
+    def _matching(self, first: int, count: int, left: int, right: int, cost: int) -> list[str]:
+        tokens = self._tokens
+        unsigned_cost = cost & 0xFFFF
         found = []
-        start = self._tokens + first * _TOKEN.size
-        for position in range(start, start + count * _TOKEN.size, _TOKEN.size):
-            if self._bytes[position : position + _IDS.size] == ids:
-                _, wcost, offset = _REST.unpack_from(self._bytes, position + _IDS.size)
-                if wcost == cost:
-                    begin = self._features + offset
-                    found.append(self._bytes[begin : self._bytes.find(b"\0", begin)].decode(errors="replace"))
+        for at in range(first * _TOKEN_SIZE, (first + count) * _TOKEN_SIZE, _TOKEN_SIZE):
+            if tokens[at] == left and tokens[at + 1] == right and tokens[at + 3] == unsigned_cost:
+                start = self._features + tokens[at + 4] + (tokens[at + 5] << 16)
+                found.append(self._string(start))
         return found
+
+    def first(self) -> str:
+        """The features of the first entry, from which the layout of all is known."""
+        return self._string(self._features + self._tokens[4] + (self._tokens[5] << 16))
+
+    def _string(self, start: int) -> str:
+        return self._bytes[start : self._bytes.find(b"\0", start)].decode(errors="replace")

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from nlptool.models import cache, convert, folders
+from nlptool.models import convert, folders
 
 HERE = Path(__file__).parent
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph

@@ -1,0 +1,163 @@
+"""``embed``: the iterator with a fake small enough to check by hand, and the command with the built-in model."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from nlptool.cli import root
+from nlptool.commands.embed import as_json, embed
+from nlptool.models.encoder import Embeddings
+from nlptool.records import Record
+
+SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
+
+
+class Fake:
+    """A vector is the number of characters and the number of blanks; a text of more than nine characters is cut."""
+
+    name = "fake"
+    dimension = 2
+    engine = "none"
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        rows = [[len(text[:9]), text.count(" ")] for text in texts]
+        vectors = np.array(rows, np.float32)
+        vectors[[text == "nan" for text in texts]] = np.nan
+        return Embeddings(vectors, [len(text[:9]) for text in texts], [len(text) > 9 for text in texts])
+
+
+def run(*arguments: str, stdin: str | bytes = "") -> Result:
+    return CliRunner().invoke(root, ["embed", *arguments], input=stdin)
+
+
+def records(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.removesuffix("\n").split("\n")]
+
+
+def test_each_text_gets_its_vector_and_the_entry_says_what_happened() -> None:
+    texts = ["a b", "", "a long text", "\u3000", "nan"]
+    lists = iter([[Record(text, "x", 1) for text in texts[:2]], [Record(text, "x", 1) for text in texts[2:]]])
+    done = [record for each in embed(lists, Fake(), as_json) for record in each]
+    assert [record.text for record in done] == texts
+    assert [record.results.get("embedding") for record in done] == [b"[3.0,1.0]", b"null", b"[9.0,2.0]", b"null", None]
+    assert done[0].entry == {"model": "fake", "n_tokens": 3, "truncated": False}
+    assert done[1].entry == {"model": "fake", "reason": "empty text"}
+    assert done[2].entry["truncated"] is True
+    assert done[4].error is not None
+    assert done[4].error.type == "NotFinite"
+
+
+def test_a_long_text_can_be_an_error() -> None:
+    (done,) = embed(iter([[Record("a long text", "x", 1), Record("short", "x", 2)]]), Fake(), as_json, on_long="error")
+    assert [record.error and record.error.type for record in done] == ["TooLong", None]
+
+
+def test_floats_are_the_shortest_that_read_back() -> None:
+    vector = np.random.default_rng(1).standard_normal(1000).astype(np.float32)
+    written = json.loads(as_json(vector))
+    assert np.array_equal(np.array(written, np.float32), vector)
+    assert max(len(str(value)) for value in written) < 17  # a float64's digits would be longer
+
+
+def test_sentences_that_mean_the_same_are_nearest() -> None:
+    found = records(run(str(SENTENCES)))[:16]
+    vectors = np.array([record["embedding"] for record in found], np.float32)
+    assert vectors.shape == (16, 384)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    similarity = vectors @ vectors.T - np.eye(16)
+    assert [int(row.argmax()) for row in similarity] == [i + 1 if i % 2 == 0 else i - 1 for i in range(16)]
+    assert found[0]["nlptool"] == {"embed": {"model": "all-MiniLM-L6-v2", "n_tokens": 8, "truncated": False}}
+
+
+def test_the_first_floats_of_a_vector_do_not_change() -> None:
+    """Those that sentence-transformers gives: a change of engine or tokenizer is noticed here."""
+    (record,) = records(run(stdin="A plane is taking off.\n"))
+    expected = [0.06539202, 0.02813001, -0.05756514, 0.06391828, 0.02305639]
+    assert np.allclose(record["embedding"][:5], expected, atol=1e-5)  # type: ignore[index]
+
+
+def test_formats_hold_the_same_numbers() -> None:
+    text = "A plane is taking off.\n\nThe cat sleeps.\n"
+    plain = records(run("--deterministic", stdin=text))
+    coded = records(run("--deterministic", "-f", "base64", stdin=text))
+    done = run("--deterministic", "-f", "npy", stdin=text)
+    matrix = np.load(io.BytesIO(done.stdout_bytes))
+    assert matrix.dtype == np.float32
+    assert matrix.shape == (3, 384)
+    assert np.isnan(matrix[1]).all()
+    assert "1 rows hold NaN" in done.stderr
+    assert plain[1]["embedding"] is None
+    assert coded[1]["embedding"] is None
+    for row in (0, 2):
+        assert np.array_equal(np.array(plain[row]["embedding"], np.float32), matrix[row])
+        decoded = np.frombuffer(base64.b64decode(coded[row]["embedding"]), "<f4")  # type: ignore[arg-type]
+        assert np.array_equal(decoded, matrix[row])
+
+
+def test_npy_into_a_file_and_with_nothing_in_it(tmp_path: Path) -> None:
+    target = tmp_path / "vectors.npy"
+    assert run("-f", "npy", "-o", str(target), str(SENTENCES)).exit_code == 0
+    assert np.load(target).shape == (20, 384)
+    assert run("-f", "npy", "-o", str(target), stdin="").exit_code == 0
+    assert np.load(target).shape == (0, 384)
+    assert run("-f", "npy", "-o", str(target), "--resume", stdin="").exit_code == 2
+
+
+def test_neighbours_in_a_batch_change_little_and_deterministic_nothing() -> None:
+    lines = SENTENCES.read_text(encoding="utf-8").split("\n")[:-1]
+    whole = [record["embedding"] for record in records(run(stdin="\n".join(lines)))]
+    alone = [records(run(stdin=line))[0]["embedding"] for line in lines[:4]]
+    assert np.abs(np.array(whole[:4]) - np.array(alone)).max() < 1e-5
+    exact = run("--deterministic", "--batch-tokens", "64", stdin="\n".join(lines)).stdout
+    assert exact == run("--deterministic", stdin="\n".join(lines)).stdout
+    assert exact.split("\n")[0] == run("--deterministic", stdin=lines[0]).stdout.split("\n")[0]
+
+
+def test_a_cut_text_is_said_in_the_record_and_counted() -> None:
+    done = run("--max-length", "8", stdin="one two three four five six seven eight nine\nshort\n")
+    long, short = records(done)
+    assert long["nlptool"] == {"embed": {"model": "all-MiniLM-L6-v2", "n_tokens": 8, "truncated": True}}
+    assert short["nlptool"]["embed"]["truncated"] is False  # type: ignore[index]
+    assert "1 texts were longer" in done.stderr
+    failed = run("--max-length", "8", "--on-long", "error", stdin="one two three four five six seven eight nine\n")
+    assert failed.exit_code == 3
+    assert json.loads(failed.stdout)["nlptool"]["error"]["type"] == "TooLong"
+
+
+def test_without_normalising_the_length_is_free() -> None:
+    (record,) = records(run("--no-normalize", stdin="A plane is taking off.\n"))
+    raw = np.array(record["embedding"])
+    (unit,) = records(run(stdin="A plane is taking off.\n"))
+    assert not np.isclose(np.linalg.norm(raw), 1, atol=0.1)
+    assert np.allclose(raw / np.linalg.norm(raw), unit["embedding"], atol=1e-6)
+
+
+def test_tokenize_and_embed_compose() -> None:
+    tokenized = CliRunner().invoke(root, ["tokenize"], input="吾輩は猫である。\n").stdout
+    (record,) = records(run(stdin=tokenized))
+    assert list(record) == ["text", "tokens", "embedding", "nlptool"]
+    assert set(record["nlptool"]) == {"tokenize", "embed"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", ["all-MiniLM-L6", "no-such-model", "./nowhere"])
+def test_a_model_that_is_not_there_ends_with_4(name: str) -> None:
+    done = run("-m", name, stdin="x\n")
+    assert done.exit_code == 4
+    assert name in done.stderr
+    assert ("did you mean all-MiniLM-L6-v2?" in done.stderr) == (name == "all-MiniLM-L6")
+
+
+def test_a_hub_model_that_is_not_cached_ends_with_4_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    done = run("-m", "nobody/nothing", "--offline", stdin="x\n")
+    assert done.exit_code == 4
+    assert "hf download nobody/nothing" in done.stderr

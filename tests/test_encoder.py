@@ -1,0 +1,212 @@
+"""Encoders against sentence-transformers itself, on small models with random weights made here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nlptool.errors import ModelError
+from nlptool.models import cache, encoder, folders
+
+DATA = Path(__file__).parent / "data"
+TEXTS = [
+    *(DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:-1],
+    *(DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")[:40],
+    "", "a", "word " * 300,
+]  # fmt: skip
+MINILM = folders.built_in_weights(folders.BUILT_IN["all-MiniLM-L6-v2"])
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NLPTOOL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
+    """A BERT of two layers with random weights, the tokenizer of MiniLM, and what stands behind it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        initializer_range=0.5,
+    )  # fmt: skip
+    plain = path.with_name(path.name + "-plain")
+    BertModel(config).save_pretrained(plain)
+    AutoTokenizer.from_pretrained(str(MINILM)).save_pretrained(plain)
+    transformer = Transformer(str(plain), max_seq_length=64)
+    modules = [transformer, *stack, *([Normalize()] if normalize else [])]
+    SentenceTransformer(modules=modules, device="cpu").save(str(path))
+    return path
+
+
+def cosines(ours: encoder.Encoder, folder: Path, texts: list[str]) -> np.ndarray[Any, Any]:
+    from sentence_transformers import SentenceTransformer
+
+    expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
+    got = ours.encode(texts).vectors
+    assert got.shape == expected.shape
+    assert np.allclose(np.linalg.norm(got, axis=1), np.linalg.norm(expected, axis=1), rtol=1e-4)
+    dots: np.ndarray[Any, Any] = np.sum(got * expected, axis=1)
+    return dots / (np.linalg.norm(got, axis=1) * np.linalg.norm(expected, axis=1))
+
+
+def test_the_package_holds_the_weights_that_the_graph_was_made_for() -> None:
+    expected = folders.BUILT_IN["all-MiniLM-L6-v2"].sha256
+    assert hashlib.sha256((MINILM / "model.safetensors").read_bytes()).hexdigest() == expected
+
+
+@pytest.mark.parametrize("budget", [1, 64, 512, 100_000])
+def test_the_built_in_model_gives_the_vectors_of_sentence_transformers(budget: int) -> None:
+    ours = encoder.load("all-MiniLM-L6-v2", batch_tokens=budget)
+    assert ours.engine == "onnx"
+    assert cosines(ours, MINILM, TEXTS).min() >= 0.99999
+
+
+def test_both_engines_agree_on_tokens_and_truncation() -> None:
+    onnx = encoder.load("all-MiniLM-L6-v2", max_length=12).encode(TEXTS)
+    torch = encoder.load("all-MiniLM-L6-v2", max_length=12, engine="torch").encode(TEXTS)
+    assert onnx.n_tokens == torch.n_tokens
+    assert onnx.truncated == torch.truncated
+    assert np.sum(onnx.vectors * torch.vectors, axis=1).min() >= 0.99999
+
+
+def test_any_pooling_with_a_dense_layer_is_converted(tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+
+    modes = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
+    stack = (Pooling(32, modes), Dense(192, 24, activation_function=torch.nn.Tanh()))
+    folder = small_model(tmp_path / "model", *stack, normalize=False)
+    notes: list[str] = []
+    ours = encoder.load(str(folder), note=notes.append, engine="onnx")
+    assert ours.dimension == 24
+    assert notes == [f"converting {folder} for onnxruntime, once"]
+    assert cosines(ours, folder, TEXTS).min() >= 0.99999
+    encoder.load(str(folder), note=notes.append)
+    assert len(notes) == 1
+
+
+def test_a_stack_that_is_not_the_usual_one_runs_in_torch(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(MINILM / "tokenizer.json"))
+    folder = tmp_path / "static"
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu").save(str(folder))
+    notes: list[str] = []
+    ours = encoder.load(str(folder), note=notes.append)
+    assert ours.engine == "torch"
+    assert "runs in torch: its parts are StaticEmbedding" in notes[-1]
+    assert cosines(ours, folder, TEXTS[:30]).min() >= 0.99999
+    with pytest.raises(ModelError, match="does not run in onnxruntime"):
+        encoder.load(str(folder), engine="onnx")
+
+
+def test_a_converted_copy_that_was_cut_off_is_made_again(tmp_path: Path, own_cache: Path) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    folder = small_model(tmp_path / "model", Pooling(32, "mean"))
+    expected = encoder.load(str(folder), engine="onnx").encode(TEXTS[:5]).vectors
+    (copy,) = own_cache.glob("encoders/*/model.onnx")
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[: len(whole) // 2])
+    notes: list[str] = []
+    assert np.array_equal(encoder.load(str(folder), note=notes.append).encode(TEXTS[:5]).vectors, expected)
+    assert len(notes) == 1
+    assert len(copy.read_bytes()) == len(whole)
+
+
+def test_ten_processes_convert_a_model_once(tmp_path: Path, own_cache: Path) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    folder = small_model(tmp_path / "model", Pooling(32, "mean"))
+    command = [sys.executable, "-m", "nlptool", "embed", "-m", str(folder), "--threads", "1"]
+    children = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(10)
+    ]
+    done = [child.communicate(b"A plane is taking off.\n", timeout=300) for child in children]
+    assert [child.returncode for child in children] == [0] * 10
+    assert len({out for out, _ in done}) == 1
+    assert sum(b"converting" in err for _, err in done) == 1
+    assert len([path for path in own_cache.glob("encoders/*") if path.is_dir()]) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_torch_takes_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    folder = small_model(tmp_path / "model", Pooling(32, "mean"))
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("NLPTOOL_CACHE", str(blocked / "cache"))
+    notes: list[str] = []
+    ours = encoder.load(str(folder), note=notes.append)
+    assert ours.engine == "torch"
+    assert "cannot be written" in notes[-1]
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "long", "header", "pickle", "tokenizer", "empty"])
+def test_a_damaged_model_folder_is_refused_with_a_reason(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MINILM, folder)
+    weights = folder / "model.safetensors"
+    expected = {"missing": "no weights", "short": "is damaged", "long": "is damaged", "header": "is damaged",
+                "pickle": "is a pickle", "tokenizer": "cannot be", "empty": "is damaged"}[damage]  # fmt: skip
+    if damage in ("missing", "pickle"):
+        weights.unlink()
+    if damage == "short":
+        os.truncate(weights, 50_000_000)
+    if damage == "long":
+        with weights.open("ab") as file:
+            file.write(b"x")
+    if damage == "header":
+        with weights.open("r+b") as file:
+            file.write((10**10).to_bytes(8, "little"))
+    if damage == "empty":
+        os.truncate(weights, 0)
+    if damage == "pickle":
+        (folder / "pytorch_model.bin").write_bytes(pickle.dumps({}))
+    if damage == "tokenizer":
+        (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelError, match=expected):
+        encoder.load(str(folder))
+
+
+def test_the_key_changes_with_the_content_and_not_with_the_clock(tmp_path: Path, own_cache: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(b"a" * 100)
+    first = cache.content_key([file], "x")
+    os.utime(file, (1, 1))
+    assert cache.content_key([file], "x") == first
+    assert len(list((own_cache / "keys").iterdir())) == 1
+    file.write_bytes(b"b" * 100)
+    os.utime(file, (2, 2))
+    assert cache.content_key([file], "x") != first
+    assert cache.content_key([file], "y") != cache.content_key([file], "x")
+
+
+def test_a_folder_is_whole_only_with_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("12345")
+    (tmp_path / "m.json").write_text(json.dumps({"x": 1}))
+    cache.seal(tmp_path, "m.json")
+    assert cache.is_whole(tmp_path, "m.json")
+    assert json.loads((tmp_path / "m.json").read_text()) == {"x": 1, "files": {"a": 5}}
+    (tmp_path / "a").write_text("1234")
+    assert not cache.is_whole(tmp_path, "m.json")
+    (tmp_path / "m.json").write_text("{")
+    assert not cache.is_whole(tmp_path, "m.json")
