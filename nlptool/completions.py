@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 NAME = "nlptool"
 FILES = {"bash": "nlptool.bash", "zsh": "_nlptool", "fish": "nlptool.fish"}
@@ -114,7 +111,7 @@ _nlptool_follow() {{ # COMMAND [OPTION]
 }}
 
 _nlptool() {{
-    local at=nlptool current=$2 prefix= options words kind= literal= word i
+    local at=nlptool current=${{2-}} prefix= options words kind= literal= word i
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${{COMP_WORDS[i]}}
         if [[ $word == "=" ]]; then # --format=wakati comes as three words
@@ -168,7 +165,7 @@ def _bash_follow(command: Command) -> str:
             kinds.setdefault(_bash_kind([option.value]), []).extend(option.names)
     lines = [f"    {shlex.quote(' '.join(command.path))})"]
     lines += [f"        options=({shlex.join(name for option in command.options for name in option.names)})"]
-    lines += ["        case $2 in"]
+    lines += ["        case ${2-} in"]
     lines += [f'        "") {_bash_kind(command.arguments, command.commands)} ;;']
     lines += [f"        {' | '.join(map(shlex.quote, names))}) {kind} ;;" for kind, names in kinds.items()]
     return "\n".join([*lines, "        esac", "        ;;"])
@@ -224,7 +221,7 @@ def _zsh_function(command: Command) -> str:
     specs += [shlex.quote(("*:" if value.repeats else ":") + _zsh_value(value)) for value in command.arguments]
     if command.commands:
         specs += ["'1:command:->command'", "'*::argument:->arguments'"]
-    commands = [f"{_zsh_text(below.path[-1])}:{below.help}" for below in command.commands]
+    commands = [f"{below.path[-1]}:{_zsh_text(below.help)}" for below in command.commands]
     return (_ZSH_GROUP if command.commands else _ZSH_COMMAND).format(
         function="_" + "_".join(command.path),
         specs=" ".join("\\\n        " + spec for spec in specs),

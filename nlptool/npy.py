@@ -52,4 +52,9 @@ class Npy:
 
     def _header(self) -> bytes:
         text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({self._rows}, {self._dimension}), }}"
-        return b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little") + text.ljust(_HEADER_BYTES - 11).encode() + b"\n"
+        return (
+            b"\x93NUMPY\x01\x00"
+            + (_HEADER_BYTES - 10).to_bytes(2, "little")
+            + text.ljust(_HEADER_BYTES - 11).encode()
+            + b"\n"
+        )

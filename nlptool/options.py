@@ -19,6 +19,17 @@ from nlptool.records import InputFormat
 
 Command = Callable[..., Any]
 
+
+def _encoding(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        "".encode(value)  # refuses what is no text encoding, such as hex
+        return codecs.lookup(value).name
+    except LookupError:
+        raise click.BadParameter(
+            f"no encoding is called {value!r}; for Japanese try cp932, euc_jp or iso2022_jp"
+        ) from None
+
+
 _INPUT = (
     click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path()),
     click.option(
@@ -29,7 +40,7 @@ _INPUT = (
     click.option("--id-field", metavar="NAME", help="Field that names a record; --drop-input keeps it."),
     click.option("--header", is_flag=True, help="The first line of TSV input names the columns."),
     click.option("-0", "--null", is_flag=True, help="Records end with NUL, not with a line end."),
-    click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", callback=lambda *a: _encoding(*a),
+    click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", callback=_encoding,
                  help="Encoding of the input."),
     click.option("--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
                  help="A longer line is an error record."),
@@ -139,11 +150,3 @@ def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
     return click.option(
         "-f", "--format", "output_format", type=click.Choice(formats), default=formats[0], show_default=True, help=text
     )
-
-
-def _encoding(_: click.Context, __: click.Parameter, value: str) -> str:
-    try:
-        "".encode(value)  # refuses what is no text encoding, such as hex
-        return codecs.lookup(value).name
-    except LookupError:
-        raise click.BadParameter(f"no encoding is called {value!r}; for Japanese try cp932, euc_jp or iso2022_jp") from None

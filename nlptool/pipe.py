@@ -6,6 +6,7 @@ keeps order, error records, exit codes, progress and the summary on stderr the s
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -98,7 +99,9 @@ class Pipe:
         to_bytes = to_bytes or self._json_line
         started = time.perf_counter()
         if self.resume and self.on_error == "skip":
-            raise click.UsageError("--resume counts the records that are written, so it does not go with --on-error skip")
+            raise click.UsageError(
+                "--resume counts the records that are written, so it does not go with --on-error skip"
+            )
         if self.resume and terminator is None:
             raise click.UsageError("--resume does not go with this format")
         with Output(self.output, resume=self.resume, terminator=terminator or b"") as output, self._progress:
@@ -133,7 +136,7 @@ class Pipe:
 
     def refuse_binary_on_terminal(self, binary: bool, option: str) -> None:
         """A usage error if ``option`` would write binary data to a terminal."""
-        if binary and self.output is None and click.get_binary_stream("stdout").isatty():
+        if binary and self.output is None and sys.stdout is not None and sys.stdout.isatty():
             raise click.UsageError(f"{option} is binary and stdout is a terminal: use -o FILE or a pipe")
 
     @property
@@ -151,9 +154,7 @@ class Pipe:
         self._progress.say(f"nlptool {self.command}: {message}")
 
     def _json_line(self, record: Record) -> bytes:
-        return render(
-            record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self._replaced
-        )
+        return render(record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self._replaced)
 
     def _input_error(self, message: str, hint: str) -> None:
         self.input_failed = True
@@ -179,7 +180,7 @@ class Pipe:
             self.note(f"{self.n_passed:,} records arrived with an error of an earlier command and were passed on")
         for key, sentence in tell.items():
             if self._counts[key]:
-                self.note(f"{self._counts[key]:,} {sentence}")
+                self.note(f"{sentence}: {self._counts[key]:,}")
         for name in sorted(self._replaced):
             self.note(f"the field `{name}` was there before and has been replaced")
         if self.verbose:

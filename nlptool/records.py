@@ -97,12 +97,11 @@ class Parser:
             if first:
                 self._kind = self.form.kind if self.form.kind != "auto" else "text"
             return Record(line.raw.decode(), source, number).fail(line)
+        failure: RecordError | None = None
         try:
             text = line.decode(self._encoding)
         except UnicodeDecodeError as error:
             text, failure = line.decode(self._encoding, errors="replace"), _undecodable(line, error, self._encoding)
-        else:
-            failure = None
         if first:
             text = text.removeprefix(_BOM)
             self._kind = self.form.kind if self.form.kind != "auto" else _sniff(text)
@@ -172,9 +171,7 @@ class Parser:
         names = self._columns or [str(i) for i in range(1, len(cells) + 1)]
         record = Record(line, source, number)
         if len(cells) != len(names):
-            return record.fail(
-                RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}")
-            )
+            return record.fail(RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}"))
         wanted = self.form.field or ("text" if "text" in names else names[0])
         if wanted not in names:
             return record.fail(
@@ -216,9 +213,7 @@ def render(
     return splice(base, record.results if record.error is None else {}, key, orjson.dumps(entry), replaced) + b"\n"
 
 
-def splice(
-    raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, replaced: set[str] | None = None
-) -> bytes:
+def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, replaced: set[str] | None = None) -> bytes:
     """Add ``results`` and ``"nlptool": {key: entry}`` to the JSON object ``raw`` and change nothing else in it.
 
     A result that the object already has under the same name is replaced: two values under one name would leave it to
@@ -257,16 +252,19 @@ def members(text: str) -> Iterator[tuple[str, int, int, int]]:
 
 
 def _take_out(raw: bytes, names: set[str]) -> tuple[bytes, dict[str, bytes]]:
-    """Take the members called ``names`` out of an object; return the rest and their values (the last, if doubled)."""
+    """Take the members called ``names`` out of an object; return the rest, as it was, and their values (the last, if
+    doubled)."""
     text = raw.decode()
     kept: list[str] = []
     taken: dict[str, bytes] = {}
+    last = text.index("{") + 1
     for name, start, value, end in members(text):
         if name in names and (name != RESERVED or text[value] == "{"):
             taken[name] = text[value:end].encode()
         else:
-            kept.append(text[start:end])
-    return ("{" + ",".join(kept) + "}").encode() if taken else raw, taken
+            kept.append(text[last:end] if kept else text[start:end])
+        last = end
+    return ("{" + "".join(kept) + "}").encode() if taken else raw, taken
 
 
 def _without(said: bytes, key: str) -> bytes:

@@ -1,7 +1,7 @@
 """Bytes in, bytes out: files, pipes and terminals, compressed or not.
 
-``read_blocks`` turns FILE arguments or stdin into blocks of lines as they arrive; ``open_output`` gives a place to write
-that is stdout or a file replaced as a whole. What a line means is the business of ``records``.
+``read_blocks`` turns FILE arguments or stdin into blocks of lines as they arrive; ``Output`` is a place to write,
+stdout or a file that is replaced as a whole. What a line means is the business of ``records``.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ import codecs
 import contextlib
 import errno
 import fcntl
+import itertools
 import lzma
 import os
 import select
 import stat
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-import click
-
 from nlptool.errors import RecordError, RunError
 
 CHUNK = 1 << 18  # bytes asked for at once; small enough that a block of records stays small in memory
-HEAD_OF_LONG_LINE = 1000  # characters of a too long line that its error record shows
+SLICE = 1 << 12  # compressed bytes undone at once; they can become 30,000 times as many
+HEAD_OF_LONG_LINE = 4000  # bytes of a too long line that its error record shows
 STDIN = "<stdin>"
 
 
@@ -57,11 +58,24 @@ def _zstd() -> _Decompressor:
 
 _COMPRESSIONS: dict[bytes, tuple[str, Callable[[], Any]]] = {
     b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
-    b"BZh": ("bzip2", bz2.BZ2Decompressor),
     b"\xfd7zXZ\x00": ("xz", lzma.LZMADecompressor),
     b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+    # A frame to be skipped, with which pzstd begins.
+    **{bytes([first]) + b"*M\x18": ("zstd", _zstd) for first in range(0x50, 0x60)},
+    # A text may begin with BZh too, so the mark of the first block is asked for (the other one: there is no block).
+    **{
+        b"BZh%d%b" % (level, block): ("bzip2", bz2.BZ2Decompressor)
+        for level in range(1, 10)
+        for block in (b"1AY&SY", b"\x17rE8P\x90")
+    },
 }
 _LONGEST_MAGIC = max(map(len, _COMPRESSIONS))
+
+
+def _standard_stream(stream: IO[str] | None) -> IO[bytes]:
+    if stream is None:  # the shell's <&- and >&-
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return stream.buffer
 
 
 def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
@@ -94,38 +108,38 @@ def _decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
         if not any(magic.startswith(head[: len(magic)]) for magic in _COMPRESSIONS) or len(head) >= _LONGEST_MAGIC:
             break
     name, make = next(((n, m) for magic, (n, m) in _COMPRESSIONS.items() if head.startswith(magic)), ("", None))
+    chunks = itertools.chain([head] if head else [], chunks)
     if make is None:
-        if head:
-            yield head
         yield from chunks
         return
     decompressor: _Decompressor = make()
-    data = head
-    try:
-        while True:
+    for chunk in chunks:
+        if not chunk:
+            yield b""
+        for data in _cut(chunk, SLICE):
             while data:
                 if decompressor.eof:
+                    data = data.lstrip(b"\0")  # padding after a member, as tar and tape write it
+                    if not data:
+                        break
                     decompressor = make()
-                yield decompressor.decompress(data)
+                try:
+                    plain = decompressor.decompress(data)
+                except Exception as error:  # each library has a class of its own for it
+                    raise RunError(f"{source}: damaged {name} data: {error}") from error
+                yield from _cut(plain, CHUNK)
                 data = decompressor.unused_data if decompressor.eof else b""
-                if data.startswith(b"\0"):  # padding after the last member, as tar and tape write it
-                    data = data.lstrip(b"\0")
-            data = next(chunks)
-            if not data:
-                yield b""
-    except StopIteration:
-        if not decompressor.eof:
-            raise RunError(
-                f"{source}: the {name} data end in the middle; the lines before that point were read, the last, "
-                "unfinished one was not",
-                hint="fetch or compress the file again",
-            ) from None
-    except (zlib.error, OSError, EOFError, lzma.LZMAError) as error:
-        raise RunError(f"{source}: damaged {name} data: {error}") from error
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":  # imported only where needed, so it cannot be named here
-            raise
-        raise RunError(f"{source}: damaged {name} data: {error}") from error
+    if not decompressor.eof:
+        raise RunError(
+            f"{source}: the {name} data end in the middle; the lines before that point were read, the last, "
+            "unfinished one was not",
+            hint="fetch or compress the file again",
+        )
+
+
+def _cut(data: bytes, size: int) -> Iterator[bytes]:
+    """Pieces of at most ``size`` bytes; none of nothing."""
+    return (data[start : start + size] for start in range(0, len(data), size))
 
 
 def is_wide(encoding: str) -> bool:
@@ -134,23 +148,25 @@ def is_wide(encoding: str) -> bool:
 
 
 def _wide_to_utf8(chunks: Iterable[bytes], encoding: str, source: str) -> Iterator[bytes]:
-    """UTF-16 and UTF-32 to UTF-8: there a line end is more than one byte, so lines cannot be cut first."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    """UTF-16 and UTF-32 to UTF-8: there a line end is more than one byte, so lines cannot be cut first.
+
+    Half a character (a lone surrogate) stays half a character: whoever decodes the line finds it there.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:
         for chunk in chunks:
-            yield decoder.decode(chunk).encode()
-        yield decoder.decode(b"", final=True).encode()
+            yield decoder.decode(chunk).encode(errors="surrogatepass")
+        yield decoder.decode(b"", final=True).encode(errors="surrogatepass")
     except UnicodeError as error:
         raise RunError(f"{source} is not valid {encoding}: {error}", hint="--encoding names another one") from error
 
 
-def _line_too_long(head: bytes, max_line: int) -> RecordError:
-    shown = head[: 4 * HEAD_OF_LONG_LINE].decode(errors="replace")[:HEAD_OF_LONG_LINE]
+def _line_too_long(line: bytes, max_line: int) -> RecordError:
     return RecordError(
         "LineTooLong",
-        f"the line is longer than {max_line:,} bytes; `text` holds its first {len(shown):,} characters",
+        f"the line is longer than {max_line:,} bytes; `text` holds its beginning",
         hint="--max-line allows longer lines",
-        raw=shown.encode(),
+        raw=line[: min(max_line, HEAD_OF_LONG_LINE)],
     )
 
 
@@ -161,14 +177,12 @@ def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line:
     length = 0  # bytes in ``rest``
     too_long: RecordError | None = None
 
-    def finish(last: bytes, *, ended: bool) -> bytes | RecordError:
+    def finish(last: bytes, *, ended: bool = True) -> bytes | RecordError:
         nonlocal rest, length, too_long
         line = b"".join([*rest, last]) if rest else last
-        result: bytes | RecordError = line
-        if too_long or len(line) > max_line:
-            result = too_long or _line_too_long(line, max_line)
-        elif ended and separator == b"\n" and line.endswith(b"\r"):
-            result = line[:-1]
+        if ended and separator == b"\n":
+            line = line.removesuffix(b"\r")
+        result = too_long or (_line_too_long(line, max_line) if len(line) > max_line else line)
         rest, length, too_long = [], 0, None
         return result
 
@@ -176,17 +190,12 @@ def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line:
         if not chunk:
             yield Block(source, number, [])
             continue
-        pieces = chunk.split(separator)
-        tail = pieces.pop()
-        lines: list[bytes | RecordError] = []
-        if pieces:
-            lines.append(finish(pieces[0], ended=True))
-            for piece in pieces[1:]:
-                lines.append(finish(piece, ended=True))
+        *pieces, tail = chunk.split(separator)
+        lines = [finish(piece) for piece in pieces]
         if tail and not too_long:
             rest.append(tail)
             length += len(tail)
-            if length > max_line:
+            if length > max_line + len(b"\r"):
                 too_long = _line_too_long(b"".join(rest), max_line)
                 rest, length = [], 0
         if lines:
@@ -196,7 +205,7 @@ def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line:
         yield Block(source, number, [finish(b"", ended=False)])
 
 
-def read_blocks(  # noqa: PLR0913
+def read_blocks(
     files: tuple[str, ...],
     *,
     report: Callable[[str, str], None],
@@ -225,7 +234,7 @@ def read_blocks(  # noqa: PLR0913
         try:
             with contextlib.ExitStack() as stack:
                 if path == "-":
-                    file: IO[bytes] = click.get_binary_stream("stdin")
+                    file = _standard_stream(sys.stdin)
                     if file.isatty():
                         hint("reading from the terminal: type a text, end with Ctrl-D (or name a FILE)")
                 elif Path(path).is_dir():
@@ -251,6 +260,9 @@ def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None]) -> Iterat
         yield chunk
 
 
+_DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
+
 class Output:
     """Where the bytes go: stdout, a device or FIFO, or ``FILE.part`` that becomes FILE when all is written.
 
@@ -261,14 +273,15 @@ class Output:
     """
 
     def __init__(self, path: str | None, *, resume: bool = False, terminator: bytes = b"\n") -> None:
-        self.name = path or "<stdout>"
+        self._is_stdout = path is None or path == "-"
+        self.name = "<stdout>" if self._is_stdout else path
         self.records = 0  # already in FILE.part
         self._part: Path | None = None
         try:
             if path is None or path == "-":
-                self._file: IO[bytes] = click.get_binary_stream("stdout")
-            elif path == "/dev/stdout" or path.startswith("/dev/fd/"):  # opening it anew would truncate
-                self._file = os.fdopen(os.dup(1 if path == "/dev/stdout" else int(Path(path).name)), "wb")
+                self._file = _standard_stream(sys.stdout)
+            elif path in _DESCRIPTORS or path.startswith("/dev/fd/"):  # opening it anew would truncate
+                self._file = os.fdopen(os.dup(_DESCRIPTORS.get(path) or int(Path(path).name)), "wb")
             elif Path(path).exists() and not Path(path).is_file():
                 self._file = Path(path).open("wb")
             else:
@@ -281,7 +294,7 @@ class Output:
                     self._file = self._part.open("w+b")
                 if self._target.exists():
                     os.fchmod(self._file.fileno(), stat.S_IMODE(self._target.stat().st_mode))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
             raise self._failure(error) from error
 
     def __enter__(self) -> Output:
@@ -295,6 +308,8 @@ class Output:
         except BrokenPipeError:
             raise
         except OSError as error:
+            if self._is_stdout:  # what stays in the buffer would fail once more when Python flushes it at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
             raise self._failure(error) from error
 
     def position(self) -> int | None:
@@ -314,14 +329,15 @@ class Output:
         except OSError as error:
             raise self._failure(error) from error
 
-    def isatty(self) -> bool:
-        return self._file.isatty()
-
     def __exit__(self, kind: object, *_: object) -> None:
-        if self.name == "<stdout>" or self.name == "-":
+        if self._is_stdout:
+            return
+        if kind is not None:
+            with contextlib.suppress(OSError):  # what went wrong first is on its way
+                self._file.close()
             return
         try:
-            if self._part and kind is None:
+            if self._part:
                 os.fsync(self._file.fileno())
                 self._part.replace(self._target)
             self._file.close()
@@ -329,10 +345,6 @@ class Output:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> RunError:
-        if self.name == "<stdout>" and isinstance(error, OSError):
-            # What stays in the buffer would fail once more when Python flushes it at exit.
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
         reason = error.strerror if isinstance(error, OSError) else str(error)
         kept = f"; what was written is in {self._part}, --resume goes on from there" if self.records_kept else ""
         return RunError(f"cannot write {self.name}: {reason}{kept}")
@@ -346,15 +358,16 @@ class Output:
 def _cut_to_whole_records(file: IO[bytes], terminator: bytes) -> int:
     """Cut an unfinished last record off and return how many whole ones there are; the position is then the end."""
     count = end = position = 0
-    overlap = b""
+    data = b""
     while chunk := file.read(CHUNK):
-        data = overlap + chunk
-        found = data.count(terminator)
-        if found:
-            count += found
-            end = position - len(overlap) + data.rfind(terminator) + len(terminator)
-        position += len(chunk)
-        overlap = data[len(data) - len(terminator) + 1 :] if len(terminator) > 1 else b""
+        data += chunk
+        count += data.count(terminator)
+        last = data.rfind(terminator)
+        if last >= 0:
+            end = position + last + len(terminator)
+        # A terminator that is cut in two counts with the next chunk, one that is whole does not count again.
+        done = max(end - position, len(data) - len(terminator) + 1)
+        data, position = data[done:], position + done
     file.truncate(end)
     file.seek(end)
     return count

@@ -39,7 +39,9 @@ def test_case(path: Path) -> None:
         return
     # The last digits of a vector differ between processors.
     assert _FLOAT.sub("#", got) == _FLOAT.sub("#", expected)
-    assert [float(n) for n in _FLOAT.findall(got)] == pytest.approx([float(n) for n in _FLOAT.findall(expected)], abs=1e-4)
+    assert [float(n) for n in _FLOAT.findall(got)] == pytest.approx(
+        [float(n) for n in _FLOAT.findall(expected)], abs=1e-4
+    )
 
 
 def test_every_command_has_a_case() -> None:

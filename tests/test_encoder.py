@@ -138,7 +138,8 @@ def test_ten_processes_convert_a_model_once(tmp_path: Path, own_cache: Path) -> 
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))
     command = [sys.executable, "-m", "nlptool", "embed", "-m", str(folder), "--threads", "1"]
     children = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(10)
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(10)
     ]
     done = [child.communicate(b"A plane is taking off.\n", timeout=300) for child in children]
     assert [child.returncode for child in children] == [0] * 10
@@ -147,7 +148,9 @@ def test_ten_processes_convert_a_model_once(tmp_path: Path, own_cache: Path) -> 
     assert len([path for path in own_cache.glob("encoders/*") if path.is_dir()]) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_torch_takes_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_said_and_torch_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))

@@ -15,7 +15,10 @@ from nlptool.models.mecab import Tagger, for_mecab, spans
 from nlptool.models.mecab_dictionary import Dictionary
 
 TEXTS = (Path(__file__).parent / "data" / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
-USER = "漱石猫,5142,5142,100,名詞,普通名詞,一般,*,*,*,ソウセキネコ,漱石猫,漱石猫,ソーセキネコ,漱石猫,ソーセキネコ,混,*,*,*,*,ソウセキネコ\n"
+USER = (
+    "漱石猫,5142,5142,100,名詞,普通名詞,一般,*,*,*,"
+    "ソウセキネコ,漱石猫,漱石猫,ソーセキネコ,漱石猫,ソーセキネコ,混,*,*,*,*,ソウセキネコ\n"
+)
 
 
 @pytest.fixture(scope="module")

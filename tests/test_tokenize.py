@@ -23,7 +23,7 @@ NOVEL = Path(__file__).parent / "data" / "yume_juya.txt"
 TEXTS = NOVEL.read_text(encoding="utf-8").split("\n")[:-1]
 TAGGER = Tagger()
 any_text = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=50)
-japanese = st.text(alphabet="猫がﾊﾝｶｸ゛か\u3099\u0301eé㌔ 　\t\n\0𠮷😀A1。「\\\"?", max_size=40)
+japanese = st.text(alphabet='猫がﾊﾝｶｸ゛か\u3099\u0301eé㌔ 　\t\n\0𠮷😀A1。「\\"?', max_size=40)
 
 
 def analyse(text: str, **wanted: object) -> list[dict[str, object]]:
@@ -98,7 +98,16 @@ def test_default_fields_of_a_sentence() -> None:
 
 def test_fields_are_added_in_a_fixed_order() -> None:
     (record,) = map(json.loads, run("--fields", "is_unknown,pronunciation,surface", stdin="猫\n").splitlines())
-    assert list(record["tokens"][0]) == ["surface", "lemma", "pos", "reading", "is_unknown", "pronunciation", "start", "end"]
+    assert list(record["tokens"][0]) == [
+        "surface",
+        "lemma",
+        "pos",
+        "reading",
+        "is_unknown",
+        "pronunciation",
+        "start",
+        "end",
+    ]
     (record,) = map(json.loads, run("--fields", "all", stdin="猫\n").splitlines())
     assert set(record["tokens"][0]) == {*DEFAULT_FIELDS, *EXTRA_FIELDS}
     done = CliRunner().invoke(root, ["tokenize", "--fields", "colour"], input="猫\n")
@@ -173,7 +182,13 @@ def test_normalised_text_keeps_the_offsets_of_the_original() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--n-best", "2", "-f", "wakati"], ["-f", "mecab", "--pos", "名詞"], ["-f", "npy"], ["--n-best", "0"], ["-j", "0"]],
+    [
+        ["--n-best", "2", "-f", "wakati"],
+        ["-f", "mecab", "--pos", "名詞"],
+        ["-f", "npy"],
+        ["--n-best", "0"],
+        ["-j", "0"],
+    ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(options: list[str]) -> None:
     assert CliRunner().invoke(root, ["tokenize", *options], input="猫\n").exit_code == 2

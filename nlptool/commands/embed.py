@@ -123,7 +123,7 @@ def command(  # noqa: PLR0917
     encoder = encoders.load(
         model, engine=engine, note=pipe.note, normalize=normalize, max_length=max_length, **settings
     )
-    tell = {"truncated": "texts were longer than the model takes and were cut"}
+    tell = {"truncated": "texts that were longer than the model takes, and were cut"}
     if output_format == "npy":
         from nlptool.npy import Npy
 
@@ -133,7 +133,7 @@ def command(  # noqa: PLR0917
             npy.row, start=npy.start, finish=npy.finish, tell=tell, terminator=None,
         )  # fmt: skip
         if npy.n_empty:
-            pipe.note(f"{npy.n_empty:,} rows hold NaN: their records have no text, or failed")
+            pipe.note(f"rows of NaN, whose records have no text or failed: {npy.n_empty:,}")
         return
     write = as_json if output_format == "jsonl" else as_base64
     pipe.write(embed(pipe.read(), encoder, write, on_long=on_long), tell=tell)

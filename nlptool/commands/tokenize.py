@@ -54,7 +54,9 @@ def _fields(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
     names = EXTRA_FIELDS if value == "all" else tuple(name for name in (value or "").split(",") if name)
     unknown = set(names) - set(DEFAULT_FIELDS) - set(EXTRA_FIELDS)
     if unknown:
-        raise click.BadParameter(f"no field is called {', '.join(sorted(unknown))}; there are: {', '.join(EXTRA_FIELDS)}")
+        raise click.BadParameter(
+            f"no field is called {', '.join(sorted(unknown))}; there are: {', '.join(EXTRA_FIELDS)}"
+        )
     return (*DEFAULT_FIELDS[:-2], *dict.fromkeys(name for name in names if name in EXTRA_FIELDS), *DEFAULT_FIELDS[-2:])
 
 
@@ -135,8 +137,8 @@ def command(  # noqa: PLR0917
         tokenize(pipe.read(), Workers(workers, _analyser, dictionary, user_dictionary, wanted)),
         to_bytes,
         tell={
-            "n_unknown": "words are not in the dictionary: their lemma is the word itself and they have no reading",
-            "n_control": "control characters are shown as pictures (␀)",
+            "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
+            "n_control": "control characters shown as pictures (␀)",
         },
         terminator=_TERMINATORS.get(output_format),
     )

@@ -171,14 +171,17 @@ class TorchEncoder:
 
     def _n_tokens(self, text: str) -> int:
         tokenizer = self._model.tokenizer
-        encoded = tokenizer.encode(text, truncation=False, verbose=False) if callable(tokenizer) else tokenizer.encode(text)
+        encoded = (
+            tokenizer.encode(text, truncation=False, verbose=False) if callable(tokenizer) else tokenizer.encode(text)
+        )
         return len(getattr(encoded, "ids", encoded))
 
 
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows divided by their Euclidean length; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths == 0, np.float32(1), lengths)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
+    unit: NDArray[np.float32] = vectors / np.where(lengths == 0, np.float32(1), lengths)
+    return unit
 
 
 def load(
@@ -215,7 +218,9 @@ def load(
             return OnnxEncoder(name, copy, copy, **settings)
         except NotConvertible as error:
             if engine == "onnx":
-                raise ModelError(f"{name} does not run in onnxruntime: {error}", hint="--engine torch runs it") from error
+                raise ModelError(
+                    f"{name} does not run in onnxruntime: {error}", hint="--engine torch runs it"
+                ) from error
             note(f"{name} runs in torch: {error}")
     return TorchEncoder(name, folder, **settings)
 

@@ -149,7 +149,9 @@ def check_safetensors(path: Path) -> None:
             header = json.loads(file.read(length))
             end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ModelError(f"{path} is damaged: its header cannot be read", hint="download the model again") from error
+            raise ModelError(
+                f"{path} is damaged: its header cannot be read", hint="download the model again"
+            ) from error
     if 8 + length + end != size:
         raise ModelError(
             f"{path} is damaged: {size:,} bytes, but its header promises {8 + length + end:,}",

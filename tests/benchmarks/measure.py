@@ -59,4 +59,6 @@ def seconds(values: list[float]) -> str:
 def about_this_machine() -> str:
     threads = len(os.sched_getaffinity(0))
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return f"{threads} processors, Python {sys.version.split()[0]}" + ("" if limit < 0 else f", limited to {limit} bytes")
+    return f"{threads} processors, Python {sys.version.split()[0]}" + (
+        "" if limit < 0 else f", limited to {limit} bytes"
+    )

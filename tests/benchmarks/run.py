@@ -69,6 +69,7 @@ def tokenize(folder: Path, arguments: argparse.Namespace) -> None:
     }
     if mecab:
         command = f"{mecab} -d {unidic_lite.DICDIR}"
+        command += " -b 10000000"  # its buffer of 8 kB would cut long paragraphs
         contenders["mecab"] = f"{command} < {text}"
         contenders["mecab, all columns (%H)"] = f"{command} -O '' -F '%m\\t%H\\n' < {text}"
         contenders["mecab -Owakati"] = f"{command} -Owakati < {text}"
@@ -83,7 +84,10 @@ def tokenize(folder: Path, arguments: argparse.Namespace) -> None:
     print()
     row("ratio of speeds", "reached")
     row("---", "---")
-    pairs = [("nlptool tokenize", "fugashi, lemma, pos and reading to json.dumps"), ("nlptool tokenize -j 2", "nlptool tokenize")]
+    pairs = [
+        ("nlptool tokenize", "fugashi, lemma, pos and reading to json.dumps"),
+        ("nlptool tokenize -j 2", "nlptool tokenize"),
+    ]
     if mecab:
         pairs += [
             ("nlptool tokenize", "mecab"),
@@ -142,7 +146,12 @@ def embed(folder: Path, arguments: argparse.Namespace) -> None:
         arguments.rounds,
     )
     words = statistics.mean(len(line.split()) for line in lines)
-    row(f"{len(lines)} English sentences of {words:.0f} words, {threads} threads", "median (range)", "sentences/s", "ratio")
+    row(
+        f"{len(lines)} English sentences of {words:.0f} words, {threads} threads",
+        "median (range)",
+        "sentences/s",
+        "ratio",
+    )
     row("---", "---", "---", "---")
     for name, values in times.items():
         rate = len(lines) / statistics.median(values)

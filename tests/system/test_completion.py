@@ -6,6 +6,7 @@ of ``completions/``, or those of a small command tree with what nlptool lacks so
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -26,7 +28,7 @@ from nlptool import completions
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 20  # seconds; a shell that answers is never waited for
 SHELLS = ("bash", "zsh", "zsh-sourced", "fish")
-UNKIND = "it's \"$(touch ran)\" `touch ran` $HOME [a]:b {c} (d) \\e 100% *~ ;& #"
+UNKIND = 'it\'s "$(touch ran)" `touch ran` $HOME [a]:b {c} (d) \\e 100% *~ ;& #'
 BACK = "\x02"  # Ctrl-B: one character to the left
 
 START = {
@@ -48,11 +50,14 @@ class Terminal:
 
     def __init__(self, shell: str, folder: Path) -> None:
         self.shown = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.stuck = False
+        self.folder = folder
         environment = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder), "INPUTRC": "/dev/null"}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
-            os.execvpe(START[shell][0], START[shell], environment | {"TERM": "vt100", "LC_ALL": "C.UTF-8"})
+            os.execvpe(START[shell][0], START[shell], environment | {"TERM": "dumb", "LC_ALL": "C.UTF-8"})
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 50, 200, 0, 0))
         self.type(SETUP[shell] + "\r")
         self.wait_for("ready> ")
@@ -64,9 +69,11 @@ class Terminal:
         """Read until ``pattern`` is on the screen, and forget what came up to its end."""
         until = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.shown)):
+            self.stuck = True
             if not select.select([self.fd], [], [], max(0.0, until - time.monotonic()))[0]:
                 pytest.fail(f"no {pattern!r} within {PATIENCE} s; the terminal shows:\n{self.shown!r}")
-            self.shown += os.read(self.fd, 4096).decode(errors="replace")
+            self.shown += self.decoder.decode(os.read(self.fd, 4096))
+        self.stuck = False
         self.shown = self.shown[found.end() :]
         return found
 
@@ -96,20 +103,26 @@ def _workplace(folder: Path, scripts: dict[str, str]) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def terminals(tmp_path_factory: pytest.TempPathFactory):
-    """One terminal for each shell, started when it is first asked for."""
+def _terminals(factory: pytest.TempPathFactory, scripts: dict[str, str]) -> Iterator[Callable[[str], Terminal]]:
+    """Give a terminal for each shell, started when it is first asked for, and again after a test that left it stuck."""
     started: dict[str, Terminal] = {}
 
     def terminal(shell: str) -> Terminal:
+        if shell in started and started[shell].stuck:
+            started.pop(shell).close()
         if shell not in started:
-            scripts = {name: (REPOSITORY / "completions" / name).read_text() for name in completions.FILES.values()}
-            started[shell] = Terminal(shell, _workplace(tmp_path_factory.mktemp(shell), scripts))
+            started[shell] = Terminal(shell, _workplace(factory.mktemp(shell), scripts))
         return started[shell]
 
     yield terminal
-    for terminal in started.values():
-        terminal.close()
+    for each in started.values():
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def terminals(tmp_path_factory: pytest.TempPathFactory):
+    names = completions.FILES.values()
+    yield from _terminals(tmp_path_factory, {name: (REPOSITORY / "completions" / name).read_text() for name in names})
 
 
 CASES = {
@@ -133,10 +146,12 @@ CASES = {
     "no file where a command is meant": ("nlptool nov", "", ["nov"]),
     "no file where a word is meant": ("nlptool tokenize -f nov", "", ["tokenize", "-f", "nov"]),
     "no file where any text is meant": ("nlptool tokenize --field nov", "", ["tokenize", "--field", "nov"]),
-    "a value that is a command": ("nlptool tokenize --field embed -f wak", "", ["tokenize", "--field", "embed", "-f", "wakati"]),
+    "a value that is a command": ("nlptool tokenize --pos embed --n-b", "", ["tokenize", "--pos", "embed", "--n-best"]),
     "a command's own options": ("nlptool embed --n-b", "", ["embed", "--n-b"]),
+    "option after a file": ("nlptool tokenize a.txt --deb", "", ["tokenize", "a.txt", "--debug"]),
+    "no option after --": ("nlptool tokenize -- --deb", "", ["tokenize", "--", "--deb"]),
     "middle: command": ("echo a | nlptool tok", " -f wakati | cat", ["tokenize", "-f", "wakati"]),
-    "middle: choice": ("nlptool tokenize -f wak", " novel.txt > out; cat out", ["tokenize", "-f", "wakati", "novel.txt"]),
+    "middle: choice": ("nlptool tokenize -f wak", " a.txt > out; cat out", ["tokenize", "-f", "wakati", "a.txt"]),
     "middle: option": ("nlptool tokenize --deb", " novel.txt", ["tokenize", "--debug", "novel.txt"]),
 }  # fmt: skip
 
@@ -176,17 +191,8 @@ def words() -> None:
 
 @pytest.fixture(scope="module")
 def toy_terminals(tmp_path_factory: pytest.TempPathFactory):
-    started: dict[str, Terminal] = {}
-
-    def terminal(shell: str) -> Terminal:
-        if shell not in started:
-            scripts = {name: completions.script(shell, toy) for shell, name in completions.FILES.items()}
-            started[shell] = Terminal(shell, _workplace(tmp_path_factory.mktemp(f"toy-{shell}"), scripts))
-        return started[shell]
-
-    yield terminal
-    for terminal in started.values():
-        terminal.close()
+    names = completions.FILES.items()
+    yield from _terminals(tmp_path_factory, {name: completions.script(shell, toy) for shell, name in names})
 
 
 TOY_CASES = {
@@ -216,7 +222,71 @@ def test_tab_in_groups(toy_terminals, shell: str, case: str) -> None:
     assert [word.removesuffix("=") for word in found] == expected
 
 
-@pytest.mark.parametrize("line", ["nlptool train word2vec --un", "nlptool t", "nlptool train w"])
+@pytest.mark.parametrize("line", ["nlptool train word2vec --un", "nlptool train wor"])
 @pytest.mark.parametrize("shell", ["zsh", "zsh-sourced"])
-def test_zsh_shows_help_as_it_is(toy_terminals, tmp_path_factory, shell: str, line: str) -> None:
-    pass
+def test_zsh_shows_help_as_it_is_and_runs_nothing_of_it(toy_terminals, shell: str, line: str) -> None:
+    terminal = toy_terminals(shell)
+    terminal.type(line + "\t\t")  # the first TAB goes as far as all candidates agree, the second lists them
+    terminal.wait_for(f" -- {re.escape(UNKIND)} *\r")
+    terminal.type("\x15\r")  # Ctrl-U: forget the line
+    assert terminal.arguments("nlptool train words") == ["train", "words"]
+    assert not (terminal.folder / "ran").exists()
+
+
+def _fish_candidates(folder: Path, line: str) -> dict[str, str]:
+    """Ask fish itself: each candidate with its help."""
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", "source scripts/nlptool.fish; complete -C $argv[1]", line],
+        cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return dict(item.partition("\t")[::2] for item in done.stdout.splitlines())
+
+
+def test_fish_shows_help_as_it_is_and_runs_nothing_of_it(tmp_path) -> None:
+    folder = _workplace(tmp_path, {"nlptool.fish": completions.script("fish", toy)})
+    assert _fish_candidates(folder, "nlptool train word2vec --un") == {"--unkind": UNKIND, "--unknown": UNKIND}
+    assert _fish_candidates(folder, "nlptool train w") == {
+        "word2vec": UNKIND,
+        "words": "Like word2vec up to its third letter.",
+    }
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("nlptool tok", {"tokenize"}),
+        ("nlptool tokenize --norm", {"--normalize"}),
+        ("cat novel.txt | nlptool tokenize -q -f wak", {"wakati"}),
+        ("nlptool tokenize --format=", {f"--format={form}" for form in ("jsonl", "wakati", "mecab", "conllu", "tsv")}),
+        ("nlptool tokenize nov", {"novel.txt"}),
+        ("nlptool tokenize --field ", set()),
+    ],
+)
+def test_fish_candidates(tmp_path, line: str, expected: set[str]) -> None:
+    text = (REPOSITORY / "completions" / "nlptool.fish").read_text()
+    assert set(_fish_candidates(_workplace(tmp_path, {"nlptool.fish": text}), line)) == expected
+
+
+def test_bash_where_the_equals_sign_breaks_no_words(tmp_path) -> None:
+    text = (REPOSITORY / "completions" / "nlptool.bash").read_text()
+    terminal = Terminal("bash", _workplace(tmp_path, {"nlptool.bash": text}))
+    terminal.type("COMP_WORDBREAKS=${COMP_WORDBREAKS//=}\r")
+    terminal.wait_for("ready> ")
+    assert terminal.arguments("nlptool tokenize --format=wak") == ["tokenize", "--format=wakati"]
+    assert terminal.arguments("nlptool tokenize --format=wakati --norm") == [
+        "tokenize", "--format=wakati", "--normalize",
+    ]  # fmt: skip
+    terminal.close()
+
+
+def test_bash_stands_strict_settings(tmp_path) -> None:
+    text = (REPOSITORY / "completions" / "nlptool.bash").read_text()
+    terminal = Terminal("bash", _workplace(tmp_path, {"nlptool.bash": text}))
+    terminal.type("set -u; shopt -s failglob; IFS=,\r")
+    terminal.wait_for("ready> ")
+    assert terminal.arguments("nlptool tok") == ["tokenize"]
+    assert terminal.arguments("nlptool tokenize --head") == ["tokenize", "--header"]
+    assert terminal.arguments("nlptool tokenize nov") == ["tokenize", "novel.txt"]
+    terminal.close()

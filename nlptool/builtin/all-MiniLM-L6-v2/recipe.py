@@ -39,7 +39,10 @@ def without_weights(model: onnx.ModelProto, path: Path) -> None:
     start = 8 + int.from_bytes(data[:8].tobytes(), "little")
     header = json.loads(data[8:start].tobytes())
     tensors = {
-        name: (start + about["data_offsets"][0], data[start:][slice(*about["data_offsets"])].view(np.float32).reshape(about["shape"]))
+        name: (
+            start + about["data_offsets"][0],
+            data[start:][slice(*about["data_offsets"])].view(np.float32).reshape(about["shape"]),
+        )
         for name, about in header.items()
         if name != "__metadata__" and about["dtype"] == "F32"
     }
