@@ -5,8 +5,12 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
+from typing import IO
 
+from nlptool.errors import RunError
 from nlptool.records import Record
 from nlptool.streams import CHUNK, Output
 
@@ -22,13 +26,18 @@ class Npy:
         self.n_empty = 0  # rows of NaN
         self._dimension = dimension
         self._rows = 0
-        self._start: int | None = None
-        self._waiting = tempfile.TemporaryFile()  # noqa: SIM115  # deleted when it is closed, however the run ends
+        self._start = 0
+        self._waiting: IO[bytes] | None = None
 
     def start(self, output: Output) -> bytes:
         """The header, if it can be overwritten at the end."""
-        self._start = output.position()
-        return b"" if self._start is None else self._header()
+        position = output.position()
+        if position is not None:
+            self._start = position
+            return self._header()
+        with _room_for_rows():
+            self._waiting = tempfile.TemporaryFile()  # noqa: SIM115  # deleted when it is closed, however the run ends
+        return b""
 
     def row(self, record: Record) -> bytes:
         self._rows += 1
@@ -36,16 +45,18 @@ class Npy:
         if value == b"null":
             self.n_empty += 1
             value = _NAN * self._dimension
-        if self._start is not None:
+        if self._waiting is None:
             return value
-        self._waiting.write(value)
+        with _room_for_rows():
+            self._waiting.write(value)
         return b""
 
     def finish(self, output: Output) -> None:
-        if self._start is not None:
+        if self._waiting is None:
             output.overwrite(self._start, self._header())
             return
-        self._waiting.seek(0)
+        with _room_for_rows():
+            self._waiting.seek(0)
         output.write(self._header())
         while chunk := self._waiting.read(CHUNK):
             output.write(chunk)
@@ -58,3 +69,14 @@ class Npy:
             + text.ljust(_HEADER_BYTES - 11).encode()
             + b"\n"
         )
+
+
+@contextlib.contextmanager
+def _room_for_rows() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"no room for the rows that wait until their number is known: {error.strerror}",
+            hint="-o FILE takes them at once; TMPDIR names another folder to wait in",
+        ) from error

@@ -7,15 +7,18 @@ worker makes its own analyser once and then answers lists of texts.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import queue
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from nlptool.errors import RunError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Result = TypeVar("Result")
 
@@ -35,12 +38,20 @@ class Workers(Generic[Result]):
         self._next = 0
         if n == 1:
             return
+        import multiprocessing
+        from multiprocessing import resource_tracker
+
         context = multiprocessing.get_context("spawn")
+        # Ctrl-C reaches the whole group, and the parent decides: workers are born with the signal blocked. (The resource
+        # tracker, which multiprocessing starts with the first worker, would unblock it.)
+        resource_tracker.ensure_running()
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         for _ in range(n):
             ours, theirs = context.Pipe()
             context.Process(target=_serve, args=(theirs, make, arguments), daemon=True).start()
             theirs.close()
             self._connections.append(ours)
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
     def __len__(self) -> int:
         """How many lists are under way."""
@@ -50,7 +61,10 @@ class Workers(Generic[Result]):
         if self._call is not None:
             self._answers.append(self._call(texts))
             return
-        self._connections[self._next].send(texts)
+        try:
+            self._connections[self._next].send(texts)
+        except OSError:
+            _worker_died()
         self._order.append(self._next)
         self._next = (self._next + 1) % len(self._connections)
 
@@ -58,14 +72,15 @@ class Workers(Generic[Result]):
         """The results of the list sent first among those under way.
 
         Raises:
+            RunError: the worker died.
             Exception: whatever the worker raised.
         """
         if self._call is not None:
             return self._answers.popleft()
         try:
             answer = self._connections[self._order.popleft()].recv()
-        except EOFError:
-            raise RuntimeError("a worker process died") from None
+        except (EOFError, OSError):
+            _worker_died()
         if isinstance(answer, Exception):
             raise answer
         return answer  # type: ignore[no-any-return]
@@ -78,18 +93,22 @@ def in_order(
     while) first brings out all that is under way."""
     waiting: deque[Any] = deque()
     for item in lists:
-        workers.send(texts_of(item))
+        texts = texts_of(item)
+        workers.send(texts)
         waiting.append(item)
-        most = 0 if not texts_of(item) else workers.capacity - 1
+        most = workers.capacity - 1 if texts else 0
         while len(waiting) > most:
             yield waiting.popleft(), workers.receive()
     while waiting:
         yield waiting.popleft(), workers.receive()
 
 
+def _worker_died() -> NoReturn:
+    raise RunError("a worker process died", hint="if the memory was short, fewer -j need less") from None
+
+
 def _serve(connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """A worker's life. It ends with the pipe: when the parent ends, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     # A thread takes the texts in: else parent and worker could each wait for the other to read, with both pipes full.
     inbox: queue.SimpleQueue[Sequence[str] | None] = queue.SimpleQueue()
     threading.Thread(target=_take_in, args=(connection, inbox), daemon=True).start()

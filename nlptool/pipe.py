@@ -74,6 +74,11 @@ class Pipe:
                 self._skip -= skipped
                 del records[:skipped]
             yield records
+        if self._skip:
+            raise RunError(
+                f"{self.output}.part has {self._skip:,} records more than the input: it comes from another one",
+                hint="without --resume all is done anew",
+            )
 
     def write(
         self,
@@ -136,7 +141,7 @@ class Pipe:
 
     def refuse_binary_on_terminal(self, binary: bool, option: str) -> None:
         """A usage error if ``option`` would write binary data to a terminal."""
-        if binary and self.output is None and sys.stdout is not None and sys.stdout.isatty():
+        if binary and self.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
             raise click.UsageError(f"{option} is binary and stdout is a terminal: use -o FILE or a pipe")
 
     @property
@@ -190,6 +195,8 @@ class Pipe:
 
 def _size_of(files: tuple[str, ...]) -> int | None:
     """The bytes of all files together; None where one of them cannot say."""
-    if not files or not all(Path(name).is_file() for name in files):
+    try:
+        sizes = [Path(name).stat().st_size for name in files if Path(name).is_file()]
+    except OSError:  # a folder that may not be searched
         return None
-    return sum(Path(name).stat().st_size for name in files)
+    return sum(sizes) if files and len(sizes) == len(files) else None

@@ -8,6 +8,7 @@ integers, ``1.10``, duplicate keys and escapes survive. Nothing here knows a mod
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -22,9 +23,7 @@ from nlptool.streams import Block, is_wide
 RESERVED = "nlptool"  # the one key that the commands keep for themselves
 _BOM = "\ufeff"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACE = re.compile(r"[ \t\n\r]*")
 _JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-_decoder = json.JSONDecoder()
 
 
 class Record:
@@ -35,14 +34,13 @@ class Record:
     ``done`` marks a record that an earlier command failed on: it passes through untouched.
     """
 
-    __slots__ = ("base", "done", "entry", "error", "line", "raw", "results", "source", "text")
+    __slots__ = ("done", "entry", "error", "line", "raw", "results", "source", "text")
 
     def __init__(self, text: str, source: str, line: int, raw: bytes | None = None) -> None:
         self.text = text
         self.source = source
         self.line = line  # 1-based
         self.raw = raw
-        self.base: bytes | None = None
         self.results: Mapping[str, bytes] = {}
         self.entry: Mapping[str, Any] = {}
         self.error: RecordError | None = None
@@ -73,7 +71,7 @@ class Parser:
 
     def __init__(self, form: InputFormat) -> None:
         self.form = form
-        self._encoding = "utf-8" if is_wide(form.encoding) else form.encoding
+        self._encoding = "utf-8" if is_wide(form.encoding) or form.encoding == "utf-8-sig" else form.encoding
         self._source: str | None = None
         self._kind = form.kind
         self._columns: list[str] | None = None
@@ -93,20 +91,14 @@ class Parser:
                 yield records
 
     def _record(self, line: bytes | RecordError, source: str, number: int, *, first: bool) -> Record | None:
-        if isinstance(line, RecordError):
-            if first:
-                self._kind = self.form.kind if self.form.kind != "auto" else "text"
-            return Record(line.raw.decode(), source, number).fail(line)
-        failure: RecordError | None = None
-        try:
-            text = line.decode(self._encoding)
-        except UnicodeDecodeError as error:
-            text, failure = line.decode(self._encoding, errors="replace"), _undecodable(line, error, self._encoding)
+        text, failure = self._text(line)
         if first:
             text = text.removeprefix(_BOM)
-            self._kind = self.form.kind if self.form.kind != "auto" else _sniff(text)
+            self._kind = self.form.kind if self.form.kind != "auto" else _sniff(text, whole=isinstance(line, bytes))
             self._columns = None
         if failure is not None:
+            if self._kind == "tsv" and self.form.header and self._columns is None:
+                raise RunError(f"{source}: the header cannot be read: {failure.message}", hint=failure.hint)
             return Record(text, source, number).fail(failure)
         if self._kind == "text":
             return Record(text, source, number)
@@ -114,11 +106,23 @@ class Parser:
             return self._tsv(text, source, number)
         return self._jsonl(text, source, number) if text.strip(" \t\r\n") else None
 
+    def _text(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
+        """A line as text, and what is wrong with it; where something is, as much of it as can be shown."""
+        if isinstance(line, RecordError):
+            return _readable(codecs.getincrementaldecoder(self._encoding)("replace").decode(line.raw)), line
+        try:
+            text = line.decode(self._encoding, "surrogatepass" if is_wide(self.form.encoding) else "strict")
+        except UnicodeDecodeError as error:
+            return _readable(line.decode(self._encoding, "replace")), _undecodable(line, error, self._encoding)
+        if self.form.encoding != "utf-8" and (lone := _SURROGATE.search(text)):
+            return _readable(text), _lone_surrogate(lone)
+        return text, None
+
     def _jsonl(self, line: str, source: str, number: int) -> Record:
         record = Record(line, source, number)
         try:
             value = _loads(line)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             return record.fail(
                 RecordError(
                     "InvalidJSON", f"not JSON: {error}", hint="-I text takes every line as text, whatever it looks like"
@@ -152,12 +156,7 @@ class Parser:
                 )
             )
         if lone := _SURROGATE.search(text):
-            return record.fail(
-                RecordError(
-                    "LoneSurrogate",
-                    f"half a character (the lone surrogate \\u{ord(lone[0]):04x}) at character {lone.start()} of the text",
-                )
-            )
+            return record.fail(_lone_surrogate(lone))
         record.text = text
         return record
 
@@ -198,19 +197,21 @@ def render(
     """
     if record.done and record.raw is not None:
         return record.raw + b"\n"
-    entry: Mapping[str, Any] = record.entry
-    key = command
-    if record.error is not None:
-        error = record.error
-        key, entry = "error", {"type": error.type, "message": error.message, "line": record.line, "command": command}
-        if error.type == "Undecodable":
-            entry["raw_base64"] = base64.b64encode(error.raw).decode()
+    failed = record.error is not None
+    key, entry = ("error", _error_entry(record, record.error, command)) if record.error else (command, record.entry)
     base = record.raw
     if base is None:
-        base = b'{"text":%b}' % orjson.dumps(record.text) if not drop_input or record.error else b"{}"
-    elif drop_input and not record.error:
+        base = b'{"text":%b}' % orjson.dumps(record.text) if not drop_input or failed else b"{}"
+    elif drop_input and not failed:
         base = _only_id(base, id_field)
-    return splice(base, record.results if record.error is None else {}, key, orjson.dumps(entry), replaced) + b"\n"
+    return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced) + b"\n"
+
+
+def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:
+    entry = {"type": error.type, "message": _readable(error.message), "line": record.line, "command": command}
+    if error.type == "Undecodable":
+        entry["raw_base64"] = base64.b64encode(error.raw).decode()
+    return entry
 
 
 def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, replaced: set[str] | None = None) -> bytes:
@@ -219,13 +220,13 @@ def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, rep
     A result that the object already has under the same name is replaced: two values under one name would leave it to
     each reader which of them counts. The entries of earlier commands are kept and the new one stands behind them.
     """
-    if b'"nlptool"' in raw or any(b'"%b"' % name.encode() in raw for name in results):
+    said = b""
+    if b'"nlptool"' in raw or b"\\u" in raw or any(b'"%b"' % name.encode() in raw for name in results):
         raw, earlier = _take_out(raw, {*results, RESERVED})
-        said = _without(earlier.pop(RESERVED, b""), key)
+        if earlier.get(RESERVED, b"").startswith(b"{"):
+            said = _without(earlier.pop(RESERVED), key)
         if replaced is not None:
             replaced.update(earlier)
-    else:
-        said = b""
     body = raw.rstrip()[:-1].rstrip()
     parts = [body]
     joiner = b"" if body == b"{" else b","
@@ -236,64 +237,77 @@ def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, rep
     return b"".join(parts)
 
 
-def members(text: str) -> Iterator[tuple[str, int, int, int]]:
-    """The members of a JSON object, in order: (name, start, start of the value, end), as offsets into ``text``."""
-    position = _SPACE.match(text, text.index("{") + 1).end()  # type: ignore[union-attr]
-    while text[position] != "}":
-        start = position
-        name, position = _decoder.raw_decode(text, position)
-        position = _SPACE.match(text, position).end() + 1  # type: ignore[union-attr]  # the colon
-        value = position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
-        _, position = _decoder.raw_decode(text, position)
-        yield name, start, value, position
-        position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
-        if text[position] == ",":
-            position = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_NAME = re.compile(rb"[ \t\n\r,]*+(%b)[ \t\n\r]*+:[ \t\n\r]*+" % _STRING)
+_PLAIN_VALUE = re.compile(rb"%b|[^][{}, \t\n\r]++" % _STRING)
+_TO_NEXT_BRACKET = re.compile(rb'[^]["{}]*+(?:%b[^]["{}]*+)*+([][{}])' % _STRING)
+
+
+def members(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
+    """The members of a JSON object, in order: (name, start, start of the value, end), as offsets into ``raw``.
+
+    ``raw`` is known to be JSON. Its values are passed over, not parsed: however long a number, however deep a list.
+    """
+    position = raw.index(b"{") + 1
+    while named := _NAME.match(raw, position):
+        position = _end_of_value(raw, named.end())
+        yield json.loads(named[1]), named.start(1), named.end(), position
+
+
+def _end_of_value(raw: bytes, start: int) -> int:
+    if plain := _PLAIN_VALUE.match(raw, start):
+        return plain.end()
+    depth, position = 1, start + 1
+    while depth and (bracket := _TO_NEXT_BRACKET.match(raw, position)):
+        depth += 1 if bracket[1] in b"[{" else -1
+        position = bracket.end()
+    return position
 
 
 def _take_out(raw: bytes, names: set[str]) -> tuple[bytes, dict[str, bytes]]:
     """Take the members called ``names`` out of an object; return the rest, as it was, and their values (the last, if
     doubled)."""
-    text = raw.decode()
-    kept: list[str] = []
+    kept: list[bytes] = []
     taken: dict[str, bytes] = {}
-    last = text.index("{") + 1
-    for name, start, value, end in members(text):
-        if name in names and (name != RESERVED or text[value] == "{"):
-            taken[name] = text[value:end].encode()
+    last = raw.index(b"{") + 1
+    for name, start, value, end in members(raw):
+        if name in names:
+            taken[name] = raw[value:end]
         else:
-            kept.append(text[last:end] if kept else text[start:end])
+            kept.append(raw[last:end] if kept else raw[start:end])
         last = end
-    return ("{" + "".join(kept) + "}").encode() if taken else raw, taken
+    return (b"{" + b"".join(kept) + b"}") if taken else raw, taken
 
 
 def _without(said: bytes, key: str) -> bytes:
     """The members of the reserved object except ``key``, each with a comma behind it."""
-    if not said:
-        return b""
-    text = said.decode()
-    return "".join(text[start:end] + "," for name, start, _, end in members(text) if name != key).encode()
+    return b"".join(said[start:end] + b"," for name, start, _, end in members(said) if name != key)
 
 
 def _only_id(raw: bytes, id_field: str | None) -> bytes:
     """The object with nothing but the field that says which record it is, and what earlier commands said."""
-    text = raw.decode()
-    kept = [text[start:end] for name, start, _, end in members(text) if name in (id_field, RESERVED)]
-    return ("{" + ",".join(kept) + "}").encode()
+    kept = [raw[start:end] for name, start, _, end in members(raw) if name in (id_field, RESERVED)]
+    return b"{" + b",".join(kept) + b"}"
 
 
 def _loads(line: str) -> Any:
-    """Parse JSON. orjson is fast and strict; it refuses a lone surrogate anywhere, which is an error in the text alone."""
+    """Parse JSON. orjson is fast, but refuses a lone surrogate anywhere, which is an error in the text alone, and numbers
+    that are too large for a float."""
     try:
         return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        if "\\u" not in line:
-            raise
-        return json.loads(line, parse_constant=_refuse_constant)
+    except orjson.JSONDecodeError as error:
+        try:
+            return _lenient.decode(line)
+        except (json.JSONDecodeError, RecursionError):
+            raise error from None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+# Numbers are never looked at, and an int of more than 4,300 digits would be an error.
+_lenient = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 
 
 def _field_path(field: str) -> list[str]:
@@ -307,7 +321,7 @@ def _find(value: Any, path: list[str]) -> Any:
     for step in path:
         if isinstance(value, dict):
             value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, list) and step.isascii() and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
             raise KeyError(step)
@@ -318,13 +332,26 @@ def _kind_of(value: Any) -> str:
     return _JSON_WORDS.get(type(value), "a number")
 
 
-def _sniff(text: str) -> str:
-    if text.lstrip(" \t").startswith("{"):
-        try:
-            return "jsonl" if isinstance(_loads(text), dict) else "text"
-        except (ValueError, RecursionError):
-            return "text"
-    return "text"
+def _sniff(text: str, *, whole: bool) -> str:
+    """Whether the first line of an input is a JSON object; of a line that is too long only the beginning is seen."""
+    if not text.lstrip(" \t").startswith("{"):
+        return "text"
+    try:
+        return "jsonl" if not whole or isinstance(_loads(text), dict) else "text"
+    except ValueError:
+        return "text"
+
+
+def _readable(text: str) -> str:
+    """Half characters, which UTF-8 cannot hold, become U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _lone_surrogate(found: re.Match[str]) -> RecordError:
+    code = f"\\u{ord(found[0]):04x}"
+    return RecordError(
+        "LoneSurrogate", f"half a character (the lone surrogate {code}) at character {found.start()} of the text"
+    )
 
 
 _LIKELY_ENCODINGS = ("iso2022_jp", "euc_jp", "cp932", "latin-1")

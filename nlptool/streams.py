@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TextIO
 
 from nlptool.errors import RecordError, RunError
 
@@ -72,7 +72,7 @@ _COMPRESSIONS: dict[bytes, tuple[str, Callable[[], Any]]] = {
 _LONGEST_MAGIC = max(map(len, _COMPRESSIONS))
 
 
-def _standard_stream(stream: IO[str] | None) -> IO[bytes]:
+def _standard_stream(stream: TextIO | None) -> IO[bytes]:
     if stream is None:  # the shell's <&- and >&-
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return stream.buffer
@@ -283,7 +283,7 @@ class Output:
             elif path in _DESCRIPTORS or path.startswith("/dev/fd/"):  # opening it anew would truncate
                 self._file = os.fdopen(os.dup(_DESCRIPTORS.get(path) or int(Path(path).name)), "wb")
             elif Path(path).exists() and not Path(path).is_file():
-                self._file = Path(path).open("wb")
+                self._file = Path(path).open("wb")  # noqa: SIM115  # __exit__ closes it
             else:
                 self._target = Path(path).resolve()  # a link stays a link: what it points to is replaced
                 self._part = self._target.with_name(self._target.name + ".part")

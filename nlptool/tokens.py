@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 
-from nlptool.models.mecab import UNKNOWN, Morpheme, Tagger, for_mecab, spans
+from nlptool.errors import RecordError
+from nlptool.models.mecab import LONGEST, UNKNOWN, Morpheme, Tagger, cut, for_mecab, spans
 
 _MOST_PIECES = 400_000  # distinct tokens kept; about 80 MB
 _MOST_OFFSETS = 20_000  # characters; the offsets of longer texts are formatted anew
@@ -106,8 +107,16 @@ class Analyser:
         self._even = not wanted.normalize and wanted.n_best == 1
         self._write: Callable[[str], Result] = getattr(self, f"_{wanted.format}")
 
-    def __call__(self, texts: Sequence[str]) -> list[Result]:
-        return [self._write(text) for text in texts]
+    def __call__(self, texts: Sequence[str]) -> list[Result | RecordError]:
+        return [self._write(text) if len(text) <= LONGEST else self._write_long(text) for text in texts]
+
+    def _write_long(self, text: str) -> Result | RecordError:
+        if self.wanted.n_best > 1:
+            return RecordError(
+                "TooLong", f"--n-best takes texts of up to {LONGEST:,} characters, this has {len(text):,}"
+            )
+        fields, entry = self._write(text)
+        return fields, entry | {"n_pieces": len(cut(self._shown(text)))}
 
     def _jsonl(self, text: str) -> Result:
         uneven = _UNEVEN.search(text) is not None
@@ -223,7 +232,8 @@ class Analyser:
         found = self._tokens(text)
         tokens = self._kept(found)
         for number, token in enumerate(tokens, 1):
-            named = token.to_dict(("lemma", "pos", "pos_detail", "reading"))
+            named = token.to_dict(("lemma", "pos", "pos_detail", "conjugation_type", "reading"))
+            xpos = "-".join(filter(None, (named["pos"], named["pos_detail"], named["conjugation_type"])))
             after = tokens[number].start if number < len(tokens) else len(text)
             misc = [] if after > token.end else ["SpaceAfter=No"]
             if named["reading"]:
@@ -232,8 +242,8 @@ class Analyser:
                 str(number),
                 _CONTROL.sub(" ", token.surface),
                 _CONTROL.sub(" ", named["lemma"]),
-                upos(named["pos"], named["pos_detail"]),
-                "-".join(filter(None, (named["pos"], named["pos_detail"]))) or "_",
+                upos(xpos),
+                xpos,
                 "_", "_", "_", "_",
                 "|".join(misc) or "_",
             )  # fmt: skip
@@ -244,17 +254,17 @@ class Analyser:
 _UPOS = (
     ("名詞-固有名詞", "PROPN"), ("名詞-数詞", "NUM"), ("名詞-助動詞語幹", "AUX"), ("名詞", "NOUN"), ("代名詞", "PRON"),
     ("形状詞-助動詞語幹", "AUX"), ("形状詞", "ADJ"), ("連体詞", "DET"), ("副詞", "ADV"), ("接続詞", "CCONJ"),
-    ("感動詞", "INTJ"), ("動詞-非自立可能", "AUX"), ("動詞", "VERB"), ("形容詞-非自立可能", "AUX"), ("形容詞", "ADJ"),
-    ("助動詞", "AUX"), ("助詞-接続助詞", "SCONJ"), ("助詞-準体助詞", "SCONJ"), ("助詞-終助詞", "PART"), ("助詞", "ADP"),
-    ("接頭辞", "NOUN"), ("接尾辞-形状詞的", "PART"), ("接尾辞-動詞的", "PART"), ("接尾辞-形容詞的", "PART"), ("接尾辞", "NOUN"),
-    ("補助記号-一般", "SYM"), ("補助記号", "PUNCT"), ("記号", "SYM"), ("空白", "PUNCT"),
+    ("感動詞", "INTJ"), ("動詞-非自立可能-サ行変格", "AUX"), ("動詞", "VERB"), ("形容詞", "ADJ"), ("助動詞", "AUX"),
+    ("助詞-接続助詞", "SCONJ"), ("助詞-準体助詞", "SCONJ"), ("助詞-終助詞", "PART"), ("助詞", "ADP"), ("接頭辞", "NOUN"),
+    ("接尾辞-形状詞的", "PART"), ("接尾辞-形容詞的", "AUX"), ("接尾辞-動詞的", "PART"), ("接尾辞", "NOUN"),
+    ("補助記号-一般", "SYM"), ("補助記号", "PUNCT"), ("記号-文字", "NOUN"), ("記号", "PUNCT"), ("空白", "PUNCT"),
 )  # fmt: skip
 
 
-def upos(pos: str | None, detail: str | None) -> str:
-    """The universal part of speech that a UniDic one has most often in UD Japanese (without looking at its context)."""
-    whole = f"{pos}-{detail}"
-    return next((tag for prefix, tag in _UPOS if whole.startswith(prefix)), "X")
+def upos(xpos: str) -> str:
+    """The universal part of speech that UD Japanese GSD has most often for a UniDic one, without looking at its context:
+    right for 95 % of the words of its dev set."""
+    return next((tag for prefix, tag in _UPOS if xpos.startswith(prefix)), "X")
 
 
 def _is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:

@@ -213,3 +213,13 @@ def test_a_folder_is_whole_only_with_all_its_files(tmp_path: Path) -> None:
     assert not cache.is_whole(tmp_path, "m.json")
     (tmp_path / "m.json").write_text("{")
     assert not cache.is_whole(tmp_path, "m.json")
+
+
+def test_a_text_much_longer_than_the_model_takes_gives_the_same_vector() -> None:
+    ours = encoder.load("all-MiniLM-L6-v2")
+    long, blanks = "A plane is taking off from the runway. " * 30_000, "cat" + " " * 100_000 + "sleeps"
+    found = ours.encode([long, long[:5000], blanks, "cat sleeps"])
+    assert found.truncated == [True, True, False, False]
+    assert found.n_tokens == [256, 256, 4, 4]
+    assert np.allclose(found.vectors[0], found.vectors[1], atol=1e-6)
+    assert np.allclose(found.vectors[2], found.vectors[3], atol=1e-6)

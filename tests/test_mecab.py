@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models.mecab import Tagger, for_mecab, spans
+from nlptool.models.mecab import LONGEST, Tagger, cut, for_mecab, spans
 from nlptool.models.mecab_dictionary import Dictionary
 
 TEXTS = (Path(__file__).parent / "data" / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
@@ -126,3 +126,23 @@ def test_what_mecab_is_shown_has_the_same_length(text: str) -> None:
 
 def test_spans_jump_over_blanks() -> None:
     assert spans("  a b  a", ["a", "b", "a"]) == [(2, 3), (4, 5), (7, 8)]
+
+
+def test_a_text_too_long_for_mecab_is_analysed_in_pieces(tagger: Tagger) -> None:
+    """2**31 is the most that a sentence may cost: about 500,000 times 猫, or a third of that of rare symbols."""
+    text = "猫" * 700_000 + "。" + "⻱" * 200_000
+    surfaces = [key.split("\t")[0] for key in tagger.parse(text).split("\n")]
+    assert "".join(surfaces) == text
+    assert tagger.wakati(text).replace(" ", "") == text
+    assert len(tagger.long_keys(text)) == len(surfaces)
+    plain = tagger.plain("猫。" * 20_000)
+    assert plain.count("EOS\n") == 1
+    assert plain.count("\n") == 40_001
+
+
+def test_cuts_come_after_a_sentence_if_there_is_one() -> None:
+    text = ("あ" * 20_000 + "。") * 3
+    assert [len(piece) for piece in cut(text)] == [20_001] * 3
+    assert [len(piece) for piece in cut("あ" * 20_000 + "、" + "い" * 20_000)] == [20_001, 20_000]
+    assert [len(piece) for piece in cut("あ" * (2 * LONGEST + 1))] == [LONGEST, LONGEST, 1]
+    assert cut("") == [""]

@@ -213,3 +213,16 @@ def test_a_failed_record_has_its_place_in_every_format() -> None:
         assert "<stdin>:2: not UTF-8" in done.stderr
     done = CliRunner().invoke(root, ["tokenize", "-f", "conllu"], input=b"\xff\n")
     assert done.stdout == "# error = Undecodable: not UTF-8: byte 0xff at position 0\n\n"
+
+
+def test_a_text_in_pieces_says_so_and_n_best_refuses_it() -> None:
+    done = CliRunner().invoke(root, ["tokenize", "--drop-input"], input="猫。" * 40_000)
+    record = json.loads(done.stdout)
+    assert record["nlptool"]["tokenize"]["n_pieces"] == 3
+    assert record["tokens"][-1] == {
+        "surface": "。", "lemma": "。", "pos": "補助記号", "reading": None, "start": 79_999, "end": 80_000,
+    }  # fmt: skip
+    assert "were analysed: 3" in done.stderr
+    done = CliRunner().invoke(root, ["tokenize", "--n-best", "2"], input="猫。" * 40_000)
+    assert done.exit_code == 3
+    assert json.loads(done.stdout)["nlptool"]["error"]["type"] == "TooLong"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nlptool import options
+from nlptool.errors import RecordError
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
 from nlptool.records import Record
@@ -25,16 +26,15 @@ EXTRA_FIELDS = (
 )  # fmt: skip
 
 
-def tokenize(lists: Iterator[list[Record]], workers: Workers[Result]) -> Iterator[list[Record]]:
+def tokenize(lists: Iterator[list[Record]], workers: Workers[Result | RecordError]) -> Iterator[list[Record]]:
     """Give each record its tokens, in order."""
     for records, results in in_order(lists, workers, _texts):
-        for record, (fields, entry) in zip(filter(_pending, records), results, strict=True):
-            record.results, record.entry = fields, entry
+        for record, result in zip([record for record in records if record.pending], results, strict=True):
+            if isinstance(result, RecordError):
+                record.fail(result)
+            else:
+                record.results, record.entry = result
         yield records
-
-
-def _pending(record: Record) -> bool:
-    return record.pending
 
 
 def _texts(records: list[Record]) -> Sequence[str]:
@@ -138,6 +138,7 @@ def command(  # noqa: PLR0917
         to_bytes,
         tell={
             "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
+            "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
             "n_control": "control characters shown as pictures (␀)",
         },
         terminator=_TERMINATORS.get(output_format),

@@ -23,6 +23,7 @@ from nlptool.models import cache, folders
 
 BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
 MANIFEST = "encoder.json"
+_CHARACTERS_PER_TOKEN = 50  # many times more than there are in any text but one of blanks
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class OnnxEncoder:
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Embed ``texts``; the order is kept."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        encodings = self._encodings(texts)
         ids = [encoding.ids for encoding in encodings]
         lengths = [len(each) for each in ids]
         vectors = np.empty((len(ids), self.dimension), np.float32)
@@ -119,6 +120,15 @@ class OnnxEncoder:
         if self.normalize:
             vectors = normalized(vectors)
         return Embeddings(vectors, lengths, [bool(encoding.overflowing) for encoding in encodings])
+
+    def _encodings(self, texts: Sequence[str]) -> list[Any]:
+        """Tokenize, and of a text much longer than the model takes only the beginning, if that is enough."""
+        limit = _CHARACTERS_PER_TOKEN * self.max_length
+        encodings: list[Any] = self._tokenizer.encode_batch_fast([text[:limit] for text in texts])
+        for index, text in enumerate(texts):
+            if len(text) > limit and not encodings[index].overflowing:
+                encodings[index] = self._tokenizer.encode(text)
+        return encodings
 
 
 class TorchEncoder:
@@ -179,9 +189,8 @@ class TorchEncoder:
 
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows divided by their Euclidean length; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
-    unit: NDArray[np.float32] = vectors / np.where(lengths == 0, np.float32(1), lengths)
-    return unit
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32, copy=False)
 
 
 def load(

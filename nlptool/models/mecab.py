@@ -35,6 +35,10 @@ import unidic_lite
 from nlptool.errors import ModelError, RunError
 from nlptool.models.mecab_dictionary import Dictionary
 
+LONGEST = 30_000
+"""Characters that MeCab is given at once. Beyond 2**31 it gives a sentence up, which fugashi does not survive, and a token
+can cost as much as 2**16: a longer text is cut, after a sentence if there is one."""
+
 UNKNOWN = "?"  # ends the key of a word that the dictionary lacks
 _BLANKS = "\t\n\v"  # control characters that are blanks to MeCab
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
@@ -164,6 +168,8 @@ class Tagger:
 
     def parse(self, text: str) -> str:
         """The keys of the tokens of ``text`` (``for_mecab``'s), in order, one a line; ``""`` where there are none."""
+        if len(text) > LONGEST:
+            return "\n".join(filter(None, map(self.parse, cut(text))))
         keys: str = self._parse(text)
         return keys
 
@@ -171,21 +177,21 @@ class Tagger:
         """The same as a list, with the columns of the dictionary behind each: ``surface TAB ids,cost TAB columns``."""
         if self._long is None:
             self._long = self._open(f"{_KEY}\\t%H\\n")
-        parsed: str = self._long.parse(text)
-        return parsed.split("\n") if parsed else []
+        return [key for piece in cut(text) for key in self._long.parse(piece).split("\n") if key]
 
     def wakati(self, text: str) -> str:
         """The surfaces with a blank between them."""
         if self._words is None:
             self._words = self._open(None, "-Owakati")
-        words: str = self._words.parse(text)
-        return words
+        return " ".join(filter(None, map(self._words.parse, cut(text))))
 
     def plain(self, text: str) -> str:
         """What the ``mecab`` command prints for ``text`` with this dictionary, ``EOS`` included."""
         if self._plain is None:
             self._plain = self._open(None)
-        return f"{self._plain.parse(text)}\n"
+        # Each piece ends with what the dictionary prints at the end of a sentence, and so does the whole.
+        end = self._plain.parse("")
+        return "".join(self._plain.parse(piece).removesuffix(end) for piece in cut(text)) + f"{end}\n"
 
     def morpheme(self, key: str, text: str) -> Morpheme:
         """Look a key up. ``text`` is one that has the token: it decides where entries share a key."""
@@ -236,6 +242,20 @@ class Tagger:
         (size,) = struct.unpack_from("<H", self._matrix)
         (cost,) = struct.unpack_from("<h", self._matrix, 4 + 2 * (right_id + size * left_id))
         return int(cost)
+
+
+def cut(text: str) -> list[str]:
+    """``text`` in pieces of at most ``LONGEST`` characters: after 。！？ where possible, else after a comma, a bracket or a
+    blank, else anywhere."""
+    pieces = []
+    while len(text) > LONGEST:
+        ends = (
+            max(text.rfind(mark, 0, LONGEST) for mark in marks) + 1 for marks in ("。！？!?.", "、，」』）, \u3000")
+        )
+        end = next(filter(None, ends), LONGEST)
+        pieces.append(text[:end])
+        text = text[end:]
+    return [*pieces, text]
 
 
 def for_mecab(text: str) -> str:
