@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from nlptool.cli import root
-
 NLPTOOL = str(Path(sys.executable).with_name("nlptool"))  # the console script
 PATIENCE = 120  # seconds after which a process hangs: a guard, not a measure
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
 Invoke = Callable[..., Result]
 
 
@@ -25,26 +24,44 @@ Invoke = Callable[..., Result]
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No settings of the user's, a cache of our own, and nothing that would hide a missing flush."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("NLPTOOL_") or name == "PYTHONUNBUFFERED"]:
-            patch.delenv(name)
+        for name in list(os.environ):
+            if name.startswith("NLPTOOL_") or name == "PYTHONUNBUFFERED":
+                patch.delenv(name)
         patch.setenv("NLPTOOL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """``run(*arguments, stdin=bytes, env={...})``: the real program, bytes in and out."""
+    """``run(*arguments, stdin=..., env={...})``: the real program to its end; stdin is bytes or a file."""
 
-    def run(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None, **more: Any) -> Any:
-        streams = {"input": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-        if "stdin" in streams:
-            del streams["input"]
-        return subprocess.run([NLPTOOL, *arguments], env=os.environ | (env or {}), timeout=PATIENCE, **streams)
+    def run(*arguments: str, stdin: Any = b"", env: dict[str, str] | None = None, **more: Any) -> Any:
+        source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": PATIENCE} | source | more
+        return subprocess.run([NLPTOOL, *arguments], check=False, env=os.environ | (env or {}), **how)
 
     return run
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """``start(*arguments)``: the real program, running, with pipes at its three ends; killed when the test ends."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, **more: Any) -> subprocess.Popen[bytes]:
+        how = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+        running.append(subprocess.Popen([NLPTOOL, *arguments], **how))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")
 def invoke() -> Invoke:
     """``invoke(*arguments, stdin=bytes)``: the command line in this process, for what needs no process of its own."""
+    from nlptool.cli import root
+
     return lambda *arguments, stdin=b"", **more: CliRunner().invoke(root, list(arguments), input=stdin, **more)

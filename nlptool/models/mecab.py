@@ -15,6 +15,7 @@ Sources: T. Kudo, K. Yamamoto, Y. Matsumoto: Applying Conditional Random Fields 
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import mmap
 import os
@@ -123,10 +124,23 @@ class Tagger:
         self._layout = {name: index for index, name in enumerate(names)}
         self._unknown = Dictionary(self.folder / "unk.dic")
         self._parse = self._open(f"{_KEY}\\n").parse
-        self._matrix: mmap.mmap | None = None
-        self._long: Any = None  # the key and all columns
-        self._words: Any = None  # surfaces alone
-        self._plain: Any = None  # as the dictionary says
+
+    @functools.cached_property
+    def _long(self) -> Any:
+        return self._open(f"{_KEY}\\t%H\\n")
+
+    @functools.cached_property
+    def _words(self) -> Any:
+        return self._open(None, "-Owakati")
+
+    @functools.cached_property
+    def _plain(self) -> Any:
+        return self._open(None)
+
+    @functools.cached_property
+    def _matrix(self) -> mmap.mmap:
+        with (self.folder / "matrix.bin").open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def _open(self, node_format: str | None, flags: str = "") -> Any:
         arguments = f"-r {os.devnull} -d {shlex.quote(str(self.folder))} {flags}"
@@ -175,20 +189,14 @@ class Tagger:
 
     def long_keys(self, text: str) -> list[str]:
         """The same as a list, with the columns of the dictionary behind each: ``surface TAB ids,cost TAB columns``."""
-        if self._long is None:
-            self._long = self._open(f"{_KEY}\\t%H\\n")
         return [key for piece in cut(text) for key in self._long.parse(piece).split("\n") if key]
 
     def wakati(self, text: str) -> str:
         """The surfaces with a blank between them."""
-        if self._words is None:
-            self._words = self._open(None, "-Owakati")
         return " ".join(filter(None, map(self._words.parse, cut(text))))
 
     def plain(self, text: str) -> str:
         """What the ``mecab`` command prints for ``text`` with this dictionary, ``EOS`` included."""
-        if self._plain is None:
-            self._plain = self._open(None)
         # Each piece ends with what the dictionary prints at the end of a sentence, and so does the whole.
         end = self._plain.parse("")
         return "".join(self._plain.parse(piece).removesuffix(end) for piece in cut(text)) + f"{end}\n"
@@ -203,7 +211,7 @@ class Tagger:
         found: list[str] = []
         for dictionary in (self._unknown,) if is_unknown else self._known:
             found += dictionary.look_up(None if is_unknown else surface, left, right, cost)
-        if len(found) > 1 and len(set(found)) > 1:
+        if len(found) != 1 and len(set(found)) != 1:
             longer = next(long for long in self.long_keys(text) if long.startswith(f"{key}\t"))
             return self.morpheme(longer, text)
         return Morpheme(surface, _split(found[0]), is_unknown, self._layout)
@@ -211,8 +219,6 @@ class Tagger:
     def n_best(self, text: str, n: int) -> list[tuple[int, list[str]]]:
         """The ``n`` best analyses: (cost, long keys), the cheapest first. The cost is MeCab's: word and connection
         costs added up; lower is better."""
-        if self._long is None:
-            self._long = self._open(f"{_KEY}\\t%H\\n")
         if not text.strip(" "):
             return [(0, [])]
         # With an empty EOS format nothing separates the paths, so each path ends where its surfaces make up the text.
@@ -236,9 +242,6 @@ class Tagger:
 
     def _connection(self, right_id: int, left_id: int) -> int:
         """From MeCab's matrix: two uint16 sizes, then an int16 for each pair of ids."""
-        if self._matrix is None:
-            with (self.folder / "matrix.bin").open("rb") as file:
-                self._matrix = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         (size,) = struct.unpack_from("<H", self._matrix)
         (cost,) = struct.unpack_from("<h", self._matrix, 4 + 2 * (right_id + size * left_id))
         return int(cost)
