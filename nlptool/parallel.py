@@ -52,6 +52,8 @@ class Workers(Generic[Result]):
             theirs.close()
             self._connections.append(ours)
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+        self.send([])  # what cannot be made is known before anything is read or written
+        self.receive()
 
     def __len__(self) -> int:
         """How many lists are under way."""

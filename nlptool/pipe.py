@@ -131,7 +131,7 @@ class Pipe:
                         self._counts[key] += record.entry.get(key) or 0
                     written.append(to_bytes(record))
                 if written:
-                    output.write(b"".join(written))
+                    output.write(*written)
                 if failure is not None:
                     raise failure
                 self._progress.records(self.n_read)

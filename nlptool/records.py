@@ -204,7 +204,7 @@ def render(
         base = b'{"text":%b}' % orjson.dumps(record.text) if not drop_input or failed else b"{}"
     elif drop_input and not failed:
         base = _only_id(base, id_field)
-    return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced) + b"\n"
+    return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced)
 
 
 def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:
@@ -215,7 +215,7 @@ def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[st
 
 
 def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, replaced: set[str] | None = None) -> bytes:
-    """Add ``results`` and ``"nlptool": {key: entry}`` to the JSON object ``raw`` and change nothing else in it.
+    """Add ``results`` and ``"nlptool": {key: entry}`` to the JSON object ``raw``, change nothing else in it, and end the line.
 
     A result that the object already has under the same name is replaced: two values under one name would leave it to
     each reader which of them counts. The entries of earlier commands are kept and the new one stands behind them.
@@ -233,7 +233,7 @@ def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, rep
     for name, value in results.items():
         parts += (joiner, b'"%b":' % name.encode(), value)
         joiner = b","
-    parts += (joiner, b'"nlptool":{', said, b'"%b":' % key.encode(), entry, b"}}")
+    parts += (joiner, b'"nlptool":{', said, b'"%b":' % key.encode(), entry, b"}}\n")
     return b"".join(parts)
 
 

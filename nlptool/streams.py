@@ -286,12 +286,12 @@ class Output:
                 self._file = Path(path).open("wb")  # noqa: SIM115  # __exit__ closes it
             else:
                 self._target = Path(path).resolve()  # a link stays a link: what it points to is replaced
-                self._part = self._target.with_name(self._target.name + ".part")
-                if resume and self._part.exists():
-                    self._file = self._part.open("r+b")
+                part = self._target.with_name(self._target.name + ".part")
+                goes_on = resume and part.exists()
+                self._file = part.open("r+b" if goes_on else "w+b")
+                self._part = part
+                if goes_on:
                     self.records = _cut_to_whole_records(self._file, terminator)
-                else:
-                    self._file = self._part.open("w+b")
                 if self._target.exists():
                     os.fchmod(self._file.fileno(), stat.S_IMODE(self._target.stat().st_mode))
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
@@ -300,10 +300,10 @@ class Output:
     def __enter__(self) -> Output:
         return self
 
-    def write(self, data: bytes) -> None:
-        """Write and flush."""
+    def write(self, *parts: bytes) -> None:
+        """Write and flush. Large parts are not copied together first: with all of UniDic's columns that is gigabytes."""
         try:
-            self._file.write(data)
+            self._file.writelines(parts)
             self._file.flush()
         except BrokenPipeError:
             raise

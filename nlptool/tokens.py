@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress
 from typing import Any
@@ -20,7 +20,6 @@ from nlptool.models.mecab import LONGEST, UNKNOWN, Morpheme, Tagger, cut, for_me
 
 _MOST_PIECES = 400_000  # distinct tokens kept; about 80 MB
 _MOST_OFFSETS = 20_000  # characters; the offsets of longer texts are formatted anew
-_OWN_FIELDS = ("surface", "start", "end", "normalized")  # of a Token
 _UNEVEN = re.compile(r"[\x00-\x20\x7f]")  # MeCab leaves blanks out, and is shown pictures of control characters
 _TO_ESCAPE = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,21 +51,37 @@ class Token:
     morpheme: Morpheme
     normalized: str | None = None
 
-    def to_dict(self, fields: Sequence[str]) -> dict[str, Any]:
-        return {name: self._field(name) for name in fields}
+    def to_dict(self, plan: Plan) -> dict[str, Any]:
+        """The fields of ``plan`` by name; None where the dictionary has no value."""
+        columns = self.morpheme.columns
+        found: dict[str, Any] = {}
+        for name, column in plan:
+            if column is None:
+                found[name] = self._made(name)
+            else:
+                value = columns[column] if column < len(columns) else "*"  # an unknown word has parts of speech alone
+                found[name] = None if value == "*" or not value else value
+        return found
 
-    def _field(self, name: str) -> Any:
-        if name in _OWN_FIELDS:
-            return getattr(self, name)
-        if name == "lemma":
-            return self.morpheme.feature("lemma") or self.surface
-        if name == "pos":
-            return self.morpheme.columns[0]
-        if name == "pos_detail":
-            return "-".join(filter(None, map(self.morpheme.feature, ("pos2", "pos3", "pos4")))) or None
-        if name == "is_unknown":
-            return self.morpheme.is_unknown
-        return self.morpheme.feature(name)
+    def _made(self, name: str) -> Any:
+        feature = self.morpheme.feature
+        match name:
+            case "lemma":
+                return feature("lemma") or self.surface
+            case "pos_detail":
+                return "-".join(filter(None, map(feature, ("pos2", "pos3", "pos4")))) or None
+            case "is_unknown":
+                return self.morpheme.is_unknown
+        return getattr(self, name, None)
+
+
+Plan = list[tuple[str, int | None]]
+"""Names of fields, each with the column of the dictionary that holds it, or None where it is made of something else."""
+
+
+def plan(fields: Iterable[str], layout: Mapping[str, int]) -> Plan:
+    columns = {**layout, "pos": 0}
+    return [(name, None if name == "lemma" else columns.get(name)) for name in fields]
 
 
 class _Pieces(dict[str, tuple[bytes, int]]):
@@ -79,7 +94,7 @@ class _Pieces(dict[str, tuple[bytes, int]]):
         self._tagger = tagger
         self._wanted = wanted
         self._filters = bool(wanted.pos or wanted.stop_pos)
-        self._fields = [name for name in wanted.fields if name not in ("start", "end")]
+        self._plan = plan((name for name in wanted.fields if name not in ("start", "end")), tagger.layout)
 
     def forget(self) -> None:
         self.clear()
@@ -90,7 +105,7 @@ class _Pieces(dict[str, tuple[bytes, int]]):
         if self._filters:
             self.kept[key] = _is_kept(morpheme, self._wanted)
         token = Token(morpheme.surface, 0, 0, morpheme)
-        found = self[key] = orjson.dumps(token.to_dict(self._fields))[:-1] + b',"start":', len(morpheme.surface)
+        found = self[key] = orjson.dumps(token.to_dict(self._plan))[:-1] + b',"start":', len(morpheme.surface)
         return found
 
 
@@ -104,6 +119,8 @@ class Analyser:
         self._starts: list[bytes] = []
         self._ends: list[bytes] = []
         self._filters = bool(wanted.pos or wanted.stop_pos)
+        self._plan = plan((*wanted.fields, *(("normalized",) if wanted.normalize else ())), tagger.layout)
+        self._conllu_plan = plan(("lemma", "pos", "pos_detail", "conjugation_type", "reading"), tagger.layout)
         self._even = not wanted.normalize and wanted.n_best == 1
         self._write: Callable[[str], Result] = getattr(self, f"_{wanted.format}")
 
@@ -158,26 +175,26 @@ class Analyser:
         else:
             joined[1::3] = map(b'%d,"end":'.__mod__, starts)
             joined[2::3] = map(b"%d},".__mod__, ends)
+        joined[0] = b"[" + pieces[0]
         joined[-1] = b"%d}]" % ends[-1]
-        return b"[" + b"".join(joined)
+        return b"".join(joined)
 
     def _jsonl_slowly(self, text: str) -> Result:
         """With offsets that are not the sums of the tokens' lengths, or several analyses."""
         entry: dict[str, Any] = {"model": self.tagger.name}
-        fields = (*self.wanted.fields, *(("normalized",) if self.wanted.normalize else ()))
         if self.wanted.normalize:
             entry["normalize"] = "nfkc"
         if self.wanted.n_best > 1:
             paths = self.tagger.n_best(self._shown(text), self.wanted.n_best)
             written = [
-                {"cost": cost, "tokens": [token.to_dict(fields) for token in self._kept(self._tokens(text, path))]}
+                {"cost": cost, "tokens": [token.to_dict(self._plan) for token in self._kept(self._tokens(text, path))]}
                 for cost, path in paths
             ]
             entry["n_unknown"] = sum(key.split("\t")[1].endswith(UNKNOWN) for key in paths[0][1])
             return {"tokens": orjson.dumps(written[0]["tokens"]), "n_best": orjson.dumps(written)}, entry
         tokens = self._tokens(text)
         entry["n_unknown"] = _n_unknown(tokens)
-        return {"tokens": orjson.dumps([token.to_dict(fields) for token in self._kept(tokens)])}, entry
+        return {"tokens": orjson.dumps([token.to_dict(self._plan) for token in self._kept(tokens)])}, entry
 
     def _shown(self, text: str) -> str:
         """What MeCab is shown of a text."""
@@ -222,7 +239,7 @@ class Analyser:
         rows = []
         tokens = self._tokens(text)
         for token in self._kept(tokens):
-            cells = token.to_dict(self.wanted.fields).values()
+            cells = token.to_dict(self._plan).values()
             rows.append("\t".join("" if cell is None else str(cell).translate(_TSV_ESCAPES) for cell in cells) + "\n")
         return {"": ("".join(rows) + "\n").encode()}, {"n_unknown": _n_unknown(tokens)}
 
@@ -232,7 +249,7 @@ class Analyser:
         found = self._tokens(text)
         tokens = self._kept(found)
         for number, token in enumerate(tokens, 1):
-            named = token.to_dict(("lemma", "pos", "pos_detail", "conjugation_type", "reading"))
+            named = token.to_dict(self._conllu_plan)
             xpos = "-".join(filter(None, (named["pos"], named["pos_detail"], named["conjugation_type"])))
             after = tokens[number].start if number < len(tokens) else len(text)
             misc = [] if after > token.end else ["SpaceAfter=No"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,16 +49,24 @@ def run() -> Run:
 def start() -> Iterator[Start]:
     """``start(*arguments)``: the real program, running, with pipes at its three ends; killed when the test ends."""
     running: list[subprocess.Popen[bytes]] = []
+    guards: list[threading.Timer] = []
 
     def start(*arguments: str, **more: Any) -> subprocess.Popen[bytes]:
-        how = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+        how = {"bufsize": 0, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
         running.append(subprocess.Popen([NLPTOOL, *arguments], **how))
+        guards.append(threading.Timer(PATIENCE, running[-1].kill))
+        guards[-1].start()
         return running[-1]
 
     yield start
-    for process in running:
+    for process, guard in zip(running, guards, strict=True):
+        guard.cancel()
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 @pytest.fixture(scope="session")

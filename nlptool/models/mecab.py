@@ -121,7 +121,7 @@ class Tagger:
             if each.charset.replace("-", "") != "utf8":
                 raise ModelError(f"the dictionary {self.name} is in {each.charset}, not in UTF-8")
         names = _LAYOUTS.get(len(_split(self._known[0].first())), "pos1").split()
-        self._layout = {name: index for index, name in enumerate(names)}
+        self.layout = {name: index for index, name in enumerate(names)}
         self._unknown = Dictionary(self.folder / "unk.dic")
         self._parse = self._open(f"{_KEY}\\n").parse
 
@@ -206,7 +206,7 @@ class Tagger:
         surface, ids, *columns = key.split("\t", 2)
         is_unknown = ids.endswith(UNKNOWN)
         if columns:
-            return Morpheme(surface, _split(columns[0]), is_unknown, self._layout)
+            return Morpheme(surface, _split(columns[0]), is_unknown, self.layout)
         left, right, cost = map(int, ids.rstrip(UNKNOWN).split(","))
         found: list[str] = []
         for dictionary in (self._unknown,) if is_unknown else self._known:
@@ -214,7 +214,7 @@ class Tagger:
         if len(found) != 1 and len(set(found)) != 1:
             longer = next(long for long in self.long_keys(text) if long.startswith(f"{key}\t"))
             return self.morpheme(longer, text)
-        return Morpheme(surface, _split(found[0]), is_unknown, self._layout)
+        return Morpheme(surface, _split(found[0]), is_unknown, self.layout)
 
     def n_best(self, text: str, n: int) -> list[tuple[int, list[str]]]:
         """The ``n`` best analyses: (cost, long keys), the cheapest first. The cost is MeCab's: word and connection
