@@ -6,6 +6,7 @@ A command's module is imported when the command is called, not before: ``nlptool
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import signal
@@ -68,12 +69,19 @@ class Root(click.Group):
             _die_of(signal.SIGINT)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # a help text, for what a command writes is looked after: see main
+                raise
+            return self._internal_error(ctx, error)
         except Exception as error:  # noqa: BLE001  # a bug of ours: the user gets a sentence, --debug the traceback
-            if _debug(ctx):
-                traceback.print_exc()
-            click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
-            click.echo("  --debug shows where; please report it", err=True)
-            ctx.exit(1)
+            return self._internal_error(ctx, error)
+
+    def _internal_error(self, ctx: click.Context, error: Exception) -> NoReturn:
+        if _debug(ctx):
+            traceback.print_exc()
+        click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("  --debug shows where; please report it", err=True)
+        ctx.exit(1)
 
 
 @click.group(
@@ -99,6 +107,12 @@ def main() -> None:
         root(prog_name="nlptool")
     except KeyboardInterrupt:
         _die_of(signal.SIGINT)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        click.echo(f"nlptool: cannot write <stdout>: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def _label(ctx: click.Context) -> str:

@@ -19,19 +19,24 @@ from nlptool.records import InputFormat
 
 Command = Callable[..., Any]
 
+_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}  # Python's, but no one's text
+
 
 def _encoding(_: click.Context, __: click.Parameter, value: str) -> str:
     try:
         "".encode(value)  # refuses what is no text encoding, such as hex
-        return codecs.lookup(value).name
-    except LookupError:
+        name = codecs.lookup(value).name
+        if name in _NOT_OF_FILES:
+            raise LookupError(name)
+        return name
+    except (LookupError, UnicodeError):
         raise click.BadParameter(
             f"no encoding is called {value!r}; for Japanese try cp932, euc_jp or iso2022_jp"
         ) from None
 
 
 _INPUT = (
-    click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path()),
+    click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(readable=False)),
     click.option(
         "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "tsv"]), default="auto", show_default=True,
         help="What a line is. auto: JSONL if the first line is a JSON object, else text.",
@@ -44,12 +49,12 @@ _INPUT = (
                  help="Encoding of the input."),
     click.option("--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
                  help="A longer line is an error record."),
-    click.option("--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(min=0),
+    click.option("--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(0, 3_600_000),
                  help="Milliseconds without new input after which a batch is closed."),
 )  # fmt: skip
 
 _OUTPUT = (
-    click.option("-o", "--output", metavar="FILE", type=click.Path(),
+    click.option("-o", "--output", metavar="FILE", type=click.Path(readable=False),
                  help="Write to FILE, replaced as a whole when done (until then FILE.part)."),
     click.option("--resume", is_flag=True, help="Go on from FILE.part of an interrupted run."),
     click.option("--drop-input", is_flag=True, help="Write the results alone (and --id-field)."),
@@ -147,6 +152,4 @@ def offline(callback: Command) -> Command:
 
 def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
     """``-f``; the first of ``formats`` is the default."""
-    return click.option(
-        "-f", "--format", "output_format", type=click.Choice(formats), default=formats[0], show_default=True, help=text
-    )
+    return click.option("-f", "--format", type=click.Choice(formats), default=formats[0], show_default=True, help=text)

@@ -20,7 +20,10 @@ class Progress:
     def __init__(self, label: str, mode: str = "auto", *, quiet: bool = False) -> None:
         self.total: int | None = None  # bytes
         self._label = label
-        self._shown = mode == "always" or (mode == "auto" and not quiet and sys.stderr.isatty())
+        self._shown = mode == "always" or (
+            mode == "auto" and not quiet and sys.stderr is not None and sys.stderr.isatty()
+        )
+        self._always = mode == "always"
         self._since = time.monotonic() + (0 if mode == "always" else _PATIENCE)
         self._bytes = 0
         self._bar: rich.progress.Progress | None = None
@@ -64,6 +67,8 @@ class Progress:
             TextColumn("{task.fields[records]}"),
             TimeRemainingColumn(),
         )
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = Progress(
+            *columns, console=Console(stderr=True, force_terminal=self._always or None), transient=True
+        )
         self._task = self._bar.add_task(self._label, total=self.total, records="")
         self._bar.start()

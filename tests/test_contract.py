@@ -741,7 +741,7 @@ def test_embed_needs_no_network_and_no_cache(run: Run, tmp_path: Path) -> None:
     text = b"A plane is taking off.\n"
     expected = run("embed", "--deterministic", stdin=text)
     environment = {
-        "PYTHONPATH": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
         "HOME": str(home),
         "NLPTOOL_CACHE": str(home / "cache"),
         "XDG_CACHE_HOME": "",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -161,3 +164,12 @@ def test_a_hub_model_that_is_not_cached_ends_with_4_offline(tmp_path: Path, monk
     done = run("-m", "nobody/nothing", "--offline", stdin="x\n")
     assert done.exit_code == 4
     assert "hf download nobody/nothing" in done.stderr
+
+
+def test_onnxruntime_tells_nobody_and_leaves_nothing_at_home(tmp_path: Path) -> None:
+    """Since 1.29 it keeps a device's id in the user's cache, and reports, unless ORT_DISABLE_TELEMETRY is set."""
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}  # no CI, which silences it too
+    command = [sys.executable, "-m", "nlptool", "embed"]
+    done = subprocess.run(command, input=b"x\n", capture_output=True, env=home, timeout=120, check=True)
+    assert done.stderr == b""
+    assert list(tmp_path.rglob("*")) == []

@@ -10,6 +10,7 @@ import lzma
 import os
 import stat
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,24 @@ def test_the_file_after_a_damaged_one_is_read(tmp_path: Path) -> None:
     lines, reports = read(*(tmp_path / name for name in ("bad", "good", "garbage")))
     assert lines == [b"a", b"b", b"c", b"d"]
     assert len(reports) == 2
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_compressed_lines_come_as_soon_as_they_are_flushed(name: str) -> None:
+    packer: Any = zlib.compressobj(wbits=31) if name == "gzip" else zstandard.ZstdCompressor().compressobj()
+    flush = zlib.Z_SYNC_FLUSH if name == "gzip" else zstandard.COMPRESSOBJ_FLUSH_BLOCK
+    reader, writer = os.pipe()
+    try:
+        blocks = read_blocks((f"/dev/fd/{reader}",), report=pytest.fail, hint=pytest.fail, max_latency=0.01)
+        for line in (b"a", b"b"):
+            os.write(writer, packer.compress(line + b"\n") + packer.flush(flush))
+            assert next(blocks).lines == [line]
+            assert next(blocks).lines == []
+        os.write(writer, packer.flush())
+        os.close(writer)
+        assert list(blocks) == []
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("name", COMPRESS)

@@ -96,7 +96,7 @@ def as_base64(vector: NDArray[np.float32]) -> bytes:
 def command(  # noqa: PLR0917
     pipe: Pipe,
     model: str,
-    output_format: str,
+    format: str,
     normalize: bool | None,
     max_length: int | None,
     on_long: str,
@@ -117,14 +117,14 @@ def command(  # noqa: PLR0917
     once; any other runs in sentence-transformers itself. With another batch composition a float may move by less than
     1e-5; --deterministic makes all output byte-identical.
     """
-    pipe.refuse_binary_on_terminal(output_format == "npy", "-f npy")
+    pipe.refuse_binary_on_terminal(format == "npy", "-f npy")
     from nlptool.models import encoder as encoders
 
     encoder = encoders.load(
         model, engine=engine, note=pipe.note, normalize=normalize, max_length=max_length, **settings
     )
     tell = {"truncated": "texts that were longer than the model takes, and were cut"}
-    if output_format == "npy":
+    if format == "npy":
         from nlptool.npy import Npy
 
         npy = Npy(encoder.dimension)
@@ -135,5 +135,5 @@ def command(  # noqa: PLR0917
         if npy.n_empty:
             pipe.note(f"rows of NaN, whose records have no text or failed: {npy.n_empty:,}")
         return
-    write = as_json if output_format == "jsonl" else as_base64
+    write = as_json if format == "jsonl" else as_base64
     pipe.write(embed(pipe.read(), encoder, write, on_long=on_long), tell=tell)

@@ -90,7 +90,7 @@ def _as_written(record: Record, format: str) -> bytes:
 @options.workers
 def command(  # noqa: PLR0917
     pipe: Pipe,
-    output_format: str,
+    format: str,
     fields: tuple[str, ...],
     pos: tuple[str, ...],
     stop_pos: tuple[str, ...],
@@ -118,21 +118,21 @@ def command(  # noqa: PLR0917
     reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
     accent_modification.
     """
-    if n_best > 1 and output_format != "jsonl":
+    if n_best > 1 and format != "jsonl":
         raise click.UsageError("--n-best goes with -f jsonl alone")
-    if output_format == "mecab" and (pos or stop_pos):
+    if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
     wanted = {
         "fields": fields,
-        "format": output_format,
+        "format": format,
         "pos": pos,
         "stop_pos": stop_pos,
         "n_best": n_best,
         "normalize": normalize is not None,
     }
     to_bytes: Callable[[Record], bytes] | None = None
-    if output_format != "jsonl":
-        to_bytes = functools.partial(_as_written, format=output_format)
+    if format != "jsonl":
+        to_bytes = functools.partial(_as_written, format=format)
     pipe.write(
         tokenize(pipe.read(), Workers(workers, _analyser, dictionary, user_dictionary, wanted)),
         to_bytes,
@@ -141,5 +141,5 @@ def command(  # noqa: PLR0917
             "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
             "n_control": "control characters shown as pictures (␀)",
         },
-        terminator=_TERMINATORS.get(output_format),
+        terminator=_TERMINATORS.get(format),
     )

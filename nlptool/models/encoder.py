@@ -72,6 +72,7 @@ class OnnxEncoder:
     ) -> None:
         if threads:
             os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizers' threads
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
         import onnxruntime
         import tokenizers
 
