@@ -69,19 +69,14 @@ class Root(click.Group):
             _die_of(signal.SIGINT)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except OSError as error:
-            if error.errno == errno.ENOSPC:  # a help text, for what a command writes is looked after: see main
+        except Exception as error:  # a bug of ours: the user gets a sentence, --debug the traceback
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # a help text on a full disk: see main
                 raise
-            return self._internal_error(ctx, error)
-        except Exception as error:  # noqa: BLE001  # a bug of ours: the user gets a sentence, --debug the traceback
-            return self._internal_error(ctx, error)
-
-    def _internal_error(self, ctx: click.Context, error: Exception) -> NoReturn:
-        if _debug(ctx):
-            traceback.print_exc()
-        click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
-        click.echo("  --debug shows where; please report it", err=True)
-        ctx.exit(1)
+            if _debug(ctx):
+                traceback.print_exc()
+            click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
+            click.echo("  --debug shows where; please report it", err=True)
+            ctx.exit(1)
 
 
 @click.group(

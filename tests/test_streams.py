@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import zstandard
 from click.testing import Result
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from nlptool import streams
@@ -177,6 +177,7 @@ def test_members_and_padding_are_undone_wherever_the_chunks_end(
     )
 )
 def test_what_is_not_compressed_is_left_alone(chunks: list[bytes]) -> None:
+    assume(not b"".join(chunks).startswith(tuple(streams._COMPRESSIONS)))
     assert b"".join(_decompressed(iter(chunks), "x")) == b"".join(chunks)
 
 
