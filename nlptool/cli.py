@@ -116,7 +116,9 @@ def _label(ctx: click.Context) -> str:
 
 def _debug(ctx: click.Context) -> bool:
     """``--debug`` belongs to the command, whose context is gone when its error arrives here."""
-    return "--debug" in sys.argv or bool(os.environ.get(f"NLPTOOL_{(ctx.invoked_subcommand or '').upper()}_DEBUG"))
+    return "--debug" in sys.argv or os.environ.get(
+        f"NLPTOOL_{(ctx.invoked_subcommand or '').upper()}_DEBUG", ""
+    ).lower() in ("1", "true", "yes", "on")
 
 
 def _die_of(number: signal.Signals) -> NoReturn:

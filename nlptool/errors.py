@@ -6,6 +6,9 @@ the run goes on. Usage errors are click's own (exit 2).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 EXIT_FAILED = 1
 EXIT_RECORDS_FAILED = 3
 EXIT_NO_MODEL = 4
@@ -46,3 +49,7 @@ class RecordError(NlptoolError):
         super().__init__(message, hint=hint)
         self.type = type
         self.raw = raw
+
+    def __reduce__(self) -> tuple[Callable[..., RecordError], tuple[str, str]]:
+        """Workers send it through a pipe."""
+        return functools.partial(RecordError, hint=self.hint, raw=self.raw), (self.type, self.message)

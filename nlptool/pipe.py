@@ -109,7 +109,8 @@ class Pipe:
             )
         if self.resume and terminator is None:
             raise click.UsageError("--resume does not go with this format")
-        with Output(self.output, resume=self.resume, terminator=terminator or b"") as output, self._progress:
+        opened = Output(self.output, resume=self.resume, terminator=terminator or b"", inputs=self.files or ("-",))
+        with opened as output, self._progress:
             if start is not None:
                 output.write(start(output))
             self._skip = output.records

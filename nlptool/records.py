@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import codecs
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,11 +140,10 @@ class Parser:
         try:
             text = _find(value, self._path)
         except KeyError:
-            names = ", ".join(f"`{name}`" for name in list(value)[:8] if name != RESERVED) or "none"
             return record.fail(
                 RecordError(
                     "MissingField",
-                    f"the record has no field `{self.form.field or 'text'}`; its fields: {names}",
+                    f"the record has no field `{self.form.field or 'text'}`; its fields: {_listed(value)}",
                     hint="--field names the one that holds the text",
                 )
             )
@@ -175,7 +175,7 @@ class Parser:
         if wanted not in names:
             return record.fail(
                 RecordError(
-                    "MissingField", f"no column `{wanted}`; there are: {', '.join(names[:8])}", hint="--field names one"
+                    "MissingField", f"no column `{wanted}`; there are: {_listed(names)}", hint="--field names one"
                 )
             )
         record.raw = orjson.dumps(dict(zip(names, cells, strict=True)))
@@ -326,6 +326,11 @@ def _find(value: Any, path: list[str]) -> Any:
         else:
             raise KeyError(step)
     return value
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first few names, as a terminal can show them whatever is in them."""
+    return ", ".join(f"`{repr(name)[1:-1]}`" for name in itertools.islice(names, 8) if name != RESERVED) or "none"
 
 
 def _kind_of(value: Any) -> str:

@@ -272,7 +272,9 @@ class Output:
         RunError: it cannot be opened or written (a closed pipe stays a ``BrokenPipeError``).
     """
 
-    def __init__(self, path: str | None, *, resume: bool = False, terminator: bytes = b"\n") -> None:
+    def __init__(
+        self, path: str | None, *, resume: bool = False, terminator: bytes = b"\n", inputs: tuple[str, ...] = ()
+    ) -> None:
         self._is_stdout = path is None or path == "-"
         self.name = "<stdout>" if self._is_stdout else path
         self.records = 0  # already in FILE.part
@@ -280,6 +282,7 @@ class Output:
         try:
             if path is None or path == "-":
                 self._file = _standard_stream(sys.stdout)
+                _refuse_input(self._file, inputs)
             elif path in _DESCRIPTORS or path.startswith("/dev/fd/"):  # opening it anew would truncate
                 self._file = os.fdopen(os.dup(_DESCRIPTORS.get(path) or int(Path(path).name)), "wb")
             elif Path(path).exists() and not Path(path).is_file():
@@ -287,11 +290,13 @@ class Output:
             else:
                 self._target = Path(path).resolve()  # a link stays a link: what it points to is replaced
                 part = self._target.with_name(self._target.name + ".part")
-                goes_on = resume and part.exists()
-                self._file = part.open("r+b" if goes_on else "w+b")
+                self._file = part.open("r+b" if part.exists() else "w+b")
+                _refuse_input(self._file, inputs)
                 self._part = part
-                if goes_on:
+                if resume:
                     self.records = _cut_to_whole_records(self._file, terminator)
+                else:
+                    self._file.truncate()
                 if self._target.exists():
                     os.fchmod(self._file.fileno(), stat.S_IMODE(self._target.stat().st_mode))
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
@@ -353,6 +358,19 @@ class Output:
     def records_kept(self) -> bool:
         """Whether an unfinished FILE.part with something in it is left."""
         return self._part is not None and self._part.exists() and self._part.stat().st_size > 0
+
+
+def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
+    """A run that reads the file it writes would lose what it has not read, or read its own output without end.
+
+    Raises:
+        ValueError: ``file`` is one of ``inputs``.
+    """
+    with contextlib.suppress(OSError):  # not a real file: a test's
+        written = os.fstat(file.fileno())
+        for path in (Path("/dev/stdin" if name == "-" else name) for name in inputs):
+            if stat.S_ISREG(written.st_mode) and path.exists() and os.path.samestat(written, path.stat()):
+                raise ValueError(f"{path} would be read and written at once")
 
 
 def _cut_to_whole_records(file: IO[bytes], terminator: bytes) -> int:

@@ -394,6 +394,21 @@ def test_a_file_is_written_as_a_whole_and_can_be_its_own_input(
     assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
 
 
+def test_what_is_read_is_not_written_at_once(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "x.part"
+    path.write_text("猫\n")
+    with path.open("ab") as out, path.open("rb") as stdin:
+        for arguments, more in (
+            (["x.part", "-o", "x"], {}), (["-o", "x"], {"stdin": stdin}),
+            (["x.part"], {"stdout": out}), ([], {"stdin": stdin, "stdout": out}),
+        ):  # fmt: skip
+            done = run(*WAKATI, *arguments, cwd=tmp_path, **more)
+            assert done.returncode == 1
+            assert b"would be read and written at once" in done.stderr
+            assert path.read_text() == "猫\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.part"]
+
+
 def test_a_matrix_goes_into_files_pipes_fifos_and_behind_what_is_there(run: Run, tmp_path: Path) -> None:
     arguments = ("embed", "-f", "npy", "--deterministic")
     text = b"A cat.\n\nA dog.\n"

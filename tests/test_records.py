@@ -341,7 +341,8 @@ def test_names_that_utf8_cannot_hold_are_shown_all_the_same() -> None:
     record = one(rb'{"\ud800":1}', kind="jsonl")
     written = render(record, "tokenize")
     assert written.startswith(rb'{"\ud800":1,"nlptool":')
-    assert json.loads(written)["nlptool"]["error"]["message"].endswith("its fields: `\ufffd`")
+    assert json.loads(written)["nlptool"]["error"]["message"].endswith(r"its fields: `\ud800`")
+    assert failure(rb'{"\u001b[31mred":1,"\u9b5a":2}', kind="jsonl")[1].endswith(r"its fields: `\x1b[31mred`, `魚`")
     record = one(b'{"text":1}', kind="jsonl", field="\udcff")  # what Python makes of a byte 0xff in an argument
     assert json.loads(render(record, "tokenize"))["nlptool"]["error"]["type"] == "MissingField"
 
@@ -427,7 +428,7 @@ def test_columns_of_tsv() -> None:
     assert record.text == " a"
     assert record.raw == '{"1":"猫","2":"","3":" a"}'.encode()
     assert one(b"a\tb", kind="tsv").text == "a"
-    assert failure(b"a\tb", kind="tsv", field="3") == ("MissingField", "no column `3`; there are: 1, 2")
+    assert failure(b"a\tb", kind="tsv", field="3") == ("MissingField", "no column `3`; there are: `1`, `2`")
     assert failure(b"a\tb", kind="tsv", field="text")[0] == "MissingField"
     assert [record.text for record in parsed(b"a", b"", b"b\tc", kind="tsv")] == ["a", "", "b"]
 
@@ -443,7 +444,7 @@ def test_a_header_names_the_columns() -> None:
     assert [record.line for record in records] == [2, 3, 4, 5]
     assert [record.text for record in parsed(header, b"1\ta", kind="tsv", header=True, field="id")] == ["1"]
     assert parsed(b"a\tb", b"1\t2", kind="tsv", header=True)[0].text == "1"  # no column is called text: the first
-    assert failure_of_second(header, b"1\ta", field="colour") == "no column `colour`; there are: id, text"
+    assert failure_of_second(header, b"1\ta", field="colour") == "no column `colour`; there are: `id`, `text`"
     assert parsed(header, kind="tsv", header=True) == []
 
 

@@ -223,6 +223,7 @@ def test_a_text_in_pieces_says_so_and_n_best_refuses_it() -> None:
         "surface": "。", "lemma": "。", "pos": "補助記号", "reading": None, "start": 79_999, "end": 80_000,
     }  # fmt: skip
     assert "were analysed: 3" in done.stderr
-    done = CliRunner().invoke(root, ["tokenize", "--n-best", "2"], input="猫。" * 40_000)
-    assert done.exit_code == 3
-    assert json.loads(done.stdout)["nlptool"]["error"]["type"] == "TooLong"
+    for workers in ("1", "2"):
+        done = CliRunner().invoke(root, ["tokenize", "--n-best", "2", "-j", workers], input="猫。" * 40_000)
+        assert done.exit_code == 3
+        assert json.loads(done.stdout)["nlptool"]["error"]["type"] == "TooLong"
