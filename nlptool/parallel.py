@@ -55,10 +55,6 @@ class Workers(Generic[Result]):
         self.send([])  # what cannot be made is known before anything is read or written
         self.receive()
 
-    def __len__(self) -> int:
-        """How many lists are under way."""
-        return len(self._answers) + len(self._order)
-
     def send(self, texts: Sequence[str]) -> None:
         if self._call is not None:
             self._answers.append(self._call(texts))

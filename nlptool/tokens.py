@@ -40,6 +40,10 @@ class Wanted:
     n_best: int = 1
     normalize: bool = False
 
+    @property
+    def filters(self) -> bool:
+        return bool(self.pos or self.stop_pos)
+
 
 @dataclass(slots=True)
 class Token:
@@ -93,7 +97,7 @@ class _Pieces(dict[str, tuple[bytes, int]]):
         self.kept: dict[str, bool] = {}
         self._tagger = tagger
         self._wanted = wanted
-        self._filters = bool(wanted.pos or wanted.stop_pos)
+        self._filters = wanted.filters
         self._plan = plan((name for name in wanted.fields if name not in ("start", "end")), tagger.layout)
 
     def forget(self) -> None:
@@ -118,7 +122,7 @@ class Analyser:
         self._pieces = _Pieces(tagger, wanted)
         self._starts: list[bytes] = []
         self._ends: list[bytes] = []
-        self._filters = bool(wanted.pos or wanted.stop_pos)
+        self._filters = wanted.filters
         self._plan = plan((*wanted.fields, *(("normalized",) if wanted.normalize else ())), tagger.layout)
         self._conllu_plan = plan(("lemma", "pos", "pos_detail", "conjugation_type", "reading"), tagger.layout)
         self._even = not wanted.normalize and wanted.n_best == 1

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from nlptool.errors import ModelError, NotConvertible
+from nlptool.models.encoder import MANIFEST, OnnxEncoder
 
 VERSION = 1  # of the converted copy; a new one makes old copies void
-MANIFEST = "encoder.json"
 LEAST_COSINE = 0.99999
 
 _SAMPLE = ["A plane is taking off.", "猫が好き", "", "long " * 40, "東京は日本の首都です。 " * 12]
@@ -149,8 +149,6 @@ def _export(modules: list[Any], path: Path) -> None:
 
 
 def _compare(model: Any, target: Path) -> None:
-    from nlptool.models.encoder import OnnxEncoder
-
     with silenced():
         expected = model.encode(_SAMPLE, normalize_embeddings=True)
         got = OnnxEncoder("", target, target, normalize=True).encode(_SAMPLE).vectors

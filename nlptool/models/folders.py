@@ -16,8 +16,6 @@ from pathlib import Path
 
 from nlptool.errors import ModelError
 
-DEFAULT_ENCODER = "all-MiniLM-L6-v2"
-
 
 @dataclass(frozen=True, slots=True)
 class BuiltIn:

@@ -14,6 +14,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from nlptool.models import convert, folders
+from nlptool.models.encoder import MANIFEST
 
 HERE = Path(__file__).parent
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
@@ -27,10 +28,10 @@ def main() -> None:
         model = onnx.load(work / "model.onnx")
         without_weights(model, weights / "model.safetensors")
         (HERE / "model.onnx").write_bytes(model.SerializeToString())
-        shutil.copy(work / convert.MANIFEST, HERE / convert.MANIFEST)
-    about = json.loads((HERE / convert.MANIFEST).read_text())
+        shutil.copy(work / MANIFEST, HERE / MANIFEST)
+    about = json.loads((HERE / MANIFEST).read_text())
     about["files"] = {"model.onnx": (HERE / "model.onnx").stat().st_size}
-    (HERE / convert.MANIFEST).write_text(json.dumps(about, indent=2) + "\n")
+    (HERE / MANIFEST).write_text(json.dumps(about, indent=2) + "\n")
 
 
 def without_weights(model: onnx.ModelProto, path: Path) -> None:
