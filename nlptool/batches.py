@@ -16,7 +16,7 @@ LARGEST_TEXT = 2_000_000  # characters in a window
 
 
 def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> Iterator[list[Record]]:
-    """Regroup lists of records. An empty list closes the window under way."""
+    """Regroup lists of records. An empty list closes the window under way, and is passed on."""
     window: list[Record] = []
     characters = 0
     limit = min(FIRST_WINDOW, largest)
@@ -28,9 +28,11 @@ def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> 
                 yield window
                 window, characters = [], 0
                 limit = min(4 * limit, largest)
-        if not records and window:
-            yield window
-            window, characters = [], 0
+        if not records:
+            if window:
+                yield window
+                window, characters = [], 0
+            yield []
     if window:
         yield window
 

@@ -118,17 +118,22 @@ def workers(callback: Command) -> Command:
     )(callback)  # fmt: skip
 
 
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def threads(callback: Command) -> Command:
     return click.option(
-        "--threads", default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        show_default="all processors", metavar="N", type=click.IntRange(min=1), help="Threads that compute.",
+        "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
+        help="Threads that compute, in each process.",
     )(callback)  # fmt: skip
 
 
-def batch_tokens(default: int) -> Callable[[Command], Command]:
+def batch_tokens(default: int | None) -> Callable[[Command], Command]:
     return click.option(
-        "--batch-tokens", default=default, show_default=True, metavar="N", type=click.IntRange(min=1),
-        help="Tokens computed together, padding included.",
+        "--batch-tokens", default=default, show_default=True if default else "as the device likes it", metavar="N",
+        type=click.IntRange(min=1), help="Tokens computed together, padding included.",
     )  # fmt: skip
 
 
@@ -142,12 +147,26 @@ def deterministic(callback: Command) -> Command:
 def model(default: str) -> Callable[[Command], Command]:
     return click.option(
         "-m", "--model", default=default, show_default=True, metavar="MODEL",
-        help="A built-in name, a folder, or a model of the hub (org/name).",
+        help="A name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
     )  # fmt: skip
 
 
 def offline(callback: Command) -> Command:
     return click.option("--offline", is_flag=True, help="Open no socket.")(callback)
+
+
+def allow_pickle(callback: Command) -> Command:
+    return click.option(
+        "--allow-pickle", is_flag=True,
+        help="Open weights that are a pickle, if a model has no others; a pickle can hold harmful code.",
+    )(callback)  # fmt: skip
+
+
+def device(callback: Command) -> Command:
+    return click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+        help="Where the network runs; auto: a CUDA GPU if there is one. cpu starts fastest.",
+    )(callback)  # fmt: skip
 
 
 def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:

@@ -17,7 +17,7 @@ import click
 
 from nlptool.errors import EXIT_FAILED, EXIT_RECORDS_FAILED, RecordError, RunError
 from nlptool.progress import Progress
-from nlptool.records import InputFormat, Parser, Record, render
+from nlptool.records import InputFormat, Parser, Record, field_text, render
 from nlptool.streams import Output, read_blocks
 
 SHOWN_ERRORS = 10  # with a format that has no room for error records
@@ -139,6 +139,12 @@ class Pipe:
             if finish is not None:
                 finish(output)
         self._summary(tell or {}, time.perf_counter() - started)
+
+    def id_of(self, record: Record) -> str:
+        """What ``--id-field`` says of a record; else its line, with the file's name before it if there are several."""
+        if self.id_field is not None and record.raw is not None:
+            return field_text(record.raw, self.id_field)
+        return f"{record.source}:{record.line}" if len(self.files) > 1 else str(record.line)
 
     def refuse_binary_on_terminal(self, binary: bool, option: str) -> None:
         """A usage error if ``option`` would write binary data to a terminal."""

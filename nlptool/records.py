@@ -290,6 +290,15 @@ def _only_id(raw: bytes, id_field: str | None) -> bytes:
     return b"{" + b",".join(kept) + b"}"
 
 
+def field_text(raw: bytes, name: str) -> str:
+    """The field ``name`` of a JSON object as text: a string as it reads, anything else as JSON, ``""`` if there is none."""
+    found = b""
+    for member, _, start, end in members(raw):
+        if member == name:
+            found = raw[start:end].strip()
+    return str(json.loads(found)) if found.startswith(b'"') else found.decode()
+
+
 def _loads(line: str) -> Any:
     """Parse JSON. orjson is fast, but refuses a lone surrogate anywhere, which is an error in the text alone, and numbers
     that are too large for a float."""

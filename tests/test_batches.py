@@ -27,12 +27,13 @@ def test_windows_keep_order_and_count(texts: list[list[str]], largest: int) -> N
     lists = [[Record(text, "", 1) for text in each] for each in texts]
     cut = list(windows(iter(lists), largest=largest))
     assert [record for window in cut for record in window] == [record for each in lists for record in each]
-    assert all(0 < len(window) <= largest for window in cut)
+    assert all(len(window) <= largest for window in cut)
+    assert sum(not window for window in cut) == sum(not each for each in texts)
 
 
 def test_an_empty_list_closes_a_window_and_the_first_ones_are_small() -> None:
     record = Record("x", "", 1)
-    assert [len(w) for w in windows([[record], [record], [], [record]])] == [2, 1]
+    assert [len(w) for w in windows([[record], [record], [], [record]])] == [2, 0, 1]
     assert [len(w) for w in windows([[record] * 10_000])][:2] == [FIRST_WINDOW, 4 * FIRST_WINDOW]
 
 

@@ -16,9 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nlptool.cli import root
-from nlptool.commands.embed import as_json, embed
+from nlptool.commands.embed import embed
 from nlptool.models.encoder import Embeddings
+from nlptool.parallel import Workers
 from nlptool.records import Record
+from nlptool.vectors import Precision
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 
@@ -26,15 +28,19 @@ SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
 class Fake:
     """A vector is the number of characters and the number of blanks; a text of more than nine characters is cut."""
 
-    name = "fake"
-    dimension = 2
-    engine = "none"
-
     def encode(self, texts: Sequence[str]) -> Embeddings:
         rows = [[len(text[:9]), text.count(" ")] for text in texts]
         vectors = np.array(rows, np.float32)
         vectors[[text == "nan" for text in texts]] = np.nan
-        return Embeddings(vectors, [len(text[:9]) for text in texts], [len(text) > 9 for text in texts])
+        return Embeddings(
+            vectors, [len(text[:9]) for text in texts], [len(text) > 9 for text in texts], [1] * len(texts)
+        )
+
+
+def embedded(*lists: list[Record], on_long: str = "truncate") -> list[Record]:
+    workers: Workers[Embeddings] = Workers(1, lambda: lambda texts: [Fake().encode(texts)])
+    done = embed(iter(lists), workers, Precision("float32", 2, "json"), said={"model": "fake"}, on_long=on_long)
+    return [record for each in done for record in each]
 
 
 def run(*arguments: str, stdin: str | bytes = "") -> Result:
@@ -48,8 +54,7 @@ def records(result: Result) -> list[dict[str, object]]:
 
 def test_each_text_gets_its_vector_and_the_entry_says_what_happened() -> None:
     texts = ["a b", "", "a long text", "\u3000", "nan"]
-    lists = iter([[Record(text, "x", 1) for text in texts[:2]], [Record(text, "x", 1) for text in texts[2:]]])
-    done = [record for each in embed(lists, Fake(), as_json) for record in each]
+    done = embedded([Record(text, "x", 1) for text in texts[:2]], [], [Record(text, "x", 1) for text in texts[2:]])
     assert [record.text for record in done] == texts
     assert [record.results.get("embedding") for record in done] == [b"[3.0,1.0]", b"null", b"[9.0,2.0]", b"null", None]
     assert done[0].entry == {"model": "fake", "n_tokens": 3, "truncated": False}
@@ -60,13 +65,14 @@ def test_each_text_gets_its_vector_and_the_entry_says_what_happened() -> None:
 
 
 def test_a_long_text_can_be_an_error() -> None:
-    (done,) = embed(iter([[Record("a long text", "x", 1), Record("short", "x", 2)]]), Fake(), as_json, on_long="error")
+    done = embedded([Record("a long text", "x", 1), Record("short", "x", 2)], on_long="error")
     assert [record.error and record.error.type for record in done] == ["TooLong", None]
 
 
 def test_floats_are_the_shortest_that_read_back() -> None:
     vector = np.random.default_rng(1).standard_normal(1000).astype(np.float32)
-    written = json.loads(as_json(vector))
+    ((value, _),) = Precision("float32", 1000, "json").write(vector[None])
+    written = json.loads(value)
     assert np.array_equal(np.array(written, np.float32), vector)
     assert max(len(str(value)) for value in written) < 17  # a float64's digits would be longer
 
@@ -163,7 +169,7 @@ def test_a_hub_model_that_is_not_cached_ends_with_4_offline(tmp_path: Path, monk
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     done = run("-m", "nobody/nothing", "--offline", stdin="x\n")
     assert done.exit_code == 4
-    assert "hf download nobody/nothing" in done.stderr
+    assert "nlptool models pull nobody/nothing" in done.stderr
 
 
 def test_onnxruntime_tells_nobody_and_leaves_nothing_at_home(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nlptool import catalogue
 from nlptool.errors import ModelError
 from nlptool.models import cache, encoder, folders
 
@@ -24,7 +25,7 @@ TEXTS = [
     *(DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")[:40],
     "", "a", "word " * 300,
 ]  # fmt: skip
-MINILM = folders.built_in_weights(folders.BUILT_IN["all-MiniLM-L6-v2"])
+MINILM = folders.packaged(catalogue.KNOWN["all-MiniLM-L6-v2"])
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def cosines(ours: encoder.Encoder, folder: Path, texts: list[str]) -> np.ndarray
 
 
 def test_the_package_holds_the_weights_that_the_graph_was_made_for() -> None:
-    expected = folders.BUILT_IN["all-MiniLM-L6-v2"].sha256
+    expected = catalogue.KNOWN["all-MiniLM-L6-v2"].sha256
     assert hashlib.sha256((MINILM / "model.safetensors").read_bytes()).hexdigest() == expected
 
 
@@ -208,7 +209,8 @@ def test_a_folder_is_whole_only_with_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"x": 1}))
     cache.seal(tmp_path, "m.json")
     assert cache.is_whole(tmp_path, "m.json")
-    assert json.loads((tmp_path / "m.json").read_text()) == {"x": 1, "files": {"a": 5}}
+    digest = "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5"
+    assert json.loads((tmp_path / "m.json").read_text()) == {"x": 1, "files": {"a": 5}, "sha256": {"a": digest}}
     (tmp_path / "a").write_text("1234")
     assert not cache.is_whole(tmp_path, "m.json")
     (tmp_path / "m.json").write_text("{")

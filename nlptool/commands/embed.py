@@ -2,138 +2,197 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from nlptool import options
 from nlptool.batches import windows
+from nlptool.catalogue import DEFAULT_ENCODER
 from nlptool.errors import RecordError
+from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
 from nlptool.records import Record
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from nlptool.models.encoder import Embeddings, Prepared
+    from nlptool.vectors import Precision
 
-    from nlptool.models.encoder import Encoder
-
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
-BATCH_TOKENS = 512  # larger batches were slower on two cores
-
-Write = Callable[["NDArray[np.float32]"], bytes]
+SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
 
 
 def embed(
-    lists: Iterator[list[Record]], encoder: Encoder, write: Write, *, on_long: str = "truncate"
+    lists: Iterator[list[Record]],
+    workers: Workers[Embeddings],
+    precision: Precision,
+    *,
+    said: dict[str, Any],
+    on_long: str = "truncate",
 ) -> Iterator[list[Record]]:
-    """Give each record its embedding, as ``write`` writes it: a vector for each text, null for one with nothing in it."""
-    for records in windows(lists):
-        texts = []
+    """Give each record its embedding, as ``precision`` writes it: a vector for each text, null for one with nothing in it.
+
+    Args:
+        lists: windows of records; an empty one means that nothing new has come for a while.
+        said: what every record's entry says.
+        on_long: error makes a record fail whose text was cut.
+    """
+    for records, (found,) in in_order(lists, workers, lambda records: [record.text for record in _with_text(records)]):
         for record in records:
-            if record.pending and record.text.strip():
-                texts.append(record)
-            elif record.pending:
+            if record.pending and not record.text.strip():
                 record.results = {"embedding": b"null"}
-                record.entry = {"model": encoder.name, "reason": "empty text"}
+                record.entry = {**said, "reason": "empty text"}
+        texts = _with_text(records)
         if texts:
-            found = encoder.encode([record.text for record in texts])
-            for record, vector, n_tokens, truncated in zip(
-                texts, found.vectors, found.n_tokens, found.truncated, strict=True
-            ):
-                record.entry = {"model": encoder.name, "n_tokens": n_tokens, "truncated": truncated}
+            finite = precision.finite(found.vectors)
+            for index, (record, (value, extra)) in enumerate(zip(texts, precision.write(found.vectors), strict=True)):
+                n_tokens, truncated, n_chunks = found.n_tokens[index], found.truncated[index], found.n_chunks[index]
+                record.entry = {**said, "n_tokens": n_tokens, "truncated": truncated, **extra}
+                if n_chunks > 1:
+                    record.entry["n_chunks"] = n_chunks
                 if truncated and on_long == "error":
                     record.fail(
                         RecordError(
                             "TooLong",
                             f"the text is longer than {n_tokens} tokens",
-                            hint="--on-long truncate embeds its beginning; --max-length sets the limit",
+                            hint="--on-long truncate embeds its beginning, chunk all of it; --max-length sets the limit",
                         )
                     )
-                elif abs(vector.sum()) < _INFINITY:  # False for NaN too
-                    record.results = {"embedding": write(vector)}
+                elif finite[index]:
+                    record.results = {"embedding": value}
                 else:
                     record.fail(RecordError("NotFinite", "the model's vector holds NaN or infinity"))
         yield records
 
 
-_INFINITY = float("inf")
+def _with_text(records: list[Record]) -> list[Record]:
+    return [record for record in records if record.pending and record.text.strip()]
 
 
-def as_json(vector: NDArray[np.float32]) -> bytes:
-    """The shortest decimals that read back to the same float32."""
-    return orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def as_base64(vector: NDArray[np.float32]) -> bytes:
-    return b'"%b"' % base64.b64encode(vector.astype("<f4").tobytes())
+def open_worker(prepared: Prepared) -> Callable[[Any], list[Embeddings]]:
+    """What a worker does with the texts of a window. The model is loaded with the first of them."""
+    encoder = prepared.open()
+    return lambda texts: [encoder.encode(texts)]
 
 
 @click.command()
 @options.records("embed")
-@options.model(DEFAULT_MODEL)
+@options.model(DEFAULT_ENCODER)
 @options.format_choice(
-    "jsonl", "npy", "base64",
-    text="npy: a float32 matrix, a row for each record; base64: JSONL with little-endian float32.",
+    "jsonl", "npy", "npz", "parquet", "base64",
+    text="npy: a matrix, a row for each record; npz: with ids; parquet: id, text, embedding, error; base64: JSONL with "
+    "little-endian bytes.",
+)  # fmt: skip
+@click.option("--as", "role", type=click.Choice(["query", "document"]), help="Use the model's own prompt for these.")
+@click.option("--prompt", metavar="TEXT", help="Put TEXT before every text ('' for nothing).")
+@click.option("--dim", metavar="N", type=click.IntRange(min=1), help="The first N components alone, renormalised.")
+@click.option(
+    "--precision", type=click.Choice(["float32", "float16", "int8", "binary"]), default="float32", show_default=True,
+    help="Of the output. int8: each vector has its scale; binary: the signs, eight to a byte.",
 )  # fmt: skip
 @click.option("--normalize/--no-normalize", default=None, help="Vectors of unit length or not; as the model says.")
 @click.option("--max-length", metavar="N", type=click.IntRange(min=2), help="Use the first N tokens of a text at most.")
 @click.option(
-    "--on-long", type=click.Choice(["truncate", "error"]), default="truncate", show_default=True,
-    help="A text longer than the model takes: cut it (the record says so), or fail it.",
+    "--on-long", type=click.Choice(["truncate", "chunk", "error"]), default="truncate", show_default=True,
+    help="A text longer than the model takes: cut it (the record says so), take the mean over its chunks, or fail it.",
 )  # fmt: skip
 @click.option(
     "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
-    help="auto: onnxruntime, or torch for models that need it.",
+    help="auto: onnxruntime, or torch for GPUs and models that need it.",
 )  # fmt: skip
-@options.batch_tokens(BATCH_TOKENS)
+@options.device
+@click.option(
+    "--quantize", type=click.Choice(["int8"]), help="Run the network in 8 bits; what that costs is measured and said."
+)
+@options.batch_tokens(None)
+@options.workers
 @options.threads
 @options.deterministic
 @options.offline
+@options.allow_pickle
 def command(  # noqa: PLR0917
     pipe: Pipe,
     model: str,
     format: str,
-    normalize: bool | None,
-    max_length: int | None,
+    precision: str,
     on_long: str,
     engine: str,
-    **settings: Any,
+    device: str,
+    quantize: str | None,
+    workers: int,
+    threads: int | None,
+    offline: bool,
+    allow_pickle: bool,
+    **chosen: Any,
 ) -> None:
     """Sentence embeddings: a vector for each line of text (sentence-transformers models).
 
     Each record gets `embedding`, a list of D floats; texts that mean the same have vectors that point the same way. An
-    empty line gets null and the reason. The entry says the model, the tokens used and whether the text was cut.
+    empty line gets null and the reason. The entry says the model, the prompt, the tokens used and whether the text was
+    cut.
 
     \b
     echo A plane is taking off. | nlptool embed
     nlptool tokenize corpus.txt | nlptool embed > vectors.jsonl
-    nlptool embed -f npy -o vectors.npy corpus.txt.zst
+    nlptool embed -m multilingual-e5-small --as document -f parquet -o docs.parquet docs.txt
+    nlptool embed -m cl-nagoya/ruri-v3-30m --on-long chunk -f npy -o vectors.npy corpus.txt.zst
 
-    Models of the usual stack (Transformer, Pooling, Normalize, Dense) run in onnxruntime, from a copy that torch makes
-    once; any other runs in sentence-transformers itself. With another batch composition a float may move by less than
-    1e-5; --deterministic makes all output byte-identical.
+    `nlptool models list` shows the models that have a name; any other sentence-transformers model is a folder or an
+    org/name of the hub. Those of the usual stack (Transformer, Pooling, Normalize, Dense) run in onnxruntime, from a copy
+    that torch makes once; any other runs in sentence-transformers itself. On a CUDA GPU torch computes in bfloat16.
+
+    With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical. Not
+    so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
     """
-    pipe.refuse_binary_on_terminal(format == "npy", "-f npy")
+    pipe.refuse_binary_on_terminal(format in ("npy", "npz", "parquet"), f"-f {format}")
+    if chosen["role"] and chosen["prompt"] is not None:
+        raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
+    from nlptool import vectors
     from nlptool.models import encoder as encoders
 
-    encoder = encoders.load(
-        model, engine=engine, note=pipe.note, normalize=normalize, max_length=max_length, **settings
+    settings = encoders.Settings(
+        threads=threads or max(1, options.processors() // workers), chunk=on_long == "chunk", **chosen
     )
-    tell = {"truncated": "texts that were longer than the model takes, and were cut"}
-    if format == "npy":
-        from nlptool.npy import Npy
+    prepared = encoders.prepare(
+        model,
+        settings,
+        engine=engine,
+        device=device,
+        quantize=quantize is not None,
+        offline=offline,
+        allow_pickle=allow_pickle,
+        note=pipe.note,
+    )
+    said: dict[str, Any] = {"model": prepared.name}
+    said |= {"prompt": prepared.prompt} if prepared.prompt else {}
+    said |= {"dim": settings.dim} if settings.dim else {}
+    said |= {"quantize": quantize} if quantize else {}
+    said |= {"precision": precision} if precision != "float32" else {}
+    writer = vectors.writer(format, precision, prepared.dimension, pipe)
+    team: Workers[Embeddings] = Workers(workers, open_worker, prepared)
+    lists = windows(pipe.read())
+    if quantize:
+        lists = _compared(lists, prepared, pipe)
+    writer.run(embed(lists, team, writer.precision, said=said, on_long=on_long))
 
-        npy = Npy(encoder.dimension)
-        pipe.write(
-            embed(pipe.read(), encoder, lambda vector: vector.tobytes(), on_long=on_long),
-            npy.row, start=npy.start, finish=npy.finish, tell=tell, terminator=None,
-        )  # fmt: skip
-        if npy.n_empty:
-            pipe.note(f"rows of NaN, whose records have no text or failed: {npy.n_empty:,}")
-        return
-    write = as_json if format == "jsonl" else as_base64
-    pipe.write(embed(pipe.read(), encoder, write, on_long=on_long), tell=tell)
+
+def _compared(lists: Iterator[list[Record]], prepared: Prepared, pipe: Pipe) -> Iterator[list[Record]]:
+    """Say how far the vectors in 8 bits are from those in float32, on the first texts, and let all records through."""
+    for records in lists:
+        texts = [record.text for record in _with_text(records)][:SAMPLE]
+        if texts:
+            cosines = _cosines(prepared.open().encode(texts), prepared.in_float32().open().encode(texts))
+            pipe.note(
+                f"int8 against float32, the first {len(texts)} texts: cosine {cosines.mean():.4f} on average, "
+                f"{cosines.min():.4f} at least"
+            )
+            yield from chain([records], lists)
+            return
+        yield records
+
+
+def _cosines(first: Embeddings, second: Embeddings) -> Any:
+    from nlptool.models.encoder import normalized
+
+    return (normalized(first.vectors) * normalized(second.vectors)).sum(axis=1)

@@ -77,14 +77,24 @@ def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) 
 
 
 def seal(made: Path, manifest: str) -> None:
-    """Add the sizes of all files to ``manifest``, a JSON file in ``made``, and bring everything to the disk."""
+    """Add the sizes and the SHA-256 of all files to ``manifest``, a JSON file in ``made``, and bring everything to the disk."""
     path = made / manifest
     value = json.loads(path.read_text()) if path.exists() else {}
-    value["files"] = {file.name: file.stat().st_size for file in sorted(made.iterdir()) if file.name != manifest}
+    files = {
+        file.relative_to(made).as_posix(): file for file in sorted(made.rglob("*")) if file.is_file() and file != path
+    }
+    value["files"] = {name: file.stat().st_size for name, file in files.items()}
+    value["sha256"] = {name: sha256(file) for name, file in files.items()}
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    for file in made.iterdir():
+    for file in (*files.values(), path):
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
+
+
+def sha256(path: Path) -> str:
+    """In hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_whole(made: Path, manifest: str) -> bool:

@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 
 from nlptool.errors import ModelError, NotConvertible
-from nlptool.models.encoder import MANIFEST, OnnxEncoder
+from nlptool.models import bert_japanese
+from nlptool.models.encoder import MANIFEST, Prepared, Settings
 
-VERSION = 1  # of the converted copy; a new one makes old copies void
 LEAST_COSINE = 0.99999
 
 _SAMPLE = ["A plane is taking off.", "猫が好き", "", "long " * 40, "東京は日本の首都です。 " * 12]
-_CONVERTED = {"Transformer", "Pooling", "Dense", "Normalize"}
 
 
 @contextlib.contextmanager
@@ -47,12 +46,16 @@ def silenced() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def load(folder: Path) -> Any:
-    """The ``SentenceTransformer`` of a folder, in float32 on the CPU, from safetensors alone, running no code of its own.
+def load(folder: Path, *, allow_pickle: bool = False) -> Any:
+    """The ``SentenceTransformer`` of a folder, in float32 on the CPU, running no code of its own.
+
+    Args:
+        allow_pickle: open a pickle where there are no safetensors.
 
     Raises:
         ModelError: sentence-transformers refuses it.
     """
+    words = bert_japanese.settings(folder)
     with silenced():
         import torch
         from sentence_transformers import SentenceTransformer
@@ -63,58 +66,81 @@ def load(folder: Path) -> Any:
                 device="cpu",
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+                model_kwargs={"dtype": torch.float32, "use_safetensors": None if allow_pickle else True},
+                processor_kwargs=bert_japanese.arguments(words) if words else None,
             ).eval()
         except Exception as error:
             lines = str(error).strip().splitlines()
             raise ModelError(f"{folder} cannot be loaded: {lines[0] if lines else type(error).__name__}") from error
 
 
-def convert(folder: Path, target: Path) -> None:
+def convert(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
     """Write ``model.onnx``, ``tokenizer.json`` and ``encoder.json`` for the model in ``folder`` to ``target``.
 
     Raises:
         NotConvertible: its parts, its tokenizer or its graph do not allow it.
+        ModelError: its files do not belong together.
     """
-    model = load(folder)
-    modules = list(model)
-    names = [type(module).__name__ for module in modules]
-    if names[:2] != ["Transformer", "Pooling"] or not set(names) <= _CONVERTED or "Normalize" in names[:-1]:
-        raise NotConvertible(f"its parts are {', '.join(names)}")
-    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
-    if tokenizer is None:
+    model = load(folder, allow_pickle=allow_pickle)
+    modules = network(model)
+    if not is_usual(modules):
+        raise NotConvertible(f"its parts are {', '.join(type(module).__name__ for module in modules)}")
+    subwords = tokenizer(model, folder)
+    if subwords is None:
         raise NotConvertible("its tokenizer is not a fast one")
-    description = describe(model)
+    about = describe(model, folder)
     with silenced():
         _export(modules, target / "model.onnx")
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.save(str(target / "tokenizer.json"))
-    (target / MANIFEST).write_text(json.dumps(description, indent=2, ensure_ascii=False))
-    _compare(model, target)
+    subwords.no_truncation()
+    subwords.no_padding()
+    subwords.save(str(target / "tokenizer.json"))
+    (target / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False))
+    _compare(model, about, target)
 
 
-def describe(model: Any) -> dict[str, Any]:
+def network(model: Any) -> list[Any]:
+    """The modules of a ``SentenceTransformer`` without the last normalisation."""
+    modules = list(model)
+    return modules[:-1] if type(modules[-1]).__name__ == "Normalize" else modules
+
+
+def is_usual(modules: list[Any]) -> bool:
+    """Whether token ids go in and one vector comes out, and nothing else is asked for."""
+    names = [type(module).__name__ for module in modules]
+    return names[:2] == ["Transformer", "Pooling"] and set(names[2:]) <= {"Dense"} and modules[1].include_prompt
+
+
+def tokenizer(model: Any, folder: Path) -> Any:
+    """The ``tokenizers.Tokenizer`` of a model; None if it has none."""
+    own = model.tokenizer
+    if bert_japanese.settings(folder) is not None:
+        return bert_japanese.tokenizer(folder, own)
+    return getattr(own, "backend_tokenizer", None)
+
+
+def describe(model: Any, folder: Path) -> dict[str, Any]:
     """What an encoder has to know beside the graph."""
-    return {
-        "version": VERSION,
+    about = {
         "dimension": int(model.get_embedding_dimension()),
         "max_length": int(model.max_seq_length or 512),
         "normalize": type(model[-1]).__name__ == "Normalize",
         "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
+        "lower_case": bool(getattr(model[0], "do_lower_case", False)),
+        "words": bert_japanese.settings(folder),
+        "prompts": {name: text for name, text in model.prompts.items() if text},
+        "default_prompt": model.default_prompt_name,
     }
+    return {name: value for name, value in about.items() if value not in (None, {})}
 
 
 def _export(modules: list[Any], path: Path) -> None:
     import torch
 
-    stack = modules[:-1] if type(modules[-1]).__name__ == "Normalize" else modules
-
     class Stack(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = stack[0].auto_model if hasattr(stack[0], "auto_model") else stack[0].model
-            self.rest = torch.nn.ModuleList(stack[1:])
+            self.model = modules[0].auto_model if hasattr(modules[0], "auto_model") else modules[0].model
+            self.rest = torch.nn.ModuleList(modules[1:])
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
@@ -148,10 +174,11 @@ def _export(modules: list[Any], path: Path) -> None:
         raise NotConvertible(f"torch cannot export it: {str(error).strip().splitlines()[0][:200]}") from error
 
 
-def _compare(model: Any, target: Path) -> None:
+def _compare(model: Any, about: dict[str, Any], target: Path) -> None:
+    prepared = Prepared("", "onnx", "cpu", about["dimension"], "", about, Settings(normalize=True), target, target)
     with silenced():
-        expected = model.encode(_SAMPLE, normalize_embeddings=True)
-        got = OnnxEncoder("", target, target, normalize=True).encode(_SAMPLE).vectors
+        expected = model.encode(_SAMPLE, prompt="", normalize_embeddings=True)
+        got = prepared.open().encode(_SAMPLE).vectors
     least = float(np.min(np.sum(expected * got, axis=1)))
     if not least >= LEAST_COSINE:
         raise NotConvertible(f"its converted copy gives other vectors (cosine {least:.6f})")

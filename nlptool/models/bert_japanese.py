@@ -1,0 +1,135 @@
+"""The tokenizer of Japanese BERT models, ``BertJapaneseTokenizer``: MeCab's words, cut into WordPiece or characters.
+
+Made for models such as https://huggingface.co/tohoku-nlp/bert-base-japanese-v3. The ids are those of transformers, whose class
+is slow Python; here MeCab and the library ``tokenizers`` do the work.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlptool.errors import ModelError
+from nlptool.models import folders
+
+IPADIC_UNTIL = (4, 47)  # the release of transformers that made unidic_lite the default instead
+
+
+class JapaneseWords:
+    """Words by MeCab, as ``BertJapaneseTokenizer`` cuts them: NFKC first, special tokens left whole.
+
+    Args:
+        dictionary: a folder; ``ipadic``, ``unidic_lite`` or ``unidic`` name the one of the package.
+        special: tokens such as ``[MASK]`` that are words of their own.
+        lower_case: of the words that MeCab found.
+        normalize: NFKC before anything else.
+        characters: cut the words into characters.
+
+    Raises:
+        ModelError: the dictionary is not there.
+    """
+
+    def __init__(
+        self,
+        dictionary: str,
+        *,
+        special: Sequence[str] = (),
+        lower_case: bool = False,
+        normalize: bool = True,
+        characters: bool = False,
+    ) -> None:
+        from nlptool.models import mecab
+
+        self._mecab = mecab
+        self._tagger = mecab.Tagger(dictionary_folder(dictionary))
+        self._special = re.compile("|".join(map(re.escape, special)) or "(?!)")
+        self._lower_case = lower_case
+        self._normalize = normalize
+        self._characters = characters
+
+    def __call__(self, text: str) -> list[str]:
+        found: list[str] = []
+        end = 0
+        for match in self._special.finditer(text):
+            found += [*self._cut(text[end : match.start()]), match[0]]
+            end = match.end()
+        return found + self._cut(text[end:])
+
+    def _cut(self, text: str) -> list[str]:
+        if self._normalize:
+            text = unicodedata.normalize("NFKC", text)
+        words = self._tagger.wakati(self._mecab.for_mecab(text)).split(" ")
+        if self._lower_case:
+            words = [word.lower() for word in words]
+        if self._characters:
+            return [character for word in words for character in word]
+        return [word for word in words if word]
+
+
+def dictionary_folder(name: str) -> str:
+    """The folder of a MeCab dictionary that a Python package brings, without importing it; a folder's name as it is."""
+    if name not in ("ipadic", "unidic_lite", "unidic"):
+        return name
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        extra = "nlptool[ipadic]" if name == "ipadic" else name.replace("_", "-")
+        raise ModelError(
+            f"the model cuts words with the dictionary {name}, which is not installed", hint=f"pip install '{extra}'"
+        )
+    return str(Path(spec.origin).parent / "dicdir")
+
+
+def settings(folder: Path) -> dict[str, Any] | None:
+    """How the tokenizer in ``folder`` cuts words, as arguments of ``JapaneseWords``; None if it is no such tokenizer.
+
+    A configuration that names no dictionary means the one that was the default when it was written: IPADIC, until
+    transformers 4.47 (https://github.com/huggingface/transformers changed it to unidic_lite for all at once).
+    """
+    path = folder / "tokenizer_config.json"
+    about = folders.read_json(path) if path.is_file() else {}
+    named = "BertJapanese" in str(about.get("tokenizer_class", ""))
+    if not named or about.get("word_tokenizer_type") != "mecab":
+        return None
+    if about.get("subword_tokenizer_type", "wordpiece") not in ("wordpiece", "character"):
+        return None
+    mecab: Any = about.get("mecab_kwargs") or {}
+    option = re.search(r"-d\s+(\S+)", str(mecab.get("mecab_option") or ""))
+    written = re.match(
+        r"(\d+)\.(\d+)", str(folders.read_json(folder / "config.json").get("transformers_version", "0.0"))
+    )
+    version = tuple(map(int, written.groups())) if written else (0, 0)
+    default = option[1] if option else "ipadic" if version < IPADIC_UNTIL else "unidic_lite"
+    return {
+        "dictionary": str(mecab.get("mecab_dic") or default),
+        "lower_case": bool(about.get("do_lower_case", False)),
+        "normalize": bool(mecab.get("normalize_text", True)),
+        "characters": about.get("subword_tokenizer_type") == "character",
+    }
+
+
+def arguments(words: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the class of transformers cut words as ``JapaneseWords(**words)``."""
+    option = f"-r {os.devnull} -d {dictionary_folder(words['dictionary'])}"
+    return {"mecab_kwargs": {"mecab_dic": None, "mecab_option": option, "normalize_text": words["normalize"]}}
+
+
+def tokenizer(folder: Path, own: Any) -> Any:
+    """The WordPiece part of ``own``, a ``BertJapaneseTokenizer``, as a ``tokenizers.Tokenizer`` for words."""
+    from tokenizers import Tokenizer, decoders, models, processors
+
+    vocabulary = models.WordPiece.read_file(str(folder / "vocab.txt"))
+    made = Tokenizer(models.WordPiece(vocabulary, unk_token=own.unk_token, max_input_chars_per_word=100))
+    start, end = own.cls_token, own.sep_token
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}",
+        pair=f"{start} $A {end} $B:1 {end}:1",
+        special_tokens=[(token, vocabulary[token]) for token in (start, end)],
+    )
+    made.decoder = decoders.WordPiece()
+    made.add_special_tokens(sorted(own.all_special_tokens))
+    return made

@@ -1,0 +1,64 @@
+"""A network in onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.errors import ModelError
+
+GRAPH = "model.onnx"
+
+
+class OnnxNetwork:
+    """Runs the graph ``model.onnx`` of a folder on the processor.
+
+    Args:
+        graph: the folder with the graph.
+        weights: the folder with the tensors that the graph does not hold itself, if not the same.
+        threads: 0: all.
+    """
+
+    engine = "onnx"
+    dtype = "float32"
+    batch_tokens = 512  # larger batches were slower on two cores: they fall out of the processor's cache
+
+    def __init__(self, graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False) -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.log_severity_level = 3
+        # With batches of ever new shapes the arena would keep the largest of each tensor.
+        settings.enable_cpu_mem_arena = False
+        settings.enable_mem_pattern = False
+        settings.use_deterministic_compute = deterministic
+        model: str | bytes = str(graph / GRAPH)
+        if graph != weights:  # a graph without weights: they are read where they are
+            model = (graph / GRAPH).read_bytes()
+            settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+        try:
+            self._session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
+            raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}") from error
+
+    def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, T) ids and mask to (B, D) vectors."""
+        (vectors,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
+        return vectors  # type: ignore[no-any-return]
+
+
+def quantize(graph: Path, weights: Path, target: Path) -> None:
+    """Write the graph to ``target`` with matrices of int8 (dynamic quantisation: activations are rounded as they come)."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_model
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load(graph / GRAPH, load_external_data=False)
+    load_external_data_for_model(model, str(weights))
+    quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)

@@ -1,0 +1,123 @@
+"""Records with vectors as a Parquet file, written group by group.
+
+Columns: id (string), text (string), embedding (a list of fixed size; null for a record without one), scale (float32, of int8
+vectors), error (string; null for most). pandas, polars and DuckDB read it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nlptool.records import Record
+from nlptool.streams import Output
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GROUP = 4096  # rows that are written together
+
+
+class Parquet:
+    """Rows with a vector of ``columns`` numbers each.
+
+    Args:
+        id_of: a record's name.
+        text: write the text too.
+    """
+
+    empty = "rows without a vector"
+
+    def __init__(
+        self, dtype: np.dtype[Any], columns: int, *, id_of: Callable[[Record], str], text: bool = True
+    ) -> None:
+        import numpy
+        import pyarrow
+        import pyarrow.parquet
+
+        self.n_empty = 0
+        self._arrow: Any = pyarrow
+        self._numpy: Any = numpy
+        self._dtype = dtype
+        self._columns = columns
+        self._id_of = id_of
+        vector = pyarrow.list_(pyarrow.from_numpy_dtype(dtype), columns)
+        fields = [("id", pyarrow.string()), ("text", pyarrow.string()), ("embedding", vector)]
+        fields += [("scale", pyarrow.float32()), ("error", pyarrow.string())]
+        left_out = {"text"} - {"text" if text else ""} | ({"scale"} if dtype.str != "|i1" else set())
+        self._schema = pyarrow.schema([field for field in fields if field[0] not in left_out])
+        self._sink = _Sink()
+        self._rows: list[tuple[str, str, bytes, float | None, str | None]] = []
+        self._writer = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
+
+    def start(self, _: Output) -> bytes:
+        return self._sink.taken()
+
+    def row(self, record: Record) -> bytes:
+        value = record.results.get("embedding", b"null")
+        if value == b"null":
+            self.n_empty += 1
+        error = f"{record.error.type}: {record.error.message}" if record.error else None
+        self._rows.append((self._id_of(record), record.text, value, record.entry.get("scale"), error))
+        if len(self._rows) < GROUP:
+            return b""
+        self._write_group()
+        return self._sink.taken()
+
+    def finish(self, output: Output) -> None:
+        if self._rows:
+            self._write_group()
+        self._writer.close()
+        output.write(self._sink.taken())
+
+    def _write_group(self) -> None:
+        ids, texts, values, scales, errors = zip(*self._rows, strict=True)
+        self._rows = []
+        nothing = bytes(self._columns * self._dtype.itemsize)
+        data = b"".join(nothing if value == b"null" else value for value in values)
+        flat = self._arrow.array(self._numpy.frombuffer(data, self._dtype))
+        absent = self._arrow.array([value == b"null" for value in values])
+        vectors = self._arrow.FixedSizeListArray.from_arrays(flat, self._columns, mask=absent)
+        # A lone surrogate is no text in Parquet.
+        texts = tuple(text.encode("utf-8", "replace").decode() for text in texts)
+        columns = {"id": ids, "text": texts, "embedding": vectors, "scale": scales, "error": errors}
+        chosen = {name: columns[name] for name in self._schema.names}
+        self._writer.write_table(self._arrow.table(chosen, schema=self._schema))
+
+
+class _Sink:
+    """The bytes that pyarrow has written since they were last taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        self._size += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._size
+
+    def taken(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+    def flush(self) -> None:
+        """There is nothing to flush."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
