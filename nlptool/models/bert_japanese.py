@@ -67,8 +67,8 @@ class JapaneseWords:
         if self._lower_case:
             words = [word.lower() for word in words]
         if self._characters:
-            return [character for word in words for character in word]
-        return [word for word in words if word]
+            return [character for word in words for character in unicodedata.normalize("NFKC", word)]
+        return [part for word in words for part in word.split()]  # an unknown word can hold a U+3000
 
 
 def dictionary_folder(name: str) -> str:

@@ -74,6 +74,8 @@ class Packed:
         if kind == 0:
             return np.frombuffer(data, "<f4").reshape(shape)
         blocks = np.frombuffer(data, _Q4_0)
+        if not np.all(np.isfinite(blocks["scale"])):
+            raise ModelError(f"the tensor {name} holds infinite scales")
         low, high = blocks["nibbles"] & 15, blocks["nibbles"] >> 4
         whole = np.concatenate((low, high), axis=1, dtype=np.float32)  # (N, 32)
         whole -= 8
@@ -136,8 +138,10 @@ def read(data: bytes | memoryview) -> Packed:
             if kind not in (0, 1) or offset + n_bytes > len(file.data):
                 raise ModelError(f"the tensor {name} lies beyond its end")
             tensors[name] = (kind, file.data[offset : offset + n_bytes])
-    except (UnicodeDecodeError, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise ModelError(f"it holds what is no text: {error}") from error
+    if n_tensors != 5 + 2 * len(_LAYER) * layers or hidden % heads:
+        raise ModelError(f"{n_tensors} tensors do not make {layers} layers with {heads} heads of {hidden} numbers")
     names = dict(zip(("bos", "eos", "pad", "unk"), special, strict=True))
     return Packed(hidden, layers, heads, inner, rows, positions, token_types, epsilon, pieces, scores, names,
                   normalization, tensors)  # fmt: skip
@@ -157,7 +161,7 @@ def unpack(source: Path, target: Path) -> None:
         OSError: it cannot be read, or the folder cannot be written.
     """
     try:
-        packed = read(np.memmap(source, np.uint8, "r").data)
+        packed = read(np.memmap(source, np.uint8, "r").data if source.stat().st_size else b"")
         safetensors.write(target / "model.safetensors", weights(packed))
         tokenizer(packed).save(str(target / "tokenizer.json"))
     except ModelError as error:
@@ -195,9 +199,11 @@ def weights(packed: Packed) -> Iterator[tuple[str, tuple[int, ...], Any]]:
 def tokenizer(packed: Packed) -> Any:
     """The ``tokenizers.Tokenizer``: as XLM-RoBERTa's, but with SentencePiece's normalisation spelled out.
 
-    The map of the file is that of SentencePiece's ``nmt_nfkc`` for single characters: ``Nmt`` and ``NFKC`` give the same
-    for every character but ～, which stays, and one squared ideograph. They also compose sequences (か + ゛), as
-    SentencePiece does.
+    The map of the file is SentencePiece's ``nmt_nfkc`` for single characters. ``Nmt`` and ``NFKC`` give the same, but for ～,
+    which stays, and one squared ideograph; they also compose sequences (か + ゛), as SentencePiece does.
+
+    Raises:
+        ModelError: the map of the file is another one.
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
@@ -205,7 +211,11 @@ def tokenizer(packed: Packed) -> Any:
     made = Tokenizer(models.Unigram(list(zip(pieces, packed.scores.tolist(), strict=True)), unk_id=special["unk"]))
     keep, give_back = normalizers.Replace("～", _KEPT), normalizers.Replace(_KEPT, "～")
     one_blank = normalizers.Replace(Regex(" {2,}"), " ")
-    made.normalizer = normalizers.Sequence([keep, normalizers.Nmt(), normalizers.NFKC(), give_back, one_blank])
+    characters = normalizers.Sequence([keep, normalizers.Nmt(), normalizers.NFKC(), give_back])
+    for character, wanted in packed.normalization.items():
+        if characters.normalize_str(character) != wanted:
+            raise ModelError(f"it normalises {character!r} to {wanted!r}, which no nmt_nfkc does")
+    made.normalizer = normalizers.Sequence([characters, one_blank])
     metaspace = pre_tokenizers.Metaspace(prepend_scheme="always")
     made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace])
     made.decoder = decoders.Metaspace(prepend_scheme="always")
