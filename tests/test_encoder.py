@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from nlptool import catalogue
-from nlptool.errors import ModelError
+from nlptool.errors import ModelError, RunError
 from nlptool.models import cache, encoder, folders
 
 DATA = Path(__file__).parent / "data"
@@ -225,3 +225,121 @@ def test_a_text_much_longer_than_the_model_takes_gives_the_same_vector() -> None
     assert found.n_tokens == [256, 256, 4, 4]
     assert np.allclose(found.vectors[0], found.vectors[1], atol=1e-6)
     assert np.allclose(found.vectors[2], found.vectors[3], atol=1e-6)
+
+
+def test_prompts_come_from_the_model_or_the_command_and_are_said(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    folder = small_model(tmp_path / "model", Pooling(32, "mean"))
+    plain = SentenceTransformer(str(folder), device="cpu")
+    prompts = {"query": "ask: ", "document": "say: ", "other": "x "}
+    SentenceTransformer(modules=list(plain), prompts=prompts, default_prompt_name="other", device="cpu").save(str(folder))
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    texts = TEXTS[:30]
+    notes: list[str] = []
+    for arguments, expected in (
+        ({"role": "query"}, theirs.encode_query(texts)),
+        ({"role": "document"}, theirs.encode_document(texts)),
+        ({"prompt": ""}, theirs.encode(texts, prompt="")),
+        ({"prompt": "any text "}, theirs.encode(texts, prompt="any text ")),
+    ):
+        for engine in ("onnx", "torch"):
+            found = encoder.load(str(folder), engine=engine, note=notes.append, **arguments).encode(texts)
+            assert np.sum(found.vectors * expected, axis=1).min() >= 0.99999
+    assert not any("prompts" in note for note in notes)
+    found = encoder.load(str(folder), note=notes.append).encode(texts)
+    assert np.sum(found.vectors * theirs.encode(texts), axis=1).min() >= 0.99999
+    assert notes[-1] == (
+        f"{folder} has prompts (query: 'ask: ', document: 'say: ', other: 'x ') and none was chosen: 'x ' is used; "
+        "--as query|document chooses"
+    )
+
+
+def test_a_role_that_a_model_has_no_prompt_for(tmp_path: Path) -> None:
+    notes: list[str] = []
+    prepared = encoder.prepare("all-MiniLM-L6-v2", encoder.Settings(role="query"), note=notes.append)
+    assert prepared.prompt == ""
+    assert notes == ["all-MiniLM-L6-v2 has no prompts: --as query changes nothing"]
+    with pytest.raises(RunError, match=r"has no prompt for a document, but query: 'ask: '"):
+        encoder.choose_prompt("it", {"prompts": {"query": "ask: "}}, encoder.Settings(role="document"), notes.append)
+
+
+def test_what_is_known_of_a_model_of_the_hub_is_used_where_its_files_say_nothing() -> None:
+    known = catalogue.on_hub("cl-nagoya/ruri-v3-30m")
+    about = encoder.with_quirks({"prompts": {}}, known)
+    settings = encoder.Settings(role="document")
+    assert encoder.choose_prompt("it", about, settings, lambda _: None) == "検索文書: "
+    about = encoder.with_quirks({"prompts": {"document": "", "passage": "own: "}}, known)
+    assert encoder.choose_prompt("it", about, settings, lambda _: None) == "own: "
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_long_text_in_chunks_is_the_mean_of_its_chunks_by_their_tokens(engine: str) -> None:
+    short, long = "A cat.", "The plane is taking off from the runway near the sea. " * 12
+    arguments = {"engine": engine, "max_length": 24, "prompt": "say: ", "normalize": False}
+    chunked = encoder.load("all-MiniLM-L6-v2", chunk=True, **arguments)
+    found = chunked.encode([short, long])
+    assert found.truncated == [False, False]
+    tokens = encoder.read_tokenizer(MINILM / "tokenizer.json")
+    tokens.no_truncation()
+    tokens.no_padding()
+    ids = tokens.encode(long, add_special_tokens=False).ids
+    prompt = tokens.encode("say: ", add_special_tokens=False).ids
+    room = 24 - 2 - len(prompt)
+    pieces = [tokens.decode(prompt + ids[start : start + room]) for start in range(0, len(ids), room)]
+    assert found.n_chunks == [1, len(pieces)]
+    weights = [len(prompt) + 2 + len(ids[start : start + room]) for start in range(0, len(ids), room)]
+    assert found.n_tokens[1] == sum(weights)
+    alone = encoder.load("all-MiniLM-L6-v2", **(arguments | {"prompt": ""})).encode(pieces).vectors
+    assert np.allclose(found.vectors[1], np.average(alone, axis=0, weights=weights), atol=1e-4)
+    whole = encoder.load("all-MiniLM-L6-v2", **arguments).encode([short]).vectors
+    assert np.allclose(found.vectors[0], whole[0], atol=1e-5)
+
+
+def test_the_first_components_are_renormalised(tmp_path: Path) -> None:
+    whole = encoder.load("all-MiniLM-L6-v2").encode(TEXTS[:9]).vectors
+    first = encoder.load("all-MiniLM-L6-v2", dim=64)
+    assert first.dimension == 64
+    found = first.encode(TEXTS[:9]).vectors
+    assert np.allclose(found, whole[:, :64] / np.linalg.norm(whole[:, :64], axis=1, keepdims=True), atol=1e-6)
+    unscaled = encoder.load("all-MiniLM-L6-v2", dim=64, normalize=False).encode(TEXTS[:9]).vectors
+    assert np.allclose(found * np.linalg.norm(unscaled, axis=1, keepdims=True), unscaled, atol=1e-5)
+    with pytest.raises(RunError, match="has 384 dimensions, fewer than 385"):
+        encoder.load("all-MiniLM-L6-v2", dim=385)
+
+
+def test_a_prompt_that_leaves_no_room_is_refused() -> None:
+    with pytest.raises(RunError, match="the prompt has 1,0.. tokens, and the model takes 256 with the text"):
+        encoder.load("all-MiniLM-L6-v2", prompt="word " * 1000)
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(RunError, match="torch finds no mps device here"):
+        encoder.load("all-MiniLM-L6-v2", device="mps")
+    with pytest.raises(RunError, match="--engine onnx computes on the processor"):
+        encoder.load("all-MiniLM-L6-v2", device="cuda", engine="onnx")
+
+
+def test_the_network_in_8_bits_is_close_and_smaller(own_cache: Path) -> None:
+    prepared = encoder.prepare("all-MiniLM-L6-v2", quantize=True)
+    found = prepared.open().encode(TEXTS[:20]).vectors
+    exact = prepared.in_float32().open().encode(TEXTS[:20]).vectors
+    cosines = np.sum(found * exact, axis=1)
+    assert 0.9 < cosines.min() < 0.99999
+    (graph,) = own_cache.glob("quantized/*/model.onnx")
+    assert graph.stat().st_size < 60_000_000  # the word embeddings stay as they are
+
+
+def test_bfloat16_as_on_a_gpu_stays_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlptool.models import convert, torch_network
+
+    modules = convert.network(convert.load(MINILM))
+    ids = np.array([[101, 1037, 4937, 102]])
+    exact = torch_network.TorchNetwork(modules, "cpu")(ids, np.ones_like(ids))
+    network = torch_network.TorchNetwork(modules, "cpu", dtype="bfloat16")
+    assert network.dtype == "bfloat16"
+    found = network(ids, np.ones_like(ids))
+    assert found.dtype == np.float32
+    cosine = np.sum(encoder.normalized(found) * encoder.normalized(exact))
+    assert 0.99 < cosine < 0.9999999

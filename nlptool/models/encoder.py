@@ -247,7 +247,7 @@ def prepare(
         from nlptool.models import torch_network
 
         about = torch_network.describe(folder, allow_pickle=allow_pickle)
-    about = _with_quirks(about, known)
+    about = with_quirks(about, known)
     if assumed := about.get("assumed"):
         note(f"{name}: {assumed}")
     if settings.dim is not None and settings.dim > int(about["dimension"]):
@@ -257,7 +257,7 @@ def prepare(
         engine="torch" if graph is None else "onnx",
         device=device,
         dimension=settings.dim or int(about["dimension"]),
-        prompt=_prompt(name, about, settings, note),
+        prompt=choose_prompt(name, about, settings, note),
         about=about,
         settings=settings,
         weights=folder,
@@ -267,7 +267,7 @@ def prepare(
     )
 
 
-def _with_quirks(about: Mapping[str, Any], known: catalogue.Known | None) -> Mapping[str, Any]:
+def with_quirks(about: Mapping[str, Any], known: catalogue.Known | None) -> Mapping[str, Any]:
     """What is known of a model and its own files do not say."""
     if known is None or not known.prompts:
         return about
@@ -275,7 +275,7 @@ def _with_quirks(about: Mapping[str, Any], known: catalogue.Known | None) -> Map
             "default_prompt": about.get("default_prompt") or known.default_prompt}  # fmt: skip
 
 
-def _prompt(name: str, about: Mapping[str, Any], settings: Settings, note: Callable[[str], None]) -> str:
+def choose_prompt(name: str, about: Mapping[str, Any], settings: Settings, note: Callable[[str], None]) -> str:
     """The text before every text: the one given, that of the role, or the model's default."""
     if settings.prompt is not None:
         return settings.prompt

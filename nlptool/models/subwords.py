@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlptool.errors import ModelError
+from nlptool.errors import ModelError, RunError
 from nlptool.models.bert_japanese import JapaneseWords
 
 _CHARACTERS_PER_TOKEN = 50  # many times more than there are in any text but one of blanks
@@ -58,7 +58,7 @@ class Subwords:
         content = zip(alone.ids, alone.special_tokens_mask, strict=True)
         self._prompt_ids: list[int] = [token for token, special in content if not special]
         if len(alone.ids) >= max_length:
-            raise ModelError(
+            raise RunError(
                 f"the prompt has {len(alone.ids):,} tokens, and the model takes {max_length:,} with the text"
             )
         tokenizer.enable_truncation(max_length)
