@@ -78,8 +78,6 @@ class Parquet:
         flat = self._arrow.array(self._numpy.frombuffer(data, self._dtype))
         absent = self._arrow.array([value == b"null" for value in values])
         vectors = self._arrow.FixedSizeListArray.from_arrays(flat, self._columns, mask=absent)
-        # A lone surrogate is no text in Parquet.
-        texts = tuple(text.encode("utf-8", "replace").decode() for text in texts)
         columns = {"id": ids, "text": texts, "embedding": vectors, "scale": scales, "error": errors}
         chosen = {name: columns[name] for name in self._schema.names}
         self._writer.write_table(self._arrow.table(chosen, schema=self._schema))

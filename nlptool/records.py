@@ -296,7 +296,10 @@ def field_text(raw: bytes, name: str) -> str:
     for member, _, start, end in members(raw):
         if member == name:
             found = raw[start:end].strip()
-    return str(json.loads(found)) if found.startswith(b'"') else found.decode()
+    if not found.startswith(b'"'):
+        return found.decode()
+    # A lone surrogate, which JSON can spell, is no text.
+    return str(json.loads(found)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _loads(line: str) -> Any:

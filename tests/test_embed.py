@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from conftest import Start
 
 from nlptool.cli import root
 from nlptool.commands.embed import embed
@@ -179,3 +180,71 @@ def test_onnxruntime_tells_nobody_and_leaves_nothing_at_home(tmp_path: Path) -> 
     done = subprocess.run(command, input=b"x\n", capture_output=True, env=home, timeout=120, check=True)
     assert done.stderr == b""
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_several_processes_give_the_same_records_in_order() -> None:
+    lines = "".join(f"{line}\n\n" for line in SENTENCES.read_text(encoding="utf-8").split("\n")[:-1] * 30)
+    alone = run("--deterministic", "--dim", "8", stdin=lines)
+    shared = subprocess.run([sys.executable, "-m", "nlptool", "embed", "--deterministic", "--dim", "8", "-j", "2"],
+                            input=lines.encode(), capture_output=True, timeout=120, check=True)  # fmt: skip
+    assert shared.stdout.decode() == alone.stdout
+    assert shared.stderr == b""
+
+
+def test_with_several_processes_a_line_is_answered_while_the_input_stays_open(start: Start) -> None:
+    child = start("embed", "-j", "2", "--dim", "2", "--threads", "1")
+    assert child.stdin is not None
+    assert child.stdout is not None
+    for text in (b"one\n", b"two\n"):
+        child.stdin.write(text)
+        assert json.loads(child.stdout.readline())["text"] == text.decode().strip()
+
+
+def test_a_long_text_in_chunks_says_so() -> None:
+    done = run("--max-length", "8", "--on-long", "chunk", stdin="one two three four five six seven eight nine\nshort\n")
+    long, short = records(done)
+    assert long["nlptool"]["embed"] == {"model": "all-MiniLM-L6-v2", "n_tokens": 13, "truncated": False, "n_chunks": 2}  # type: ignore[index]
+    assert "n_chunks" not in short["nlptool"]["embed"]  # type: ignore[index]
+    assert "chunks in which longer texts were taken: 2" in done.stderr
+
+
+def test_a_prompt_is_named_in_the_record() -> None:
+    (record,) = records(run("--prompt", "query: ", stdin="x\n"))
+    assert record["nlptool"] == {
+        "embed": {"model": "all-MiniLM-L6-v2", "prompt": "query: ", "n_tokens": 5, "truncated": False}
+    }
+    (plain,) = records(run(stdin="query: x\n"))
+    assert np.allclose(record["embedding"], plain["embedding"], atol=1e-6)  # type: ignore[arg-type]
+
+
+def test_the_cost_of_8_bits_is_measured_on_the_input_and_said() -> None:
+    done = run("--quantize", "int8", stdin="A plane is taking off.\n\nThe cat sleeps.\n")
+    assert done.exit_code == 0
+    first, _, _ = (json.loads(line) for line in done.stdout.split("\n")[:-1])
+    assert first["nlptool"]["embed"]["quantize"] == "int8"
+    said = done.stderr.split("\n")[-2]
+    assert said.startswith("nlptool embed: int8 against float32, the first 2 texts: cosine 0.9")
+    average = float(said.split("cosine ")[1].split(" ")[0])
+    (exact,) = records(run(stdin="A plane is taking off.\n"))
+    assert abs(np.dot(first["embedding"], exact["embedding"]) - average) < 0.03  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--as", "query", "--prompt", "x"), 2, "two ways"),
+        (("--dim", "385"), 1, "has 384 dimensions, fewer than 385"),
+        (("--dim", "0"), 2, "0 is not in the range"),
+        (("--prompt", "word " * 300), 1, "the prompt has"),
+        (("--device", "cuda"), 1, "torch finds no cuda device here"),
+        (("--device", "cuda", "--engine", "onnx"), 1, "needs --engine torch or auto"),
+        (("--quantize", "int8", "--engine", "torch"), 1, "works in onnxruntime"),
+        (("--precision", "int4"), 2, "is not one of"),
+        (("--on-long", "chunks"), 2, "is not one of"),
+        (("-f", "parquet", "--resume", "-o", "x"), 2, "--resume does not go"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments: tuple[str, ...], code: int, message: str) -> None:
+    done = run(*arguments, stdin="x\n")
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert message in done.stderr

@@ -234,7 +234,9 @@ def test_prompts_come_from_the_model_or_the_command_and_are_said(tmp_path: Path)
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))
     plain = SentenceTransformer(str(folder), device="cpu")
     prompts = {"query": "ask: ", "document": "say: ", "other": "x "}
-    SentenceTransformer(modules=list(plain), prompts=prompts, default_prompt_name="other", device="cpu").save(str(folder))
+    SentenceTransformer(modules=list(plain), prompts=prompts, default_prompt_name="other", device="cpu").save(
+        str(folder)
+    )
     theirs = SentenceTransformer(str(folder), device="cpu")
     texts = TEXTS[:30]
     notes: list[str] = []
@@ -310,7 +312,7 @@ def test_the_first_components_are_renormalised(tmp_path: Path) -> None:
 
 
 def test_a_prompt_that_leaves_no_room_is_refused() -> None:
-    with pytest.raises(RunError, match="the prompt has 1,0.. tokens, and the model takes 256 with the text"):
+    with pytest.raises(RunError, match=r"the prompt has 1,0.. tokens, and the model takes 256 with the text"):
         encoder.load("all-MiniLM-L6-v2", prompt="word " * 1000)
 
 
