@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(completion embed tokenize) ;;
+        "") kind=word words=(completion embed models tokenize) ;;
         esac
         ;;
     'nlptool completion')
@@ -18,17 +18,69 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool embed')
-        options=(-m --model -f --format --normalize --no-normalize --max-length --on-long --engine --batch-tokens --threads --deterministic --offline -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format --as --prompt --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(jsonl npy base64) ;;
-        --on-long) kind=word words=(truncate error) ;;
+        -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(jsonl npy npz parquet base64) ;;
+        --as) kind=word words=(query document) ;;
+        --precision) kind=word words=(float32 float16 int8 binary) ;;
+        --on-long) kind=word words=(truncate chunk error) ;;
         --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        --quantize) kind=word words=(int8) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool models')
+        options=(-h --help)
+        case ${2-} in
+        "") kind=word words=(list path pull rm show verify) ;;
+        esac
+        ;;
+    'nlptool models list')
+        options=(--task -f --format --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        --task) kind=word words=(embed tokenize) ;;
+        -f | --format) kind=word words=(table jsonl names) ;;
+        esac
+        ;;
+    'nlptool models path')
+        options=(-q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        esac
+        ;;
+    'nlptool models pull')
+        options=(-f --format --allow-pickle --progress -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool models rm')
+        options=(-q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        esac
+        ;;
+    'nlptool models show')
+        options=(-f --format --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        esac
+        ;;
+    'nlptool models verify')
+        options=(-f --format -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
         esac
         ;;
     'nlptool tokenize')
@@ -61,7 +113,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool completion' | 'nlptool embed' | 'nlptool tokenize') at+=" $word" ;;
+            'nlptool completion' | 'nlptool embed' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool tokenize') at+=" $word" ;;
             esac
         fi
     done

@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool completion' 'nlptool embed' 'nlptool tokenize'
+        if contains -- "$path $word" 'nlptool completion' 'nlptool embed' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool tokenize'
             set path $path $word
         end
     end
@@ -14,6 +14,7 @@ complete -c nlptool -f
 
 complete -c nlptool -n '__nlptool_at nlptool' -a completion -d 'Print the completion script of a shell.'
 complete -c nlptool -n '__nlptool_at nlptool' -a embed -d 'Sentence embeddings: a vector for each line of text.'
+complete -c nlptool -n '__nlptool_at nlptool' -a models -d 'The models: what there is, what is here, fetch, verify, remove.'
 complete -c nlptool -n '__nlptool_at nlptool' -a tokenize -d 'Cut Japanese text into words, with lemma, part of speech and reading.'
 complete -c nlptool -n '__nlptool_at nlptool' -l version -d 'Show the version and exit.'
 complete -c nlptool -n '__nlptool_at nlptool' -s h -l help -d 'Show this message and exit.'
@@ -22,16 +23,24 @@ complete -c nlptool -n '__nlptool_at nlptool completion' -f -a 'bash zsh fish'
 complete -c nlptool -n '__nlptool_at nlptool completion' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool embed' -F
-complete -c nlptool -n '__nlptool_at nlptool embed' -s m -l model -r -f -d 'A built-in name, a folder, or a model of the hub (org/name).'
-complete -c nlptool -n '__nlptool_at nlptool embed' -s f -l format -r -f -a 'jsonl npy base64' -d 'npy: a float32 matrix, a row for each record; base64: JSONL with little-endian float32.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -s m -l model -r -f -d 'A name of `nlptool models list`, a folder, or org/name[@revision] of the hub.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -s f -l format -r -f -a 'jsonl npy npz parquet base64' -d 'npy: a matrix, a row for each record; npz: with ids; parquet: id, text, embedding, error; base64: JSONL with little-endian bytes.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l as -r -f -a 'query document' -d 'Use the model\'s own prompt for these.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l prompt -r -f -d 'Put TEXT before every text (\'\' for nothing).'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l dim -r -f -d 'The first N components alone, renormalised.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l precision -r -f -a 'float32 float16 int8 binary' -d 'Of the output. int8: each vector has its scale; binary: the signs, eight to a byte.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l normalize -l no-normalize -d 'Vectors of unit length or not; as the model says.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l max-length -r -f -d 'Use the first N tokens of a text at most.'
-complete -c nlptool -n '__nlptool_at nlptool embed' -l on-long -r -f -a 'truncate error' -d 'A text longer than the model takes: cut it (the record says so), or fail it.'
-complete -c nlptool -n '__nlptool_at nlptool embed' -l engine -r -f -a 'auto onnx torch' -d 'auto: onnxruntime, or torch for models that need it.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l on-long -r -f -a 'truncate chunk error' -d 'A text longer than the model takes: cut it (the record says so), take the mean over its chunks, or fail it.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l engine -r -f -a 'auto onnx torch' -d 'auto: onnxruntime, or torch for GPUs and models that need it.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l device -r -f -a 'auto cpu cuda mps' -d 'Where the network runs; auto: a CUDA GPU if there is one. cpu starts fastest.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l quantize -r -f -a int8 -d 'Run the network in 8 bits; what that costs is measured and said.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l batch-tokens -r -f -d 'Tokens computed together, padding included.'
-complete -c nlptool -n '__nlptool_at nlptool embed' -l threads -r -f -d 'Threads that compute.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -s j -l workers -r -f -d 'Processes that share the work; the output stays in order.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l threads -r -f -d 'Threads that compute, in each process.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l deterministic -d 'Byte-identical results however the input is batched; slower.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l offline -d 'Open no socket.'
+complete -c nlptool -n '__nlptool_at nlptool embed' -l allow-pickle -d 'Open weights that are a pickle, if a model has no others; a pickle can hold harmful code.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -s I -l input-format -r -f -a 'auto text jsonl tsv' -d 'What a line is. auto: JSONL if the first line is a JSON object, else text.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l field -r -f -d 'Field, JSON Pointer (/meta/title) or column that holds the text.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l id-field -r -f -d 'Field that names a record; --drop-input keeps it.'
@@ -49,6 +58,43 @@ complete -c nlptool -n '__nlptool_at nlptool embed' -s q -l quiet -d 'No notes o
 complete -c nlptool -n '__nlptool_at nlptool embed' -s v -l verbose -d 'Say at the end how long it took.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -l debug -d 'Show the traceback of an error.'
 complete -c nlptool -n '__nlptool_at nlptool embed' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models' -a list -d 'List the built-in models, those known by name, and what else the hub\'s cache holds.'
+complete -c nlptool -n '__nlptool_at nlptool models' -a path -d 'Print the folder of a model that is here; exit 4 if it is not.'
+complete -c nlptool -n '__nlptool_at nlptool models' -a pull -d 'Fetch models from the hub into the local cache, those files alone that nlptool needs.'
+complete -c nlptool -n '__nlptool_at nlptool models' -a rm -d 'Remove models from the hub\'s cache with all their revisions, and what was converted of them.'
+complete -c nlptool -n '__nlptool_at nlptool models' -a show -d 'Show all that is known of a model: files, prompts, pooling, limits, licence, converted copies.'
+complete -c nlptool -n '__nlptool_at nlptool models' -a verify -d 'Compute the hashes of models anew: of all that are here, or of those named.'
+complete -c nlptool -n '__nlptool_at nlptool models' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models list' -l task -r -f -a 'embed tokenize' -d 'Only those for this command.'
+complete -c nlptool -n '__nlptool_at nlptool models list' -s f -l format -r -f -a 'table jsonl names' -d 'table: for a person; jsonl: a record a line; names: a name a line.'
+complete -c nlptool -n '__nlptool_at nlptool models list' -l debug -d 'Show the traceback of an error.'
+complete -c nlptool -n '__nlptool_at nlptool models list' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models path' -s q -l quiet -d 'No notes on stderr, only errors.'
+complete -c nlptool -n '__nlptool_at nlptool models path' -l debug -d 'Show the traceback of an error.'
+complete -c nlptool -n '__nlptool_at nlptool models path' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models pull' -s f -l format -r -f -a 'table jsonl' -d 'table: for a person; jsonl: a record a line.'
+complete -c nlptool -n '__nlptool_at nlptool models pull' -l allow-pickle -d 'Fetch weights that are a pickle, if a model has no others; a pickle can hold harmful code.'
+complete -c nlptool -n '__nlptool_at nlptool models pull' -l progress -r -f -a 'auto always never' -d 'A progress bar on stderr; auto: if that is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool models pull' -s q -l quiet -d 'No notes on stderr, only errors.'
+complete -c nlptool -n '__nlptool_at nlptool models pull' -l debug -d 'Show the traceback of an error.'
+complete -c nlptool -n '__nlptool_at nlptool models pull' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models rm' -s q -l quiet -d 'No notes on stderr, only errors.'
+complete -c nlptool -n '__nlptool_at nlptool models rm' -l debug -d 'Show the traceback of an error.'
+complete -c nlptool -n '__nlptool_at nlptool models rm' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models show' -s f -l format -r -f -a 'table jsonl' -d 'table: for a person; jsonl: a record a line.'
+complete -c nlptool -n '__nlptool_at nlptool models show' -l debug -d 'Show the traceback of an error.'
+complete -c nlptool -n '__nlptool_at nlptool models show' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool models verify' -s f -l format -r -f -a 'table jsonl' -d 'table: for a person; jsonl: a record a line.'
+complete -c nlptool -n '__nlptool_at nlptool models verify' -s q -l quiet -d 'No notes on stderr, only errors.'
+complete -c nlptool -n '__nlptool_at nlptool models verify' -l debug -d 'Show the traceback of an error.'
+complete -c nlptool -n '__nlptool_at nlptool models verify' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -F
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -s f -l format -r -f -a 'jsonl wakati mecab conllu tsv' -d 'wakati: words separated by blanks; mecab: what the mecab command prints.'

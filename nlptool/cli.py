@@ -22,6 +22,7 @@ from nlptool.errors import NlptoolError, RunError
 COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "embed": "Sentence embeddings: a vector for each line of text.",
+    "models": "The models: what there is, what is here, fetch, verify, remove.",
     "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
 }
 

@@ -52,11 +52,11 @@ class Pipe:
         self._counts: Counter[str] = Counter()
         self._replaced: set[str] = set()
         self._skip = 0
-        self._progress = Progress(self.command, self.progress, quiet=self.quiet)
+        self.bar = Progress(self.command, self.progress, quiet=self.quiet)
 
     def read(self) -> Iterator[list[Record]]:
         """Yield records in lists as they arrive; an empty list means that nothing new has come for a while."""
-        self._progress.total = _size_of(self.files)
+        self.bar.total = _size_of(self.files)
         blocks = read_blocks(
             self.files,
             report=self._input_error,
@@ -65,7 +65,7 @@ class Pipe:
             encoding=self.form.encoding,
             max_line=self.max_line,
             max_latency=self.max_latency,
-            on_bytes=self._progress.advance,
+            on_bytes=self.bar.advance,
         )
         for records in Parser(self.form).parse(blocks):
             self.n_read += len(records)
@@ -110,7 +110,7 @@ class Pipe:
         if self.resume and terminator is None:
             raise click.UsageError("--resume does not go with this format")
         opened = Output(self.output, resume=self.resume, terminator=terminator or b"", inputs=self.files or ("-",))
-        with opened as output, self._progress:
+        with opened as output, self.bar:
             if start is not None:
                 output.write(start(output))
             self._skip = output.records
@@ -135,7 +135,7 @@ class Pipe:
                     output.write(*written)
                 if failure is not None:
                     raise failure
-                self._progress.records(self.n_read)
+                self.bar.records(self.n_read)
             if finish is not None:
                 finish(output)
         self._summary(tell or {}, time.perf_counter() - started)
@@ -163,7 +163,7 @@ class Pipe:
             self._say(message)
 
     def _say(self, message: str) -> None:
-        self._progress.say(f"nlptool {self.command}: {message}")
+        self.bar.say(f"nlptool {self.command}: {message}")
 
     def _json_line(self, record: Record) -> bytes:
         return render(record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self._replaced)

@@ -35,6 +35,7 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def advance(self, n_bytes: int) -> None:
         """Count bytes that were read."""
@@ -42,12 +43,22 @@ class Progress:
 
     def records(self, n_records: int) -> None:
         """Draw the state: ``n_records`` are done."""
+        self._draw(f"{n_records:,} records")
+
+    def transfer(self, label: str, there: int, total: int) -> None:
+        """Draw the state of a download: ``there`` of ``total`` bytes are there."""
+        self._label, self._bytes, self.total = label, there, total
+        self._draw("")
+
+    def _draw(self, records: str) -> None:
         if not self._shown or time.monotonic() < self._since:
             return
         if self._bar is None:
             self._start()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._bytes, total=self.total, records=f"{n_records:,} records")
+            self._bar.update(
+                self._task, description=self._label, completed=self._bytes, total=self.total, records=records
+            )
 
     def say(self, message: str) -> None:
         """Write a line to stderr without breaking the bar."""

@@ -84,7 +84,7 @@ def open_worker(prepared: Prepared) -> Callable[[Any], list[Embeddings]]:
     text="npy: a matrix, a row for each record; npz: with ids; parquet: id, text, embedding, error; base64: JSONL with "
     "little-endian bytes.",
 )  # fmt: skip
-@click.option("--as", "role", type=click.Choice(["query", "document"]), help="Use the model's own prompt for these.")
+@click.option("--as", type=click.Choice(["query", "document"]), help="Use the model's own prompt for these.")
 @click.option("--prompt", metavar="TEXT", help="Put TEXT before every text ('' for nothing).")
 @click.option("--dim", metavar="N", type=click.IntRange(min=1), help="The first N components alone, renormalised.")
 @click.option(
@@ -146,24 +146,27 @@ def command(  # noqa: PLR0917
     so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
     """
     pipe.refuse_binary_on_terminal(format in ("npy", "npz", "parquet"), f"-f {format}")
-    if chosen["role"] and chosen["prompt"] is not None:
+    role = chosen.pop("as")
+    if role and chosen["prompt"] is not None:
         raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
     from nlptool import vectors
     from nlptool.models import encoder as encoders
 
     settings = encoders.Settings(
-        threads=threads or max(1, options.processors() // workers), chunk=on_long == "chunk", **chosen
+        threads=threads or max(1, options.processors() // workers), role=role, chunk=on_long == "chunk", **chosen
     )
-    prepared = encoders.prepare(
-        model,
-        settings,
-        engine=engine,
-        device=device,
-        quantize=quantize is not None,
-        offline=offline,
-        allow_pickle=allow_pickle,
-        note=pipe.note,
-    )
+    with pipe.bar as bar:
+        prepared = encoders.prepare(
+            model,
+            settings,
+            engine=engine,
+            device=device,
+            quantize=quantize is not None,
+            offline=offline,
+            allow_pickle=allow_pickle,
+            note=pipe.note,
+            report=lambda there, total, _: bar.transfer(model, there, total),
+        )
     said: dict[str, Any] = {"model": prepared.name}
     said |= {"prompt": prepared.prompt} if prepared.prompt else {}
     said |= {"dim": settings.dim} if settings.dim else {}

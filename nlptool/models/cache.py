@@ -8,10 +8,27 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
+
+from nlptool.errors import RunError
+
+MANIFESTS = {"encoders": "encoder.json", "models": "source.json", "quantized": "quantized.json"}
+"""Kind of a copy -> the name of its manifest, which says of what model it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What was made once of a model."""
+
+    kind: str  # encoders | models | quantized
+    source: str  # the model's name, as it was given
+    folder: Path
+    size: int  # bytes
 
 
 def folder() -> Path:
@@ -104,3 +121,46 @@ def is_whole(made: Path, manifest: str) -> bool:
         return all((made / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, KeyError, AttributeError):
         return False
+
+
+def copies() -> Iterator[Copy]:
+    """All copies in the cache that are finished."""
+    for kind, manifest in MANIFESTS.items():
+        for made in sorted(path.parent for path in (folder() / kind).glob(f"*/{manifest}")):
+            about = _manifest(made / manifest)
+            if "files" in about:
+                size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+                yield Copy(kind, str(about.get("source") or ""), made, size)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def check(copy: Copy) -> tuple[int, list[str]]:
+    """How many files of a copy were read, and the names of those whose contents are not as they were made."""
+    hashes = _manifest(copy.folder / MANIFESTS[copy.kind]).get("sha256")
+    if not isinstance(hashes, dict):
+        return 0, []  # made before hashes were kept
+    paths = {name: copy.folder / name for name in hashes}
+    return len(paths), [name for name, path in paths.items() if not path.is_file() or sha256(path) != hashes[name]]
+
+
+def remove(copy: Copy) -> int:
+    """Delete a copy; return the bytes that this freed.
+
+    Raises:
+        RunError: it cannot be deleted.
+    """
+    from filelock import FileLock
+
+    try:
+        with FileLock(f"{copy.folder}.lock"):
+            shutil.rmtree(copy.folder)
+    except OSError as error:
+        raise RunError(f"{copy.folder} cannot be removed: {error.strerror or error}") from error
+    return copy.size

