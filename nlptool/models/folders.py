@@ -159,7 +159,8 @@ def modules(folder: Path) -> list[tuple[str, str]]:
     listed = _json(folder / "modules.json")
     try:
         found = [(str(module["type"]), str(module.get("path") or "")) for module in listed]
-    except (TypeError, KeyError, AttributeError) as error:
+        found[0]
+    except (TypeError, KeyError, AttributeError, IndexError) as error:
         raise ModelError(f"{folder / 'modules.json'} is no list of modules") from error
     for kind, path in found:
         _stay_inside(folder, path)
@@ -193,6 +194,8 @@ def _missing(folder: Path, *, allow_pickle: bool) -> Iterator[str]:
             yield from (f"{shown}{name}" for name in _shards(here) if not (here / name).is_file())
         elif kind in ("Pooling", "Dense") and not (here / "config.json").is_file():
             yield f"{shown}config.json"
+        if kind == "Dense" and not _weights(here, allow_pickle=allow_pickle):
+            yield f"{shown}model.safetensors"
 
 
 def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
