@@ -75,7 +75,7 @@ class Model:
 
     def copies(self) -> list[cache.Copy]:
         """What was converted, unpacked or quantized of it."""
-        names = {self.name, self.repository, str(self.local)} - {""}
+        names = {self.name, self.repository, str(self.local and self.local.absolute())} - {""}
         return [copy for copy in cache.copies() if {copy.source, copy.source.partition("@")[0]} & names]
 
 
