@@ -153,3 +153,9 @@ def test_a_repository_name_is_the_hubs_also_where_a_folder_has_it(
     with pytest.raises(ModelError, match="is not in the local cache"):
         folders.find("org/name", offline=True)
     assert folders.find("./org/name") == Path("org/name")
+
+
+def test_weights_that_an_installer_linked_twice_are_quantized_too(folder: Path, tmp_path: Path) -> None:
+    os.link(folder / "model.safetensors", tmp_path / "second")
+    assert encoder.load("all-MiniLM-L6-v2", quantize=True).encode(["A cat."]).vectors.shape == (1, 384)
+    assert encoder.load(str(folder), quantize=True).encode(["A cat."]).vectors.shape == (1, 384)

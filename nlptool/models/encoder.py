@@ -28,7 +28,7 @@ from nlptool.models.subwords import Subwords, read_tokenizer
 
 MANIFEST = "encoder.json"
 QUANTIZED = "quantized.json"
-_SALT = "encoder 2"
+_SALT = "encoder 3"
 _DOCUMENT = ("document", "passage", "corpus")  # the names that sentence-transformers looks for
 _BUILT_IN_GRAPHS = Path(__file__).parent.parent / "builtin"
 
@@ -181,7 +181,6 @@ class Prepared:
             tokenizer,
             max_length=min(self.settings.max_length or longest, longest),
             words=JapaneseWords(**words, special=special) if words else None,
-            lower_case=bool(self.about.get("lower_case")),
             prompt=self.prompt,
             chunk=self.settings.chunk,
         )

@@ -56,9 +56,16 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
     """Write the graph to ``target`` with matrices of int8 (dynamic quantisation: activations are rounded as they come)."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnx
-    from onnx.external_data_helper import load_external_data_for_model
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load(graph / GRAPH, load_external_data=False)
-    load_external_data_for_model(model, str(weights))
+    # Not by onnx's own helper: it refuses files with a second hard link, which is how some installers copy.
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            place = {entry.key: entry.value for entry in tensor.external_data}
+            with (weights / Path(place["location"]).name).open("rb") as file:
+                file.seek(int(place.get("offset", 0)))
+                tensor.raw_data = file.read(int(place["length"]))
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
     quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)

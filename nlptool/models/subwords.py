@@ -42,14 +42,12 @@ class Subwords:
         *,
         max_length: int,
         words: JapaneseWords | None = None,
-        lower_case: bool = False,
         prompt: str = "",
         chunk: bool = False,
     ) -> None:
         self.max_length = max_length
         self._tokenizer = tokenizer
         self._words = words
-        self._lower_case = lower_case
         self._prompt = prompt
         self._chunk = chunk
         tokenizer.no_padding()
@@ -83,8 +81,6 @@ class Subwords:
         return encodings
 
     def _tokenize(self, texts: list[str]) -> list[Any]:
-        if self._lower_case:
-            texts = [text.lower() for text in texts]
         if self._words is None:
             return self._tokenizer.encode_batch_fast(texts)  # type: ignore[no-any-return]
         words = [self._words(text) for text in texts]
