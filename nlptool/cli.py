@@ -9,6 +9,7 @@ import difflib
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 import traceback
@@ -117,9 +118,9 @@ def _label(ctx: click.Context) -> str:
 
 def _debug(ctx: click.Context) -> bool:
     """``--debug`` belongs to the command, whose context is gone when its error arrives here."""
-    return "--debug" in sys.argv or os.environ.get(
-        f"NLPTOOL_{(ctx.invoked_subcommand or '').upper()}_DEBUG", ""
-    ).lower() in ("1", "true", "yes", "on")
+    variable = re.compile(rf"NLPTOOL_{(ctx.invoked_subcommand or '').upper()}(_[A-Z]+)?_DEBUG")
+    told = [value for name, value in os.environ.items() if variable.fullmatch(name)]
+    return "--debug" in sys.argv or any(value.lower() in ("1", "true", "yes", "on") for value in told)
 
 
 def _die_of(number: signal.Signals) -> NoReturn:

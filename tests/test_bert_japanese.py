@@ -68,8 +68,9 @@ def japanese_model(folder: Path, **options: Any) -> Path:
         {"subword_tokenizer_type": "character"},
         {"do_lower_case": True},
         {"mecab_kwargs": {"mecab_dic": "unidic_lite", "normalize_text": False}},
+        {"mecab_kwargs": {"mecab_dic": "ipadic"}},
     ],
-    ids=["wordpiece", "character", "lower case", "not normalised"],
+    ids=["wordpiece", "character", "lower case", "not normalised", "ipadic"],
 )
 def test_the_ids_and_the_vectors_are_those_of_transformers(tmp_path: Path, options: dict[str, Any]) -> None:
     from sentence_transformers import SentenceTransformer

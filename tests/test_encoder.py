@@ -17,7 +17,7 @@ import pytest
 
 from nlptool import catalogue
 from nlptool.errors import ModelError, RunError
-from nlptool.models import cache, encoder, folders
+from nlptool.models import cache, encoder, folders, prompts
 
 DATA = Path(__file__).parent / "data"
 TEXTS = [
@@ -264,16 +264,15 @@ def test_a_role_that_a_model_has_no_prompt_for(tmp_path: Path) -> None:
     assert prepared.prompt == ""
     assert notes == ["all-MiniLM-L6-v2 has no prompts: --as query changes nothing"]
     with pytest.raises(RunError, match=r"has no prompt for a document, but query: 'ask: '"):
-        encoder.choose_prompt("it", {"prompts": {"query": "ask: "}}, encoder.Settings(role="document"), notes.append)
+        prompts.choose("it", {"prompts": {"query": "ask: "}}, given=None, role="document", note=notes.append)
 
 
 def test_what_is_known_of_a_model_of_the_hub_is_used_where_its_files_say_nothing() -> None:
     known = catalogue.on_hub("cl-nagoya/ruri-v3-30m")
-    about = encoder.with_quirks({"prompts": {}}, known)
-    settings = encoder.Settings(role="document")
-    assert encoder.choose_prompt("it", about, settings, lambda _: None) == "検索文書: "
-    about = encoder.with_quirks({"prompts": {"document": "", "passage": "own: "}}, known)
-    assert encoder.choose_prompt("it", about, settings, lambda _: None) == "own: "
+    chosen: dict[str, Any] = {"given": None, "role": "document", "note": lambda _: None}
+    assert prompts.choose("it", prompts.with_quirks({"prompts": {}}, known), **chosen) == "検索文書: "
+    about = prompts.with_quirks({"prompts": {"document": "", "passage": "own: "}}, known)
+    assert prompts.choose("it", about, **chosen) == "own: "
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from nlptool import catalogue
 from nlptool.models import convert, folders
-from nlptool.models.encoder import MANIFEST
+from nlptool.models.copies import MANIFEST
 
 HERE = Path(__file__).parent
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph

@@ -170,6 +170,7 @@ def command(  # noqa: PLR0917
     said: dict[str, Any] = {"model": prepared.name}
     said |= {"prompt": prepared.prompt} if prepared.prompt else {}
     said |= {"dim": settings.dim} if settings.dim else {}
+    said |= {"device": prepared.device} if prepared.device != "cpu" else {}
     said |= {"quantize": quantize} if quantize else {}
     said |= {"precision": precision} if precision != "float32" else {}
     writer = vectors.writer(format, precision, prepared.dimension, pipe)

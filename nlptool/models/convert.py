@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError, NotConvertible
 from nlptool.models import bert_japanese, folders
-from nlptool.models.encoder import MANIFEST, Prepared, Settings
+from nlptool.models.copies import MANIFEST
+from nlptool.models.encoder import Prepared, Settings
 from nlptool.models.onnx_network import GRAPH
 
 LARGEST_DIFFERENCE = 1e-3  # of a vector's length; the cosine is then at least 0.9999995

@@ -9,7 +9,6 @@ A model is prepared once (found, checked, converted) and then opened, in this pr
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,14 +21,10 @@ from numpy.typing import NDArray
 from nlptool import catalogue
 from nlptool.batches import pack
 from nlptool.errors import ModelError, NotConvertible, RunError
-from nlptool.models import cache, folders, hub, onnx_network
+from nlptool.models import copies, folders, hub, onnx_network, prompts
 from nlptool.models.bert_japanese import JapaneseWords
 from nlptool.models.subwords import Subwords, read_tokenizer
 
-MANIFEST = "encoder.json"
-QUANTIZED = "quantized.json"
-_SALT = "encoder 3"
-_DOCUMENT = ("document", "passage", "corpus")  # the names that sentence-transformers looks for
 _BUILT_IN_GRAPHS = Path(__file__).parent.parent / "builtin"
 
 
@@ -234,7 +229,7 @@ def prepare(
         graph = _BUILT_IN_GRAPHS / known.graph
     elif not wants_torch:
         try:
-            graph = _converted(name, folder, files, allow_pickle=allow_pickle, note=note)
+            graph = copies.converted(name, folder, files, allow_pickle=allow_pickle, note=note)
             folder = graph
         except NotConvertible as error:
             if engine == "onnx" or quantize:
@@ -243,12 +238,12 @@ def prepare(
                 ) from error
             note(f"{name} runs in torch: {error}")
     if graph is not None:
-        about = folders.read_json(graph / MANIFEST)
+        about = folders.read_json(graph / copies.MANIFEST)
     else:
         from nlptool.models import torch_network
 
         about = torch_network.describe(folder, allow_pickle=allow_pickle)
-    about = with_quirks(about, known)
+    about = prompts.with_quirks(about, known)
     if assumed := about.get("assumed"):
         note(f"{name}: {assumed}")
     if settings.dim is not None and settings.dim > int(about["dimension"]):
@@ -258,49 +253,14 @@ def prepare(
         engine="torch" if graph is None else "onnx",
         device=device,
         dimension=settings.dim or int(about["dimension"]),
-        prompt=choose_prompt(name, about, settings, note),
+        prompt=prompts.choose(name, about, given=settings.prompt, role=settings.role, note=note),
         about=about,
         settings=settings,
         weights=folder,
         graph=graph,
-        quantized=_quantized(name, graph, folder, note) if quantize and graph is not None else None,
+        quantized=copies.quantized(name, graph, folder, note) if quantize and graph is not None else None,
         allow_pickle=allow_pickle,
     )
-
-
-def with_quirks(about: Mapping[str, Any], known: catalogue.Known | None) -> Mapping[str, Any]:
-    """What is known of a model and its own files do not say."""
-    if known is None or not known.prompts:
-        return about
-    return {**about, "prompts": about.get("prompts") or dict(known.prompts),
-            "default_prompt": about.get("default_prompt") or known.default_prompt}  # fmt: skip
-
-
-def choose_prompt(name: str, about: Mapping[str, Any], settings: Settings, note: Callable[[str], None]) -> str:
-    """The text before every text: the one given, that of the role, or the model's default."""
-    if settings.prompt is not None:
-        return settings.prompt
-    prompts: Mapping[str, str] = {key: text for key, text in (about.get("prompts") or {}).items() if text}
-    if settings.role is not None:
-        if not prompts:
-            note(f"{name} has no prompts: --as {settings.role} changes nothing")
-            return ""
-        wanted = ("query",) if settings.role == "query" else _DOCUMENT
-        if not (present := [key for key in wanted if key in prompts]):
-            raise RunError(
-                f"{name} has no prompt for a {settings.role}, but {_listed(prompts)}",
-                hint="--prompt TEXT gives any text",
-            )
-        return prompts[present[0]]
-    default = prompts.get(str(about.get("default_prompt")), "")
-    if prompts:
-        used = f"{default!r} is used" if default else "none is used"
-        note(f"{name} has prompts ({_listed(prompts)}) and none was chosen: {used}; --as query|document chooses")
-    return default
-
-
-def _listed(prompts: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}: {text!r}" for key, text in prompts.items())
 
 
 def _device(device: str, engine: str) -> str:
@@ -319,54 +279,3 @@ def _device(device: str, engine: str) -> str:
     if device == "auto":
         return "cpu"
     raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")
-
-
-def _converted(
-    name: str, folder: Path, weight_files: list[Path], *, allow_pickle: bool, note: Callable[[str], None]
-) -> Path:
-    """The converted copy in the cache, made now if it is not there. That a model is not convertible is kept there too.
-
-    Raises:
-        NotConvertible: the model is not, or the cache cannot be written.
-        ModelError: the model is damaged.
-    """
-    source = name if folders.is_hub_id(name) else str(folder.absolute())
-    described = [path for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".model") and path.is_file()]
-
-    def make(work: Path) -> None:
-        from nlptool.models import convert
-
-        note(f"converting {name} for onnxruntime, once")
-        try:
-            convert.convert(folder, work, allow_pickle=allow_pickle)
-            about = json.loads((work / MANIFEST).read_text())
-        except NotConvertible as error:
-            for path in work.iterdir():
-                path.unlink()
-            about = {"not_convertible": error.message}
-        (work / MANIFEST).write_text(json.dumps({"source": source, **about}, ensure_ascii=False))
-
-    try:
-        key = cache.content_key([*weight_files, *described], salt=_SALT)
-        copy = cache.made_once("encoders", key, MANIFEST, make)
-    except OSError as error:
-        raise NotConvertible(f"the cache {cache.folder()} cannot be written ({error.strerror or error})") from error
-    if reason := folders.read_json(copy / MANIFEST).get("not_convertible"):
-        raise NotConvertible(str(reason))
-    return copy
-
-
-def _quantized(name: str, graph: Path, weights: Path, note: Callable[[str], None]) -> Path:
-    """The folder with the graph in 8 bits, made now if it is not there."""
-
-    def make(work: Path) -> None:
-        note(f"quantizing {name} to int8, once")
-        onnx_network.quantize(graph, weights, work)
-        source = folders.read_json(graph / MANIFEST).get("source", name)
-        (work / QUANTIZED).write_text(json.dumps({"source": source}))
-
-    try:
-        key = cache.content_key([path for path in graph.iterdir() if path.is_file()], salt="int8 1")
-        return cache.made_once("quantized", key, QUANTIZED, make)
-    except OSError as error:
-        raise RunError(f"the cache {cache.folder()} cannot be written: {error.strerror or error}") from error
