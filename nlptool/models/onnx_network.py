@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.errors import ModelError
+from nlptool.errors import ModelError, RunError
 
 GRAPH = "model.onnx"
 
@@ -53,7 +53,12 @@ class OnnxNetwork:
 
 
 def quantize(graph: Path, weights: Path, target: Path) -> None:
-    """Write the graph to ``target`` with matrices of int8 (dynamic quantisation: activations are rounded as they come)."""
+    """Write the graph to ``target`` with matrices of int8 (dynamic quantisation: activations are rounded as they come).
+
+    Raises:
+        RunError: the library cannot do it, with more than 2 GB of weights for one.
+        OSError: a file cannot be read or written.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -68,4 +73,9 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
                 tensor.raw_data = file.read(int(place["length"]))
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
-    quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
+    try:
+        quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
+    except OSError:
+        raise
+    except Exception as error:  # of protobuf, onnx or onnxruntime
+        raise RunError(f"the network cannot be quantized: {str(error).strip()[:200]}") from error
