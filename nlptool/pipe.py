@@ -46,6 +46,7 @@ class Pipe:
         self.n_read = 0
         self.n_failed = 0
         self.n_passed = 0  # records that arrived with an error
+        self.n_unnamed = 0  # records without the field of --id-field
         self.input_failed = False
         self._first_error = ""
         self._first_hint = ""
@@ -128,7 +129,7 @@ class Pipe:
                         if self.on_error == "skip":
                             continue
                     self.n_passed += record.done
-                    for key in tell or ():
+                    for key in (tell or ()) if record.error is None else ():
                         self._counts[key] += record.entry.get(key) or 0
                     written.append(to_bytes(record))
                 if written:
@@ -141,9 +142,14 @@ class Pipe:
         self._summary(tell or {}, time.perf_counter() - started)
 
     def id_of(self, record: Record) -> str:
-        """What ``--id-field`` says of a record; else its line, with the file's name before it if there are several."""
-        if self.id_field is not None and record.raw is not None:
-            return field_text(record.raw, self.id_field)
+        """What ``--id-field`` says of a record, ``""`` if it has none.
+
+        Without that option it is its line, with the file's name before it if there are several.
+        """
+        if self.id_field is not None:
+            name = field_text(record.raw, self.id_field) if record.raw is not None else ""
+            self.n_unnamed += not name
+            return name
         return f"{record.source}:{record.line}" if len(self.files) > 1 else str(record.line)
 
     def refuse_binary_on_terminal(self, binary: bool, option: str) -> None:

@@ -279,6 +279,7 @@ class Output:
         self.name = "<stdout>" if self._is_stdout else path
         self.records = 0  # already in FILE.part
         self._part: Path | None = None
+        self._resumable = bool(terminator)
         try:
             if path is None or path == "-":
                 self._file = _standard_stream(sys.stdout)
@@ -340,6 +341,8 @@ class Output:
         if kind is not None:
             with contextlib.suppress(OSError):  # what went wrong first is on its way
                 self._file.close()
+                if self._part and not self._resumable:  # nothing could go on from it
+                    self._part.unlink()
             return
         try:
             if self._part:

@@ -104,6 +104,8 @@ class Rows:
         self._pipe.write(lists, file.row, start=file.start, finish=file.finish, tell=TELL, terminator=None)
         if file.n_empty:
             self._pipe.note(f"{file.empty}, whose records have no text or failed: {file.n_empty:,}")
+        if self._pipe.n_unnamed:
+            self._pipe.note(f"rows without a name, whose records lack the --id-field: {self._pipe.n_unnamed:,}")
 
 
 def writer(format: str, precision: str, dimension: int, pipe: Pipe) -> Lines | Rows:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -248,3 +249,52 @@ def test_what_does_not_go_together_is_refused(arguments: tuple[str, ...], code: 
     done = run(*arguments, stdin="x\n")
     assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("end", ["kill", "close"])
+def test_workers_end_with_their_parent_in_the_middle_of_a_window(tmp_path: Path, start: Start, end: str) -> None:
+    text = tmp_path / "long.txt"
+    text.write_text("".join(f"{'A plane is taking off from the runway. ' * 8}{i}\n" for i in range(20_000)))
+    child = start("embed", "-j", "2", "--threads", "1", "--dim", "2", str(text))
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert child.stdout.readline()
+    if end == "kill":
+        child.kill()
+    else:
+        child.stdout.close()
+    child.wait()
+    since = time.monotonic()
+    assert child.stderr.read() == b""  # its end comes when the last process that holds it is gone
+    assert time.monotonic() - since < 20  # a window takes minutes
+
+
+def test_what_is_typed_wins_over_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLPTOOL_EMBED_AS", "query")
+    (record,) = records(run("--prompt", "", stdin="x\n"))
+    assert "prompt" not in record["nlptool"]["embed"]  # type: ignore[operator,index]
+    monkeypatch.delenv("NLPTOOL_EMBED_AS")
+    monkeypatch.setenv("NLPTOOL_EMBED_PROMPT", "x: ")
+    (record,) = records(run("--as", "query", stdin="x\n"))
+    assert "prompt" not in record["nlptool"]["embed"]  # type: ignore[operator,index]
+    (record,) = records(run(stdin="x\n"))
+    assert record["nlptool"]["embed"]["prompt"] == "x: "  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("unidic-lite", "is a model for tokenize"), (".", "holds no model"), ("", "no model"), ("~/nowhere", "no model")],
+)
+def test_what_is_no_encoder_is_said(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("-m", name, stdin="x\n")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert message in done.stderr
+
+
+def test_the_first_8_bits_are_made_without_a_word_of_the_libraries(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nlptool", "embed", "--quantize", "int8"], input=b"x\n", capture_output=True,
+        env=os.environ | {"NLPTOOL_CACHE": str(tmp_path)}, timeout=120, check=True,
+    )  # fmt: skip
+    assert [line.partition(":")[0] for line in done.stderr.decode().split("\n")[:-1]] == ["nlptool embed"] * 2

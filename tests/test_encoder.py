@@ -344,3 +344,34 @@ def test_bfloat16_as_on_a_gpu_stays_close(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.dtype == np.float32
     cosine = np.sum(encoder.normalized(found) * encoder.normalized(exact))
     assert 0.99 < cosine < 0.9999999
+
+
+def test_a_disk_that_is_full_is_not_held_against_the_model(tmp_path: Path, own_cache: Path) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    folder = small_model(tmp_path / "model", Pooling(32, "mean"))
+    script = (
+        "import resource, sys\nfrom nlptool.cli import root\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))\nroot(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", script, "embed", "-m", str(folder)]
+    done = subprocess.run(command, input=b"A cat.\n", capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0
+    assert "runs in torch: the cache" in done.stderr.decode()
+    notes: list[str] = []
+    assert encoder.load(str(folder), engine="onnx", note=notes.append).engine == "onnx"
+    assert not any("torch" in note for note in notes)
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{", '{"files": 3}', '{"files": {"x": {}}}', "null"])
+def test_a_manifest_that_is_none_is_made_again(tmp_path: Path, own_cache: Path, manifest: str) -> None:
+    made = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        (folder / "x").write_text("1")
+
+    copy = cache.made_once("kind", "key", "m.json", make)
+    (copy / "m.json").write_text(manifest)
+    assert cache.made_once("kind", "key", "m.json", make) == copy
+    assert len(made) == 2

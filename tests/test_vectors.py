@@ -133,6 +133,21 @@ def test_no_records_make_an_empty_file(format: str) -> None:
     assert len(_matrix(format, io.BytesIO(done.stdout_bytes))) == 0
 
 
+def test_a_row_without_the_id_field_is_never_called_as_another_one() -> None:
+    table = b"a\tb\tc\n1\tcats\tneko\n2\tdogs\n3\tx\tinu\n"
+    done = run("-I", "tsv", "--field", "3", "--id-field", "1", "-f", "npz", "--dim", "2", stdin=table)
+    assert done.exit_code == 3
+    assert np.load(io.BytesIO(done.stdout_bytes))["ids"].tolist() == ["a", "1", "", "3"]
+    assert "rows without a name, whose records lack the --id-field: 1" in done.stderr
+
+
+@pytest.mark.parametrize("format", ["npy", "npz", "parquet"])
+def test_what_cannot_be_resumed_leaves_no_part(tmp_path: Path, format: str) -> None:
+    done = run("-f", format, "--on-error", "fail", "-o", str(tmp_path / "x"))
+    assert done.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_of_several_files_are_named_by_file_and_line(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).write_text(f"{name} one\n{name} two\n")

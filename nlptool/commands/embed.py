@@ -146,6 +146,7 @@ def command(  # noqa: PLR0917
     so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
     """
     pipe.refuse_binary_on_terminal(format in ("npy", "npz", "parquet"), f"-f {format}")
+    _flag_over_environment(chosen)
     role = chosen.pop("as")
     if role and chosen["prompt"] is not None:
         raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
@@ -179,6 +180,15 @@ def command(  # noqa: PLR0917
     if quantize:
         lists = _compared(lists, prepared, pipe)
     writer.run(embed(lists, team, writer.precision, said=said, on_long=on_long))
+
+
+def _flag_over_environment(chosen: dict[str, Any]) -> None:
+    """Of --as and --prompt, drop the one that the environment gave if the other was typed."""
+    source = click.get_current_context().get_parameter_source
+    typed, set_before = click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT
+    for name, other in (("as", "prompt"), ("prompt", "as")):
+        if source(name) == set_before and source(other) == typed:
+            chosen[name] = None
 
 
 def _compared(lists: Iterator[list[Record]], prepared: Prepared, pipe: Pipe) -> Iterator[list[Record]]:

@@ -119,7 +119,7 @@ def is_whole(made: Path, manifest: str) -> bool:
     try:
         sizes = json.loads((made / manifest).read_text())["files"]
         return all((made / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
 
 

@@ -327,6 +327,8 @@ def _export(modules: list[Any], path: Path) -> None:
             verbose=False,
         )
     except Exception as error:
+        if isinstance(cause := error.__cause__ or error, OSError):
+            raise cause from error  # the disk's fault, not the model's: not to be remembered
         # The exporter wraps the reason into advice on how to go on from there.
         raise NotConvertible(f"torch cannot export it: {_first_line(error.__cause__ or error)}") from error
 

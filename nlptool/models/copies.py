@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from nlptool.errors import NotConvertible, RunError
+from nlptool.errors import ModelError, NotConvertible, RunError
 from nlptool.models import cache, folders, onnx_network
 
 MANIFEST = "encoder.json"
 QUANTIZED = "quantized.json"
 _SALT = "encoder 3"
+_DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model")
 
 
 def converted(
@@ -24,7 +25,8 @@ def converted(
         ModelError: the model is damaged.
     """
     source = name if folders.is_hub_id(name) else str(folder.absolute())
-    described = [path for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".model") and path.is_file()]
+    parts = {folder, *(folder / path for _, path in folders.modules(folder))}
+    described = [path for part in parts for name in _DESCRIBING for path in part.glob(name) if path.is_file()]
 
     def make(work: Path) -> None:
         from nlptool.models import convert
@@ -44,8 +46,11 @@ def converted(
         copy = cache.made_once("encoders", key, MANIFEST, make)
     except OSError as error:
         raise NotConvertible(f"the cache {cache.folder()} cannot be written ({error.strerror or error})") from error
-    if reason := folders.read_json(copy / MANIFEST).get("not_convertible"):
-        raise NotConvertible(str(reason))
+    about = folders.read_json(copy / MANIFEST)
+    if "not_convertible" in about:
+        raise NotConvertible(str(about["not_convertible"]))
+    if "dimension" not in about:
+        raise ModelError(f"the converted copy in {copy} is damaged", hint=f"rm -r {copy}: the next run makes it anew")
     return copy
 
 

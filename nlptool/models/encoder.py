@@ -214,10 +214,15 @@ def prepare(
         ModelError: the model is not there, is damaged, or cannot be run by the engine.
         RunError: the device is not there, or a setting does not go with the model.
     """
-    device = _device(device, engine)
+    device = _device("cpu" if quantize and device == "auto" else device, engine)
+    known = catalogue.KNOWN.get(name)
+    if known is not None and known.task != "embed":
+        raise ModelError(
+            f"{name} is a model for {known.task}", hint="nlptool models list --task embed shows the encoders"
+        )
     folder = folders.find(name, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
-    known = catalogue.KNOWN.get(name) or catalogue.on_hub(name.partition("@")[0])
-    if known is not None and known.hub and known.name == name:
+    like = known or catalogue.like(name.partition("@")[0])
+    if known is not None and known.hub:
         name = known.hub
     files = folders.weight_files(folder, allow_pickle=allow_pickle)
     wants_torch = engine == "torch" or device != "cpu"
@@ -243,7 +248,7 @@ def prepare(
         from nlptool.models import torch_network
 
         about = torch_network.describe(folder, allow_pickle=allow_pickle)
-    about = prompts.with_quirks(about, known)
+    about = prompts.with_quirks(about, like)
     if assumed := about.get("assumed"):
         note(f"{name}: {assumed}")
     if settings.dim is not None and settings.dim > int(about["dimension"]):

