@@ -42,10 +42,12 @@ class Parquet:
         self._columns = columns
         self._id_of = id_of
         vector = pyarrow.list_(pyarrow.from_numpy_dtype(dtype), columns)
-        fields = [("id", pyarrow.string()), ("text", pyarrow.string()), ("embedding", vector)]
-        fields += [("scale", pyarrow.float32()), ("error", pyarrow.string())]
-        left_out = {"text"} - {"text" if text else ""} | ({"scale"} if dtype.str != "|i1" else set())
-        self._schema = pyarrow.schema([field for field in fields if field[0] not in left_out])
+        fields = [("id", pyarrow.string())]
+        fields += [("text", pyarrow.string())] if text else []
+        fields += [("embedding", vector)]
+        fields += [("scale", pyarrow.float32())] if dtype.str == "|i1" else []
+        fields += [("error", pyarrow.string())]
+        self._schema = pyarrow.schema(fields)
         self._sink = _Sink()
         self._rows: list[tuple[str, str, bytes, float | None, str | None]] = []
         self._writer = pyarrow.parquet.ParquetWriter(self._sink, self._schema)

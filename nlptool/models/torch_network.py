@@ -29,7 +29,7 @@ def describe(folder: Path, *, allow_pickle: bool = False) -> Mapping[str, Any]:
 class TorchNetwork:
     """The modules of a ``SentenceTransformer`` up to the vector, without the final normalisation.
 
-    On a CUDA device it computes in bfloat16 if the device does (cosine with float32 about 0.999), elsewhere in float32. Large
+    On a CUDA device it computes in bfloat16 if the device does, elsewhere in float32. Large
     batches keep a GPU busy; a processor likes small ones.
 
     Args:
