@@ -6,11 +6,21 @@ They are for a person who asks; what an encoder goes by is found by sentence-tra
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models import folders
+
+POOLINGS = {  # and the flag of each in older configurations
+    "mean": "pooling_mode_mean_tokens",
+    "cls": "pooling_mode_cls_token",
+    "max": "pooling_mode_max_tokens",
+    "mean_sqrt_len_tokens": "pooling_mode_mean_sqrt_len_tokens",
+    "weightedmean": "pooling_mode_weightedmean_tokens",
+    "lasttoken": "pooling_mode_lasttoken",
+}
 
 
 def settings(folder: Path) -> dict[str, Any]:
@@ -22,7 +32,7 @@ def settings(folder: Path) -> dict[str, Any]:
                 said |= _of_transformer(folder / path)
             elif kind == "Pooling":
                 config = folders.read_json(folder / path / "config.json")
-                said["pooling"] = _pooling(config)
+                said["pooling"] = pooling_modes(config)
                 said["dimension"] = config.get("embedding_dimension", config.get("word_embedding_dimension"))
                 n_modes = len(said["pooling"])
                 said["dimension"] = said["dimension"] * n_modes if said["dimension"] else None
@@ -51,13 +61,14 @@ def _of_transformer(folder: Path) -> dict[str, Any]:
     }
 
 
-def _pooling(config: dict[str, Any]) -> list[str]:
-    """The modes of a Pooling module, in either spelling of its configuration."""
-    mode = config.get("pooling_mode")
-    if mode:
-        return [str(mode)] if isinstance(mode, str) else [str(each) for each in mode]
-    flags = [name for name, value in config.items() if name.startswith("pooling_mode_") and value is True]
-    return [name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for name in flags]
+def pooling_modes(config: Mapping[str, Any]) -> list[str]:
+    """The modes by name, or, as sentence-transformers wrote them before its release 6, by one flag each."""
+    named = config.get("pooling_mode")
+    if named is not None:
+        return [str(mode) for mode in (named if isinstance(named, list) else [named])]
+    flags = {name: value for name, value in config.items() if name.startswith("pooling_mode_")}
+    modes = {flag: mode for mode, flag in POOLINGS.items()}
+    return [modes.get(name, name) for name, value in flags.items() if value] if flags else ["mean"]
 
 
 def _json(path: Path) -> dict[str, Any]:

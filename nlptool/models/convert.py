@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError, NotConvertible
-from nlptool.models import bert_japanese, folders
+from nlptool.models import bert_japanese, configs, folders
 from nlptool.models.copies import MANIFEST
 from nlptool.models.encoder import Prepared, Settings
 from nlptool.models.onnx_network import GRAPH
@@ -33,15 +33,6 @@ LARGEST_DIFFERENCE = 1e-3  # of a vector's length; the cosine is then at least 0
 _SAMPLE = ["A plane is taking off.", "猫が好き", "", "a", "東京は日本の首都です。 " * 12, "long " * 600]
 _ALONE, _TOGETHER = 1, 10_000  # tokens in a batch
 _UNLIMITED = 2**31 - 1
-
-POOLINGS = {  # and the flag of each in older configurations
-    "mean": "pooling_mode_mean_tokens",
-    "cls": "pooling_mode_cls_token",
-    "max": "pooling_mode_max_tokens",
-    "mean_sqrt_len_tokens": "pooling_mode_mean_sqrt_len_tokens",
-    "weightedmean": "pooling_mode_weightedmean_tokens",
-    "lasttoken": "pooling_mode_lasttoken",
-}
 
 
 @contextlib.contextmanager
@@ -219,23 +210,13 @@ def _check_pooling(folder: Path) -> None:
     """
     for kind, path in folders.modules(folder):
         if kind == "Pooling":
-            asked = _pooling_modes(folders.read_json(folder / path / "config.json"))
-            if not asked or not set(asked) <= POOLINGS.keys():
+            asked = configs.pooling_modes(folders.read_json(folder / path / "config.json"))
+            if not asked or not set(asked) <= configs.POOLINGS.keys():
                 named = ", ".join(map(str, asked)) or "none"
                 raise ModelError(
                     f"{folder / path / 'config.json'} asks for a pooling that nobody knows: {named}",
-                    hint=f"there are {', '.join(POOLINGS)}",
+                    hint=f"there are {', '.join(configs.POOLINGS)}",
                 )
-
-
-def _pooling_modes(config: Mapping[str, Any]) -> list[str]:
-    """The modes by name, or, as sentence-transformers wrote them before its release 6, by one flag each."""
-    named = config.get("pooling_mode")
-    if named is not None:
-        return [str(mode) for mode in (named if isinstance(named, list) else [named])]
-    flags = {name: value for name, value in config.items() if name.startswith("pooling_mode_")}
-    modes = {flag: mode for mode, flag in POOLINGS.items()}
-    return [modes.get(name, name) for name, value in flags.items() if value] if flags else ["mean"]
 
 
 def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
