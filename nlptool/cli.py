@@ -21,10 +21,16 @@ from nlptool import __version__
 from nlptool.errors import NlptoolError, RunError
 
 COMMANDS = {
+    "analogy": "A is to B as C is to what: word vectors answer.",
     "completion": "Print the completion script of a shell.",
     "embed": "Sentence embeddings: a vector for each line of text.",
+    "evaluate": "Scores on gold data: analogies, word similarity.",
     "models": "The models: what there is, what is here, fetch, verify, remove.",
+    "neighbors": "The words whose vectors are nearest to a word's.",
+    "odd-one-out": "The word that does not belong with the others.",
     "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
+    "train": "Train a model on your own text: word2vec, fastText, counts.",
+    "vectors": "Files of word vectors: what is in one, convert, select.",
 }
 
 

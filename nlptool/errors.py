@@ -7,7 +7,8 @@ the run goes on. Usage errors are click's own (exit 2).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 EXIT_FAILED = 1
 EXIT_RECORDS_FAILED = 3
@@ -42,14 +43,18 @@ class NotConvertible(ModelError):
 class RecordError(NlptoolError):
     """One record cannot be processed. ``type`` is a word for programs, ``message`` a sentence for people.
 
-    ``raw`` holds the record's own bytes where ``text`` cannot hold them.
+    ``raw`` holds the record's own bytes where ``text`` cannot hold them; ``details`` are fields that the record's error
+    has besides.
     """
 
-    def __init__(self, type: str, message: str, *, hint: str = "", raw: bytes = b"") -> None:
+    def __init__(
+        self, type: str, message: str, *, hint: str = "", raw: bytes = b"", details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.type = type
         self.raw = raw
+        self.details = details or {}
 
     def __reduce__(self) -> tuple[Callable[..., RecordError], tuple[str, str]]:
         """Workers send it through a pipe."""
-        return functools.partial(RecordError, hint=self.hint, raw=self.raw), (self.type, self.message)
+        return functools.partial(RecordError, hint=self.hint, raw=self.raw, details=self.details), (self.type, self.message)

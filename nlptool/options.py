@@ -18,6 +18,7 @@ from nlptool.pipe import Pipe
 from nlptool.records import InputFormat
 
 Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}  # Python's, but no one's text
 
@@ -35,8 +36,9 @@ def _encoding(_: click.Context, __: click.Parameter, value: str) -> str:
         ) from None
 
 
+_FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(readable=False))
+
 _INPUT = (
-    click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(readable=False)),
     click.option(
         "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "tsv"]), default="auto", show_default=True,
         help="What a line is. auto: JSONL if the first line is a JSON object, else text.",
@@ -62,53 +64,78 @@ _OUTPUT = (
         "--on-error", type=click.Choice(["record", "skip", "fail"]), default="record", show_default=True,
         help="A record that fails: write it with its error, leave it out, or stop.",
     ),
-    click.option("--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-                 help="A progress bar on stderr; auto: if that is a terminal."),
-    click.option("-q", "--quiet", is_flag=True, help="No notes on stderr, only errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say at the end how long it took."),
-    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
 )  # fmt: skip
 
+_NO_OUTPUT = (
+    click.option(
+        "--on-error", type=click.Choice(["skip", "fail"]), default="skip", show_default=True,
+        help="A record that fails: leave it out and count it, or stop.",
+    ),
+)  # fmt: skip
 
-def records(command: str) -> Callable[[Command], Command]:
-    """Add FILE and the options of reading and writing; the callback gets a ``Pipe`` as its first argument."""
+progress = click.option(
+    "--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+    help="A progress bar on stderr; auto: if that is a terminal.",
+)  # fmt: skip
+quiet = click.option("-q", "--quiet", is_flag=True, help="No notes on stderr, only errors.")
+debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+_TALK = (
+    progress,
+    quiet,
+    click.option("-v", "--verbose", is_flag=True, help="Say at the end how long it took."),
+    debug,
+)
+
+
+def records(
+    command: str, *, arguments: Decorator | None = None, writes: bool = True, instead: str = ""
+) -> Callable[[Command], Command]:
+    """Add FILE and the options of reading and writing; the callback gets a ``Pipe`` as its first argument.
+
+    Args:
+        arguments: what the command takes instead of FILE.
+        writes: whether it gives records; else it has no options for them.
+        instead: a field of a record that makes its text dispensable.
+    """
+    shared = [arguments or _FILES, *_INPUT, *(_OUTPUT if writes else _NO_OUTPUT), *_TALK]
 
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)
         def run(**values: Any) -> None:
-            shared = {name: values.pop(name) for name in _SHARED}
-            if shared["resume"] and not shared["output"]:
+            given = {name: values.pop(name) for name in _FIELDS if name in values and (writes or name != "output")}
+            if given.get("resume") and not given["output"]:
                 raise click.UsageError("--resume needs -o FILE")
             pipe = Pipe(
                 command=command,
                 form=InputFormat(
-                    kind=shared.pop("input_format"),
-                    field=shared.pop("field"),
-                    header=shared.pop("header"),
-                    encoding=shared.pop("encoding"),
+                    kind=values.pop("input_format"),
+                    field=values.pop("field"),
+                    header=values.pop("header"),
+                    encoding=values.pop("encoding"),
+                    instead=instead,
                 ),
-                separator=b"\0" if shared.pop("null") else b"\n",
-                max_latency=shared.pop("max_latency") / 1000,
-                **{name: value for name, value in shared.items() if name != "debug"},
+                separator=b"\0" if values.pop("null") else b"\n",
+                max_latency=values.pop("max_latency") / 1000,
+                **given,
             )
             callback(pipe, **values)
             click.get_current_context().exit(pipe.exit_code)
 
         # Own options come first in --help, then those of reading, then those of writing.
-        for option in reversed((*_INPUT, *_OUTPUT)):
+        for option in reversed(shared):
             run = option(run)
         own = run.__dict__["__click_params__"]
-        count = len(_INPUT) + len(_OUTPUT)
-        run.__dict__["__click_params__"] = own[-count:] + own[:-count]
+        run.__dict__["__click_params__"] = own[-len(shared) :] + own[: -len(shared)]
         return run
 
     return decorate
 
 
-_SHARED = (
-    "files", "input_format", "field", "id_field", "header", "null", "encoding", "max_line", "max_latency",
-    "output", "resume", "drop_input", "on_error", "progress", "quiet", "verbose", "debug",
+_FIELDS = (
+    "files", "id_field", "max_line", "output", "resume", "drop_input", "on_error", "progress", "quiet", "verbose",
 )  # fmt: skip
+"""Options that are fields of a ``Pipe`` under the same name."""
 
 
 def workers(callback: Command) -> Command:
@@ -137,10 +164,14 @@ def batch_tokens(default: int | None) -> Callable[[Command], Command]:
     )  # fmt: skip
 
 
-def deterministic(callback: Command) -> Command:
+def deterministic(text: str = "Byte-identical results however the input is batched; slower.") -> Decorator:
+    return click.option("--deterministic", is_flag=True, help=text)
+
+
+def seed(callback: Command) -> Command:
     return click.option(
-        "--deterministic", is_flag=True,
-        help="Byte-identical results however the input is batched; slower.",
+        "--seed", default=1, show_default=True, metavar="N", type=click.IntRange(0, 2**32 - 1),
+        help="Of the random numbers.",
     )(callback)  # fmt: skip
 
 
@@ -172,3 +203,20 @@ def device(callback: Command) -> Command:
 def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
     """``-f``; the first of ``formats`` is the default."""
     return click.option("-f", "--format", type=click.Choice(formats), default=formats[0], show_default=True, help=text)
+
+
+def table_choice(*more: str, text: str = "") -> Decorator:
+    """``-f`` of a command whose results a person reads."""
+    return click.option(
+        "-f", "--format", type=click.Choice(["table", "jsonl", *more]), show_default="table on a terminal, else jsonl",
+        help=f"table: for a person; jsonl: a record a line{text}.",
+    )  # fmt: skip
+
+
+def word_vectors(callback: Command) -> Command:
+    """``-m`` of the commands that ask word vectors."""
+    return click.option(
+        "-m", "--model", metavar="MODEL", show_default="aozora-100d for kana and kanji, else glove-6b-50d",
+        help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
+        "GloVe or fastText.",
+    )(callback)  # fmt: skip

@@ -141,6 +141,22 @@ class Pipe:
                 finish(output)
         self._summary(tell or {}, time.perf_counter() - started)
 
+    def take(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        """The records of ``lists`` that can be used, for a command that writes none: those that failed are counted, and said
+        at the end."""
+        started = time.perf_counter()
+        for records in lists:
+            for record in records:
+                if record.error is None:
+                    self.n_passed += record.done
+                    continue
+                self._record_error(record, record.error, shown=True)
+                if self.on_error == "fail":
+                    raise RunError(self._where(record, record.error), hint=record.error.hint)
+            self.bar.records(self.n_read)
+            yield [record for record in records if record.pending]
+        self._summary({}, time.perf_counter() - started, lost="left out")
+
     def id_of(self, record: Record) -> str:
         """What ``--id-field`` says of a record, ``""`` if it has none.
 
@@ -188,14 +204,14 @@ class Pipe:
     def _where(self, record: Record, error: RecordError) -> str:
         return f"{record.source}:{record.line}: {error.message}"
 
-    def _summary(self, tell: Mapping[str, str], seconds: float) -> None:
+    def _summary(self, tell: Mapping[str, str], seconds: float, *, lost: str = "passed on") -> None:
         if self.n_failed:
             left_out = " and were left out" if self.on_error == "skip" else ""
             self._say(f"{self.n_failed:,} of {self.n_read:,} records failed{left_out}; the first: {self._first_error}")
             if self._first_hint:
                 self._say(f"  {self._first_hint}")
         if self.n_passed:
-            self.note(f"{self.n_passed:,} records arrived with an error of an earlier command and were passed on")
+            self.note(f"{self.n_passed:,} records arrived with an error of an earlier command and were {lost}")
         for key, sentence in tell.items():
             if self._counts[key]:
                 self.note(f"{sentence}: {self._counts[key]:,}")

@@ -15,7 +15,7 @@ _PATIENCE = 0.5  # seconds of work before a bar appears: short runs stay quiet
 
 
 class Progress:
-    """Bytes of input read, and records done. ``mode`` is auto (stderr is a terminal), always or never."""
+    """Bytes of input read and records done, or words. ``mode`` is auto (stderr is a terminal), always or never."""
 
     def __init__(self, label: str, mode: str = "auto", *, quiet: bool = False) -> None:
         self.total: int | None = None  # bytes
@@ -26,6 +26,7 @@ class Progress:
         self._always = mode == "always"
         self._since = time.monotonic() + (0 if mode == "always" else _PATIENCE)
         self._bytes = 0
+        self._words_since = 0.0  # when the first words were drawn
         self._bar: rich.progress.Progress | None = None
         self._task: rich.progress.TaskID | None = None
 
@@ -50,14 +51,23 @@ class Progress:
         self._label, self._bytes, self.total = label, there, total
         self._draw("")
 
-    def _draw(self, records: str) -> None:
+    def words(self, label: str, done: int, total: int) -> None:
+        """Draw the state of a training: ``done`` of ``total`` words."""
+        if not self._words_since:
+            self.__exit__()  # what was drawn before counted bytes
+            self._words_since = time.monotonic()
+        self._label, self._bytes, self.total = label, done, total
+        rate = done / max(1e-3, time.monotonic() - self._words_since)
+        self._draw(f"{done:,} of {total:,} words  {rate:,.0f} words/s")
+
+    def _draw(self, state: str) -> None:
         if not self._shown or time.monotonic() < self._since:
             return
         if self._bar is None:
             self._start()
         if self._bar is not None and self._task is not None:
             self._bar.update(
-                self._task, description=self._label, completed=self._bytes, total=self.total, records=records
+                self._task, description=self._label, completed=self._bytes, total=self.total, state=state
             )
 
     def say(self, message: str) -> None:
@@ -74,12 +84,12 @@ class Progress:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            DownloadColumn(),
-            TextColumn("{task.fields[records]}"),
+            *(() if self._words_since else (DownloadColumn(),)),
+            TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
         self._bar = Progress(
             *columns, console=Console(stderr=True, force_terminal=self._always or None), transient=True
         )
-        self._task = self._bar.add_task(self._label, total=self.total, records="")
+        self._task = self._bar.add_task(self._label, total=self.total, state="")
         self._bar.start()

@@ -65,6 +65,7 @@ class InputFormat:
     field: str | None = None  # a name, a JSON Pointer, or the number of a column
     header: bool = False
     encoding: str = "utf-8"
+    instead: str = ""  # a field that makes the text dispensable: work already done, or another form of the input
 
 
 class Parser:
@@ -140,6 +141,8 @@ class Parser:
         try:
             text = _find(value, self._path)
         except KeyError:
+            if self.form.instead in value and not self.form.field:
+                return record
             return record.fail(
                 RecordError(
                     "MissingField",
@@ -208,7 +211,8 @@ def render(
 
 
 def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:
-    entry = {"type": error.type, "message": _readable(error.message), "line": record.line, "command": command}
+    entry: dict[str, Any] = {"type": error.type, "message": _readable(error.message), "line": record.line, "command": command}
+    entry |= error.details
     if error.type == "Undecodable":
         entry["raw_base64"] = base64.b64encode(error.raw).decode()
     return entry
@@ -292,14 +296,25 @@ def _only_id(raw: bytes, id_field: str | None) -> bytes:
 
 def field_text(raw: bytes, name: str) -> str:
     """The field ``name`` of a JSON object as text: a string as it reads, anything else as JSON, ``""`` if there is none."""
-    found = b""
-    for member, _, start, end in members(raw):
-        if member == name:
-            found = raw[start:end].strip()
+    found = _field(raw, name)
     if not found.startswith(b'"'):
         return found.decode()
     # A lone surrogate, which JSON can spell, is no text.
     return str(json.loads(found)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def field_value(raw: bytes | None, name: str) -> Any:
+    """The value of the field ``name`` of a JSON object; None if there is none."""
+    found = _field(raw, name) if raw is not None and b'"%b"' % name.encode() in raw else b""
+    return _loads(found.decode()) if found else None
+
+
+def _field(raw: bytes, name: str) -> bytes:
+    found = b""
+    for member, _, start, end in members(raw):
+        if member == name:
+            found = raw[start:end].strip()
+    return found
 
 
 def _loads(line: str) -> Any:

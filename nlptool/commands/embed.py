@@ -108,7 +108,7 @@ def open_worker(prepared: Prepared) -> Callable[[Any], list[Embeddings]]:
 @options.batch_tokens(None)
 @options.workers
 @options.threads
-@options.deterministic
+@options.deterministic()
 @options.offline
 @options.allow_pickle
 def command(  # noqa: PLR0917

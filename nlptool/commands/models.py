@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nlptool import options, results
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
 from nlptool.progress import Progress
 
 if TYPE_CHECKING:
     from nlptool.models.inventory import Model
 
-Command = Callable[..., Any]
 
 _names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="No notes on stderr, only errors.")
-_debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-
-
-def _format(*more: str, text: str = "") -> Callable[[Command], Command]:
-    return click.option(
-        "-f", "--format", type=click.Choice(["table", "jsonl", *more]), show_default="table on a terminal, else jsonl",
-        help=f"table: for a person; jsonl: a record a line{text}.",
-    )  # fmt: skip
-
 
 @click.group()
 def command() -> None:
@@ -46,9 +35,9 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--task", type=click.Choice(["embed", "tokenize"]), help="Only those for this command.")
-@_format("names", text="; names: a name a line")
-@_debug
+@click.option("--task", type=click.Choice(["embed", "tokenize", "words"]), help="Only those for embed, for tokenize, or word vectors.")
+@options.table_choice("names", text="; names: a name a line")
+@options.debug
 def list_models(task: str | None, format: str | None) -> None:
     """List the built-in models, those known by name, and what else the hub's cache holds.
 
@@ -65,15 +54,15 @@ def list_models(task: str | None, format: str | None) -> None:
     records = [inventory.summary(model) for model in inventory.everything()]
     records = [record for record in records if task in (None, record["task"])]
     if format == "names":
-        _print("".join(f"{record['name']}\n" for record in records))
+        results.print_text("".join(f"{record['name']}\n" for record in records))
     else:
-        _show(records, format)
+        results.show(records, format)
 
 
 @command.command()
 @click.argument("name", metavar="NAME")
-@_format()
-@_debug
+@options.table_choice()
+@options.debug
 def show(name: str, format: str | None) -> None:
     """Show all that is known of a model: files, prompts, pooling, limits, licence, converted copies.
 
@@ -83,13 +72,13 @@ def show(name: str, format: str | None) -> None:
     """
     from nlptool.models import inventory
 
-    _show([inventory.details(inventory.find(name))], format, one=True)
+    results.show([inventory.details(inventory.find(name))], format, one=True)
 
 
 @command.command()
 @click.argument("name", metavar="NAME")
-@_quiet
-@_debug
+@options.quiet
+@options.debug
 def path(name: str, quiet: bool) -> None:
     """Print the folder of a model that is here; exit 4 if it is not.
 
@@ -100,20 +89,19 @@ def path(name: str, quiet: bool) -> None:
 
     inventory.find(name)  # its message is the better one for names that cannot be
     note = functools.partial(_note, quiet)
-    _print(f"{folders.find(name, offline=True, allow_pickle=True, note=note)}\n")  # a path opens nothing
+    results.print_text(f"{folders.find(name, offline=True, allow_pickle=True, note=note)}\n")  # a path opens nothing
 
 
 @command.command()
 @_names
-@_format()
+@options.table_choice()
 @click.option(
     "--allow-pickle", is_flag=True,
     help="Fetch weights that are a pickle, if a model has no others; a pickle can hold harmful code.",
 )  # fmt: skip
-@click.option("--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-              help="A progress bar on stderr; auto: if that is a terminal.")  # fmt: skip
-@_quiet
-@_debug
+@options.progress
+@options.quiet
+@options.debug
 @click.pass_context
 def pull(  # noqa: PLR0917
     ctx: click.Context, names: tuple[str, ...], format: str | None, allow_pickle: bool, progress: str, quiet: bool
@@ -129,7 +117,7 @@ def pull(  # noqa: PLR0917
     """
     with Progress("models pull", progress, quiet=quiet) as bar:
         records, code = _each(names, lambda model: _pulled(model, bar, allow_pickle=allow_pickle, quiet=quiet), bar)
-    _show(records, format)
+    results.show(records, format)
     ctx.exit(code)
 
 
@@ -156,9 +144,9 @@ def _pulled(model: Model, bar: Progress, *, allow_pickle: bool, quiet: bool) -> 
 
 @command.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@_format()
-@_quiet
-@_debug
+@options.table_choice()
+@options.quiet
+@options.debug
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], format: str | None, quiet: bool) -> None:
     """Compute the hashes of models anew: of all that are here, or of those named.
@@ -180,7 +168,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], format: str | None, quiet
     for record in records:
         if record["damaged"] and not quiet:
             _note(False, f"{record['name']} is damaged; {_mend(record['name'])}")
-    _show(records, format)
+    results.show(records, format)
     ctx.exit(code or (EXIT_RECORDS_FAILED if any(record["damaged"] for record in records) else 0))
 
 
@@ -207,8 +195,8 @@ def _mend(name: str) -> str:
 
 @command.command()
 @_names
-@_quiet
-@_debug
+@options.quiet
+@options.debug
 @click.pass_context
 def rm(ctx: click.Context, names: tuple[str, ...], quiet: bool) -> None:
     """Remove models from the hub's cache with all their revisions, and what was converted of them.
@@ -259,29 +247,3 @@ def _each(
 def _note(quiet: bool, message: str) -> None:
     if not quiet:
         click.echo(f"nlptool models: {message}", err=True)
-
-
-def _print(text: str) -> None:
-    click.echo(text, nl=False, color=True)  # what is coloured was meant to be
-
-
-def _show(records: list[dict[str, Any]], format: str | None, *, one: bool = False) -> None:
-    """Records as JSONL, or as a table if that was chosen or stdout is a terminal."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    if format == "jsonl" or (format is None and not is_terminal):
-        import orjson
-
-        _print(b"".join(orjson.dumps(record) + b"\n" for record in records).decode())
-        return
-    from nlptool import display
-
-    if one:
-        cells = {name: display.cell(name, value) for record in records for name, value in record.items()}
-        _print(display.details({name: cell for name, cell in cells.items() if cell}))
-    elif records:
-        columns = ["dim" if name == "dimension" else name for name in records[0]]
-        rows = [[display.cell(name, value) for name, value in record.items()] for record in records]
-        if "source" in columns:  # there is room for the kind of source alone
-            at = columns.index("source")
-            rows = [[*row[:at], row[at].partition(":")[0], *row[at + 1 :]] for row in rows]
-        _print(display.table(columns, rows, right=("size", "bytes", "files", "dim")))

@@ -17,7 +17,7 @@ import platformdirs
 
 from nlptool.errors import RunError
 
-MANIFESTS = {"encoders": "encoder.json", "models": "source.json", "quantized": "quantized.json"}
+MANIFESTS = {"encoders": "encoder.json", "models": "source.json", "quantized": "quantized.json", "vectors": "vectors.json"}
 """Kind of a copy -> the name of its manifest, which says of what model it is one."""
 
 
@@ -25,7 +25,7 @@ MANIFESTS = {"encoders": "encoder.json", "models": "source.json", "quantized": "
 class Copy:
     """What was made once of a model."""
 
-    kind: str  # encoders | models | quantized
+    kind: str  # encoders | models | quantized | vectors
     source: str  # the model's name, as it was given
     folder: Path
     size: int  # bytes
@@ -91,6 +91,54 @@ def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) 
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def check_replaceable(target: Path, manifest: str) -> None:
+    """
+    Raises:
+        RunError: ``target`` is something else than a folder with ``manifest``, an empty one, or nothing; or there is no place
+            for it.
+    """
+    if target.exists() and not (target / manifest).is_file() and not (target.is_dir() and not any(target.iterdir())):
+        kind = "a folder that holds something else" if target.is_dir() else "a file"
+        raise RunError(f"{target} is {kind}, and is not replaced", hint="choose another name, or remove it first")
+    if not target.resolve().parent.is_dir():
+        raise RunError(f"cannot write {target}: there is no folder {target.resolve().parent}")
+
+
+def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) -> None:
+    """Let ``make(folder)`` write a folder, and put it in the place of ``target`` when it is whole: where that fails the old
+    one stays as it was.
+
+    Raises:
+        RunError: it cannot be written, or ``target`` is something else than an older folder of this kind.
+    """
+    check_replaceable(target, manifest)
+    work: Path | None = None
+    try:
+        target = target.resolve()  # a link stays a link
+        work = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent))
+        work.chmod(0o777 & ~_umask())
+        make(work)
+        seal(work, manifest)
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".old", dir=target.parent))
+            target.rename(old / target.name)
+            work.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            work.rename(target)
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def seal(made: Path, manifest: str) -> None:

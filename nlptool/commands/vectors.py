@@ -1,0 +1,212 @@
+"""``nlptool vectors``: files of word vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nlptool import options, results
+from nlptool.errors import EXIT_RECORDS_FAILED, RunError
+
+if TYPE_CHECKING:
+    from nlptool.models.word_vectors import Parts, WordVectors
+
+FORMATS = ("nlptool", "word2vec", "word2vec-text", "glove")
+
+_to = click.option(
+    "--to", type=click.Choice(FORMATS), default="nlptool", show_default=True,
+    help="nlptool: a folder; word2vec: its binary file; word2vec-text; glove: the same without a header.",
+)  # fmt: skip
+_precision = click.option(
+    "--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
+    help="Of the vectors in nlptool's folder.",
+)  # fmt: skip
+_output = click.option("-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Where they go.")
+
+
+@click.group()
+def command() -> None:
+    """Files of word vectors: what is in one, convert between formats, select words.
+
+    \b
+    nlptool vectors info glove-6b-50d
+    nlptool vectors convert GoogleNews-vectors.bin -o news.vec       word2vec's to our own, which opens at once
+    nlptool vectors convert my.vec --to word2vec-text -o my.txt      for other programs
+    nlptool vectors select my.vec --top 50000 --precision float16 -o small.vec
+    """
+
+
+@command.command()
+@click.argument("model", metavar="MODEL")
+@options.table_choice()
+@options.quiet
+@options.debug
+def info(model: str, format: str | None, quiet: bool) -> None:
+    """Say what word vectors hold: format, words, dimension, lengths, how words are cut, options of the training.
+
+    \b
+    nlptool vectors info aozora-100d
+    nlptool vectors info vectors.bin -f jsonl | jq .n_words
+    """
+    vectors = _open(model, quiet)
+    about = dict(vectors.about)
+    for name in ("files", "sha256"):
+        about.pop(name, None)
+    norms = vectors.norms
+    record = {
+        "name": vectors.name,
+        **about,
+        "bytes": sum(path.stat().st_size for path in vectors.folder.iterdir() if path.is_file()),
+        "first_words": vectors.words[:10],
+        "lengths": {name: round(float(getattr(norms, name)()), 4) for name in ("min", "mean", "max")},
+        "n_zero": int((norms == 0).sum()),
+        "n_counted": int(vectors.counts.sum()) if vectors.counts is not None else None,
+        "n_subwords": len(vectors.ngrams.vectors) if vectors.ngrams is not None else None,
+    }
+    results.show([{name: value for name, value in record.items() if value is not None}], format, one=True)
+
+
+@command.command()
+@click.argument("source", metavar="MODEL")
+@_output
+@_to
+@click.option("--from", type=click.Choice(["auto", "nlptool", "word2vec", "word2vec-text", "glove", "fasttext"]),
+              default="auto", show_default=True, help="What MODEL is; auto: by its contents.")  # fmt: skip
+@_precision
+@options.quiet
+@options.debug
+def convert(source: str, output: str | None, to: str, precision: str, quiet: bool, **given: str) -> None:
+    """Write word vectors in another format.
+
+    Reads word2vec's binary and text files, GloVe's, fastText's .vec and .bin, compressed or not, and nlptool's folders. What
+    cannot be kept is said: doubled words, words cut inside a character, vectors with NaN.
+
+    \b
+    nlptool vectors convert cc.ja.300.vec.gz -o ja.vec
+    nlptool vectors convert my.vec --to word2vec -o my.bin
+    """
+    from nlptool.models import word_models
+
+    path = Path(source)
+    if path.is_file():
+        from nlptool.models import word_files
+
+        found = word_files.read(path, format=given["from"])
+        _note(quiet, *found.notes)
+        parts = word_models.parts_of(found, source=str(path))
+    else:
+        parts = _parts(_open(source, quiet))
+    _write(parts, output, to, precision, quiet)
+
+
+@command.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option("--top", metavar="N", type=click.IntRange(min=1), help="The N most frequent words.")
+@click.option("--words-from", metavar="FILE", type=click.Path(allow_dash=True), help="The words of FILE, one a line.")
+@_output
+@_to
+@_precision
+@options.quiet
+@options.debug
+@click.pass_context
+def select(  # noqa: PLR0917
+    ctx: click.Context,
+    model: str,
+    words: tuple[str, ...],
+    top: int | None,
+    words_from: str | None,
+    output: str | None,
+    to: str,
+    precision: str,
+    quiet: bool,
+) -> None:
+    """Take some words out of word vectors: those named, those of a file, the most frequent ones.
+
+    Without -o each is printed as a record: word, count, length of its vector, and the vector as it was trained. Words
+    that are not there are named on stderr; exit 3 if there are any.
+
+    \b
+    nlptool vectors select counts.vec banana puppy fruit
+    nlptool vectors select glove-6b-50d --top 50000 --to glove -o glove.50k.txt
+    cut -f 1 lemmas.tsv | nlptool vectors select my.vec --words-from - -o lemmas.vec
+    """
+    import numpy as np
+
+    vectors = _open(model, quiet)
+    wanted = list(words)
+    if words_from is not None:
+        try:
+            with click.open_file(words_from, encoding="utf-8") as lines:
+                wanted += [word for line in lines if (word := line.rstrip("\r\n"))]
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{words_from} cannot be read: {error}") from error
+    if not wanted and top is None:
+        raise click.UsageError("which words? name some, or give --top or --words-from")
+    places = {word: vectors.index(word) for word in dict.fromkeys(wanted)}
+    missing = [word for word, place in places.items() if place is None]
+    chosen = dict.fromkeys(place for place in places.values() if place is not None)
+    chosen |= dict.fromkeys(range(min(top or 0, vectors.n_words)))
+    if missing:
+        _note(False, f"{vectors.name} lacks {len(missing):,} of the words: {', '.join(missing[:10])}")
+    if output is not None:
+        if not chosen:
+            raise RunError("none of the words is there")
+        _write(_parts(vectors, np.asarray(sorted(chosen))), output, to, precision, quiet)
+    else:
+        import orjson
+
+        for index in chosen:
+            vector = vectors.unit([index])[0] * vectors.norms[index]
+            count = None if vectors.counts is None else int(vectors.counts[index])
+            record = {"word": vectors.word(index), "count": count, "norm": vectors.norms[index], "vector": vector}
+            results.print_text(orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+    ctx.exit(EXIT_RECORDS_FAILED if missing else 0)
+
+
+def _open(name: str, quiet: bool) -> WordVectors:
+    from nlptool.models import word_models
+
+    return word_models.open_vectors(name, note=lambda message: _note(quiet, message))
+
+
+def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
+    """The words at ``indices``, all unless given, as they were trained."""
+    import numpy as np
+
+    from nlptool.models.word_vectors import Parts
+
+    if indices is None:
+        indices = np.arange(vectors.n_words)
+    kept = ("files", "sha256", "format", "n_words", "dimension", "precision", "notes", "min_n", "max_n")
+    return Parts(
+        [vectors.words[index] for index in indices],
+        vectors.unit(indices) * vectors.norms[indices, None],
+        {name: value for name, value in vectors.about.items() if name not in kept},
+        None if vectors.counts is None else vectors.counts[indices],
+        vectors.ngrams,
+        notes=list(vectors.about.get("notes", [])),
+    )
+
+
+def _write(parts: Parts, output: str | None, to: str, precision: str, quiet: bool) -> None:
+    from nlptool.models import cache, word_files, word_vectors
+
+    if output is None:
+        raise click.UsageError("-o says where they go")
+    if to == "nlptool":
+        parts.precision = precision
+        cache.replace_folder(Path(output), word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
+    else:
+        if precision != "float32":
+            raise click.UsageError(f"--precision is of nlptool's own format; --to {to} holds float32")
+        _note(quiet, *word_files.write(Path(output), to, parts.words, parts.vectors))
+    _note(quiet, f"{len(parts.words):,} words are in {output}")
+
+
+def _note(quiet: bool, *messages: str) -> None:
+    if not quiet:
+        for message in messages:
+            click.echo(f"nlptool vectors: {message}", err=True)

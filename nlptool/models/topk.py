@@ -1,0 +1,45 @@
+"""The k largest scores of each row, while the columns come block by block.
+
+Memory is that of one block and k numbers a row. Once k scores are known the smallest of them is a bar that most of a new
+block does not pass, so a block costs one comparison a score and little more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class TopK:
+    """Scores in, the best ``k`` of each of ``n_rows`` out; of equal scores the one that stands first wins."""
+
+    def __init__(self, n_rows: int, k: int) -> None:
+        self._k = k
+        self._scores = np.full((n_rows, k), -np.inf, np.float32)
+        self._columns = np.full((n_rows, k), -1, np.int64)
+
+    def add(self, scores: NDArray[np.float32], first: int) -> None:
+        """Take in ``scores`` (n_rows, B), of the columns ``first`` to ``first + B``, in ascending order of ``first``.
+        -inf is no score."""
+        width = scores.shape[1]
+        if first == 0 and width > self._k:  # nothing is known yet: a partition instead of a bar
+            columns = np.argpartition(scores, width - self._k, axis=1)[:, width - self._k :]
+            # A partition takes any of equal scores: the bar lets those that stand before them in.
+            bars = np.take_along_axis(scores, columns, axis=1).min(axis=1)
+            rows, columns = np.nonzero(scores >= np.maximum(bars, np.finfo(np.float32).min)[:, None])
+        else:
+            rows, columns = np.nonzero(scores > self._scores[:, -1:])
+        if not rows.size:
+            return
+        touched, starts, counts = np.unique(rows, return_index=True, return_counts=True)
+        found = scores[rows, columns]
+        for row, start, count in zip(touched, starts, counts, strict=True):
+            some = slice(start, start + count)
+            every = np.concatenate([self._scores[row], found[some]])
+            where = np.concatenate([self._columns[row], columns[some] + first])
+            order = np.argsort(-every, kind="stable")[: self._k]
+            self._scores[row], self._columns[row] = every[order], where[order]
+
+    def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """columns[i], scores[i]: (n_rows, k) each, the best first; -1 and -inf where there were fewer than k scores."""
+        return self._columns, self._scores

@@ -1,0 +1,132 @@
+"""What `analogy`, `neighbors` and `odd-one-out` share: words as arguments or records, the model for each, and the answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from nlptool.batches import windows
+from nlptool.errors import RecordError
+from nlptool.options import Decorator
+from nlptool.pipe import Pipe
+from nlptool.records import Record, field_value
+from nlptool.results import wants_table
+
+if TYPE_CHECKING:
+    from nlptool.models.lexicon import Found, Lexicon
+
+_JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f]")
+
+
+def words_argument(metavar: str) -> Decorator:
+    return click.argument("words", nargs=-1, metavar=metavar)
+
+
+class Models:
+    """Word vectors by name, opened when the first query needs them; without a name the script of the query decides."""
+
+    def __init__(self, name: str | None, pipe: Pipe) -> None:
+        self._name = name
+        self._pipe = pipe
+        self._open: dict[str, Lexicon] = {}
+        if name is not None:
+            self._lexicon(name)  # what is wrong with it is known before anything is read
+
+    def of(self, words: Iterable[str]) -> Lexicon:
+        from nlptool.models import word_models
+
+        return self._lexicon(
+            self._name or (word_models.JAPANESE if any(map(_JAPANESE.search, words)) else word_models.ENGLISH)
+        )
+
+    def _lexicon(self, name: str) -> Lexicon:
+        from nlptool.models import word_models
+        from nlptool.models.lexicon import Lexicon
+
+        if name not in self._open:
+            self._open[name] = Lexicon(word_models.open_vectors(name, note=self._pipe.note))
+        return self._open[name]
+
+
+def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record]]:
+    """The records of the input, in windows; or one for each of ``queries``, if there are any."""
+    if not queries:
+        return windows(pipe.read())
+    records = [
+        Record("", "<arguments>", number, orjson.dumps({"query": query})) for number, query in enumerate(queries, 1)
+    ]
+    pipe.n_read = len(records)
+    return iter([records])
+
+
+def words_of(record: Record) -> list[str]:
+    """The words of a query: the field `query`, or the text, cut at tabs if it has any, else at blanks."""
+    given = field_value(record.raw, "query")
+    if given is None:
+        return [word.strip() for word in record.text.split("\t")] if "\t" in record.text else record.text.split()
+    words = [given] if isinstance(given, str) else given
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise RecordError("BadQuery", "`query` is neither a string nor a list of strings")
+    return words
+
+
+def found(
+    records: list[Record], models: Models, words_of: Callable[[Record], list[str]]
+) -> Iterator[tuple[Lexicon, list[tuple[Record, list[str], list[Found]]]]]:
+    """The words of the pending records looked up, by the model that answers them. A record fails whose words are unknown."""
+    by_model: dict[str, tuple[Lexicon, list[tuple[Record, list[str], list[Found]]]]] = {}
+    for record in records:
+        if not record.pending:
+            continue
+        try:
+            words = words_of(record)
+            lexicon = models.of(words)
+            some = by_model.setdefault(lexicon.name, (lexicon, []))[1]
+            some.append((record, words, [lexicon.find(word) for word in words]))
+        except RecordError as error:
+            record.fail(error)
+    yield from (each for each in by_model.values() if each[1])
+
+
+def answers(lexicon: Lexicon, indices: Any, scores: Any, name: str = "similarity") -> bytes:
+    """One query's answers as JSON: the words at ``indices`` (-1: none) with their scores."""
+    return orjson.dumps(
+        [
+            {"word": lexicon.vectors.word(index), name: score}
+            for index, score in zip(indices, scores, strict=True)
+            if index >= 0
+        ],
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def query(record: Record, value: str | list[str]) -> dict[str, bytes]:
+    """The query as a result, unless the record came with it."""
+    has = record.raw is not None and field_value(record.raw, "query") is not None
+    return {} if has else {"query": orjson.dumps(value)}
+
+
+def write(
+    pipe: Pipe, lists: Iterable[list[Record]], format: str | None, title: Callable[[list[str], dict[str, Any]], str], field: str
+) -> None:
+    """Records as JSONL, or for a person: a title and a table of answers for each."""
+    if not wants_table(format, pipe.output):
+        pipe.write(lists)
+        return
+    from nlptool import display
+
+    def table(record: Record) -> bytes:
+        if record.error is not None or record.done:
+            return b""
+        asked = orjson.loads(record.results.get("query", b"null")) or field_value(record.raw, "query")
+        heading = title([asked] if isinstance(asked, str) else asked, dict(record.entry))
+        rows = orjson.loads(record.results[field])
+        cells = [[row["word"], *(f"{value:.4f}" for name, value in row.items() if name != "word")] for row in rows]
+        columns = ["word", *(name for name in (rows[0] if rows else {"similarity": 0}) if name != "word")]
+        return f"{heading}\n{display.table(columns, cells, right=columns[1:])}\n".encode()
+
+    pipe.write(lists, table, terminator=None)

@@ -1,0 +1,1 @@
+"""What makes models. Nothing here knows click, records or streams."""
