@@ -57,4 +57,7 @@ class RecordError(NlptoolError):
 
     def __reduce__(self) -> tuple[Callable[..., RecordError], tuple[str, str]]:
         """Workers send it through a pipe."""
-        return functools.partial(RecordError, hint=self.hint, raw=self.raw, details=self.details), (self.type, self.message)
+        return functools.partial(RecordError, hint=self.hint, raw=self.raw, details=self.details), (
+            self.type,
+            self.message,
+        )

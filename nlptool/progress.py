@@ -66,9 +66,7 @@ class Progress:
         if self._bar is None:
             self._start()
         if self._bar is not None and self._task is not None:
-            self._bar.update(
-                self._task, description=self._label, completed=self._bytes, total=self.total, state=state
-            )
+            self._bar.update(self._task, description=self._label, completed=self._bytes, total=self.total, state=state)
 
     def say(self, message: str) -> None:
         """Write a line to stderr without breaking the bar."""

@@ -111,7 +111,11 @@ def query(record: Record, value: str | list[str]) -> dict[str, bytes]:
 
 
 def write(
-    pipe: Pipe, lists: Iterable[list[Record]], format: str | None, title: Callable[[list[str], dict[str, Any]], str], field: str
+    pipe: Pipe,
+    lists: Iterable[list[Record]],
+    format: str | None,
+    title: Callable[[list[str], dict[str, Any]], str],
+    field: str,
 ) -> None:
     """Records as JSONL, or for a person: a title and a table of answers for each."""
     if not wants_table(format, pipe.output):

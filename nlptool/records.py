@@ -211,7 +211,12 @@ def render(
 
 
 def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:
-    entry: dict[str, Any] = {"type": error.type, "message": _readable(error.message), "line": record.line, "command": command}
+    entry: dict[str, Any] = {
+        "type": error.type,
+        "message": _readable(error.message),
+        "line": record.line,
+        "command": command,
+    }
     entry |= error.details
     if error.type == "Undecodable":
         entry["raw_base64"] = base64.b64encode(error.raw).decode()

@@ -14,12 +14,19 @@ from nlptool.records import Record
 
 
 def analogy(
-    lists: Iterable[list[Record]], models: queries.Models, *, method: str, k: int, include_query: bool, restrict: int | None
+    lists: Iterable[list[Record]],
+    models: queries.Models,
+    *,
+    method: str,
+    k: int,
+    include_query: bool,
+    restrict: int | None,
 ) -> Iterator[list[Record]]:
     """Give each record its answers: the words x with the largest cos(x, a − b + c), or by 3CosMul."""
     import numpy as np
 
     from nlptool.models import lexicon as lexicons
+    from nlptool.models.rows import normalized
 
     settings: dict[str, Any] = {"method": method}
     settings |= {"restrict": restrict} if restrict else {}
@@ -27,14 +34,15 @@ def analogy(
     for records in lists:
         for lexicon, questions in queries.found(records, models, _three):
             vectors = np.stack([[found.vector for found in each] for _, _, each in questions])  # (Q, 3, D)
-            exclude = [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
+            exclude = (
+                [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
+            )
             rules: dict[str, Any] = {"exclude": exclude, "restrict": restrict}
             if method == "3cosmul":
                 best = lexicon.vectors.nearest_by_product(vectors[:, [0, 2]], vectors[:, [1]], k, **rules)
             else:
                 sums = vectors[:, 0] - vectors[:, 1] + vectors[:, 2]
-                lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-                best = lexicon.vectors.nearest(sums / np.where(lengths == 0, 1, lengths), k, **rules)
+                best = lexicon.vectors.nearest(normalized(sums), k, **rules)
             score = "score" if method == "3cosmul" else "similarity"
             for (record, words, each), indices, scores in zip(questions, *best, strict=True):
                 record.results = {
@@ -94,4 +102,6 @@ def command(  # noqa: PLR0917
     models = queries.Models(model, pipe)
     lists = queries.read(pipe, [list(words)] if words else [])
     found = analogy(lists, models, method=method, k=k, include_query=include_query, restrict=restrict)
-    queries.write(pipe, found, format, lambda asked, entry: f"{asked[0]} - {asked[1]} + {asked[2]}   {entry['model']}", "answers")
+    queries.write(
+        pipe, found, format, lambda asked, entry: f"{asked[0]} - {asked[1]} + {asked[2]}   {entry['model']}", "answers"
+    )

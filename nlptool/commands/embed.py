@@ -14,10 +14,11 @@ from nlptool.catalogue import DEFAULT_ENCODER
 from nlptool.errors import RecordError
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
-from nlptool.records import Record
+from nlptool.records import Record, field_value
 
 if TYPE_CHECKING:
     from nlptool.models.encoder import Embeddings, Prepared
+    from nlptool.models.word_encoder import Prepared as PreparedWords
     from nlptool.vectors import Precision
 
 SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
@@ -30,6 +31,7 @@ def embed(
     *,
     said: dict[str, Any],
     on_long: str = "truncate",
+    takes_tokens: bool = False,
 ) -> Iterator[list[Record]]:
     """Give each record its embedding, as ``precision`` writes it: a vector for each text, null for one with nothing in it.
 
@@ -37,8 +39,15 @@ def embed(
         lists: windows of records; an empty one means that nothing new has come for a while.
         said: what every record's entry says.
         on_long: error makes a record fail whose text was cut.
+        takes_tokens: the encoder is given a record's `tokens` where it has them.
     """
-    for records, (found,) in in_order(lists, workers, lambda records: [record.text for record in _with_text(records)]):
+
+    def inputs(records: list[Record]) -> list[Any]:
+        texts = _with_text(records)
+        tokens = [field_value(record.raw, "tokens") if takes_tokens else None for record in texts]
+        return [each if isinstance(each, list) else record.text for record, each in zip(texts, tokens, strict=True)]
+
+    for records, (found,) in in_order(lists, workers, inputs):
         for record in records:
             if record.pending and not record.text.strip():
                 record.results = {"embedding": b"null"}
@@ -51,6 +60,12 @@ def embed(
                 record.entry = {**said, "n_tokens": n_tokens, "truncated": truncated, **extra}
                 if n_chunks > 1:
                     record.entry["n_chunks"] = n_chunks
+                if found.n_unknown is not None:
+                    record.entry["n_unknown"] = found.n_unknown[index]
+                    if not n_tokens:
+                        record.results = {"embedding": b"null"}
+                        record.entry["reason"] = "no known word"
+                        continue
                 if truncated and on_long == "error":
                     record.fail(
                         RecordError(
@@ -70,7 +85,7 @@ def _with_text(records: list[Record]) -> list[Record]:
     return [record for record in records if record.pending and record.text.strip()]
 
 
-def open_worker(prepared: Prepared) -> Callable[[Any], list[Embeddings]]:
+def open_worker(prepared: Prepared | PreparedWords) -> Callable[[Any], list[Embeddings]]:
     """What a worker does with the texts of a window. The model is loaded with the first of them."""
     encoder = prepared.open()
     return lambda texts: [encoder.encode(texts)]
@@ -105,6 +120,10 @@ def open_worker(prepared: Prepared) -> Callable[[Any], list[Embeddings]]:
 @click.option(
     "--quantize", type=click.Choice(["int8"]), help="Run the network in 8 bits; what that costs is measured and said."
 )
+@click.option(
+    "--weighting", type=click.Choice(["inverse-frequency", "none"]), default="inverse-frequency", show_default=True,
+    help="Of the words, where the model is word vectors: frequent ones count less, or all the same.",
+)  # fmt: skip
 @options.batch_tokens(None)
 @options.workers
 @options.threads
@@ -141,6 +160,10 @@ def command(  # noqa: PLR0917
     `nlptool models list` shows the models that have a name; any other sentence-transformers model is a folder or an
     org/name of the hub. Those of the usual stack (Transformer, Pooling, Normalize, Dense) run in onnxruntime, from a copy
     that torch makes once; any other runs in sentence-transformers itself. On a CUDA GPU torch computes in bfloat16.
+
+    Word vectors (`nlptool models list --task words`, a folder of `nlptool train`) are a model too: the vector is the mean of
+    those of the words, by default weighted with 0.001 / (0.001 + the word's frequency); a record's `tokens` are used if it
+    has them.
 
     With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical. Not
     so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
@@ -179,7 +202,7 @@ def command(  # noqa: PLR0917
     lists = windows(pipe.read())
     if quantize:
         lists = _compared(lists, prepared, pipe)
-    writer.run(embed(lists, team, writer.precision, said=said, on_long=on_long))
+    writer.run(embed(lists, team, writer.precision, said=said, on_long=on_long, takes_tokens=prepared.takes_tokens))
 
 
 def _flag_over_environment(chosen: dict[str, Any]) -> None:
@@ -191,7 +214,7 @@ def _flag_over_environment(chosen: dict[str, Any]) -> None:
             chosen[name] = None
 
 
-def _compared(lists: Iterator[list[Record]], prepared: Prepared, pipe: Pipe) -> Iterator[list[Record]]:
+def _compared(lists: Iterator[list[Record]], prepared: Any, pipe: Pipe) -> Iterator[list[Record]]:
     """Say how far the vectors in 8 bits are from those in float32, on the first texts, and let all records through."""
     for records in lists:
         texts = [record.text for record in _with_text(records)][:SAMPLE]
@@ -207,6 +230,6 @@ def _compared(lists: Iterator[list[Record]], prepared: Prepared, pipe: Pipe) -> 
 
 
 def _cosines(first: Embeddings, second: Embeddings) -> Any:
-    from nlptool.models.encoder import normalized
+    from nlptool.models.rows import normalized
 
     return (normalized(first.vectors) * normalized(second.vectors)).sum(axis=1)

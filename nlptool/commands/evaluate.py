@@ -53,7 +53,7 @@ def command() -> None:
 @click.option("--oov", type=click.Choice(["skip", "wrong"]), default="skip", show_default=True,
               help="A question with an unknown word: skipped, or wrong. It is counted as skipped either way.")  # fmt: skip
 @options.table_choice()
-def analogies(
+def analogies(  # noqa: PLR0917
     pipe: Pipe, model: str, method: str, restrict: int, case: str, oov: str, format: str | None
 ) -> None:
     """Analogies of the kind of questions-words.txt: four words a line, `: name` begins a section.
@@ -76,10 +76,14 @@ def analogies(
     if not questions:
         raise RunError("there are no questions", hint="four words a line: Athens Greece Oslo Norway")
     with pipe.bar as bar:
-        outcome = word_evaluation.analogies(
-            vocabulary, questions, product=method == "3cosmul", report=lambda done: bar.records(done)
-        )
-    rules = {"model": vocabulary.vectors.name, "method": method, "vocabulary": vocabulary.size, "case": case, "oov": oov}
+        outcome = word_evaluation.analogies(vocabulary, questions, product=method == "3cosmul", report=bar.records)
+    rules = {
+        "model": vocabulary.vectors.name,
+        "method": method,
+        "vocabulary": vocabulary.size,
+        "case": case,
+        "oov": oov,
+    }
     records = []
     start = 0
     for name, each in sections.items():
@@ -107,7 +111,9 @@ def _tally(outcome: Any, oov: str) -> dict[str, Any]:
 @click.option("--oov", type=click.Choice(["skip", "zero"]), default="skip", show_default=True,
               help="A pair with an unknown word: left out, or of similarity 0. It is counted as skipped either way.")  # fmt: skip
 @options.table_choice()
-def similarity(pipe: Pipe, model: str, restrict: int, case: str, oov: str, format: str | None) -> None:
+def similarity(  # noqa: PLR0917
+    pipe: Pipe, model: str, restrict: int, case: str, oov: str, format: str | None
+) -> None:
     """Word similarities that people gave, against the cosines of the vectors: WordSim-353, SimLex-999 and the like.
 
     Two words and a number a line, with tabs, commas or blanks between them; a first line without a number is a head, and

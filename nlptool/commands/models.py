@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
 
+
 @click.group()
 def command() -> None:
     """The models: which there are, which are here, and how to fetch, verify and remove them.
@@ -35,7 +36,11 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--task", type=click.Choice(["embed", "tokenize", "words"]), help="Only those for embed, for tokenize, or word vectors.")
+@click.option(
+    "--task",
+    type=click.Choice(["embed", "tokenize", "words"]),
+    help="Only those for embed, for tokenize, or word vectors.",
+)
 @options.table_choice("names", text="; names: a name a line")
 @options.debug
 def list_models(task: str | None, format: str | None) -> None:

@@ -28,6 +28,7 @@ def neighbors(
     import numpy as np
 
     from nlptool.models import lexicon as lexicons
+    from nlptool.models.rows import normalized
 
     signs = np.asarray([1.0] * (1 + len(plus)) + [-1.0] * len(minus), np.float32)
     settings: dict[str, Any] = {}
@@ -42,11 +43,10 @@ def neighbors(
     for records in lists:
         for lexicon, questions in queries.found(records, models, words_of):
             vectors = np.stack([signs @ np.stack([found.vector for found in each]) for _, _, each in questions])
-            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-            exclude = [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
-            best = lexicon.vectors.nearest(
-                vectors / np.where(lengths == 0, 1, lengths), k, exclude=exclude, restrict=restrict
+            exclude = (
+                [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
             )
+            best = lexicon.vectors.nearest(normalized(vectors), k, exclude=exclude, restrict=restrict)
             for (record, words, each), indices, scores in zip(questions, *best, strict=True):
                 record.results = {
                     **queries.query(record, words[0]),
@@ -70,7 +70,9 @@ def _word(record: Record) -> str:
 @options.records("neighbors", arguments=queries.words_argument("[WORD]..."), instead="query")
 @options.word_vectors
 @click.option("--plus", multiple=True, metavar="WORD", help="Add the vector of WORD; can be given several times.")
-@click.option("--minus", multiple=True, metavar="WORD", help="Take the vector of WORD away; can be given several times.")
+@click.option(
+    "--minus", multiple=True, metavar="WORD", help="Take the vector of WORD away; can be given several times."
+)
 @click.option("-k", default=10, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help="Neighbors.")
 @click.option("--include-query", is_flag=True, help="The words of the query may be answers too.")
 @click.option("--restrict", metavar="N", type=click.IntRange(min=1), help="Only the N most frequent words are answers.")

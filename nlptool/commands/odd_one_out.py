@@ -18,12 +18,13 @@ def odd_one_out(lists: Iterable[list[Record]], models: queries.Models) -> Iterat
     import numpy as np
 
     from nlptool.models import lexicon as lexicons
+    from nlptool.models.rows import normalized
 
     for records in lists:
         for lexicon, questions in queries.found(records, models, _several):
             for record, words, found in questions:
                 vectors = np.stack([each.vector for each in found])
-                similarities = vectors @ lexicons.unit(vectors.mean(axis=0))
+                similarities = vectors @ normalized(vectors.mean(axis=0))
                 order = np.argsort(similarities, kind="stable")
                 listed = [{"word": words[index], "similarity": similarities[index]} for index in order]
                 record.results = {

@@ -58,7 +58,7 @@ def sentences(
     for (records, tokens), cut in in_order(
         map(with_tokens, lists),
         workers,
-        lambda item: [record.text for record, tokens in zip(*item, strict=True) if record.pending and tokens is None],
+        lambda item: [record.text for record, given in zip(*item, strict=True) if record.pending and given is None],
     ):
         words = iter(cut)
         found = []
@@ -85,8 +85,8 @@ def open_cutter(tokenizer: str, lowercase: bool) -> Callable[[Any], list[list[st
 def _ngram_lengths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
     if value is None:
         return None
-    shortest, _, longest = value.partition("-")
-    if not (shortest.isdecimal() and longest.isdecimal() and 1 <= int(shortest) <= int(longest) <= 20):
+    shortest, dash, longest = value.partition("-")
+    if not (dash and shortest.isdecimal() and longest.isdecimal() and 1 <= int(shortest) <= int(longest) <= 20):
         raise click.BadParameter(f"{value!r} is no range of lengths; fastText's own is 3-6, for Japanese try 1-3")
     return int(shortest), int(longest)
 
@@ -130,7 +130,9 @@ def _ngram_lengths(_: click.Context, __: click.Parameter, value: str | None) -> 
 @click.option("--lowercase", is_flag=True, help="Take capital letters as small ones.")
 @click.option("--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
               help="Of the vectors on disk.")  # fmt: skip
-@click.option("--fast", is_flag=True, help="gensim's file mode: faster, but some words are trained twice and others never.")
+@click.option(
+    "--fast", is_flag=True, help="gensim's file mode: faster, but some words are trained twice and others never."
+)
 @options.seed
 @options.deterministic("Byte-identical files from the same input; one thread trains.")
 @options.workers
@@ -276,7 +278,9 @@ def _surfaces(record: Record) -> list[str]:
         return []
 
 
-def _train(pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Any, **chosen: Any) -> tuple[Any, dict[str, Any]]:
+def _train(
+    pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Any, **chosen: Any
+) -> tuple[Any, dict[str, Any]]:
     from nlptool.models.word_vectors import Parts
     from nlptool.training import word2vec as trainer
 
@@ -303,7 +307,9 @@ def _train(pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Any, **c
     return Parts(vocabulary.words, found.vectors, {}, vocabulary.counts, found.ngrams), about
 
 
-def _count(pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Any, **chosen: Any) -> tuple[Any, dict[str, Any]]:
+def _count(
+    pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Any, **chosen: Any
+) -> tuple[Any, dict[str, Any]]:
     import numpy as np
 
     from nlptool.models.word_vectors import Parts
@@ -333,13 +339,15 @@ def _count(pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Any, **c
     if method == "svd":
         if dim > min(matrix.shape):
             raise RunError(
-                f"--dim {dim} is more than the {min(matrix.shape):,} words or contexts there are", hint="give a smaller --dim"
+                f"--dim {dim} is more than the {min(matrix.shape):,} words or contexts there are",
+                hint="give a smaller --dim",
             )
         vectors = counts.truncated_svd(matrix, dim, seed=chosen["seed"])
     else:
-        if matrix.shape[0] * matrix.shape[1] > MOST_COUNTS:
+        n_words, n_contexts = matrix.shape
+        if n_words * n_contexts > MOST_COUNTS:
             raise RunError(
-                f"{matrix.shape[0]:,} words × {matrix.shape[1]:,} contexts are {matrix.shape[0] * matrix.shape[1] * 4 / 1e9:.1f} GB",
+                f"{n_words:,} words × {n_contexts:,} contexts are {4 * n_words * n_contexts / 1e9:.1f} GB",
                 hint="fewer --n-contexts, --max-words, or --method svd",
             )
         vectors = matrix.toarray().astype(np.float32)

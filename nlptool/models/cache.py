@@ -17,7 +17,12 @@ import platformdirs
 
 from nlptool.errors import RunError
 
-MANIFESTS = {"encoders": "encoder.json", "models": "source.json", "quantized": "quantized.json", "vectors": "vectors.json"}
+MANIFESTS = {
+    "encoders": "encoder.json",
+    "models": "source.json",
+    "quantized": "quantized.json",
+    "vectors": "vectors.json",
+}
 """Kind of a copy -> the name of its manifest, which says of what model it is one."""
 
 

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,13 @@ from numpy.typing import NDArray
 from nlptool import catalogue
 from nlptool.batches import pack
 from nlptool.errors import ModelError, NotConvertible, RunError
-from nlptool.models import copies, folders, hub, onnx_network, prompts
+from nlptool.models import copies, folders, hub, onnx_network, prompts, word_models
 from nlptool.models.bert_japanese import JapaneseWords
+from nlptool.models.rows import normalized
 from nlptool.models.subwords import Subwords, read_tokenizer
+
+if TYPE_CHECKING:
+    from nlptool.models import word_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Embeddings:
     n_tokens: list[int]  # those that were used, special tokens included
     truncated: list[bool]
     n_chunks: list[int]  # 1, or the number of pieces whose mean the vector is
+    n_unknown: list[int] | None = None  # of word vectors: words that they lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Settings:
     role: str | None = None  # query | document: the prompt of that name
     batch_tokens: int | None = None  # tokens computed together; as the network likes it unless given
     threads: int = 0  # 0: all
+    weighting: str = "inverse-frequency"  # or none: of the words, where the model is word vectors
     deterministic: bool = False  # every text is computed alone, so that no neighbour or padding changes the last digits
 
 
@@ -119,12 +125,6 @@ def _means(vectors: NDArray[np.float32], counts: list[int], weights: list[int]) 
     return sums.astype(np.float32, copy=False)
 
 
-def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows divided by their Euclidean length; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32, copy=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An encoder that is ready to be opened, here or in another process.
@@ -143,6 +143,7 @@ class Prepared:
     graph: Path | None = None  # folder with model.onnx
     quantized: Path | None = None  # folder with the same in 8 bits, which then runs instead
     allow_pickle: bool = False
+    takes_tokens: bool = False
 
     def in_float32(self) -> Prepared:
         """The same encoder, not quantized."""
@@ -196,8 +197,8 @@ def prepare(
     allow_pickle: bool = False,
     note: Callable[[str], None] = lambda _: None,
     report: hub.Report = lambda there, total, received: None,
-) -> Prepared:
-    """Find the encoder called ``name``, look it over, and convert it if that has not been done.
+) -> Prepared | word_encoder.Prepared:
+    """Find the encoder called ``name``, look it over, and convert it if that has not been done. Word vectors are one too.
 
     Args:
         engine: onnx, torch, or auto: onnx where the model can be converted, else torch.
@@ -212,6 +213,10 @@ def prepare(
         ModelError: the model is not there, is damaged, or cannot be run by the engine.
         RunError: the device is not there, or a setting does not go with the model.
     """
+    if word_models.are_vectors(name):
+        from nlptool.models import word_encoder
+
+        return word_encoder.prepare(name, settings, engine=engine, device=device, quantize=quantize, note=note)
     device = _device("cpu" if quantize and device == "auto" else device, engine)
     known = catalogue.KNOWN.get(name)
     if known is not None and known.task != "embed":

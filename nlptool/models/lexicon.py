@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RecordError
 from nlptool.models import word_cutters
+from nlptool.models.rows import normalized
 from nlptool.models.word_vectors import WordVectors
 
 _NEAR = 5  # spellings that are suggested
@@ -24,7 +25,9 @@ class Found:
 
     vector: NDArray[np.float32]  # (D,), of unit length
     indices: list[int]  # the words it is made of
-    how: dict[str, Any] = field(default_factory=dict)  # what a record has to say of it; empty if it was there as it stood
+    how: dict[str, Any] = field(
+        default_factory=dict
+    )  # what a record has to say of it; empty if it was there as it stood
 
 
 class Lexicon:
@@ -64,18 +67,20 @@ class Lexicon:
             return self._at(known, {"as": parts[0]})
         if self.vectors.ngrams is not None:
             vector = self.vectors.ngrams.vector(word.lower() if self._lowercase else word)
-            if vector is not None and (length := float(np.linalg.norm(vector))):
-                return Found(vector / np.float32(length), known, {"subwords": True})
+            if vector is not None and vector.any():
+                return Found(normalized(vector), known, {"subwords": True})
         if parts and len(parts) == len(known):
             return self._at(known, {"parts": parts})
         raise self._unknown(word)
 
     def _at(self, places: list[int], how: dict[str, Any] | None = None) -> Found:
-        return Found(unit(self.vectors.unit(places).sum(axis=0)), places, how or {})
+        return Found(normalized(self.vectors.unit(places).sum(axis=0)), places, how or {})
 
     def _unknown(self, word: str) -> RecordError:
         near, same = self.spelled_like(word), self.read_like(word)
-        hints = [f"{what}: {', '.join(words)}" for what, words in (("near in spelling", near), ("read alike", same)) if words]
+        hints = [
+            f"{what}: {', '.join(words)}" for what, words in (("near in spelling", near), ("read alike", same)) if words
+        ]
         return RecordError(
             "UnknownWord",
             f"{self.name} has no word {word!r}" if not word.isprintable() else f"{self.name} has no word {word}",
@@ -108,12 +113,6 @@ class Lexicon:
             if word_cutters.is_japanese([word]) and (reading := word_cutters.reading(word)):
                 found.setdefault(reading, []).append(index)
         return found
-
-
-def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Divided by its length; zeros stay."""
-    length = np.linalg.norm(vector)
-    return (vector / (length or 1)).astype(np.float32)
 
 
 def said(words: Iterable[str], found: Iterable[Found]) -> dict[str, Any]:

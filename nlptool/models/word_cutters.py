@@ -57,12 +57,13 @@ def cutter(tokenizer: str, *, lowercase: bool = False) -> Cutter:
         tagger = _tagger()
         kept = _Kept(tagger, lemma=tokenizer == "lemma")
 
-        def cut(text: str) -> list[str]:
+        def by_mecab(text: str) -> list[str]:
             kept.text = shown = for_mecab(text)
             if len(kept) > _MOST_KEPT:
                 kept.clear()
             return [word for key in tagger.parse(shown).split("\n") if key and (word := kept[key])]
 
+        cut: Cutter = by_mecab
     elif tokenizer == "words":
         cut = _WORD.findall
     else:
@@ -111,9 +112,10 @@ def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[s
         raise ValueError("`tokens` is not a list")
     name = "lemma" if tokenizer == "lemma" else "surface"
     words = [token.get(name) if isinstance(token, Mapping) else token for token in tokens]
-    if not all(isinstance(word, str) for word in words):
+    strings = [word for word in words if isinstance(word, str)]
+    if len(strings) < len(words):
         raise ValueError(f"`tokens` holds something else than strings or objects with `{name}`")
-    return [word for each in words if (word := plain(each.lower() if lowercase else each))]
+    return [word for each in strings if (word := plain(each.lower() if lowercase else each))]
 
 
 def choose(texts: Iterable[str]) -> tuple[str, str]:

@@ -66,7 +66,11 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"[", "JSON", ""),
     (b"<", "HTML or XML", ""),
     *(
-        (bytes([0x80, version]), "a Python pickle, as gensim's save() writes it", "write it with gensim's save_word2vec_format")
+        (
+            bytes([0x80, version]),
+            "a Python pickle, as gensim's save() writes it",
+            "write it with gensim's save_word2vec_format",
+        )
         for version in range(2, 6)
     ),
 )
@@ -195,7 +199,9 @@ class Source:
                 rest = b""
             rest += block
             if len(rest) > _LONGEST_LINE:
-                raise ModelError(f"{self.path} holds no word vectors as text: a line has more than {_LONGEST_LINE:,} bytes")
+                raise ModelError(
+                    f"{self.path} holds no word vectors as text: a line has more than {_LONGEST_LINE:,} bytes"
+                )
         if rest:
             self.ends_in_line = True
             yield [rest]
@@ -216,15 +222,15 @@ class Sieve:
         Args:
             vectors: (n, D), row by row those of the words.
         """
-        finite: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
+        finite = np.asarray(np.isfinite(vectors).all(axis=1))
         self._n += len(words)
         with contextlib.suppress(UnicodeDecodeError):  # nearly always nothing is wrong, and all go through together
             together = b"\n".join(words).decode().split("\n")
             distinct = set(together)
-            if len(together) == len(words) == len(distinct) and finite.all() and "" not in distinct:
-                if self._seen.isdisjoint(distinct):
-                    self._seen |= distinct
-                    return together, finite
+            usable = len(together) == len(words) == len(distinct) and finite.all() and "" not in distinct
+            if usable and self._seen.isdisjoint(distinct):
+                self._seen |= distinct
+                return together, finite
         kept = []
         keep = np.zeros(len(words), bool)
         for index, each in enumerate(words):
@@ -299,7 +305,9 @@ class _Promise:
             raise ModelError(f"{claim}: no vectors at all", hint=hint)
         most = None if source.left is None else (source.left + 1) // least  # + 1: the last line end may be absent
         if most == 0 and source.left:
-            raise ModelError(f"{claim}; the {source.left:,} bytes after it can hold at most 0 words of that size", hint=hint)
+            raise ModelError(
+                f"{claim}; the {source.left:,} bytes after it can hold at most 0 words of that size", hint=hint
+            )
         if dimension > MOST_DIMENSIONS:
             raise ModelError(f"{claim}; vectors have at most {MOST_DIMENSIONS:,}", hint=hint)
         return cls(source.path, n_words, most)
@@ -332,7 +340,7 @@ def _read_text(source: Source, n_words: int | None, dimension: int) -> WordFile:
         try:
             found, vectors = _parse(lines, line_number, dimension, path)
         except ModelError:
-            if last and promise:
+            if last and promise and n_found < promise.n_words:
                 raise promise.broken(n_found) from None
             raise
         line_number += len(lines)
@@ -409,9 +417,9 @@ def _floats(numbers: list[bytes], dimension: int) -> NDArray[np.float32]:
     Raises:
         ValueError: they are no numbers.
     """
-    text = pa.array([b" ".join(numbers)], pa.string())
     if not numbers:
         return np.empty((0, dimension), np.float32)
+    text = pa.array([b" ".join(numbers)], pa.string())
     values = pc.cast(pc.split_pattern(text, " ").flatten(), pa.float32())
     return np.asarray(values.to_numpy(zero_copy_only=False), np.float32).reshape(-1, dimension)
 
@@ -477,10 +485,10 @@ def _is_text(rest: bytes, dimension: int) -> bool:
     """Whether what follows a header is text: its first line is a word and D numbers, or nothing in it speaks against it."""
     line = rest.partition(b"\n")[0].rstrip(b" \t\r")
     with contextlib.suppress(ValueError):
-        _parse([line], 2, min(dimension, len(line)), Path())
-        return bool(line) or not rest.strip()
-    except_ = line.replace(b"\t", b" ").rpartition(b" ")[2]
-    return bool(_NUMBER.fullmatch(except_)) and _is_printable(rest)
+        _floats([_split(line, dimension)[1]], dimension)
+        return True
+    last = line.replace(b"\t", b" ").rpartition(b" ")[2]
+    return not rest or (bool(_NUMBER.fullmatch(last)) and _is_printable(rest))
 
 
 def _is_printable(data: bytes) -> bool:
@@ -506,9 +514,11 @@ def _dimension(source: Source) -> int:
     found: Counter[int] = Counter()
     for line in lines[:_LINES_OF_SAMPLE]:
         fields = line.replace(b"\t", b" ").rstrip(b" \r").split(b" ")
-        n = next((n for n, each in enumerate(reversed(fields)) if each and not _NUMBER.fullmatch(each)), len(fields))
-        if any(fields):
-            found[min(n - fields[len(fields) - n :].count(b""), len(fields) - 1)] += 1
+        has_word = bool(fields[0])  # otherwise the word is empty
+        fields = [field for field in fields if field]
+        n = next((n for n, field in enumerate(reversed(fields)) if not _NUMBER.fullmatch(field)), len(fields))
+        if fields:
+            found[min(n, len(fields) - has_word)] += 1
     dimension = max(found, key=lambda n: (found[n], n), default=0)
     if not 0 < dimension <= MOST_DIMENSIONS:
         kind, hint = _looks_like(sample)

@@ -39,7 +39,9 @@ def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> 
     """
     known = catalogue.KNOWN.get(name)
     if known is not None and known.task != "words":
-        raise ModelError(f"{name} is a model for {known.task}", hint="nlptool models list --task words shows word vectors")
+        raise ModelError(
+            f"{name} is a model for {known.task}", hint="nlptool models list --task words shows word vectors"
+        )
     if known is not None:
         return WordVectors(packaged(known, note), name)
     if folders.is_hub_id(name):

@@ -19,7 +19,7 @@ import bisect
 import functools
 import json
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models import cache
-from nlptool.models.topk import TopK
+from nlptool.models.rows import TopK
 
 MANIFEST = cache.MANIFESTS["vectors"]
 FORMAT = 1
@@ -73,7 +73,9 @@ class WordVectors:
             int8 = self.vectors.dtype == np.int8
             self._scales = np.load(folder / "scales.npy", mmap_mode="r") if int8 else None
             has_counts = (folder / "counts.npy").exists()
-            self.counts: NDArray[np.int64] | None = np.load(folder / "counts.npy", mmap_mode="r") if has_counts else None
+            self.counts: NDArray[np.int64] | None = (
+                np.load(folder / "counts.npy", mmap_mode="r") if has_counts else None
+            )
         except (OSError, ValueError, EOFError) as error:
             raise ModelError(f"{folder} is damaged: {error}", hint="make or fetch it again") from error
         self.n_words, self.dimension = self.vectors.shape
@@ -109,15 +111,17 @@ class WordVectors:
         place = self._blob.find(b"\n%b\n" % word.encode(errors="replace"))
         return None if place < 0 else bisect.bisect_left(self._line_ends, place)
 
-    def unit(self, indices: Sequence[int] | slice) -> NDArray[np.float32]:
+    def unit(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """The unit vectors of some words, (n, D); zeros where the vector itself is zero."""
-        rows = np.asarray(self.vectors[indices], np.float32)
-        return rows * self._scales[indices, None] if self._scales is not None else rows
+        rows: NDArray[np.float32] = np.asarray(self.vectors[indices], np.float32)
+        return rows if self._scales is None else rows * self._scales[indices, None]
 
     def frequencies(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """The share of words in the corpus, (n,); where counts are not known, by Zipf's law from their rank."""
         if self.counts is not None:
-            return (self.counts[indices] / max(1, int(self.about.get("n_tokens") or self.counts.sum()))).astype(np.float32)
+            return (self.counts[indices] / max(1, int(self.about.get("n_tokens") or self.counts.sum()))).astype(
+                np.float32
+            )
         harmonic = np.log(self.n_words) + np.euler_gamma
         return (1 / ((indices + 1) * harmonic)).astype(np.float32)
 
@@ -141,7 +145,6 @@ class WordVectors:
         *,
         exclude: Sequence[Sequence[int]] = (),
         restrict: int | None = None,
-        among: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The words whose vectors have the largest cosine with each query (3CosAdd, for a sum of unit vectors).
 
@@ -149,12 +152,11 @@ class WordVectors:
             queries: (Q, D), of unit length.
             exclude: for each query the words that are no answers.
             restrict: look at the first so many words alone.
-            among: (V,) the words that can be answers; all unless given.
 
         Returns:
             indices[i] and cosines[i], (Q, k) each, the largest first; -1 where there are fewer words.
         """
-        return self._best(lambda block: queries @ block.T, len(queries), 1, k, exclude, restrict, among)
+        return self._best(lambda block: queries @ block.T, TopK(len(queries), k), 1, exclude, restrict)
 
     def nearest_by_product(
         self,
@@ -164,7 +166,6 @@ class WordVectors:
         *,
         exclude: Sequence[Sequence[int]] = (),
         restrict: int | None = None,
-        among: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The same by 3CosMul: the product of the cosines with the ``positive`` over that with the ``negative``, each moved
         to [0, 1]. Scores are above zero and can be above one; larger is better.
@@ -186,30 +187,25 @@ class WordVectors:
             return above / (below + np.float32(_COSMUL_EPSILON))
 
         n_arrays = 3 + positive.shape[1] + negative.shape[1]
-        return self._best(scores, len(positive), n_arrays, k, exclude, restrict, among)
+        return self._best(scores, TopK(len(positive), k), n_arrays, exclude, restrict)
 
     def _best(
         self,
-        score: Any,
-        n_queries: int,
+        score: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        best: TopK,
         n_arrays: int,
-        k: int,
         exclude: Sequence[Sequence[int]],
         restrict: int | None,
-        among: NDArray[np.bool_] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         stop = min(restrict or self.n_words, self.n_words)
-        best = TopK(n_queries, k)
         left_out = [(row, index) for row, each in enumerate(exclude) for index in each]
         rows = np.asarray([row for row, _ in left_out], np.int64)
         columns = np.asarray([index for _, index in left_out], np.int64)
-        size = max(256, min(_BLOCK // self.dimension, _SCORES // (n_arrays * max(1, n_queries))))
+        size = max(256, min(_BLOCK // self.dimension, _SCORES // (n_arrays * best.n_rows)))
         for first, block in self.blocks(stop, size):
             scores = score(block)  # (Q, B)
             here = (columns >= first) & (columns < first + len(block))
             scores[rows[here], columns[here] - first] = -np.inf
-            if among is not None:
-                scores[:, ~among[first : first + len(block)]] = -np.inf
             best.add(scores, first)
         return best.result()
 
@@ -295,7 +291,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
-            raise ModelError(f"{folder} is of format {about['format']}, written by a newer nlptool", hint="update nlptool")
+            raise ModelError(
+                f"{folder} is of format {about['format']}, written by a newer nlptool", hint="update nlptool"
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint="make or fetch the vectors again") from error
     if not cache.is_whole(folder, MANIFEST):

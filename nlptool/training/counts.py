@@ -18,7 +18,6 @@ from sklearn.utils.extmath import randomized_svd
 from nlptool.training.corpus import Corpus, Vocabulary, kept
 
 
-
 def cooccurrences(
     corpus: Corpus,
     vocabulary: Vocabulary,
@@ -65,7 +64,9 @@ def cooccurrences(
     return total
 
 
-def positive_pmi(counts: scipy.sparse.csr_array, *, smoothing: float = 0.75, shift: float = 0.0) -> scipy.sparse.csr_array:
+def positive_pmi(
+    counts: scipy.sparse.csr_array, *, smoothing: float = 0.75, shift: float = 0.0
+) -> scipy.sparse.csr_array:
     """Positive pointwise mutual information, max(0, log(P(w, c) / (P(w) P(c))) - shift), in nats.
 
     Args:
@@ -96,4 +97,4 @@ def truncated_svd(matrix: Any, dim: int, *, power: float = 0.5, seed: int = 1) -
 
 def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row less its own mean: the cosine of two rows is then Pearson's correlation of the originals."""
-    return vectors - vectors.mean(axis=1, keepdims=True)
+    return np.asarray(vectors - vectors.mean(axis=1, keepdims=True), np.float32)

@@ -83,7 +83,9 @@ def train(
         return _train_from_file(model, corpus, vocabulary, settings, report)
     keep = _keeping(vocabulary.counts, settings.sample)
     expected = max(1, round(float((vocabulary.counts * keep).sum())))
-    source = _Sentences(corpus, vocabulary, keep, settings.seed, lambda n: report(n, expected * settings.epochs), stop)
+    source = _Sentences(
+        corpus, vocabulary, keep, seed=settings.seed, report=lambda n: report(n, expected * settings.epochs), stop=stop
+    )
     model.wv.key_to_index = {index: index for index in range(len(vocabulary.words))}
     n_trained, n_seen = model.train(source, total_words=expected, epochs=settings.epochs)
     if not n_trained == n_seen == source.n_given:
@@ -99,6 +101,7 @@ class _Sentences:
         corpus: Corpus,
         vocabulary: Vocabulary,
         keep: NDArray[np.float64],
+        *,
         seed: int,
         report: Callable[[int], None],
         stop: Callable[[], bool],
@@ -154,12 +157,10 @@ def _keeping(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
     if not sample:
         return np.ones(len(counts))
     ratio = sample * counts.sum() / counts
-    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return np.asarray(np.minimum(1.0, np.sqrt(ratio) + ratio))
 
 
-def _train_from_file(
-    model: Any, corpus: Corpus, vocabulary: Vocabulary, settings: Settings, report: Report
-) -> Trained:
+def _train_from_file(model: Any, corpus: Corpus, vocabulary: Vocabulary, settings: Settings, report: Report) -> Trained:
     """gensim's file mode: its threads read the text themselves, without Python's lock, each from its own place on. The
     file holds indices as digits, so it cannot be split elsewhere than at its blanks."""
     total = int(vocabulary.counts.sum())

@@ -1,8 +1,4 @@
-"""The k largest scores of each row, while the columns come block by block.
-
-Memory is that of one block and k numbers a row. Once k scores are known the smallest of them is a bar that most of a new
-block does not pass, so a block costs one comparison a score and little more.
-"""
+"""Rows of a matrix: their unit length, and the k largest scores of each."""
 
 from __future__ import annotations
 
@@ -10,10 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows divided by their Euclidean length; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32, copy=False)
+
+
 class TopK:
-    """Scores in, the best ``k`` of each of ``n_rows`` out; of equal scores the one that stands first wins."""
+    """Scores in, block by block, the best ``k`` of each of ``n_rows`` out; of equal scores the one that stands first wins.
+
+    Memory is that of one block and k numbers a row. Once k scores are known the smallest of them is a bar that most of a new
+    block does not pass, so a block costs one comparison a score and little more.
+    """
 
     def __init__(self, n_rows: int, k: int) -> None:
+        self.n_rows = n_rows
         self._k = k
         self._scores = np.full((n_rows, k), -np.inf, np.float32)
         self._columns = np.full((n_rows, k), -1, np.int64)
