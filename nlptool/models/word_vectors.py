@@ -122,7 +122,7 @@ class WordVectors:
             return (self.counts[indices] / max(1, int(self.about.get("n_tokens") or self.counts.sum()))).astype(
                 np.float32
             )
-        harmonic = np.log(self.n_words) + np.euler_gamma
+        harmonic = float(np.log(self.n_words) + np.euler_gamma)
         return (1 / ((indices + 1) * harmonic)).astype(np.float32)
 
     @functools.cached_property
