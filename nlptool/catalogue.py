@@ -132,6 +132,7 @@ _TABLE = (
         languages=("ja",),
         note="skip-gram on Aozora Bunko's literature, 62,000 words; the default for Japanese words",
         dimension=100,
+        size=7_740_047,
         package="nlptool",
         weights="builtin/aozora-100d",
     ),

@@ -238,7 +238,9 @@ def damage(model: Model) -> tuple[int, list[str]]:
             n_files += n_blobs
             damaged += names
             damaged += [f"{name} (missing)" for name in _missing(model.folder()) or ()]
-        for copy in model.copies():
+        folder = model.folder()
+        vectors = folder is not None and (folder / cache.MANIFESTS["vectors"]).is_file()
+        for copy in (*model.copies(), *([cache.Copy("vectors", model.name, folder, 0)] if vectors and folder else [])):
             n_copied, names = cache.check(copy)
             n_files += n_copied
             damaged += [str(copy.folder / name) for name in names]
