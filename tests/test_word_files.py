@@ -360,6 +360,10 @@ def test_half_a_file_says_how_many_words_are_whole(format: str) -> None:
     assert "the file ends after 500 of the 1,000 words that its header promises" in refusal(cut)
 
 
+def test_half_a_file_without_a_header_says_how_many_words_are_whole() -> None:
+    assert "vectors:3: the file ends in the middle of a line, after 2 whole words" in refusal(b"a 1 2\nb 3 4\nc 5")
+
+
 def test_more_words_than_promised_are_refused() -> None:
     assert "promises 1 words of 2 dimensions, there are more" in refusal(b"1 2\na 1 2\nb 3 4\n")
     two = written("word2vec").replace(b"13 5", b"12 5", 1)

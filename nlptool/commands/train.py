@@ -254,7 +254,8 @@ def _read(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple
             why = "the records have tokens"
         else:
             tokenizer, why = word_cutters.choose(record.text for record in sample)
-        pipe.note(f"--tokenizer {tokenizer}: {why}")
+        if sample:
+            pipe.note(f"--tokenizer {tokenizer}: {why}")
     corpus = Corpus()
     team: Workers[list[str]] = Workers(workers, open_cutter, tokenizer, lowercase)
 
@@ -266,6 +267,11 @@ def _read(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple
 
     for _ in pipe.take(cut_lists()):
         pass
+    if 2 * pipe.n_failed > pipe.n_read:
+        raise RunError(
+            f"{pipe.n_failed:,} of {pipe.n_read:,} records failed: this is no corpus, and nothing is trained",
+            hint="--encoding names the encoding of a text that is not UTF-8",
+        )
     return corpus, tokenizer
 
 

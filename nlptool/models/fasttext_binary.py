@@ -41,6 +41,7 @@ _MATRIX = struct.Struct("<?2q")
 _CLASSIFIER = 3  # the kinds of models are cbow, skip-gram and this
 _LONGEST_NGRAM = 100  # characters; 6 is usual
 _LETTERS = 1 << 16  # bytes of words whose n-grams are looked up together
+_ROWS = 1 << 14  # of the matrix that are looked at together
 _END_OF_SENTENCE = b"</s>"  # has no n-grams
 _FNV_OFFSET, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 
@@ -71,18 +72,22 @@ def read(source: Source) -> WordFile:
     matrix = _input_matrix(source, n_words, header.n_buckets, header.dimension)
     _pass_output_matrix(source)
 
-    labels = [index for index, (_, is_label) in enumerate(counts) if is_label]
+    n_labels = sum(bool(is_label) for _, is_label in counts)
     raw = [word for word, (_, is_label) in zip(raw, counts, strict=True) if not is_label]
     if len(raw) != n_words:
         raise ModelError(
             f"{path} is damaged: {n_words:,} words are promised, {len(raw):,} are there", hint="fetch it again"
         )
-    notes = [f"the model is a classifier: its {len(labels):,} labels were left out"] if labels else []
+    notes = [f"the model is a classifier: its {n_labels:,} labels were left out"] if n_labels else []
     ngrams = matrix[n_words:]
-    broken = ~np.isfinite(ngrams).all(axis=1) if len(ngrams) else np.zeros(0, bool)
-    if broken.any():
-        ngrams[broken] = 0
-        notes.append(f"{int(broken.sum()):,} vectors of n-grams hold NaN or infinity and were set to zero")
+    n_broken = 0
+    for start in range(0, len(ngrams), _ROWS):
+        block = ngrams[start : start + _ROWS]
+        broken = ~np.isfinite(block).all(axis=1)
+        n_broken += int(broken.sum())
+        block[broken] = 0
+    if n_broken:
+        notes.append(f"{n_broken:,} vectors of n-grams hold NaN or infinity and were set to zero")
     vectors = matrix[:n_words]
     sieve = Sieve()
     words: list[str] = []
@@ -117,12 +122,11 @@ def _header(source: Source) -> _Header:
     claim = f"{path}: the header claims {size:,} words of {dimension:,} dimensions and {n_buckets:,} buckets of n-grams"
     if not 0 < n_words <= size or dimension < 1 or min(n_buckets, min_n, max_n) < 0:
         raise ModelError(f"{claim}: the file is damaged", hint="fetch it again")
-    if version == 11 and arguments[5] == _CLASSIFIER:  # in version 11 these knew no n-grams of characters
+    if version == 11 and arguments[6] == _CLASSIFIER:  # in version 11 these knew no n-grams of characters
         max_n = 0
     entry = _ENTRY.size + 1  # bytes, without the word
-    # A quantized model is smaller, and whether it is one stands after the dictionary.
-    least = size * entry
-    if source.left is not None and least > source.left:
+    # The matrix is checked where it begins: only there a model says whether it is quantized, and then it is smaller.
+    if source.left is not None and size * entry > source.left:
         raise ModelError(
             f"{claim}; the {source.left:,} bytes after it can hold at most {source.left // entry:,} words",
             hint="the file is cut off or damaged: fetch it again",
@@ -181,7 +185,8 @@ def _input_matrix(source: Source, n_words: int, n_buckets: int, dimension: int) 
         whole = len(data) // width
         rows.append(np.frombuffer(data, "<f4", whole * dimension).reshape(whole, dimension))
         if len(data) % width or not data:
-            raise _cut_off(source.path, f"after {min(rows.n, n_words):,} of the vectors of its {n_words:,} words")
+            words = f"after the vectors of {rows.n:,} of its {n_words:,} words"
+            raise _cut_off(source.path, words if rows.n < n_words else "within the vectors of its n-grams")
     return rows.finish()
 
 

@@ -342,6 +342,11 @@ def _read_text(source: Source, n_words: int | None, dimension: int) -> WordFile:
         except ModelError:
             if last and promise and n_found < promise.n_words:
                 raise promise.broken(n_found) from None
+            if last and n_found:
+                raise ModelError(
+                    f"{path}:{line_number}: the file ends in the middle of a line, after {n_found:,} whole words",
+                    hint="fetch or write the file again",
+                ) from None
             raise
         line_number += len(lines)
         n_found += len(found)

@@ -49,7 +49,9 @@ class Corpus:
 
     def add(self, sentence: list[str]) -> None:
         """Take in the words of a sentence."""
-        self.n_empty += not sentence
+        if not sentence:
+            self.n_empty += 1
+            self._lengths.append(0)
         for start in range(0, len(sentence), LONGEST):
             ids = [self._ids[word] for word in sentence[start : start + LONGEST]]
             self._waiting += ids
@@ -86,6 +88,11 @@ class Corpus:
         self._store()
         if not self.n_words:
             raise RunError("the corpus has no words", hint="nlptool train FILE, or text on stdin: a sentence a line")
+        if self.n_words == self.n_sentences - self.n_empty:
+            raise RunError(
+                f"none of the {self.n_words:,} lines with words has two of them: a word alone has no context",
+                hint="a line is a sentence or a paragraph; --tokenizer says how it is cut",
+            )
         order = np.argsort(-self._counts, kind="stable")
         n_kept = int(np.searchsorted(-self._counts[order], -min_count, side="right"))
         if not n_kept:

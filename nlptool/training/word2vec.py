@@ -122,18 +122,23 @@ class _Sentences:
             known = chunk >= 0
             chosen = self._random.random(len(chunk)) < self._keep[chunk] if self._thins else known
             some, left = kept(chunk, lengths, chosen)
+            if self._stops():
+                return
             self.n_thinned += int(known.sum()) - len(some)
             given = self.n_given
             for sentence in sentences(some, left):
                 if self.n_given - given > 20_000:
                     given = self.n_given
-                    self._report(given)
-                    if self._stop():
-                        self.interrupted = True
+                    if self._stops():
                         return
                 self.n_given += len(sentence)
                 yield sentence
         self._report(self.n_given)
+
+    def _stops(self) -> bool:
+        self._report(self.n_given)
+        self.interrupted = self.interrupted or self._stop()
+        return self.interrupted
 
 
 def _model(vocabulary: Vocabulary, settings: Settings) -> Any:
