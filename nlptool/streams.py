@@ -96,7 +96,7 @@ def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
         yield chunk
 
 
-def _decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
+def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
     """Undo the compression that the first bytes announce; concatenated members are read one after the other.
 
     Raises:
@@ -244,7 +244,7 @@ def read_blocks(
                 chunks = _chunks(file, max_latency)
                 if on_bytes is not None:
                     chunks = _counted(chunks, on_bytes)
-                chunks = _decompressed(chunks, source)
+                chunks = decompressed(chunks, source)
                 if wide:
                     chunks = _wide_to_utf8(chunks, encoding, source)
                 yield from _blocks(chunks, source, separator=separator, max_line=max_line)

@@ -25,7 +25,7 @@ from nlptool import streams
 from nlptool.errors import RecordError, RunError
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat, Parser, Record
-from nlptool.streams import CHUNK, Block, Output, _blocks, _cut_to_whole_records, _decompressed, read_blocks
+from nlptool.streams import CHUNK, Block, Output, _blocks, _cut_to_whole_records, decompressed, read_blocks
 
 Invoke = Callable[..., Result]
 
@@ -164,7 +164,7 @@ def test_members_and_padding_are_undone_wherever_the_chunks_end(
 ) -> None:
     whole = (b"\0" * padding).join(COMPRESS[name](member) for member in members) + b"\0" * padding
     chunks = data.draw(cut(st.just(whole)))
-    pieces = list(_decompressed(iter(chunks), "x"))
+    pieces = list(decompressed(iter(chunks), "x"))
     assert b"".join(pieces) == b"".join(members)
     assert pieces.count(b"") <= chunks.count(b"")  # nothing else looks like a moment without input
 
@@ -178,13 +178,13 @@ def test_members_and_padding_are_undone_wherever_the_chunks_end(
 )
 def test_what_is_not_compressed_is_left_alone(chunks: list[bytes]) -> None:
     assume(not b"".join(chunks).startswith(tuple(streams._COMPRESSIONS)))
-    assert b"".join(_decompressed(iter(chunks), "x")) == b"".join(chunks)
+    assert b"".join(decompressed(iter(chunks), "x")) == b"".join(chunks)
 
 
 def test_a_zstd_file_may_begin_with_a_frame_to_skip() -> None:
     skipped = b"\x50*M\x18" + (4).to_bytes(4, "little") + b"1234"
     whole = skipped + COMPRESS["zstd"](b"a\n") + skipped + COMPRESS["zstd"](b"b\n")
-    assert b"".join(_decompressed(iter([whole]), "x")) == b"a\nb\n"
+    assert b"".join(decompressed(iter([whole]), "x")) == b"a\nb\n"
 
 
 @pytest.mark.parametrize("name", COMPRESS)
@@ -260,7 +260,7 @@ def test_compressed_lines_come_as_soon_as_they_are_flushed(name: str) -> None:
 @pytest.mark.parametrize("name", COMPRESS)
 def test_a_small_file_that_becomes_a_large_one_comes_in_pieces(name: str) -> None:
     compressed = COMPRESS[name](bytes(20_000_000))
-    sizes = [len(piece) for piece in _decompressed(iter([compressed]), "x")]
+    sizes = [len(piece) for piece in decompressed(iter([compressed]), "x")]
     assert sum(sizes) == 20_000_000
     assert 0 < min(sizes) <= max(sizes) <= CHUNK
 

@@ -27,7 +27,8 @@ from hypothesis.extra import numpy as arrays
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models import word_files
-from nlptool.models.word_files import WordFile, read, write
+from nlptool.models.word_files import WordFile, read
+from nlptool.models.word_writer import write
 
 WORDS = ["猫", "the", "it's", "a\u00a0b", "c\u3000d", "🐈\u200d⬛", "2003", "nan", "1,5", "\ufeffz", "'", '"q"', "-"]
 VECTORS = np.random.default_rng(7).standard_normal((len(WORDS), 5)).astype(np.float32)
@@ -107,7 +108,7 @@ def test_what_gensim_writes_is_read_as_gensim_reads_it(tmp_path: Path, binary: b
     theirs.save_word2vec_format(str(path), binary=binary, write_header=header)
     found = read(path)
     assert found.format == ("word2vec" if binary else "word2vec-text" if header else "glove")
-    assert (found.counts, found.subwords, found.notes) == (None, None, [])
+    assert (found.counts, found.ngrams, found.notes) == (None, None, [])
     again = KeyedVectors.load_word2vec_format(str(path), binary=binary, no_header=not header)
     assert_same(found, again.index_to_key, again.vectors)
 
@@ -127,10 +128,10 @@ def test_a_binary_model_of_fasttext_gives_the_vectors_that_gensim_gives(fasttext
     assert found.format == "fasttext"
     assert sorted(found.words) == sorted(theirs.index_to_key)
     np.testing.assert_allclose(found.vectors, np.stack([theirs[word] for word in found.words]), atol=1e-7)
-    assert found.counts is not None and found.subwords is not None
+    assert found.counts is not None and found.ngrams is not None
     assert found.counts.tolist() == [theirs.get_vecattr(word, "count") for word in found.words]
-    np.testing.assert_array_equal(found.subwords.vectors, theirs.vectors_ngrams)
-    assert (found.subwords.min_n, found.subwords.max_n) == (2, 5)
+    np.testing.assert_array_equal(found.ngrams.vectors, theirs.vectors_ngrams)
+    assert (found.ngrams.min_n, found.ngrams.max_n) == (2, 5)
 
 
 @pytest.mark.parametrize(("min_n", "max_n", "bucket"), [(1, 1, 50), (1, 3, 7), (3, 6, 1000), (3, 0, 20)])
@@ -144,7 +145,7 @@ def test_ngrams_of_all_lengths_are_counted_as_gensim_counts_them(
     found = read(path)
     theirs = load_facebook_vectors(str(path))
     np.testing.assert_allclose(found.vectors, np.stack([theirs[word] for word in found.words]), atol=1e-7)
-    assert (found.subwords is None) == (max_n == 0)
+    assert (found.ngrams is None) == (max_n == 0)
 
 
 def fasttext_model(
@@ -175,7 +176,7 @@ def test_the_end_of_a_sentence_has_no_ngrams_and_labels_are_no_words() -> None:
     assert "1 labels" in found.notes[0] and "1 word was left out" in found.notes[1]
     old = read_bytes(fasttext_model([(b"ab", 9, 0)], matrix, version=11, kind=3))
     assert_same(old, ["ab"], matrix[:1])  # classifiers of version 11 had no n-grams
-    assert old.subwords is None
+    assert old.ngrams is None
     mean = read_bytes(fasttext_model([(b"a", 9, 0)], np.float32([[3, 3], [6, 0]]), version=11))
     np.testing.assert_allclose(mean.vectors, [[(3 + 3 * 6) / 4, 3 / 4]])  # a, <a, a>: all in the one bucket
 

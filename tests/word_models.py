@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nlptool.models import cache, word_vectors
-from nlptool.models.word_vectors import Ngrams, Parts
+from nlptool.models.ngrams import Ngrams
+from nlptool.models.word_vectors import Parts
 
 WORDS = ("the", "king", "queen", "man", "woman", "猫", "New York", "cafe\u0301", "a\u00a0b", "犬")
 

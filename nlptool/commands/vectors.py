@@ -192,7 +192,7 @@ def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
 
 
 def _write(parts: Parts, output: str | None, to: str, precision: str, quiet: bool) -> None:
-    from nlptool.models import cache, word_files, word_vectors
+    from nlptool.models import cache, word_vectors, word_writer
 
     if output is None:
         raise click.UsageError("-o says where they go")
@@ -202,7 +202,7 @@ def _write(parts: Parts, output: str | None, to: str, precision: str, quiet: boo
     else:
         if precision != "float32":
             raise click.UsageError(f"--precision is of nlptool's own format; --to {to} holds float32")
-        _note(quiet, *word_files.write(Path(output), to, parts.words, parts.vectors))
+        _note(quiet, *word_writer.write(Path(output), to, parts.words, parts.vectors))
     _note(quiet, f"{len(parts.words):,} words are in {output}")
 
 

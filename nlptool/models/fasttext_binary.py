@@ -23,17 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
-from nlptool.models.word_files import (
-    BLOCK,
-    FASTTEXT_MAGIC,
-    LONGEST_WORD,
-    MOST_DIMENSIONS,
-    Rows,
-    Sieve,
-    Source,
-    Subwords,
-    WordFile,
-)
+from nlptool.models.ngrams import Ngrams, buckets
+from nlptool.models.word_files import FASTTEXT_MAGIC, WordFile
+from nlptool.models.word_source import BLOCK, LONGEST_WORD, MOST_DIMENSIONS, Rows, Sieve, Source
 
 _HEAD = struct.Struct("<2i12id3i2q")
 _ENTRY = struct.Struct("<qb")  # after a word and its NUL
@@ -43,7 +35,6 @@ _LONGEST_NGRAM = 100  # characters; 6 is usual
 _LETTERS = 1 << 16  # bytes of words whose n-grams are looked up together
 _ROWS = 1 << 14  # of the matrix that are looked at together
 _END_OF_SENTENCE = b"</s>"  # has no n-grams
-_FNV_OFFSET, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +94,7 @@ def read(source: Source) -> WordFile:
     known = np.array([count for count, is_label in counts if not is_label], np.int64)
     if not keep.all():
         vectors, known = vectors[keep], known[keep]
-    subwords = Subwords(ngrams, min_n, max_n) if len(ngrams) and max_n else None
+    subwords = Ngrams(ngrams, min_n, max_n) if len(ngrams) and max_n else None
     return WordFile("fasttext", words, vectors, known, subwords, notes + sieve.notes())
 
 
@@ -220,54 +211,14 @@ def _add_ngrams(
     vectors: NDArray[np.float32], words: list[bytes], ngrams: NDArray[np.float32], min_n: int, max_n: int
 ) -> None:
     """Turn the words' own rows into the means of these and their n-grams' rows, in place."""
-    first, buckets = _ngram_buckets(words, min_n, max_n, len(ngrams))
+    first, rows = buckets(words, min_n, max_n, len(ngrams))
     counts = np.diff(first)
     counts[[word == _END_OF_SENTENCE for word in words]] = 0
     for nth in range(counts.max(initial=0)):  # the nth n-gram of all words, so that each sum has fastText's order
         having = np.flatnonzero(counts > nth)
         with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is left out afterwards
-            vectors[having] += ngrams[buckets[first[having] + nth]]
+            vectors[having] += ngrams[rows[first[having] + nth]]
     vectors /= (counts + 1).astype(np.float32)[:, None]
-
-
-def _ngram_buckets(
-    words: list[bytes], min_n: int, max_n: int, n_buckets: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of the words' character n-grams: those of word i are buckets[first[i]:first[i + 1]], by their place and length.
-
-    All words at once: the hashes (FNV-1a over bytes with a sign) of the n-grams that begin at each letter grow by a
-    character a step.
-    """
-    lengths = np.array([len(word) + 2 for word in words])
-    letters = np.frombuffer(b"".join(b"<%b>" % word for word in words) + b"\0", np.uint8)
-    ends = np.repeat(np.cumsum(lengths), lengths)  # for each letter where its word ends
-    continues = (letters & 0xC0) == 0x80  # a character's second byte and those after it
-    signed = letters.view(np.int8).astype(np.int32).view(np.uint32)
-    starts = np.flatnonzero(~continues[:-1])
-    places, hashes = starts.copy(), np.full(len(starts), _FNV_OFFSET, np.uint32)
-    begins = np.cumsum(lengths) - lengths
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    for n in range(1, max_n + 1):
-        inside = places < ends[starts]
-        starts, places, hashes = starts[inside], places[inside], hashes[inside]
-        if not len(starts):
-            break
-        growing = np.arange(len(starts))
-        while len(growing):
-            hashes[growing] = (hashes[growing] ^ signed[places[growing]]) * _FNV_PRIME
-            places[growing] += 1
-            growing = growing[continues[places[growing]]]
-        if n >= min_n:
-            marks = np.isin(starts, begins) | (places == ends[starts])  # < and > alone are no n-grams
-            counted = slice(None) if n > 1 else ~marks
-            keys = starts[counted] * (max_n + 1) + n
-            found.append((keys, (hashes[counted] % np.uint32(n_buckets)).astype(np.int64)))
-    if not found:
-        return np.zeros(len(words) + 1, np.int64), np.zeros(0, np.int64)
-    keys = np.concatenate([key for key, _ in found])
-    order = np.argsort(keys, kind="stable")
-    first = np.searchsorted(keys[order], np.append(begins, lengths.sum()) * (max_n + 1))
-    return first, np.concatenate([bucket for _, bucket in found])[order]
 
 
 def _cut_off(path: Path, where: str) -> ModelError:

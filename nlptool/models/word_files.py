@@ -15,40 +15,29 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import io
-import os
 import re
-import shutil
-import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nlptool import streams
 from nlptool.errors import ModelError, RunError
+from nlptool.models.ngrams import Ngrams
+from nlptool.models.word_source import BLOCK, LONGEST_WORD, MOST_DIMENSIONS, Rows, Sieve, Source, short
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "fasttext")
 FASTTEXT_MAGIC = (793712314).to_bytes(4, "little")
-BLOCK = 1 << 22  # bytes that are parsed together
-LONGEST_WORD = 10_000  # bytes; whatever is longer is no word, but a file of another kind
-MOST_DIMENSIONS = 100_000
 
-_CHUNK = 1 << 20  # bytes asked for at once
 _LONGEST_LINE = 1 << 24  # bytes
 _SAMPLE = 1 << 16  # bytes by which the format is recognised
 _LINES_OF_SAMPLE = 100
-_WRITTEN_TOGETHER = 1 << 21  # numbers
 _HEADER = re.compile(rb"[ \t]*(\d{1,40})[ \t]+(\d{1,40})[ \t]*\r?")
 _NUMBER = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_BLANKS = re.compile(r"[ \t\n\v\f\r]")  # what C's isspace takes for the end of a word
 
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", "a PNG image", ""),
@@ -77,15 +66,6 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Subwords:
-    """fastText's vectors of character n-grams."""
-
-    vectors: NDArray[np.float32]  # (buckets, D)
-    min_n: int
-    max_n: int
-
-
-@dataclass(frozen=True, slots=True)
 class WordFile:
     """What a file of word vectors holds, as it holds it: vectors are not normalised."""
 
@@ -93,7 +73,7 @@ class WordFile:
     words: list[str]  # in the file's order, the first of doubles alone
     vectors: NDArray[np.float32]  # (V, D)
     counts: NDArray[np.int64] | None  # (V,); fastText's .bin has them, the others not
-    subwords: Subwords | None
+    ngrams: Ngrams | None
     notes: list[str]  # what was left out or changed, one sentence each, with numbers and the first examples
 
 
@@ -151,137 +131,6 @@ def _read(source: Source, format: str) -> WordFile:
     if format == "word2vec-text" or (format == "auto" and _is_text(rest, dimension)):
         return _read_text(source, n_words, dimension)
     return _read_binary(source, n_words, dimension)
-
-
-class Source:
-    """The bytes of a file in their order, decompressed."""
-
-    def __init__(self, path: Path, file: io.BufferedReader) -> None:
-        self.path = path
-        self.ends_in_line = False  # the last line has no line end
-        self._data = b""
-        stored = file.peek(1)[:64]
-        about = os.fstat(file.fileno())
-        self._chunks = streams._decompressed(iter(lambda: file.read(_CHUNK), b""), str(path))
-        is_plain = stat.S_ISREG(about.st_mode) and self.peek(len(stored)) == stored
-        self.left: int | None = about.st_size if is_plain else None  # bytes still to come, where that is known
-
-    def peek(self, n: int) -> bytes:
-        """The next ``n`` bytes, without going on; fewer at the end."""
-        pieces, length = [self._data], len(self._data)
-        while length < n and (chunk := next(self._chunks, b"")):
-            pieces.append(chunk)
-            length += len(chunk)
-        self._data = b"".join(pieces)
-        return self._data[:n]
-
-    def read(self, n: int) -> bytes:
-        """The next ``n`` bytes; fewer at the end."""
-        data = self.peek(n)
-        self._data = self._data[n:]
-        if self.left is not None:
-            self.left -= len(data)
-        return data
-
-    def put_back(self, data: bytes) -> None:
-        """Let ``data``, which was read last, be read again."""
-        self._data = data + self._data
-        if self.left is not None:
-            self.left += len(data)
-
-    def line_blocks(self) -> Iterator[list[bytes]]:
-        """The lines, block by block, without their ``\\n``."""
-        rest = b""
-        while block := self.read(BLOCK):
-            whole, end, block = block.rpartition(b"\n")
-            if end:
-                yield (rest + whole).split(b"\n")
-                rest = b""
-            rest += block
-            if len(rest) > _LONGEST_LINE:
-                raise ModelError(
-                    f"{self.path} holds no word vectors as text: a line has more than {_LONGEST_LINE:,} bytes"
-                )
-        if rest:
-            self.ends_in_line = True
-            yield [rest]
-
-
-class Sieve:
-    """Tells the words that can be used from those that cannot, and keeps account of these."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-        self._n = 0
-        self._left_out: Counter[str] = Counter()
-        self._examples: dict[str, list[str]] = {}
-
-    def sift(self, words: list[bytes], vectors: NDArray[np.float32]) -> tuple[list[str], NDArray[np.bool_]]:
-        """The words that can be used, and for each of ``words`` whether it is among them.
-
-        Args:
-            vectors: (n, D), row by row those of the words.
-        """
-        finite = np.asarray(np.isfinite(vectors).all(axis=1))
-        self._n += len(words)
-        with contextlib.suppress(UnicodeDecodeError):  # nearly always nothing is wrong, and all go through together
-            together = b"\n".join(words).decode().split("\n")
-            distinct = set(together)
-            usable = len(together) == len(words) == len(distinct) and finite.all() and "" not in distinct
-            if usable and self._seen.isdisjoint(distinct):
-                self._seen |= distinct
-                return together, finite
-        kept = []
-        keep = np.zeros(len(words), bool)
-        for index, each in enumerate(words):
-            word = each.decode(errors="replace")
-            if not word:
-                why = "they are empty"
-            elif word.encode() != each:
-                why = "their bytes are not UTF-8 (word2vec cuts long words inside a character)"
-            elif "\n" in word:
-                why = "there is a line end in them"
-            elif not finite[index]:
-                why = "their vectors hold NaN or infinity"
-            elif word in self._seen:
-                why = "they came before, and the first vector of a word counts"
-            else:
-                self._seen.add(word)
-                kept.append(word)
-                keep[index] = True
-                continue
-            self._left_out[why] += 1
-            examples = self._examples.setdefault(why, [])
-            if len(examples) < 3:
-                examples.append(f"{_short(word)} (word {self._n - len(words) + index + 1:,})")
-        return kept, keep
-
-    def notes(self) -> list[str]:
-        """A sentence for each reason for which words were left out."""
-        return [
-            f"{count:,} {'word was' if count == 1 else 'words were'} left out because {why}: {', '.join(self._examples[why])}"
-            + (", ..." if count > len(self._examples[why]) else "")
-            for why, count in self._left_out.items()
-        ]
-
-
-class Rows:
-    """A matrix that grows in its place: (number of rows so far, D) float32."""
-
-    def __init__(self, dimension: int, n_expected: int = 0) -> None:
-        self._array = np.empty((n_expected, dimension), np.float32)
-        self.n = 0
-
-    def append(self, rows: NDArray[np.float32]) -> None:
-        end = self.n + len(rows)
-        if end > len(self._array):  # no view of it is out yet, so it may move
-            self._array.resize((max(end, len(self._array) * 9 // 8), self._array.shape[1]), refcheck=False)
-        self._array[self.n : end] = rows
-        self.n = end
-
-    def finish(self) -> NDArray[np.float32]:
-        self._array.resize((self.n, self._array.shape[1]), refcheck=False)
-        return self._array
 
 
 @dataclass(slots=True)
@@ -433,7 +282,7 @@ def _bad_line(path: Path, number: int, line: bytes, dimension: int) -> ModelErro
     fields = line.replace(b"\t", b" ").split()
     bad = next((field for field in fields[1:][-dimension:] if not _NUMBER.fullmatch(field)), None)
     if len(fields) > dimension and bad is not None:
-        wrong = f"{_short(bad.decode(errors='replace'))} is not a number"
+        wrong = f"{short(bad.decode(errors='replace'))} is not a number"
     else:
         wrong = f"a word and {dimension:,} numbers are expected, there are {len(fields):,} fields"
     if _HEADER.fullmatch(line):
@@ -538,97 +387,3 @@ def _looks_like(head: bytes) -> tuple[str, str]:
         if head.startswith(magic):
             return kind, hint or other
     return ("plain text" if _is_printable(head) else "a binary file of another kind"), other
-
-
-def write(path: Path, format: str, words: Sequence[str], vectors: NDArray[np.float32]) -> list[str]:
-    """Write a file of word vectors that other programs read; the file is replaced when all is written.
-
-    Args:
-        format: word2vec, word2vec-text or glove.
-        words: V different words.
-        vectors: (V, D); numbers are written so that the same float32 is read back.
-
-    Returns:
-        What was left out or changed, one sentence each.
-
-    Raises:
-        ModelError: there is nothing to write, or no such format to write.
-        RunError: the file cannot be written; what was there before stays.
-    """
-    if format not in ("word2vec", "word2vec-text", "glove"):
-        raise ModelError(f"{format} cannot be written", hint="there are word2vec, word2vec-text and glove")
-    names, notes = _names(words)
-    step = max(1, _WRITTEN_TOGETHER // max(1, vectors.shape[1]))
-    starts = range(0, len(names), step)
-    sieve = Sieve()
-    kept = [sieve.sift(names[start : start + step], np.asarray(vectors[start : start + step]))[1] for start in starts]
-    n_kept = sum(int(keep.sum()) for keep in kept)
-    if not n_kept or not vectors.shape[1]:
-        raise ModelError(f"there is no word to write to {path}", hint=" ".join(sieve.notes()))
-    target = path.resolve()  # a link stays a link: what it points to is replaced
-    is_device = target.exists() and not target.is_file()
-    part = target if is_device else target.with_name(target.name + ".part")
-    try:
-        try:
-            with part.open("wb") as file:
-                if format != "glove":
-                    file.write(b"%d %d\n" % (n_kept, vectors.shape[1]))
-                for start, keep in zip(starts, kept, strict=True):
-                    some = [name for name, good in zip(names[start : start + step], keep, strict=True) if good]
-                    block = np.ascontiguousarray(np.asarray(vectors[start : start + step], "<f4")[keep])
-                    file.writelines(_records(some, block, binary=format == "word2vec"))
-                file.flush()
-                if not is_device:
-                    os.fsync(file.fileno())
-            if not is_device:
-                if target.exists():
-                    shutil.copymode(target, part)
-                part.replace(target)
-        except BaseException:
-            if not is_device:
-                with contextlib.suppress(OSError):  # what went wrong first is on its way
-                    part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
-    return notes + sieve.notes()
-
-
-def _records(names: list[bytes], vectors: NDArray[np.float32], *, binary: bool) -> Iterator[bytes]:
-    """A word and its vector each."""
-    if binary:
-        return (b"%b %b\n" % (name, row.tobytes()) for name, row in zip(names, vectors, strict=True))
-    if not names:
-        return iter(())
-    # orjson writes the shortest decimals that are read as the same float32, fifty times as fast as str().
-    numbers = orjson.dumps(vectors, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].replace(b",", b" ").split(b"] [")
-    return (b"%b %b\n" % pair for pair in zip(names, numbers, strict=True))
-
-
-def _names(words: Sequence[str]) -> tuple[list[bytes], list[str]]:
-    """The words as they can be written, and a note on those that were changed.
-
-    Blanks become ``_``: other programs cannot tell a word with a blank from two words.
-    """
-    taken: set[str] = set()
-    changed: list[str] = []
-    names = []
-    for word in words:
-        if _BLANKS.search(word):
-            taken = taken or set(words)
-            name = _BLANKS.sub("_", word)
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            changed.append(f"{_short(word)} as {_short(name)}")
-            word = name
-        names.append(word.encode(errors="surrogatepass"))  # half a character is no UTF-8: the sieve leaves it out
-    if not changed:
-        return names, []
-    more = ", ..." if len(changed) > 3 else ""
-    what = "word holds blanks and was" if len(changed) == 1 else "words hold blanks and were"
-    return names, [f"{len(changed):,} {what} written with _: {', '.join(changed[:3])}{more}"]
-
-
-def _short(word: str) -> str:
-    return repr(word if len(word) <= 40 else word[:40] + "...")

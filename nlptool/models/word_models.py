@@ -17,7 +17,7 @@ from nlptool import catalogue
 from nlptool.catalogue import Known
 from nlptool.errors import ModelError
 from nlptool.models import cache, folders, word_cutters, word_vectors
-from nlptool.models.word_vectors import Ngrams, Parts, WordVectors
+from nlptool.models.word_vectors import Parts, WordVectors
 
 if TYPE_CHECKING:
     from nlptool.models.word_files import WordFile
@@ -115,7 +115,6 @@ def _converted(path: Path, note: Callable[[str], None]) -> Path:
 
 def parts_of(found: WordFile, *, source: str) -> Parts:
     """What a file of another program holds, as the parts of a folder. How its words were cut is guessed from them."""
-    subwords = found.subwords
     sample = found.words[:100_000]
     tokenizer = "unidic" if sum(map(bool, map(word_cutters.JAPANESE.search, sample))) * 2 > len(sample) else "words"
     lowercase = not any(word != word.lower() for word in sample)
@@ -124,7 +123,7 @@ def parts_of(found: WordFile, *, source: str) -> Parts:
         found.vectors,
         {"source": source, "method": found.format, "tokenizer": tokenizer, "lowercase": lowercase},
         found.counts,
-        Ngrams(subwords.vectors, subwords.min_n, subwords.max_n) if subwords else None,
+        found.ngrams,
         notes=found.notes,
     )
 

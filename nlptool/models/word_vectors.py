@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models import cache
+from nlptool.models.ngrams import Ngrams
 from nlptool.models.rows import TopK
 
 MANIFEST = cache.MANIFESTS["vectors"]
@@ -39,20 +40,6 @@ _FEW = 32  # words that are looked up one by one before all of them are put into
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
 
 PRECISIONS = ("float32", "float16", "int8")
-
-
-@dataclass(frozen=True, slots=True)
-class Ngrams:
-    """fastText's vectors of character n-grams, by which words are known that the vocabulary lacks."""
-
-    vectors: NDArray[np.float32]  # (B, D)
-    min_n: int
-    max_n: int
-
-    def vector(self, word: str) -> NDArray[np.float32] | None:
-        """The mean over the n-grams of ``word``, (D,); None if it is too short to have any."""
-        buckets = ngram_buckets(word, self.min_n, self.max_n, len(self.vectors))
-        return self.vectors[buckets].mean(axis=0, dtype=np.float32) if buckets else None
 
 
 class WordVectors:
@@ -263,25 +250,6 @@ def write(folder: Path, parts: Parts) -> None:
 def is_folder(folder: Path) -> bool:
     """Whether it says that it holds word vectors."""
     return (folder / MANIFEST).is_file()
-
-
-def ngram_buckets(word: str, min_n: int, max_n: int, n_buckets: int) -> list[int]:
-    """The rows of a word's character n-grams, as fastText numbers them.
-
-    Source: P. Bojanowski et al.: Enriching Word Vectors with Subword Information (TACL 2017); the hash is FNV-1a over
-    bytes with a sign, as https://github.com/facebookresearch/fastText/blob/main/src/dictionary.cc computes it.
-    """
-    letters = [letter.encode() for letter in f"<{word}>"]
-    found = []
-    for start in range(len(letters)):
-        for end in range(start + min_n, min(start + max_n, len(letters)) + 1):
-            if end - start == 1 and (start == 0 or end == len(letters)):
-                continue  # the marks of beginning and end alone
-            value = 2166136261
-            for byte in b"".join(letters[start:end]):
-                value = ((value ^ (byte if byte < 128 else byte | 0xFFFFFF00)) * 16777619) & 0xFFFFFFFF
-            found.append(value % n_buckets)
-    return found
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

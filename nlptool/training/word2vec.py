@@ -23,7 +23,7 @@ from gensim.models import FastText, Word2Vec
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.models.word_vectors import Ngrams
+from nlptool.models.ngrams import Ngrams
 from nlptool.training.corpus import Corpus, Vocabulary, kept, sentences
 
 logging.getLogger("gensim").setLevel(logging.CRITICAL)  # it warns of what is meant here
