@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models import word_files
+from nlptool.models import word_files, word_source, word_writer
 from nlptool.models.word_files import WordFile, read
 from nlptool.models.word_writer import write
 
@@ -249,7 +249,8 @@ def test_files_of_many_blocks_are_read_whole(format: str, monkeypatch: pytest.Mo
     names = [f"語{n}" for n in range(3000)]
     vectors = rng.standard_normal((3000, 4)).astype(np.float32)
     monkeypatch.setattr(word_files, "BLOCK", 1000)
-    monkeypatch.setattr(word_files, "_WRITTEN_TOGETHER", 999)
+    monkeypatch.setattr(word_source, "BLOCK", 1000)
+    monkeypatch.setattr(word_writer, "_WRITTEN_TOGETHER", 999)
     data = written(format, names, vectors)
     assert_same(read_bytes(data), names, vectors)
     assert_same(read_bytes(gzip.compress(data)), names, vectors)

@@ -29,23 +29,36 @@ class TopK:
         """Take in ``scores`` (n_rows, B), of the columns ``first`` to ``first + B``, in ascending order of ``first``.
         -inf is no score."""
         width = scores.shape[1]
+        if self._k == 1:
+            columns = scores.argmax(axis=1)
+            found = scores[np.arange(self.n_rows), columns]
+            better = found > self._scores[:, 0]
+            self._scores[better, 0], self._columns[better, 0] = found[better], columns[better] + first
+            return
         if first == 0 and width > self._k:  # nothing is known yet: a partition instead of a bar
             columns = np.argpartition(scores, width - self._k, axis=1)[:, width - self._k :]
             # A partition takes any of equal scores: the bar lets those that stand before them in.
             bars = np.take_along_axis(scores, columns, axis=1).min(axis=1)
             rows, columns = np.nonzero(scores >= np.maximum(bars, np.finfo(np.float32).min)[:, None])
         else:
-            rows, columns = np.nonzero(scores > self._scores[:, -1:])
+            bars = self._scores[:, -1]
+            better = np.flatnonzero(
+                scores.max(axis=1) > bars
+            )  # few, after the first blocks; a mask of all costs ten times that
+            places = np.flatnonzero(scores[better] > bars[better, None])
+            rows, columns = better[places // width], places % width
         if not rows.size:
             return
-        touched, starts, counts = np.unique(rows, return_index=True, return_counts=True)
-        found = scores[rows, columns]
-        for row, start, count in zip(touched, starts, counts, strict=True):
-            some = slice(start, start + count)
-            every = np.concatenate([self._scores[row], found[some]])
-            where = np.concatenate([self._columns[row], columns[some] + first])
-            order = np.argsort(-every, kind="stable")[: self._k]
-            self._scores[row], self._columns[row] = every[order], where[order]
+        touched = np.unique(rows)
+        n_kept = len(touched) * self._k
+        rows = np.concatenate([np.repeat(touched, self._k), rows])
+        found = np.concatenate([self._scores[touched].ravel(), scores[rows[n_kept:], columns]])
+        columns = np.concatenate([self._columns[touched].ravel(), columns + first])
+        order = np.lexsort((columns, -found, rows))
+        begins = np.searchsorted(rows[order], touched)  # a row has k scores at least: those that it had
+        best = order[(begins[:, None] + np.arange(self._k)).ravel()]
+        self._scores[touched] = found[best].reshape(-1, self._k)
+        self._columns[touched] = columns[best].reshape(-1, self._k)
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """columns[i], scores[i]: (n_rows, k) each, the best first; -1 and -inf where there were fewer than k scores."""

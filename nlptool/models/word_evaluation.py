@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nlptool.models.word_vectors import WordVectors
 
-_TOGETHER = 4096  # questions in one matrix product
+_TOGETHER = 1024  # questions in one matrix product
 
 
 class Vocabulary:
@@ -21,20 +21,25 @@ class Vocabulary:
 
     Args:
         cut: words at most.
-        fold: take capital and small letters as the same; a question's word is then the most frequent of its spellings.
+        fold: take capital and small letters as the same.
     """
 
     def __init__(self, vectors: WordVectors, cut: int | None, *, fold: bool) -> None:
         self.vectors = vectors
         self.size = min(cut or vectors.n_words, vectors.n_words)
-        self._fold = str.casefold if fold else str
-        self._spellings: dict[str, list[int]] = {}
-        for index, word in enumerate(vectors.words[: self.size]):
-            self._spellings.setdefault(self._fold(word), []).append(index)
+        self._fold = fold
 
-    def spellings(self, word: str) -> list[int]:
-        """The places of ``word``, the most frequent spelling first; empty if it is not known."""
-        return self._spellings.get(self._fold(word), [])
+    def spellings(self, words: Sequence[str]) -> list[list[int]]:
+        """For each of ``words`` its places in the vocabulary, the most frequent spelling first; none if it is not known."""
+        known, asked = (self._folded(each) for each in (self.vectors.words[: self.size], words))
+        places: dict[str, list[int]] = {word: [] for word in asked}
+        for index, word in enumerate(known):
+            if word in places:
+                places[word].append(index)
+        return [places[word] for word in asked]
+
+    def _folded(self, words: Sequence[str]) -> Sequence[str]:
+        return "\n".join(words).casefold().split("\n") if self._fold else words
 
 
 def analogies(
@@ -54,7 +59,8 @@ def analogies(
         (Q,): 1 right, 0 wrong, -1 where one of the four words is not in the vocabulary.
     """
     vectors = vocabulary.vectors
-    places = [[vocabulary.spellings(word) for word in question] for question in questions]
+    flat = vocabulary.spellings([word for question in questions for word in question])
+    places = [flat[start : start + 4] for start in range(0, len(flat), 4)]
     known = [index for index, four in enumerate(places) if all(four)]
     found = np.full(len(questions), -1, np.int8)
     for start in range(0, len(known), _TOGETHER):
@@ -78,8 +84,9 @@ def analogies(
 
 def similarities(vocabulary: Vocabulary, pairs: Sequence[tuple[str, str]]) -> Iterator[float | None]:
     """The cosine of each pair; None where one of the two is not in the vocabulary."""
-    for pair in pairs:
-        places = [vocabulary.spellings(word) for word in pair]
+    flat = vocabulary.spellings([word for pair in pairs for word in pair])
+    for start in range(0, len(flat), 2):
+        places = flat[start : start + 2]
         if all(places):
             first, second = vocabulary.vectors.unit([spellings[0] for spellings in places])
             yield float(first @ second)

@@ -35,7 +35,7 @@ from nlptool.models.rows import TopK
 MANIFEST = cache.MANIFESTS["vectors"]
 FORMAT = 1
 _BLOCK = 4_000_000  # numbers of the matrix that are looked at together
-_SCORES = 16_000_000  # scores that are computed together
+_SCORES = 4_000_000  # scores that are computed together
 _FEW = 32  # words that are looked up one by one before all of them are put into a dict
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
 
@@ -143,7 +143,7 @@ class WordVectors:
         Returns:
             indices[i] and cosines[i], (Q, k) each, the largest first; -1 where there are fewer words.
         """
-        return self._best(lambda block: queries @ block.T, TopK(len(queries), k), 1, exclude, restrict)
+        return self._best(functools.partial(_products, queries), TopK(len(queries), k), 1, exclude, restrict)
 
     def nearest_by_product(
         self,
@@ -165,20 +165,21 @@ class WordVectors:
             negative: (Q, N, D) unit vectors.
         """
 
-        def scores(block: NDArray[np.float32]) -> NDArray[np.float32]:
-            above = np.ones((len(positive), len(block)), np.float32)
+        def scores(block: NDArray[np.float32], above: NDArray[np.float32]) -> NDArray[np.float32]:
+            above[:] = 1
             below = np.ones_like(above)
             for total, terms in ((above, positive), (below, negative)):
                 for term in np.moveaxis(terms, 1, 0):
                     total *= (1 + term @ block.T) / 2
-            return above / (below + np.float32(_COSMUL_EPSILON))
+            above /= below + np.float32(_COSMUL_EPSILON)
+            return above
 
         n_arrays = 3 + positive.shape[1] + negative.shape[1]
         return self._best(scores, TopK(len(positive), k), n_arrays, exclude, restrict)
 
     def _best(
         self,
-        score: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        score: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]],
         best: TopK,
         n_arrays: int,
         exclude: Sequence[Sequence[int]],
@@ -189,8 +190,11 @@ class WordVectors:
         rows = np.asarray([row for row, _ in left_out], np.int64)
         columns = np.asarray([index for _, index in left_out], np.int64)
         size = max(256, min(_BLOCK // self.dimension, _SCORES // (n_arrays * best.n_rows)))
+        room = np.empty(
+            best.n_rows * size, np.float32
+        )  # one for all blocks: fresh memory would cost as much as the product
         for first, block in self.blocks(stop, size):
-            scores = score(block)  # (Q, B)
+            scores = score(block, room[: best.n_rows * len(block)].reshape(best.n_rows, len(block)))  # (Q, B)
             here = (columns >= first) & (columns < first + len(block))
             scores[rows[here], columns[here] - first] = -np.inf
             best.add(scores, first)
@@ -250,6 +254,12 @@ def write(folder: Path, parts: Parts) -> None:
 def is_folder(folder: Path) -> bool:
     """Whether it says that it holds word vectors."""
     return (folder / MANIFEST).is_file()
+
+
+def _products(
+    queries: NDArray[np.float32], block: NDArray[np.float32], out: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return np.matmul(queries, block.T, out=out)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
