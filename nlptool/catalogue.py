@@ -150,6 +150,8 @@ _TABLE = (
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+ENGLISH_WORDS = "glove-6b-50d"
+JAPANESE_WORDS = "aozora-100d"
 
 
 def like(repository: str) -> Known | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from nlptool.catalogue import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat
 
@@ -216,7 +217,7 @@ def table_choice(*more: str, text: str = "") -> Decorator:
 def word_vectors(callback: Command) -> Command:
     """``-m`` of the commands that ask word vectors."""
     return click.option(
-        "-m", "--model", metavar="MODEL", show_default="aozora-100d for kana and kanji, else glove-6b-50d",
+        "-m", "--model", metavar="MODEL", show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
         help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
         "GloVe or fastText.",
     )(callback)  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,12 @@ from nlptool.options import Decorator
 from nlptool.pipe import Pipe
 from nlptool.records import Record, field_value
 from nlptool.results import wants_table
+from nlptool.scripts import is_japanese
 
 if TYPE_CHECKING:
     from nlptool.models.lexicon import Found, Lexicon
 
-_JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f]")
+_HOW = {"as": "taken as {}", "parts": "the sum of its parts {}", "subwords": "by its subwords alone"}
 
 
 def words_argument(metavar: str) -> Decorator:
@@ -37,11 +37,7 @@ class Models:
             self._lexicon(name)  # what is wrong with it is known before anything is read
 
     def of(self, words: Iterable[str]) -> Lexicon:
-        from nlptool.models import word_models
-
-        return self._lexicon(
-            self._name or (word_models.JAPANESE if any(map(_JAPANESE.search, words)) else word_models.ENGLISH)
-        )
+        return self._lexicon(self._name or (JAPANESE_WORDS if is_japanese(words) else ENGLISH_WORDS))
 
     def _lexicon(self, name: str) -> Lexicon:
         from nlptool.models import word_models
@@ -128,6 +124,8 @@ def write(
             return b""
         asked = orjson.loads(record.results.get("query", b"null")) or field_value(record.raw, "query")
         heading = title([asked] if isinstance(asked, str) else asked, dict(record.entry))
+        for word, how in record.entry.get("words", {}).items():
+            heading += f"\n{word}: " + "; ".join(_HOW[key].format(value) for key, value in how.items())
         rows = orjson.loads(record.results[field])
         cells = [[row["word"], *(f"{value:.4f}" for name, value in row.items() if name != "word")] for row in rows]
         columns = ["word", *(name for name in (rows[0] if rows else {"similarity": 0}) if name != "word")]

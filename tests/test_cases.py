@@ -21,7 +21,9 @@ _FLOAT = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 def transcript(command: str) -> str:
     """Run a command of the shell from the repository's root and write down what it says."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NLPTOOL_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("NLPTOOL_") or name == "NLPTOOL_CACHE"
+    }
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "88", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, env=environment, capture_output=True,
                           timeout=120, stdin=subprocess.DEVNULL, check=False)  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from nlptool import options, results
+from nlptool.catalogue import ENGLISH_WORDS
 from nlptool.errors import RecordError, RunError
 from nlptool.pipe import Pipe
 from nlptool.records import Record
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _model = click.option(
-    "-m", "--model", default="glove-6b-50d", show_default=True, metavar="MODEL",
+    "-m", "--model", default=ENGLISH_WORDS, show_default=True, metavar="MODEL",
     help="Word vectors: a name of `nlptool models list --task words`, a folder, or a file.",
 )  # fmt: skip
 _restrict = click.option(

@@ -17,6 +17,7 @@ from nlptool.errors import RecordError, RunError
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
 from nlptool.records import Record, field_value
+from nlptool.scripts import is_japanese
 
 if TYPE_CHECKING:
     from nlptool.training.corpus import Corpus, Vocabulary
@@ -250,7 +251,7 @@ def _read(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple
         if cut and len(cut) == len(sample):
             # They were cut before; queries are cut as `nlptool tokenize` would have done.
             texts = [str(word) for record in cut for word in _surfaces(record)]
-            tokenizer = "unidic" if word_cutters.is_japanese(texts) else "whitespace"
+            tokenizer = "unidic" if is_japanese(texts) else "whitespace"
             why = "the records have tokens"
         else:
             tokenizer, why = word_cutters.choose(record.text for record in sample)

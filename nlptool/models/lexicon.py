@@ -14,6 +14,7 @@ from nlptool.errors import RecordError
 from nlptool.models import word_cutters
 from nlptool.models.rows import normalized
 from nlptool.models.word_vectors import WordVectors
+from nlptool.scripts import is_japanese
 
 _NEAR = 5  # spellings that are suggested
 _READINGS = 300_000  # words whose readings are looked up at most
@@ -101,7 +102,7 @@ class Lexicon:
 
     def read_like(self, word: str) -> list[str]:
         """Known words that are read as ``word`` is, if that is Japanese."""
-        if not word_cutters.is_japanese([word]):
+        if not is_japanese([word]):
             return []
         reading = word_cutters.reading(word)
         return [self.vectors.word(index) for index in self._by_reading.get(reading, ())][:_NEAR] if reading else []
@@ -110,7 +111,7 @@ class Lexicon:
     def _by_reading(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for index, word in enumerate(self.vectors.words[:_READINGS]):
-            if word_cutters.is_japanese([word]) and (reading := word_cutters.reading(word)):
+            if is_japanese([word]) and (reading := word_cutters.reading(word)):
                 found.setdefault(reading, []).append(index)
         return found
 

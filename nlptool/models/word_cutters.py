@@ -12,22 +12,22 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nlptool.models.mecab import Tagger, for_mecab
+from nlptool.scripts import JAPANESE
 
 TOKENIZERS = ("unidic", "lemma", "words", "whitespace")
 Cutter = Callable[[str], list[str]]
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-JAPANESE = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f]")
 _KATAKANA = re.compile(r"[\u30a1-\u30ff]+")
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _RUN = re.compile(r"\S+")
 _ATTACHED = re.compile(r"\w[,.;:!?](?=\s|$)")
 _APART = re.compile(r"(?<=\s)[,.;:!?](?=\s|$)")
-_LONG_RUN = 8  # characters between blanks: Japanese that is tokenised has two on average
+_LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
 _MOST_KEPT = 1_000_000  # tokens whose word is remembered
 
 
@@ -133,8 +133,3 @@ def choose(texts: Iterable[str]) -> tuple[str, str]:
     if len(_ATTACHED.findall(sample)) > len(_APART.findall(sample)):
         return "words", "punctuation stands at the words"
     return "whitespace", "words and punctuation stand apart"
-
-
-def is_japanese(words: Sequence[str]) -> bool:
-    """Whether kana or kanji are among them."""
-    return any(map(JAPANESE.search, words))

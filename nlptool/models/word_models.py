@@ -16,14 +16,13 @@ import numpy as np
 from nlptool import catalogue
 from nlptool.catalogue import Known
 from nlptool.errors import ModelError
-from nlptool.models import cache, folders, word_cutters, word_vectors
+from nlptool.models import cache, folders, word_vectors
 from nlptool.models.word_vectors import Parts, WordVectors
+from nlptool.scripts import JAPANESE
 
 if TYPE_CHECKING:
     from nlptool.models.word_files import WordFile
 
-ENGLISH = "glove-6b-50d"
-JAPANESE = "aozora-100d"
 _SALT = f"vectors {word_vectors.FORMAT}"
 _GLOVE = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
 
@@ -106,6 +105,7 @@ def _converted(path: Path, note: Callable[[str], None]) -> Path:
         from nlptool.models import word_files
 
         found = word_files.read(path)
+        note(f"{path} was read ({len(found.words):,} words) and is kept in the cache, for quick starts")
         for sentence in found.notes:
             note(f"{path}: {sentence}")
         word_vectors.write(folder, parts_of(found, source=str(path.absolute())))
@@ -116,7 +116,7 @@ def _converted(path: Path, note: Callable[[str], None]) -> Path:
 def parts_of(found: WordFile, *, source: str) -> Parts:
     """What a file of another program holds, as the parts of a folder. How its words were cut is guessed from them."""
     sample = found.words[:100_000]
-    tokenizer = "unidic" if sum(map(bool, map(word_cutters.JAPANESE.search, sample))) * 2 > len(sample) else "words"
+    tokenizer = "unidic" if sum(map(bool, map(JAPANESE.search, sample))) * 2 > len(sample) else "words"
     lowercase = not any(word != word.lower() for word in sample)
     return Parts(
         found.words,
@@ -130,13 +130,8 @@ def parts_of(found: WordFile, *, source: str) -> Parts:
 
 def _made(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
     """A converted copy in the cache; where that cannot be written, in a folder that is gone with this process."""
-
-    def told(folder: Path) -> None:
-        note(f"{name} is converted once, for quick starts")
-        make(folder)
-
     try:
-        return cache.made_once("vectors", cache.content_key(files, _SALT), word_vectors.MANIFEST, told)
+        return cache.made_once("vectors", cache.content_key(files, _SALT), word_vectors.MANIFEST, make)
     except OSError as error:
         note(f"the cache {cache.folder()} cannot be written ({error.strerror}): {name} is converted for this run alone")
         try:
