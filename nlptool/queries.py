@@ -9,6 +9,7 @@ import click
 import orjson
 
 from nlptool.batches import windows
+from nlptool.catalogue import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.errors import RecordError
 from nlptool.options import Decorator
 from nlptool.pipe import Pipe
