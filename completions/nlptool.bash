@@ -8,7 +8,20 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(completion embed models tokenize) ;;
+        "") kind=word words=(analogy completion embed evaluate models neighbors odd-one-out tokenize train vectors) ;;
+        esac
+        ;;
+    'nlptool analogy')
+        options=(-m --model --method -k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -m | --model | -k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --method) kind=word words=(3cosadd 3cosmul) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool completion')
@@ -18,7 +31,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool embed')
-        options=(-m --model -f --format --as --prompt --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format --as --prompt --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
@@ -29,9 +42,43 @@ _nlptool_follow() { # COMMAND [OPTION]
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --quantize) kind=word words=(int8) ;;
+        --weighting) kind=word words=(inverse-frequency none) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate')
+        options=(-h --help)
+        case ${2-} in
+        "") kind=word words=(analogies similarity) ;;
+        esac
+        ;;
+    'nlptool evaluate analogies')
+        options=(-m --model --method --restrict --case --oov -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -m | --model | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --method) kind=word words=(3cosadd 3cosmul) ;;
+        --case) kind=word words=(fold exact) ;;
+        --oov) kind=word words=(skip wrong) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate similarity')
+        options=(-m --model --restrict --case --oov -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -m | --model | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --case) kind=word words=(fold exact) ;;
+        --oov) kind=word words=(skip zero) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -45,7 +92,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--task -f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --task) kind=word words=(embed tokenize) ;;
+        --task) kind=word words=(embed tokenize words) ;;
         -f | --format) kind=word words=(table jsonl names) ;;
         esac
         ;;
@@ -83,6 +130,30 @@ _nlptool_follow() { # COMMAND [OPTION]
         -f | --format) kind=word words=(table jsonl) ;;
         esac
         ;;
+    'nlptool neighbors')
+        options=(-m --model --plus --minus -k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -m | --model | --plus | --minus | -k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool odd-one-out')
+        options=(-m --model -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -m | --model | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool tokenize')
         options=(-f --format --fields --pos --stop-pos --normalize --n-best --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
@@ -94,6 +165,59 @@ _nlptool_follow() { # COMMAND [OPTION]
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train')
+        options=(-h --help)
+        case ${2-} in
+        "") kind=word words=(word2vec) ;;
+        esac
+        ;;
+    'nlptool train word2vec')
+        options=(-o --output --method --dim --window --min-count --max-words --epochs --negative --sample --alpha --subwords --buckets --contexts --n-contexts --smoothing --center --tokenizer --lowercase --precision --fast --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -o | --output) kind=file ;;
+        --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
+        --dim | --window | --min-count | --max-words | --epochs | --negative | --sample | --alpha | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
+        --precision) kind=word words=(float32 float16 int8) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool vectors')
+        options=(-h --help)
+        case ${2-} in
+        "") kind=word words=(convert info select) ;;
+        esac
+        ;;
+    'nlptool vectors convert')
+        options=(-o --output --to --from --precision -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -o | --output) kind=file ;;
+        --to) kind=word words=(nlptool word2vec word2vec-text glove) ;;
+        --from) kind=word words=(auto nlptool word2vec word2vec-text glove fasttext) ;;
+        --precision) kind=word words=(float32 float16 int8) ;;
+        esac
+        ;;
+    'nlptool vectors info')
+        options=(-f --format -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        esac
+        ;;
+    'nlptool vectors select')
+        options=(--top --words-from -o --output --to --precision -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        --top) kind=other ;;
+        --words-from | -o | --output) kind=file ;;
+        --to) kind=word words=(nlptool word2vec word2vec-text glove) ;;
+        --precision) kind=word words=(float32 float16 int8) ;;
         esac
         ;;
     esac
@@ -113,7 +237,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool completion' | 'nlptool embed' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool tokenize') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

@@ -170,9 +170,9 @@ def word2vec(  # noqa: PLR0917
     runs of letters and single marks, for languages with blanks; whitespace is for text that is tokenised already; auto
     looks at the first lines, and says what it chose. The model remembers it, and queries are cut the same way.
 
-    With several threads two runs differ in the last digits and more; --deterministic makes them alike. --fast reads a
-    text file without Python's lock, each thread from its own place on: faster by a third or so, and where the threads meet
-    some sentences are trained twice and others not at all; the note at the end says how many words were seen.
+    With several threads two runs differ in the last digits and more; --deterministic makes them alike. With --fast the
+    threads read a text file without Python's lock, each from its own place on. That pays with many threads; where they
+    meet some sentences are trained twice and others not at all, and a note says how many words were seen.
     """
     from nlptool.models import cache, word_vectors
 
