@@ -165,7 +165,7 @@ def test_write_fills_the_regions_and_leaves_prose_alone(checkout: Path) -> None:
     text = (checkout / "README.md").read_text()
     assert f"<!-- help: tokenize -->\n```text\n{docs.help_text('tokenize')}```\n<!-- /help -->\n\nprose\n" in text
     assert f"<!-- help: -->\n```text\n{docs.help_text('')}```\n<!-- /help -->\n" in text
-    assert "<!-- commands -->\n| command | what it does |\n|---|---|\n| `completion` | Print the completion" in text
+    assert "<!-- commands -->\n| command | what it does |\n|---|---|\n| `analogy` | A is to B" in text
     assert text.endswith("<!-- run -->\n```console\n$ printf 'a\\nb'\na\nb\n```\n")
     assert docs.stale(checkout) == {}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -371,3 +373,25 @@ def test_aozora_is_small_enough_and_large_enough() -> None:
     assert vectors.n_words >= 40_000
     assert sum(path.stat().st_size for path in vectors.folder.iterdir()) <= 8_000_000
     assert vectors.about["n_trained"] + vectors.about["n_thinned"] == 10 * vectors.about["n_in_vocabulary"]
+
+
+# ---------------------------------------------------------------------------------------------------------- start-up
+
+_LOADED = """
+import sys
+from nlptool.cli import root
+root({arguments!r}, standalone_mode=False)
+print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"gensim", "scipy", "torch", "sklearn", "pandas",
+      "transformers", "onnxruntime", "fugashi", "rapidfuzz", "pyarrow"}}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["analogy", "king", "man", "woman"], ["neighbors", "猫"], ["odd-one-out", "a", "b", "c"]]
+)
+def test_a_query_imports_nothing_heavy(words: list[str]) -> None:
+    CliRunner().invoke(cli.root, words)  # what is converted once is converted now
+    code = _LOADED.format(arguments=[*words, "-q"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == "[]\n"
+    assert json.loads(done.stdout)["nlptool"]

@@ -104,14 +104,18 @@ class Lexicon:
         """Known words that are read as ``word`` is, if that is Japanese."""
         if not is_japanese([word]):
             return []
-        reading = word_cutters.reading(word)
+        from nlptool.models.mecab_words import reading as read
+
+        reading = read(word)
         return [self.vectors.word(index) for index in self._by_reading.get(reading, ())][:_NEAR] if reading else []
 
     @functools.cached_property
     def _by_reading(self) -> dict[str, list[int]]:
+        from nlptool.models.mecab_words import reading as read
+
         found: dict[str, list[int]] = {}
         for index, word in enumerate(self.vectors.words[:_READINGS]):
-            if is_japanese([word]) and (reading := word_cutters.reading(word)):
+            if is_japanese([word]) and (reading := read(word)):
                 found.setdefault(reading, []).append(index)
         return found
 

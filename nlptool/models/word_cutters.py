@@ -10,41 +10,19 @@ White space is no word, and inside a word a run of it counts as one blank.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nlptool.models.mecab import Tagger, for_mecab
 from nlptool.scripts import JAPANESE
 
-TOKENIZERS = ("unidic", "lemma", "words", "whitespace")
 Cutter = Callable[[str], list[str]]
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-_KATAKANA = re.compile(r"[\u30a1-\u30ff]+")
-_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _RUN = re.compile(r"\S+")
 _ATTACHED = re.compile(r"\w[,.;:!?](?=\s|$)")
 _APART = re.compile(r"(?<=\s)[,.;:!?](?=\s|$)")
 _LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
-_MOST_KEPT = 1_000_000  # tokens whose word is remembered
-
-
-class _Kept(dict[str, str]):
-    """MeCab's key of a token -> the word it stands for; ``""`` for white space."""
-
-    def __init__(self, tagger: Tagger, *, lemma: bool) -> None:
-        super().__init__()
-        self.text = ""
-        self._tagger = tagger
-        self._lemma = lemma
-
-    def __missing__(self, key: str) -> str:
-        surface = key.partition("\t")[0]
-        word = (self._tagger.morpheme(key, self.text).feature("lemma") or surface) if self._lemma else surface
-        found = self[key] = plain(word)
-        return found
 
 
 def cutter(tokenizer: str, *, lowercase: bool = False) -> Cutter:
@@ -53,48 +31,23 @@ def cutter(tokenizer: str, *, lowercase: bool = False) -> Cutter:
     Raises:
         ModelError: the dictionary is not there.
     """
-    if tokenizer in ("unidic", "lemma"):
-        tagger = _tagger()
-        kept = _Kept(tagger, lemma=tokenizer == "lemma")
-
-        def by_mecab(text: str) -> list[str]:
-            kept.text = shown = for_mecab(text)
-            if len(kept) > _MOST_KEPT:
-                kept.clear()
-            return [word for key in tagger.parse(shown).split("\n") if key and (word := kept[key])]
-
-        cut: Cutter = by_mecab
-    elif tokenizer == "words":
+    cut: Cutter = str.split
+    if tokenizer == "words":
         cut = _WORD.findall
-    else:
-        cut = str.split
+    elif tokenizer in ("unidic", "lemma"):
+        from nlptool.models import mecab_words
+
+        cut = mecab_words.Words(lemma=tokenizer == "lemma")
     return (lambda text: cut(text.lower())) if lowercase else cut
 
 
 def dictionary(tokenizer: str) -> str | None:
     """The name and version of the dictionary that a tokenizer cuts with."""
-    return _tagger().name if tokenizer in ("unidic", "lemma") else None
+    if tokenizer not in ("unidic", "lemma"):
+        return None
+    from nlptool.models import mecab_words
 
-
-@functools.cache
-def _tagger() -> Tagger:
-    return Tagger()
-
-
-def reading(word: str) -> str:
-    """How MeCab reads a word alone, in katakana; kana that it does not know are read as they stand, and so is ``word`` if
-    nothing in it is known. ``""`` where a part has no reading."""
-    tagger = _tagger()
-    shown = for_mecab(word)
-    readings = []
-    for key in filter(None, tagger.parse(shown).split("\n")):
-        morpheme = tagger.morpheme(key, shown)
-        kana = morpheme.surface.translate(_TO_KATAKANA)
-        found = morpheme.feature("reading") or (kana if _KATAKANA.fullmatch(kana) else "")
-        if not found:
-            return ""
-        readings.append(found)
-    return "".join(readings)
+    return mecab_words.tagger().name
 
 
 def plain(word: str) -> str:
