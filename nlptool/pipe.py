@@ -141,20 +141,17 @@ class Pipe:
                 finish(output)
         self._summary(tell or {}, time.perf_counter() - started)
 
-    def take(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        """The records of ``lists`` that can be used, for a command that writes none: those that failed are counted, and said
-        at the end."""
+    def consume(self, lists: Iterable[list[Record]]) -> None:
+        """Go through ``lists``, for a command that writes no records: those that failed are counted, and said at the end."""
         started = time.perf_counter()
         for records in lists:
             for record in records:
-                if record.error is None:
-                    self.n_passed += record.done
-                    continue
-                self._record_error(record, record.error, shown=True)
-                if self.on_error == "fail":
-                    raise RunError(self._where(record, record.error), hint=record.error.hint)
+                self.n_passed += record.done
+                if record.error is not None:
+                    self._record_error(record, record.error, shown=True)
+                    if self.on_error == "fail":
+                        raise RunError(self._where(record, record.error), hint=record.error.hint)
             self.bar.records(self.n_read)
-            yield [record for record in records if record.pending]
         self._summary({}, time.perf_counter() - started, lost="left out")
 
     def id_of(self, record: Record) -> str:

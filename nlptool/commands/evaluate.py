@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -70,9 +70,7 @@ def analogies(  # noqa: PLR0917
     from nlptool.models import word_evaluation
 
     vocabulary = _vocabulary(pipe, model, restrict, case)
-    sections: dict[str, list[tuple[str, str, str, str]]] = {}
-    for name, question in _sections(pipe, _question):
-        sections.setdefault(name, []).append(question)
+    sections = _sections(pipe, _question)
     questions = [question for each in sections.values() for question in each]
     if not questions:
         raise RunError("there are no questions", hint="four words a line: Athens Greece Oslo Norway")
@@ -128,17 +126,12 @@ def similarity(  # noqa: PLR0917
     from nlptool.models import word_evaluation
 
     vocabulary = _vocabulary(pipe, model, restrict, case)
-    sections: dict[str, list[tuple[str, str, float]]] = {}
-    for name, pair in _sections(pipe, _pair):
-        sections.setdefault(name, []).append(pair)
+    sections = _sections(pipe, _pair)
     if not sections:
         raise RunError("there are no pairs", hint="two words and a number a line: tiger cat 7.35")
     rules = {"model": vocabulary.vectors.name, "vocabulary": vocabulary.size, "case": case, "oov": oov}
-    everything = [pair for each in sections.values() for pair in each]
-    if len(sections) > 1:
-        sections["total"] = everything
-    else:
-        sections = {"total": everything}
+    total = [pair for pairs in sections.values() for pair in pairs]
+    sections = {**(sections if len(sections) > 1 else {}), "total": total}
     records = []
     for name, pairs in sections.items():
         cosines = list(word_evaluation.similarities(vocabulary, [(first, second) for first, second, _ in pairs]))
@@ -171,40 +164,38 @@ def _vocabulary(pipe: Pipe, model: str, restrict: int, case: str) -> Vocabulary:
     return word_evaluation.Vocabulary(word_models.open_vectors(model, note=pipe.note), restrict, fold=case == "fold")
 
 
-def _sections(pipe: Pipe, parse: Any) -> Iterator[tuple[str, Any]]:
-    """Each item of the input with the name of its section. Blank lines and comments (// or #) are none."""
-    section = ""
+def _sections(pipe: Pipe, parse: Callable[[Record], Item | None]) -> dict[str, list[Item]]:
+    """What ``parse`` makes of the lines of the input, by sections. Blank lines and comments (// or #) are passed over."""
+    sections: dict[str, list[Item]] = {}
 
-    def parsed(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
-        nonlocal section
-        for records in lists:
+    def parsed() -> Iterator[list[Record]]:
+        name = ""
+        for records in pipe.read():
             for record in records:
                 line = record.text.strip()
                 if not record.pending or not line or line.startswith(("//", "#")):
                     continue
                 if line.startswith(":"):
-                    section = line[1:].strip()
+                    name = line[1:].strip()
                     continue
                 try:
                     item = parse(record)
                 except RecordError as error:
                     record.fail(error)
                 else:
-                    if item is not None:
-                        items.append((section, item))
+                    sections.setdefault(name, []).extend([] if item is None else [item])
             yield records
 
-    items: list[tuple[str, Any]] = []
-    for _ in pipe.take(parsed(pipe.read())):
-        yield from items
-        items.clear()
+    pipe.consume(parsed())
+    return {name: items for name, items in sections.items() if items}
 
 
-def _question(record: Record) -> tuple[str, ...]:
+def _question(record: Record) -> tuple[str, str, str, str]:
     words = record.text.strip().split("\t") if "\t" in record.text.strip() else record.text.split()
     if len(words) != 4:
         raise RecordError("NotFourWords", f"a question has four words, this has {len(words)}")
-    return tuple(words)
+    first, second, third, fourth = words
+    return first, second, third, fourth
 
 
 def _pair(record: Record) -> tuple[str, str, float] | None:

@@ -266,8 +266,7 @@ def _read(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple
                 corpus.add(words)
             yield records
 
-    for _ in pipe.take(cut_lists()):
-        pass
+    pipe.consume(cut_lists())
     if 2 * pipe.n_failed > pipe.n_read:
         raise RunError(
             f"{pipe.n_failed:,} of {pipe.n_read:,} records failed: this is no corpus, and nothing is trained",
