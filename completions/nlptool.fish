@@ -247,7 +247,7 @@ complete -c nlptool -n '__nlptool_at nlptool tokenize' -s v -l verbose -d 'Say a
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l debug -d 'Show the traceback of an error.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -s h -l help -d 'Show this message and exit.'
 
-complete -c nlptool -n '__nlptool_at nlptool train' -a word2vec -d 'Word vectors from a corpus: a sentence or a paragraph a line, or JSONL of `nlptool tokenize`.'
+complete -c nlptool -n '__nlptool_at nlptool train' -a word2vec -d 'Word vectors: word2vec, fastText, and models of counts.'
 complete -c nlptool -n '__nlptool_at nlptool train' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -F

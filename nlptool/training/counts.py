@@ -8,6 +8,7 @@ Distributional Similarity with Lessons Learned from Word Embeddings (TACL 2015).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,80 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
+from nlptool.errors import RunError
 from nlptool.training.corpus import Corpus, Vocabulary, kept
+
+MOST = 1_000_000_000  # numbers in a matrix of counts
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of a count model."""
+
+    method: str = "ppmi"  # counts | ppmi | svd
+    dim: int = 100  # of svd
+    window: int = 5  # words on each side
+    contexts: tuple[str, ...] = ()  # context words
+    n_contexts: int = 2000  # or so many of the most frequent
+    smoothing: float = 0.75  # power of the contexts' counts
+    center: bool = False  # take each vector's mean from it
+    seed: int = 1
+
+
+def train(
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    settings: Settings,
+    *,
+    report: Callable[[int], None] = lambda n_words: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Count vectors for all words of ``vocabulary``.
+
+    Args:
+        report, stop: see ``cooccurrences``.
+
+    Returns:
+        vectors: (V, D), and the context words: what the columns of counts and ppmi mean.
+
+    Raises:
+        RunError: a context word is not in the vocabulary, or the matrix would be too large or too small.
+    """
+    contexts = _places(vocabulary, settings)
+    n_words, n_contexts = len(vocabulary.words), len(contexts)
+    if settings.method == "svd":
+        if settings.dim > min(n_words, n_contexts):
+            raise RunError(
+                f"--dim {settings.dim} is more than the {min(n_words, n_contexts):,} words or contexts there are",
+                hint="give a smaller --dim",
+            )
+    elif n_words * n_contexts > MOST:
+        raise RunError(
+            f"{n_words:,} words × {n_contexts:,} contexts are {4 * n_words * n_contexts / 1e9:.1f} GB",
+            hint="fewer --n-contexts, --max-words, or --method svd",
+        )
+    matrix = cooccurrences(corpus, vocabulary, contexts, settings.window, report=report, stop=stop)
+    if settings.method != "counts":
+        matrix = positive_pmi(matrix, smoothing=settings.smoothing)
+    if settings.method == "svd":
+        vectors = truncated_svd(matrix, settings.dim, seed=settings.seed)
+    else:
+        vectors = np.asarray(matrix.toarray(), np.float32)
+        vectors = centred(vectors) if settings.center else vectors
+    return vectors, [vocabulary.words[i] for i in contexts]
+
+
+def _places(vocabulary: Vocabulary, settings: Settings) -> NDArray[np.int64]:
+    """Where the context words are in the vocabulary."""
+    if not settings.contexts:
+        return np.arange(min(settings.n_contexts, len(vocabulary.words)))
+    places = {word: index for index, word in enumerate(vocabulary.words)}
+    if missing := [word for word in settings.contexts if word not in places]:
+        raise RunError(
+            f"the vocabulary lacks the context words {', '.join(missing)}",
+            hint="--min-count 1 takes every word of the corpus in",
+        )
+    return np.asarray([places[word] for word in dict.fromkeys(settings.contexts)])
 
 
 def cooccurrences(
