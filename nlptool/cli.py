@@ -98,7 +98,8 @@ def root() -> None:
     \b
     cat corpus.txt | nlptool tokenize          words, lemmas, parts of speech, readings
     cat corpus.txt | nlptool embed             a vector for each line
-    nlptool tokenize -f wakati corpus.txt.gz   words separated by blanks
+    cat corpus.txt | nlptool train -o my.vec   word vectors of your own
+    nlptool analogy king man woman             king is to man as queen is to woman
 
     `nlptool COMMAND --help` is the manual of a command.
     """

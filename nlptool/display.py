@@ -81,9 +81,9 @@ def cell(name: str, value: Any) -> str:
         parts = [
             f"{each['kind']}: {each['folder']}  {_size(each['size'])}" if name == "copies" else each for each in value
         ]
-        return (", " if name in ("languages", "pooling") else "\n").join(map(str, parts)) or (
-            "none" if name == "damaged" else ""
-        )
+        return (", " if name in ("languages", "pooling", "first_words", "contexts") else "\n").join(
+            map(str, parts)
+        ) or ("none" if name == "damaged" else "")
     return "" if value is None else str(value)
 
 
