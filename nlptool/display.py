@@ -44,11 +44,15 @@ def details(values: Mapping[str, str]) -> str:
     return _draw(drawn)
 
 
-def _text(value: str) -> Text:
+def printable(value: str) -> str:
     """As it is, but for what would steer the terminal: a model's files are somebody else's."""
-    return Text(
-        "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in value)
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in value
     )
+
+
+def _text(value: str) -> Text:
+    return Text(printable(value))
 
 
 def _draw(drawn: Table) -> str:

@@ -130,6 +130,6 @@ def write(
         rows = orjson.loads(record.results[field])
         cells = [[row["word"], *(f"{value:.4f}" for name, value in row.items() if name != "word")] for row in rows]
         columns = ["word", *(name for name in (rows[0] if rows else {"similarity": 0}) if name != "word")]
-        return f"{heading}\n{display.table(columns, cells, right=columns[1:])}\n".encode()
+        return f"{display.printable(heading)}\n{display.table(columns, cells, right=columns[1:])}\n".encode()
 
     pipe.write(lists, table, terminator=None)

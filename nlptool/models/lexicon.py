@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,7 @@ class Found:
 
     vector: NDArray[np.float32]  # (D,), of unit length
     indices: list[int]  # the words it is made of
-    how: dict[str, Any] = field(
-        default_factory=dict
-    )  # what a record has to say of it; empty if it was there as it stood
+    how: dict[str, Any]  # what a record has to say of it; empty if it was there as it stood
 
 
 class Lexicon:
