@@ -13,9 +13,10 @@ from nlptool.catalogue import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.errors import RecordError
 from nlptool.options import Decorator
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_value
+from nlptool.progress import Progress
+from nlptool.records import Record, field_value, lone_surrogate
 from nlptool.results import wants_table
-from nlptool.scripts import is_japanese
+from nlptool.scripts import LONE_SURROGATE, is_japanese
 
 if TYPE_CHECKING:
     from nlptool.models.lexicon import Found, Lexicon
@@ -53,10 +54,14 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
     """The records of the input, in windows; or one for each of ``queries``, if there are any."""
     if not queries:
         return windows(pipe.read())
-    records = [
-        Record("", "<arguments>", number, orjson.dumps({"query": query})) for number, query in enumerate(queries, 1)
-    ]
+    try:
+        records = [
+            Record("", "<arguments>", number, orjson.dumps({"query": query})) for number, query in enumerate(queries, 1)
+        ]
+    except TypeError as error:
+        raise click.UsageError("an argument is not UTF-8") from error
     pipe.n_read = len(records)
+    pipe.bar = Progress(pipe.command, "never")  # there are no bytes to count
     return iter([records])
 
 
@@ -81,12 +86,19 @@ def found(
             continue
         try:
             words = words_of(record)
+            if lone := LONE_SURROGATE.search(" ".join(words)):
+                raise lone_surrogate(lone)
             lexicon = models.of(words)
             some = by_model.setdefault(lexicon.name, (lexicon, []))[1]
             some.append((record, words, [lexicon.find(word) for word in words]))
         except RecordError as error:
             record.fail(error)
     yield from (each for each in by_model.values() if each[1])
+
+
+def nothing() -> RecordError:
+    """What to say of a sum that has no direction, to which nothing is near."""
+    return RecordError("ZeroVector", "the vectors of the words add up to nothing")
 
 
 def answers(lexicon: Lexicon, indices: Any, scores: Any, name: str = "similarity") -> bytes:

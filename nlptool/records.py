@@ -19,11 +19,11 @@ from typing import Any
 import orjson
 
 from nlptool.errors import RecordError, RunError
+from nlptool.scripts import LONE_SURROGATE
 from nlptool.streams import Block, is_wide
 
 RESERVED = "nlptool"  # the one key that the commands keep for themselves
 _BOM = "\ufeff"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
 
@@ -116,8 +116,8 @@ class Parser:
             text = line.decode(self._encoding, "surrogatepass" if is_wide(self.form.encoding) else "strict")
         except UnicodeDecodeError as error:
             return _readable(line.decode(self._encoding, "replace")), _undecodable(line, error, self._encoding)
-        if self.form.encoding != "utf-8" and (lone := _SURROGATE.search(text)):
-            return _readable(text), _lone_surrogate(lone)
+        if self.form.encoding != "utf-8" and (lone := LONE_SURROGATE.search(text)):
+            return _readable(text), lone_surrogate(lone)
         return text, None
 
     def _jsonl(self, line: str, source: str, number: int) -> Record:
@@ -151,6 +151,8 @@ class Parser:
                 )
             )
         if not isinstance(text, str):
+            if self.form.instead in value and not self.form.field:
+                return record
             return record.fail(
                 RecordError(
                     "NotText",
@@ -158,8 +160,8 @@ class Parser:
                     hint="--field names the one that holds the text",
                 )
             )
-        if lone := _SURROGATE.search(text):
-            return record.fail(_lone_surrogate(lone))
+        if lone := LONE_SURROGATE.search(text):
+            return record.fail(lone_surrogate(lone))
         record.text = text
         return record
 
@@ -381,10 +383,11 @@ def _sniff(text: str, *, whole: bool) -> str:
 
 def _readable(text: str) -> str:
     """Half characters, which UTF-8 cannot hold, become U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
+    return LONE_SURROGATE.sub("\ufffd", text)
 
 
-def _lone_surrogate(found: re.Match[str]) -> RecordError:
+def lone_surrogate(found: re.Match[str]) -> RecordError:
+    """What to say of what ``LONE_SURROGATE`` found."""
     code = f"\\u{ord(found[0]):04x}"
     return RecordError(
         "LoneSurrogate", f"half a character (the lone surrogate {code}) at character {found.start()} of the text"

@@ -17,6 +17,7 @@ from nlptool.records import Record
 TELL = {
     "truncated": "texts that were longer than the model takes, and were cut",
     "n_unknown": "words that the model does not know, left out of the mean",
+    "n_subwords": "words that the model knows by their subwords alone",
     "n_chunks": "chunks in which longer texts were taken",
 }
 _DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1", "binary": "|u1"}

@@ -161,6 +161,27 @@ def test_a_query_that_is_none_is_an_error_record(model: str, command: str) -> No
     assert len(lines(done)) == len(given)
 
 
+@pytest.mark.parametrize("command", ["analogy", "neighbors", "odd-one-out"])
+def test_half_a_character_is_an_error_record(model: str, command: str) -> None:
+    query = '"\\ud800"' if command == "neighbors" else '["\\ud800", "king", "man"]'
+    done = call(command, "-m", model, text=f'{{"query": {query}}}\n')
+    assert (done.exit_code, lines(done)[0]["nlptool"]["error"]["type"]) == (3, "LoneSurrogate")
+
+
+def test_an_argument_that_is_not_utf8_is_wrong_usage(model: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nlptool", "neighbors", "-m", model, b"\xff"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"an argument is not UTF-8" in done.stderr
+
+
+def test_a_sum_that_is_nothing_has_no_neighbors(model: str) -> None:
+    for arguments in (("neighbors", "king", "--minus", "king"),):
+        done = call(*arguments, "-m", model)
+        assert (done.exit_code, lines(done)[0]["nlptool"]["error"]["type"]) == (3, "ZeroVector")
+
+
 # ------------------------------------------------------------------------------------------------------------ vectors
 
 
@@ -217,7 +238,7 @@ def test_info_says_what_there_is(model: str) -> None:
         (("convert", "MODEL", "--to", "word2vec", "-o", "/dev/full"), 1, "cannot write /dev/full"),
         (("select", "MODEL"), 2, "which words?"),
         (("select", "MODEL", "nope", "-o", "x"), 1, "none of the words is there"),
-        (("select", "MODEL", "--words-from", "nowhere.txt"), 1, "nowhere.txt cannot be read"),
+        (("select", "MODEL", "--words-from", "nowhere.txt"), 1, "nowhere.txt: No such file"),
         (("info", "all-MiniLM-L6-v2"), 4, "is a model for embed"),
         (("info", "unidic-lite"), 4, "is a model for tokenize"),
         (("info", "org/name"), 4, "takes no word vectors"),
@@ -284,6 +305,30 @@ def test_embed_uses_tokens_and_the_models_own_cut(model: str) -> None:
     assert only["embedding"] == lines(call("embed", "-m", model, text="猫\n"))[0]["embedding"]
 
 
+def test_embed_knows_words_by_their_subwords(tmp_path: Path) -> None:
+    generator = np.random.default_rng(3)
+    ngrams = Ngrams(generator.normal(size=(40, 5)).astype(np.float32), 2, 3)
+    given = generator.normal(size=(2, 5)).astype(np.float32)
+    folder = word_models.write(tmp_path / "f", given, ["cat", "dog"], ngrams=ngrams, tokenizer="whitespace")
+    record = lines(call("embed", "-m", str(folder), "--no-normalize", "--weighting", "none", text="cat catfish q\n"))[0]
+    vectors = [given[0], ngrams.vector("catfish"), ngrams.vector("q")]
+    assert record["embedding"] == pytest.approx(np.mean(vectors, axis=0).tolist(), rel=1e-5)
+    assert record["nlptool"]["embed"] == {
+        "model": str(folder), "n_tokens": 3, "truncated": False, "n_unknown": 0, "n_subwords": 2,
+    }  # fmt: skip
+
+
+def test_embed_takes_records_that_have_tokens_alone_for_word_vectors(model: str) -> None:
+    done = call(
+        "embed", "-m", model, text='{"tokens": ["猫", "犬"], "id": 1}\n{"id": 2}\n{"text": "猫", "tokens": [1, 2]}\n'
+    )
+    found = lines(done)
+    assert done.exit_code == 3
+    assert found[0]["nlptool"]["embed"]["n_tokens"] == 2
+    assert found[1]["nlptool"]["error"]["type"] == "MissingField"
+    assert found[2]["nlptool"]["embed"]["n_tokens"] == 1
+
+
 def test_embed_is_the_same_with_workers_and_for_each_batch(model: str) -> None:
     text = "".join(f"{first}と{second}\n" for first in ("猫", "犬", "東京") for second in ("りんご", "大学", "x")) * 9
     one = call("embed", "-m", model, text=text).stdout
@@ -332,6 +377,18 @@ def test_similarity_is_scipys_on_the_pairs_that_are_known(model: str) -> None:
     assert (found[0]["pairs"], found[0]["used"], found[0]["skipped"]) == (5, 4, 1)
     assert found[0]["spearman"] == pytest.approx(spearmanr(cosines, scores).statistic, abs=1e-4)
     assert found[0]["pearson"] == pytest.approx(pearsonr(cosines, scores).statistic, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_pair"),
+    [
+        ("king queen 4.5", True), ("king\tqueen\tN\t1.58\t6.1", True), ("New York\tking\t5", True), ("king, queen, 2", True),
+        ("king queen nan", False), ("king queen inf", False), ("king 5", False), ("king queen", False),
+    ],
+)  # fmt: skip
+def test_a_pair_is_two_words_and_the_first_number_behind_them(model: str, line: str, is_pair: bool) -> None:
+    done = call("evaluate", "similarity", "-m", model, text=f"word1\tword2\tscore\n{line}\nking\tman\t1\n")
+    assert (done.exit_code, lines(done)[0]["used"]) == ((0, 2) if is_pair else (3, 1))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from nlptool import cli
 from nlptool.errors import RunError
 from nlptool.models import word_cutters
 from nlptool.models.word_vectors import WordVectors
+from nlptool.training import corpus as corpora
 from nlptool.training import counts, word2vec
 from nlptool.training.corpus import LONGEST, Corpus
 from nlptool.training.word2vec import Settings
@@ -51,30 +52,47 @@ def count_vectors(folder: Path) -> dict[str, list[float]]:
 # --------------------------------------------------------------------------------------------------------- the corpus
 
 
-@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=30), min_size=1, max_size=40), st.integers(1, 4))
-@settings(max_examples=100, deadline=None)
-def test_a_corpus_comes_back_as_it_was_less_the_rare_words(sentences: list[list[str]], min_count: int) -> None:
-    corpus = Corpus()
-    for sentence in sentences:
-        corpus.add(sentence)
-    flat = [word for sentence in sentences for word in sentence]
-    expected = sorted({word for word in flat if flat.count(word) >= min_count})
-    if not expected or not any(len(sentence) > 1 for sentence in sentences):
-        with pytest.raises(RunError):
-            corpus.vocabulary(min_count)
-        return
-    vocabulary = corpus.vocabulary(min_count)
-    assert sorted(vocabulary.words) == expected
-    assert vocabulary.counts.tolist() == [flat.count(word) for word in vocabulary.words]
-    assert list(vocabulary.counts) == sorted(vocabulary.counts, reverse=True)
-    for _ in range(2):
-        found: list[list[str]] = []
-        for indices, lengths in corpus.passes(vocabulary.index):
-            place = 0
-            for length in lengths.tolist():
-                found.append([vocabulary.words[i] for i in indices[place : place + length] if i >= 0])
-                place += length
-        assert found == [[word for word in sentence if word in expected] for sentence in sentences]
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1, max_size=40),
+    st.integers(1, 4),
+    st.sampled_from([16, 40, 1_000_000]),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_corpus_comes_back_as_it_was_less_the_rare_words(given: list[list[str]], min_count: int, chunk: int) -> None:
+    """Also with empty sentences, at the beginning, at the ends of chunks, and nothing else in a chunk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpora, "_CHUNK", chunk)
+        corpus = Corpus()
+        for sentence in given:
+            corpus.add(sentence)
+        flat = [word for sentence in given for word in sentence]
+        expected = sorted({word for word in flat if flat.count(word) >= min_count})
+        if len(expected) < 2 or not any(len(sentence) > 1 for sentence in given):
+            with pytest.raises(RunError):
+                corpus.vocabulary(min_count)
+            return
+        vocabulary = corpus.vocabulary(min_count)
+        assert sorted(vocabulary.words) == expected
+        assert vocabulary.counts.tolist() == [flat.count(word) for word in vocabulary.words]
+        assert list(vocabulary.counts) == sorted(vocabulary.counts, reverse=True)
+        for _ in range(2):
+            found = [
+                [vocabulary.words[index] for index in sentence]
+                for indices, lengths in corpus.passes(vocabulary.index)
+                for sentence in corpora.sentences(*corpora.kept(indices, lengths, indices >= 0))
+            ]
+            cleaned = [[word for word in sentence if word in expected] for sentence in given]
+            assert found == [sentence for sentence in cleaned if sentence]
+
+
+@pytest.mark.parametrize("method", ["skipgram", "counts"])
+def test_empty_lines_are_no_matter(tmp_path: Path, method: str) -> None:
+    text = "".join(f"w{n % 9} x{n % 7} y{n % 5}\n" for n in range(300))
+    options = ["--method", method, "--min-count", "1", "--deterministic"]
+    options += ["--dim", "4", "--epochs", "1"] if method == "skipgram" else []
+    assert train(tmp_path / "one", *options, text=text).exit_code == 0
+    assert train(tmp_path / "two", *options, text="\n\n" + text.replace("\n", "\n\n")).exit_code == 0
+    assert (tmp_path / "one" / "vectors.npy").read_bytes() == (tmp_path / "two" / "vectors.npy").read_bytes()
 
 
 @pytest.mark.parametrize("options", [{}, {"skipgram": False}, {"negative": 0}, {"subwords": (1, 2), "buckets": 100}])
@@ -185,12 +203,12 @@ def test_the_cosine_of_centred_counts_is_pearsons_correlation(tmp_path: Path) ->
 @settings(max_examples=60, deadline=None)
 def test_cooccurrences_are_those_of_a_slow_loop(sentences: list[list[str]], window: int) -> None:
     corpus = Corpus()
-    for sentence in sentences:
+    for sentence in (*sentences, ["a", "b"]):
         corpus.add(sentence)
     vocabulary = corpus.vocabulary(1)
     contexts = np.arange(min(3, len(vocabulary.words)))
     expected = np.zeros((len(vocabulary.words), len(contexts)), int)
-    for sentence in sentences:
+    for sentence in (*sentences, ["a", "b"]):
         places = [vocabulary.words.index(word) for word in sentence]
         for i, word in enumerate(places):
             for j in range(max(0, i - window), min(len(places), i + window + 1)):
@@ -305,10 +323,11 @@ def test_workers_do_not_change_the_corpus(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "vectors.npy").read_bytes() == (tmp_path / "two" / "vectors.npy").read_bytes()
 
 
-def test_ctrl_c_leaves_a_usable_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_ctrl_c_leaves_a_usable_model(tmp_path: Path, fast: bool) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "nlptool", "train", "-o", str(tmp_path / "v"), "--dim", "20", "--epochs", "10000",
-         "--progress", "always", str(NOVEL)],
+         "--progress", "always", str(NOVEL), *(["--fast"] if fast else [])],
         stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"},
     )  # fmt: skip
     assert process.stderr is not None
@@ -338,6 +357,9 @@ def test_ctrl_c_leaves_a_usable_model(tmp_path: Path) -> None:
         (("--min-count", "1"), "cat\ndog\nbird\n", 1, "none of the 3 lines with words has two of them"),
         ((), b"\x89PNG\r\n\x1a\n\x00\xff\xfe\n\x80\x81\n\xf0\n", 1, "this is no corpus"),
         (("--min-count", "1"), '{"tokens": 5}\n', 1, "`tokens` is not a list"),
+        ((), "a b\n" * 9 + "a c\n", 0, ""),
+        ((), "a b1\na b2\na b3\na b4\na b5\n", 1, "one word, a, and nothing"),
+        (("--min-count", "1"), '{"tokens": ["a\\ud800", "b"]}\n', 1, "half a character"),
         (("--subwords", "6-3"), "", 2, "no range of lengths"),
         (("--method", "counts", "--epochs", "3"), "", 2, "makes no use of --epochs"),
         (("--method", "svd", "--dim", "50", "--min-count", "1"), "a b c\n", 1, "--dim 50 is more than the 3"),
@@ -351,7 +373,7 @@ def test_a_corpus_or_option_that_cannot_be_is_refused_with_a_reason(
     done = train(tmp_path / "v", *arguments, text=text)
     assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == ([tmp_path / "v"] if code == 0 else [])
 
 
 def test_bad_records_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -370,3 +392,27 @@ def test_a_folder_of_something_else_is_refused_before_anything_is_read(tmp_path:
     done = train(tmp_path / "v", text="a b\n")
     assert (done.exit_code, [path.name for path in (tmp_path / "v").iterdir()]) == (1, ["diary.txt"])
     assert "is not replaced" in done.stderr
+
+
+@pytest.mark.parametrize(("target", "message"), [("-", "cannot go to stdout"), (".", "is the current folder")])
+def test_stdout_and_the_current_folder_are_no_places_for_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.root, ["train", "-o", target], input=b"a b\n")
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी में, लिखा।", ["हिन्दी", "में", ",", "लिखा", "।"]),
+        ("cafe\u0301s!", ["cafe\u0301s", "!"]),
+        ("می\u200cخواهم؟", ["می\u200cخواهم", "؟"]),
+        ("don’t e.g. 3.5", ["don’t", "e", ".", "g", ".", "3", ".", "5"]),
+    ],
+)
+def test_marks_and_joiners_belong_to_their_word(text: str, words: list[str]) -> None:
+    assert word_cutters.cutter("words")(text) == words

@@ -38,13 +38,16 @@ def analogy(
                 [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
             )
             rules: dict[str, Any] = {"exclude": exclude, "restrict": restrict}
+            sums = vectors[:, 0] - vectors[:, 1] + vectors[:, 2]
             if method == "3cosmul":
                 best = lexicon.vectors.nearest_by_product(vectors[:, [0, 2]], vectors[:, [1]], k, **rules)
             else:
-                sums = vectors[:, 0] - vectors[:, 1] + vectors[:, 2]
                 best = lexicon.vectors.nearest(normalized(sums), k, **rules)
             score = "score" if method == "3cosmul" else "similarity"
-            for (record, words, each), indices, scores in zip(questions, *best, strict=True):
+            for (record, words, each), total, indices, scores in zip(questions, sums, *best, strict=True):
+                if not total.any():
+                    record.fail(queries.nothing())
+                    continue
                 record.results = {
                     **queries.query(record, words),
                     "answers": queries.answers(lexicon, indices, scores, score),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -42,17 +43,24 @@ def embed(
         takes_tokens: the encoder is given a record's `tokens` where it has them.
     """
 
+    def given(record: Record) -> Any:
+        """Its tokens or its text; nothing, if there is nothing to embed."""
+        tokens = field_value(record.raw, "tokens") if takes_tokens else None
+        if isinstance(tokens, list) and all(isinstance(token, str | dict) for token in tokens):
+            return tokens
+        return record.text if record.text.strip() else ""
+
     def inputs(records: list[Record]) -> list[Any]:
-        texts = _with_text(records)
-        tokens = [field_value(record.raw, "tokens") if takes_tokens else None for record in texts]
-        return [each if isinstance(each, list) else record.text for record, each in zip(texts, tokens, strict=True)]
+        return [value for record in records if record.pending and (value := given(record))]
 
     for records, (found,) in in_order(lists, workers, inputs):
+        texts = []
         for record in records:
-            if record.pending and not record.text.strip():
+            if record.pending and given(record):
+                texts.append(record)
+            elif record.pending:
                 record.results = {"embedding": b"null"}
                 record.entry = {**said, "reason": "empty text"}
-        texts = _with_text(records)
         if texts:
             finite = precision.finite(found.vectors)
             for index, (record, (value, extra)) in enumerate(zip(texts, precision.write(found.vectors), strict=True)):
@@ -60,8 +68,8 @@ def embed(
                 record.entry = {**said, "n_tokens": n_tokens, "truncated": truncated, **extra}
                 if n_chunks > 1:
                     record.entry["n_chunks"] = n_chunks
-                if found.n_unknown is not None:
-                    record.entry["n_unknown"] = found.n_unknown[index]
+                if found.words is not None:
+                    record.entry |= found.words[index]
                     if not n_tokens:
                         record.results = {"embedding": b"null"}
                         record.entry["reason"] = "no known word"
@@ -79,10 +87,6 @@ def embed(
                 else:
                     record.fail(RecordError("NotFinite", "the model's vector holds NaN or infinity"))
         yield records
-
-
-def _with_text(records: list[Record]) -> list[Record]:
-    return [record for record in records if record.pending and record.text.strip()]
 
 
 def open_worker(prepared: Prepared | PreparedWords) -> Callable[[Any], list[Embeddings]]:
@@ -191,6 +195,8 @@ def command(  # noqa: PLR0917
             note=pipe.note,
             report=lambda there, total, _: bar.transfer(model, there, total),
         )
+    if prepared.takes_tokens:
+        pipe.form = replace(pipe.form, instead="tokens")
     said: dict[str, Any] = {"model": prepared.name}
     said |= {"prompt": prepared.prompt} if prepared.prompt else {}
     said |= {"dim": settings.dim} if settings.dim else {}
@@ -217,7 +223,7 @@ def _flag_over_environment(chosen: dict[str, Any]) -> None:
 def _compared(lists: Iterator[list[Record]], prepared: Any, pipe: Pipe) -> Iterator[list[Record]]:
     """Say how far the vectors in 8 bits are from those in float32, on the first texts, and let all records through."""
     for records in lists:
-        texts = [record.text for record in _with_text(records)][:SAMPLE]
+        texts = [record.text for record in records if record.pending and record.text.strip()][:SAMPLE]
         if texts:
             cosines = _cosines(prepared.open().encode(texts), prepared.in_float32().open().encode(texts))
             pipe.note(

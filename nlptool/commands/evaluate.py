@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +31,6 @@ _case = click.option(
     "--case", type=click.Choice(["fold", "exact"]), default="fold", show_default=True,
     help="fold: capital and small letters are the same.",
 )  # fmt: skip
-_SEPARATOR = re.compile(r"\s*[\t,]\s*|\s+")
 
 
 @click.group()
@@ -115,9 +114,9 @@ def similarity(  # noqa: PLR0917
 ) -> None:
     """Word similarities that people gave, against the cosines of the vectors: WordSim-353, SimLex-999 and the like.
 
-    Two words and a number a line, with tabs, commas or blanks between them; a first line without a number is a head, and
-    `: name` begins a section. One record a section, and one for all: pairs, used, skipped, Spearman's ρ and Pearson's r of the
-    pairs used, the vocabulary's size and the rules.
+    Two words a line and behind them a number, with tabs, commas or blanks between them; a first line without a number is a
+    head, and `: name` begins a section. One record a section, and one for all: pairs, used, skipped, Spearman's ρ and
+    Pearson's r of the pairs used, the vocabulary's size and the rules.
 
     \b
     nlptool evaluate similarity wordsim353.tsv
@@ -130,10 +129,9 @@ def similarity(  # noqa: PLR0917
     if not sections:
         raise RunError("there are no pairs", hint="two words and a number a line: tiger cat 7.35")
     rules = {"model": vocabulary.vectors.name, "vocabulary": vocabulary.size, "case": case, "oov": oov}
-    total = [pair for pairs in sections.values() for pair in pairs]
-    sections = {**(sections if len(sections) > 1 else {}), "total": total}
+    everything = [pair for pairs in sections.values() for pair in pairs]
     records = []
-    for name, pairs in sections.items():
+    for name, pairs in [*(sections.items() if len(sections) > 1 else ()), ("total", everything)]:
         cosines = list(word_evaluation.similarities(vocabulary, [(first, second) for first, second, _ in pairs]))
         skipped = cosines.count(None)
         used = [
@@ -199,10 +197,20 @@ def _question(record: Record) -> tuple[str, str, str, str]:
 
 
 def _pair(record: Record) -> tuple[str, str, float] | None:
-    cells = _SEPARATOR.split(record.text.strip())
+    """Two words, and the first number behind them; None for a head."""
+    line = record.text.strip()
+    separator = next((mark for mark in "\t," if mark in line), None)  # the words may hold blanks then
+    cells = [cell.strip() for cell in line.split(separator)]
+    numbers = [number for cell in cells[2:] if (number := _number(cell)) is not None]
+    if numbers and math.isfinite(numbers[0]):
+        return cells[0], cells[1], numbers[0]
+    if record.line == 1 and all(_number(cell) is None for cell in cells):
+        return None
+    raise RecordError("NotAPair", "a pair is two words and a number, with tabs, commas or blanks between them")
+
+
+def _number(cell: str) -> float | None:
     try:
-        return cells[0], cells[1], float(cells[2])
-    except (IndexError, ValueError):
-        if record.line == 1:
-            return None  # a head
-        raise RecordError("NotAPair", "a pair is two words and a number") from None
+        return float(cell)
+    except ValueError:
+        return None

@@ -92,8 +92,13 @@ def path(name: str, quiet: bool) -> None:
     """
     from nlptool.models import folders, inventory
 
-    inventory.find(name)  # its message is the better one for names that cannot be
+    model = inventory.find(name)  # its message is the better one for names that cannot be
     note = functools.partial(_note, quiet)
+    if model.known is not None and model.known.task == "words":
+        from nlptool.models import word_models
+
+        results.print_text(f"{word_models.packaged(model.known, note)}\n")
+        return
     results.print_text(f"{folders.find(name, offline=True, allow_pickle=True, note=note)}\n")  # a path opens nothing
 
 

@@ -47,7 +47,10 @@ def neighbors(
                 [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
             )
             best = lexicon.vectors.nearest(normalized(vectors), k, exclude=exclude, restrict=restrict)
-            for (record, words, each), indices, scores in zip(questions, *best, strict=True):
+            for (record, words, each), vector, indices, scores in zip(questions, vectors, *best, strict=True):
+                if not vector.any():
+                    record.fail(queries.nothing())
+                    continue
                 record.results = {
                     **queries.query(record, words[0]),
                     "neighbors": queries.answers(lexicon, indices, scores),

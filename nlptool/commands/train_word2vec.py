@@ -257,10 +257,7 @@ def _read(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple
 
     pipe.consume(cut_lists())
     if 2 * pipe.n_failed > pipe.n_read:
-        raise RunError(
-            f"{pipe.n_failed:,} of {pipe.n_read:,} records failed: this is no corpus, and nothing is trained",
-            hint="--encoding names the encoding of a text that is not UTF-8",
-        )
+        raise RunError("most records failed: this is no corpus, and nothing is trained")
     return corpus, tokenizer
 
 

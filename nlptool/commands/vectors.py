@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import click
 
 from nlptool import options, results
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
+from nlptool.records import InputFormat, Parser
+from nlptool.streams import read_blocks
 
 if TYPE_CHECKING:
     from nlptool.models.word_vectors import Parts, WordVectors
@@ -87,6 +90,7 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
     nlptool vectors convert cc.ja.300.vec.gz -o ja.vec
     nlptool vectors convert my.vec --to word2vec -o my.bin
     """
+    target = _check_output(output, to, precision)
     from nlptool.models import word_models
 
     path = Path(source)
@@ -98,7 +102,7 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
         parts = word_models.parts_of(found, source=str(path))
     else:
         parts = _parts(_open(source, quiet))
-    _write(parts, output, to, precision, quiet)
+    _write(parts, target, to, precision, quiet)
 
 
 @command.command()
@@ -135,14 +139,9 @@ def select(  # noqa: PLR0917
     """
     import numpy as np
 
+    target = _check_output(output, to, precision) if output is not None else None
     vectors = _open(model, quiet)
-    wanted = list(words)
-    if words_from is not None:
-        try:
-            with click.open_file(words_from, encoding="utf-8") as lines:
-                wanted += [word for line in lines if (word := line.rstrip("\r\n"))]
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{words_from} cannot be read: {error}") from error
+    wanted = [*words, *(_lines(words_from) if words_from is not None else ())]
     if not wanted and top is None:
         raise click.UsageError("which words? name some, or give --top or --words-from")
     places = {word: vectors.index(word) for word in dict.fromkeys(wanted)}
@@ -150,11 +149,14 @@ def select(  # noqa: PLR0917
     chosen = dict.fromkeys(place for place in places.values() if place is not None)
     chosen |= dict.fromkeys(range(min(top or 0, vectors.n_words)))
     if missing:
-        _note(False, f"{vectors.name} lacks {len(missing):,} of the words: {', '.join(missing[:10])}")
-    if output is not None:
+        _note(
+            False,
+            f"{vectors.name} lacks {len(missing):,} of the words: {', '.join(missing[:10])}{', ...' * (len(missing) > 10)}",
+        )
+    if target is not None:
         if not chosen:
             raise RunError("none of the words is there")
-        _write(_parts(vectors, np.asarray(sorted(chosen))), output, to, precision, quiet)
+        _write(_parts(vectors, np.asarray(sorted(chosen))), target, to, precision, quiet)
     else:
         import orjson
 
@@ -164,6 +166,34 @@ def select(  # noqa: PLR0917
             record = {"word": vectors.word(index), "count": count, "norm": vectors.norms[index], "vector": vector}
             results.print_text(orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
     ctx.exit(EXIT_RECORDS_FAILED if missing else 0)
+
+
+def _lines(path: str) -> Iterator[str]:
+    """The lines of a file, compressed or not, that are not empty."""
+
+    def fail(message: str, hint: str) -> None:
+        raise RunError(message, hint=hint)
+
+    blocks = read_blocks((path,), report=fail, hint=lambda _: None)
+    for records in Parser(InputFormat(kind="text")).parse(blocks):
+        for record in records:
+            if record.error is not None:
+                raise RunError(f"{record.source}:{record.line}: {record.error.message}", hint=record.error.hint)
+            if record.text:
+                yield record.text
+
+
+def _check_output(output: str | None, to: str, precision: str) -> Path:
+    """Where the vectors go; what cannot be is said before anything is read."""
+    if output is None:
+        raise click.UsageError("-o says where they go")
+    if to == "nlptool":
+        from nlptool.models import cache, word_vectors
+
+        cache.check_replaceable(Path(output), word_vectors.MANIFEST)
+    elif precision != "float32":
+        raise click.UsageError(f"--precision is of nlptool's own format; --to {to} holds float32")
+    return Path(output)
 
 
 def _open(name: str, quiet: bool) -> WordVectors:
@@ -191,19 +221,15 @@ def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
     )
 
 
-def _write(parts: Parts, output: str | None, to: str, precision: str, quiet: bool) -> None:
+def _write(parts: Parts, path: Path, to: str, precision: str, quiet: bool) -> None:
     from nlptool.models import cache, word_vectors, word_writer
 
-    if output is None:
-        raise click.UsageError("-o says where they go")
     if to == "nlptool":
         parts.precision = precision
-        cache.replace_folder(Path(output), word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
+        cache.replace_folder(path, word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
     else:
-        if precision != "float32":
-            raise click.UsageError(f"--precision is of nlptool's own format; --to {to} holds float32")
-        _note(quiet, *word_writer.write(Path(output), to, parts.words, parts.vectors))
-    _note(quiet, f"{len(parts.words):,} words are in {output}")
+        _note(quiet, *word_writer.write(path, to, parts.words, parts.vectors))
+    _note(quiet, f"{len(parts.words):,} words are in {path}")
 
 
 def _note(quiet: bool, *messages: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -101,14 +102,22 @@ def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) 
 def check_replaceable(target: Path, manifest: str) -> None:
     """
     Raises:
-        RunError: ``target`` is something else than a folder with ``manifest``, an empty one, or nothing; or there is no place
-            for it.
+        RunError: ``target`` is something else than a folder with ``manifest``, an empty one, or nothing; or no folder can be
+            made there.
     """
+    if str(target) == "-":
+        raise RunError("a model is a folder and cannot go to stdout", hint="-o FOLDER; ./- is a folder of that name")
+    if target.resolve() == Path.cwd():
+        raise RunError(f"{target} is the current folder, and is not replaced", hint="choose a name in it")
     if target.exists() and not (target / manifest).is_file() and not (target.is_dir() and not any(target.iterdir())):
         kind = "a folder that holds something else" if target.is_dir() else "a file"
         raise RunError(f"{target} is {kind}, and is not replaced", hint="choose another name, or remove it first")
     if not target.resolve().parent.is_dir():
         raise RunError(f"cannot write {target}: there is no folder {target.resolve().parent}")
+    try:
+        Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".part", dir=target.resolve().parent)).rmdir()
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
 
 
 def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) -> None:
@@ -116,28 +125,42 @@ def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) ->
     one stays as it was.
 
     Raises:
-        RunError: it cannot be written, or ``target`` is something else than an older folder of this kind.
+        RunError: it cannot be written, or ``target`` is something that is not replaced.
     """
     check_replaceable(target, manifest)
+    target = target.resolve()  # a link stays a link
     work: Path | None = None
     try:
-        target = target.resolve()  # a link stays a link
         work = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent))
         work.chmod(0o777 & ~_umask())
         make(work)
         seal(work, manifest)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".old", dir=target.parent))
-            target.rename(old / target.name)
-            work.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            work.rename(target)
+        while not _moved_into(work, target):
+            pass  # another process put its own there in between: the last one stays
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _moved_into(work: Path, target: Path) -> bool:
+    """Rename ``work`` to ``target``, whose old folder goes away. False if a new one came there in between."""
+    aside = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".old", dir=target.parent))
+    old = aside / target.name
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(old)
+        work.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    finally:
+        if old.exists() and not target.exists():  # it failed, or was interrupted
+            old.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+    return True
 
 
 def _umask() -> int:

@@ -38,7 +38,7 @@ class Embeddings:
     n_tokens: list[int]  # those that were used, special tokens included
     truncated: list[bool]
     n_chunks: list[int]  # 1, or the number of pieces whose mean the vector is
-    n_unknown: list[int] | None = None  # of word vectors: words that they lack
+    words: list[dict[str, int]] | None = None  # of word vectors: how many words were not known as they stood
 
 
 @dataclass(frozen=True, slots=True)

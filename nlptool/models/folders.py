@@ -75,6 +75,8 @@ def is_model(folder: Path) -> bool:
 
 def no_model(folder: Path | str) -> ModelError:
     """What to say of a folder that is none of a model."""
+    if (Path(folder) / cache.MANIFESTS["vectors"]).is_file():
+        return ModelError(f"the folder {folder} holds word vectors", hint=f"nlptool vectors info {folder}")
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
 
 

@@ -17,6 +17,7 @@ from nlptool.models.word_vectors import WordVectors
 from nlptool.scripts import is_japanese
 
 _NEAR = 5  # spellings that are suggested
+_LONGEST_SHOWN = 40  # letters of an unknown word
 _READINGS = 300_000  # words whose readings are looked up at most
 
 
@@ -76,15 +77,16 @@ class Lexicon:
         return Found(normalized(self.vectors.unit(places).sum(axis=0)), places, how or {})
 
     def _unknown(self, word: str) -> RecordError:
+        shown = word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}..."
         near, same = self.spelled_like(word), self.read_like(word)
         hints = [
             f"{what}: {', '.join(words)}" for what, words in (("near in spelling", near), ("read alike", same)) if words
         ]
         return RecordError(
             "UnknownWord",
-            f"{self.name} has no word {word!r}" if not word.isprintable() else f"{self.name} has no word {word}",
+            f"{self.name} has no word {shown if shown.isprintable() else repr(shown)}",
             hint="; ".join(hints) or f"it has {self.vectors.n_words:,} words; nlptool train makes your own",
-            details={"word": word, "spelled_alike": near, "read_alike": same},
+            details={"word": shown, "spelled_alike": near, "read_alike": same},
         )
 
     def spelled_like(self, word: str) -> list[str]:

@@ -24,7 +24,7 @@ class Ngrams:
 
     def vector(self, word: str) -> NDArray[np.float32] | None:
         """The mean over the n-grams of ``word``, (D,); None if it is too short to have any."""
-        _, rows = buckets([word.encode(errors="replace")], self.min_n, self.max_n, len(self.vectors))
+        _, rows = buckets([word.encode(errors="surrogatepass")], self.min_n, self.max_n, len(self.vectors))
         return np.asarray(self.vectors[rows].mean(axis=0, dtype=np.float32)) if len(rows) else None
 
 

@@ -14,14 +14,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nlptool.scripts import JAPANESE
+from nlptool.scripts import JAPANESE, LONE_SURROGATE
 
 Cutter = Callable[[str], list[str]]
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+_WORD = r"[\w\p{M}\u200c\u200d]+(?:['’][\w\p{M}\u200c\u200d]+)*|[^\s]"  # vowel signs and joiners belong to the word
 _RUN = re.compile(r"\S+")
-_ATTACHED = re.compile(r"\w[,.;:!?](?=\s|$)")
-_APART = re.compile(r"(?<=\s)[,.;:!?](?=\s|$)")
+_ATTACHED = re.compile(r"[^\s,.;:!?।؟،][,.;:!?।؟،](?=\s|$)")
+_APART = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
 _LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
 
 
@@ -33,7 +33,9 @@ def cutter(tokenizer: str, *, lowercase: bool = False) -> Cutter:
     """
     cut: Cutter = str.split
     if tokenizer == "words":
-        cut = _WORD.findall
+        import regex  # knows the classes of Unicode, which re does not
+
+        cut = regex.compile(_WORD).findall
     elif tokenizer in ("unidic", "lemma"):
         from nlptool.models import mecab_words
 
@@ -66,6 +68,8 @@ def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[s
     name = "lemma" if tokenizer == "lemma" else "surface"
     words = [token.get(name) if isinstance(token, Mapping) else token for token in tokens]
     strings = [word for word in words if isinstance(word, str)]
+    if any(map(LONE_SURROGATE.search, strings)):
+        raise ValueError("`tokens` holds half a character (a lone surrogate)")
     if len(strings) < len(words):
         raise ValueError(f"`tokens` holds something else than strings or objects with `{name}`")
     return [word for each in strings if (word := plain(each.lower() if lowercase else each))]

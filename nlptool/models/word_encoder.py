@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.models import word_models
@@ -35,24 +36,41 @@ class WordEncoder:
         self._weights *= vectors.norms  # what is looked up are unit vectors
 
     def encode(self, texts: Sequence[Any]) -> Embeddings:
-        """Embed texts, cut as the model's corpus was, or lists of tokens. A text without a known word has zeros and
-        ``n_tokens`` 0."""
-        places, n_tokens, n_unknown, truncated = [], [], [], []
+        """Embed texts, cut as the model's corpus was, or lists of tokens. A word that is not known is taken by its subwords,
+        if the model has such, with the weight of a rare one. A text without a known word has zeros and ``n_tokens`` 0."""
+        lexicon, ngrams = self._lexicon.vectors, self._lexicon.vectors.ngrams
+        places: list[
+            int
+        ] = []  # of all words of all texts, one behind the other; behind the vocabulary those of ``others``
+        others: list[NDArray[np.float32]] = []
+        n_tokens, truncated, said = [], [], []
         for text in texts:
             words = self._words(text)
             truncated.append(self._max_length is not None and len(words) > self._max_length)
-            found = [self._lexicon.vectors.index(word) for word in words[: self._max_length]]
-            known = [place for place in found if place is not None]
-            places += known
-            n_tokens.append(len(known))
-            n_unknown.append(len(found) - len(known))
-        rows = self._lexicon.vectors.unit(places) * self._weights[places, None]  # (all words, D)
-        vectors = np.zeros((len(texts), rows.shape[1]), np.float32)
-        lengths = np.asarray(n_tokens)
-        if len(rows):
-            starts = (np.cumsum(lengths) - lengths)[lengths > 0]
-            vectors[lengths > 0] = np.add.reduceat(rows, starts, axis=0) / lengths[lengths > 0, None]
-        return Embeddings(self._shape(vectors), n_tokens, truncated, [1] * len(texts), n_unknown)
+            start, n_unknown, n_others = len(places), 0, len(others)
+            for word in words[: self._max_length]:
+                place = lexicon.index(word)
+                if place is None and ngrams is not None and (vector := ngrams.vector(word)) is not None:
+                    place = lexicon.n_words + len(others)
+                    others.append(vector)
+                if place is None:
+                    n_unknown += 1
+                else:
+                    places.append(place)
+            n_tokens.append(len(places) - start)
+            by_subwords = {"n_subwords": len(others) - n_others} if len(others) > n_others else {}
+            said.append({"n_unknown": n_unknown, **by_subwords})
+        vectors = _means(self._rows(np.asarray(places, np.int64), others), np.asarray(n_tokens))
+        return Embeddings(self._shape(vectors), n_tokens, truncated, [1] * len(texts), said)
+
+    def _rows(self, places: NDArray[np.int64], others: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The weighted vectors of words, (n, D)."""
+        rows = np.empty((len(places), self._lexicon.vectors.dimension), np.float32)
+        known = places < self._lexicon.vectors.n_words
+        rows[known] = self._lexicon.vectors.unit(places[known]) * self._weights[places[known], None]
+        if others:
+            rows[~known] = np.stack(others)
+        return rows
 
     def _words(self, text: Any) -> list[str]:
         if isinstance(text, str):
@@ -61,6 +79,16 @@ class WordEncoder:
             return self._lexicon.of_tokens(text)
         except ValueError:
             return []
+
+
+def _means(rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The mean of each run of ``lengths`` rows; zeros for one of none."""
+    vectors = np.zeros((len(lengths), rows.shape[1]), np.float32)
+    some = lengths > 0
+    if some.any():
+        starts = (np.cumsum(lengths) - lengths)[some]
+        vectors[some] = np.add.reduceat(rows, starts, axis=0) / lengths[some, None]
+    return vectors
 
 
 @dataclass(frozen=True, slots=True)

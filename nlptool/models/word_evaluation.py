@@ -39,7 +39,7 @@ class Vocabulary:
         return [places[word] for word in asked]
 
     def _folded(self, words: Sequence[str]) -> Sequence[str]:
-        return "\n".join(words).casefold().split("\n") if self._fold else words
+        return [word.casefold() for word in words] if self._fold else words
 
 
 def analogies(

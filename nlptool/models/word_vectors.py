@@ -54,21 +54,26 @@ class WordVectors:
         self.name = name or str(folder)
         self.about = _manifest(folder)
         try:
-            self.vectors: NDArray[Any] = np.load(folder / "vectors.npy", mmap_mode="r")
-            self.norms: NDArray[np.float32] = np.load(folder / "norms.npy", mmap_mode="r")
             self._blob = b"\n" + (folder / "words.txt").read_bytes()
+            self._blob.decode()
+            self.vectors: NDArray[Any] = np.load(folder / "vectors.npy", mmap_mode="r")
+            self.n_words, self.dimension = self.vectors.shape
+            self.norms = self._column("norms.npy")
             int8 = self.vectors.dtype == np.int8
-            self._scales = np.load(folder / "scales.npy", mmap_mode="r") if int8 else None
-            has_counts = (folder / "counts.npy").exists()
-            self.counts: NDArray[np.int64] | None = (
-                np.load(folder / "counts.npy", mmap_mode="r") if has_counts else None
-            )
+            self._scales = self._column("scales.npy") if int8 else None
+            self.counts = self._column("counts.npy") if (folder / "counts.npy").exists() else None
+            if self._blob.count(b"\n") - 1 != self.n_words:
+                raise ValueError("its files speak of different numbers of words")
         except (OSError, ValueError, EOFError) as error:
             raise ModelError(f"{folder} is damaged: {error}", hint="make or fetch it again") from error
-        self.n_words, self.dimension = self.vectors.shape
         self._n_looked_up = 0
-        if not len(self.norms) == self._blob.count(b"\n") - 1 == self.n_words:
-            raise ModelError(f"{folder} is damaged: its files speak of different numbers of words")
+
+    def _column(self, name: str) -> NDArray[Any]:
+        """A number for each word."""
+        column: NDArray[Any] = np.load(self.folder / name, mmap_mode="r")
+        if column.shape != (self.n_words,):
+            raise ValueError("its files speak of different numbers of words")
+        return column
 
     @functools.cached_property
     def words(self) -> list[str]:
@@ -95,7 +100,7 @@ class WordVectors:
             return self._indices.get(word)
         if "\n" in word:
             return None
-        place = self._blob.find(b"\n%b\n" % word.encode(errors="replace"))
+        place = self._blob.find(b"\n%b\n" % word.encode(errors="surrogatepass"))
         return None if place < 0 else bisect.bisect_left(self._line_ends, place)
 
     def unit(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
@@ -220,21 +225,12 @@ def write(folder: Path, parts: Parts) -> None:
     shape = vectors.shape
     norms = np.empty(shape[0], np.float32)
     dtype = np.dtype(parts.precision)
-    matrix = np.lib.format.open_memmap(folder / "vectors.npy", "w+", dtype, shape)
     scales = np.ones(shape[0], np.float32)
-    for start in range(0, shape[0], 65_536):
-        some = slice(start, start + 65_536)
-        block = np.asarray(vectors[some], np.float64)
-        norms[some] = np.linalg.norm(block, axis=1)
-        unit = block / np.where(norms[some] == 0, 1, np.linalg.norm(block, axis=1))[:, None]
-        if parts.precision == "int8":
-            largest = np.abs(unit).max(axis=1)
-            unit = np.rint(unit * (127 / np.where(largest == 0, 1, largest))[:, None])
-            lengths = np.linalg.norm(unit, axis=1)  # so that the rounded vectors have unit length too
-            scales[some] = 1 / np.where(lengths == 0, 1, lengths)
-        matrix[some] = unit
-    matrix.flush()
-    del matrix
+    with (folder / "vectors.npy").open("wb") as file:  # not mapped: a full disk would end the process, not the call
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for rows in _rows(vectors, norms, scales, int8=parts.precision == "int8"):
+            file.write(rows.astype(dtype).tobytes())
     np.save(folder / "norms.npy", norms)
     if parts.precision == "int8":
         np.save(folder / "scales.npy", scales)
@@ -249,6 +245,25 @@ def write(folder: Path, parts: Parts) -> None:
     if parts.notes:
         about["notes"] = parts.notes
     (folder / MANIFEST).write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _rows(
+    vectors: NDArray[Any], norms: NDArray[np.float32], scales: NDArray[np.float32], *, int8: bool
+) -> Iterator[NDArray[np.float64]]:
+    """Unit vectors, block by block, and their ``norms``; for int8 multiplied so that the largest component is 127, and what
+    gives unit length again is put into ``scales``."""
+    for start in range(0, len(vectors), 65_536):
+        some = slice(start, start + 65_536)
+        block = np.asarray(vectors[some], np.float64)
+        lengths = np.linalg.norm(block, axis=1)
+        norms[some] = lengths
+        unit = block / np.where(lengths == 0, 1, lengths)[:, None]
+        if int8:
+            largest = np.abs(unit).max(axis=1)
+            unit = np.rint(unit * (127 / np.where(largest == 0, 1, largest))[:, None])
+            lengths = np.linalg.norm(unit, axis=1)  # so that the rounded vectors have unit length too
+            scales[some] = 1 / np.where(lengths == 0, 1, lengths)
+        yield unit
 
 
 def is_folder(folder: Path) -> bool:

@@ -7,6 +7,7 @@ continued in the next row, since gensim would drop the rest.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,21 @@ class _Ids(dict[str, int]):
         return found
 
 
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """
+    Raises:
+        RunError: the temporary folder cannot hold what is written within.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"the corpus does not fit into {tempfile.gettempdir()}: {error.strerror}",
+            hint="TMPDIR names another folder",
+        ) from error
+
+
 class Corpus:
     """Sentences in, ids and counts out.
 
@@ -44,8 +60,9 @@ class Corpus:
         self._counts = np.zeros(0, np.int64)
         self._waiting: list[int] = []
         self._lengths: list[int] = []
-        self._id_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115  # as long as the corpus
-        self._length_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115
+        with room():
+            self._id_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115  # as long as the corpus
+            self._length_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115
 
     def add(self, sentence: list[str]) -> None:
         """Take in the words of a sentence."""
@@ -56,7 +73,7 @@ class Corpus:
             ids = [self._ids[word] for word in sentence[start : start + LONGEST]]
             self._waiting += ids
             self._lengths.append(len(ids))
-        if len(self._waiting) >= _CHUNK:
+        if len(self._waiting) >= _CHUNK or len(self._lengths) >= _CHUNK:
             self._store()
 
     def _store(self) -> None:
@@ -66,14 +83,10 @@ class Corpus:
         self._counts = counts
         self.n_words += len(ids)
         self.n_sentences += len(self._lengths)
-        try:
-            self._id_file.write(ids.tobytes())
-            self._length_file.write(np.asarray(self._lengths, np.int32).tobytes())
-        except OSError as error:
-            raise RunError(
-                f"the corpus does not fit into {tempfile.gettempdir()}: {error.strerror}",
-                hint="TMPDIR names another folder; 4 bytes a word are needed",
-            ) from error
+        with room():
+            for file, numbers in ((self._id_file, ids), (self._length_file, np.asarray(self._lengths, np.int32))):
+                file.write(numbers.tobytes())
+                file.flush()
         self._waiting, self._lengths = [], []
 
     def vocabulary(self, min_count: int = 1, most: int | None = None) -> Vocabulary:
@@ -101,6 +114,13 @@ class Corpus:
                 f"no word comes {min_count:,} times in this corpus of {self.n_words:,} words",
                 hint=f"--min-count {min(2, largest)} keeps {int((self._counts >= min(2, largest)).sum()):,} words",
             )
+        if n_kept < 2:
+            only = list(self._ids)[order[0]]
+            second = int(np.sort(self._counts)[-2]) if len(self._counts) > 1 else 0
+            raise RunError(
+                f"the vocabulary would have one word, {only}, and nothing that it could be like",
+                hint=f"--min-count {second} keeps more" if second else "",
+            )
         order = order[: n_kept if most is None else min(n_kept, most)]
         index = np.full(len(order) and len(self._counts), -1, np.int32)
         index[order] = np.arange(len(order), dtype=np.int32)
@@ -110,8 +130,6 @@ class Corpus:
     def passes(self, index: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
         """Go once through the corpus, in chunks: (indices into the vocabulary, -1 for a word that is not in it;
         lengths of the sentences)."""
-        self._id_file.flush()
-        self._length_file.flush()
         self._id_file.seek(0)
         self._length_file.seek(0)
         lengths = np.empty(0, np.int32)
@@ -140,8 +158,8 @@ def kept(
     indices: NDArray[np.int32], lengths: NDArray[np.int32], keep: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """The words of a chunk where ``keep`` is true, and the lengths of its sentences without the others."""
-    ends = np.cumsum(keep, dtype=np.int64)[np.cumsum(lengths) - 1] if len(keep) else np.zeros(len(lengths), np.int64)
-    return indices[keep], np.diff(ends, prepend=0)
+    n_kept = np.concatenate([[0], np.cumsum(keep)])  # before each word, and at the end
+    return indices[keep], np.diff(n_kept[np.cumsum(lengths)], prepend=0)
 
 
 def sentences(indices: NDArray[np.int32], lengths: Iterable[int]) -> Iterator[list[int]]:

@@ -16,6 +16,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.models.ngrams import Ngrams
-from nlptool.training.corpus import Corpus, Vocabulary, kept, sentences
+from nlptool.training.corpus import Corpus, Vocabulary, kept, room, sentences
 
 logging.getLogger("gensim").setLevel(logging.CRITICAL)  # it warns of what is meant here
 
@@ -80,7 +81,7 @@ def train(
     """
     model = _model(vocabulary, settings)
     if settings.fast:
-        return _train_from_file(model, corpus, vocabulary, settings, report)
+        return _train_from_file(model, corpus, vocabulary, settings, report=report, stop=stop)
     keep = _keeping(vocabulary.counts, settings.sample)
     expected = max(1, round(float((vocabulary.counts * keep).sum())))
     source = _Sentences(
@@ -88,8 +89,9 @@ def train(
     )
     model.wv.key_to_index = {index: index for index in range(len(vocabulary.words))}
     n_trained, n_seen = model.train(source, total_words=expected, epochs=settings.epochs)
-    if not n_trained == n_seen == source.n_given:
-        raise RunError(f"gensim trained {n_trained:,} of {source.n_given:,} words that it was given; please report it")
+    n_due = settings.epochs * int(vocabulary.counts.sum()) - source.n_thinned
+    if not n_trained == n_seen == source.n_given or (n_trained != n_due and not source.interrupted):
+        raise RunError(f"gensim trained {n_trained:,} words, {n_due:,} were due; please report it")
     return Trained(model.wv.vectors, _ngrams(model, settings), n_trained, source.n_thinned, source.interrupted)
 
 
@@ -165,22 +167,36 @@ def _keeping(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
     return np.asarray(np.minimum(1.0, np.sqrt(ratio) + ratio))
 
 
-def _train_from_file(model: Any, corpus: Corpus, vocabulary: Vocabulary, settings: Settings, report: Report) -> Trained:
+def _train_from_file(
+    model: Any,
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    settings: Settings,
+    *,
+    report: Report,
+    stop: Callable[[], bool],
+) -> Trained:
     """gensim's file mode: its threads read the text themselves, without Python's lock, each from its own place on. The
     file holds indices as digits, so it cannot be split elsewhere than at its blanks."""
     total = int(vocabulary.counts.sum())
-    with tempfile.NamedTemporaryFile("w", prefix="nlptool-", suffix=".txt") as file:
-        try:
-            for chunk, lengths in corpus.passes(vocabulary.index):
-                for sentence in sentences(*kept(chunk, lengths, chunk >= 0)):
-                    file.write(" ".join(map(str, sentence)) + "\n")
-            file.flush()
-        except OSError as error:
-            raise RunError(f"the corpus does not fit into {tempfile.gettempdir()}: {error.strerror}") from error
+    n_trained = n_seen = n_epochs = 0
+    with room(), tempfile.NamedTemporaryFile("w", prefix="nlptool-", suffix=".txt") as file:
+        for chunk, lengths in corpus.passes(vocabulary.index):
+            for sentence in sentences(*kept(chunk, lengths, chunk >= 0)):
+                file.write(" ".join(map(str, sentence)) + "\n")
+        file.flush()
         model.wv.key_to_index = {str(index): index for index in range(len(vocabulary.words))}
-        report(0, total * settings.epochs)
-        n_trained, n_seen = model.train(corpus_file=file.name, total_words=total, epochs=settings.epochs)
-    return Trained(model.wv.vectors, _ngrams(model, settings), n_trained, n_seen - n_trained, False)
+        rates = np.linspace(settings.alpha, min(settings.min_alpha, settings.alpha), settings.epochs + 1)
+        for n_epochs, (start, end) in enumerate(pairwise(rates), 1):  # one by one, to be able to stop
+            report((n_epochs - 1) * total, settings.epochs * total)
+            trained, seen = model.train(
+                corpus_file=file.name, total_words=total, epochs=1, start_alpha=float(start), end_alpha=float(end)
+            )
+            n_trained, n_seen = n_trained + trained, n_seen + seen
+            if stop():
+                break
+    interrupted = n_epochs < settings.epochs
+    return Trained(model.wv.vectors, _ngrams(model, settings), n_trained, n_seen - n_trained, interrupted)
 
 
 def _ngrams(model: Any, settings: Settings) -> Ngrams | None:
