@@ -318,16 +318,22 @@ def _count(
 @contextlib.contextmanager
 def _stop_at_interrupt(pipe: Pipe) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C lets the trainer come to an end, the second ends the program at once."""
-    caught = False
+    caught = said = False
 
-    def stop(*_: object) -> None:
+    def stop(*_: object) -> None:  # says nothing: it may have interrupted a write to stderr
         nonlocal caught
         caught = True
-        pipe.note("stopping; what has been learned is saved (Ctrl-C again: nothing is)")
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def stopped() -> bool:
+        nonlocal said
+        if caught and not said:
+            said = True
+            pipe.note("stopping; what has been learned is saved (Ctrl-C again: nothing is)")
+        return caught
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        yield lambda: caught
+        yield stopped
     finally:
         signal.signal(signal.SIGINT, before)

@@ -109,7 +109,7 @@ def check_replaceable(target: Path, manifest: str) -> None:
         raise RunError("a model is a folder and cannot go to stdout", hint="-o FOLDER; ./- is a folder of that name")
     if target.resolve() == Path.cwd():
         raise RunError(f"{target} is the current folder, and is not replaced", hint="choose a name in it")
-    if target.exists() and not (target / manifest).is_file() and not (target.is_dir() and not any(target.iterdir())):
+    if _is_other(target, manifest) and _is_other(target, manifest):  # twice: it may just be replaced by another process
         kind = "a folder that holds something else" if target.is_dir() else "a file"
         raise RunError(f"{target} is {kind}, and is not replaced", hint="choose another name, or remove it first")
     if not target.resolve().parent.is_dir():
@@ -118,6 +118,16 @@ def check_replaceable(target: Path, manifest: str) -> None:
         Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".part", dir=target.resolve().parent)).rmdir()
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _is_other(target: Path, manifest: str) -> bool:
+    try:
+        names = [path.name for path in target.iterdir()]
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+    return bool(names) and manifest not in names
 
 
 def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) -> None:
@@ -148,19 +158,20 @@ def _moved_into(work: Path, target: Path) -> bool:
     """Rename ``work`` to ``target``, whose old folder goes away. False if a new one came there in between."""
     aside = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".old", dir=target.parent))
     old = aside / target.name
+    moved = False
     try:
         with contextlib.suppress(FileNotFoundError):
             target.rename(old)
         work.rename(target)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        moved = True
+    except BaseException as error:
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            with contextlib.suppress(OSError):
+                old.rename(target)
             raise
-        return False
     finally:
-        if old.exists() and not target.exists():  # it failed, or was interrupted
-            old.rename(target)
         shutil.rmtree(aside, ignore_errors=True)
-    return True
+    return moved
 
 
 def _umask() -> int:
