@@ -270,7 +270,7 @@ complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l center -d 'count
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l tokenizer -r -f -a 'auto unidic lemma words whitespace' -d 'How text is cut (see below).'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l lowercase -d 'Take capital letters as small ones.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l precision -r -f -a 'float32 float16 int8' -d 'Of the vectors on disk.'
-complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l fast -d 'gensim\'s file mode: faster, but some words are trained twice and others never.'
+complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l fast -d 'gensim\'s file mode, for many threads: some words twice, others never.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l seed -r -f -d 'Of the random numbers.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l deterministic -d 'Byte-identical files from the same input; one thread trains.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -s j -l workers -r -f -d 'Processes that share the work; the output stays in order.'

@@ -123,6 +123,16 @@ def test_frequent_words_are_thinned_out_as_word2vec_does() -> None:
     assert trained.n_trained == pytest.approx(expected, rel=0.02)
 
 
+def test_what_fails_while_gensim_reads_ends_the_training() -> None:
+    corpus = corpus_of(*["a b c d"] * 20_000)
+
+    def report(done: int, total: int) -> None:
+        raise OSError(f"no terminal any more after {done} words")
+
+    with pytest.raises(OSError, match="no terminal"):
+        word2vec.train(corpus, corpus.vocabulary(1), Settings(dim=2, sample=0), report=report)
+
+
 def test_words_that_stand_together_come_near_each_other() -> None:
     generator = np.random.default_rng(1)
     topics = (["cat", "dog", "fur", "tail"], ["bread", "milk", "plate", "spoon"])

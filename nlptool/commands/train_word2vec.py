@@ -122,9 +122,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.option("--lowercase", is_flag=True, help="Take capital letters as small ones.")
 @click.option("--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
               help="Of the vectors on disk.")  # fmt: skip
-@click.option(
-    "--fast", is_flag=True, help="gensim's file mode: faster, but some words are trained twice and others never."
-)
+@click.option("--fast", is_flag=True, help="gensim's file mode, for many threads: some words twice, others never.")
 @options.seed
 @options.deterministic("Byte-identical files from the same input; one thread trains.")
 @options.workers
@@ -190,7 +188,7 @@ def command(  # noqa: PLR0917
             "dictionary": word_cutters.dictionary(tokenizer),
             "lowercase": lowercase,
             "n_tokens": corpus.n_words,
-            "n_sentences": corpus.n_sentences,
+            "n_sentences": corpus.n_sentences - corpus.n_empty,
             "n_in_vocabulary": int(vocabulary.counts.sum()),
             "n_failed_records": pipe.n_failed,
             **about,

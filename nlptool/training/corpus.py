@@ -96,7 +96,7 @@ class Corpus:
             most: so many words at most.
 
         Raises:
-            RunError: there are none.
+            RunError: there are none, or only one; or no sentence has two words.
         """
         self._store()
         if not self.n_words:
@@ -122,7 +122,7 @@ class Corpus:
                 hint=f"--min-count {second} keeps more" if second else "",
             )
         order = order[: n_kept if most is None else min(n_kept, most)]
-        index = np.full(len(order) and len(self._counts), -1, np.int32)
+        index = np.full(len(self._counts), -1, np.int32)
         index[order] = np.arange(len(order), dtype=np.int32)
         names = list(self._ids)
         return Vocabulary([names[i] for i in order], self._counts[order], index)

@@ -89,6 +89,8 @@ def train(
     )
     model.wv.key_to_index = {index: index for index in range(len(vocabulary.words))}
     n_trained, n_seen = model.train(source, total_words=expected, epochs=settings.epochs)
+    if source.failure is not None:
+        raise source.failure
     n_due = settings.epochs * int(vocabulary.counts.sum()) - source.n_thinned
     if not n_trained == n_seen == source.n_given or (n_trained != n_due and not source.interrupted):
         raise RunError(f"gensim trained {n_trained:,} words, {n_due:,} were due; please report it")
@@ -111,6 +113,7 @@ class _Sentences:
         self.n_given = 0
         self.n_thinned = 0
         self.interrupted = False
+        self.failure: Exception | None = None
         self._corpus = corpus
         self._index = vocabulary.index
         self._keep = np.append(keep, 0.0)  # the last is that of -1: a word that is not in the vocabulary
@@ -120,6 +123,12 @@ class _Sentences:
         self._stop = stop
 
     def __iter__(self) -> Iterator[list[int]]:
+        try:
+            yield from self._epoch()
+        except Exception as error:  # noqa: BLE001  # raised in gensim's thread it would leave the others waiting for ever
+            self.failure, self.interrupted = error, True
+
+    def _epoch(self) -> Iterator[list[int]]:
         for chunk, lengths in self._corpus.passes(self._index):
             known = chunk >= 0
             chosen = self._random.random(len(chunk)) < self._keep[chunk] if self._thins else known
