@@ -48,13 +48,9 @@ def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> 
             f"{name} would be on the hub, from where nlptool takes no word vectors",
             hint=f"fetch the file and give its path; a folder of that name here is ./{name}",
         )
-    path = Path(name)
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no file can have
-        path = path.expanduser()
-        if path.is_dir():
-            return WordVectors(path, name)
-        if path.is_file():
-            return WordVectors(_converted(path, note), name)
+    path = _path(name)
+    if path is not None:
+        return WordVectors(path if path.is_dir() else _converted(path, note), name)
     pool = [known.name for known in catalogue.KNOWN.values() if known.task == "words"]
     close = difflib.get_close_matches(name, pool, n=1, cutoff=0.4)
     raise ModelError(
@@ -68,12 +64,16 @@ def are_vectors(name: str) -> bool:
     known = catalogue.KNOWN.get(name)
     if known is not None:
         return known.task == "words"
-    if folders.is_hub_id(name):
-        return False
-    with contextlib.suppress(OSError, ValueError, RuntimeError):
+    path = None if folders.is_hub_id(name) else _path(name)
+    return path is not None and (path.is_file() or word_vectors.is_folder(path))
+
+
+def _path(name: str) -> Path | None:
+    """The file or folder of that name, if there is one."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no file can have
         path = Path(name).expanduser()
-        return path.is_file() or word_vectors.is_folder(path)
-    return False
+        return path if name and (path.is_file() or path.is_dir()) else None
+    return None
 
 
 def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path:
