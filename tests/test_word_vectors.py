@@ -172,6 +172,7 @@ def test_3cosadd_gives_what_gensim_gives(tmp_path: Path) -> None:
         np.testing.assert_allclose(cosines, [cosine for _, cosine in theirs], atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated")  # gensim calls its own
 def test_3cosmul_gives_what_gensim_gives(tmp_path: Path) -> None:
     words, given = word_models.random(3000, 20)
     vectors = WordVectors(word_models.write(tmp_path / "v", given, words))
