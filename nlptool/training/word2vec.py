@@ -84,8 +84,9 @@ def train(
         return _train_from_file(model, corpus, vocabulary, settings, report=report, stop=stop)
     keep = _keeping(vocabulary.counts, settings.sample)
     expected = max(1, round(float((vocabulary.counts * keep).sum())))
+    total = expected * settings.epochs  # nearly: the thinning is random
     source = _Sentences(
-        corpus, vocabulary, keep, seed=settings.seed, report=lambda n: report(n, expected * settings.epochs), stop=stop
+        corpus, vocabulary, keep, seed=settings.seed, report=lambda n: report(min(n, total), total), stop=stop
     )
     model.wv.key_to_index = {index: index for index in range(len(vocabulary.words))}
     n_trained, n_seen = model.train(source, total_words=expected, epochs=settings.epochs)
