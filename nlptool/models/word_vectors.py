@@ -195,9 +195,8 @@ class WordVectors:
         rows = np.asarray([row for row, _ in left_out], np.int64)
         columns = np.asarray([index for _, index in left_out], np.int64)
         size = max(256, min(_BLOCK // self.dimension, _SCORES // (n_arrays * best.n_rows)))
-        room = np.empty(
-            best.n_rows * size, np.float32
-        )  # one for all blocks: fresh memory would cost as much as the product
+        # One for all blocks: fresh memory would cost as much as the product.
+        room = np.empty(best.n_rows * size, np.float32)
         for first, block in self.blocks(stop, size):
             scores = score(block, room[: best.n_rows * len(block)].reshape(best.n_rows, len(block)))  # (Q, B)
             here = (columns >= first) & (columns < first + len(block))
