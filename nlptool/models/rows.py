@@ -42,9 +42,8 @@ class TopK:
             rows, columns = np.nonzero(scores >= np.maximum(bars, np.finfo(np.float32).min)[:, None])
         else:
             bars = self._scores[:, -1]
-            better = np.flatnonzero(
-                scores.max(axis=1) > bars
-            )  # few, after the first blocks; a mask of all costs ten times that
+            # Few rows, after the first blocks; a mask of all would cost ten times that.
+            better = np.flatnonzero(scores.max(axis=1) > bars)
             places = np.flatnonzero(scores[better] > bars[better, None])
             rows, columns = better[places // width], places % width
         if not rows.size:
