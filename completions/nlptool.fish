@@ -28,7 +28,7 @@ complete -c nlptool -n '__nlptool_at nlptool' -s h -l help -d 'Show this message
 complete -c nlptool -n '__nlptool_at nlptool analogy' -s m -l model -r -f -d 'Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, GloVe or fastText.'
 complete -c nlptool -n '__nlptool_at nlptool analogy' -l method -r -f -a '3cosadd 3cosmul' -d '3cosadd: cosine with A - B + C; 3cosmul: a product of cosines, whose score is not one.'
 complete -c nlptool -n '__nlptool_at nlptool analogy' -s k -r -f -d Answers.
-complete -c nlptool -n '__nlptool_at nlptool analogy' -l include-query -d 'A, B and C may be answers too.'
+complete -c nlptool -n '__nlptool_at nlptool analogy' -l include-query -d 'The words of the query may be answers too.'
 complete -c nlptool -n '__nlptool_at nlptool analogy' -l restrict -r -f -d 'Only the N most frequent words are answers.'
 complete -c nlptool -n '__nlptool_at nlptool analogy' -s f -l format -r -f -a 'table jsonl' -d 'table: for a person; jsonl: a record a line.'
 complete -c nlptool -n '__nlptool_at nlptool analogy' -s I -l input-format -r -f -a 'auto text jsonl tsv' -d 'What a line is. auto: JSONL if the first line is a JSON object, else text.'
@@ -269,7 +269,7 @@ complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l smoothing -r -f 
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l center -d 'counts, ppmi: take each vector\'s mean from it; cosine is then Pearson\'s correlation.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l tokenizer -r -f -a 'auto unidic lemma words whitespace' -d 'How text is cut (see below).'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l lowercase -d 'Take capital letters as small ones.'
-complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l precision -r -f -a 'float32 float16 int8' -d 'Of the vectors on disk.'
+complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l precision -r -f -a 'float32 float16 int8' -d 'Of the vectors in nlptool\'s folder.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l fast -d 'gensim\'s file mode, for many threads: some words twice, others never.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l seed -r -f -d 'Of the random numbers.'
 complete -c nlptool -n '__nlptool_at nlptool train word2vec' -l deterministic -d 'Byte-identical files from the same input; one thread trains.'

@@ -221,3 +221,25 @@ def word_vectors(callback: Command) -> Command:
         help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
         "GloVe or fastText.",
     )(callback)  # fmt: skip
+
+
+def answers(noun: str) -> Decorator:
+    """``-k``, ``--include-query`` and ``--restrict`` of the commands that answer with the nearest words."""
+
+    def decorate(callback: Command) -> Command:
+        for option in (
+            click.option("--restrict", metavar="N", type=click.IntRange(min=1),
+                         help="Only the N most frequent words are answers."),
+            click.option("--include-query", is_flag=True, help="The words of the query may be answers too."),
+            click.option("-k", default=10, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help=noun),
+        ):  # fmt: skip
+            callback = option(callback)
+        return callback
+
+    return decorate
+
+
+precision = click.option(
+    "--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
+    help="Of the vectors in nlptool's folder.",
+)  # fmt: skip

@@ -341,6 +341,7 @@ class Output:
         if kind is not None:
             with contextlib.suppress(OSError):  # what went wrong first is on its way
                 self._file.close()
+            with contextlib.suppress(OSError):
                 if self._part and not self._resumable:  # nothing could go on from it
                     self._part.unlink()
             return
@@ -359,8 +360,8 @@ class Output:
 
     @property
     def records_kept(self) -> bool:
-        """Whether an unfinished FILE.part with something in it is left."""
-        return self._part is not None and self._part.exists() and self._part.stat().st_size > 0
+        """Whether an unfinished FILE.part is left from which another run can go on."""
+        return self._resumable and self._part is not None and self._part.exists() and self._part.stat().st_size > 0
 
 
 def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:

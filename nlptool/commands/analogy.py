@@ -72,9 +72,7 @@ def _three(record: Record) -> list[str]:
 @options.word_vectors
 @click.option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", show_default=True,
               help="3cosadd: cosine with A - B + C; 3cosmul: a product of cosines, whose score is not one.")  # fmt: skip
-@click.option("-k", default=10, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help="Answers.")
-@click.option("--include-query", is_flag=True, help="A, B and C may be answers too.")
-@click.option("--restrict", metavar="N", type=click.IntRange(min=1), help="Only the N most frequent words are answers.")
+@options.answers("Answers.")
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe,

@@ -76,9 +76,7 @@ def _word(record: Record) -> str:
 @click.option(
     "--minus", multiple=True, metavar="WORD", help="Take the vector of WORD away; can be given several times."
 )
-@click.option("-k", default=10, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help="Neighbors.")
-@click.option("--include-query", is_flag=True, help="The words of the query may be answers too.")
-@click.option("--restrict", metavar="N", type=click.IntRange(min=1), help="Only the N most frequent words are answers.")
+@options.answers("Neighbors.")
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe,

@@ -120,8 +120,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.option("--tokenizer", type=click.Choice(["auto", "unidic", "lemma", "words", "whitespace"]), default="auto",
               show_default=True, help="How text is cut (see below).")  # fmt: skip
 @click.option("--lowercase", is_flag=True, help="Take capital letters as small ones.")
-@click.option("--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
-              help="Of the vectors on disk.")  # fmt: skip
+@options.precision
 @click.option("--fast", is_flag=True, help="gensim's file mode, for many threads: some words twice, others never.")
 @options.seed
 @options.deterministic("Byte-identical files from the same input; one thread trains.")

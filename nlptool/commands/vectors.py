@@ -22,10 +22,6 @@ _to = click.option(
     "--to", type=click.Choice(FORMATS), default="nlptool", show_default=True,
     help="nlptool: a folder; word2vec: its binary file; word2vec-text; glove: the same without a header.",
 )  # fmt: skip
-_precision = click.option(
-    "--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
-    help="Of the vectors in nlptool's folder.",
-)  # fmt: skip
 _output = click.option("-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Where they go.")
 
 
@@ -77,7 +73,7 @@ def info(model: str, format: str | None, quiet: bool) -> None:
 @_to
 @click.option("--from", type=click.Choice(["auto", "nlptool", "word2vec", "word2vec-text", "glove", "fasttext"]),
               default="auto", show_default=True, help="What MODEL is; auto: by its contents.")  # fmt: skip
-@_precision
+@options.precision
 @options.quiet
 @options.debug
 def convert(source: str, output: str | None, to: str, precision: str, quiet: bool, **given: str) -> None:
@@ -112,7 +108,7 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
 @click.option("--words-from", metavar="FILE", type=click.Path(allow_dash=True), help="The words of FILE, one a line.")
 @_output
 @_to
-@_precision
+@options.precision
 @options.quiet
 @options.debug
 @click.pass_context

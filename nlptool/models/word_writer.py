@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,8 +10,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from nlptool.errors import ModelError, RunError
+from nlptool.errors import ModelError
 from nlptool.models.word_source import Sieve, short
+from nlptool.streams import Output
 
 _WRITTEN_TOGETHER = 1 << 21  # numbers
 _BLANKS = re.compile(r"[ \t\n\v\f\r]")  # what C's isspace takes for the end of a word
@@ -45,32 +43,13 @@ def write(path: Path, format: str, words: Sequence[str], vectors: NDArray[np.flo
     n_kept = sum(int(keep.sum()) for keep in kept)
     if not n_kept or not vectors.shape[1]:
         raise ModelError(f"there is no word to write to {path}", hint=" ".join(sieve.notes()))
-    target = path.resolve()  # a link stays a link: what it points to is replaced
-    is_device = target.exists() and not target.is_file()
-    part = target if is_device else target.with_name(target.name + ".part")
-    try:
-        try:
-            with part.open("wb") as file:
-                if format != "glove":
-                    file.write(b"%d %d\n" % (n_kept, vectors.shape[1]))
-                for start, keep in zip(starts, kept, strict=True):
-                    some = [name for name, good in zip(names[start : start + step], keep, strict=True) if good]
-                    block = np.ascontiguousarray(np.asarray(vectors[start : start + step], "<f4")[keep])
-                    file.writelines(_records(some, block, binary=format == "word2vec"))
-                file.flush()
-                if not is_device:
-                    os.fsync(file.fileno())
-            if not is_device:
-                if target.exists():
-                    shutil.copymode(target, part)
-                part.replace(target)
-        except BaseException:
-            if not is_device:
-                with contextlib.suppress(OSError):  # what went wrong first is on its way
-                    part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    with Output(str(path), terminator=b"") as output:
+        if format != "glove":
+            output.write(b"%d %d\n" % (n_kept, vectors.shape[1]))
+        for start, keep in zip(starts, kept, strict=True):
+            some = [name for name, good in zip(names[start : start + step], keep, strict=True) if good]
+            block = np.ascontiguousarray(np.asarray(vectors[start : start + step], "<f4")[keep])
+            output.write(b"".join(_records(some, block, binary=format == "word2vec")))
     return notes + sieve.notes()
 
 
