@@ -104,7 +104,8 @@ def records(
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)
         def run(**values: Any) -> None:
-            given = {name: values.pop(name) for name in _FIELDS if name in values and (writes or name != "output")}
+            own = () if writes else ("output", "resume")  # of a command that writes something else than records
+            given = {name: values.pop(name) for name in _FIELDS if name in values and name not in own}
             if given.get("resume") and not given["output"]:
                 raise click.UsageError("--resume needs -o FILE")
             pipe = Pipe(

@@ -15,7 +15,7 @@ _PATIENCE = 0.5  # seconds of work before a bar appears: short runs stay quiet
 
 
 class Progress:
-    """Bytes of input read and records done, or words. ``mode`` is auto (stderr is a terminal), always or never."""
+    """Bytes of input read and records done, or other work. ``mode`` is auto (stderr is a terminal), always or never."""
 
     def __init__(self, label: str, mode: str = "auto", *, quiet: bool = False) -> None:
         self.total: int | None = None  # bytes
@@ -26,7 +26,8 @@ class Progress:
         self._always = mode == "always"
         self._since = time.monotonic() + (0 if mode == "always" else _PATIENCE)
         self._bytes = 0
-        self._words_since = 0.0  # when the first words were drawn
+        self._work_since = 0.0  # when counted work began, and with how much of it done
+        self._work_began = 0
         self._bar: rich.progress.Progress | None = None
         self._task: rich.progress.TaskID | None = None
 
@@ -51,14 +52,15 @@ class Progress:
         self._label, self._bytes, self.total = label, there, total
         self._draw("")
 
-    def words(self, label: str, done: int, total: int) -> None:
-        """Draw the state of a training: ``done`` of ``total`` words."""
-        if not self._words_since:
-            self.__exit__()  # what was drawn before counted bytes
-            self._words_since = time.monotonic()
+    def work(self, label: str, done: int, total: int, unit: str) -> None:
+        """Draw the state of work that is counted in ``unit``: ``done`` of ``total``. A new label begins a new bar."""
+        if not self._work_since or label != self._label:
+            self.__exit__()  # what was drawn before counted something else
+            self._work_since = time.monotonic()
+            self._work_began = done
         self._label, self._bytes, self.total = label, done, total
-        rate = done / max(1e-3, time.monotonic() - self._words_since)
-        self._draw(f"{done:,} of {total:,} words  {rate:,.0f} words/s")
+        rate = (done - self._work_began) / max(1e-3, time.monotonic() - self._work_since)
+        self._draw(f"{done:,} of {total:,} {unit}  {rate:,.0f} {unit}/s")
 
     def _draw(self, state: str) -> None:
         if not self._shown or time.monotonic() < self._since:
@@ -82,7 +84,7 @@ class Progress:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            *(() if self._words_since else (DownloadColumn(),)),
+            *(() if self._work_since else (DownloadColumn(),)),
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )

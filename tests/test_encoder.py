@@ -104,12 +104,13 @@ def test_any_pooling_with_a_dense_layer_is_converted(tmp_path: Path) -> None:
 
 def test_a_stack_that_is_not_the_usual_one_runs_in_torch(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from sentence_transformers.sentence_transformer.modules import Dense, StaticEmbedding
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(MINILM / "tokenizer.json"))
     folder = tmp_path / "static"
-    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu").save(str(folder))
+    modules = [StaticEmbedding(tokenizer, embedding_dim=16), Dense(16, 8)]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder))
     notes: list[str] = []
     ours = encoder.load(str(folder), note=notes.append)
     assert ours.engine == "torch"

@@ -6,7 +6,10 @@ import importlib
 
 import click
 
-KINDS = {"word2vec": "Word vectors: word2vec, fastText, and models of counts."}
+KINDS = {
+    "word2vec": "Word vectors: word2vec, fastText, and models of counts.",
+    "distil": "A small sentence encoder that learns from a large one.",
+}
 
 
 class _Kinds(click.Group):

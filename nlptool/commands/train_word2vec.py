@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import signal
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +12,7 @@ import click
 
 from nlptool import options
 from nlptool.errors import RecordError, RunError
+from nlptool.interrupts import stop_at_interrupt
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
 from nlptool.records import Record, field_value
@@ -177,7 +176,9 @@ def command(  # noqa: PLR0917
             "method": method, "dim": dim, "window": window, "min_count": min_count, "max_words": max_words,
             "threads": 1 if deterministic else threads or options.processors(), "deterministic": deterministic, **chosen,
         }  # fmt: skip
-        with _stop_at_interrupt(pipe) as stopped:
+        with stop_at_interrupt(
+            lambda: pipe.note("stopping; what has been learned is saved (Ctrl-C again: nothing is)")
+        ) as stopped:
             make = _train if method in ("skipgram", "cbow") else _count
             parts, about = make(pipe, corpus, vocabulary, stopped, settings)
         parts.precision = precision
@@ -281,7 +282,7 @@ def _train(
         corpus,
         vocabulary,
         settings,
-        report=lambda done, total: pipe.bar.words("training", done, total),
+        report=lambda done, total: pipe.bar.work("training", done, total, "words"),
         stop=stopped,
     )
     seen, n_all = found.n_trained + found.n_thinned, int(vocabulary.counts.sum()) * settings.epochs
@@ -304,33 +305,9 @@ def _count(
         corpus,
         vocabulary,
         settings,
-        report=lambda done: pipe.bar.words("counting", done, corpus.n_words),
+        report=lambda done: pipe.bar.work("counting", done, corpus.n_words, "words"),
         stop=stopped,
     )
     columns = {} if settings.method == "svd" else {"contexts": contexts}
     about = {"n_contexts": len(contexts), **columns, "interrupted": stopped()}
     return Parts(vocabulary.words, vectors, {}, vocabulary.counts), about
-
-
-@contextlib.contextmanager
-def _stop_at_interrupt(pipe: Pipe) -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C lets the trainer come to an end, the second ends the program at once."""
-    caught = said = False
-
-    def stop(*_: object) -> None:  # says nothing: it may have interrupted a write to stderr
-        nonlocal caught
-        caught = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def stopped() -> bool:
-        nonlocal said
-        if caught and not said:
-            said = True
-            pipe.note("stopping; what has been learned is saved (Ctrl-C again: nothing is)")
-        return caught
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)

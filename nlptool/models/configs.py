@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models import folders
+from nlptool.models import folders, safetensors
 
 POOLINGS = {  # and the flag of each in older configurations
     "mean": "pooling_mode_mean_tokens",
@@ -21,15 +21,21 @@ POOLINGS = {  # and the flag of each in older configurations
     "weightedmean": "pooling_mode_weightedmean_tokens",
     "lasttoken": "pooling_mode_lasttoken",
 }
+TABLES = (
+    "embedding.weight",
+    "embeddings",
+)  # of a StaticEmbedding: the first by sentence-transformers, the other by model2vec
 
 
 def settings(folder: Path) -> dict[str, Any]:
     """Dimension, limit in tokens, pooling, prompts and the like, as far as they can be read."""
     said: dict[str, Any] = {}
-    with contextlib.suppress(ModelError, AttributeError, TypeError, ValueError):
+    with contextlib.suppress(ModelError, OSError, AttributeError, LookupError, TypeError, ValueError):
         for kind, path in folders.modules(folder):
             if kind == "Transformer":
                 said |= _of_transformer(folder / path)
+            elif kind == "StaticEmbedding":
+                said |= _of_static(folder / path / "model.safetensors")
             elif kind == "Pooling":
                 config = folders.read_json(folder / path / "config.json")
                 said["pooling"] = pooling_modes(config)
@@ -59,6 +65,19 @@ def _of_transformer(folder: Path) -> dict[str, Any]:
         "dimension": next((config[name] for name in ("hidden_size", "dim", "d_model") if name in config), None),
         "max_length": min(found, default=None),
     }
+
+
+def _of_static(path: Path) -> dict[str, Any]:
+    said: dict[str, Any] = {"architecture": "static", "pooling": ["mean"]}
+    if path.is_file():
+        header = safetensors.header(path)
+        said["dimension"] = header[token_table(header) or TABLES[0]]["shape"][1]
+    return said
+
+
+def token_table(header: Mapping[str, Any]) -> str | None:
+    """Which tensor of a StaticEmbedding's weights holds the vectors of the tokens; None if there is none."""
+    return next((name for name in TABLES if name in header), None)
 
 
 def pooling_modes(config: Mapping[str, Any]) -> list[str]:

@@ -27,7 +27,7 @@ from nlptool.models.rows import normalized
 from nlptool.models.subwords import Subwords, read_tokenizer
 
 if TYPE_CHECKING:
-    from nlptool.models import word_encoder
+    from nlptool.models import static_encoder, word_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +197,15 @@ def prepare(
     allow_pickle: bool = False,
     note: Callable[[str], None] = lambda _: None,
     report: hub.Report = lambda there, total, received: None,
-) -> Prepared | word_encoder.Prepared:
+) -> Prepared | word_encoder.Prepared | static_encoder.Prepared:
     """Find the encoder called ``name``, look it over, and convert it if that has not been done. Word vectors are one too.
+
+    A table of token vectors (``folders.is_static``) is neither converted nor run by an engine, unless torch or a GPU is
+    asked for.
 
     Args:
         engine: onnx, torch, or auto: onnx where the model can be converted, else torch.
-        device: cpu, cuda, mps, or auto: cuda where there is one; onnx runs on the cpu alone.
+        device: cpu, cuda, mps, or auto: cuda where there is one; onnx and tables of token vectors run on the cpu alone.
         quantize: run the network with 8-bit weights.
         offline: open no socket.
         allow_pickle: take weights that are a pickle, where a model has no others.
@@ -217,7 +220,8 @@ def prepare(
         from nlptool.models import word_encoder
 
         return word_encoder.prepare(name, settings, engine=engine, device=device, quantize=quantize, note=note)
-    device = _device("cpu" if quantize and device == "auto" else device, engine)
+    if device != "auto":
+        device = _device(device, engine)
     known = catalogue.KNOWN.get(name)
     if known is not None and known.task != "embed":
         raise ModelError(
@@ -228,6 +232,12 @@ def prepare(
     if known is not None and known.hub:
         name = known.hub
     files = folders.weight_files(folder, allow_pickle=allow_pickle)
+    if engine != "torch" and device in ("auto", "cpu") and folders.is_static(folder):
+        from nlptool.models import static_encoder
+
+        return static_encoder.prepare(name, folder, settings, like=like, engine=engine, quantize=quantize, note=note)
+    if device == "auto":  # not before it matters: it may cost the import of torch
+        device = "cpu" if quantize else _device(device, engine)
     wants_torch = engine == "torch" or device != "cpu"
     if quantize and wants_torch:
         raise RunError("--quantize int8 works in onnxruntime, on the processor alone")

@@ -199,6 +199,21 @@ def modules(folder: Path) -> list[tuple[str, str]]:
     return [(kind.rpartition(".")[2], path) for kind, path in found]
 
 
+def is_static(folder: Path) -> bool:
+    """Whether it holds a table of token vectors in safetensors, whose mean a text's vector is, and nothing else.
+
+    Raises:
+        ModelError: ``modules.json`` cannot be read, or names a folder outside.
+    """
+    parts = modules(folder)
+    if [kind for kind, _ in parts] not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
+        return False
+    last = folder / parts[-1][1] / "config.json"  # since its release 6 Normalize has one
+    about = read_json(last) if len(parts) > 1 and last.is_file() else {}
+    names = [about.get(name, "sentence_embedding") for name in ("module_input_name", "module_output_name")]
+    return names == 2 * ["sentence_embedding"] and (folder / parts[0][1] / "model.safetensors").is_file()
+
+
 def missing(folder: Path, *, allow_pickle: bool = False) -> list[str]:
     """The files that a sentence-transformers model needs and that are not in ``folder``, by name; [] if it is whole."""
     return list(_missing(folder, allow_pickle=allow_pickle))
@@ -219,6 +234,11 @@ def _missing(folder: Path, *, allow_pickle: bool) -> Iterator[str]:
             if not _weights(here, allow_pickle=allow_pickle):
                 yield f"{shown}model.safetensors"
             yield from (f"{shown}{name}" for name in _shards(here) if not (here / name).is_file())
+        elif kind == "StaticEmbedding":
+            if not (here / "tokenizer.json").is_file():
+                yield f"{shown}tokenizer.json"
+            if not _weights(here, allow_pickle=allow_pickle):
+                yield f"{shown}model.safetensors"
         elif kind in ("Pooling", "Dense") and not (here / "config.json").is_file():
             yield f"{shown}config.json"
         if kind == "Dense" and not _weights(here, allow_pickle=allow_pickle):
@@ -238,7 +258,7 @@ def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
     kinds, paths = zip(*modules(folder), strict=True)
     parts = [folder / path for path in paths]
     main = parts[0]
-    if kinds[0] == "Transformer" and not _weights(main, allow_pickle=allow_pickle):
+    if kinds[0] in ("Transformer", "StaticEmbedding") and not _weights(main, allow_pickle=allow_pickle):
         pickles = sorted(main.glob("*.bin"))
         raise ModelError(
             f"{folder} has no weights (model.safetensors)"

@@ -1,0 +1,70 @@
+"""A training's state on the disk: weights, the optimizer's moments, and how far it got. Safetensors, no pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a training stands."""
+
+    step: int = 0
+    seconds: float = 0.0  # of training so far
+    curves: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Checkpoint:
+    """The state of ``model`` and ``optimizer`` (AdamW) in the file ``path``, replaced as a whole."""
+
+    def __init__(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self._path = path
+        self._model = model
+        self._optimizer = optimizer
+
+    def save(self, place: Place) -> None:
+        """
+        Raises:
+            OSError: the file cannot be written; the old one is still there then.
+        """
+        tensors = {f"model.{name}": each for name, each in self._model.state_dict().items()}
+        for index, state in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(state[name]) for name in _MOMENTS}
+        about = {"step": str(place.step), "seconds": str(place.seconds), "curves": json.dumps(place.curves)}
+        work = self._path.with_suffix(".new")
+        try:
+            save_file({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, work, about)
+        except SafetensorError as error:  # how the library says that a disk is full
+            work.unlink(missing_ok=True)
+            raise OSError(None, str(error), str(work)) from error
+        work.replace(self._path)
+
+    def restore(self, device: torch.device, *, least: int = 0) -> Place:
+        """Bring model and optimizer to what the file holds; they stay as they are if there is none, or one that has not
+        gone ``least`` steps."""
+        if not self._path.exists():
+            return Place()
+        with safe_open(self._path, "pt") as file:
+            about = file.metadata()
+            if int(about["step"]) < least:
+                return Place()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        self._model.load_state_dict({name[6:]: each for name, each in tensors.items() if name.startswith("model.")})
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, moment = name.split(".")
+                state.setdefault(int(index), {})[moment] = tensor if moment == "step" else tensor.to(device)
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return Place(int(about["step"]), float(about["seconds"]), json.loads(about["curves"]))
