@@ -8,10 +8,13 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from nlptool import catalogue
@@ -20,10 +23,15 @@ from nlptool.models.copies import MANIFEST
 
 HERE = Path(__file__).parent
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
+TYPES = {"F32": np.float32, "F16": np.float16}
 
 
 def main() -> None:
-    known = catalogue.KNOWN[sys.argv[1]]
+    make(catalogue.KNOWN[sys.argv[1]])
+
+
+def make(known: catalogue.Known) -> None:
+    """Write the graph of a model that a package brings to its folder here."""
     weights = folders.packaged(known)
     target = HERE / known.graph
     target.mkdir(exist_ok=True)
@@ -31,7 +39,7 @@ def main() -> None:
         work = Path(name)
         convert.convert(weights, work)
         model = onnx.load(work / "model.onnx")
-        without_weights(model, weights / "model.safetensors")
+        without_weights(model, weights)
         (target / "model.onnx").write_bytes(model.SerializeToString())
         shutil.copy(work / MANIFEST, target / MANIFEST)
     about = json.loads((target / MANIFEST).read_text())
@@ -39,43 +47,50 @@ def main() -> None:
     (target / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
-def without_weights(model: onnx.ModelProto, path: Path) -> None:
-    """Let the large tensors of ``model`` point into the safetensors file ``path``."""
-    data = np.memmap(path, np.uint8, "r")
-    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
-    header = json.loads(data[8:start].tobytes())
-    tensors = {
-        name: (
-            start + about["data_offsets"][0],
-            data[start:][slice(*about["data_offsets"])].view(np.float32).reshape(about["shape"]),
-        )
-        for name, about in header.items()
-        if name != "__metadata__" and about["dtype"] == "F32"
-    }
-    initializers, transposes = [], []
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor in a file of a model."""
+
+    name: str
+    file: str  # relative to the model's folder
+    offset: int  # bytes
+    array: NDArray[np.floating]
+
+    def holds(self, array: NDArray[np.floating], *, turned: bool) -> bool:
+        """Whether it has the same numbers, rows and columns exchanged or not."""
+        own = self.array.T if turned and self.array.ndim == 2 else self.array
+        return own.shape == array.shape and np.array_equal(own.astype(array.dtype), array)
+
+
+def without_weights(model: onnx.ModelProto, folder: Path) -> None:
+    """Let the large tensors of ``model`` point into the safetensors files of ``folder``; those of float16 are cast."""
+    stored = [tensor for path in sorted(folder.rglob("*.safetensors")) for tensor in _tensors(folder, path)]
+    initializers, before = [], []
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.nbytes < SMALLEST or array.dtype != np.float32:
             initializers.append(tensor)
             continue
-        name, offset, stored = next(
-            (name, offset, stored)
-            for name, (offset, stored) in tensors.items()
-            if np.array_equal(stored, array) or np.array_equal(stored.T, array)
+        turned, found = next(
+            (turned, each) for turned in (False, True) for each in stored if each.holds(array, turned=turned)
         )
-        turned = stored.ndim == 2 and not np.array_equal(stored, array)
+        half = found.array.dtype == np.float16
         place = onnx.TensorProto(
-            name=name if turned else tensor.name,
-            data_type=onnx.TensorProto.FLOAT,
-            dims=stored.shape,
+            name=found.name if turned or half else tensor.name,
+            data_type=onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT,
+            dims=found.array.shape,
             data_location=onnx.TensorProto.EXTERNAL,
         )
-        for key, value in (("location", path.name), ("offset", offset), ("length", stored.nbytes)):
+        for key, value in (("location", found.file), ("offset", found.offset), ("length", found.array.nbytes)):
             place.external_data.add(key=key, value=str(value))
         initializers.append(place)
-        if turned:  # onnxruntime turns it once, when it loads the graph
-            transposes.append(helper.make_node("Transpose", [name], [tensor.name], perm=[1, 0]))
-    nodes = [*transposes, *model.graph.node]
+        # onnxruntime turns and casts once, when it loads the graph.
+        wide = f"{found.name}.float32" if turned else tensor.name
+        if half:
+            before.append(helper.make_node("Cast", [found.name], [wide], to=onnx.TensorProto.FLOAT))
+        if turned:
+            before.append(helper.make_node("Transpose", [wide if half else found.name], [tensor.name], perm=[1, 0]))
+    nodes = [*before, *model.graph.node]
     for node in nodes:  # names of the exporter's machine and traces of its stack
         del node.metadata_props[:]
         node.doc_string = node.name = ""
@@ -83,6 +98,15 @@ def without_weights(model: onnx.ModelProto, path: Path) -> None:
         del field[:]
     model.graph.initializer.extend(initializers)
     model.graph.node.extend(nodes)
+
+
+def _tensors(folder: Path, path: Path) -> Iterator[Stored]:
+    data = np.memmap(path, np.uint8, "r")
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    for name, about in json.loads(data[8:start].tobytes()).items():
+        if name != "__metadata__" and about["dtype"] in TYPES:
+            array = data[start:][slice(*about["data_offsets"])].view(TYPES[about["dtype"]]).reshape(about["shape"])
+            yield Stored(name, path.relative_to(folder).as_posix(), start + about["data_offsets"][0], array)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def _dev(_: click.Context, __: click.Parameter, value: str) -> str | float:
               help="Times that the table goes through the text.")  # fmt: skip
 @click.option("--epochs", default=4, show_default=True, metavar="N", type=click.IntRange(0, 1000),
               help="Times that the BERT does.")  # fmt: skip
-@click.option("--space-epochs", default=12, show_default=True, metavar="N", type=click.IntRange(0, 1000),
+@click.option("--space-epochs", default=25, show_default=True, metavar="N", type=click.IntRange(0, 1000),
               help="Times that the teacher's space is turned by the scored pairs.")  # fmt: skip
 @click.option("--scored-epochs", default=3, show_default=True, metavar="N", type=click.IntRange(0, 1000),
               help="Times that the scored pairs are gone through.")  # fmt: skip

@@ -68,7 +68,7 @@ class Settings:
     batch: int = 256  # texts
     longest: int = 64  # tokens of a text in training; of longer ones the beginning
     similarity: float = 20.0  # weight of the batch's matrix of cosines beside the vectors themselves
-    space_epochs: int = 12  # of the scored pairs, for the linear map out of the teacher's space
+    space_epochs: int = 25  # of the scored pairs, for the linear map out of the teacher's space
     scored_epochs: int = 3
     scored_rate: float = 2e-4
     loss: str = "cosent"  # cosine

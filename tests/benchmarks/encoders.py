@@ -1,0 +1,125 @@
+"""The figures of the built-in encoders: ``python tests/benchmarks/encoders.py scores|speed|cold --data DATA``.
+
+DATA holds ``jsts/train.jsonl``, ``stsb/{en,ja}-train.csv`` and ``small_parallel_enja/{train,dev}.{en,ja}``. Of JSTS only the
+fifth is used that `train distil` holds out (no text of it is in the training); STS-B and the dev pairs are in no training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, wall
+from scipy.stats import rankdata
+
+from nlptool.builtin.distil_recipe import capital, join_english, join_japanese, lines
+from nlptool.models import encoder as encoders
+from nlptool.training.held_out import held_out
+
+MODELS = ("sbert-mini-ja-en", "static-ja-en", "all-MiniLM-L6-v2", "multilingual-e5-small")
+RESAMPLED = 1000
+
+
+def scores(arguments: argparse.Namespace) -> None:
+    """Spearman's ρ with a 95 % bootstrap interval over the pairs, and how often a translation is the nearest of 500."""
+    jsts = [json.loads(line) for line in lines(arguments.data / "jsts" / "train.jsonl")]
+    out = held_out([(pair["sentence1"], pair["sentence2"]) for pair in jsts], 0.2, seed=1)
+    held = [jsts[index] for index in np.flatnonzero(out)]
+    sets = {f"JSTS dev, {len(held):,}": [(pair["sentence1"], pair["sentence2"], pair["label"]) for pair in held]}
+    for language in ("en", "ja"):
+        with (arguments.data / "stsb" / f"{language}-train.csv").open(encoding="utf-8", newline="") as file:
+            rows = [(first, second, float(score)) for first, second, score in csv.reader(file)]
+        sets[f"STS-B {language}, {len(rows):,}"] = rows
+    english, japanese = parallel(arguments.data, "dev")
+    row("encoder", *sets, f"en → ja, {len(english)}", f"ja → en, {len(english)}")
+    row("---", *("---" for _ in range(len(sets) + 2)))
+    for name in arguments.models:
+        encoder = encoders.load(name)
+        cells = [interval(encoder, rows) for rows in sets.values()]
+        cosines = unit(encoder, english) @ unit(encoder, japanese).T
+        right = np.arange(len(english))
+        cells += [f"{np.mean(table.argmax(axis=1) == right):.1%}" for table in (cosines, cosines.T)]
+        row(name, *cells)
+
+
+def interval(encoder, rows) -> str:
+    first, second, scores = zip(*rows, strict=True)
+    cosines = np.sum(unit(encoder, first) * unit(encoder, second), axis=1)
+    rng = np.random.default_rng(1)
+    draws = [rng.integers(0, len(scores), len(scores)) for _ in range(RESAMPLED)]
+    gold = np.array(scores)
+    found = [spearman(cosines[draw], gold[draw]) for draw in draws]
+    low, high = np.quantile(found, (0.025, 0.975))
+    return f"{spearman(cosines, gold):.3f} ({low:.3f}–{high:.3f})"
+
+
+def spearman(first, second) -> float:
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+
+
+def unit(encoder, texts):
+    return encoder.encode(list(texts)).vectors
+
+
+def speed(arguments: argparse.Namespace) -> None:
+    """2,500 English and 2,500 Japanese sentences in one process, at equal threads."""
+    threads = len(os.sched_getaffinity(0))
+    english, japanese = parallel(arguments.data, "train")
+    texts = english[:2500] + japanese[:2500]
+    names = [name for name in arguments.models if name != "multilingual-e5-small"]
+    loaded = {name: encoders.load(name, threads=threads) for name in names}
+
+    def timed(encoder):
+        started = time.perf_counter()
+        encoder.encode(texts)
+        return time.perf_counter() - started
+
+    times = in_turn({name: lambda e=each: timed(e) for name, each in loaded.items()}, arguments.rounds)
+    row(f"{len(texts):,} sentences, {threads} threads", "median (range)", "sentences/s", "all-MiniLM-L6-v2 takes")
+    row("---", "---", "---", "---")
+    for name, values in times.items():
+        rate = len(texts) / statistics.median(values)
+        row(name, seconds(values), f"{rate:,.0f}", f"{ratio(times, 'all-MiniLM-L6-v2', name):.1f} ×")
+
+
+def cold(arguments: argparse.Namespace) -> None:
+    """One line, the whole process, with an empty cache."""
+    line = "echo 今日はいい天気です |"
+    times = in_turn(
+        {name: lambda n=name: wall(f"{line} {NLPTOOL} embed -m {n}") for name in arguments.models[:3]}, arguments.rounds
+    )
+    row("one line, whole process", "median (range)")
+    row("---", "---")
+    for name, values in times.items():
+        row(f"embed -m {name}", seconds(values))
+
+
+def parallel(data: Path, part: str) -> tuple[list[str], list[str]]:
+    folder = data / "small_parallel_enja"
+    english = [capital(join_english(line)) for line in lines(folder / f"{part}.en")]
+    return english, [join_japanese(line) for line in lines(folder / f"{part}.ja")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["scores", "speed", "cold"])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", type=lambda names: names.split(","), default=list(MODELS))
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    print(f"{arguments.what}: {about_this_machine()}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.what == "cold":
+            os.environ["NLPTOOL_CACHE"] = str(Path(folder) / "cache")
+        globals()[arguments.what](arguments)
+
+
+if __name__ == "__main__":
+    main()
