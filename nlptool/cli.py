@@ -5,9 +5,7 @@ A command's module is imported when the command is called, not before: ``nlptool
 
 from __future__ import annotations
 
-import difflib
 import errno
-import importlib
 import os
 import re
 import signal
@@ -19,6 +17,7 @@ import click
 
 from nlptool import __version__
 from nlptool.errors import NlptoolError, RunError
+from nlptool.lazy import LazyGroup
 
 COMMANDS = {
     "analogy": "A is to B as C is to what: word vectors answer.",
@@ -29,37 +28,13 @@ COMMANDS = {
     "neighbors": "The words whose vectors are nearest to a word's.",
     "odd-one-out": "The word that does not belong with the others.",
     "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
-    "train": "Train a model on your own text: word2vec, fastText, counts.",
+    "train": "Train a model on your own text: word vectors, sentence encoders.",
     "vectors": "Files of word vectors: what is in one, convert, select.",
 }
 
 
-class Root(click.Group):
-    """Loads commands when they are called, and knows what was meant by a misspelled one."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"nlptool.commands.{name.replace('-', '_')}").command
-        command.short_help = COMMANDS[name]
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            meant = f" Did you mean {close[0]}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{meant}")
-        return super().resolve_command(ctx, args)
+class Root(LazyGroup):
+    """All commands, and what becomes of their errors."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -89,6 +64,8 @@ class Root(click.Group):
 
 @click.group(
     cls=Root,
+    table=COMMANDS,
+    module="nlptool.commands.{}",
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "NLPTOOL", "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="nlptool", message="%(prog)s %(version)s")

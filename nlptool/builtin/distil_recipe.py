@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import orjson
+
 from nlptool import catalogue
 from nlptool.builtin import recipe
 
@@ -77,7 +79,10 @@ def ship(made: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     for path in (path for pattern in SHIPPED for path in made.glob(pattern)):
         (target / path.relative_to(made)).parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, target / path.relative_to(made))
+        copy = target / path.relative_to(made)
+        shutil.copyfile(path, copy)
+        if copy.name == "tokenizer.json":  # without the blanks, which are half of it
+            copy.write_bytes(orjson.dumps(orjson.loads(copy.read_bytes())))
     if catalogue.KNOWN[target.name].graph:
         recipe.make(catalogue.KNOWN[target.name])
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
+import difflib
+from pathlib import Path
 
 import click
+
+from nlptool.lazy import LazyGroup
 
 KINDS = {
     "word2vec": "Word vectors: word2vec, fastText, and models of counts.",
@@ -12,30 +15,25 @@ KINDS = {
 }
 
 
-class _Kinds(click.Group):
-    """Loads a subcommand when it is called; without one it is word2vec."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(KINDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in KINDS:
-            return None
-        found: click.Command = importlib.import_module(f"nlptool.commands.train_{name}").command
-        found.short_help = KINDS[name]
-        return found
+class _Kinds(LazyGroup):
+    """Without a subcommand it is word2vec."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in KINDS and args[0] not in ctx.help_option_names):
+        meant = not args or args[0] in self.table or args[0] in ctx.help_option_names
+        misspelled = (
+            bool(args) and difflib.get_close_matches(args[0], self.table, cutoff=0.8) and not Path(args[0]).exists()
+        )
+        if not args or not (meant or misspelled):
             args = ["word2vec", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Kinds)
+@click.group(cls=_Kinds, table=KINDS, module="nlptool.commands.train_{}")
 def command() -> None:
     """Train a model on text of your own. Without a subcommand: word2vec.
 
     \b
-    cat corpus.txt | nlptool train -o my.vec           word vectors
-    nlptool train word2vec --help                      their options
+    cat corpus.txt | nlptool train -o my.vec                  word vectors
+    nlptool train distil --teacher MODEL -o mini corpus.txt   a small sentence encoder
+    nlptool train distil --help                               its options
     """

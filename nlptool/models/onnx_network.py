@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +72,7 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
         raise
     except Exception as error:  # protobuf's
         raise ModelError(f"{graph / GRAPH} cannot be read: {error}", hint=_MEND) from error
-    # Not by onnx's own helper: it refuses files with a second hard link, which is how some installers copy.
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            place = {entry.key: entry.value for entry in tensor.external_data}
-            with (weights / Path(place["location"]).name).open("rb") as file:
-                file.seek(int(place.get("offset", 0)))
-                tensor.raw_data = file.read(int(place["length"]))
-            tensor.data_location = onnx.TensorProto.DEFAULT
-            del tensor.external_data[:]
+    _with_weights(model, weights)
     logging.disable(logging.WARNING)  # advice for those who do this by hand
     try:
         quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
@@ -89,3 +82,33 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
         raise RunError(f"the network cannot be quantized: {str(error).strip()[:200]}") from error
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _with_weights(model: Any, folder: Path) -> None:
+    """Bring the tensors that a graph has in files of ``folder`` into it, in float32 and as its matrices are multiplied: the
+    quantizer looks at nothing else.
+
+    Not by onnx's own helper, which refuses files with a second hard link: that is how some installers copy.
+    """
+    import onnx
+
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for tensor in tensors.values():
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            place = {entry.key: entry.value for entry in tensor.external_data}
+            with (folder / place["location"]).open("rb") as file:
+                file.seek(int(place.get("offset", 0)))
+                tensor.raw_data = file.read(int(place["length"]))
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
+    for node in list(model.graph.node):
+        tensor = tensors.get(node.input[0]) if node.op_type in ("Cast", "Transpose") else None
+        half = tensor is not None and tensor.data_type == onnx.TensorProto.FLOAT16
+        if tensor is not None and (half if node.op_type == "Cast" else len(tensor.dims) == 2):
+            array = onnx.numpy_helper.to_array(tensor)
+            changed = array.astype(np.float32) if node.op_type == "Cast" else np.ascontiguousarray(array.T)
+            tensors[node.output[0]] = onnx.numpy_helper.from_array(changed, node.output[0])
+            model.graph.node.remove(node)
+    used = {name for node in model.graph.node for name in node.input}
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(tensor for name, tensor in tensors.items() if name in used)
