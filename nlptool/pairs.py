@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from nlptool.errors import RecordError
+from nlptool.errors import RecordError, RunError
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat, Record
 
@@ -33,8 +33,12 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
 
     Args:
         scored: a pair without a score is none.
+
+    Raises:
+        RunError: most lines are no pairs.
     """
-    own = replace(pipe, files=(path,), form=InputFormat(kind="text", encoding=pipe.form.encoding), progress="never")
+    form = InputFormat(kind="text", encoding=pipe.form.encoding)
+    own = replace(pipe, files=(path,), form=form, separator=b"\n", progress="never")
     found: list[Pair] = []
 
     def parsed() -> Iterator[list[Record]]:
@@ -50,6 +54,8 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
     own.consume(parsed())
     pipe.n_failed += own.n_failed
     pipe.input_failed |= own.input_failed
+    if 2 * own.n_failed > own.n_read:
+        raise RunError(f"{path}: most of its lines are no pairs, and nothing is trained")
     return found
 
 
@@ -60,9 +66,8 @@ def _pair(line: str, *, scored: bool) -> Pair:
         cells = line.split("\t")
         if len(cells) != 2 + scored:
             columns = "two texts and a score" if scored else "two texts"
-            raise RecordError(
-                "NotAPair", f"a pair is {columns} with tabs between them, this line has {len(cells)} columns"
-            )
+            here = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+            raise RecordError("NotAPair", f"a pair is {columns} with tabs between them, this line has {here}")
         first, second, score = cells[0], cells[1], cells[2] if scored else None
     if not (isinstance(first, str) and isinstance(second, str) and first.strip() and second.strip()):
         raise RecordError(

@@ -43,22 +43,23 @@ def curves(lines: Sequence[Mapping[str, Any]], path: str) -> None:
         max(1, len(names)), 1, sharex=True, squeeze=False, figsize=(8, 2.4 * max(1, len(names))), layout="constrained"
     )
     start = 0.0
-    for stage in stages:
+    for number, stage in enumerate(stages):
         own = [line for line in lines if line["stage"] == stage]
         for name, panel in zip(names, panels[:, 0], strict=False):
             points = [((start + line["seconds"]) / 60, line[name]) for line in own if name in line]
             if points:
-                panel.plot(
-                    *zip(*points, strict=True), label=stage, marker="o" if name[:4] == "dev_" else "", linewidth=1
-                )
+                marker = "o" if name[:4] == "dev_" else ""
+                panel.plot(*zip(*points, strict=True), label=stage, color=f"C{number}", marker=marker, linewidth=1)
         start += own[-1]["seconds"]
     for name, panel in zip(names, panels[:, 0], strict=False):
         panel.set_ylabel(name.replace("_", " "))
         panel.grid(alpha=0.3)
-    panels[0, 0].legend()
+    if names:
+        panels[0, 0].legend()
     panels[-1, 0].set_xlabel("minutes")
     try:
-        figure.savefig(path, dpi=120, metadata={"Date": None} if path.lower().endswith((".svg", ".pdf")) else None)
+        date = {".svg": "Date", ".pdf": "CreationDate"}.get(Path(path).suffix.lower())
+        figure.savefig(path, dpi=120, metadata={date: None} if date else None)
     except (OSError, ValueError) as error:
         raise RunError(f"cannot write {path}: {error}") from error
     finally:

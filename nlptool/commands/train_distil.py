@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "distil.json"
 CURVES = "curves.jsonl"
-_FEWEST = 100  # texts
+_FEWEST, _FEW = 100, 10_000  # texts: fewer are refused; fewer make a poor model
+_LATER = "what is done stays there: --resume goes on from it"
 _OF_BERT = ("layers", "heads", "feed_forward", "pooling", "max_length", "init", "epochs", "rate")
 _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_rate", "scored_weight", "loss")
 
@@ -125,8 +127,8 @@ def command(  # noqa: PLR0917
 ) -> None:
     """A small sentence encoder that learns the vectors of a large one: any language that the teacher knows.
 
-    The text is a sentence a line. First the teacher embeds it; then a vocabulary and a table of token vectors are learned,
-    and a BERT that begins as that table; pairs with scores, if there are any, come last. The folder is a model of
+    The text is a sentence a line. First a vocabulary is learned and the teacher embeds it; then a table of token vectors is
+    learned, and a BERT that begins as that table; pairs with scores, if there are any, come last. The folder is a model of
     sentence-transformers, which -m takes in `embed`; its distil.json holds every option, the counts and the versions, its
     curves.jsonl how the training went.
 
@@ -155,16 +157,22 @@ def command(  # noqa: PLR0917
         plots.check(plot)
     settings = distil.Settings(**chosen)
     place = Path(work or f"{output.rstrip('/')}.work")
+    _check_own(place, anew=work is None)
     with pipe.bar:
         learned = _read(pipe, translations, scored, dev, seed=settings.seed)
-        device, master = _teacher(pipe, teacher, device, threads=threads, offline=offline, allow_pickle=allow_pickle)
+        device, master = _teacher(
+            pipe, teacher, device, dim=settings.dim, threads=threads, offline=offline, allow_pickle=allow_pickle
+        )
         with stop_at_interrupt(lambda: pipe.note(f"stopping; what is done stays in {place}: --resume")) as stopped:
             distillation = distil.Distillation(
                 learned, master, settings, _made(place, fresh=work is None and not resume),
                 resume=resume, device=device, report=pipe.bar.work, note=pipe.note, stop=stopped,
             )  # fmt: skip
-            student, tokenizer = distillation.run()
-        about = _about(learned, distillation, student)
+            try:
+                student, tokenizer = distillation.run()
+            except OSError as error:
+                raise RunError(f"cannot write {place}: {error.strerror or error}", hint=_LATER) from error
+        about = {**_about(learned, distillation, student), "precision": precision, "dev": dev}
 
         def write(folder: Path) -> None:
             student.save(folder, tokenizer, precision)
@@ -174,6 +182,10 @@ def command(  # noqa: PLR0917
         cache.replace_folder(Path(output), MANIFEST, write)
     if plot:
         plots.curves(distillation.curves, plot)
+    judged = (
+        "" if distillation.dev_spearman is None else f"; Spearman's ρ on the held-out pairs: {about['dev_spearman']}"
+    )
+    pipe.note(f"{output}: {about['n_parameters']:,} parameters{judged}")
     if work is None:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -195,6 +207,10 @@ def _check(chosen: dict[str, Any], scored: tuple[str, ...]) -> None:
         raise click.UsageError(f"{useless[name]} makes no use of --{name.replace('_', '-')}")
     if chosen["student"] == "bert" and chosen["init"] in ("static", "random") and chosen["dim"] % chosen["heads"]:
         raise click.UsageError(f"--dim {chosen['dim']} cannot be shared by --heads {chosen['heads']}")
+    if chosen["student"] == "bert" and chosen["longest"] > chosen["max_length"]:
+        raise click.UsageError(
+            f"--longest {chosen['longest']} is more than --max-length {chosen['max_length']} takes: make it smaller too"
+        )
 
 
 def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], dev: str | float, *, seed: int) -> Corpus:
@@ -208,8 +224,10 @@ def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], de
             texts.extend(record.text for record in records if record.pending and record.text.strip())
             yield records
 
-    if pipe.files or not (translations or scored):
+    if pipe.files or not (translations or scored) or not (sys.stdin is None or sys.stdin.isatty()):
         pipe.consume(collected())
+    if 2 * pipe.n_failed > pipe.n_read:
+        raise RunError("most records failed: this is no corpus, and nothing is trained")
     same = [pair for path in translations for pair in pairs.read(pipe, path, scored=False)]
     judged = [pair for path in scored for pair in pairs.read(pipe, path, scored=True)]
     apart = pairs.read(pipe, dev, scored=True) if isinstance(dev, str) and scored else []
@@ -220,8 +238,8 @@ def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], de
         dev=dev if isinstance(dev, float) else [(pair.first, pair.second, pair.score or 0.0) for pair in apart],
         seed=seed,
     )
-    if pipe.n_read and 2 * pipe.n_failed > pipe.n_read:
-        raise RunError("most records failed: this is no corpus, and nothing is trained")
+    if _FEWEST <= len(corpus.texts) < _FEW:
+        pipe.note(f"{len(corpus.texts):,} different texts teach little: a good model needs a hundred thousand")
     if len(corpus.texts) < _FEWEST:
         raise RunError(
             f"{len(corpus.texts):,} different texts are too few to learn from",
@@ -231,11 +249,13 @@ def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], de
         f"{len(corpus.texts):,} different texts, {len(corpus.translations):,} pairs of translations, {len(corpus.pairs):,} "
         f"scored pairs, and {len(corpus.dev):,} that are held out"
     )
+    if judged and not corpus.dev and dev:
+        pipe.note("no scored pairs are held out: too many of them hang together by texts that they share")
     return corpus
 
 
 def _teacher(
-    pipe: Pipe, name: str, device: str, *, threads: int | None, offline: bool, allow_pickle: bool
+    pipe: Pipe, name: str, device: str, *, dim: int, threads: int | None, offline: bool, allow_pickle: bool
 ) -> tuple[str, Teacher]:
     """The device that there is, and the teacher on it."""
     import torch
@@ -250,9 +270,11 @@ def _teacher(
         device=device,
         offline=offline,
         allow_pickle=allow_pickle,
-        note=pipe.note,
+        note=lambda message: pipe.note(message.partition("; --as")[0]),  # an option of embed
         report=lambda there, total, _: pipe.bar.transfer(name, there, total),
     )
+    if dim > prepared.dimension:
+        raise RunError(f"{name} has {prepared.dimension} dimensions, fewer than --dim {dim}")
     opened: list[Any] = []
 
     def encode(texts: Sequence[str]) -> Any:
@@ -261,6 +283,21 @@ def _teacher(
         return opened[0].encode(texts).vectors
 
     return prepared.device, Teacher(prepared.name, prepared.dimension, encode)
+
+
+def _check_own(place: Path, *, anew: bool) -> None:
+    """
+    Raises:
+        RunError: the work folder would be removed, and holds something that no training has left there.
+    """
+    from nlptool.training import distil
+
+    strange = [path.name for path in place.glob("*") if not any(path.match(own) for own in distil.WORK_FILES)]
+    if anew and strange:
+        raise RunError(
+            f"{place}, where the work is kept until it is done, holds something else: {strange[0]}",
+            hint="another -o, or --work FOLDER, which is never removed",
+        )
 
 
 def _made(place: Path, *, fresh: bool) -> Path:
@@ -278,7 +315,7 @@ def _about(corpus: Corpus, distillation: Distillation, student: Student) -> dict
     """What the manifest says."""
     from nlptool.training import students
 
-    scores = [line["dev_spearman"] for line in distillation.curves if "dev_spearman" in line]
+    found = distillation.dev_spearman
     return {
         "teacher": distillation.teacher.name,
         "n_parameters": students.parameters(student),
@@ -286,7 +323,7 @@ def _about(corpus: Corpus, distillation: Distillation, student: Student) -> dict
         "n_translations": len(corpus.translations),
         "n_scored_pairs": len(corpus.pairs),
         "n_dev_pairs": len(corpus.dev),
-        "dev_spearman": scores[-1] if scores else None,
+        "dev_spearman": None if found is None else round(found, 4),
         "seconds": distillation.seconds,
         "options": dataclasses.asdict(distillation.settings),
         "versions": {

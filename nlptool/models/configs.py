@@ -47,7 +47,8 @@ def settings(folder: Path) -> dict[str, Any]:
             elif kind == "Normalize":
                 said["normalize"] = True
     own = _json(folder / "config_sentence_transformers.json")
-    said["prompts"] = own.get("prompts")
+    prompts = own.get("prompts")  # newer releases write some that are empty
+    said["prompts"] = {name: text for name, text in prompts.items() if text} if isinstance(prompts, dict) else None
     said["default_prompt"] = own.get("default_prompt_name")
     return {name: value for name, value in said.items() if value not in (None, {}, [])}
 

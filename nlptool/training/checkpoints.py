@@ -22,6 +22,7 @@ class Place:
     step: int = 0
     seconds: float = 0.0  # of training so far
     curves: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[dict[str, float]] = field(default_factory=list)  # of the steps since the last line of the curves
 
 
 class Checkpoint:
@@ -41,6 +42,7 @@ class Checkpoint:
         for index, state in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(state[name]) for name in _MOMENTS}
         about = {"step": str(place.step), "seconds": str(place.seconds), "curves": json.dumps(place.curves)}
+        about["losses"] = json.dumps(place.losses)
         work = self._path.with_suffix(".new")
         try:
             save_file({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, work, about)
@@ -50,15 +52,18 @@ class Checkpoint:
         work.replace(self._path)
 
     def restore(self, device: torch.device, *, least: int = 0) -> Place:
-        """Bring model and optimizer to what the file holds; they stay as they are if there is none, or one that has not
-        gone ``least`` steps."""
+        """Bring model and optimizer to what the file holds; they stay as they are if there is none, one that is damaged, or
+        one that has not gone ``least`` steps."""
         if not self._path.exists():
             return Place()
-        with safe_open(self._path, "pt") as file:
-            about = file.metadata()
-            if int(about["step"]) < least:
-                return Place()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        try:
+            with safe_open(self._path, "pt") as file:
+                about = file.metadata()
+                if int(about["step"]) < least:
+                    return Place()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        except SafetensorError:  # the power went away before all of it was on the disk
+            return Place()
         self._model.load_state_dict({name[6:]: each for name, each in tensors.items() if name.startswith("model.")})
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in tensors.items():
@@ -67,4 +72,9 @@ class Checkpoint:
                 state.setdefault(int(index), {})[moment] = tensor if moment == "step" else tensor.to(device)
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": state, "param_groups": groups})
-        return Place(int(about["step"]), float(about["seconds"]), json.loads(about["curves"]))
+        return Place(
+            int(about["step"]),
+            float(about["seconds"]),
+            json.loads(about["curves"]),
+            json.loads(about.get("losses", "[]")),
+        )

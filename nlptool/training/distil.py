@@ -1,8 +1,8 @@
 """A small sentence encoder that learns the vectors of a large one, in stages that each begin where the last one ended.
 
-1. The teacher embeds all texts; its space is centred for each language, reduced to its principal axes (``targets``), and
+1. A vocabulary of subwords is learned from the texts (``vocabulary``).
+2. The teacher embeds all texts; its space is centred for each language, reduced to its principal axes (``targets``), and
    turned by pairs that people have scored, if there are any (``turning``).
-2. A vocabulary of subwords is learned from the texts (``vocabulary``).
 3. A table of token vectors: at first the teacher's own vectors of the pieces, weighted by inverse frequency (S. Arora et
    al., ICLR 2017), then trained until the means of a text's tokens are near the targets. The student may be the table.
 4. Or it is a BERT that begins as that table (``students.begin_as``) and is trained further to the same end
@@ -44,8 +44,10 @@ _LARGEST_GRADIENT = 1.0
 _FITTED = 4096  # texts that the linear map of a student begins with
 _LOGGED = 50  # steps between two lines of the curves
 _SAVED = 120  # seconds between two checkpoints
-_WARM_UP = 100  # steps, in which the learning rate rises
+_WARM_UP = 100  # steps at most in which the learning rate rises, a tenth of all in a short training
 _STAGES = ("table", "student", "pairs")
+WORK_FILES = ("teacher-*", "tokenizer-*", *(f"{stage}-*" for stage in _STAGES))
+"""What a work folder holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Distillation:
         self.teacher = teacher
         self.settings = settings
         self.seconds: dict[str, float] = {}  # that each stage took
+        self.dev_spearman: float | None = None  # of the student at the end; None without dev pairs
         self._corpus = corpus
         self._work = work
         self._resume = resume
@@ -193,10 +196,13 @@ class Distillation:
 
         Raises:
             RunError: there is too little text, or the training went wrong.
+            ModelError: the student cannot begin as ``settings.init``.
             KeyboardInterrupt: it was stopped; a checkpoint is there.
             OSError: the work folder cannot be written.
         """
         settings = self.settings
+        tokenizer = self._tokenizer()  # before the teacher, which takes long: what is wrong with it is said at once
+        begun = self._pretrained(tokenizer) if settings.begins_pretrained else None
         vectors = self._taught(self._corpus.texts, "texts")
         space = targets.space(self._corpus.texts, vectors, settings.dim)
         centred = space.centred(self._corpus.texts, vectors)
@@ -210,17 +216,22 @@ class Distillation:
                 seed=settings.seed,
             )
         self._aims = space.targets(centred, self._corpus.translations)
-        tokenizer = self._tokenizer()
         self._ids = self._tokenized(tokenizer, self._corpus.texts)
         self._dev_ids = self._tokenized(
             tokenizer, [*(first for first, _, _ in self._corpus.dev), *(second for _, second, _ in self._corpus.dev)]
         )
         table = self._table(tokenizer, space) if settings.begins_as_table else None
-        student: Student = self._bert(table, tokenizer) if table is None or settings.student == "bert" else table
+        student: Student
+        if table is not None and settings.student == "static":
+            student = table
+        else:
+            student = self._bert(begun, table, tokenizer.get_vocab_size())
         if len(self._corpus.pairs):
             self._learn("pairs", student, settings.scored_epochs, settings.scored_rate)
         if not students.is_finite(student):
             raise RunError("the training went wrong: there are NaN among the weights", hint="a smaller --rate")
+        if self._corpus.dev:
+            self.dev_spearman = self._dev_spearman(student)
         student.to("cpu").eval()
         return student, tokenizer
 
@@ -268,24 +279,27 @@ class Distillation:
         self._learn("table", table, self.settings.table_epochs, self.settings.table_rate)
         return table
 
-    def _bert(self, table: students.Table | None, tokenizer: Any) -> students.Bert:
+    def _pretrained(self, tokenizer: Any) -> students.Bert:
+        settings = self.settings
+        student = students.pretrained(
+            Path(settings.init), dim=settings.dim, pooling=settings.pooling, max_length=settings.max_length
+        )
+        if tokenizer.get_vocab_size() > student.network.config.vocab_size:
+            raise ModelError(f"{settings.init}: its tokenizer has more pieces than its network")
+        if "pad_token" not in students.special_tokens(tokenizer):
+            raise ModelError(f"{settings.init}: its tokenizer has no [PAD] or <pad>")
+        return student
+
+    def _bert(self, begun: students.Bert | None, table: students.Table | None, n_pieces: int) -> students.Bert:
+        """The BERT ``begun``, or a new one, which begins as the table, if there is one; trained."""
         settings = self.settings
         torch.manual_seed(settings.seed)
-        if settings.begins_pretrained:
-            student = students.pretrained(
-                Path(settings.init), dim=settings.dim, pooling=settings.pooling, max_length=settings.max_length
-            )
-            if tokenizer.get_vocab_size() > student.network.config.vocab_size:
-                raise ModelError(f"{settings.init}: its tokenizer has more pieces than its network")
-        else:
-            student = students.bert(
-                vocabulary=tokenizer.get_vocab_size(), width=settings.dim, dim=settings.dim, layers=settings.layers,
-                heads=settings.heads, feed_forward=settings.feed_forward, max_length=settings.max_length,
-                pooling=settings.pooling,
-            )  # fmt: skip
+        student = begun or students.bert(
+            vocabulary=n_pieces, width=settings.dim, dim=settings.dim, layers=settings.layers, heads=settings.heads,
+            feed_forward=settings.feed_forward, max_length=settings.max_length, pooling=settings.pooling,
+        )  # fmt: skip
         if table is not None:
-            shares = torch.from_numpy(self._ids.shares(tokenizer.get_vocab_size()))
-            students.begin_as(student, table.rows.detach().cpu(), shares)
+            students.begin_as(student, table.rows.detach().cpu(), torch.from_numpy(self._ids.shares(n_pieces)))
         rows = np.random.default_rng(settings.seed).permutation(len(self._aims))[:_FITTED]
         with torch.no_grad():
             parts = np.array_split(rows, -(-len(rows) // settings.batch))
@@ -301,6 +315,7 @@ class Distillation:
         rates = [group["lr"] for group in optimizer.param_groups]
         epoch_steps = sum(1 for _ in self._batches(stage, 0))
         total = epochs * epoch_steps
+        warm_up = max(1, min(_WARM_UP, total // 10))
         checkpoint = Checkpoint(self._work / f"{stage}-{self._stage_key(stage)}.safetensors", student, optimizer)
         place = checkpoint.restore(self._device, least=0 if self._resume else total)
         step, self.curves = place.step, place.curves or self.curves
@@ -309,16 +324,18 @@ class Distillation:
                 f"{stage}: {'finished before' if step == total else f'going on after {step:,} of {total:,} steps'}"
             )
         began, saved = time.monotonic() - place.seconds, time.monotonic()
+        since: list[Any] = list(place.losses)  # the losses since the last line of the curves
 
         def save() -> None:
-            checkpoint.save(Place(step, time.monotonic() - began, self.curves))
+            losses = [{name: float(value) for name, value in each.items()} for each in since]
+            checkpoint.save(Place(step, time.monotonic() - began, self.curves, losses))
 
         for texts, pairs in itertools.islice(self._all_batches(stage, epochs), step, None):
             if self._stop():
                 save()
                 raise KeyboardInterrupt
             for group, highest in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = highest * min(1, (step + 1) / _WARM_UP) * (1 - step / total)
+                group["lr"] = highest * min(1, (step + 1) / warm_up) * (1 - step / total)
             losses = self._losses(student, texts, pairs)
             weights = {"cosine": 1.0, "similarity": self.settings.similarity, "pairs": self.settings.scored_weight}
             optimizer.zero_grad()
@@ -328,14 +345,17 @@ class Distillation:
             optimizer.step()
             step += 1
             self._report(f"training, {stage}", step, total, "steps")
+            since.append({name: value.detach() for name, value in losses.items()})
             if step % _LOGGED == 0 or step % epoch_steps == 0:
                 line = {"stage": stage, "step": step, "epoch": round(step / epoch_steps, 3)}
-                line |= {"seconds": round(time.monotonic() - began, 1)}
-                line |= {"rate": optimizer.param_groups[0]["lr"]}
-                line |= {f"{name}_loss": round(float(value.detach()), 6) for name, value in losses.items()}
+                line |= {"seconds": round(time.monotonic() - began, 1), "rate": optimizer.param_groups[0]["lr"]}
+                line |= {
+                    f"{name}_loss": round(sum(float(each[name]) for each in since) / len(since), 6) for name in losses
+                }
                 if step % epoch_steps == 0 and self._corpus.dev:
                     line["dev_spearman"] = round(self._dev_spearman(student), 4)
                 self.curves.append(line)
+                since.clear()
             if time.monotonic() - saved > _SAVED:
                 save()
                 saved = time.monotonic()

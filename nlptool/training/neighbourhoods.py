@@ -23,7 +23,9 @@ def batches(
     """
     found = _leaves(vectors, rng, neighbourhood)
     order = rng.permutation(len(found))
-    n_leaves = max(1, round(together / (len(vectors) / max(1, len(found)))))
+    if not found:
+        return
+    n_leaves = max(1, round(together / (len(vectors) / len(found))))
     for start in range(0, len(order), n_leaves):
         yield np.concatenate([found[leaf] for leaf in order[start : start + n_leaves]])
 

@@ -5,11 +5,14 @@ Saved, they are models of sentence-transformers: StaticEmbedding and Normalize; 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,7 +54,7 @@ class Table(nn.Module):
 
     def save(self, folder: Path, tokenizer: Tokenizer, precision: str) -> None:
         """Write it as a model of sentence-transformers."""
-        with silenced():
+        with silenced(), _written(folder):
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
@@ -123,7 +126,7 @@ class Bert(nn.Module):
 
     def save(self, folder: Path, tokenizer: Tokenizer, precision: str) -> None:
         """Write it as a model of sentence-transformers."""
-        with silenced(), tempfile.TemporaryDirectory() as work:
+        with silenced(), _written(folder), tempfile.TemporaryDirectory() as work:
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
             from transformers import PreTrainedTokenizerFast
@@ -136,18 +139,49 @@ class Bert(nn.Module):
                 tokenizer_object=tokenizer,
                 model_max_length=config.max_position_embeddings,
                 model_input_names=["input_ids", "attention_mask"],
-                **{f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")},
+                **special_tokens(tokenizer),
             ).save_pretrained(work)
             dense = Dense(config.hidden_size, self.head.out_features, activation_function=nn.Identity())
             dense.linear.load_state_dict({name: each.cpu() for name, each in self.head.state_dict().items()})
+            transformer = Transformer(work, max_seq_length=config.max_position_embeddings)
+            for parameter in transformer.model.pooler.parameters():
+                nn.init.zeros_(parameter)  # nobody uses it, but transformers would miss it; it is random otherwise
             modules: list[nn.Module] = [
-                Transformer(work, max_seq_length=config.max_position_embeddings),
+                transformer,
                 Pooling(config.hidden_size, pooling_mode=self.pooling),
                 dense,
                 Normalize(),
             ]
             model = SentenceTransformer(modules=modules, device="cpu")
             model.to(dtype).save(str(folder), create_model_card=False)
+
+
+def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
+    """Those that it has: ``{"pad_token": "[PAD]", ...}``, or ``<pad>``, as XLM-R writes it."""
+    return {
+        f"{name}_token": token
+        for name in ("pad", "unk", "cls", "sep", "mask")
+        for token in (f"[{name.upper()}]", f"<{name}>")
+        if tokenizer.token_to_id(token) is not None
+    }
+
+
+@contextlib.contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Give the files the permissions of their folder: safetensors makes its own for the owner alone.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, SafetensorError) or type(error) is Exception:  # how the libraries say that a disk is full
+            raise OSError(None, str(error), str(folder)) from error
+        raise
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(folder.stat().st_mode & 0o666)
 
 
 def bert(
@@ -217,6 +251,9 @@ def pretrained(folder: Path, *, dim: int, pooling: str, max_length: int) -> Bert
     if not isinstance(network, BertModel):
         raise ModelError(f"{folder} holds a {type(network).__name__}, no BERT to begin with")
     network.pooler = None
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0  # as in ``bert``; and an interrupted training would draw other numbers when it goes on
     if max_length > network.config.max_position_embeddings:
         raise ModelError(
             f"{folder} takes {network.config.max_position_embeddings:,} tokens, fewer than --max-length {max_length:,}"

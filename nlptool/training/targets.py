@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,19 +27,21 @@ def teach(
     """The teacher's vectors of ``texts``, (N, D), mapped from ``path``; those that the file has already are not made again.
 
     Raises:
-        RunError: a vector is not finite.
+        RunError: a vector is not finite, or too long for float16.
         OSError: the file cannot be written.
     """
     width = 2 * dimension  # bytes of a row
-    with path.open("ab") as file:
-        n_there = file.tell() // width
-        file.truncate(n_there * width)
+    path.touch()
+    with path.open("r+b") as file:  # not to append: two trainings on the same text may write the same rows
+        n_there = file.seek(0, os.SEEK_END) // width
+        file.truncate(file.seek(n_there * width))
         for start in range(n_there, len(texts), _TOGETHER):
             report(start, len(texts))
-            vectors = encode(texts[start : start + _TOGETHER])
+            with np.errstate(over="ignore"):
+                vectors = encode(texts[start : start + _TOGETHER]).astype(np.float16)
             if not np.isfinite(vectors).all():
-                raise RunError("a vector of the teacher's holds NaN or infinity")
-            file.write(vectors.astype(np.float16).tobytes())
+                raise RunError("a vector of the teacher's holds NaN, infinity, or a number beyond 65,504")
+            file.write(vectors.tobytes())
             file.flush()
     return np.memmap(path, np.float16, "r", shape=(len(texts), dimension))
 

@@ -26,18 +26,23 @@ _JAPANESE = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆"
 _MARKS = r"!-&(-/:-@\[-`{-~、。「」『』・…―〜"  # all but the apostrophe
 _BYTE_SCORE = 10.0  # below the rarest piece: bytes only where nothing else is left
 _DIGITS = 4  # of a score; more would double the file
+_TOGETHER = 10_000  # characters of a text at once: a million of them overflow the stack of the trainer's library
 
 
 def train(texts: Sequence[str], size: int) -> Tokenizer:
-    """A tokenizer with ``size`` pieces, the special ones and 256 bytes among them.
+    """A tokenizer with ``size`` pieces, the special ones and 256 bytes among them; with fewer, if the texts have not so many.
 
     Raises:
-        RunError: the texts have too few different characters or words for so many pieces.
+        RunError: there is no room for words beside the texts' characters.
     """
     from tokenizers import trainers
 
     tokenizer = _untrained()
-    normalized = [tokenizer.normalizer.normalize_str(text) for text in texts]
+    normalized = [
+        tokenizer.normalizer.normalize_str(text[start : start + _TOGETHER])
+        for text in texts
+        for start in range(0, len(text), _TOGETHER)
+    ]
     letters = _frequent_letters(normalized)
     rare = {ord(letter): " " for text in normalized for letter in text if letter not in letters}
     n_learned = size - 256
@@ -93,8 +98,22 @@ def _with_bytes(tokenizer: Tokenizer) -> Tokenizer:
     from tokenizers import Tokenizer
 
     about = json.loads(tokenizer.to_str())
-    pieces = [[piece, round(score, _DIGITS)] for piece, score in about["model"]["vocab"]]
+    pieces = _in_order(about["model"]["vocab"])
     lowest = round(min(score for _, score in pieces) - _BYTE_SCORE, _DIGITS)
-    pieces += [[f"<0x{byte:02X}>", lowest] for byte in range(256)]
+    pieces += [(f"<0x{byte:02X}>", lowest) for byte in range(256)]
     about["model"] |= {"vocab": pieces, "byte_fallback": True}
     return Tokenizer.from_str(json.dumps(about, ensure_ascii=False))
+
+
+def _in_order(pieces: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The pieces as they are each time that the same texts are given.
+
+    The library leaves those of equal scores in the order of a hash table with a random key; and the characters that are too
+    rare to be learned get the lowest score and, in that order, 0.0001 more each: here all of them get the lowest.
+    """
+    special, learned = pieces[: len(SPECIAL)], pieces[len(SPECIAL) :]
+    lowest = min((score for _, score in learned), default=0.0)
+    rare = lowest + 1e-4 * sum(len(piece) == 1 for piece, _ in learned)
+    scores = {piece: lowest if len(piece) == 1 and score < rare else score for piece, score in learned}
+    rounded = [(piece, round(score, _DIGITS)) for piece, score in scores.items()]
+    return [*((piece, score) for piece, score in special), *sorted(rounded, key=lambda each: (-each[1], each[0]))]
