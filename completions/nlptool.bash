@@ -170,7 +170,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(word2vec) ;;
+        "") kind=word words=(word2vec distil) ;;
         esac
         ;;
     'nlptool train word2vec')
@@ -182,6 +182,22 @@ _nlptool_follow() { # COMMAND [OPTION]
         --dim | --window | --min-count | --max-words | --epochs | --negative | --sample | --alpha | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --precision) kind=word words=(float32 float16 int8) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train distil')
+        options=(--teacher --corpus --translations --scored --dev -o --output --student --dim --vocabulary --layers --heads --feed-forward --pooling --max-length --init --table-epochs --epochs --space-epochs --scored-epochs --table-rate --rate --scored-rate --loss --scored-weight --similarity --batch --longest --precision --work --resume --plot --device --seed --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --teacher | --dev | --dim | --vocabulary | --layers | --heads | --feed-forward | --max-length | --init | --table-epochs | --epochs | --space-epochs | --scored-epochs | --table-rate | --rate | --scored-rate | --scored-weight | --similarity | --batch | --longest | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --corpus | --translations | --scored | -o | --output | --work | --plot) kind=file ;;
+        --student) kind=word words=(bert static) ;;
+        --pooling) kind=word words=(mean cls max) ;;
+        --loss) kind=word words=(cosent cosine) ;;
+        --precision) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -237,7 +253,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

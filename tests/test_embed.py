@@ -25,6 +25,7 @@ from nlptool.records import Record
 from nlptool.vectors import Precision
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.txt"
+MINILM = "all-MiniLM-L6-v2"
 
 
 class Fake:
@@ -82,16 +83,16 @@ def test_floats_are_the_shortest_that_read_back() -> None:
 def test_sentences_that_mean_the_same_are_nearest() -> None:
     found = records(run(str(SENTENCES)))[:16]
     vectors = np.array([record["embedding"] for record in found], np.float32)
-    assert vectors.shape == (16, 384)
+    assert vectors.shape == (16, 256)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     similarity = vectors @ vectors.T - np.eye(16)
     assert [int(row.argmax()) for row in similarity] == [i + 1 if i % 2 == 0 else i - 1 for i in range(16)]
-    assert found[0]["nlptool"] == {"embed": {"model": "all-MiniLM-L6-v2", "n_tokens": 8, "truncated": False}}
+    assert found[0]["nlptool"] == {"embed": {"model": "sbert-mini-ja-en", "n_tokens": 7, "truncated": False}}
 
 
 def test_the_first_floats_of_a_vector_do_not_change() -> None:
     """Those that sentence-transformers gives: a change of engine or tokenizer is noticed here."""
-    (record,) = records(run(stdin="A plane is taking off.\n"))
+    (record,) = records(run("-m", "all-MiniLM-L6-v2", stdin="A plane is taking off.\n"))
     expected = [0.06539202, 0.02813001, -0.05756514, 0.06391828, 0.02305639]
     assert np.allclose(record["embedding"][:5], expected, atol=1e-5)  # type: ignore[index]
 
@@ -103,7 +104,7 @@ def test_formats_hold_the_same_numbers() -> None:
     done = run("--deterministic", "-f", "npy", stdin=text)
     matrix = np.load(io.BytesIO(done.stdout_bytes))
     assert matrix.dtype == np.float32
-    assert matrix.shape == (3, 384)
+    assert matrix.shape == (3, 256)
     assert np.isnan(matrix[1]).all()
     assert "failed: 1" in done.stderr
     assert plain[1]["embedding"] is None
@@ -117,9 +118,9 @@ def test_formats_hold_the_same_numbers() -> None:
 def test_npy_into_a_file_and_with_nothing_in_it(tmp_path: Path) -> None:
     target = tmp_path / "vectors.npy"
     assert run("-f", "npy", "-o", str(target), str(SENTENCES)).exit_code == 0
-    assert np.load(target).shape == (20, 384)
+    assert np.load(target).shape == (20, 256)
     assert run("-f", "npy", "-o", str(target), stdin="").exit_code == 0
-    assert np.load(target).shape == (0, 384)
+    assert np.load(target).shape == (0, 256)
     assert run("-f", "npy", "-o", str(target), "--resume", stdin="").exit_code == 2
 
 
@@ -134,12 +135,14 @@ def test_neighbours_in_a_batch_change_little_and_deterministic_nothing() -> None
 
 
 def test_a_cut_text_is_said_in_the_record_and_counted() -> None:
-    done = run("--max-length", "8", stdin="one two three four five six seven eight nine\nshort\n")
+    done = run("-m", MINILM, "--max-length", "8", stdin="one two three four five six seven eight nine\nshort\n")
     long, short = records(done)
-    assert long["nlptool"] == {"embed": {"model": "all-MiniLM-L6-v2", "n_tokens": 8, "truncated": True}}
+    assert long["nlptool"] == {"embed": {"model": MINILM, "n_tokens": 8, "truncated": True}}
     assert short["nlptool"]["embed"]["truncated"] is False  # type: ignore[index]
     assert "and were cut: 1" in done.stderr
-    failed = run("--max-length", "8", "--on-long", "error", stdin="one two three four five six seven eight nine\n")
+    failed = run(
+        "-m", MINILM, "--max-length", "8", "--on-long", "error", stdin="one two three four five six seven eight nine\n"
+    )
     assert failed.exit_code == 3
     assert json.loads(failed.stdout)["nlptool"]["error"]["type"] == "TooLong"
 
@@ -202,19 +205,25 @@ def test_with_several_processes_a_line_is_answered_while_the_input_stays_open(st
 
 
 def test_a_long_text_in_chunks_says_so() -> None:
-    done = run("--max-length", "8", "--on-long", "chunk", stdin="one two three four five six seven eight nine\nshort\n")
+    done = run(
+        "-m",
+        MINILM,
+        "--max-length",
+        "8",
+        "--on-long",
+        "chunk",
+        stdin="one two three four five six seven eight nine\nshort\n",
+    )
     long, short = records(done)
-    assert long["nlptool"]["embed"] == {"model": "all-MiniLM-L6-v2", "n_tokens": 13, "truncated": False, "n_chunks": 2}  # type: ignore[index]
+    assert long["nlptool"]["embed"] == {"model": MINILM, "n_tokens": 13, "truncated": False, "n_chunks": 2}  # type: ignore[index]
     assert "n_chunks" not in short["nlptool"]["embed"]  # type: ignore[index]
     assert "chunks in which longer texts were taken: 2" in done.stderr
 
 
 def test_a_prompt_is_named_in_the_record() -> None:
-    (record,) = records(run("--prompt", "query: ", stdin="x\n"))
-    assert record["nlptool"] == {
-        "embed": {"model": "all-MiniLM-L6-v2", "prompt": "query: ", "n_tokens": 5, "truncated": False}
-    }
-    (plain,) = records(run(stdin="query: x\n"))
+    (record,) = records(run("-m", MINILM, "--prompt", "query: ", stdin="x\n"))
+    assert record["nlptool"] == {"embed": {"model": MINILM, "prompt": "query: ", "n_tokens": 5, "truncated": False}}
+    (plain,) = records(run("-m", MINILM, stdin="query: x\n"))
     assert np.allclose(record["embedding"], plain["embedding"], atol=1e-6)  # type: ignore[arg-type]
 
 
@@ -234,7 +243,7 @@ def test_the_cost_of_8_bits_is_measured_on_the_input_and_said() -> None:
     ("arguments", "code", "message"),
     [
         (("--as", "query", "--prompt", "x"), 2, "two ways"),
-        (("--dim", "385"), 1, "has 384 dimensions, fewer than 385"),
+        (("--dim", "257"), 1, "has 256 dimensions, fewer than 257"),
         (("--dim", "0"), 2, "0 is not in the range"),
         (("--prompt", "word " * 300), 1, "the prompt has"),
         (("--device", "cuda"), 1, "torch finds no cuda device here"),

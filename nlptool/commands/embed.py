@@ -156,10 +156,14 @@ def command(  # noqa: PLR0917
     cut.
 
     \b
-    echo A plane is taking off. | nlptool embed
+    echo 飛行機が離陸する。 | nlptool embed
     nlptool tokenize corpus.txt | nlptool embed > vectors.jsonl
+    nlptool embed -m static-ja-en -f npy -o vectors.npy million_lines.txt
     nlptool embed -m multilingual-e5-small --as document -f parquet -o docs.parquet docs.txt
     nlptool embed -m cl-nagoya/ruri-v3-30m --on-long chunk -f npy -o vectors.npy corpus.txt.zst
+
+    The default, sbert-mini-ja-en, knows Japanese and English; static-ja-en does too, many times faster and a little worse: it
+    is a table of token vectors, whose mean is taken, and needs neither onnxruntime nor torch.
 
     `nlptool models list` shows the models that have a name; any other sentence-transformers model is a folder or an
     org/name of the hub. Those of the usual stack (Transformer, Pooling, Normalize, Dense) run in onnxruntime, from a copy

@@ -87,7 +87,7 @@ def _dev(_: click.Context, __: click.Parameter, value: str) -> str | float:
               type=click.FloatRange(0, 1, min_open=True), help="Highest learning rate on scored pairs.")  # fmt: skip
 @click.option("--loss", type=click.Choice(["cosent", "cosine"]), default="cosent", show_default=True,
               help="Of scored pairs: their order, or the squared error of the cosine.")  # fmt: skip
-@click.option("--scored-weight", default=0.1, show_default=True, metavar="W", type=click.FloatRange(min=0),
+@click.option("--scored-weight", default=0.01, show_default=True, metavar="W", type=click.FloatRange(min=0),
               help="Of that loss beside the teacher's.")  # fmt: skip
 @click.option("--similarity", default=20.0, show_default=True, metavar="W", type=click.FloatRange(min=0),
               help="Of the batch's cosines beside the vectors themselves.")  # fmt: skip

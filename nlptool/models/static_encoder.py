@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -72,9 +73,9 @@ class StaticEncoder:
         """
         vectors = np.empty((len(texts), self.dimension), np.float32)
         lengths = np.empty(len(texts), np.intp)
-        for start in range(0, len(texts), _TEXTS):
-            part = slice(start, start + _TEXTS)
-            ids = [encoding.ids for encoding in self._encodings(texts[part])]
+        parts = [slice(start, start + _TEXTS) for start in range(0, len(texts), _TEXTS)]
+        for part, encodings in zip(parts, _ahead(self._encodings, [texts[part] for part in parts]), strict=True):
+            ids = [encoding.ids for encoding in encodings]
             lengths[part] = whole = np.fromiter(map(len, ids), np.intp, len(ids))
             starts = np.cumsum(whole) - whole
             used = self._used(whole)
@@ -116,6 +117,19 @@ class StaticEncoder:
             total /= length
             means[group] = total
         return means
+
+
+def _ahead(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    """``map``, with the next result made by another thread while the last one is used."""
+    if len(items) < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(function, items[0])
+        for item in items[1:]:
+            found, waiting = waiting.result(), thread.submit(function, item)
+            yield found
+        yield waiting.result()
 
 
 def _by_length(lengths: NDArray[np.intp], capacity: int) -> Iterator[tuple[int, NDArray[np.intp]]]:

@@ -74,7 +74,7 @@ class Settings:
     scored_epochs: int = 3
     scored_rate: float = 2e-4
     loss: str = "cosent"  # cosine
-    scored_weight: float = 0.1  # of the scored pairs beside the teacher
+    scored_weight: float = 0.01  # of the scored pairs beside the teacher
     seed: int = 1
 
     @property

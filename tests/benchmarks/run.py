@@ -42,8 +42,10 @@ def startup(folder: Path, _: argparse.Namespace) -> None:
             "nlptool --version": lambda: wall(f"{NLPTOOL} --version"),
             "a usage error": lambda: wall(f"{NLPTOOL} tokenise || true"),
             "tokenize, one line": lambda: wall(f"echo 吾輩は猫である。 | {NLPTOOL} tokenize"),
-            "embed, one line, built-in model": lambda: wall(f"{line} {NLPTOOL} embed"),
-            "embed, one line, converted copy": lambda: wall(f"{line} {NLPTOOL} embed -m {copy}"),
+            "embed, one line, all-MiniLM-L6-v2": lambda: wall(f"{line} {NLPTOOL} embed -m all-MiniLM-L6-v2"),
+            "embed, one line, converted copy of it": lambda: wall(f"{line} {NLPTOOL} embed -m {copy}"),
+            "embed, one line, sbert-mini-ja-en": lambda: wall(f"{line} {NLPTOOL} embed"),
+            "embed, one line, static-ja-en": lambda: wall(f"{line} {NLPTOOL} embed -m static-ja-en"),
             "embed, one line, multilingual-e5-small": lambda: wall(
                 f"echo 猫が好き | {NLPTOOL} embed -m multilingual-e5-small"
             ),
