@@ -29,7 +29,7 @@ from scipy import stats
 from nlptool import cli, plots
 from nlptool.errors import RunError
 from nlptool.models import encoder
-from nlptool.training import distil, targets, vocabulary
+from nlptool.training import sentence_corpus, targets, vocabulary
 from nlptool.training.distil import Distillation, Settings, Teacher
 from nlptool.training.token_ids import TokenIds
 
@@ -85,12 +85,12 @@ BASIC = Settings(
 
 
 def distilled(
-    work: Path, settings: Settings = BASIC, corpus: distil.Corpus | None = None, **more: Any
+    work: Path, settings: Settings = BASIC, corpus: sentence_corpus.Corpus | None = None, **more: Any
 ) -> tuple[Distillation, Any, Any]:
     """A training in this process: it, the student, the tokenizer."""
     torch.set_num_threads(1)
     work.mkdir(exist_ok=True)
-    corpus = distil.collect(TEXTS, [], []) if corpus is None else corpus
+    corpus = sentence_corpus.collect(TEXTS, [], []) if corpus is None else corpus
     distillation = Distillation(corpus, more.pop("teacher", TEACHER), settings, work, **more)
     return distillation, *distillation.run()
 
@@ -371,7 +371,7 @@ def test_odd_lines_are_no_trouble(place: Path) -> None:
 
 def fit(student: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[float, float]:
     """The mean cosine of a student and the teacher, in the space of the training, and of the teacher's other texts."""
-    corpus = distil.collect(TEXTS, [], [])
+    corpus = sentence_corpus.collect(TEXTS, [], [])
     space = targets.space(corpus.texts, vectors_of(corpus.texts).astype(np.float16), 16)  # as they are kept
     nothing = np.zeros((0, 2), np.int64)
     aims = space.targets(space.centred(texts, vectors_of(texts)), nothing)
@@ -402,16 +402,16 @@ def test_a_bert_learns_and_better_from_a_table_than_from_random_weights(tmp_path
 def test_translations_come_nearer_to_each_other(tmp_path: Path) -> None:
     new = ([*map(english, UNSEEN)], [*map(japanese, UNSEEN)])
 
-    def nearness(name: str, corpus: distil.Corpus) -> tuple[float, float]:
+    def nearness(name: str, corpus: sentence_corpus.Corpus) -> tuple[float, float]:
         settings = replace(BASIC, table_epochs=20, table_rate=2e-2)
         _, student, tokenizer = distilled(tmp_path / name, settings, corpus)
         first, second = (said(student, tokenizer, texts) for texts in new)
         cosines = first @ second.T
         return float(np.diag(cosines).mean()), float(cosines.mean())
 
-    before, _ = nearness("apart", distil.collect(TEXTS, [], []))
+    before, _ = nearness("apart", sentence_corpus.collect(TEXTS, [], []))
     pairs = [(english(meaning), japanese(meaning)) for meaning in LEARNED]
-    after, others = nearness("together", distil.collect(TEXTS, pairs, []))
+    after, others = nearness("together", sentence_corpus.collect(TEXTS, pairs, []))
     assert after > before + 0.2
     assert after > others + 0.5
 
@@ -423,7 +423,7 @@ def test_scored_pairs_that_are_held_out_come_into_the_right_order(tmp_path: Path
         (english(first), english(second), float(first[3] == second[3]))
         for first, second in zip(MEANINGS[:600], MEANINGS[600:1200], strict=True)
     ]
-    corpus = distil.collect([], [], scored, dev=0.3)
+    corpus = sentence_corpus.collect([], [], scored, dev=0.3)
     settings = replace(BASIC, space_epochs=0, scored_epochs=0, table_epochs=2, loss=loss, scored_weight=1.0)
     before = distilled(tmp_path, settings, corpus)[0].dev_spearman
     settings = replace(settings, scored_epochs=40, scored_rate=3e-2, scored_weight=5.0)
@@ -440,8 +440,8 @@ def test_scored_pairs_that_are_held_out_come_into_the_right_order(tmp_path: Path
 EVERYTHING = replace(BASIC, student="bert", table_epochs=2, epochs=2, space_epochs=3, scored_epochs=2)
 
 
-def everything() -> distil.Corpus:
-    return distil.collect(TEXTS[:200], TRANSLATIONS[:20], SCORED[:100], dev=0.2)
+def everything() -> sentence_corpus.Corpus:
+    return sentence_corpus.collect(TEXTS[:200], TRANSLATIONS[:20], SCORED[:100], dev=0.2)
 
 
 class Stops:
@@ -550,7 +550,7 @@ def test_a_stage_of_other_settings_is_not_used(tmp_path: Path, changed: dict[str
 def test_a_stage_of_other_texts_or_another_teacher_is_not_used(tmp_path: Path) -> None:
     distilled(tmp_path)
     notes: list[str] = []
-    distilled(tmp_path, BASIC, distil.collect(TEXTS[1:], [], []), resume=True, note=notes.append)
+    distilled(tmp_path, BASIC, sentence_corpus.collect(TEXTS[1:], [], []), resume=True, note=notes.append)
     other = Teacher("other", DIMENSION, lambda texts: vectors_of(texts)[:, ::-1])
     distilled(tmp_path, resume=True, note=notes.append, teacher=other)
     assert notes == []
@@ -558,10 +558,10 @@ def test_a_stage_of_other_texts_or_another_teacher_is_not_used(tmp_path: Path) -
 
 def test_a_finished_stage_is_judged_by_the_dev_pairs_of_now(tmp_path: Path) -> None:
     known = [pair for pair in SCORED if not {*pair[:2]} & {*TEXTS}]
-    first = distilled(tmp_path, BASIC, distil.collect(TEXTS, [], [], dev=known[:100]))[0]
+    first = distilled(tmp_path, BASIC, sentence_corpus.collect(TEXTS, [], [], dev=known[:100]))[0]
     notes: list[str] = []
     turned = [(one, other, -score) for one, other, score in known[:100]]
-    second = distilled(tmp_path, BASIC, distil.collect(TEXTS, [], [], dev=turned), note=notes.append)[0]
+    second = distilled(tmp_path, BASIC, sentence_corpus.collect(TEXTS, [], [], dev=turned), note=notes.append)[0]
     assert notes == ["table: finished before"]
     assert first.dev_spearman is not None
     assert second.dev_spearman == pytest.approx(-first.dev_spearman)
@@ -706,7 +706,9 @@ def test_the_teacher_is_not_opened_before_all_else_is_in_order(tmp_path: Path) -
 
     teacher = Teacher("words", DIMENSION, encode)
     with pytest.raises(RunError, match="no room for words"):
-        distilled(tmp_path, BASIC, distil.collect([chr(0x4E00 + n) for n in range(1000)], [], []), teacher=teacher)
+        distilled(
+            tmp_path, BASIC, sentence_corpus.collect([chr(0x4E00 + n) for n in range(1000)], [], []), teacher=teacher
+        )
     with pytest.raises(RunError, match="cannot be read"):
         distilled(tmp_path, replace(BASIC, student="bert", init=str(tmp_path / "none")), teacher=teacher)
 

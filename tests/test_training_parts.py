@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError, RunError
-from nlptool.training import distil, neighbourhoods, objectives, students, targets, turning, vocabulary
+from nlptool.training import neighbourhoods, objectives, sentence_corpus, students, targets, turning, vocabulary
 from nlptool.training.checkpoints import Checkpoint, Place
 from nlptool.training.held_out import held_out
 from nlptool.training.token_ids import TokenIds
@@ -147,7 +147,7 @@ def test_of_pairs_that_share_no_text_just_the_share_is_held_out() -> None:
 
 def test_a_corpus_has_no_text_of_the_held_out_pairs() -> None:
     scored = [("a", "b", 1.0), ("c", "d", 5.0), ("d", "e", 3.0)]
-    found = distil.collect(["x", "a", "e", "x"], [("a", "y"), ("p", "q")], scored, dev=[("a", "b", 2.0)])
+    found = sentence_corpus.collect(["x", "a", "e", "x"], [("a", "y"), ("p", "q")], scored, dev=[("a", "b", 2.0)])
     assert found.texts == ["x", "e", "p", "q", "c", "d"]
     assert found.translations.tolist() == [[2, 3]]
     assert found.pairs.tolist() == [[4, 5], [5, 1]]
@@ -157,7 +157,7 @@ def test_a_corpus_has_no_text_of_the_held_out_pairs() -> None:
 
 def test_scores_that_are_all_the_same_teach_nothing() -> None:
     with pytest.raises(RunError, match="all 2 scored pairs have the score 3"):
-        distil.collect([], [], [("a", "b", 3.0), ("c", "d", 3.0)])
+        sentence_corpus.collect([], [], [("a", "b", 3.0), ("c", "d", 3.0)])
 
 
 # -------------------------------------------------------------------------------------------------------- token ids

@@ -20,7 +20,8 @@ from nlptool.pipe import Pipe
 from nlptool.records import Record
 
 if TYPE_CHECKING:
-    from nlptool.training.distil import Corpus, Distillation, Student, Teacher
+    from nlptool.training.distil import Distillation, Student, Teacher
+    from nlptool.training.sentence_corpus import Corpus
 
 MANIFEST = "distil.json"
 CURVES = "curves.jsonl"
@@ -215,7 +216,7 @@ def _check(chosen: dict[str, Any], scored: tuple[str, ...]) -> None:
 
 def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], dev: str | float, *, seed: int) -> Corpus:
     """All that is learned from."""
-    from nlptool.training import distil
+    from nlptool.training import sentence_corpus
 
     texts: list[str] = []
 
@@ -231,7 +232,7 @@ def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], de
     same = [pair for path in translations for pair in pairs.read(pipe, path, scored=False)]
     judged = [pair for path in scored for pair in pairs.read(pipe, path, scored=True)]
     apart = pairs.read(pipe, dev, scored=True) if isinstance(dev, str) and scored else []
-    corpus = distil.collect(
+    corpus = sentence_corpus.collect(
         texts,
         [(pair.first, pair.second) for pair in same],
         [(pair.first, pair.second, pair.score or 0.0) for pair in judged],
