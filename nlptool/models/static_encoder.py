@@ -65,6 +65,7 @@ class StaticEncoder:
         self._chunk = settings.chunk
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        tokenizer.post_processor = None  # it would add special tokens, which are not wanted, and takes its time
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Embed ``texts``; the order is kept. A text without tokens has zeros.
