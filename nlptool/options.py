@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -138,6 +138,12 @@ _FIELDS = (
     "files", "id_field", "max_line", "output", "resume", "drop_input", "on_error", "progress", "quiet", "verbose",
 )  # fmt: skip
 """Options that are fields of a ``Pipe`` under the same name."""
+
+
+def typed(names: Iterable[str]) -> set[str]:
+    """Those parameters of the running command that were given on the command line."""
+    source = click.get_current_context().get_parameter_source
+    return {name for name in names if source(name) == click.core.ParameterSource.COMMANDLINE}
 
 
 def workers(callback: Command) -> Command:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat, Record
 
@@ -54,8 +54,7 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
     own.consume(parsed())
     pipe.n_failed += own.n_failed
     pipe.input_failed |= own.input_failed
-    if 2 * own.n_failed > own.n_read:
-        raise RunError(f"{path}: most of its lines are no pairs, and nothing is trained")
+    own.refuse_failed(f"{path}: most of its lines are no pairs, and nothing is trained")
     return found
 
 

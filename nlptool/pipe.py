@@ -170,6 +170,14 @@ class Pipe:
         if binary and self.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
             raise click.UsageError(f"{option} is binary and stdout is a terminal: use -o FILE or a pipe")
 
+    def refuse_failed(self, message: str) -> None:
+        """
+        Raises:
+            RunError: most of the records that were read have failed, as of a file that is something else.
+        """
+        if 2 * self.n_failed > self.n_read:
+            raise RunError(message)
+
     @property
     def exit_code(self) -> int:
         if self.input_failed:

@@ -3,8 +3,9 @@
 DATA holds ``small_parallel_enja/train.{en,ja}``, ``wikisplit/*.tsv``, ``jsts/train.jsonl`` and ``aozora.txt.xz``; WORK gets the
 texts, the teacher's vectors and all checkpoints: the same command goes on from there after an interruption.
 
-Two CPU cores: about an hour, of which the teacher takes twelve minutes; this made the shipped files. One GPU (``--gpu``): five
-times as many sentences of Aozora Bunko, four layers and twenty epochs, planned for less than nine minutes; it has not been run.
+Two CPU cores: 71 minutes with one thread, of which the teacher takes twelve; this made the shipped files. One GPU (``--gpu``):
+five times as many sentences of Aozora Bunko, four layers and twenty epochs, planned for less than nine minutes; it has not
+been run.
 """
 
 from __future__ import annotations

@@ -19,11 +19,10 @@ class _Kinds(LazyGroup):
     """Without a subcommand it is word2vec."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        meant = not args or args[0] in self.table or args[0] in ctx.help_option_names
-        misspelled = (
-            bool(args) and difflib.get_close_matches(args[0], self.table, cutoff=0.8) and not Path(args[0]).exists()
-        )
-        if not args or not (meant or misspelled):
+        first = next(iter(args), "")
+        meant = first in self.table or first in ctx.help_option_names
+        misspelled = difflib.get_close_matches(first, self.table, cutoff=0.8) and not Path(first).exists()
+        if not (meant or misspelled):
             args = ["word2vec", *args]
         return super().parse_args(ctx, args)
 

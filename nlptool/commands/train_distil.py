@@ -193,18 +193,13 @@ def command(  # noqa: PLR0917
 
 def _check(chosen: dict[str, Any], scored: tuple[str, ...]) -> None:
     """Options that would have no effect are a mistake."""
-    typed = {
-        name
-        for name in (*chosen, "dev")
-        if click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
-    }
     useless = {**dict.fromkeys(_OF_BERT, "--student static")} if chosen["student"] == "static" else {}
     useless |= {} if scored else dict.fromkeys(_OF_PAIRS, "a training without --scored")
     if chosen["student"] == "bert" and chosen["init"] != "static":
         useless |= dict.fromkeys(("table_epochs", "table_rate"), f"--init {chosen['init']}")
         if chosen["init"] != "random":
             useless |= dict.fromkeys(("layers", "heads", "feed_forward", "vocabulary"), f"--init {chosen['init']}")
-    for name in sorted(typed & useless.keys()):
+    for name in sorted(options.typed((*chosen, "dev")) & useless.keys()):
         raise click.UsageError(f"{useless[name]} makes no use of --{name.replace('_', '-')}")
     if chosen["student"] == "bert" and chosen["init"] in ("static", "random") and chosen["dim"] % chosen["heads"]:
         raise click.UsageError(f"--dim {chosen['dim']} cannot be shared by --heads {chosen['heads']}")
@@ -227,8 +222,7 @@ def _read(pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], de
 
     if pipe.files or not (translations or scored) or not (sys.stdin is None or sys.stdin.isatty()):
         pipe.consume(collected())
-    if 2 * pipe.n_failed > pipe.n_read:
-        raise RunError("most records failed: this is no corpus, and nothing is trained")
+    pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     same = [pair for path in translations for pair in pairs.read(pipe, path, scored=False)]
     judged = [pair for path in scored for pair in pairs.read(pipe, path, scored=True)]
     apart = pairs.read(pipe, dev, scored=True) if isinstance(dev, str) and scored else []

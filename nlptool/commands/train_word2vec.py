@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool import options
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError
 from nlptool.interrupts import stop_at_interrupt
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
@@ -203,17 +203,12 @@ def command(  # noqa: PLR0917
 def _check(method: str, chosen: dict[str, Any]) -> None:
     """Options that would have no effect are a mistake."""
     counting = method in ("counts", "ppmi", "svd")
-    typed = {
-        name
-        for name in (*chosen, "dim")
-        if click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
-    }
     useless = {"epochs", "negative", "sample", "alpha", "subwords", "buckets", "fast"} if counting else {
         "contexts", "n_contexts", "smoothing", "center"
     }  # fmt: skip
     useless |= {"smoothing"} if method == "counts" else set()
     useless |= {"center"} if method == "svd" else {"dim"} if counting else set()
-    if found := sorted(typed & useless):
+    if found := sorted(options.typed((*chosen, "dim")) & useless):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in found)
         raise click.UsageError(f"--method {method} makes no use of {names}")
 
@@ -254,8 +249,7 @@ def _read(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple
             yield records
 
     pipe.consume(cut_lists())
-    if 2 * pipe.n_failed > pipe.n_read:
-        raise RunError("most records failed: this is no corpus, and nothing is trained")
+    pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     return corpus, tokenizer
 
 

@@ -21,10 +21,8 @@ POOLINGS = {  # and the flag of each in older configurations
     "weightedmean": "pooling_mode_weightedmean_tokens",
     "lasttoken": "pooling_mode_lasttoken",
 }
-TABLES = (
-    "embedding.weight",
-    "embeddings",
-)  # of a StaticEmbedding: the first by sentence-transformers, the other by model2vec
+TABLES = ("embedding.weight", "embeddings")
+"""Names of a StaticEmbedding's table: the first by sentence-transformers, the other by model2vec."""
 
 
 def settings(folder: Path) -> dict[str, Any]:

@@ -278,7 +278,7 @@ class Distillation:
             losses = [{name: float(value) for name, value in each.items()} for each in since]
             checkpoint.save(Place(step, time.monotonic() - began, self.curves, losses))
 
-        for texts, pairs in itertools.islice(self._all_batches(stage, epochs), step, None):
+        for texts, pairs in self._batches_from(step, stage, epochs, epoch_steps):
             if self._stop():
                 save()
                 raise KeyboardInterrupt
@@ -327,9 +327,13 @@ class Distillation:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             return student(*ids.take(texts, self._device)).float()  # type: ignore[no-any-return]
 
-    def _all_batches(self, stage: str, epochs: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None]]:
-        for epoch in range(epochs):
-            yield from self._batches(stage, epoch)
+    def _batches_from(
+        self, step: int, stage: str, epochs: int, epoch_steps: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None]]:
+        """Those of all epochs, without the first ``step`` of them; epochs that are over are not made again."""
+        first, within = divmod(step, epoch_steps)
+        for epoch in range(first, epochs):
+            yield from itertools.islice(self._batches(stage, epoch), within if epoch == first else 0, None)
 
     def _batches(self, stage: str, epoch: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None]]:
         """The batches of an epoch, the same whenever they are asked for: indices of texts, and of scored pairs."""

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 POOLINGS = ("mean", "cls", "max")
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16}
-_TOGETHER = (
-    64  # texts of similar length that the network gets at once; larger batches fall out of the processor's cache
-)
+_TOGETHER = 64
+"""Texts of similar length that the network gets at once; larger batches fall out of the processor's cache."""
 _RIDGE = 1e-3
 
 
