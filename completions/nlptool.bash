@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy completion embed evaluate models neighbors odd-one-out tokenize train vectors) ;;
+        "") kind=word words=(analogy compare completion embed evaluate index map models neighbors odd-one-out search similarity tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -21,6 +21,18 @@ _nlptool_follow() { # COMMAND [OPTION]
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool compare')
+        options=(--measure --permutations --sample --seed --memory -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --measure) kind=word words=(cosine euclidean pearson) ;;
+        --permutations | --sample | --seed | --memory | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -52,16 +64,16 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool evaluate')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(analogies similarity) ;;
+        "") kind=word words=(analogies similarity sts) ;;
         esac
         ;;
     'nlptool evaluate analogies')
-        options=(-m --model --method --restrict --case --oov -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --restrict --case --method --oov -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -m | --model | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        --method) kind=word words=(3cosadd 3cosmul) ;;
         --case) kind=word words=(fold exact) ;;
+        --method) kind=word words=(3cosadd 3cosmul) ;;
         --oov) kind=word words=(skip wrong) ;;
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
@@ -79,6 +91,58 @@ _nlptool_follow() { # COMMAND [OPTION]
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate sts')
+        options=(-m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        --measure) kind=word words=(cosine dot euclidean pearson) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool index')
+        options=(-h --help)
+        case ${2-} in
+        "") kind=word words=(build info) ;;
+        esac
+        ;;
+    'nlptool index build')
+        options=(-o --output --resume -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -o | --output) kind=file ;;
+        -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool index info')
+        options=(-f --format --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        esac
+        ;;
+    'nlptool map')
+        options=(--method --perplexity --seed -f --format --plot --group --shape --join --title -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --method) kind=word words=(pca tsne) ;;
+        --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(jsonl csv parquet table) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -148,6 +212,33 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=other ;;
         -m | --model | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool search')
+        options=(--corpus -k --top-k --threshold -f --format --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool similarity')
+        options=(--against --pairs -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --against | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --measure) kind=word words=(cosine dot euclidean pearson) ;;
+        -f | --format) kind=word words=(jsonl npy csv parquet table) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -253,7 +344,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

@@ -21,12 +21,17 @@ from nlptool.lazy import LazyGroup
 
 COMMANDS = {
     "analogy": "A is to B as C is to what: word vectors answer.",
+    "compare": "Whether two embeddings find the same items alike: RSA, CKA.",
     "completion": "Print the completion script of a shell.",
     "embed": "Sentence embeddings: a vector for each line of text.",
-    "evaluate": "Scores on gold data: analogies, word similarity.",
+    "evaluate": "Scores on gold data: analogies, similarity of words and sentences.",
+    "index": "Keep a corpus's embeddings on disk, for search.",
+    "map": "A place in the plane for each record, and a picture of all.",
     "models": "The models: what there is, what is here, fetch, verify, remove.",
     "neighbors": "The words whose vectors are nearest to a word's.",
     "odd-one-out": "The word that does not belong with the others.",
+    "search": "The sentences of a corpus that are nearest in meaning to a query.",
+    "similarity": "How alike sentences are: a matrix, the nearest of each, pairs.",
     "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
     "train": "Train a model on your own text: word vectors, sentence encoders.",
     "vectors": "Files of word vectors: what is in one, convert, select.",

@@ -6,20 +6,21 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, 
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
-import tempfile
+import tokenize
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from nlptool.errors import RunError
+from nlptool import spool
 from nlptool.records import Record
 from nlptool.streams import CHUNK, Output
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 _HEADER_BYTES = 128
 _CHARACTER_BYTES = 4  # NumPy's text is UTF-32
@@ -27,9 +28,13 @@ _CHARACTER_BYTES = 4  # NumPy's text is UTF-32
 
 class Npy:
     """Rows of ``columns`` numbers. The height is written into the header at the end; where the output is a pipe, the rows
-    wait in a temporary file until it is known. A record without a vector has a row of NaN, or of zeros where there is none."""
+    wait in a temporary file until it is known. A record without a vector has a row of NaN, or of zeros where there is none.
 
-    def __init__(self, dtype: np.dtype[Any], columns: int) -> None:
+    Args:
+        field: the result that holds a row's bytes.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], columns: int, *, field: str = "embedding") -> None:
         self.n_empty = 0  # rows that hold no vector
         is_float = dtype.kind == "f"
         self.empty = "rows of NaN" if is_float else "rows of zeros"
@@ -38,7 +43,8 @@ class Npy:
         )  # little-endian
         self._nothing *= columns
         self._dtype = dtype.str
-        self._columns = columns
+        self.columns = columns  # must be right when the last row is written
+        self._field = field
         self._n_rows = 0
         self._start = 0
         self._waiting: IO[bytes] | None = None
@@ -49,14 +55,14 @@ class Npy:
         if position is not None:
             self._start = position
             return self._header()
-        self._waiting = _waiting_room()
+        self._waiting = spool.temporary()
         return b""
 
     def row(self, record: Record) -> bytes:
         value = self._value(record)
         if self._waiting is None:
             return value
-        with _room_for_rows():
+        with spool.room():
             self._waiting.write(value)
         return b""
 
@@ -64,7 +70,7 @@ class Npy:
         if self._waiting is None:
             output.overwrite(self._start, self._header())
             return
-        with _room_for_rows():
+        with spool.room():
             self._waiting.seek(0)
         output.write(self._header())
         while chunk := self._waiting.read(CHUNK):
@@ -72,14 +78,14 @@ class Npy:
 
     def _value(self, record: Record) -> bytes:
         self._n_rows += 1
-        value = record.results.get("embedding", b"null")
+        value = record.results.get(self._field, b"null")
         if value != b"null":
             return value
         self.n_empty += 1
         return self._nothing
 
     def _header(self) -> bytes:
-        return header(self._dtype, (self._n_rows, self._columns))
+        return header(self._dtype, (self._n_rows, self.columns))
 
 
 class Npz(Npy):
@@ -93,18 +99,18 @@ class Npz(Npy):
         super().__init__(dtype, columns)
         self._id_of = id_of
         self._scaled = dtype.str == "|i1"
-        self._ids = _waiting_room()
-        self._scales = _waiting_room()
+        self._ids = spool.temporary()
+        self._scales = spool.temporary()
         self._longest = 1
 
     def start(self, output: Output) -> bytes:
-        self._waiting = _waiting_room()  # the archive says of each member how long it is, before it
+        self._waiting = spool.temporary()  # the archive says of each member how long it is, before it
         return b""
 
     def row(self, record: Record) -> bytes:
         name = self._id_of(record)
         self._longest = max(self._longest, len(name))
-        with _room_for_rows():
+        with spool.room():
             encoded = name.encode("utf-32-le", "replace")
             self._ids.write(len(encoded).to_bytes(4, "little") + encoded)
             self._scales.write(struct.pack("<f", record.entry.get("scale", 0.0)))
@@ -146,6 +152,22 @@ class _Unseekable(io.RawIOBase):
         return len(data)
 
 
+def mapped(path: Path) -> NDArray[Any]:
+    """The array of an ``.npy``, mapped from the file.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is no ``.npy``, or is cut off.
+    """
+    import numpy as np
+
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (SyntaxError, tokenize.TokenError, EOFError, OverflowError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(f"its header cannot be read: {error}") from error
+    return found
+
+
 def header(dtype: str, shape: tuple[int, ...]) -> bytes:
     """The 128 bytes before the values of an ``.npy``."""
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape!r}, }}"
@@ -154,23 +176,7 @@ def header(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with _room_for_rows():
+    with spool.room():
         file.seek(0)
     while chunk := file.read(CHUNK):
         yield chunk
-
-
-def _waiting_room() -> IO[bytes]:
-    with _room_for_rows():
-        return tempfile.TemporaryFile()  # deleted when it is closed, however the run ends
-
-
-@contextlib.contextmanager
-def _room_for_rows() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"no room for the rows that wait until their number is known: {error.strerror}",
-            hint="-o FILE takes an .npy at once; TMPDIR names another folder to wait in",
-        ) from error

@@ -9,12 +9,13 @@ from __future__ import annotations
 import codecs
 import functools
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
-from nlptool.catalogue import ENGLISH_WORDS, JAPANESE_WORDS
+from nlptool.catalogue import DEFAULT_ENCODER, ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat
 
@@ -90,14 +91,14 @@ _TALK = (
 
 
 def records(
-    command: str, *, arguments: Decorator | None = None, writes: bool = True, instead: str = ""
+    command: str, *, arguments: Decorator | None = None, writes: bool = True, instead: tuple[str, ...] = ()
 ) -> Callable[[Command], Command]:
     """Add FILE and the options of reading and writing; the callback gets a ``Pipe`` as its first argument.
 
     Args:
         arguments: what the command takes instead of FILE.
         writes: whether it gives records; else it has no options for them.
-        instead: a field of a record that makes its text dispensable.
+        instead: fields of a record that make its text dispensable.
     """
     shared = [arguments or _FILES, *_INPUT, *(_OUTPUT if writes else _NO_OUTPUT), *_TALK]
 
@@ -165,6 +166,17 @@ def threads(callback: Command) -> Command:
     )(callback)  # fmt: skip
 
 
+def threads_alone(callback: Command) -> Command:
+    """``--threads`` of a command that works in one process."""
+    return click.option(
+        "--threads",
+        show_default="all processors",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Threads that compute.",
+    )(callback)
+
+
 def batch_tokens(default: int | None) -> Callable[[Command], Command]:
     return click.option(
         "--batch-tokens", default=default, show_default=True if default else "as the device likes it", metavar="N",
@@ -199,6 +211,66 @@ def allow_pickle(callback: Command) -> Command:
         "--allow-pickle", is_flag=True,
         help="Open weights that are a pickle, if a model has no others; a pickle can hold harmful code.",
     )(callback)  # fmt: skip
+
+
+prompt = click.option("--prompt", metavar="TEXT", help="Put TEXT before every text ('' for nothing).")
+dim = click.option("--dim", metavar="N", type=click.IntRange(min=1), help="The first N components alone, renormalised.")
+
+
+def encoder(*, embeddings: bool = True) -> Decorator:
+    """``-m`` and what else can be chosen of the encoder.
+
+    Args:
+        embeddings: records may hold vectors, and the texts of the others take the same model.
+    """
+    what, default = "Encoder", DEFAULT_ENCODER
+    if embeddings:
+        what, default = "Encoder of texts that have no embedding", f"that of the records' embeddings, else {default}"
+
+    def decorate(callback: Command) -> Command:
+        for option in (
+            allow_pickle,
+            offline,
+            threads_alone,
+            batch_tokens(None),
+            device,
+            dim,
+            prompt,
+            click.option(
+                "-m", "--model", metavar="MODEL", show_default=default,
+                help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
+            ),
+        ):  # fmt: skip
+            callback = option(callback)
+        return callback
+
+    return decorate
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def _bytes(_: click.Context, __: click.Parameter, value: str) -> int:
+    """A number of bytes, decimal: 500M, 2G, 1.5GB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", value.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    if size < 1:
+        raise click.BadParameter(f"{value!r} is no size: 500M, 2G")
+    return size
+
+
+memory = click.option(
+    "--memory", default="2G", show_default=True, metavar="SIZE", callback=_bytes,
+    help="Memory for the numbers that are held at once.",
+)  # fmt: skip
+
+
+def measure(*measures: str) -> Decorator:
+    """``--measure``; the first of ``measures`` is the default."""
+    return click.option(
+        "--measure", type=click.Choice(measures), default=measures[0], show_default=True,
+        help="How alike two vectors are; larger is more alike. euclidean: the distance, negative.",
+    )  # fmt: skip
 
 
 def device(callback: Command) -> Command:

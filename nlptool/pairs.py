@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +13,10 @@ import orjson
 from nlptool.errors import RecordError
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat, Record
+from nlptool.streams import STDIN
 
 TEXTS = (("first", "second"), ("sentence1", "sentence2"), ("text1", "text2"))
-"""Names of the two texts in JSONL."""
+"""Names of the two texts, in JSONL and in the head of a table."""
 SCORES = ("score", "label", "similarity")
 """Names of the score."""
 
@@ -29,7 +31,11 @@ class Pair:
 
 
 def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
-    """The pairs of a file: `first<TAB>second[<TAB>score]`, or JSONL. What is no pair fails, and counts in ``pipe``.
+    """The pairs of a file. What is no pair fails, and counts in ``pipe``.
+
+    A line is `first<TAB>second[<TAB>score]`, a JSON object, or, of scored pairs, `first,second,score` with quotes around cells
+    that hold a comma. A first line whose score is no number is a head; if it has names that are known (``TEXTS``, ``SCORES``),
+    there may be other columns too.
 
     Args:
         scored: a pair without a score is none.
@@ -39,6 +45,7 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
     """
     form = InputFormat(kind="text", encoding=pipe.form.encoding)
     own = replace(pipe, files=(path,), form=form, separator=b"\n", progress="never")
+    table = _Table(scored=scored)
     found: list[Pair] = []
 
     def parsed() -> Iterator[list[Record]]:
@@ -46,7 +53,10 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
             for record in records:
                 if record.pending and record.text.strip():
                     try:
-                        found.append(_pair(record.text, scored=scored))
+                        if record.text.startswith("{"):
+                            found.append(_pair(*_of_object(record.text), scored=scored))
+                        elif cells := table.cells(record.text, may_be_head=record.line == 1):
+                            found.append(_pair(*cells, scored=scored))
                     except RecordError as error:
                         record.fail(error)
             yield records
@@ -54,20 +64,57 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
     own.consume(parsed())
     pipe.n_failed += own.n_failed
     pipe.input_failed |= own.input_failed
-    own.refuse_failed(f"{path}: most of its lines are no pairs, and nothing is trained")
+    own.refuse_failed(f"{STDIN if path == '-' else path}: most of its lines are no pairs")
     return found
 
 
-def _pair(line: str, *, scored: bool) -> Pair:
-    if line.startswith("{"):
-        first, second, score = _of_object(line)
-    else:
-        cells = line.split("\t")
-        if len(cells) != 2 + scored:
-            columns = "two texts and a score" if scored else "two texts"
+class _Table:
+    """Lines with tabs or commas between their cells, and perhaps a head."""
+
+    def __init__(self, *, scored: bool) -> None:
+        self._scored = scored
+        self._width = 2 + scored
+        self._columns: Sequence[int] = range(self._width)
+
+    def cells(self, line: str, *, may_be_head: bool) -> tuple[str, str, str | None] | None:
+        """The two texts of a line and its score; None if it is a head."""
+        cells = line.split("\t") if "\t" in line or not self._scored else _of_csv(line)
+        if self._scored and may_be_head and self._is_head(cells):
+            return None
+        if len(cells) != self._width:
+            columns = "two texts and a score with tabs or commas" if self._scored else "two texts with tabs"
             here = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-            raise RecordError("NotAPair", f"a pair is {columns} with tabs between them, this line has {here}")
-        first, second, score = cells[0], cells[1], cells[2] if scored else None
+            wanted = f", and the head has {self._width}" if self._width > 3 else ""
+            raise RecordError("NotAPair", f"a pair is {columns} between them, this line has {here}{wanted}")
+        first, second, *score = (cells[column] for column in self._columns)
+        return first, second, score[0] if score else None
+
+    def _is_head(self, cells: list[str]) -> bool:
+        """Whether these are the names of columns. Those that are known say from now on where the texts and the score are."""
+        names = [cell.strip().lower() for cell in cells]
+        wanted = ((*texts, score) for texts in TEXTS for score in SCORES)
+        known = next((each for each in wanted if set(each) <= set(names)), None)
+        if known:
+            self._width, self._columns = len(cells), [names.index(name) for name in known]
+        return bool(known) or (len(cells) == self._width and _is_name(cells[-1]))
+
+
+def _of_csv(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], strict=True))
+    except csv.Error as error:
+        raise RecordError("NotAPair", f"this is no CSV: {error}") from error
+
+
+def _is_name(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return bool(cell.strip())
+    return False
+
+
+def _pair(first: Any, second: Any, score: Any, *, scored: bool) -> Pair:
     if not (isinstance(first, str) and isinstance(second, str) and first.strip() and second.strip()):
         raise RecordError(
             "NotAPair", "a pair is two texts", hint=f"JSONL calls them {' or '.join(map('/'.join, TEXTS))}"

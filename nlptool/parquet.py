@@ -1,12 +1,12 @@
-"""Records with vectors as a Parquet file, written group by group.
+"""Parquet files, written group by group; records with vectors as one.
 
-Columns: id (string), text (string), embedding (a list of fixed size; null for a record without one), scale (float32, of int8
-vectors), error (string; null for most). pandas, polars and DuckDB read it as it is.
+Columns of those: id (string), text (string), embedding (a list of fixed size; null for a record without one), scale (float32,
+of int8 vectors), error (string; null for most). pandas, polars and DuckDB read it as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nlptool.records import Record
@@ -33,7 +33,6 @@ class Parquet:
     ) -> None:
         import numpy
         import pyarrow
-        import pyarrow.parquet
 
         self.n_empty = 0
         self._arrow: Any = pyarrow
@@ -47,13 +46,11 @@ class Parquet:
         fields += [("embedding", vector)]
         fields += [("scale", pyarrow.float32())] if dtype.str == "|i1" else []
         fields += [("error", pyarrow.string())]
-        self._schema = pyarrow.schema(fields)
-        self._sink = _Sink()
+        self._groups = Groups(fields)
         self._rows: list[tuple[str, str, bytes, float | None, str | None]] = []
-        self._writer = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
 
     def start(self, _: Output) -> bytes:
-        return self._sink.taken()
+        return self._groups.taken()
 
     def row(self, record: Record) -> bytes:
         value = record.results.get("embedding", b"null")
@@ -64,13 +61,12 @@ class Parquet:
         if len(self._rows) < GROUP:
             return b""
         self._write_group()
-        return self._sink.taken()
+        return self._groups.taken()
 
     def finish(self, output: Output) -> None:
         if self._rows:
             self._write_group()
-        self._writer.close()
-        output.write(self._sink.taken())
+        output.write(self._groups.closed())
 
     def _write_group(self) -> None:
         ids, texts, values, scales, errors = zip(*self._rows, strict=True)
@@ -80,9 +76,38 @@ class Parquet:
         flat = self._arrow.array(self._numpy.frombuffer(data, self._dtype))
         absent = self._arrow.array([value == b"null" for value in values])
         vectors = self._arrow.FixedSizeListArray.from_arrays(flat, self._columns, mask=absent)
-        columns = {"id": ids, "text": texts, "embedding": vectors, "scale": scales, "error": errors}
+        self._groups.write({"id": ids, "text": texts, "embedding": vectors, "scale": scales, "error": errors})
+
+
+class Groups:
+    """A Parquet file, written group by group; its bytes are taken when there are some.
+
+    Args:
+        columns: names and types, in their order.
+    """
+
+    def __init__(self, columns: Iterable[tuple[str, Any]]) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self._arrow: Any = pyarrow
+        self._schema = pyarrow.schema(columns)
+        self._sink = _Sink()
+        self._writer = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
+
+    def write(self, columns: Mapping[str, Any]) -> None:
+        """Add a group of rows; of ``columns`` those are taken that the file has."""
         chosen = {name: columns[name] for name in self._schema.names}
         self._writer.write_table(self._arrow.table(chosen, schema=self._schema))
+
+    def taken(self) -> bytes:
+        """What has been written since this was last asked."""
+        return self._sink.taken()
+
+    def closed(self) -> bytes:
+        """The rest: the file is complete."""
+        self._writer.close()
+        return self._sink.taken()
 
 
 class _Sink:

@@ -10,7 +10,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -53,7 +54,26 @@ class Pipe:
         self._counts: Counter[str] = Counter()
         self._replaced: set[str] = set()
         self._skip = 0
+        self._last = b""
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
+
+    @contextmanager
+    def beside(self, *paths: str) -> Iterator[Pipe]:
+        """A pipe that reads other files with the same options; what fails there counts here."""
+        own = replace(self, files=paths)
+        own.bar = self.bar
+        try:
+            yield own
+        finally:
+            self.n_failed += own.n_failed
+            self.n_read += own.n_read
+            self.input_failed |= own.input_failed
+
+    def done_before(self) -> tuple[int, bytes]:
+        """How many records an interrupted run has written that this one resumes, and the last of them. Whoever asks leaves them
+        out itself, and reads all the input."""
+        n_records, self._skip = self._skip, 0
+        return n_records, self._last
 
     def read(self) -> Iterator[list[Record]]:
         """Yield records in lists as they arrive; an empty list means that nothing new has come for a while."""
@@ -114,7 +134,7 @@ class Pipe:
         with opened as output, self.bar:
             if start is not None:
                 output.write(start(output))
-            self._skip = output.records
+            self._skip, self._last = output.records, output.last
             if self._skip:
                 self.note(f"going on after {self._skip:,} records of {self.output}.part")
             for records in lists:

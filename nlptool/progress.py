@@ -44,8 +44,9 @@ class Progress:
         self._bytes += n_bytes
 
     def records(self, n_records: int) -> None:
-        """Draw the state: ``n_records`` are done."""
-        self._draw(f"{n_records:,} records")
+        """Draw the state: ``n_records`` are done. Nothing where ``work`` is drawn."""
+        if not self._work_since:
+            self._draw(f"{n_records:,} records")
 
     def transfer(self, label: str, there: int, total: int) -> None:
         """Draw the state of a download: ``there`` of ``total`` bytes are there."""

@@ -140,8 +140,9 @@ def write(
         for word, how in record.entry.get("words", {}).items():
             heading += f"\n{word}: " + "; ".join(_HOW[key].format(value) for key, value in how.items())
         rows = orjson.loads(record.results[field])
-        cells = [[row["word"], *(f"{value:.4f}" for name, value in row.items() if name != "word")] for row in rows]
-        columns = ["word", *(name for name in (rows[0] if rows else {"similarity": 0}) if name != "word")]
-        return f"{display.printable(heading)}\n{display.table(columns, cells, right=columns[1:])}\n".encode()
+        columns = list(rows[0] if rows else ("word", "similarity"))
+        cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+        numbers = [name for name in columns if rows and isinstance(rows[0][name], float | int)]
+        return f"{display.printable(heading)}\n{display.table(columns, cells, right=numbers)}\n".encode()
 
     pipe.write(lists, table, terminator=None)

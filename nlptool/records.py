@@ -65,7 +65,9 @@ class InputFormat:
     field: str | None = None  # a name, a JSON Pointer, or the number of a column
     header: bool = False
     encoding: str = "utf-8"
-    instead: str = ""  # a field that makes the text dispensable: work already done, or another form of the input
+    instead: tuple[
+        str, ...
+    ] = ()  # fields that make the text dispensable: work already done, or another form of the input
 
 
 class Parser:
@@ -141,7 +143,7 @@ class Parser:
         try:
             text = _find(value, self._path)
         except KeyError:
-            if self.form.instead in value and not self.form.field:
+            if not self.form.field and any(name in value for name in self.form.instead):
                 return record
             return record.fail(
                 RecordError(
@@ -151,7 +153,7 @@ class Parser:
                 )
             )
         if not isinstance(text, str):
-            if self.form.instead in value and not self.form.field:
+            if not self.form.field and any(name in value for name in self.form.instead):
                 return record
             return record.fail(
                 RecordError(
@@ -314,6 +316,11 @@ def field_value(raw: bytes | None, name: str) -> Any:
     """The value of the field ``name`` of a JSON object; None if there is none."""
     found = _field(raw, name) if raw is not None and b'"%b"' % name.encode() in raw else b""
     return _loads(found.decode()) if found else None
+
+
+def fields(record: Record) -> dict[str, Any]:
+    """All fields of a record that came as JSON, parsed."""
+    return dict(_loads(record.raw.decode())) if record.raw is not None else {}
 
 
 def _field(raw: bytes, name: str) -> bytes:

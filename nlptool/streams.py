@@ -278,6 +278,7 @@ class Output:
         self._is_stdout = path is None or path == "-"
         self.name = "<stdout>" if self._is_stdout else path
         self.records = 0  # already in FILE.part
+        self.last = b""  # of these
         self._part: Path | None = None
         self._resumable = bool(terminator)
         try:
@@ -295,7 +296,7 @@ class Output:
                 _refuse_input(self._file, inputs)
                 self._part = part
                 if resume:
-                    self.records = _cut_to_whole_records(self._file, terminator)
+                    self.records, self.last = _cut_to_whole_records(self._file, terminator)
                 else:
                     self._file.truncate()
                 if self._target.exists():
@@ -377,19 +378,21 @@ def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
                 raise ValueError(f"{path} would be read and written at once")
 
 
-def _cut_to_whole_records(file: IO[bytes], terminator: bytes) -> int:
-    """Cut an unfinished last record off and return how many whole ones there are; the position is then the end."""
-    count = end = position = 0
+def _cut_to_whole_records(file: IO[bytes], terminator: bytes) -> tuple[int, bytes]:
+    """Cut an unfinished last record off and return how many whole ones there are, and the last; the position is then the end."""
+    count = end = before = position = 0
     data = b""
     while chunk := file.read(CHUNK):
         data += chunk
         count += data.count(terminator)
         last = data.rfind(terminator)
         if last >= 0:
+            second = data.rfind(terminator, 0, last)
+            before = position + second + len(terminator) if second >= 0 else end
             end = position + last + len(terminator)
         # A terminator that is cut in two counts with the next chunk, one that is whole does not count again.
         done = max(end - position, len(data) - len(terminator) + 1)
         data, position = data[done:], position + done
     file.truncate(end)
-    file.seek(end)
-    return count
+    file.seek(before)
+    return count, file.read(end - before)

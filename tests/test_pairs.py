@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -37,6 +38,14 @@ def read(path: Path, content: str | bytes, *, scored: bool = True, **more: objec
         ('{"id":7,"sentence2":"\\u732b","sentence1":"a\\tb","score":1e3,"x":[]}\n', [Pair("a\tb", "猫", 1000.0)]),
         ('{"first":"a","second":"b","score":1}\nc\td\t2\n', [Pair("a", "b", 1.0), Pair("c", "d", 2.0)]),
         ("", []),
+        ("a,b,0.5\n", [Pair("a", "b", 0.5)]),
+        ('"a, ""b""",\"猫\",5\r\n', [Pair('a, "b"', "猫", 5.0)]),
+        ("a,b\tc\t1\n", [Pair("a,b", "c", 1.0)]),
+        ("sentence1,sentence2,score\na,b,1\n", [Pair("a", "b", 1.0)]),
+        ("\ufeffone\ttwo\thow alike\na\tb\t1\n", [Pair("a", "b", 1.0)]),
+        ("score,Sentence2, sentence1\n1,b,a\n", [Pair("a", "b", 1.0)]),
+        ("id\tyear\tsentence1\tsentence2\tscore\n7\t2017\ta\tb\t1\n", [Pair("a", "b", 1.0)]),
+        ('id,"first","second","label"\n7,"a,b",c,1\n', [Pair("a,b", "c", 1.0)]),
     ],
 )  # fmt: skip
 def test_pairs_with_a_score_are_read(tmp_path: Path, content: str, expected: list[Pair]) -> None:
@@ -55,9 +64,13 @@ def test_translations_have_no_score_and_one_that_is_there_is_not_looked_at(tmp_p
 @pytest.mark.parametrize(
     ("line", "scored", "message"),
     [
-        ("a\tb", True, "a pair is two texts and a score with tabs between them, this line has 2 columns"),
-        ("a", True, "a pair is two texts and a score with tabs between them, this line has 1 column"),
+        ("a\tb", True, "a pair is two texts and a score with tabs or commas between them, this line has 2 columns"),
+        ("a", True, "a pair is two texts and a score with tabs or commas between them, this line has 1 column"),
         ("a\tb\tc", False, "a pair is two texts with tabs between them, this line has 3 columns"),
+        ("a,b", True, "a pair is two texts and a score with tabs or commas between them, this line has 2 columns"),
+        ("a,b", False, "a pair is two texts with tabs between them, this line has 1 column"),
+        ('"a,b,1', True, "this is no CSV"),
+        ("a,b,high", True, "the pair has no score"),
         ("a\t\t1", True, "a pair is two texts"),
         ("　\tb\t1", True, "a pair is two texts"),
         ("a\tb\tnan", True, "the pair has no score"),
@@ -88,6 +101,25 @@ def test_a_line_that_is_no_pair_is_left_out_counted_and_said(
     said = capsys.readouterr().err
     assert f"{tmp_path / 'pairs'}:2: {message}" in said
     assert "1 of 3 records failed" in said
+
+
+def test_a_head_with_more_columns_says_how_many_a_line_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = "id,sentence1,sentence2,score\n1,a,b,1\na,b,1\n2,c,d,2\n"
+    found, pipe = read(tmp_path / "pairs", content)
+    assert found == [Pair("a", "b", 1.0), Pair("c", "d", 2.0)]
+    assert (pipe.n_failed, pipe.exit_code) == (1, 3)
+    assert "this line has 3 columns, and the head has 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("first", ["a\tb\t", "a\tb\tnan", ",,", "a\tb\tc\td"])
+def test_a_first_line_that_is_neither_a_pair_nor_a_head_fails(tmp_path: Path, first: str) -> None:
+    found, pipe = read(tmp_path / "pairs", f"{first}\na\tb\t1\nc\td\t2\n")
+    assert found == [Pair("a", "b", 1.0), Pair("c", "d", 2.0)]
+    assert pipe.n_failed == 1
+
+
+def test_translations_have_no_head(tmp_path: Path) -> None:
+    assert read(tmp_path / "pairs", "first\tsecond\n", scored=False)[0] == [Pair("first", "second")]
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -152,6 +184,9 @@ def test_pairs_come_back_as_they_were_written(tmp_path: Path, written: list[tupl
     expected = [Pair(*pair) for pair in written]
     tabs = "".join(f"{first}\t{second}\t{score!r}\n" for first, second, score in written)
     assert read(tmp_path / "pairs", tabs)[0] == expected
+    with (tmp_path / "pairs.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_NONNUMERIC).writerows(written)
+    assert read(tmp_path / "pairs", (tmp_path / "pairs.csv").read_bytes())[0] == expected
     for texts in pairs.TEXTS:
         for score in pairs.SCORES:
             objects = [json.dumps(dict(zip((*texts, score), pair, strict=True))) for pair in written]

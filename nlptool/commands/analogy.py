@@ -68,7 +68,7 @@ def _three(record: Record) -> list[str]:
 
 
 @click.command()
-@options.records("analogy", arguments=queries.words_argument("[A B C]"), instead="query")
+@options.records("analogy", arguments=queries.words_argument("[A B C]"), instead=("query",))
 @options.word_vectors
 @click.option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", show_default=True,
               help="3cosadd: cosine with A - B + C; 3cosmul: a product of cosines, whose score is not one.")  # fmt: skip

@@ -104,8 +104,8 @@ def open_worker(prepared: Prepared | PreparedWords) -> Callable[[Any], list[Embe
     "little-endian bytes.",
 )  # fmt: skip
 @click.option("--as", type=click.Choice(["query", "document"]), help="Use the model's own prompt for these.")
-@click.option("--prompt", metavar="TEXT", help="Put TEXT before every text ('' for nothing).")
-@click.option("--dim", metavar="N", type=click.IntRange(min=1), help="The first N components alone, renormalised.")
+@options.prompt
+@options.dim
 @click.option(
     "--precision", type=click.Choice(["float32", "float16", "int8", "binary"]), default="float32", show_default=True,
     help="Of the output. int8: each vector has its scale; binary: the signs, eight to a byte.",
@@ -200,7 +200,7 @@ def command(  # noqa: PLR0917
             report=lambda there, total, _: bar.transfer(model, there, total),
         )
     if prepared.takes_tokens:
-        pipe.form = replace(pipe.form, instead="tokens")
+        pipe.form = replace(pipe.form, instead=("tokens",))
     said: dict[str, Any] = {"model": prepared.name}
     said |= {"prompt": prepared.prompt} if prepared.prompt else {}
     said |= {"dim": settings.dim} if settings.dim else {}

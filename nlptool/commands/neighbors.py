@@ -70,7 +70,7 @@ def _word(record: Record) -> str:
 
 
 @click.command()
-@options.records("neighbors", arguments=queries.words_argument("[WORD]..."), instead="query")
+@options.records("neighbors", arguments=queries.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
 @click.option("--plus", multiple=True, metavar="WORD", help="Add the vector of WORD; can be given several times.")
 @click.option(

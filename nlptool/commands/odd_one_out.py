@@ -44,7 +44,7 @@ def _several(record: Record) -> list[str]:
 
 
 @click.command()
-@options.records("odd-one-out", arguments=queries.words_argument("[WORD]..."), instead="query")
+@options.records("odd-one-out", arguments=queries.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
 @options.table_choice()
 def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str | None) -> None:

@@ -78,7 +78,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 
 
 @click.command()
-@options.records("train", writes=False, instead="tokens")
+@options.records("train", writes=False, instead=("tokens",))
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), required=True,
               help="Where the vectors go: a folder, replaced as a whole when done.")  # fmt: skip
 @click.option(

@@ -145,13 +145,22 @@ def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) ->
         work.chmod(0o777 & ~_umask())
         make(work)
         seal(work, manifest)
-        while not _moved_into(work, target):
-            pass  # another process put its own there in between: the last one stays
+        put(work, target)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def put(work: Path, target: Path) -> None:
+    """Rename the folder ``work`` to ``target``, in the place of the one that is there.
+
+    Raises:
+        OSError: it cannot be renamed; the old folder is then where it was.
+    """
+    while not _moved_into(work, target):
+        pass  # another process put its own there in between: the last one stays
 
 
 def _moved_into(work: Path, target: Path) -> bool:

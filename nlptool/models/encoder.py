@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nlptool import catalogue
 from nlptool.batches import pack
 from nlptool.errors import ModelError, NotConvertible, RunError
-from nlptool.models import copies, folders, hub, onnx_network, prompts, word_models
+from nlptool.models import cache, copies, folders, hub, onnx_network, prompts, word_models
 from nlptool.models.bert_japanese import JapaneseWords
 from nlptool.models.rows import normalized
 from nlptool.models.subwords import Subwords, read_tokenizer
@@ -51,6 +51,7 @@ class Settings:
     dim: int | None = None  # the first components alone
     prompt: str | None = None  # before every text
     role: str | None = None  # query | document: the prompt of that name
+    lenient_role: bool = False  # a model without such a prompt is no error, and the default one needs no note
     batch_tokens: int | None = None  # tokens computed together; as the network likes it unless given
     threads: int = 0  # 0: all
     weighting: str = "inverse-frequency"  # or none: of the words, where the model is word vectors
@@ -271,7 +272,9 @@ def prepare(
         engine="torch" if graph is None else "onnx",
         device=device,
         dimension=settings.dim or int(about["dimension"]),
-        prompt=prompts.choose(name, about, given=settings.prompt, role=settings.role, note=note),
+        prompt=prompts.choose(
+            name, about, given=settings.prompt, role=settings.role, lenient=settings.lenient_role, note=note
+        ),
         about=about,
         settings=settings,
         weights=folder,
@@ -279,6 +282,21 @@ def prepare(
         quantized=copies.quantized(name, graph, folder, note) if quantize and graph is not None else None,
         allow_pickle=allow_pickle,
     )
+
+
+def identity(name: str, *, allow_pickle: bool = False) -> str:
+    """A hash of the files of the model called ``name``, which is here: another one of the same name has another.
+
+    Raises:
+        ModelError: it is not here.
+    """
+    if word_models.are_vectors(name):
+        folder = word_models.open_vectors(name).folder
+        files = [folder / "words.txt", folder / "vectors.npy"]
+    else:
+        folder = folders.find(name, offline=True, allow_pickle=allow_pickle)
+        files = [*folders.weight_files(folder, allow_pickle=allow_pickle), *folder.glob("tokenizer.json")]
+    return cache.content_key(files, salt="identity 1")
 
 
 def _device(device: str, engine: str) -> str:

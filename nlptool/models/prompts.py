@@ -20,7 +20,13 @@ def with_quirks(about: Mapping[str, Any], known: Known | None) -> Mapping[str, A
 
 
 def choose(
-    name: str, about: Mapping[str, Any], *, given: str | None, role: str | None, note: Callable[[str], None]
+    name: str,
+    about: Mapping[str, Any],
+    *,
+    given: str | None,
+    role: str | None,
+    note: Callable[[str], None],
+    lenient: bool = False,
 ) -> str:
     """The prompt of the model ``name``.
 
@@ -29,6 +35,7 @@ def choose(
         given: this text, whatever the model says.
         role: query or document.
         note: is told, once, where the model has prompts and none was chosen.
+        lenient: without a word the default prompt is taken where there is no role, or none of the model's prompts is for it.
 
     Raises:
         RunError: the model has prompts, but none for the role.
@@ -36,19 +43,22 @@ def choose(
     if given is not None:
         return given
     prompts: Mapping[str, str] = {key: text for key, text in (about.get("prompts") or {}).items() if text}
+    default = prompts.get(str(about.get("default_prompt")), "")
     if role is not None:
+        wanted = ("query",) if role == "query" else _DOCUMENT
+        present = [key for key in wanted if key in prompts]
+        if lenient and not present:
+            return default
         if not prompts:
             note(f"{name} has no prompts: --as {role} changes nothing")
             return ""
-        wanted = ("query",) if role == "query" else _DOCUMENT
-        if not (present := [key for key in wanted if key in prompts]):
+        if not present:
             raise RunError(
                 f"{name} has no prompt for a {role}, but {_listed(prompts)}",
                 hint="--prompt TEXT gives any text",
             )
         return prompts[present[0]]
-    default = prompts.get(str(about.get("default_prompt")), "")
-    if prompts:
+    if prompts and not lenient:
         used = f"{default!r} is used" if default else "none is used"
         note(f"{name} has prompts ({_listed(prompts)}) and none was chosen: {used}; --as query|document chooses")
     return default

@@ -213,7 +213,9 @@ def prepare(
         name=name,
         settings=settings,
         dimension=settings.dim or dimension,
-        prompt=prompts.choose(name, about, given=settings.prompt, role=settings.role, note=note),
+        prompt=prompts.choose(
+            name, about, given=settings.prompt, role=settings.role, lenient=settings.lenient_role, note=note
+        ),
         normalize=kinds[-1] == "Normalize",
         weights=weights,
     )

@@ -117,7 +117,7 @@ def prepare(
     """
     if quantize or engine != "auto" or device not in ("auto", "cpu"):
         raise RunError(f"{name} are word vectors: --engine, --device and --quantize are for networks")
-    if settings.prompt or settings.role:
+    if settings.prompt or (settings.role and not settings.lenient_role):
         raise RunError(f"{name} are word vectors, which take no prompt")
     vectors = word_models.open_vectors(name, note=note)
     if settings.dim is not None and settings.dim > vectors.dimension:

@@ -1,0 +1,137 @@
+"""``nlptool index``: a corpus's embeddings on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nlptool import __version__, options, results
+from nlptool.batches import windows
+from nlptool.errors import RunError
+from nlptool.pipe import Pipe
+from nlptool.records import Record, field_text
+
+if TYPE_CHECKING:
+    from nlptool.embedder import Embedder
+    from nlptool.models.indexes import Builder
+
+_ROWS = 8192  # of an .npy that are taken at once
+
+
+@click.group()
+def command() -> None:
+    """A corpus's embeddings on disk, for `nlptool search --corpus FOLDER`.
+
+    \b
+    nlptool index build -o corpus.index corpus.txt
+    nlptool search --corpus corpus.index 海辺の町で暮らす
+    nlptool index info corpus.index
+    """
+
+
+@command.command()
+@options.records("index", writes=False, instead=("embedding", "tokens"))
+@click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), help="Where the index goes.")
+@click.option("--resume", is_flag=True, help="Go on with FOLDER.part of an interrupted run.")
+@options.encoder()
+def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
+    """Embed a corpus and keep the vectors, with the texts and the model's identity.
+
+    The folder holds 4 bytes for each of the D components of a vector, and the texts (and ids, with --id-field). It is mapped,
+    not loaded: a search in a million texts starts at once. Models with prompts get that of a document. An empty line is
+    left out and counted. Ctrl-C keeps what was made in FOLDER.part, from where --resume goes on.
+
+    \b
+    nlptool index build -o corpus.index corpus.txt.xz
+    nlptool index build -m multilingual-e5-small --id-field id -o docs.index docs.jsonl
+    nlptool index build -m my-model -o vectors.index vectors.npy     vectors that are there, without texts
+    """
+    if output is None:
+        raise click.UsageError("-o FOLDER says where the index goes")
+    from nlptool.embedder import Choice, Embedder
+    from nlptool.items import is_matrix
+    from nlptool.models.indexes import Builder
+
+    embedder = Embedder(pipe, Choice(**choice), role="document")
+    matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
+    if matrix is not None and choice["model"] is None:
+        raise click.UsageError(f"{matrix} does not say which model made its vectors: -m names it")
+    settings = {name: choice[name] for name in ("model", "prompt", "dim")} | {"--id-field": pipe.id_field}
+    builder = Builder(Path(output), settings, resume=resume)
+    if builder.n_read:
+        pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
+    try:
+        if matrix is not None:
+            _take(matrix, builder)
+            embedder.model = str(choice["model"])
+        else:
+            pipe.consume(built(windows(pipe.read()), embedder, builder, id_field=pipe.id_field))
+    except BaseException:
+        builder.save()
+        raise
+    if not builder.n_items:
+        raise RunError("there is nothing to search in: no record has a vector")
+    about = {
+        "model": embedder.model or None,
+        "identity": embedder.identity() or None,
+        "prompt": embedder.prompt or None,
+    }
+    builder.finish({**about, "dim": choice["dim"], "nlptool": __version__})
+    embedder.say()
+    pipe.note(f"{builder.n_items:,} vectors are in {output}")
+
+
+def built(
+    lists: Iterator[list[Record]], embedder: Embedder, builder: Builder, *, id_field: str | None
+) -> Iterator[list[Record]]:
+    """Put the records that have a vector into the index; yield the others."""
+    from nlptool.models.similarities import prepared
+
+    before, n_read = builder.n_read, 0
+    for records in lists:
+        skipped = min(len(records), max(0, before - n_read))
+        n_read += len(records)
+        kept, vectors = embedder(records[skipped:])
+        shown = []
+        for record in kept:
+            name = field_text(record.raw, id_field) if id_field and record.raw is not None else ""
+            shown.append({**({"id": name} if name else {}), "text": record.text})
+        if n_read > before:
+            builder.add(prepared(vectors, "cosine"), shown, n_read=n_read)
+        taken = set(map(id, kept))
+        yield [record for record in records[skipped:] if id(record) not in taken and not record.pending]
+
+
+def _take(path: str, builder: Builder) -> None:
+    """The rows of an ``.npy``."""
+    from nlptool.items import Matrix
+    from nlptool.models.similarities import prepared
+
+    rows = Matrix(path).vectors
+    for first in range(builder.n_read, len(rows), _ROWS):
+        block = prepared(rows[first : first + _ROWS], "cosine")
+        builder.add(block, [{}] * len(block), n_read=first + len(block))
+
+
+@command.command()
+@click.argument("folder", metavar="FOLDER")
+@options.table_choice()
+@options.debug
+def info(folder: str, format: str | None) -> None:
+    """Say what an index holds: the model that made it, how many items, of how many dimensions.
+
+    \b
+    nlptool index info corpus.index
+    nlptool index info corpus.index -f jsonl | jq .n_items
+    """
+    from nlptool.models.indexes import Index
+
+    index = Index(Path(folder))
+    about = {
+        name: value for name, value in index.about.items() if name not in ("files", "sha256") and value is not None
+    }
+    size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
+    results.show([{"name": folder, **about, "bytes": size}], format, one=True)

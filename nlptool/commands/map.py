@@ -1,0 +1,141 @@
+"""``nlptool map``: a place in the plane for each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from nlptool import options, tables
+from nlptool.pipe import Pipe
+from nlptool.records import Record, fields
+
+if TYPE_CHECKING:
+    from nlptool.items import Items, Matrix
+    from nlptool.models.maps import Places
+
+_AT_ONCE = 4096  # records that are written together
+MANY = 20_000  # items, from which on t-SNE takes minutes
+
+
+def map_(items: Items | Matrix, found: Places, entry: dict[str, Any], *, start: int = 0) -> Iterator[list[Record]]:
+    """Give each item its place."""
+    for first in range(start, len(items), _AT_ONCE):
+        records = []
+        for index in range(first, min(first + _AT_ONCE, len(items))):
+            record = items.record(index)
+            x, y = (orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) for value in found.points[index])
+            record.results = {"x": x, "y": y}
+            record.entry = {**entry, **record.entry}
+            records.append(record)
+        yield records
+
+
+@click.command()
+@options.records("map", instead=("embedding", "tokens"))
+@click.option(
+    "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,
+    help="pca: the two directions in which the vectors vary most; tsne: what is near stays near.",
+)  # fmt: skip
+@click.option(
+    "--perplexity", metavar="P", type=click.FloatRange(1), show_default="30, or a third of the records",
+    help="Of t-SNE: about how many neighbors count.",
+)  # fmt: skip
+@options.seed
+@options.format_choice(
+    "jsonl", "csv", "parquet", "table", text="csv, parquet: text, x, y and the fields of the picture."
+)
+@click.option(
+    "--plot", metavar="FILE", help="Draw the map: .png, .svg, .pdf, or .html, a page of its own to look around in."
+)
+@click.option("--group", metavar="FIELD", help="Field that gives a record its colour.")
+@click.option("--shape", metavar="FIELD", help="Field that gives a record its shape.")
+@click.option("--join", metavar="FIELD", help="Records with the same value there are joined by a line.")
+@click.option("--title", default="", metavar="TEXT", help="Of the picture.")
+@options.encoder()
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    method: str,
+    perplexity: float | None,
+    seed: int,
+    format: str,
+    plot: str | None,
+    group: str | None,
+    shape: str | None,
+    join: str | None,
+    title: str,
+    **choice: Any,
+) -> None:
+    """A place in the plane for each record, so that like texts are near each other, and a picture of them all.
+
+    Each record gets `x` and `y`. The same records, method and seed give the same map. PCA keeps distances as well as a plane
+    can, and says how much of the variance it shows; t-SNE keeps neighborhoods, and the distances between them mean little.
+
+    \b
+    nlptool map captions.txt --plot captions.png > places.jsonl
+    nlptool map --method tsne --group author --plot novels.html novels.jsonl -o places.jsonl
+    nlptool map --shape lang --join id --plot translations.svg pairs.jsonl > places.jsonl
+
+    The page is one file and needs no network: it shows the text under the pointer, zooms, and has a field to search in. Records
+    that hold an `embedding` (nlptool embed) are not encoded again. An empty line has no vector: it is left out and counted.
+    """
+    pipe.refuse_binary_on_terminal(format == "parquet", f"-f {format}")
+    if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
+        raise click.UsageError("--perplexity is of t-SNE: --method tsne")
+    if plot is not None:
+        from nlptool import plots
+
+        plots.check(plot, (*plots.FORMATS, ".html"))
+    from nlptool import items
+    from nlptool.embedder import Choice, Embedder
+    from nlptool.models import maps, similarities
+
+    similarities.use_threads(choice["threads"])
+    embedder = Embedder(pipe, Choice(**choice))
+    drawn: list[tuple[Items | Matrix, Places]] = []
+
+    def lists() -> Iterator[list[Record]]:
+        n_done, _ = pipe.done_before()
+        found = items.read(pipe, embedder)
+        if method == "tsne" and len(found) > MANY:
+            pipe.note(f"t-SNE of {len(found):,} records takes minutes; --method pca is done at once")
+        where = maps.places(
+            found.vectors, method, perplexity=perplexity, seed=seed, threads=choice["threads"] or options.processors()
+        )
+        drawn.append((found, where))
+        entry = {"model": embedder.model or None, "method": method, **where.said}
+        yield from items.in_order(found.failed, n_done, lambda start: map_(found, where, entry, start=start))
+
+    named = [name for name in dict.fromkeys((group, shape, join)) if name is not None]
+    tables.write(pipe, lists(), format, tables.Columns("text", *named, "x", "y"))
+    embedder.say()
+    if plot is not None:
+        found, where = drawn[0]
+        looks = {"groups": group, "shapes": shape, "links": join}
+        _draw(pipe, plot, found, where, title=title, looks=looks)
+
+
+def _draw(
+    pipe: Pipe, path: str, found: Items | Matrix, where: Places, *, title: str, looks: dict[str, str | None]
+) -> None:
+    """Draw the map. A record that lacks a field of ``looks`` has no colour, shape or line by it."""
+    from nlptool import plots
+
+    n_items = len(found)
+    known = [fields(found.record(index)) for index in range(n_items)] if any(looks.values()) else []
+    values: dict[str, Any] = {}
+    for role, name in looks.items():
+        values[role] = [_as_text(record.get(name)) for record in known] if name is not None else None
+        if name is not None and not any(values[role]):
+            pipe.note(f"no record has a field `{name}`")
+    texts = [found.text(index) or str(index) for index in range(n_items)]
+    if path.lower().endswith(".html"):
+        plots.page(where.points, path, texts=texts, axes=where.axes, title=title, **values)
+    else:
+        plots.scatter(where.points, path, texts=texts, axes=where.axes, title=title, note=pipe.note, **values)
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()

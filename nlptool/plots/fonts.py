@@ -1,0 +1,112 @@
+"""Which fonts draw the letters of a picture, and what to do about letters that no font has.
+
+matplotlib's own font, DejaVu Sans, has Latin, Greek and Cyrillic; what it lacks is looked for among the fonts of the system.
+A label that could not be read is drawn as a number, never as a row of boxes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+
+from nlptool.errors import RunError
+from nlptool.plots import figures, labels
+from nlptool.scripts import is_japanese
+
+OWN = "DejaVu Sans"
+_PREFERRED = (
+    "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic", "IPAPGothic", "TakaoGothic",
+    "TakaoPGothic", "VL Gothic", "VL PGothic", "Hiragino Sans", "Hiragino Kaku Gothic ProN", "Hiragino Kaku Gothic Pro",
+    "Yu Gothic", "Meiryo", "MS Gothic", "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Sans Symbols2", "Noto Emoji",
+    "Symbola", "Segoe UI Symbol", "Apple Symbols", "Arial Unicode MS",
+)  # fmt: skip
+_JAPANESE_FONT = "Debian and Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts"
+
+
+class Lettering:
+    """The fonts for some texts.
+
+    Attributes:
+        families: names of fonts, each for the letters that those before it lack.
+        missing: the letters that no font has.
+
+    Raises:
+        RunError: matplotlib finds no folder for its cache.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.families = [OWN]
+        letters = {letter for text in texts for letter in labels.clean(text) if letter != " "}
+        self.missing = letters - _charmap(OWN)
+        self._numbered: list[str] = []
+        self._take(_PREFERRED)
+        if any(map(str.isalpha, self.missing)):
+            _look_again()
+            self._take(_PREFERRED)
+        if any(map(str.isalpha, self.missing)):
+            charmaps = {name: _charmap(name) for name in sorted(_names())}
+            self._take(sorted(charmaps, key=lambda name: -len(self.missing & charmaps[name])))
+
+    def _take(self, names: Iterable[str]) -> None:
+        """Add those of the fonts that have a missing letter."""
+        for name in names:
+            if self.missing and name in _names():
+                found = self.missing & _charmap(name)
+                self.families += [name] if found else []
+                self.missing -= found
+
+    def legible(self, texts: Sequence[str], prefix: str = "#") -> list[str]:
+        """Each text cleaned; U+FFFD for a letter that is missing; where half of them are, ``prefix`` and a number from 1."""
+        found = []
+        for number, text in enumerate(map(labels.clean, texts), 1):
+            lost = sum(letter in self.missing for letter in text)
+            if lost and 2 * lost >= len(text.replace(" ", "")):
+                self._numbered.append(text)
+                text = f"{prefix}{number}"
+            found.append("".join("\N{REPLACEMENT CHARACTER}" if letter in self.missing else letter for letter in text))
+        return found
+
+    def tell(self, note: Callable[[str], None]) -> None:
+        """Say, once, what could not be drawn as it is written."""
+        if self._numbered:
+            japanese = is_japanese(self._numbered)
+            kind, hint = ("Japanese letters", f" ({_JAPANESE_FONT})") if japanese else ("all the letters needed", "")
+            texts = "1 text is a number" if len(self._numbered) == 1 else f"{len(self._numbered):,} texts are numbers"
+            note(f"no font of this system has {kind}: {texts} in the picture, #1 for the first{hint}")
+        elif self.missing:
+            some = " ".join(sorted(self.missing)[:5])
+            more = f" and {len(self.missing) - 5:,} more" if len(self.missing) > 5 else ""
+            note(f"no font of this system has {some}{more}: drawn as \N{REPLACEMENT CHARACTER}")
+
+
+def _names() -> set[str]:
+    """The fonts of the system, without those that come with matplotlib: one of them has a box for every letter there is."""
+    import matplotlib as mpl
+    from matplotlib.font_manager import fontManager
+
+    return {font.name for font in fontManager.ttflist if not str(font.fname).startswith(mpl.get_data_path())}
+
+
+def _look_again() -> None:
+    """Find fonts that were installed after matplotlib had made its list."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    known = {font.fname for font in fontManager.ttflist}
+    for path in sorted(set(findSystemFonts()) - known):
+        with contextlib.suppress(OSError, RuntimeError, ValueError, KeyError):  # no font that matplotlib can read
+            fontManager.addfont(path)
+
+
+def _charmap(name: str) -> set[str]:
+    """The letters of the file that matplotlib takes for the font ``name``."""
+    figures.quiet()
+    try:
+        from matplotlib.font_manager import FontProperties, findfont, get_font
+    except OSError as error:
+        raise RunError(f"cannot draw: {error}") from error
+
+    try:
+        path = findfont(FontProperties(family=[name]), fallback_to_default=False)
+        return set(map(chr, get_font(path).get_charmap()))
+    except (OSError, RuntimeError, ValueError):  # removed, or damaged
+        return set()

@@ -1,0 +1,321 @@
+"""``nlptool search`` and ``nlptool index``: what is found, whose vectors are compared, and damaged or foreign indexes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nlptool.errors import NlptoolError, RunError
+from nlptool.models.indexes import Builder, Index
+from tests.conftest import Invoke, Start
+
+CORPUS = (
+    "夕暮れのハーバーに汽船が浮かんでいる\n停められた船の近くで水鳥が泳いでいる\n"
+    "株価が三日続けて下がった\n彼女は毎朝パンを焼く\n"
+)
+PLANE = b'{"text":"right","embedding":[2,0]}\n{"text":"up","embedding":[0,1]}\n{"text":"left","embedding":[-1,0]}\n'
+
+
+def records(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.splitlines()]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.txt"
+    path.write_text(CORPUS, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def index(invoke: Invoke, corpus: Path) -> Path:
+    folder = corpus.with_suffix(".index")
+    assert invoke("index", "build", "-o", str(folder), str(corpus)).exit_code == 0
+    return folder
+
+
+def test_the_nearest_sentence_is_found(invoke: Invoke, corpus: Path) -> None:
+    done = invoke("search", "a bird on the water", "株が値下がりした", "--corpus", str(corpus), "-k", "2")
+    first, second = records(done.stdout_bytes)
+    assert first["query"] == "a bird on the water"
+    assert first["neighbors"][0] == {
+        "index": 1,
+        "text": "停められた船の近くで水鳥が泳いでいる",
+        "similarity": first["neighbors"][0]["similarity"],
+    }
+    assert first["neighbors"][0]["similarity"] > first["neighbors"][1]["similarity"]
+    assert second["neighbors"][0]["index"] == 2
+    assert first["nlptool"]["search"] == {"model": "sbert-mini-ja-en", "measure": "cosine"}
+
+
+def test_argument_stdin_and_jsonl_give_the_same_answers(invoke: Invoke, corpus: Path) -> None:
+    run = ["search", "--corpus", str(corpus), "-k", "3"]
+    by_argument = records(invoke(*run, "水鳥").stdout_bytes)[0]["neighbors"]
+    assert records(invoke(*run, stdin="水鳥\n".encode()).stdout_bytes)[0]["neighbors"] == by_argument
+    assert records(invoke(*run, stdin='{"query":"水鳥","n":1}\n'.encode()).stdout_bytes)[0] | {"nlptool": 0} == {
+        "query": "水鳥", "n": 1, "neighbors": by_argument, "nlptool": 0}  # fmt: skip
+    embedded = invoke("embed", stdin="水鳥\n".encode()).stdout_bytes
+    found = records(invoke(*run, stdin=embedded).stdout_bytes)[0]["neighbors"]
+    assert [each["index"] for each in found] == [each["index"] for each in by_argument]
+
+
+def test_an_index_answers_as_its_corpus_does(invoke: Invoke, corpus: Path, index: Path) -> None:
+    queries = "水鳥\nパン\n\n株\n".encode()
+    plain = invoke("search", "--corpus", str(corpus), stdin=queries)
+    assert invoke("search", "--corpus", str(index), stdin=queries).stdout_bytes == plain.stdout_bytes
+    found = records(plain.stdout_bytes)
+    assert [record["neighbors"] is None for record in found] == [False, False, True, False]
+    assert found[2]["nlptool"]["search"]["reason"] == "the query has no vector"
+    assert plain.exit_code == 0
+
+
+def test_several_files_and_stdin_are_one_corpus(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("新しいパン屋\n", encoding="utf-8")
+    done = invoke("search", "パン屋", "--corpus", str(corpus), "--corpus", str(tmp_path / "more.txt"), "-k", "1")
+    assert records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 4
+    done = invoke("search", "パン", "--corpus", "-", "-k", "1", stdin=CORPUS.encode())
+    assert records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 3
+    assert invoke("search", "--corpus", "-", stdin=CORPUS.encode()).exit_code == 2
+
+
+def test_k_threshold_and_ids(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_bytes(
+        b'{"id":7,"text":"right","embedding":[2,0]}\n{"id":"b","text":"up","embedding":[0,1]}\n'
+    )
+    run = ["search", "--corpus", str(tmp_path / "c.jsonl"), "--id-field", "id"]
+    found = records(invoke(*run, "-k", "99", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
+    assert found["neighbors"] == [{"index": 0, "id": "7", "text": "right", "similarity": 1},
+                                  {"index": 1, "id": "b", "text": "up", "similarity": 0}]  # fmt: skip
+    found = records(invoke(*run, "--threshold", "0.5", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
+    assert [each["id"] for each in found["neighbors"]] == ["7"]
+
+
+def test_an_npy_is_a_corpus_and_becomes_an_index(invoke: Invoke, tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.array([[2, 0], [0, 1], [-1, 0]], np.float16))
+    query = b'{"embedding":[0,5]}\n'
+    plain = records(invoke("search", "--corpus", str(tmp_path / "v.npy"), "-k", "1", stdin=query).stdout_bytes)[0]
+    assert plain["neighbors"] == [{"index": 1, "similarity": 1}]
+    assert invoke("index", "build", "-o", str(tmp_path / "i"), str(tmp_path / "v.npy")).exit_code == 2
+    assert invoke("index", "build", "-m", "mine", "-o", str(tmp_path / "i"), str(tmp_path / "v.npy")).exit_code == 0
+    assert (
+        records(invoke("search", "--corpus", str(tmp_path / "i"), "-k", "1", stdin=query).stdout_bytes)[0]["neighbors"]
+        == plain["neighbors"]
+    )
+    assert Index(tmp_path / "i").about["model"] == "mine"
+
+
+def test_texts_cannot_ask_vectors_whose_model_is_not_known(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_bytes(PLANE)
+    done = invoke("search", "x", "--corpus", str(tmp_path / "c.jsonl"))
+    assert done.exit_code == 3
+    assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "NoEmbedding"
+
+
+def test_another_model_is_refused(invoke: Invoke, index: Path) -> None:
+    done = invoke("search", "-m", "static-ja-en", "--corpus", str(index), "水鳥")
+    assert done.exit_code == 1
+    assert "the vectors are of sbert-mini-ja-en, and static-ja-en would make others" in done.stderr
+    embedded = invoke("embed", "-m", "static-ja-en", stdin="水鳥\n".encode()).stdout_bytes
+    done = invoke("search", "--corpus", str(index), stdin=embedded)
+    assert done.exit_code == 3
+    assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "OtherModel"
+
+
+def test_a_model_that_has_changed_under_its_name_is_refused(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    built_in = Path(__file__).parent.parent / "nlptool/builtin/static-ja-en"
+    shutil.copytree(built_in, tmp_path / "mine")
+    model, folder = str(tmp_path / "mine"), str(tmp_path / "i")
+    assert invoke("index", "build", "-m", model, "-o", folder, str(corpus)).exit_code == 0
+    assert invoke("search", "--corpus", folder, "水鳥").exit_code == 0
+    weights = bytearray((tmp_path / "mine" / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / "mine" / "model.safetensors").write_bytes(weights)
+    done = invoke("search", "--corpus", folder, "水鳥")
+    assert done.exit_code == 1
+    assert "the vectors were made by another" in done.stderr
+
+
+def test_a_model_with_prompts_gets_those_of_documents_and_queries(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    folder = str(tmp_path / "i")
+    assert invoke("index", "build", "-m", "multilingual-e5-small", "-o", folder, str(corpus)).exit_code == 0
+    assert Index(Path(folder)).about["prompt"] == "passage: "
+    found = records(invoke("search", "--corpus", folder, "-k", "1", "水鳥").stdout_bytes)[0]["neighbors"][0]
+    vectors = [
+        records(invoke("embed", "-m", "multilingual-e5-small", "--as", role, stdin=f"{text}\n".encode()).stdout_bytes)[
+            0
+        ]["embedding"]
+        for role, text in (("query", "水鳥"), ("document", found["text"]))
+    ]
+    assert found["similarity"] == pytest.approx(float(np.dot(*vectors)), abs=1e-5)
+
+
+def test_the_table_shows_query_and_answers(invoke: Invoke, corpus: Path) -> None:
+    lines = invoke("search", "水鳥", "--corpus", str(corpus), "-k", "1", "-f", "table").stdout.splitlines()
+    assert lines[0] == "水鳥   sbert-mini-ja-en"
+    assert lines[1].split() == ["index", "text", "similarity"]
+    assert lines[2].split()[:2] == ["1", "停められた船の近くで水鳥が泳いでいる"]
+
+
+def test_a_corpus_with_nothing_in_it(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n\n")
+    for path, message in (
+        (tmp_path / "empty", "there is nothing to search in"),
+        (tmp_path / "nowhere", "No such file"),
+    ):
+        done = invoke("search", "x", "--corpus", str(path))
+        assert done.exit_code == 1
+        assert message in done.stderr
+    done = invoke("index", "build", "-o", str(tmp_path / "i"), str(tmp_path / "empty"))
+    assert done.exit_code == 1
+    assert "there is nothing to search in" in done.stderr
+    assert not (tmp_path / "i").exists()
+
+
+def test_an_index_stands_alone(invoke: Invoke, corpus: Path, index: Path) -> None:
+    assert invoke("search", "x", "--corpus", str(index), "--corpus", str(corpus)).exit_code == 2
+    done = invoke("search", "x", "--corpus", str(corpus.parent))
+    assert done.exit_code == 1
+    assert "is no index" in done.stderr
+
+
+# The folder
+
+
+def test_info_says_what_an_index_holds(invoke: Invoke, index: Path) -> None:
+    found = records(invoke("index", "info", str(index), "-f", "jsonl").stdout_bytes)[0]
+    assert found["n_items"] == 4
+    assert found["dimension"] == 256
+    assert found["model"] == "sbert-mini-ja-en"
+    assert found["bytes"] > 4 * 4 * 256
+    assert "sha256" not in found
+    assert invoke("index", "info", str(index.parent)).exit_code == 1
+
+
+def test_an_index_keeps_ids_texts_and_unit_vectors(invoke: Invoke, tmp_path: Path) -> None:
+    given = b'{"id":"a","embedding":[2,0]}\n{"id":"b","embedding":[0,0],"text":"x\\u2028y"}\n{"embedding":[1,1],"text":"z"}\n'
+    assert invoke("index", "build", "--id-field", "id", "-o", str(tmp_path / "i"), stdin=given).exit_code == 0
+    index = Index(tmp_path / "i")
+    np.testing.assert_allclose(index.vectors, [[1, 0], [0, 0], [0.5**0.5, 0.5**0.5]], atol=1e-7)
+    assert [index.shown(i) for i in range(3)] == [
+        {"index": 0, "id": "a", "text": ""}, {"index": 1, "id": "b", "text": "x\u2028y"}, {"index": 2, "text": "z"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "records.jsonl", "offsets.npy", "index.json"])
+@pytest.mark.parametrize("harm", ["cut", "gone"])
+def test_a_damaged_index_is_refused(invoke: Invoke, index: Path, name: str, harm: str) -> None:
+    path = index / name
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-2])
+    else:
+        path.unlink()
+    done = invoke("search", "--corpus", str(index), "水鳥")
+    assert done.exit_code == 1
+    assert "damaged" in done.stderr or "is no index" in done.stderr
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_an_index_with_changed_bytes_is_refused_or_answers(data: st.DataObject, tmp_path: Path) -> None:
+    """Of the same size, so that the manifest does not tell."""
+    folder = tmp_path / "i"
+    if not (tmp_path / "whole").exists():
+        builder = Builder(tmp_path / "whole", {}, resume=False)
+        builder.add(np.eye(3, dtype=np.float32), [{"text": "a"}, {"text": "b\n"}, {"id": "c"}], n_read=3)
+        builder.finish({"model": "m"})
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(tmp_path / "whole", folder)
+    path = folder / data.draw(st.sampled_from(["vectors.npy", "records.jsonl", "offsets.npy", "index.json"]))
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        index = Index(folder)
+        shown = [index.shown(i) for i in range(len(index))]
+    except NlptoolError:
+        return
+    assert len(shown) == 3
+
+
+@pytest.mark.parametrize("n_done", [0, 2, 3])
+def test_an_interrupted_build_goes_on(
+    invoke: Invoke, corpus: Path, index: Path, tmp_path: Path, n_done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first records the build is stopped; what it then makes is what an uninterrupted one makes."""
+    import nlptool.commands.index as command
+    from nlptool.batches import windows
+
+    def cut(lists: Any) -> Any:
+        seen = 0
+        for records in windows(lists, largest=1):
+            if seen == n_done:
+                raise RunError("stopped")
+            seen += len(records)
+            yield records
+
+    other = tmp_path / "other.index"
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "windows", cut)
+        assert invoke("index", "build", "-o", str(other), str(corpus)).exit_code != 0
+    assert not other.exists()
+    assert (tmp_path / "other.index.part").is_dir()
+    done = invoke("index", "build", "--resume", "-o", str(other), str(corpus))
+    assert done.exit_code == 0
+    assert (f"going on after {n_done} records" in done.stderr) == (n_done > 0)
+    for name in ("records.jsonl", "offsets.npy"):
+        assert (other / name).read_bytes() == (index / name).read_bytes()
+    np.testing.assert_allclose(Index(other).vectors, Index(index).vectors, atol=1e-5)
+    assert not (tmp_path / "other.index.part").exists()
+
+
+def test_a_build_is_not_gone_on_with_by_another_model(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    builder = Builder(tmp_path / "i", {"model": None, "prompt": None, "dim": None, "--id-field": None}, resume=False)
+    builder.add(np.eye(2, dtype=np.float32), [{"text": "a"}, {"text": "b"}], n_read=2)
+    builder.save()
+    done = invoke("index", "build", "--resume", "-m", "static-ja-en", "-o", str(tmp_path / "i"), str(corpus))
+    assert done.exit_code == 1
+    assert "was begun with another model" in done.stderr
+
+
+def test_ctrl_c_keeps_what_was_made(start: Start, tmp_path: Path) -> None:
+    process = start("index", "build", "-o", str(tmp_path / "i"), "--max-latency", "10", "-m", "static-ja-en")
+    assert process.stdin is not None
+    process.stdin.write("猫\n犬\n".encode())
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "i.part" / "vectors.npy").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == -signal.SIGINT
+    assert (tmp_path / "i.part" / "state.json").exists()
+    assert not (tmp_path / "i").exists()
+
+
+def test_an_index_replaces_an_index_and_nothing_else(invoke: Invoke, corpus: Path, index: Path, tmp_path: Path) -> None:
+    assert invoke("index", "build", "-o", str(index), stdin="ひとつ\n".encode()).exit_code == 0
+    assert len(Index(index)) == 1
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "precious").write_text("x")
+    for target in (corpus, tmp_path / "folder", tmp_path / "nowhere" / "i"):
+        done = invoke("index", "build", "-o", str(target), stdin=b"a\n")
+        assert done.exit_code == 1
+        assert (tmp_path / "folder" / "precious").exists()
+    assert invoke("index", "build", stdin=b"a\n").exit_code == 2
+
+
+def test_bad_records_are_left_out_of_an_index_and_counted(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke(
+        "index", "build", "-o", str(tmp_path / "i"), stdin=PLANE + b'{"embedding":[1]}\n{"text":""}\n{nonsense\n'
+    )
+    assert done.exit_code == 3
+    assert "2 of 6 records failed" in done.stderr
+    assert len(Index(tmp_path / "i")) == 3
