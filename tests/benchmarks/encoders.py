@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, wall
-from scipy.stats import rankdata
 
 from nlptool.builtin.distil_recipe import capital, join_english, join_japanese, lines
+from nlptool.models import correlations
 from nlptool.models import encoder as encoders
 from nlptool.training.held_out import held_out
 
@@ -53,17 +53,9 @@ def scores(arguments: argparse.Namespace) -> None:
 
 def interval(encoder, rows) -> str:
     first, second, scores = zip(*rows, strict=True)
-    cosines = np.sum(unit(encoder, first) * unit(encoder, second), axis=1)
-    rng = np.random.default_rng(1)
-    draws = [rng.integers(0, len(scores), len(scores)) for _ in range(RESAMPLED)]
-    gold = np.array(scores)
-    found = [spearman(cosines[draw], gold[draw]) for draw in draws]
-    low, high = np.quantile(found, (0.025, 0.975))
-    return f"{spearman(cosines, gold):.3f} ({low:.3f}–{high:.3f})"
-
-
-def spearman(first, second) -> float:
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+    cosines, gold = np.sum(unit(encoder, first) * unit(encoder, second), axis=1), np.array(scores)
+    (low, high), _ = correlations.bootstrap(cosines, gold, resamples=RESAMPLED, seed=1)
+    return f"{correlations.spearman(cosines, gold):.3f} ({low:.3f}–{high:.3f})"
 
 
 def unit(encoder, texts):
