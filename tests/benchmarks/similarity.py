@@ -3,9 +3,8 @@
     python tests/benchmarks/similarity.py search|cold|matrix
     python tests/benchmarks/similarity.py pairs --corpus FILE
 
-
-Needs ``pip install faiss-cpu`` for ``search`` and ``cold``. Vectors are random and of unit length, but for ``pairs``, where they are
-those of the first different lines of ``--corpus FILE``. Each contender has a process of its own and the same number of threads.
+``search`` and ``cold`` need ``pip install faiss-cpu``. Vectors are random and of unit length, but for ``pairs``, where they are
+those of the first different lines of FILE. Each contender has a process of its own and the same number of threads.
 """
 
 from __future__ import annotations
