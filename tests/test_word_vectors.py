@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -215,19 +216,22 @@ def test_the_blocks_of_the_search_do_not_show(tmp_path: Path, monkeypatch: pytes
     ),
     k=st.integers(1, 6),
     cuts=st.sets(st.integers(1, 39)),
+    order=st.sampled_from("CF"),
 )
 @settings(max_examples=200, deadline=None)
-def test_topk_is_a_stable_sort_however_the_columns_are_cut(scores: list[list[float]], k: int, cuts: set[int]) -> None:
+def test_topk_is_a_stable_sort_however_the_columns_are_cut(
+    scores: list[list[float]], k: int, cuts: set[int], order: Literal["C", "F"]
+) -> None:
     matrix = np.asarray(scores, np.float32).T
     best = TopK(len(matrix), k)
     ends = sorted(cut for cut in cuts if cut < matrix.shape[1])
     for start, end in zip([0, *ends], [*ends, matrix.shape[1]], strict=True):
-        best.add(matrix[:, start:end], start)
+        best.add(np.asarray(matrix[:, start:end], order=order), start)
     columns, found = best.result()
     for row, where, values in zip(matrix, columns, found, strict=True):
-        order = [i for i in np.argsort(-row, kind="stable") if row[i] > -np.inf][:k]
-        assert where.tolist() == order + [-1] * (k - len(order))
-        assert values.tolist() == [*row[order], *[-np.inf] * (k - len(order))]
+        best_first = [i for i in np.argsort(-row, kind="stable") if row[i] > -np.inf][:k]
+        assert where.tolist() == best_first + [-1] * (k - len(best_first))
+        assert values.tolist() == [*row[best_first], *[-np.inf] * (k - len(best_first))]
 
 
 def test_frequencies_are_those_of_the_corpus_or_fall_with_the_rank(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class TopK:
 
     def add(self, scores: NDArray[np.float32], first: int) -> None:
         """Take in ``scores`` (n_rows, B), of the columns ``first`` to ``first + B``, in ascending order of ``first``.
-        -inf is no score."""
+        -inf is no score. A transposed array is looked at as it lies in memory."""
         width = scores.shape[1]
         if self._k == 1:
             columns = scores.argmax(axis=1)
@@ -35,24 +35,29 @@ class TopK:
             better = found > self._scores[:, 0]
             self._scores[better, 0], self._columns[better, 0] = found[better], columns[better] + first
             return
+        bars = self._scores[:, -1]
         if first == 0 and width > self._k:  # nothing is known yet: a partition instead of a bar
             columns = np.argpartition(scores, width - self._k, axis=1)[:, width - self._k :]
             # A partition takes any of equal scores: the bar lets those that stand before them in.
             bars = np.take_along_axis(scores, columns, axis=1).min(axis=1)
             rows, columns = np.nonzero(scores >= np.maximum(bars, np.finfo(np.float32).min)[:, None])
+        elif scores.flags.f_contiguous:
+            by_column = scores.T
+            columns, rows = np.divmod(np.flatnonzero(by_column > bars), self.n_rows)
         else:
-            bars = self._scores[:, -1]
             # Few rows, after the first blocks; a mask of all would cost ten times that.
             better = np.flatnonzero(scores.max(axis=1) > bars)
             places = np.flatnonzero(scores[better] > bars[better, None])
             rows, columns = better[places // width], places % width
-        if not rows.size:
-            return
+        if rows.size:
+            self._merge(rows, columns + first, scores[rows, columns])
+
+    def _merge(self, rows: NDArray[np.int64], columns: NDArray[np.int64], found: NDArray[np.float32]) -> None:
+        """Put scores in their places among those that are known."""
         touched = np.unique(rows)
-        n_kept = len(touched) * self._k
         rows = np.concatenate([np.repeat(touched, self._k), rows])
-        found = np.concatenate([self._scores[touched].ravel(), scores[rows[n_kept:], columns]])
-        columns = np.concatenate([self._columns[touched].ravel(), columns + first])
+        found = np.concatenate([self._scores[touched].ravel(), found])
+        columns = np.concatenate([self._columns[touched].ravel(), columns])
         order = np.lexsort((columns, -found, rows))
         begins = np.searchsorted(rows[order], touched)  # a row has k scores at least: those that it had
         best = order[(begins[:, None] + np.arange(self._k)).ravel()]

@@ -166,11 +166,42 @@ def nearest(
                 found[own - first, own - column] = -np.inf
             best.add(found, column)
         b.give_back()
-        places, values = best.result()
-        bounded(values, a.measure)
-        if threshold is not None:
-            places[values < threshold - slack(a.measure)] = -1
-        yield first, places, values
+        yield first, *_answers(best, a.measure, threshold)
+
+
+def _among(
+    a: Vectors, k: int, threshold: float | None, *, start: int, size: int
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+    """``nearest`` of the vectors among themselves: a block of products counts for its rows and, transposed, for its columns, so
+    that half of the blocks are enough. When the turn of a block of rows comes, those before it have been compared with it."""
+    best = {first: TopK(min(size, len(a) - first), k) for first in range(start, len(a), size)}
+    room = np.empty(size * size, np.float32)
+
+    def products(rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        return scores(rows, columns, a.measure, room[: len(rows) * len(columns)].reshape(len(rows), len(columns)))
+
+    for first in range(start, len(a), size):
+        rows, own = a.block(first, first + size), best.pop(first)
+        for column in range(0, start, size):  # nothing is known of these
+            own.add(products(rows, a.block(column, min(column + size, start))), column)
+        own_products = products(rows, rows)
+        np.fill_diagonal(own_products, -np.inf)
+        own.add(own_products, first)
+        for column, other in best.items():
+            found = products(rows, a.block(column, column + size))
+            own.add(found, column)
+            other.add(found.T, first)
+        a.give_back()
+        yield first, *_answers(own, a.measure, threshold)
+
+
+def _answers(best: TopK, measure: str, threshold: float | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Columns and scores; column -1 for what is less alike than the threshold."""
+    columns, found = best.result()
+    bounded(found, measure)
+    if threshold is not None:
+        columns[found < threshold - slack(measure)] = -1
+    return columns, found
 
 
 def pairs(
