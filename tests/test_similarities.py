@@ -253,3 +253,22 @@ def test_nothing_gives_nothing() -> None:
 )
 def test_a_size_reads_as_it_is_typed(n_bytes: int, text: str) -> None:
     assert similarities.size(n_bytes) == text
+
+
+def test_products_among_themselves_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten blocks of rows have 55 pairs of blocks; with little memory, where the neighbors of all cannot be held, a hundred."""
+    one = side(vectors(100), "cosine")
+    monkeypatch.setattr(similarities, "_ROWS", 10)
+    monkeypatch.setattr(similarities, "_COLUMNS", 10)
+    made = []
+    product = similarities.scores
+    monkeypatch.setattr(similarities, "scores", lambda *arguments: made.append(1) or product(*arguments))
+    found = [list(similarities.nearest(one, one, 3, memory=memory, same=True)) for memory in (PLENTY, 2000)]
+    assert (
+        np.concatenate([columns for _, columns, _ in found[0]]).tolist()
+        == np.concatenate([columns for _, columns, _ in found[1]]).tolist()
+    )
+    assert len(made) == 55 + 100
+    made.clear()
+    assert sum(len(rows) for _, rows, _, _ in similarities.pairs(one, None, 0.99, memory=PLENTY)) == 0
+    assert len(made) == 55

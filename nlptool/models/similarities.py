@@ -154,6 +154,9 @@ def nearest(
         raise _too_little(
             memory, _BYTES * n_columns + kept, f"one row of {n_columns:,} similarities and {k:,} neighbors"
         )
+    if same and kept * len(a) + _BYTES * _ROWS**2 <= memory:
+        yield from _among(a, k, threshold, start=start, size=_ROWS)
+        return
     room = np.empty(n_rows * n_columns, np.float32)
     for first in range(start, len(a), n_rows):
         rows = a.block(first, first + n_rows)
