@@ -80,6 +80,8 @@ def root() -> None:
     \b
     cat corpus.txt | nlptool tokenize          words, lemmas, parts of speech, readings
     cat corpus.txt | nlptool embed             a vector for each line
+    cat corpus.txt | nlptool similarity -k 3   the nearest three of each line
+    nlptool search 猫の話 --corpus corpus.txt  the lines that are nearest in meaning
     cat corpus.txt | nlptool train -o my.vec   word vectors of your own
     nlptool analogy king man woman             king is to man as queen is to woman
 

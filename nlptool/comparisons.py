@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -166,6 +166,14 @@ def of_pairs(lists: Iterator[list[Record]], embedder: Embedder, measure: str) ->
         yield records
 
 
+def texts_of(known: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The two texts among the fields of a record, under the names that such have; those of TSV without a head are numbers."""
+    for first, second in (*TEXTS, ("1", "2")):
+        if isinstance(one := known.get(first), str) and isinstance(other := known.get(second), str):
+            return one, other
+    return None
+
+
 def _two_texts(record: Record) -> tuple[str, str]:
     """The two texts of a record: those beside the tab of a line, which then becomes an object, or two fields."""
     if record.raw is None:
@@ -176,10 +184,9 @@ def _two_texts(record: Record) -> tuple[str, str]:
             )
         record.raw = orjson.dumps(dict(zip(TEXTS[0], cells, strict=True)))
         return cells[0], cells[1]
-    known = fields(record)
-    names = next((names for names in TEXTS if all(isinstance(known.get(name), str) for name in names)), None)
-    if names is None:
+    found = texts_of(fields(record))
+    if found is None:
         raise RecordError(
             "NotAPair", "the record has no two texts", hint=f"they are called {' or '.join(map('/'.join, TEXTS))}"
         )
-    return known[names[0]], known[names[1]]
+    return found

@@ -48,7 +48,7 @@ class Embedder:
     """Gives records their vectors: those that they bring along, else an encoder's.
 
     All vectors of one embedder are of the same model and length. ``model`` is its name, "" while it is not known;
-    ``dimension`` is 0 before the first vector.
+    ``dimension`` is 0 before the first vector; ``dim`` says how many components were kept, None for all.
 
     Args:
         role: query or document: the prompt of that name, if the model has such prompts.
@@ -69,6 +69,7 @@ class Embedder:
     ) -> None:
         self.model = model
         self.dimension = dimension
+        self.dim = choice.dim
         self.takes_tokens = False
         self.prompt = ""  # that stands before the texts
         self.counts: Counter[str] = Counter()
@@ -125,6 +126,12 @@ class Embedder:
                 self._encode = self._open()
             if self.takes_tokens:
                 return tokens
+            if tokens and not record.text:
+                raise RecordError(
+                    "MissingField",
+                    f"the record has no text, and {self.model} takes no tokens",
+                    hint=f"nlptool tokenize without --drop-input keeps it; -m {catalogue.JAPANESE_WORDS} takes tokens",
+                )
         return record.text if record.text.strip() else ""
 
     def _given(self, value: Any, known: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -139,6 +146,8 @@ class Embedder:
         self._check(len(vector))
         self.model = self.model or model or self._choice.model or ""
         self.dimension = len(vector)
+        if self.dim is None and type(dim := entry.get("dim")) is int and dim > 0:
+            self.dim = dim
         return vector
 
     def _check(self, length: int) -> None:
@@ -192,7 +201,7 @@ class Embedder:
             prompt=choice.prompt,
             role=self._role,
             lenient_role=True,
-            dim=choice.dim,
+            dim=self.dim,
             batch_tokens=choice.batch_tokens,
         )
         with self._pipe.bar as bar:
@@ -224,11 +233,12 @@ class Embedder:
         return encode
 
     def identity(self) -> str:
-        """A hash of the model's files; "" while none was needed."""
-        from nlptool.models import encoder as encoders
+        """A hash of the model's files, or what was given as that; "" while none was needed."""
+        if self._encode is not None and not self._identity:
+            from nlptool.models import encoder as encoders
 
-        known = self._encode is not None
-        return encoders.identity(self.model, allow_pickle=self._choice.allow_pickle) if known else ""
+            self._identity = encoders.identity(self.model, allow_pickle=self._choice.allow_pickle)
+        return self._identity
 
 
 def _entry(known: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import os
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from nlptool.models.encoder import Embeddings
 
 _NPY = b"\x93NUMPY"
+_BINARY = {
+    _NPY: ("an .npy, which is read from a file alone", "name the FILE"),
+    b"PK\x03\x04": ("a ZIP archive or an .npz, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),
+    b"PAR1\x15": ("a Parquet file, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),
+}
+"""How a file begins whose bytes are no lines -> what to say of it."""
 _LOOKED_AT = 4_000_000  # numbers of an .npy that are looked at together
 
 
@@ -35,9 +42,9 @@ class Items:
     """Records that have a vector, in their order.
 
     ``vectors`` (N, D) float32 are mapped; ``positions[i]`` is the place of item i among the records of the input, from 0;
-    ``failed`` are the records that are not among them because they failed, each with the number of items before it. ``n_zero``
-    of the vectors are all zeros. ``ready`` says that the vectors are what they were asked to be; those of a file are as they
-    are.
+    ``failed`` are the records that are not among them because they failed, each with the number of items before it, where
+    records are kept to be written. ``n_zero`` of the vectors are all zeros. ``ready`` says that the vectors are what they were
+    asked to be; those of a file are as they are.
     """
 
     ready = True
@@ -93,7 +100,8 @@ class Items:
                     self._keep(record, self._n_read + place, id_field, whole=records)
                     n_here += 1
                 elif not record.pending:
-                    self.failed.append((n_before + n_here, record))
+                    if records:
+                        self.failed.append((n_before + n_here, record))
                     lost.append(record)
             vectors = ready(vectors)
             self.n_zero += int((~vectors.any(axis=1)).sum())
@@ -171,7 +179,7 @@ class Matrix:
             self.vectors = matrices.mapped(Path(path))
         except (OSError, ValueError) as error:
             raise RunError(f"{path} is no .npy that can be read: {error}") from error
-        if self.vectors.ndim != 2 or self.vectors.dtype.kind not in "fiu":
+        if self.vectors.ndim != 2 or not self.vectors.shape[1] or self.vectors.dtype.kind not in "fiu":
             raise RunError(
                 f"{path} is no matrix of numbers: it has the shape {self.vectors.shape} of {self.vectors.dtype}"
             )
@@ -181,10 +189,11 @@ class Matrix:
         for first in range(0, len(self.vectors), step):
             block = self.vectors[first : first + step]
             self.n_zero += int((~block.any(axis=1)).sum())
-            wrong = np.flatnonzero(~np.isfinite(block.sum(axis=1, dtype=np.float64)))
+            with np.errstate(over="ignore"):
+                wrong = np.flatnonzero(~np.isfinite(block.astype(np.float32, copy=False)).all(axis=1))
             if len(wrong):
                 raise RunError(
-                    f"{self._path}: row {first + wrong[0]} (from 0) holds NaN or infinity",
+                    f"{self._path}: row {first + wrong[0]} (from 0) holds NaN, infinity or a number beyond float32",
                     hint="nlptool embed writes such rows for records that have no text; its JSONL is read without them",
                 )
 
@@ -205,20 +214,28 @@ class Matrix:
 
 
 def in_order(
-    failed: Sequence[tuple[int, Record]], done: int, blocks: Callable[[int], Iterator[list[Record]]]
+    found: Items | Matrix, done: int, blocks: Callable[[int], Iterator[list[Record]]]
 ) -> Iterator[list[Record]]:
-    """The records of ``blocks(start)``, one for each item from ``start`` on, and the ``failed`` ones in their places.
+    """The records of ``blocks(start)``, one for each item from ``start`` on, and the failed ones in their places.
 
     Args:
         done: how many records, of both kinds, have been written before.
+
+    Raises:
+        RunError: there are not so many.
     """
+    if (more := done - len(found) - len(found.failed)) > 0:
+        raise RunError(
+            f"the unfinished output has {more:,} records more than the input gives: it comes from another one",
+            hint="without --resume all is done anew",
+        )
     start = n_failed = 0
     for _ in range(done):
-        if n_failed < len(failed) and failed[n_failed][0] <= start:
+        if n_failed < len(found.failed) and found.failed[n_failed][0] <= start:
             n_failed += 1
         else:
             start += 1
-    left = deque(failed[n_failed:])
+    left = deque(found.failed[n_failed:])
     place = start
     for records in blocks(start):
         merged = []
@@ -254,8 +271,13 @@ def read(
         ready: what is kept of vectors (n, D).
 
     Raises:
-        RunError: an .npy stands beside other files, or is none.
+        RunError: an .npy stands beside other files, or is none; or an index or another binary file was given.
     """
+    for folder in filter(os.path.isdir, pipe.files):
+        from nlptool.models.indexes import is_index
+
+        if is_index(Path(folder)):
+            raise RunError(f"{folder} is an index, and is searched alone", hint=f"nlptool search --corpus {folder}")
     if any(map(is_matrix, pipe.files)):
         if len(pipe.files) > 1:
             raise RunError("an .npy is read alone, without other files beside it")
@@ -264,7 +286,7 @@ def read(
         pipe.n_read += len(matrix)
         return matrix
     items = Items()
-    lost = items.add(_refuse_npy(pipe.read()), embedder, id_field=pipe.id_field, records=records, ready=ready)
+    lost = items.add(refuse_binary(pipe.read()), embedder, id_field=pipe.id_field, records=records, ready=ready)
     if records:
         for _ in lost:
             pipe.bar.records(pipe.n_read)
@@ -273,15 +295,17 @@ def read(
     return items
 
 
-def _refuse_npy(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
+def refuse_binary(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
     """
     Raises:
-        RunError: an .npy comes through a pipe, where it cannot be mapped.
+        RunError: what comes is no text but a file of arrays.
     """
     for records in lists:
         for record in records[:1]:
-            if record.line == 1 and record.error is not None and record.error.raw.startswith(_NPY):
-                raise RunError(f"{record.source} is an .npy, which is read from a file alone", hint="name the FILE")
+            begins = record.error.raw if record.error is not None else record.text.encode()
+            if record.line == 1 and (found := next((each for each in _BINARY if begins.startswith(each)), None)):
+                what, hint = _BINARY[found]
+                raise RunError(f"{record.source} is {what}", hint=hint)
         yield records
 
 

@@ -47,6 +47,7 @@ class Pipe:
         self.n_read = 0
         self.n_failed = 0
         self.n_passed = 0  # records that arrived with an error
+        self._n_told = self._n_failed_told = 0  # records of other files, of which has been told: see beside
         self.n_unnamed = 0  # records without the field of --id-field
         self.input_failed = False
         self._first_error = ""
@@ -59,7 +60,7 @@ class Pipe:
 
     @contextmanager
     def beside(self, *paths: str) -> Iterator[Pipe]:
-        """A pipe that reads other files with the same options; what fails there counts here."""
+        """A pipe that reads other files with the same options; what fails there counts here, and is told of there."""
         own = replace(self, files=paths)
         own.bar = self.bar
         try:
@@ -67,6 +68,8 @@ class Pipe:
         finally:
             self.n_failed += own.n_failed
             self.n_read += own.n_read
+            self._n_failed_told += own.n_failed
+            self._n_told += own.n_read
             self.input_failed |= own.input_failed
 
     def done_before(self) -> tuple[int, bytes]:
@@ -223,16 +226,17 @@ class Pipe:
         self.n_failed += 1
         if shown and self.n_failed <= SHOWN_ERRORS and self.on_error != "fail":
             self._say(self._where(record, error))
-        if self.n_failed == 1:
+        if not self._first_error:
             self._first_error, self._first_hint = self._where(record, error), error.hint
 
     def _where(self, record: Record, error: RecordError) -> str:
         return f"{record.source}:{record.line}: {error.message}"
 
     def _summary(self, tell: Mapping[str, str], seconds: float, *, lost: str = "passed on") -> None:
-        if self.n_failed:
+        n_failed, n_read = self.n_failed - self._n_failed_told, self.n_read - self._n_told
+        if n_failed:
             left_out = " and were left out" if self.on_error == "skip" else ""
-            self._say(f"{self.n_failed:,} of {self.n_read:,} records failed{left_out}; the first: {self._first_error}")
+            self._say(f"{n_failed:,} of {n_read:,} records failed{left_out}; the first: {self._first_error}")
             if self._first_hint:
                 self._say(f"  {self._first_hint}")
         if self.n_passed:
@@ -243,8 +247,8 @@ class Pipe:
         for name in sorted(self._replaced):
             self.note(f"the field `{name}` was there before and has been replaced")
         if self.verbose:
-            rate = self.n_read / seconds if seconds else 0
-            self._say(f"{self.n_read:,} records in {seconds:.2f} s ({rate:,.0f}/s)")
+            rate = n_read / seconds if seconds else 0
+            self._say(f"{n_read:,} records in {seconds:.2f} s ({rate:,.0f}/s)")
 
 
 def _size_of(files: tuple[str, ...]) -> int | None:

@@ -60,9 +60,13 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
         ]
     except TypeError as error:
         raise click.UsageError("an argument is not UTF-8") from error
-    pipe.n_read = len(records)
+    pipe.n_read += len(records)
     pipe.bar = Progress(pipe.command, "never")  # there are no bytes to count
-    return iter([records])
+
+    def left() -> Iterator[list[Record]]:
+        yield records[pipe.done_before()[0] :]
+
+    return left()
 
 
 def words_of(record: Record) -> list[str]:

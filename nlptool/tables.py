@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
 
+from nlptool.comparisons import texts_of
+from nlptool.pairs import TEXTS
 from nlptool.pipe import Pipe
-from nlptool.records import Record, fields
+from nlptool.records import Record, field_text, fields
 from nlptool.streams import Output
 
 WIDEST = 50  # columns of a matrix that a person reads
 _SHOWN = 60  # characters of a text in a table
 _GROUP = 4096  # rows of Parquet that are written together
-_WHOLE = ("index", "neighbor_index", "first_index", "second_index")
-_REAL = ("similarity", "x", "y")
+_BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]")
 
 
 class Rows(Protocol):
     """What becomes of a record where there are no objects."""
 
-    def names(self) -> Sequence[str]:
-        """Of the columns; asked for when the first record is there."""
+    def columns(self) -> Sequence[tuple[str, type]]:
+        """Names, and int, float, str, or list of float; asked for when the first record is there."""
         ...
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
@@ -45,12 +48,12 @@ class Matrix:
         self._label = label
         self._format = format
 
-    def names(self) -> Sequence[str]:
+    def columns(self) -> Sequence[tuple[str, type]]:
         if self._format == "parquet":
-            return ["index", "label", "similarities"]
+            return [("index", int), ("label", str), ("similarities", list)]
         if self._format == "csv":
-            return ["", *self._labels()]
-        return ["", "", *(str(index) for index in range(len(self._labels())))]
+            return [("", str), *((label, float) for label in self._labels())]
+        return [("", int), ("", str), *((str(index), float) for index in range(len(self._labels())))]
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
         index = int(record.results["index"])
@@ -66,35 +69,54 @@ class Matrix:
 
 
 class Neighbors:
-    """An item and one of its neighbors."""
+    """An item and one of its neighbors.
 
-    def __init__(self, *, ids: bool) -> None:
-        self._names = ["index", "neighbor_index", *(["neighbor_id"] if ids else []), "text", "neighbor", "similarity"]
+    Args:
+        id_field: the field that names a record, if one does.
+    """
 
-    def names(self) -> Sequence[str]:
-        return self._names
+    def __init__(self, id_field: str | None) -> None:
+        self._id_field = id_field
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        ids: list[tuple[str, type]] = [("id", str), ("neighbor_id", str)] if self._id_field else []
+        return [("index", int), ("neighbor_index", int), *ids, ("text", str), ("neighbor", str), ("similarity", float)]
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
+        index, ids = int(record.results["index"]), []
         for each in orjson.loads(record.results["neighbors"]):
-            row = {f"neighbor_{name}": value for name, value in each.items() if name in ("index", "id")}
-            row |= {"index": int(record.results["index"]), "text": record.text}
-            row |= {"neighbor": each.get("text", ""), "similarity": each["similarity"]}
-            yield [row.get(name) for name in self._names]
+            if self._id_field:
+                ids = [field_text(record.raw or b"{}", self._id_field), each.get("id", "")]
+            yield [index, each["index"], *ids, record.text, each.get("text", ""), each["similarity"]]
 
 
 class Columns:
-    """Some of a record's fields and results; ``text`` is there whatever field held it."""
+    """Some of a record's fields and results. ``text``, ``first`` and ``second`` are there whatever fields held them.
 
-    def __init__(self, *names: str) -> None:
-        self._names = names
+    Args:
+        kinds: name of each -> int, float or str; what else stands in a field of text is written as JSON.
+    """
 
-    def names(self) -> Sequence[str]:
-        return self._names
+    def __init__(self, kinds: Mapping[str, type]) -> None:
+        self._kinds = kinds
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return list(self._kinds.items())
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
-        results = {name: orjson.loads(value) for name, value in record.results.items()}
-        known = {**fields(record), "text": record.text, **results}
-        yield [known.get(name) for name in self._names]
+        known = fields(record)
+        known |= {"text": record.text} | dict(zip(TEXTS[0], texts_of(known) or (), strict=False))
+        known |= {name: orjson.loads(value) for name, value in record.results.items()}
+        yield [
+            as_text(known[name]) if kind is str and known.get(name) is not None else known.get(name)
+            for name, kind in self._kinds.items()
+        ]
+
+
+def as_text(value: Any) -> str:
+    """A field's value as it reads: a string, anything else as JSON; "" of null. A lone surrogate is no text."""
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def write(pipe: Pipe, lists: Iterable[list[Record]], format: str, rows: Rows) -> None:
@@ -115,18 +137,21 @@ def _csv(pipe: Pipe, lists: Iterable[list[Record]], rows: Rows) -> None:
 
     def lines(record: Record) -> bytes:
         nonlocal begun
-        cells = _cells(record, rows)
-        if not cells:
+        found = _cells(record, rows)
+        if not found:
             return b""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if not begun:
-            writer.writerow(rows.names())
-            begun = True
-        writer.writerows(cells)
-        return text.getvalue().encode(errors="replace")
+        head = [] if begun else [[name for name, _ in rows.columns()]]
+        begun = True
+        return "".join(map(_csv_line, [*head, *found])).encode(errors="replace")
 
     pipe.write(lists, lines, terminator=None)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    """A cell is quoted if it holds a line end; of the two, the module knows those alone that it writes itself."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _table(pipe: Pipe, lists: Iterable[list[Record]], rows: Rows) -> None:
@@ -141,9 +166,9 @@ def _table(pipe: Pipe, lists: Iterable[list[Record]], rows: Rows) -> None:
 
     def finish(output: Output) -> None:
         if found:
-            names = list(rows.names())
-            numbers = [name for name, cell in zip(names, found[0], strict=True) if name and _is_number(cell)]
-            output.write(display.table(names, found, right=numbers).encode())
+            columns = rows.columns()
+            numbers = [name for name, kind in columns if name and kind is not str]
+            output.write(display.table([name for name, _ in columns], found, right=numbers).encode())
 
     pipe.write(lists, keep, finish=finish, terminator=None)
 
@@ -151,12 +176,8 @@ def _table(pipe: Pipe, lists: Iterable[list[Record]], rows: Rows) -> None:
 def _shown(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:z.4f}"
-    text = "" if cell is None else str(cell).replace("\n", " ")
+    text = "" if cell is None else _BREAKS.sub(" ", str(cell))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def _is_number(cell: str) -> bool:
-    return cell.replace(".", "", 1).lstrip("-").isdecimal()
 
 
 def _parquet(pipe: Pipe, lists: Iterable[list[Record]], rows: Rows) -> None:
@@ -164,13 +185,15 @@ def _parquet(pipe: Pipe, lists: Iterable[list[Record]], rows: Rows) -> None:
 
     from nlptool.parquet import Groups
 
-    kinds = {"similarities": pyarrow.list_(pyarrow.float32())}
-    kinds |= dict.fromkeys(_WHOLE, pyarrow.int64()) | dict.fromkeys(_REAL, pyarrow.float32())
-    groups = Groups([(name, kinds.get(name, pyarrow.string())) for name in rows.names()])
+    kinds = {
+        int: pyarrow.int64(), float: pyarrow.float32(), str: pyarrow.string(), list: pyarrow.list_(pyarrow.float32())
+    }  # fmt: skip
+    columns = rows.columns()
+    groups = Groups([(name, kinds[kind]) for name, kind in columns])
     waiting: list[list[Any]] = []
 
     def group() -> None:
-        groups.write(dict(zip(rows.names(), zip(*waiting, strict=True), strict=True)))
+        groups.write({name: values for (name, _), values in zip(columns, zip(*waiting, strict=True), strict=True)})
         waiting.clear()
 
     def row(record: Record) -> bytes:

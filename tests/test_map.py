@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,8 @@ def places(data: bytes) -> NDArray[np.float64]:
     return np.array([[record["x"], record["y"]] for record in records(data)])
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(3, 60), st.integers(2, 30), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+@given(st.integers(3, 60), st.integers(2, 90), st.integers(0, 99))
 def test_principal_components_are_scikit_learns_but_for_the_sign(n: int, d: int, seed: int) -> None:
     from sklearn.decomposition import PCA
 
@@ -51,12 +53,35 @@ def test_principal_components_are_scikit_learns_but_for_the_sign(n: int, d: int,
     np.testing.assert_allclose(np.abs(found) / size, np.abs(expected) / size, atol=2e-3)
 
 
-@pytest.mark.parametrize("rows", [np.ones((5, 3)), np.zeros((1, 4)), np.full((70, 256), 0.1)])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.ones((5, 3)),
+        np.zeros((1, 4)),
+        np.full((70, 256), 0.1),
+        np.repeat(np.random.default_rng(1).standard_normal((1, 64)), 100_000, axis=0),
+        np.full((2, 0), 1.0),
+    ],
+)
 def test_what_does_not_vary_is_in_one_place(rows: NDArray[Any]) -> None:
     found, shares = maps.pca(rows.astype(np.float32))
     assert not found.any()
     assert shares == [0, 0]
     assert not maps.tsne(rows.astype(np.float32))[0].any()
+
+
+def test_more_components_than_items_need_no_matrix_of_all_components() -> None:
+    """Of 100,000 x 100,000 numbers."""
+    rows = np.zeros((3, 100_000), np.float32)
+    rows[1, 7], rows[2, 7] = 3, 6
+    found, shares = maps.pca(rows)
+    np.testing.assert_allclose(found, [[-3, 0], [0, 0], [3, 0]], atol=1e-6)
+    assert shares == [pytest.approx(1), 0]
+
+
+def test_tsne_of_very_small_vectors() -> None:
+    found, _ = maps.tsne(np.random.default_rng(1).standard_normal((9, 5)).astype(np.float32) * np.float32(1e-30))
+    assert np.isfinite(found).all()
 
 
 def test_one_dimension_has_one_axis() -> None:
@@ -129,6 +154,33 @@ def test_csv_has_the_fields_of_the_picture(invoke: Invoke) -> None:
     lines = invoke("map", "--group", "picture", "-f", "csv", stdin=CAPTIONS).stdout.splitlines()
     assert lines[0] == "text,picture,x,y"
     assert lines[1].startswith("停められた船の近くで水鳥が泳いでいる,1,")
+
+
+def test_a_field_may_hold_anything(invoke: Invoke) -> None:
+    import pyarrow.parquet
+
+    given = (
+        b'{"text":"a","g":1,"id":"p","embedding":[0,1]}\n{"text":"b","g":["x","\\ud800"],"embedding":[1,1]}\n'
+        b'{"text":"c\\rd","g":true,"embedding":[3,1]}\n{"text":"e","g":null,"embedding":[9,1]}\n'
+    )
+    done = invoke("map", "--group", "g", "--shape", "text", "--id-field", "id", "-f", "csv", stdin=given)
+    rows = list(csv.reader(io.StringIO(done.stdout_bytes.decode(), newline="")))
+    assert rows[0] == ["id", "text", "g", "x", "y"]
+    assert [row[:3] for row in rows[1:]] == [
+        ["p", "a", "1"], ["", "b", '["x", "\N{REPLACEMENT CHARACTER}"]'], ["", "c\rd", "true"], ["", "e", ""]]  # fmt: skip
+    done = invoke("map", "--group", "g", "--shape", "x", "-f", "parquet", stdin=given)
+    found = pyarrow.parquet.read_table(io.BytesIO(done.stdout_bytes)).to_pydict()
+    assert found["g"] == ["1", '["x", "\N{REPLACEMENT CHARACTER}"]', "true", None]
+    assert list(found) == ["text", "g", "x", "y"]
+    assert max(found["x"]) > 5
+
+
+def test_another_input_is_not_gone_on_with(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(CAPTIONS)
+    (tmp_path / "out.part").write_bytes(CAPTIONS * 2)
+    done = invoke("map", "--resume", "-o", str(tmp_path / "out"), str(tmp_path / "in.jsonl"))
+    assert done.exit_code == 1
+    assert "the unfinished output has 5 records more than the input gives" in done.stderr
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "html"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from nlptool.errors import NlptoolError, RunError
 from nlptool.models.indexes import Builder, Index
-from tests.conftest import Invoke, Start
+from tests.conftest import Invoke, Run, Start
 
 CORPUS = (
     "夕暮れのハーバーに汽船が浮かんでいる\n停められた船の近くで水鳥が泳いでいる\n"
@@ -27,6 +30,15 @@ PLANE = b'{"text":"right","embedding":[2,0]}\n{"text":"up","embedding":[0,1]}\n{
 
 def records(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
+
+
+def interrupt(target: Path, vectors: NDArray[np.float32], texts: list[str], **about: str) -> None:
+    """Leave a build of ``target`` behind that had come so far."""
+    settings = {"model": None, "prompt": None, "dim": None, "--id-field": None}
+    with pytest.raises(KeyboardInterrupt), Builder(target, settings, resume=False) as builder:
+        builder.about = about
+        builder.add(vectors, [{"text": text} for text in texts], n_read=len(texts))
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -120,6 +132,33 @@ def test_texts_cannot_ask_vectors_whose_model_is_not_known(invoke: Invoke, tmp_p
     assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "NoEmbedding"
 
 
+def test_a_query_is_one_string(invoke: Invoke, corpus: Path) -> None:
+    done = invoke("search", "--corpus", str(corpus), stdin=b'{"query":["a","b"]}\n{"query":null,"text":"a"}\n')
+    assert done.exit_code == 3
+    found = records(done.stdout_bytes)
+    assert found[0]["nlptool"]["error"]["type"] == "BadQuery"
+    assert found[1]["neighbors"] == records(invoke("search", "a", "--corpus", str(corpus)).stdout_bytes)[0]["neighbors"]
+
+
+def test_queries_are_cut_to_the_components_of_the_corpus(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    """What `embed --dim` has said of its records holds for the queries, in an index too."""
+    (tmp_path / "c.jsonl").write_bytes(invoke("embed", "--dim", "64", str(corpus)).stdout_bytes)
+    done = invoke("search", "水鳥", "--corpus", str(tmp_path / "c.jsonl"), "-k", "1")
+    assert done.exit_code == 0
+    assert records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 1
+    assert invoke("index", "build", "-o", str(tmp_path / "i"), str(tmp_path / "c.jsonl")).exit_code == 0
+    assert invoke("search", "水鳥", "--corpus", str(tmp_path / "i"), "-k", "1").stdout_bytes == done.stdout_bytes
+
+
+def test_tokens_are_not_left_out_in_silence_by_a_model_that_takes_none(invoke: Invoke, tmp_path: Path) -> None:
+    tokens = '{"tokens":[{"surface":"猫"}]}\n'.encode()
+    done = invoke("index", "build", "-o", str(tmp_path / "i"), stdin=tokens)
+    assert done.exit_code == 1
+    assert "the record has no text, and sbert-mini-ja-en takes no tokens" in done.stderr
+    done = invoke("index", "build", "-m", "aozora-100d", "-o", str(tmp_path / "i"), stdin=tokens)
+    assert done.exit_code == 0
+
+
 def test_another_model_is_refused(invoke: Invoke, index: Path) -> None:
     done = invoke("search", "-m", "static-ja-en", "--corpus", str(index), "水鳥")
     assert done.exit_code == 1
@@ -180,6 +219,31 @@ def test_a_corpus_with_nothing_in_it(invoke: Invoke, tmp_path: Path) -> None:
     assert not (tmp_path / "i").exists()
 
 
+@pytest.mark.parametrize("format", ["npz", "parquet"])
+def test_files_of_arrays_are_no_texts(invoke: Invoke, corpus: Path, tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"e.{format}"
+    assert invoke("embed", "-f", format, "-o", str(path), str(corpus)).exit_code == 0
+    for run in (["search", "x", "--corpus"], ["index", "build", "-o", str(tmp_path / "i")], ["similarity"], ["map"]):
+        done = invoke(*run, str(path))
+        assert done.exit_code == 1
+        assert "which is not read\n  its JSONL or .npy is" in done.stderr
+    np.save(tmp_path / "v.npy", np.eye(2))
+    done = invoke("index", "build", "-o", str(tmp_path / "i"), stdin=(tmp_path / "v.npy").read_bytes())
+    assert done.exit_code == 1
+    assert "is an .npy, which is read from a file alone" in done.stderr
+
+
+def test_an_index_is_searched_and_nothing_else(invoke: Invoke, corpus: Path, index: Path) -> None:
+    for run in (["similarity", str(index)], ["similarity", str(corpus), "--against", str(index)], ["map", str(index)]):
+        done = invoke(*run)
+        assert done.exit_code == 1
+        assert f"nlptool search --corpus {index}" in done.stderr
+
+
+def test_a_threshold_that_is_no_number(invoke: Invoke, corpus: Path) -> None:
+    assert invoke("search", "x", "--corpus", str(corpus), "--threshold", "nan").exit_code == 2
+
+
 def test_an_index_stands_alone(invoke: Invoke, corpus: Path, index: Path) -> None:
     assert invoke("search", "x", "--corpus", str(index), "--corpus", str(corpus)).exit_code == 2
     done = invoke("search", "x", "--corpus", str(corpus.parent))
@@ -228,9 +292,9 @@ def test_an_index_with_changed_bytes_is_refused_or_answers(data: st.DataObject, 
     """Of the same size, so that the manifest does not tell."""
     folder = tmp_path / "i"
     if not (tmp_path / "whole").exists():
-        builder = Builder(tmp_path / "whole", {}, resume=False)
-        builder.add(np.eye(3, dtype=np.float32), [{"text": "a"}, {"text": "b\n"}, {"id": "c"}], n_read=3)
-        builder.finish({"model": "m"})
+        with Builder(tmp_path / "whole", {}, resume=False) as builder:
+            builder.add(np.eye(3, dtype=np.float32), [{"text": "a"}, {"text": "b\n"}, {"id": "c"}], n_read=3)
+            builder.finish({"model": "m"})
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(tmp_path / "whole", folder)
     path = folder / data.draw(st.sampled_from(["vectors.npy", "records.jsonl", "offsets.npy", "index.json"]))
@@ -277,12 +341,140 @@ def test_an_interrupted_build_goes_on(
 
 
 def test_a_build_is_not_gone_on_with_by_another_model(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
-    builder = Builder(tmp_path / "i", {"model": None, "prompt": None, "dim": None, "--id-field": None}, resume=False)
-    builder.add(np.eye(2, dtype=np.float32), [{"text": "a"}, {"text": "b"}], n_read=2)
-    builder.save()
+    interrupt(tmp_path / "i", np.eye(2, dtype=np.float32), ["a", "b"])
     done = invoke("index", "build", "--resume", "-m", "static-ja-en", "-o", str(tmp_path / "i"), str(corpus))
     assert done.exit_code == 1
     assert "was begun with another model" in done.stderr
+
+
+def test_a_build_whose_records_were_all_read_still_knows_its_model(
+    invoke: Invoke, corpus: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the index is put together, and the texts have been embedded before."""
+    other = tmp_path / "other.index"
+    with monkeypatch.context() as patch:
+        patch.setattr("nlptool.models.cache.seal", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        done = invoke("index", "build", "-o", str(other), str(corpus))
+    assert done.exit_code == 1
+    assert "--resume goes on from there" in done.stderr
+    assert "is not finished" in invoke("search", "x", "--corpus", str(other) + ".part").stderr
+    assert invoke("index", "build", "--resume", "-o", str(other), str(corpus)).exit_code == 0
+    assert Index(other).about == Index(index).about
+    assert (
+        records(invoke("search", "水鳥", "--corpus", str(other), "-k", "1").stdout_bytes)[0]["neighbors"][0]["index"]
+        == 1
+    )
+
+
+@pytest.mark.parametrize("suffix", ["txt", "npy"])
+def test_a_build_is_not_gone_on_with_by_a_shorter_input(invoke: Invoke, tmp_path: Path, suffix: str) -> None:
+    given = tmp_path / f"in.{suffix}"
+    if suffix == "npy":
+        np.save(given, np.eye(2, dtype=np.float32))
+    else:
+        given.write_text("a\nb\n")
+    interrupt(tmp_path / "i", np.eye(5, dtype=np.float32), list("abcde"))
+    settings = ["--resume"] if suffix == "txt" else ["--resume", "-m", "mine"]
+    done = invoke("index", "build", *settings, "-o", str(tmp_path / "i"), str(given))
+    assert done.exit_code == 1
+    assert ("has 3 records more than the input" in done.stderr) == (suffix == "txt")
+    assert ("begun with another model" in done.stderr) == (suffix == "npy")
+    assert not (tmp_path / "i").exists()
+
+
+def test_what_a_build_goes_on_with_must_fit(invoke: Invoke, tmp_path: Path) -> None:
+    """The vectors that are there are of another length, or of another model."""
+    more = b'{"embedding":[1,0]}\n{"embedding":[1,0,0]}\n{"embedding":[0,1],"nlptool":{"embed":{"model":"other"}}}\n'
+    interrupt(tmp_path / "i", np.eye(2, dtype=np.float32)[:1], [""], model="mine")
+    done = invoke("index", "build", "--resume", "-o", str(tmp_path / "i"), stdin=more)
+    assert done.exit_code == 3
+    assert "the vector has 3 components, those before it have 2" in done.stderr
+    assert "the embedding is of other, the others are of mine" in done.stderr
+    assert len(Index(tmp_path / "i")) == 1
+
+
+def test_two_processes_do_not_build_one_index(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    with Builder(tmp_path / "i", {}, resume=False) as builder:
+        for resume in ([], ["--resume"]):
+            done = invoke("index", "build", *resume, "-o", str(tmp_path / "i"), str(corpus))
+            assert done.exit_code == 1
+            assert "another process is building" in done.stderr
+        builder.add(np.eye(2, dtype=np.float32), [{"text": "a"}, {"text": "b"}], n_read=2)
+        builder.finish({"model": "m"})
+    assert Index(tmp_path / "i").shown(1) == {"index": 1, "text": "b"}
+    assert invoke("index", "build", "-o", str(tmp_path / "i"), str(corpus)).exit_code == 0
+    assert len(Index(tmp_path / "i")) == 4
+
+
+def test_a_folder_that_is_no_build_is_not_emptied(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "i.part").mkdir()
+    (tmp_path / "i.part" / "precious").write_text("x")
+    done = invoke("index", "build", "-o", str(tmp_path / "i"), str(corpus))
+    assert done.exit_code == 1
+    assert "i.part is a folder that holds something else" in done.stderr
+    assert (tmp_path / "i.part" / "precious").exists()
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_index_can_be_opened_while_another_takes_its_place(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    """The new one comes before or after the first file is opened."""
+    from nlptool.models import indexes
+
+    new = tmp_path / "new"
+    with Builder(new, {}, resume=False) as builder:
+        builder.add(np.eye(4, 256, dtype=np.float32), [{"text": "new"}] * 4, n_read=4)
+        builder.finish({"model": "m"})
+    plain = indexes.mapped
+
+    def mapped(path: Path) -> NDArray[Any]:
+        found = plain(path) if later else None
+        if new.exists():
+            shutil.rmtree(path.parent)
+            new.rename(path.parent)
+        return plain(path) if found is None else found
+
+    monkeypatch.setattr(indexes, "mapped", mapped)
+    opened = Index(index)
+    assert opened.shown(3) == {"index": 3, "text": "new"}
+    np.testing.assert_array_equal(opened.vectors, np.eye(4, 256))
+
+
+def test_a_full_disk_is_said_of_the_index(run: Run, tmp_path: Path) -> None:
+    """Of whatever writes last; that nothing more can be kept does not hide it."""
+    script = (
+        "import resource, runpy, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "sys.argv = ['nlptool', 'index', 'build', '-m', 'static-ja-en', '-o', sys.argv[1], sys.argv[2]]\n"
+        "runpy.run_module('nlptool', run_name='__main__')\n"
+    )
+    (tmp_path / "in.txt").write_text("".join(f"猫 {i}\n" for i in range(200)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "i"), str(tmp_path / "in.txt")],
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"cannot write {tmp_path / 'i'}: File too large" in done.stderr.decode()
+    assert (
+        run(
+            "index", "build", "-m", "static-ja-en", "--resume", "-o", str(tmp_path / "i"), str(tmp_path / "in.txt")
+        ).returncode
+        == 0
+    )
+    assert len(Index(tmp_path / "i")) == 200
+
+
+def test_what_goes_wrong_first_is_what_is_said(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though what was made cannot be kept either."""
+    monkeypatch.setattr(Builder, "save", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+    done = invoke(
+        "index", "build", "--on-error", "fail", "-o", str(tmp_path / "i"), stdin=PLANE + b'{"embedding":[1]}\n'
+    )
+    assert done.exit_code == 1
+    assert "the vector has 1 components" in done.stderr
+    assert "No space" not in done.stderr
 
 
 def test_ctrl_c_keeps_what_was_made(start: Start, tmp_path: Path) -> None:
@@ -319,3 +511,30 @@ def test_bad_records_are_left_out_of_an_index_and_counted(invoke: Invoke, tmp_pa
     assert done.exit_code == 3
     assert "2 of 6 records failed" in done.stderr
     assert len(Index(tmp_path / "i")) == 3
+
+
+def test_each_side_tells_of_its_own_failures(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_bytes(PLANE + b'{"embedding":[1]}\n{"embedding":[2]}\n')
+    queries = b'{"embedding":[1,2]}\n{"embedding":[1,2,3]}\n'
+    for run, failed in ((["search", "--corpus"], "1 of 2"), (["similarity", "-k", "1", "--against"], "1 of 2")):
+        done = invoke(*run, str(tmp_path / "c.jsonl"), stdin=queries)
+        assert done.exit_code == 3
+        assert [line.split(": ")[1] for line in done.stderr.splitlines() if "records failed" in line] == [
+            "2 of 5 records failed; the first", f"{failed} records failed; the first"]  # fmt: skip
+        assert "the first: <stdin>:2: the vector has 3 components" in done.stderr
+    done = invoke("search", "--corpus", str(tmp_path / "c.jsonl"), stdin=b'{"embedding":[1,2]}\n')
+    assert done.exit_code == 3
+    assert done.stderr.count("records failed") == 1
+
+
+def test_queries_that_were_answered_are_not_answered_again(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    run = ["search", "水鳥", "パン", "株", "--corpus", str(corpus), "-o", str(tmp_path / "out")]
+    assert invoke(*run).exit_code == 0
+    whole = (tmp_path / "out").read_bytes()
+    (tmp_path / "out.part").write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
+    assert invoke(*run, "--resume").exit_code == 0
+    again = (tmp_path / "out").read_bytes()
+    assert [record["query"] for record in records(again)] == ["水鳥", "パン", "株"]
+    assert [record["neighbors"][0]["index"] for record in records(again)] == [
+        record["neighbors"][0]["index"] for record in records(whole)
+    ]

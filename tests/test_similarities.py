@@ -176,6 +176,56 @@ def test_work_can_begin_at_any_row(start: int) -> None:
     assert pairs == [(int(row) + start, int(column)) for row, column in expected]
 
 
+@pytest.mark.parametrize("memory", [4 * 300 * 20, 120_000, PLENTY])
+@pytest.mark.parametrize("start", [1, 100, 130, 299])
+def test_work_that_is_gone_on_with_gives_the_same_bytes(
+    memory: int, start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last digit, which depends on the block in which a product is made."""
+    monkeypatch.setattr(similarities, "_ROWS", 64)
+    monkeypatch.setattr(similarities, "_COLUMNS", 50)
+    one = side(vectors(300, 33), "cosine")
+
+    def matrix(start: int) -> bytes:
+        return b"".join(
+            row.tobytes() for _, block in similarities.matrix(one, one, memory=memory, start=start) for row in block
+        )
+
+    def pairs(start: int) -> list[tuple[int, int, float]]:
+        return [
+            each
+            for _, *block in similarities.pairs(one, None, 0.1, memory=max(40_000, memory), start=start)
+            for each in zip(*(part.tolist() for part in block), strict=True)
+        ]
+
+    assert matrix(start) == matrix(0)[start * 300 * 4 :]
+    whole_columns, whole_scores, columns, scores = (
+        np.concatenate([block[part] for block in similarities.nearest(one, one, 5, memory=memory, same=True, start=at)])
+        for at in (0, start)
+        for part in (1, 2)
+    )
+    np.testing.assert_array_equal(columns, whole_columns[start:])
+    np.testing.assert_array_equal(scores, whole_scores[start:])
+    assert pairs(start) == [pair for pair in pairs(0) if pair[0] >= start]
+    assert len(pairs(0)) > 1000
+
+
+def test_blocks_of_pairs_never_outgrow_their_memory() -> None:
+    """More rows would be in a later block than there is room for scores."""
+    rows = np.eye(3000, 4, dtype=np.float32)
+    least = 4 * similarities._COLUMNS + 100 * len(rows)
+    found = list(similarities.pairs(side(rows, "cosine"), None, 0.5, memory=least))
+    assert len(found) > 10
+    assert sum(len(block[1]) for block in found) == 0
+
+
+@pytest.mark.parametrize("measure", ["dot", "euclidean"])
+def test_products_beyond_float32_are_refused(measure: str) -> None:
+    with pytest.raises(RunError, match=rf"a vector is longer than 1e\+19: its {measure} similarities would be beyond"):
+        prepared(np.array([[1, 2], [1e19, 1e19]], np.float32), measure)
+    assert prepared(np.array([[1e19, 1]], np.float32), measure).tolist() == [[np.float32(1e19), 1]]
+
+
 def test_many_duplicates_need_no_more_memory_than_is_given() -> None:
     """Every pair of them is found, though only a part of the pairs fits at once."""
     one = side(np.ones((600, 4), np.float32), "cosine")

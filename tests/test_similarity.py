@@ -6,6 +6,8 @@ import base64
 import csv
 import io
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +228,9 @@ def test_an_npy_of_vectors(invoke: Invoke, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [(np.array([[1, np.nan]]), "row 0 (from 0) holds NaN"), (np.zeros(3), "no matrix of numbers"),
-     (np.array([["a"]]), "no matrix of numbers")],
+     (np.array([["a"]]), "no matrix of numbers"), (np.zeros((3, 0)), "no matrix of numbers"),
+     (np.array([[1, 1e39]]), "row 0 (from 0) holds NaN, infinity or a number beyond float32"),
+     (np.array([[0, 1], [1, -np.inf]], np.float16), "row 1 (from 0) holds NaN")],
 )  # fmt: skip
 def test_an_npy_that_is_no_matrix_of_vectors(invoke: Invoke, tmp_path: Path, content: Any, message: str) -> None:
     np.save(tmp_path / "v.npy", content)
@@ -259,6 +263,16 @@ def test_csv_reads_back(invoke: Invoke) -> None:
     )
     assert rows == [["index", "neighbor_index", "text", "neighbor", "similarity"],
                     ["0", "1", 'a, "b"', "c", "0.0"], ["1", "0", "c", 'a, "b"', "0.0"]]  # fmt: skip
+
+
+def test_both_ids_and_every_line_end_are_in_the_csv(invoke: Invoke) -> None:
+    given = b'{"id":"p","text":"a\\rb","embedding":[1,0]}\n{"text":"c\\nd","embedding":[1,1]}\n'
+    done = invoke("similarity", "-k", "1", "--id-field", "id", "-f", "csv", stdin=given)
+    rows = list(csv.reader(io.StringIO(done.stdout_bytes.decode(), newline="")))
+    assert rows[0] == ["index", "neighbor_index", "id", "neighbor_id", "text", "neighbor", "similarity"]
+    assert [row[:-1] for row in rows[1:]] == [["0", "1", "p", "", "a\rb", "c\nd"], ["1", "0", "", "p", "c\nd", "a\rb"]]
+    table = invoke("similarity", "-k", "1", "--id-field", "id", "-f", "table", stdin=given).stdout
+    assert table.splitlines()[1].split() == ["0", "1", "p", "a", "b", "c", "d", "0.7071"]
 
 
 def test_parquet_reads_back(invoke: Invoke) -> None:
@@ -316,11 +330,22 @@ def test_resume_goes_on_where_the_file_ends(invoke: Invoke, tmp_path: Path, more
     assert out.read_bytes() == b"".join(whole)
 
 
+@pytest.mark.parametrize("more", [[], ["-k", "2"], ["--threshold", "0.1"]])
+def test_another_runs_output_is_not_gone_on_with(invoke: Invoke, tmp_path: Path, more: list[str]) -> None:
+    (tmp_path / "out.part").write_bytes(PLANE * 3)
+    (tmp_path / "in.jsonl").write_bytes(PLANE)
+    done = invoke("similarity", *more, "--resume", "-o", str(tmp_path / "out"), str(tmp_path / "in.jsonl"))
+    assert done.exit_code == 1
+    expected = "does not end with a pair" if "--threshold" in more else "has 8 records more than the input gives"
+    assert f"the unfinished output {expected}" in done.stderr
+    assert "internal" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--pairs", "-k", "1"], ["--pairs", "--threshold", "1"], ["--plot", "x.png", "-k", "1"], ["-f", "npy", "-k", "1"],
      ["--threshold", "nan"], ["--memory", "lots"], ["--memory", "0"], ["-k", "0"], ["--measure", "manhattan"],
-     ["--pairs", "--against", "x"], ["-f", "npy", "--pairs"]],
+     ["--pairs", "--against", "x"], ["-f", "npy", "--pairs"], ["--against", "-"], ["--against", "-", "-"]],
 )  # fmt: skip
 def test_wrong_usage(invoke: Invoke, arguments: list[str]) -> None:
     assert invoke("similarity", *arguments, stdin=PLANE).exit_code == 2
@@ -341,6 +366,22 @@ def test_a_matrix_that_does_not_fit_on_the_disk(
     assert done.exit_code == 1
     assert "4 x 4 similarities of 4 bytes are 64" in done.stderr
     assert not (tmp_path / "m.npy").exists()
+
+
+def test_the_room_of_a_redirected_stdout_is_known(tmp_path: Path) -> None:
+    from nlptool.commands import similarity
+
+    kept = os.dup(1)
+    try:
+        with (tmp_path / "out").open("wb") as file:
+            os.dup2(file.fileno(), 1)
+        free = similarity._free(None)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+    assert free is not None
+    assert free == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.5)
+    assert similarity._free("/dev/null") is None
 
 
 def test_very_many_pairs_are_foretold(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,6 +439,18 @@ def test_pairs_are_those_of_the_matrix(invoke: Invoke) -> None:
         )
     ]
     np.testing.assert_allclose(np.array(found).reshape(4, 4), values, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [('{"sentence1":"a","sentence2":"b"}\n', []), ("a\tb\n", ["-I", "tsv"]), ("text1\ttext2\na\tb\n", ["-I", "tsv", "--header"]),
+     ("a\tb\n", [])],
+)  # fmt: skip
+def test_pairs_have_their_texts_in_csv_whatever_they_are_called(invoke: Invoke, given: str, more: list[str]) -> None:
+    done = invoke("similarity", "--pairs", "-f", "csv", *more, stdin=given.encode())
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == "first,second,similarity"
+    assert done.stdout.splitlines()[1].startswith("a,b,0.")
 
 
 def test_pairs_in_csv(invoke: Invoke) -> None:

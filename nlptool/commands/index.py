@@ -52,34 +52,28 @@ def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
     if output is None:
         raise click.UsageError("-o FOLDER says where the index goes")
     from nlptool.embedder import Choice, Embedder
-    from nlptool.items import is_matrix
+    from nlptool.items import is_matrix, refuse_binary
     from nlptool.models.indexes import Builder
 
-    embedder = Embedder(pipe, Choice(**choice), role="document")
     matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
     if matrix is not None and choice["model"] is None:
         raise click.UsageError(f"{matrix} does not say which model made its vectors: -m names it")
     settings = {name: choice[name] for name in ("model", "prompt", "dim")} | {"--id-field": pipe.id_field}
-    builder = Builder(Path(output), settings, resume=resume)
-    if builder.n_read:
-        pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
-    try:
+    with Builder(Path(output), settings, resume=resume) as builder:
+        if builder.n_read:
+            pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
+        model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
+        embedder = Embedder(
+            pipe, Choice(**choice), role="document", model=model, identity=identity, dimension=builder.dimension
+        )
         if matrix is not None:
             _take(matrix, builder)
-            embedder.model = str(choice["model"])
+            builder.about = {"model": choice["model"], "dim": choice["dim"]}
         else:
-            pipe.consume(built(windows(pipe.read()), embedder, builder, id_field=pipe.id_field))
-    except BaseException:
-        builder.save()
-        raise
-    if not builder.n_items:
-        raise RunError("there is nothing to search in: no record has a vector")
-    about = {
-        "model": embedder.model or None,
-        "identity": embedder.identity() or None,
-        "prompt": embedder.prompt or None,
-    }
-    builder.finish({**about, "dim": choice["dim"], "nlptool": __version__})
+            pipe.consume(built(windows(refuse_binary(pipe.read())), embedder, builder, id_field=pipe.id_field))
+        if not builder.n_items:
+            raise RunError("there is nothing to search in: no record has a vector")
+        builder.finish({**builder.about, "nlptool": __version__})
     embedder.say()
     pipe.note(f"{builder.n_items:,} vectors are in {output}")
 
@@ -87,7 +81,11 @@ def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
 def built(
     lists: Iterator[list[Record]], embedder: Embedder, builder: Builder, *, id_field: str | None
 ) -> Iterator[list[Record]]:
-    """Put the records that have a vector into the index; yield the others."""
+    """Put the records that have a vector into the index, but for those that it has already; yield the others.
+
+    Raises:
+        RunError: it has more of them than there are.
+    """
     from nlptool.models.similarities import prepared
 
     before, n_read = builder.n_read, 0
@@ -100,9 +98,12 @@ def built(
             name = field_text(record.raw, id_field) if id_field and record.raw is not None else ""
             shown.append({**({"id": name} if name else {}), "text": record.text})
         if n_read > before:
+            said = {"model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt}
+            builder.about |= {name: value for name, value in {**said, "dim": embedder.dim}.items() if value}
             builder.add(prepared(vectors, "cosine"), shown, n_read=n_read)
         taken = set(map(id, kept))
         yield [record for record in records[skipped:] if id(record) not in taken and not record.pending]
+    _check_same(builder, n_read)
 
 
 def _take(path: str, builder: Builder) -> None:
@@ -111,9 +112,22 @@ def _take(path: str, builder: Builder) -> None:
     from nlptool.models.similarities import prepared
 
     rows = Matrix(path).vectors
+    _check_same(builder, len(rows))
     for first in range(builder.n_read, len(rows), _ROWS):
         block = prepared(rows[first : first + _ROWS], "cosine")
         builder.add(block, [{}] * len(block), n_read=first + len(block))
+
+
+def _check_same(builder: Builder, n_read: int) -> None:
+    """
+    Raises:
+        RunError: the unfinished build had read more.
+    """
+    if builder.n_read > n_read:
+        raise RunError(
+            f"{builder.part} has {builder.n_read - n_read:,} records more than the input: it comes from another one",
+            hint="without --resume it is built anew",
+        )
 
 
 @command.command()

@@ -106,10 +106,10 @@ def command(  # noqa: PLR0917
         )
         drawn.append((found, where))
         entry = {"model": embedder.model or None, "method": method, **where.said}
-        yield from items.in_order(found.failed, n_done, lambda start: map_(found, where, entry, start=start))
+        yield from items.in_order(found, n_done, lambda start: map_(found, where, entry, start=start))
 
-    named = [name for name in dict.fromkeys((group, shape, join)) if name is not None]
-    tables.write(pipe, lists(), format, tables.Columns("text", *named, "x", "y"))
+    named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
+    tables.write(pipe, lists(), format, tables.Columns({**dict.fromkeys(named, str), "x": float, "y": float}))
     embedder.say()
     if plot is not None:
         found, where = drawn[0]
@@ -127,7 +127,7 @@ def _draw(
     known = [fields(found.record(index)) for index in range(n_items)] if any(looks.values()) else []
     values: dict[str, Any] = {}
     for role, name in looks.items():
-        values[role] = [_as_text(record.get(name)) for record in known] if name is not None else None
+        values[role] = [tables.as_text(record.get(name)) for record in known] if name is not None else None
         if name is not None and not any(values[role]):
             pipe.note(f"no record has a field `{name}`")
     texts = [found.text(index) or str(index) for index in range(n_items)]
@@ -135,7 +135,3 @@ def _draw(
         plots.page(where.points, path, texts=texts, axes=where.axes, title=title, **values)
     else:
         plots.scatter(where.points, path, texts=texts, axes=where.axes, title=title, note=pipe.note, **values)
-
-
-def _as_text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()

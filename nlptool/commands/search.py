@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool import comparisons, options, queries
-from nlptool.errors import RunError
+from nlptool.errors import RecordError, RunError
 from nlptool.pipe import Pipe
 from nlptool.records import Record, field_value
 
@@ -44,6 +45,8 @@ def search(
             given = field_value(record.raw, "query") if record.pending else None
             if isinstance(given, str):
                 record.text = given
+            elif given is not None:
+                record.fail(RecordError("BadQuery", "`query` is not a string", hint="a record for each query"))
         kept, vectors = embedder(records)
         for record in records:
             if record.pending:
@@ -103,6 +106,8 @@ def command(  # noqa: PLR0917
     """
     if not words and "-" in corpus:
         raise click.UsageError("stdin cannot be the corpus and the queries at once: give the queries as arguments")
+    if threshold is not None and math.isnan(threshold):
+        raise click.UsageError("--threshold nan: no similarity reaches that")
     from nlptool.embedder import Choice
     from nlptool.models import similarities
 
@@ -135,5 +140,6 @@ def _open(pipe: Pipe, corpus: tuple[str, ...], choice: Choice) -> tuple[Items | 
     with pipe.beside(*corpus) as own:
         found = items.read(own, documents, records=False, ready=functools.partial(prepared, measure="cosine"))
     documents.say()
+    choice = replace(choice, dim=documents.dim)
     made = {"model": documents.model, "dimension": documents.dimension, "beside": documents}
     return found, Embedder(pipe, choice, role="query", **made)

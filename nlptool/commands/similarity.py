@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -88,6 +90,8 @@ def command(  # noqa: PLR0917
         raise click.UsageError("--plot needs all rows: without --resume")
     if threshold is not None and math.isnan(threshold):
         raise click.UsageError("--threshold nan: no similarity reaches that")
+    if against == "-" and "-" in (pipe.files or ("-",)):
+        raise click.UsageError("stdin cannot be both sides at once: name a FILE")
     if plot is not None:
         from nlptool import plots
 
@@ -101,15 +105,13 @@ def command(  # noqa: PLR0917
     if pairs:
         pipe.form = replace(pipe.form, instead=tuple(chain.from_iterable(TEXTS)))
         lists = comparison.with_entry(comparisons.of_pairs(windows(pipe.read()), embedder, measure))
-        tables.write(pipe, lists, format, tables.Columns(*TEXTS[0], "similarity"))
+        tables.write(pipe, lists, format, tables.Columns({**dict.fromkeys(TEXTS[0], str), "similarity": float}))
     elif top_k is not None:
-        tables.write(
-            pipe, comparison.neighbors(top_k, threshold), format, tables.Neighbors(ids=pipe.id_field is not None)
-        )
+        tables.write(pipe, comparison.neighbors(top_k, threshold), format, tables.Neighbors(pipe.id_field))
     elif threshold is not None:
-        ids = ["first_id", "second_id"] if pipe.id_field else []
-        rows = tables.Columns("first_index", "second_index", *ids, "first", "second", "similarity")
-        tables.write(pipe, comparison.pairs(threshold), format, rows)
+        kinds: dict[str, type] = dict.fromkeys(("first_index", "second_index"), int)
+        kinds |= dict.fromkeys([*(("first_id", "second_id") if pipe.id_field else ()), *TEXTS[0]], str)
+        tables.write(pipe, comparison.pairs(threshold), format, tables.Columns({**kinds, "similarity": float}))
     else:
         _write_matrix(pipe, comparison, format, plot)
     embedder.say()
@@ -211,8 +213,14 @@ class Comparison:
         a, b = self._read()
         after = (0, -1)
         if self._n_done > len(self.items.failed):
-            pair = orjson.loads(self._last)
-            after = pair["first_index"], pair["second_index"]
+            try:
+                pair = orjson.loads(self._last)
+                after = int(pair["first_index"]), int(pair["second_index"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(
+                    "the unfinished output does not end with a pair: it comes from another run",
+                    hint="without --resume all is done anew",
+                ) from error
         yield [record for _, record in self.items.failed[self._n_done :]]
         found = comparisons.pairs(
             self.items, self.others, a, b, threshold, memory=self._memory, after=after, note=self._pipe.note
@@ -236,7 +244,7 @@ class Comparison:
         from nlptool.items import in_order
 
         n_written = self._n_done
-        for records in self.with_entry(in_order(self.items.failed, self._n_done, blocks)):
+        for records in self.with_entry(in_order(self.items, self._n_done, blocks)):
             n_written += len(records)
             self._pipe.bar.work("similarity", n_written, len(self.items) + len(self.items.failed), "rows")
             yield records
@@ -275,20 +283,27 @@ class Comparison:
         """
         from nlptool.models.similarities import size
 
-        output = self._pipe.output
-        if (
-            output is None
-            or not Path(output).resolve().parent.is_dir()
-            or (Path(output).exists() and not Path(output).is_file())
-        ):
-            return
-        needed, free = n_rows * n_columns * bytes_each, shutil.disk_usage(Path(output).resolve().parent).free
-        if needed > free:
+        where, free = self._pipe.output or "<stdout>", _free(self._pipe.output)
+        needed = n_rows * n_columns * bytes_each
+        if free is not None and needed > free:
             raise RunError(
-                f"{n_rows:,} x {n_columns:,} similarities of {bytes_each} bytes are {size(needed)}, and for {output} there are "
+                f"{n_rows:,} x {n_columns:,} similarities of {bytes_each} bytes are {size(needed)}, and for {where} there are "
                 f"{size(free)} free",
                 hint="-k K keeps the K nearest of each alone, --threshold T the pairs above T",
             )
+
+
+def _free(output: str | None) -> int | None:
+    """The bytes that are free where a file is written, named or as stdout; None where no file is."""
+    if output in (None, "-"):
+        try:
+            is_file = stat.S_ISREG(os.fstat(1).st_mode)
+        except OSError:
+            return None
+        return os.fstatvfs(1).f_bavail * os.fstatvfs(1).f_frsize if is_file else None
+    path = Path(str(output)).resolve()
+    is_file = path.parent.is_dir() and (path.is_file() or not path.exists())
+    return shutil.disk_usage(path.parent).free if is_file else None
 
 
 def _label(items: Items | Matrix, index: int) -> str:

@@ -5,20 +5,21 @@
     records.jsonl   {"id", "text"} of each item, a line each; {} where there is neither
     offsets.npy     (N + 1,) int64: where in that file each line begins
 
-While it is built it is called NAME.part and holds ``state.json``, so that an interrupted build goes on where it was. Search in it
-is exact.
+While it is built it is called NAME.part and holds ``state.json``, so that an interrupted build goes on where it was; it is
+locked, so that no two processes build it at once. Search in it is exact.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import mmap
 import os
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 import orjson
@@ -31,6 +32,7 @@ from nlptool.models import cache
 MANIFEST = "index.json"
 FORMAT = 1
 _STATE = "state.json"
+_MOMENT = 0.02  # seconds: when one index goes and another comes there is none for less than that
 _EVERY = 1.0  # seconds between two states: what an interruption loses
 
 
@@ -45,6 +47,23 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        waited = False
+        while True:  # another process may put a new one there at any time
+            before = _version(folder)
+            try:
+                self._open()
+            except RunError:
+                if before is None and not waited:
+                    time.sleep(_MOMENT)
+                    waited = True
+                elif before == _version(folder):
+                    raise
+            else:
+                if before == _version(folder):
+                    return  # all files are of one index
+
+    def _open(self) -> None:
+        folder = self.folder
         self.about = _manifest(folder)
         try:
             self.vectors = mapped(folder / "vectors.npy")
@@ -83,7 +102,9 @@ class Index:
 
 
 class Builder:
-    """Writes an index, item by item.
+    """Writes an index, item by item. A context manager: leaving it after an error keeps what was made, for ``resume``.
+
+    ``n_read`` records of the input are done, ``about`` is what was said of the model that made the vectors.
 
     Args:
         target: the folder that the index becomes.
@@ -91,28 +112,43 @@ class Builder:
         resume: go on with an unfinished build.
 
     Raises:
-        RunError: it cannot be written, or there is nothing to go on with.
+        RunError: it cannot be written, or another process is building it.
     """
 
     def __init__(self, target: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
         cache.check_replaceable(target, MANIFEST)
         self._target = target.resolve()
         self.part = self._target.with_name(self._target.name + ".part")
+        cache.check_replaceable(self.part, MANIFEST)
         self._settings = dict(settings)
+        self.about: dict[str, Any] = {}
         self.n_read = self.n_items = self.dimension = 0
         self._n_bytes = 0
         self._saved = time.monotonic()
-        try:
-            if resume and self.part.is_dir():
-                self._take_up()
-            else:
-                shutil.rmtree(self.part, ignore_errors=True)
-                self.part.mkdir()
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.callback(os.close, _locked(self.part))
+                if resume:
+                    self._take_up()
+                else:
+                    for path in self.part.iterdir():
+                        path.unlink()
                 (self.part / MANIFEST).write_text("{}")
-            self._vectors = self._open("vectors.npy", 128 + 4 * self.n_items * self.dimension)
-            self._records = self._open("records.jsonl", self._n_bytes)
-        except OSError as error:
-            raise RunError(f"cannot write {self.part}: {error.strerror or error}") from error
+                self._vectors = stack.enter_context(self._open("vectors.npy", 128 + 4 * self.n_items * self.dimension))
+                self._records = stack.enter_context(self._open("records.jsonl", self._n_bytes))
+            except OSError as error:
+                raise RunError(f"cannot write {self.part}: {error.strerror or error}") from error
+            self._opened = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with contextlib.suppress(OSError):  # what went wrong first is on its way
+            if kind is not None:
+                self.save()
+        with contextlib.suppress(OSError):
+            self._opened.close()
 
     def _open(self, name: str, size: int) -> IO[bytes]:
         path = self.part / name
@@ -131,11 +167,13 @@ class Builder:
             self.n_read, self.n_items, self.dimension, self._n_bytes = (
                 int(state[name]) for name in ("n_read", "n_items", "dimension", "n_bytes")
             )
+            self.about = dict(state["about"])
+            begun = dict(state["settings"])
         except FileNotFoundError:
             return  # interrupted before anything was done
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{self.part} is damaged: {error}", hint="without --resume it is built anew") from error
-        if different := [name for name, value in self._settings.items() if state["settings"].get(name) != value]:
+        if different := [name for name, value in self._settings.items() if begun.get(name) != value]:
             raise RunError(
                 f"{self.part} was begun with another {', '.join(different)}", hint="without --resume it is built anew"
             )
@@ -165,7 +203,7 @@ class Builder:
         self._records.flush()
         state = {"n_read": self.n_read, "n_items": self.n_items, "dimension": self.dimension, "n_bytes": self._n_bytes}
         new = self.part / f"{_STATE}.new"
-        new.write_text(json.dumps({**state, "settings": self._settings}))
+        new.write_text(json.dumps({**state, "settings": self._settings, "about": self.about}))
         new.replace(self.part / _STATE)
         self._saved = time.monotonic()
 
@@ -176,10 +214,10 @@ class Builder:
             RunError: it cannot be written.
         """
         try:
-            with self._vectors as file:
-                file.seek(0)
-                file.write(header("<f4", (self.n_items, self.dimension)))
-            self._records.close()
+            self._vectors.seek(0)
+            self._vectors.write(header("<f4", (self.n_items, self.dimension)))
+            self._vectors.flush()
+            self._records.flush()
             np.save(self.part / "offsets.npy", _line_starts(self.part / "records.jsonl", self.n_items))
             (self.part / _STATE).unlink(missing_ok=True)
             manifest = {"format": FORMAT, "n_items": self.n_items, "dimension": self.dimension, **about}
@@ -196,6 +234,29 @@ class Builder:
         )
 
 
+def _locked(folder: Path) -> int:
+    """Make a folder if there is none, and lock it: a descriptor that holds the lock while it is open.
+
+    Raises:
+        RunError: another process has locked it.
+        OSError: it cannot be made.
+    """
+    while True:
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):  # finished and renamed in between
+                if os.path.samestat(os.fstat(lock), folder.stat()):
+                    return lock
+        except BlockingIOError as error:
+            os.close(lock)
+            raise RunError(
+                f"another process is building {folder}", hint="wait for it, or build under another name"
+            ) from error
+        os.close(lock)
+
+
 def _line_starts(path: Path, n_lines: int) -> NDArray[np.int64]:
     """Where each line begins, and the end: (n + 1,)."""
     starts = [np.zeros(1, np.int64)]
@@ -210,6 +271,15 @@ def _line_starts(path: Path, n_lines: int) -> NDArray[np.int64]:
     return found
 
 
+def _version(folder: Path) -> tuple[int, int] | None:
+    """Differs between a folder and the one that takes its place."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns
+
+
 def is_index(path: Path) -> bool:
     """Whether a folder says that it holds an index."""
     return (path / MANIFEST).is_file()
@@ -221,6 +291,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} is no index: it has no {MANIFEST}", hint="nlptool index build -o FOLDER makes one")
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
+        if "files" not in about:  # it is sealed at the very end
+            name = str(folder).removesuffix(".part")
+            raise RunError(f"{folder} is not finished", hint=f"nlptool index build --resume -o {name} goes on with it")
         if about["format"] != FORMAT:
             raise RunError(
                 f"{folder} is of format {about['format']}, written by a newer nlptool", hint="update nlptool"

@@ -35,33 +35,52 @@ def pca(vectors: NDArray[np.float32], n_components: int = 2) -> tuple[NDArray[np
     """The first principal components of the rows (N, D): their coordinates (N, n_components), and the share of the variance
     that each holds, in [0, 1]. Where there are fewer, or nothing varies, the coordinates are 0."""
     n, d = vectors.shape
-    if not d:
-        return np.zeros((n, n_components), np.float32), [0.0] * n_components
-    mean, scatter = np.zeros(d), np.zeros((d, d))
-    for block in _blocks(vectors):
+    points, shares = np.zeros((n, n_components), np.float32), [0.0] * n_components
+    if not n or not d:
+        return points, shares
+    mean = np.zeros(d)
+    for _, block in _blocks(vectors):
         mean += block.sum(axis=0) / n
-    for block in _blocks(vectors):
-        centred = block - mean
-        scatter += centred.T @ centred  # (D, D)
-    values, axes = np.linalg.eigh(scatter)  # ascending
-    kept = min(n_components, d)
-    values, axes = values[::-1][:kept], axes[:, ::-1][:, :kept]
-    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(kept)] < 0, -1, 1)
-    total = float(np.trace(scatter))
+    axes, values, total = _axes(vectors, mean, min(n_components, n, d))
+    for first, block in _blocks(vectors):
+        points[first : first + len(block), : len(values)] = (block - mean) @ axes
+    shares[: len(values)] = [value / total if total else 0.0 for value in values]
+    return points, shares
+
+
+def _axes(
+    vectors: NDArray[np.float32], mean: NDArray[np.float64], n_axes: int
+) -> tuple[NDArray[np.float64], list[float], float]:
+    """The directions (D, n_axes) in which the rows (N, D) vary most, zeros where there is none; the sum of squares along each,
+    and that of all. From the smaller of the two matrices of products, (D, D) and (N, N)."""
+    n, d = vectors.shape
+    products = np.zeros((min(n, d), min(n, d)))
+    if d <= n:
+        for _, block in _blocks(vectors):
+            products += (block - mean).T @ (block - mean)
+    else:
+        for first in range(0, d, _BLOCK):
+            some = slice(first, first + _BLOCK)
+            columns = np.asarray(vectors[:, some], np.float64) - vectors[0, some] - mean[some]
+            products += columns @ columns.T
+    values, axes = np.linalg.eigh(products)  # ascending
+    values, axes = values[::-1][:n_axes], axes[:, ::-1][:, :n_axes]
+    total = float(np.trace(products))
     # What rounding alone has made is no direction.
-    real = values > max(total, np.finfo(np.float64).tiny) * 1e-12
-    points = np.zeros((n, n_components), np.float32)
-    first = 0
-    for block in _blocks(vectors):
-        points[first : first + len(block), :kept] = ((block - mean) @ axes) * real
-        first += len(block)
-    shares = [value / total if there else 0.0 for value, there in zip(values.tolist(), real, strict=True)]
-    return points, shares + [0.0] * (n_components - kept)
+    values = np.where(values > max(total, np.finfo(np.float64).tiny) * 1e-12, values, 0)
+    if d > n:
+        across = np.zeros((d, n_axes))
+        for first, block in _blocks(vectors):
+            across += (block - mean).T @ axes[first : first + len(block)]
+        axes = across / np.sqrt(np.where(values, values, 1))
+    signs = np.where(axes[np.abs(axes).argmax(axis=0), np.arange(n_axes)] < 0, -1, 1)
+    return axes * signs * (values > 0), values.tolist(), total
 
 
-def _blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:
+def _blocks(vectors: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Index of the first row, and rows less the very first one: what does not vary is then 0, and not what rounding left."""
     for first in range(0, len(vectors), _BLOCK):
-        yield np.asarray(vectors[first : first + _BLOCK], np.float64)
+        yield first, np.asarray(vectors[first : first + _BLOCK], np.float64) - vectors[0]
 
 
 def tsne(
@@ -87,7 +106,7 @@ def tsne(
     if not np.ptp(near, axis=0).any():
         return np.zeros((n, 2), np.float32), chosen
     start = pca(near)[0]
-    start *= 1e-4 / float(start[:, 0].std())  # as scikit-learn scales its own
+    start *= 1e-4 / float(start[:, 0].std(dtype=np.float64))  # as scikit-learn scales its own
     made = TSNE(perplexity=chosen, init=start, random_state=seed, n_jobs=threads)
     return np.asarray(made.fit_transform(near), np.float32), chosen
 

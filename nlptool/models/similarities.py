@@ -22,13 +22,18 @@ MEASURES = ("cosine", "dot", "euclidean", "pearson")
 _COLUMNS = 2048  # vectors that a block of rows is compared with at once: the scores then stay in the processor's cache
 _ROWS = 1024  # rows of a block: more gain nothing in a product of matrices
 _BYTES = 4  # of a score
+_LONGEST = 1e19  # of a vector, where length counts: the square of a longer one is beyond float32
 _OF_PAIR = 100  # bytes of a pair that was found, while it is sorted into its place
 
 
 def prepared(vectors: NDArray[Any], measure: str) -> NDArray[np.float32]:
     """Rows (N, D) whose products are the measure: unit vectors for cosine (a row of zeros stays), centred ones for pearson;
     the vectors themselves for dot and euclidean. Lengths are summed in float64, so that neither large nor small numbers
-    leave the range."""
+    leave the range.
+
+    Raises:
+        RunError: a vector is so long that its product with another may be beyond float32.
+    """
     if measure == "pearson":
         exact = np.asarray(vectors, np.float64)
         vectors = exact - exact.mean(axis=1, keepdims=True)
@@ -38,6 +43,11 @@ def prepared(vectors: NDArray[Any], measure: str) -> NDArray[np.float32]:
             lengths[lengths < 1e-7 * np.sqrt(np.einsum("ij,ij->i", exact, exact))] = 0
             vectors = np.where(lengths[:, None] == 0, 0, vectors)
         vectors = vectors / np.where(lengths == 0, 1, lengths)[:, None]
+    elif np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64).max(initial=0) > _LONGEST**2:
+        raise RunError(
+            f"a vector is longer than {_LONGEST:g}: its {measure} similarities would be beyond float32",
+            hint="--measure cosine and pearson are the same at every length",
+        )
     return np.ascontiguousarray(vectors, np.float32)
 
 
@@ -106,6 +116,8 @@ def matrix(a: Vectors, b: Vectors, *, memory: int, start: int = 0) -> Iterator[t
     """All scores, in blocks of whole rows: (index of the first row, (n, M) float32), from row ``start`` on. A block is only
     valid until the next one.
 
+    Blocks lie in one grid wherever the work starts, since the last digits of a product depend on its block.
+
     Args:
         memory: bytes of scores that may be held.
 
@@ -116,13 +128,14 @@ def matrix(a: Vectors, b: Vectors, *, memory: int, start: int = 0) -> Iterator[t
     if not n_rows:
         raise _too_little(memory, _BYTES * len(b), f"one row of {len(b):,} similarities")
     room = np.empty(n_rows * len(b), np.float32)
-    for first in range(start, len(a), n_rows):
+    for first in range(start - start % n_rows, len(a), n_rows):
         rows = a.block(first, first + n_rows)
         found = room[: len(rows) * len(b)].reshape(len(rows), len(b))
         for column in range(0, len(b), _COLUMNS):
             columns = b.block(column, column + _COLUMNS)
             found[:, column : column + len(columns)] = scores(rows, columns, a.measure)
-        yield first, bounded(found, a.measure)
+        done = max(0, start - first)
+        yield first + done, bounded(found[done:], a.measure)
 
 
 def nearest(
@@ -142,7 +155,7 @@ def nearest(
         memory: bytes of scores that may be held.
         threshold: leave out what is less alike.
         same: ``a`` and ``b`` are the same vectors, and none is its own neighbor.
-        start: the first row that is asked for.
+        start: the first row that is asked for; blocks lie in one grid all the same.
 
     Raises:
         RunError: ``memory`` is too little for one row.
@@ -158,7 +171,7 @@ def nearest(
         yield from _among(a, k, threshold, start=start, size=_ROWS)
         return
     room = np.empty(n_rows * n_columns, np.float32)
-    for first in range(start, len(a), n_rows):
+    for first in range(start - start % n_rows, len(a), n_rows):
         rows = a.block(first, first + n_rows)
         best = TopK(len(rows), k)
         for column in range(0, len(b), n_columns):
@@ -169,7 +182,7 @@ def nearest(
                 found[own - first, own - column] = -np.inf
             best.add(found, column)
         b.give_back()
-        yield first, *_answers(best, a.measure, threshold)
+        yield _from(start, first, *_answers(best, a.measure, threshold))
 
 
 def _among(
@@ -177,16 +190,17 @@ def _among(
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
     """``nearest`` of the vectors among themselves: a block of products counts for its rows and, transposed, for its columns, so
     that half of the blocks are enough. When the turn of a block of rows comes, those before it have been compared with it."""
-    best = {first: TopK(min(size, len(a) - first), k) for first in range(start, len(a), size)}
+    begin = start - start % size
+    best = {first: TopK(min(size, len(a) - first), k) for first in range(begin, len(a), size)}
     room = np.empty(size * size, np.float32)
 
     def products(rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
         return scores(rows, columns, a.measure, room[: len(rows) * len(columns)].reshape(len(rows), len(columns)))
 
-    for first in range(start, len(a), size):
+    for first in range(begin, len(a), size):
         rows, own = a.block(first, first + size), best.pop(first)
-        for column in range(0, start, size):  # nothing is known of these
-            own.add(products(rows, a.block(column, min(column + size, start))), column)
+        for column in range(0, begin, size):  # of these nothing was noted; made as if it had been, to the last digit
+            own.add(products(a.block(column, column + size), rows).T, column)
         own_products = products(rows, rows)
         np.fill_diagonal(own_products, -np.inf)
         own.add(own_products, first)
@@ -195,7 +209,7 @@ def _among(
             own.add(found, column)
             other.add(found.T, first)
         a.give_back()
-        yield first, *_answers(own, a.measure, threshold)
+        yield _from(start, first, *_answers(own, a.measure, threshold))
 
 
 def _answers(best: TopK, measure: str, threshold: float | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -207,6 +221,14 @@ def _answers(best: TopK, measure: str, threshold: float | None) -> tuple[NDArray
     return columns, found
 
 
+def _from(
+    start: int, first: int, columns: NDArray[np.int64], found: NDArray[np.float32]
+) -> tuple[int, NDArray[np.int64], NDArray[np.float32]]:
+    """Of the answers of a block of rows that begins at ``first`` those from row ``start`` on."""
+    done = max(0, start - first)
+    return first + done, columns[done:], found[done:]
+
+
 def pairs(
     a: Vectors, b: Vectors | None, threshold: float, *, memory: int, start: int = 0
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
@@ -215,7 +237,7 @@ def pairs(
     Args:
         b: None: the pairs among ``a``, each once (row < column), for which the products above the diagonal are enough.
         memory: bytes of scores and pairs that may be held.
-        start: the first row that is asked for.
+        start: the first row that is asked for; blocks lie in one grid all the same.
 
     Raises:
         RunError: ``memory`` is too little for one row.
@@ -225,30 +247,30 @@ def pairs(
     needed = _BYTES * n_columns + _OF_PAIR * len(other)
     if memory < needed:
         raise _too_little(memory, needed, f"one row that may be in {len(other):,} pairs")
-    room = np.empty(_ROWS * n_columns, np.float32)[: memory // _BYTES]
-    first, n_rows = start, min(_ROWS, memory // (_BYTES * n_columns + _OF_PAIR))
-    while first < len(a):
-        rows = a.block(first, first + n_rows)
-        found, n_found = [], 0
-        for column in range(first if b is None else 0, len(other), n_columns):
-            found.append(_above(rows, other.block(column, column + n_columns), a.measure, threshold, room))
-            n_found += len(found[-1][0])
-            found[-1][0][:] += first
-            found[-1][1][:] += column
-            if n_found * _OF_PAIR > memory and n_rows > 1:
-                break
-        else:
-            other.give_back()
-            at, columns, values = (np.concatenate(each) for each in zip(*found, strict=True))
-            if b is None:
-                once = at < columns
-                at, columns, values = at[once], columns[once], values[once]
-            order = np.argsort(at, kind="stable")  # a row's columns came in their order
-            first += len(rows)
-            yield first, at[order], columns[order], bounded(values[order], a.measure)
-            n_rows = min(2 * n_rows, _ROWS)
-            continue
-        n_rows //= 2  # too many pairs: fewer rows at once
+    step = min(_ROWS, memory // (_BYTES * n_columns + _OF_PAIR))
+    room = np.empty(step * n_columns, np.float32)
+    for begin in range(start - start % step, len(a), step):
+        first, n_rows = begin, step
+        while first < min(begin + step, len(a)):
+            rows = a.block(first, min(first + n_rows, begin + step))
+            found, n_found = [], 0
+            for column in range(first if b is None else 0, len(other), n_columns):
+                found.append(_above(rows, other.block(column, column + n_columns), a.measure, threshold, room))
+                n_found += len(found[-1][0])
+                found[-1][0][:] += first
+                found[-1][1][:] += column
+                if n_found * _OF_PAIR > memory and n_rows > 1:
+                    break
+            else:
+                other.give_back()
+                at, columns, values = (np.concatenate(each) for each in zip(*found, strict=True))
+                wanted = (at >= start) & ((at < columns) if b is None else True)
+                at, columns, values = at[wanted], columns[wanted], values[wanted]
+                order = np.argsort(at, kind="stable")  # a row's columns came in their order
+                first += len(rows)
+                yield first, at[order], columns[order], bounded(values[order], a.measure)
+                continue
+            n_rows //= 2  # too many pairs: fewer rows at once
 
 
 def _above(
