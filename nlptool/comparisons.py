@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nlptool.errors import RecordError
+from nlptool.json_objects import fields
 from nlptool.pairs import TEXTS
-from nlptool.records import Record, fields
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,7 +185,7 @@ def _two_texts(record: Record) -> tuple[str, str]:
             )
         record.raw = orjson.dumps(dict(zip(TEXTS[0], cells, strict=True)))
         return cells[0], cells[1]
-    found = texts_of(fields(record))
+    found = texts_of(fields(record.raw))
     if found is None:
         raise RecordError(
             "NotAPair", "the record has no two texts", hint=f"they are called {' or '.join(map('/'.join, TEXTS))}"

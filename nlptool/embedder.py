@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from nlptool import catalogue, options
 from nlptool.errors import RecordError, RunError
+from nlptool.json_objects import RESERVED, fields
 from nlptool.pipe import Pipe
-from nlptool.records import RESERVED, Record, fields
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from nlptool.models.encoder import Embeddings
@@ -88,7 +89,7 @@ class Embedder:
         places: dict[int, Record] = {}
         for place, record in enumerate(record for record in records if record.pending):
             try:
-                known = fields(record)
+                known = fields(record.raw)
                 value = known.get("embedding")
                 if value is not None:
                     found[place] = self._given(value, known)

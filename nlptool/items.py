@@ -22,8 +22,9 @@ from nlptool import matrices, spool
 from nlptool.batches import windows
 from nlptool.embedder import Choice, Embedder
 from nlptool.errors import RunError
+from nlptool.json_objects import field_text
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_text
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from nlptool.models.encoder import Embeddings

@@ -17,8 +17,9 @@ from pathlib import Path
 import click
 
 from nlptool.errors import EXIT_FAILED, EXIT_RECORDS_FAILED, RecordError, RunError
+from nlptool.json_objects import field_text
 from nlptool.progress import Progress
-from nlptool.records import InputFormat, Parser, Record, field_text, render
+from nlptool.records import InputFormat, Parser, Record, render
 from nlptool.streams import Output, read_blocks
 
 SHOWN_ERRORS = 10  # with a format that has no room for error records

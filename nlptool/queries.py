@@ -11,10 +11,11 @@ import orjson
 from nlptool.batches import windows
 from nlptool.catalogue import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.errors import RecordError
+from nlptool.json_objects import field_value
 from nlptool.options import Decorator
 from nlptool.pipe import Pipe
 from nlptool.progress import Progress
-from nlptool.records import Record, field_value, lone_surrogate
+from nlptool.records import Record, lone_surrogate
 from nlptool.results import wants_table
 from nlptool.scripts import LONE_SURROGATE, is_japanese
 

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import orjson
 
 from nlptool.comparisons import texts_of
+from nlptool.json_objects import field_text, fields
 from nlptool.pairs import TEXTS
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_text, fields
+from nlptool.records import Record
 from nlptool.streams import Output
 
 WIDEST = 50  # columns of a matrix that a person reads
@@ -104,7 +105,7 @@ class Columns:
         return list(self._kinds.items())
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
-        known = fields(record)
+        known = fields(record.raw)
         known |= {"text": record.text} | dict(zip(TEXTS[0], texts_of(known) or (), strict=False))
         known |= {name: orjson.loads(value) for name, value in record.results.items()}
         yield [

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nlptool.errors import RecordError, RunError
-from nlptool.records import InputFormat, Parser, Record, members, render
+from nlptool.json_objects import members
+from nlptool.records import InputFormat, Parser, Record, render
 from nlptool.streams import Block
 
 Invoke = Callable[..., Result]

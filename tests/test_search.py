@@ -86,7 +86,7 @@ def test_an_index_answers_as_its_corpus_does(invoke: Invoke, corpus: Path, index
     assert invoke("search", "--corpus", str(index), stdin=queries).stdout_bytes == plain.stdout_bytes
     found = records(plain.stdout_bytes)
     assert [record["neighbors"] is None for record in found] == [False, False, True, False]
-    assert found[2]["nlptool"]["search"]["reason"] == "the query has no vector"
+    assert found[2]["nlptool"]["search"]["reason"] == "the query has no vector, or one of zeros"
     assert plain.exit_code == 0
 
 
@@ -242,6 +242,15 @@ def test_an_index_is_searched_and_nothing_else(invoke: Invoke, corpus: Path, ind
 
 def test_a_threshold_that_is_no_number(invoke: Invoke, corpus: Path) -> None:
     assert invoke("search", "x", "--corpus", str(corpus), "--threshold", "nan").exit_code == 2
+
+
+def test_a_query_of_zeros_has_no_neighbors(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_bytes(PLANE)
+    asked = b'{"embedding":[0,0]}\n{"embedding":[0,1]}\n'
+    none, up = records(invoke("search", "--corpus", str(tmp_path / "c.jsonl"), stdin=asked).stdout_bytes)
+    assert none["neighbors"] is None
+    assert none["nlptool"]["search"]["reason"] == "the query has no vector, or one of zeros"
+    assert up["neighbors"][0]["text"] == "up"
 
 
 def test_an_index_stands_alone(invoke: Invoke, corpus: Path, index: Path) -> None:

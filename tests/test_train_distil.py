@@ -618,7 +618,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["corpus.txt", "-o", "corpus.txt"], 1, "corpus.txt is a file, and is not replaced"),
         (["corpus.txt", "-o", "teacher"], 1, "teacher is a folder that holds something else"),
         (["corpus.txt", "-o", "none/m"], 1, "cannot write none/m: there is no folder"),
-        (["corpus.txt", "-o", "-"], 1, "a model is a folder and cannot go to stdout"),
+        (["corpus.txt", "-o", "-"], 1, "a folder cannot go to stdout"),
         (["corpus.txt", "--plot", "curves.gif"], 1, "curves.gif: a picture is a .png, .svg, .pdf file"),
         (["corpus.txt", "--plot", "none/c.png"], 1, "cannot write none/c.png: there is no such folder"),
         (["corpus.txt", "--work", "corpus.txt"], 1, "cannot write corpus.txt: File exists"),

@@ -13,9 +13,10 @@ from nlptool import options
 from nlptool.batches import windows
 from nlptool.catalogue import DEFAULT_ENCODER
 from nlptool.errors import RecordError
+from nlptool.json_objects import field_value
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_value
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from nlptool.models.encoder import Embeddings, Prepared

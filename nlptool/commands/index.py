@@ -11,8 +11,9 @@ import click
 from nlptool import __version__, options, results
 from nlptool.batches import windows
 from nlptool.errors import RunError
+from nlptool.json_objects import field_text
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_text
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from nlptool.embedder import Embedder

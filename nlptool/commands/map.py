@@ -9,8 +9,9 @@ import click
 import orjson
 
 from nlptool import options, tables
+from nlptool.json_objects import fields
 from nlptool.pipe import Pipe
-from nlptool.records import Record, fields
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from nlptool.items import Items, Matrix
@@ -124,7 +125,7 @@ def _draw(
     from nlptool import plots
 
     n_items = len(found)
-    known = [fields(found.record(index)) for index in range(n_items)] if any(looks.values()) else []
+    known = [fields(found.record(index).raw) for index in range(n_items)] if any(looks.values()) else []
     values: dict[str, Any] = {}
     for role, name in looks.items():
         values[role] = [tables.as_text(record.get(name)) for record in known] if name is not None else None

@@ -9,8 +9,9 @@ import click
 
 from nlptool import options, queries
 from nlptool.errors import RecordError
+from nlptool.json_objects import field_value
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_value
+from nlptool.records import Record
 
 
 def neighbors(

@@ -13,8 +13,9 @@ import click
 
 from nlptool import comparisons, options, queries
 from nlptool.errors import RecordError, RunError
+from nlptool.json_objects import field_value
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_value
+from nlptool.records import Record
 
 if TYPE_CHECKING:
     from nlptool.embedder import Choice, Embedder
@@ -37,6 +38,8 @@ def search(
         memory: bytes of scores that may be held.
         threshold: leave out what is less alike.
     """
+    import numpy as np
+
     from nlptool.models.similarities import Vectors, nearest, prepared
 
     others = Vectors(corpus.vectors, "cosine", ready=corpus.ready)
@@ -52,8 +55,9 @@ def search(
             if record.pending:
                 record.results = {**queries.query(record, record.text), "neighbors": b"null"}
                 said = {"model": embedder.model or None, "measure": "cosine"}
-                record.entry = {**said, **record.entry, "reason": "the query has no vector"}
-        asked = Vectors(prepared(vectors, "cosine"))
+                record.entry = {**said, **record.entry, "reason": "the query has no vector, or one of zeros"}
+        ready = prepared(vectors, "cosine")
+        kept, asked = [kept[row] for row in np.flatnonzero(ready.any(axis=1))], Vectors(ready[ready.any(axis=1)])
         for first, columns, scores in nearest(asked, others, min(k, len(corpus)), memory=memory, threshold=threshold):
             for record, places, values in zip(kept[first : first + len(columns)], columns, scores, strict=True):
                 record.results = {**record.results, "neighbors": comparisons.as_neighbors(corpus, places, values)}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from nlptool.embedder import Embedder
     from nlptool.items import Items, Matrix
+    from nlptool.models.similarities import Vectors
 
 _WITHOUT_DIRECTION = {"cosine": "vectors of zeros", "pearson": "vectors of equal components"}
 
@@ -86,8 +87,6 @@ def command(  # noqa: PLR0917
     if some and (plot is not None or format == "npy"):
         option = "--plot" if plot is not None else "-f npy"
         raise click.UsageError(f"{option} is of the matrix: without --pairs, -k and --threshold")
-    if plot is not None and pipe.resume:
-        raise click.UsageError("--plot needs all rows: without --resume")
     if threshold is not None and math.isnan(threshold):
         raise click.UsageError("--threshold nan: no similarity reaches that")
     if against == "-" and "-" in (pipe.files or ("-",)):
@@ -143,7 +142,7 @@ def _write_matrix(pipe: Pipe, comparison: Comparison, format: str, plot: str | N
 
         names = [comparison.label(index) for index in range(len(comparison.items))]
         plots.heatmap(
-            comparison.drawn, plot, rows=names, columns=comparison.labels(), label=comparison.measure, note=pipe.note
+            comparison.drawn(), plot, rows=names, columns=comparison.labels(), label=comparison.measure, note=pipe.note
         )
 
 
@@ -158,7 +157,6 @@ class Comparison:
         self.measure = measure
         self.items: Items | Matrix
         self.others: Items | Matrix
-        self.drawn: NDArray[Any]  # (N, M), if a picture is wanted
         self._pipe = pipe
         self._embedder = embedder
         self._against = against
@@ -174,8 +172,6 @@ class Comparison:
 
     def matrix(self, as_bytes: Any, *, bytes_each: int, plot: bool, widest: bool = False) -> Iterator[list[Record]]:
         """A record for each item, with all its similarities, of ``bytes_each`` as they are written (about, if it is text)."""
-        import numpy as np
-
         a, b = self._read()
         self._check_room(len(a), len(b), bytes_each)
         if widest and len(b) > tables.WIDEST:
@@ -186,18 +182,18 @@ class Comparison:
             raise RunError(
                 f"a picture of {len(a):,} x {len(b):,} similarities needs all of them in memory, more than --memory"
             )
-        self.drawn = np.empty((len(a), len(b)) if plot else (0, 0), np.float32)
+        yield from self._rows(
+            lambda start: comparisons.matrix(self.items, a, b, memory=self._memory, as_bytes=as_bytes, start=start)
+        )
 
-        def noted(values: NDArray[Any], index: int) -> bytes:
-            self.drawn[index] = values
-            return bytes(as_bytes(values))
+    def drawn(self) -> NDArray[Any]:
+        """The matrix as a whole, (N, M), for a picture: made once more, since what was written need not be all of it."""
+        import numpy as np
 
-        def blocks(start: int) -> Iterator[list[Record]]:
-            row = iter(range(start, len(a)))
-            encode = (lambda values: noted(values, next(row))) if plot else as_bytes
-            return comparisons.matrix(self.items, a, b, memory=self._memory, as_bytes=encode, start=start)
+        from nlptool.models import similarities
 
-        yield from self._rows(blocks)
+        blocks = similarities.matrix(*self._sides, memory=self._memory)
+        return np.concatenate([found.copy() for _, found in blocks])
 
     def neighbors(self, k: int, threshold: float | None) -> Iterator[list[Record]]:
         """A record for each item, with the nearest of the others."""
@@ -249,12 +245,12 @@ class Comparison:
             self._pipe.bar.work("similarity", n_written, len(self.items) + len(self.items.failed), "rows")
             yield records
 
-    def _read(self) -> tuple[Any, Any]:
+    def _read(self) -> tuple[Vectors, Vectors]:
         """The two sides, ready to be compared."""
         from nlptool import items
-        from nlptool.models.similarities import Vectors, prepared
+        from nlptool.models import similarities
 
-        ready = functools.partial(prepared, measure=self.measure)
+        ready = functools.partial(similarities.prepared, measure=self.measure)
         self._n_done, self._last = self._pipe.done_before()
         self.items = items.read(self._pipe, self._embedder, ready=ready)
         if self._against is None:
@@ -273,8 +269,11 @@ class Comparison:
         if n_zero and self.measure in _WITHOUT_DIRECTION:
             what = _WITHOUT_DIRECTION[self.measure]
             self._pipe.note(f"{what}, which have no direction, so that their similarities are 0: {n_zero:,}")
-        sides = [Vectors(each.vectors, self.measure, ready=each.ready) for each in (self.items, self.others)]
-        return sides[0], sides[1]
+        first, second = (
+            similarities.Vectors(each.vectors, self.measure, ready=each.ready) for each in (self.items, self.others)
+        )
+        self._sides = first, second
+        return self._sides
 
     def _check_room(self, n_rows: int, n_columns: int, bytes_each: int) -> None:
         """

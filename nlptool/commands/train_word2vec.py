@@ -13,9 +13,10 @@ import click
 from nlptool import options
 from nlptool.errors import RecordError
 from nlptool.interrupts import stop_at_interrupt
+from nlptool.json_objects import field_value
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
-from nlptool.records import Record, field_value
+from nlptool.records import Record
 from nlptool.scripts import is_japanese
 
 if TYPE_CHECKING:

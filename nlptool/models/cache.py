@@ -106,7 +106,7 @@ def check_replaceable(target: Path, manifest: str) -> None:
             made there.
     """
     if str(target) == "-":
-        raise RunError("a model is a folder and cannot go to stdout", hint="-o FOLDER; ./- is a folder of that name")
+        raise RunError("a folder cannot go to stdout", hint="-o FOLDER; ./- is a folder of that name")
     if target.resolve() == Path.cwd():
         raise RunError(f"{target} is the current folder, and is not replaced", hint="choose a name in it")
     if _is_other(target, manifest) and _is_other(target, manifest):  # twice: it may just be replaced by another process
