@@ -24,10 +24,11 @@ Invoke = Callable[..., Result]
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No settings of the user's, a cache of our own, and nothing that would hide a missing flush."""
+    """No settings of the user's, a cache of our own, and nothing that would hide a missing flush or fold a table (xdist sets
+    COLUMNS)."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("NLPTOOL_") or name == "PYTHONUNBUFFERED":
+            if name.startswith("NLPTOOL_") or name in ("PYTHONUNBUFFERED", "COLUMNS"):
                 patch.delenv(name)
         patch.setenv("NLPTOOL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
