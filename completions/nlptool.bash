@@ -261,7 +261,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(word2vec distil) ;;
+        "") kind=word words=(word2vec bert distil) ;;
         esac
         ;;
     'nlptool train word2vec')
@@ -273,6 +273,21 @@ _nlptool_follow() { # COMMAND [OPTION]
         --dim | --window | --min-count | --max-words | --epochs | --negative | --sample | --alpha | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --precision) kind=word words=(float32 float16 int8) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train bert')
+        options=(-o --output --tokenizer --vocabulary --lowercase --layers --width --heads --intermediate --max-length --short --nsp --no-nsp --mask --init --steps --epochs --minutes --batch --accumulate --rate --warm-up --weight-decay --dropout --dev --precision --work --resume --plot --device --seed -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -o | --output | --init | --work | --plot) kind=file ;;
+        --tokenizer) kind=word words=(auto unidic wordpiece) ;;
+        --vocabulary | --layers | --width | --heads | --intermediate | --max-length | --short | --steps | --epochs | --minutes | --batch | --accumulate | --rate | --warm-up | --weight-decay | --dropout | --dev | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --mask) kind=word words=(words pieces) ;;
+        --precision) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -344,7 +359,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

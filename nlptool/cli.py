@@ -33,7 +33,7 @@ COMMANDS = {
     "search": "The sentences of a corpus that are nearest in meaning to a query.",
     "similarity": "How alike sentences are: a matrix, the nearest of each, pairs.",
     "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
-    "train": "Train a model on your own text: word vectors, sentence encoders.",
+    "train": "Train a model on your own text: word vectors, sentence encoders, a BERT.",
     "vectors": "Files of word vectors: what is in one, convert, select.",
 }
 

@@ -11,6 +11,7 @@ from nlptool.lazy import LazyGroup
 
 KINDS = {
     "word2vec": "Word vectors: word2vec, fastText, and models of counts.",
+    "bert": "A BERT, pre-trained from scratch: masked words and next sentences.",
     "distil": "A small sentence encoder that learns from a large one.",
 }
 
@@ -34,5 +35,6 @@ def command() -> None:
     \b
     cat corpus.txt | nlptool train -o my.vec                  word vectors
     nlptool train distil --teacher MODEL -o mini corpus.txt   a small sentence encoder
+    nlptool train bert --minutes 60 -o my-bert novels.txt     a BERT from scratch
     nlptool train distil --help                               its options
     """

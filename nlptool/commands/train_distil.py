@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from nlptool import options, pairs, plots
+from nlptool import options, pairs, plots, trainings
 from nlptool.errors import RunError
 from nlptool.interrupts import stop_at_interrupt
 from nlptool.pipe import Pipe
@@ -26,19 +26,8 @@ if TYPE_CHECKING:
 MANIFEST = "distil.json"
 CURVES = "curves.jsonl"
 _FEWEST, _FEW = 100, 10_000  # texts: fewer are refused; fewer make a poor model
-_LATER = "what is done stays there: --resume goes on from it"
 _OF_BERT = ("layers", "heads", "feed_forward", "pooling", "max_length", "init", "epochs", "rate")
 _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_rate", "scored_weight", "loss")
-
-
-def _dev(_: click.Context, __: click.Parameter, value: str) -> str | float:
-    try:
-        share = float(value)
-    except ValueError:
-        return value  # a file
-    if not 0 <= share <= 0.9:
-        raise click.BadParameter("a share is 0 to 0.9; the name of a file that looks like a number begins with ./")
-    return share
 
 
 @click.command()
@@ -51,7 +40,7 @@ def _dev(_: click.Context, __: click.Parameter, value: str) -> str | float:
               help="Pairs that mean the same, `first<TAB>second`; their vectors come together.")  # fmt: skip
 @click.option("--scored", metavar="FILE", multiple=True, type=click.Path(readable=False),
               help="Pairs with a score of how alike they are; their order is learned at the end.")  # fmt: skip
-@click.option("--dev", metavar="SHARE|FILE", default="0.2", show_default=True, callback=_dev,
+@click.option("--dev", metavar="SHARE|FILE", default="0.2", show_default=True, callback=trainings.share_or_file,
               help="Scored pairs that nothing is learned from: a share of them, or a file.")  # fmt: skip
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), required=True,
               help="Where the model goes: a folder, replaced as a whole when done.")  # fmt: skip
@@ -158,7 +147,7 @@ def command(  # noqa: PLR0917
         plots.check(plot)
     settings = distil.Settings(**chosen)
     place = Path(work or f"{output.rstrip('/')}.work")
-    _check_own(place, anew=work is None)
+    trainings.check_own(place, distil.WORK_FILES, anew=work is None)
     with pipe.bar:
         learned = _read(pipe, translations, scored, dev, seed=settings.seed)
         device, master = _teacher(
@@ -166,13 +155,13 @@ def command(  # noqa: PLR0917
         )
         with stop_at_interrupt(lambda: pipe.note(f"stopping; what is done stays in {place}: --resume")) as stopped:
             distillation = distil.Distillation(
-                learned, master, settings, _made(place, fresh=work is None and not resume),
+                learned, master, settings, trainings.work_folder(place, fresh=work is None and not resume),
                 resume=resume, device=device, report=pipe.bar.work, note=pipe.note, stop=stopped,
             )  # fmt: skip
             try:
                 student, tokenizer = distillation.run()
             except OSError as error:
-                raise RunError(f"cannot write {place}: {error.strerror or error}", hint=_LATER) from error
+                raise RunError(f"cannot write {place}: {error.strerror or error}", hint=trainings.LATER) from error
         about = {**_about(learned, distillation, student), "precision": precision, "dev": dev}
 
         def write(folder: Path) -> None:
@@ -278,32 +267,6 @@ def _teacher(
         return opened[0].encode(texts).vectors
 
     return prepared.device, Teacher(prepared.name, prepared.dimension, encode)
-
-
-def _check_own(place: Path, *, anew: bool) -> None:
-    """
-    Raises:
-        RunError: the work folder would be removed, and holds something that no training has left there.
-    """
-    from nlptool.training import distil
-
-    strange = [path.name for path in place.glob("*") if not any(path.match(own) for own in distil.WORK_FILES)]
-    if anew and strange:
-        raise RunError(
-            f"{place}, where the work is kept until it is done, holds something else: {strange[0]}",
-            hint="another -o, or --work FOLDER, which is never removed",
-        )
-
-
-def _made(place: Path, *, fresh: bool) -> Path:
-    """The work folder."""
-    try:
-        if fresh:
-            shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot write {place}: {error.strerror or error}") from error
-    return place
 
 
 def _about(corpus: Corpus, distillation: Distillation, student: Student) -> dict[str, Any]:

@@ -25,6 +25,17 @@ class Place:
     losses: list[dict[str, float]] = field(default_factory=list)  # of the steps since the last line of the curves
 
 
+def steps_done(path: Path) -> int:
+    """How far the training went whose checkpoint is at ``path``; 0 if there is none, or a damaged one."""
+    if not path.exists():
+        return 0
+    try:
+        with safe_open(path, "pt") as file:
+            return int(file.metadata()["step"])
+    except SafetensorError:
+        return 0
+
+
 class Checkpoint:
     """The state of ``model`` and ``optimizer`` (AdamW) in the file ``path``, replaced as a whole."""
 
@@ -38,7 +49,7 @@ class Checkpoint:
         Raises:
             OSError: the file cannot be written; the old one is still there then.
         """
-        tensors = {f"model.{name}": each for name, each in self._model.state_dict().items()}
+        tensors: dict[str, torch.Tensor] = {f"model.{name}": each for name, each in self._model.named_parameters()}
         for index, state in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(state[name]) for name in _MOMENTS}
         about = {"step": str(place.step), "seconds": str(place.seconds), "curves": json.dumps(place.curves)}
@@ -64,7 +75,9 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except SafetensorError:  # the power went away before all of it was on the disk
             return Place()
-        self._model.load_state_dict({name[6:]: each for name, each in tensors.items() if name.startswith("model.")})
+        with torch.no_grad():
+            for name, parameter in self._model.named_parameters():  # those that are tied are there once
+                parameter.copy_(tensors[f"model.{name}"])
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):

@@ -89,6 +89,11 @@ class Corpus:
                 file.flush()
         self._waiting, self._lengths = [], []
 
+    def counted(self) -> tuple[list[str], NDArray[np.int64]]:
+        """The different words in the order in which they came, and how often each comes, (V,)."""
+        self._store()
+        return list(self._ids), self._counts
+
     def vocabulary(self, min_count: int = 1, most: int | None = None) -> Vocabulary:
         """The words that come at least ``min_count`` times, the most frequent first; of equals the one that came first.
 

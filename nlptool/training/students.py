@@ -53,7 +53,7 @@ class Table(nn.Module):
 
     def save(self, folder: Path, tokenizer: Tokenizer, precision: str) -> None:
         """Write it as a model of sentence-transformers."""
-        with silenced(), _written(folder):
+        with silenced(), written(folder):
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
@@ -125,7 +125,7 @@ class Bert(nn.Module):
 
     def save(self, folder: Path, tokenizer: Tokenizer, precision: str) -> None:
         """Write it as a model of sentence-transformers."""
-        with silenced(), _written(folder), tempfile.TemporaryDirectory() as work:
+        with silenced(), written(folder), tempfile.TemporaryDirectory() as work:
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
             from transformers import PreTrainedTokenizerFast
@@ -166,7 +166,7 @@ def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _written(folder: Path) -> Iterator[None]:
+def written(folder: Path) -> Iterator[None]:
     """Give the files the permissions of their folder: safetensors makes its own for the owner alone.
 
     Raises:

@@ -1,0 +1,405 @@
+"""``nlptool train bert``: a BERT of one's own, pre-trained from scratch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from nlptool import options, plots, trainings
+from nlptool.errors import RunError
+from nlptool.interrupts import stop_at_interrupt
+from nlptool.parallel import Workers, in_order
+from nlptool.pipe import Pipe
+from nlptool.records import Record
+
+if TYPE_CHECKING:
+    from nlptool.training.bert_tokenizers import BertTokenizer, Words
+    from nlptool.training.corpus import Corpus
+    from nlptool.training.document_corpus import Store
+    from nlptool.training.pretraining import Pretraining
+
+MANIFEST = "pretraining.json"
+CURVES = "curves.jsonl"
+_SAMPLE = 1000  # lines that decide on the tokenizer
+_FORMAT = 2  # of what the work folder keeps of a corpus
+_EPOCHS = 10  # unless something else ends the training
+_OF_NEW = ("layers", "width", "heads", "intermediate", "tokenizer", "lowercase", "vocabulary")
+
+
+def open_cutter(words: Words) -> Callable[[Any], list[list[str]]]:
+    """What a worker does with texts."""
+    cut = words.cutter()
+    return lambda texts: [cut(text) for text in texts]
+
+
+@click.command()
+@options.records("train", writes=False)
+@click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), required=True,
+              help="Where the model goes: a folder, replaced as a whole when done.")  # fmt: skip
+@click.option("--tokenizer", type=click.Choice(["auto", "unidic", "wordpiece"]), default="auto", show_default=True,
+              help="How words are cut (see below).")  # fmt: skip
+@click.option("--vocabulary", default=12_000, show_default=True, metavar="N", type=click.IntRange(16, 1_000_000),
+              help="Pieces of words, the characters among them.")  # fmt: skip
+@click.option("--lowercase", is_flag=True, help="Take capital letters as small ones (and, in wordpiece, drop accents).")
+@click.option("--layers", default=4, show_default=True, metavar="N", type=click.IntRange(1, 48), help="Of the network.")
+@click.option("--width", default=256, show_default=True, metavar="N", type=click.IntRange(2, 8192),
+              help="Numbers that stand for a token.")  # fmt: skip
+@click.option("--heads", default=4, show_default=True, metavar="N", type=click.IntRange(1, 128),
+              help="Attention heads of a layer.")  # fmt: skip
+@click.option("--intermediate", default=1024, show_default=True, metavar="N", type=click.IntRange(1, 65_536),
+              help="Width between the two matrices behind the attention.")  # fmt: skip
+@click.option("--max-length", default=128, show_default=True, metavar="N", type=click.IntRange(8, 8192),
+              help="Tokens of a sequence: two runs of lines, [CLS] and two [SEP].")  # fmt: skip
+@click.option("--short", default=0.1, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+              help="Sequences that are shorter, at random.")  # fmt: skip
+@click.option("--nsp/--no-nsp", default=True, show_default=True, help="Learn whether the second run follows the first.")
+@click.option("--mask", type=click.Choice(["words", "pieces"]), default="words", show_default=True,
+              help="What is masked: all pieces of a word together, or each for itself.")  # fmt: skip
+@click.option("--init", metavar="FOLDER", type=click.Path(readable=False),
+              help="Go on from a BERT that exists, with its tokenizer.")  # fmt: skip
+@click.option("--steps", metavar="N", type=click.IntRange(min=1), help="End after N steps.")
+@click.option("--epochs", metavar="N", type=click.IntRange(min=1), show_default=f"{_EPOCHS}, unless --steps or --minutes",
+              help="End when the corpus has been gone through N times.")  # fmt: skip
+@click.option("--minutes", metavar="M", type=click.FloatRange(0, min_open=True),
+              help="End after about M minutes from the start: the steps are set when the speed has been measured.")  # fmt: skip
+@click.option("--batch", default=32, show_default=True, metavar="N", type=click.IntRange(1, 65_536),
+              help="Sequences that are computed together.")  # fmt: skip
+@click.option("--accumulate", default=1, show_default=True, metavar="N", type=click.IntRange(1, 10_000),
+              help="Batches of one step.")  # fmt: skip
+@click.option("--rate", default=1e-3, show_default=True, metavar="RATE", type=click.FloatRange(0, 1, min_open=True),
+              help="Highest learning rate; it falls in a line to 0.")  # fmt: skip
+@click.option("--warm-up", default=0.05, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+              help="Of the steps, in which it rises.")  # fmt: skip
+@click.option("--weight-decay", default=0.01, show_default=True, metavar="W", type=click.FloatRange(0, 1),
+              help="Of AdamW; not of biases and norms.")  # fmt: skip
+@click.option("--dropout", default=0.0, show_default=True, metavar="P", type=click.FloatRange(0, 0.9),
+              help="0.1 for a small corpus that is gone through often.")  # fmt: skip
+@click.option("--dev", metavar="SHARE|FILE", default="0.01", show_default=True, callback=trainings.share_or_file,
+              help="Documents that nothing is learned from: a share of the corpus, or a file.")  # fmt: skip
+@click.option("--precision", type=click.Choice(["float32", "float16"]), default="float32", show_default=True,
+              help="Of the weights in the folder.")  # fmt: skip
+@click.option("--work", metavar="FOLDER", type=click.Path(readable=False),
+              show_default="the output with .work, removed at the end",
+              help="Keeps the token ids and the last checkpoint, for other trainings on the same files.")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of an interrupted training.")
+@click.option("--plot", metavar="FILE", type=click.Path(readable=False), help="Draw the curves: .png, .svg or .pdf.")
+@options.device
+@options.seed
+@options.workers
+@options.threads_alone
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    output: str,
+    tokenizer: str,
+    vocabulary: int,
+    lowercase: bool,
+    dev: str | float,
+    precision: str,
+    work: str | None,
+    resume: bool,
+    plot: str | None,
+    device: str,
+    workers: int,
+    threads: int | None,
+    **chosen: Any,
+) -> None:
+    """A BERT from scratch: it learns to guess masked words, and whether one text follows another.
+
+    The corpus is a sentence or a paragraph a line, with an empty line between documents; every file begins a document. The
+    folder is what transformers loads as BertForPreTraining (BertForMaskedLM with --no-nsp) with its tokenizer; its
+    pretraining.json holds every option, the counts, the scores on the held-out documents and the versions, its
+    curves.jsonl how the training went.
+
+    \b
+    nlptool train bert --minutes 60 -o my-bert novels.txt.xz
+    nlptool train bert --steps 20000 --layers 6 --width 384 --heads 6 --plot curves.png -o larger corpus.txt
+    nlptool train bert --init my-bert --minutes 60 --seed 2 -o my-bert-2 novels.txt.xz
+    cat letters.txt | nlptool train bert --tokenizer wordpiece --lowercase --no-nsp --vocabulary 4000 -o english
+
+    Tokenizers: unidic cuts Japanese words with MeCab, as BertJapaneseTokenizer does; wordpiece takes runs of letters and
+    single marks, as BertTokenizer; auto looks at the first lines, and says what it chose. Both cut words into pieces that are
+    learned from the corpus (WordPiece).
+
+    Half of the second runs of lines are those that follow the first in the text, the others come from another document.
+    15 % of the tokens are to be guessed, of which 80 % are [MASK], 10 % another piece and 10 % as they were; each epoch has
+    masks of its own.
+
+    Ctrl-C leaves a checkpoint, from which --resume goes on; one is written every two minutes, too. The same seed and number
+    of threads give the same model on the same machine; with --minutes the speed has a part in it.
+    """
+    from nlptool.models import cache
+
+    began = time.monotonic()
+    _check(chosen)
+    if not any(chosen[name] for name in ("steps", "epochs", "minutes")):
+        chosen["epochs"] = _EPOCHS
+    cache.check_replaceable(Path(output), MANIFEST)
+    if plot:
+        plots.check(plot)
+    place = Path(work or f"{output.rstrip('/')}.work")
+    from nlptool.training import bert_network, pretraining
+
+    trainings.check_own(place, pretraining.WORK_FILES, anew=work is None)
+    settings = pretraining.Settings(**chosen)
+    with pipe.bar, stop_at_interrupt(lambda: pipe.note(f"stopping; what is done stays in {place}: --resume")) as stop:
+        device = _device(device, threads)
+        trainings.work_folder(place, fresh=work is None and not resume)
+        try:
+            store = _stored(
+                pipe, place, tokenizer, lowercase=lowercase, vocabulary=vocabulary, dev=dev, seed=settings.seed,
+                init=settings.init, workers=workers, stop=stop,
+            )  # fmt: skip
+            cut, documents, held_out, said = store.load()
+            if said["why"]:
+                pipe.note(f"--tokenizer {said['tokenizer']}: {said['why']}")
+            training = pretraining.Pretraining(
+                documents, held_out, cut, settings, place, data=store.key, resume=resume, device=device, began=began,
+                report=pipe.bar.work, note=pipe.note, stop=stop,
+            )  # fmt: skip
+            if settings.init is None and len(cut.pieces) < vocabulary:
+                pipe.note(f"the corpus gives {len(cut.pieces):,} pieces, fewer than --vocabulary {vocabulary}")
+            pipe.note(
+                f"documents: {documents.n_documents:,}, of {documents.n_tokens:,} tokens; held out: "
+                f"{held_out.n_documents:,}, of {held_out.n_tokens:,}; pieces: {len(cut.pieces):,}; parameters: "
+                f"{training.n_parameters:,}"
+            )
+            training.run()
+        except RunError:
+            if work is None and not [*place.glob("*.safetensors")]:  # nothing to go on from
+                shutil.rmtree(place, ignore_errors=True)
+            raise
+        except OSError as error:
+            raise RunError(f"cannot write {place}: {error.strerror or error}", hint=trainings.LATER) from error
+        about: dict[str, Any] = {
+            "n_parameters": training.n_parameters,
+            "n_pieces": len(cut.pieces),
+            "n_documents": documents.n_documents,
+            "n_dev_documents": held_out.n_documents,
+            "n_corpus_tokens": documents.n_tokens,
+            "n_dev_tokens": held_out.n_tokens,
+        }
+        about |= {"dev_documents": said["dev_documents"]}  # their numbers in the corpus, from 0
+        about |= {"precision": precision, "dev": dev, "tokenizer": said["tokenizer"], "lowercase": lowercase}
+        about |= _about(training)
+
+        def write(folder: Path) -> None:
+            bert_network.save(training.network, cut, folder, precision)
+            (folder / CURVES).write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in training.curves))
+            (folder / MANIFEST).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
+            (folder / "README.md").write_text(_card(Path(output).name, about), encoding="utf-8")
+
+        cache.replace_folder(Path(output), MANIFEST, write)
+    if plot:
+        plots.curves(training.curves, plot)
+    scores = ", ".join(f"{name} {value:.1%}" for name, value in training.scores.items() if not name.endswith("loss"))
+    pipe.note(f"{output}: " + (f"on the held-out documents {scores}" if scores else "done; no documents were held out"))
+    if work is None:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _check(chosen: dict[str, Any]) -> None:
+    """Options that would have no effect are a mistake."""
+    if chosen["init"] is not None:
+        for name in sorted(options.typed(_OF_NEW)):
+            raise click.UsageError(f"--init {chosen['init']} makes no use of --{name}")
+    elif chosen["width"] % chosen["heads"]:
+        raise click.UsageError(f"--width {chosen['width']} cannot be shared by --heads {chosen['heads']}")
+
+
+def _device(device: str, threads: int | None) -> str:
+    """The device that there is."""
+    import torch
+
+    from nlptool.models import torch_network
+
+    torch.set_num_threads(threads or options.processors())
+    if device == "auto":
+        return "cuda" if torch_network.is_there("cuda") else "cpu"
+    if device != "cpu" and not torch_network.is_there(device):
+        raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")
+    return device
+
+
+def _stored(
+    pipe: Pipe,
+    place: Path,
+    kind: str,
+    *,
+    lowercase: bool,
+    vocabulary: int,
+    dev: str | float,
+    seed: int,
+    init: str | None,
+    workers: int,
+    stop: Callable[[], bool],
+) -> Store:
+    """The corpus as token ids in the work folder. Files that are there already under the same options are not read again."""
+    from nlptool.models import cache
+    from nlptool.training import bert_tokenizers
+    from nlptool.training.corpus import Corpus
+    from nlptool.training.document_corpus import Store, digest_key
+
+    given = bert_tokenizers.read(Path(init)) if init is not None else None
+    how: list[Any] = [
+        _FORMAT,
+        kind,
+        lowercase,
+        vocabulary,
+        dev,
+        seed,
+        dataclasses.astuple(pipe.form),
+        pipe.separator.hex(),
+    ]
+    how += [pipe.max_line, pipe.on_error, pipe.files]
+    how += [given.words.options, *given.pieces] if given is not None else []
+    files = [Path(name) for name in (*pipe.files, *([dev] if isinstance(dev, str) else []))]
+    if pipe.files and all(path.is_file() for path in files):
+        store = Store(place, cache.content_key(files, salt=digest_key(how))[:16])
+        if store.is_there() and store.load()[3]["whole"]:
+            pipe.note(f"the corpus is in {place} already")
+            return store
+    else:
+        store = None
+    corpus = Corpus()
+    documents = _Documents(corpus, workers, lowercase=lowercase, given=given, stop=stop)
+    kind, why = documents.read(pipe, kind)
+    pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
+    n_before = documents.n_documents
+    if isinstance(dev, str):
+        with pipe.beside(dev) as beside:
+            documents.read(beside, kind)
+        dev = documents.n_documents - n_before
+    store = store or Store(place, digest_key([*how, documents.digest]))
+    if not store.is_there():
+        whole = not (pipe.n_failed or pipe.input_failed)
+        store.write(
+            corpus, documents.words, size=vocabulary, dev=dev, seed=seed, given=given, report=pipe.bar.work, stop=stop,
+            said={"tokenizer": kind, "why": why, "whole": whole},
+        )  # fmt: skip
+    return store
+
+
+class _Documents:
+    """Takes the lines of a corpus as words into ``corpus``, with an empty one between two documents."""
+
+    def __init__(
+        self, corpus: Corpus, workers: int, *, lowercase: bool, given: BertTokenizer | None, stop: Callable[[], bool]
+    ) -> None:
+        self.n_documents = 0
+        self.words: Words
+        self._corpus = corpus
+        self._workers = workers
+        self._lowercase = lowercase
+        self._given = given
+        self._stop = stop
+        self._hash = hashlib.sha256()
+        self._within = False  # a document
+
+    @property
+    def digest(self) -> str:
+        """Of all that was read."""
+        return self._hash.hexdigest()
+
+    def read(self, pipe: Pipe, kind: str) -> tuple[str, str]:
+        """All lines of a pipe's input. Returns the kind of the tokenizer, and why it was chosen, ``""`` if it was not."""
+        from nlptool.training import bert_tokenizers
+
+        lists = pipe.read()
+        why = ""
+        if self._given is not None:
+            kind = self._given.words.kind
+        elif kind == "auto":
+            first = list(_first(lists, _SAMPLE))
+            lists = itertools.chain(first, lists)
+            kind, why = bert_tokenizers.choose(record.text for records in first for record in records if record.pending)
+        self.words = (
+            self._given.words if self._given is not None else bert_tokenizers.words(kind, lowercase=self._lowercase)
+        )
+        team: Workers[list[str]] = Workers(self._workers, open_cutter, self.words)
+        pipe.consume(self._taken_in(lists, team))
+        self._end()
+        return kind, why
+
+    def _taken_in(self, lists: Iterator[list[Record]], team: Workers[list[str]]) -> Iterator[list[Record]]:
+        source = None
+        for records, cut in in_order(lists, team, _lines):
+            if self._stop():
+                raise KeyboardInterrupt
+            lines = iter(cut)
+            for record in records:
+                if record.source != source:
+                    self._end()
+                    source = record.source
+                for _ in _lines([record]):
+                    self._add(next(lines))
+            yield records
+
+    def _add(self, words: list[str]) -> None:
+        self._hash.update("\0".join([*words, "\n"]).encode("utf-8", "surrogatepass"))
+        if not words:
+            self._end()
+            return
+        self.n_documents += not self._within
+        self._within = True
+        self._corpus.add(words)
+
+    def _end(self) -> None:
+        if self._within:
+            self._corpus.add([])
+        self._within = False
+
+
+def _lines(records: Sequence[Record]) -> list[str]:
+    """What is between line ends; a JSON string can hold some."""
+    return [line for record in records if record.pending for line in record.text.split("\n")]
+
+
+def _first(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[Record]]:
+    """The first lists, until there are ``n_records``."""
+    while n_records > 0 and (records := next(lists, None)) is not None:
+        n_records -= len(records)
+        yield records
+
+
+def _about(training: Pretraining) -> dict[str, Any]:
+    """What the manifest says of a training."""
+    chosen = dataclasses.asdict(training.settings)
+    if training.settings.init is not None:  # they are those of that BERT
+        chosen = {name: value for name, value in chosen.items() if name not in _OF_NEW}
+    return {
+        "n_steps": training.n_steps,
+        "n_tokens": training.n_tokens,
+        "seconds": training.seconds,
+        "scores": training.scores,
+        "options": chosen,
+        "versions": {name: version(name) for name in ("nlptool", "torch", "transformers", "tokenizers", "unidic-lite")},
+    }
+
+
+def _card(name: str, about: dict[str, Any]) -> str:
+    """The model's card."""
+    chosen = about["options"]
+    heads = "BertForPreTraining" if chosen["nsp"] else "BertForMaskedLM"
+    words = "MeCab with unidic-lite, WordPiece" if about["tokenizer"] == "unidic" else "WordPiece"
+    told = "".join(f"| {score.replace('_', ' ')} | {value} |\n" for score, value in about["scores"].items())
+    scores = f"## Scores on documents that were held out\n\n| score | |\n|---|---|\n{told}\n" if told else ""
+    settings = "".join(f"| {option.replace('_', '-')} | {value} |\n" for option, value in chosen.items())
+    return (
+        f"---\nlibrary_name: transformers\npipeline_tag: fill-mask\n---\n\n# {name}\n\n"
+        f"A BERT of {about['n_parameters']:,} parameters ({heads}), pre-trained by `nlptool train bert`.\n\n"
+        f"- Corpus: {about['n_documents']:,} documents, {about['n_corpus_tokens']:,} tokens; held out: "
+        f"{about['n_dev_documents']:,} documents, {about['n_dev_tokens']:,} tokens\n"
+        f"- Tokenizer: {words}, {about['n_pieces']:,} pieces\n"
+        f"- Training: {about['n_steps']:,} steps, {about['n_tokens']:,} tokens, {about['seconds']:,.0f} seconds\n\n"
+        f"{scores}## Settings\n\n| option | |\n|---|---|\n{settings}"
+    )
