@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool import matrices, spool
+from nlptool import spool
 from nlptool.batches import windows
 from nlptool.embedder import Choice, Embedder
 from nlptool.errors import RunError
@@ -176,8 +176,10 @@ class Matrix:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        from nlptool.models import npy
+
         try:
-            self.vectors = matrices.mapped(Path(path))
+            self.vectors = npy.mapped(Path(path))
         except (OSError, ValueError) as error:
             raise RunError(f"{path} is no .npy that can be read: {error}") from error
         if self.vectors.ndim != 2 or not self.vectors.shape[1] or self.vectors.dtype.kind not in "fiu":

@@ -1,17 +1,14 @@
 """A matrix in NumPy's formats, written row by row while its height is still unknown.
 
-Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0, with a header of 128 bytes; an
-``.npz`` is a ZIP archive of them.
+What an ``.npy`` is stands in ``models/npy.py``; an ``.npz`` is a ZIP archive of them.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-import tokenize
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from nlptool import spool
@@ -20,9 +17,7 @@ from nlptool.streams import CHUNK, Output
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
-_HEADER_BYTES = 128
 _CHARACTER_BYTES = 4  # NumPy's text is UTF-32
 
 
@@ -85,7 +80,9 @@ class Npy:
         return self._nothing
 
     def _header(self) -> bytes:
-        return header(self._dtype, (self._n_rows, self.columns))
+        from nlptool.models import npy
+
+        return npy.header(self._dtype, (self._n_rows, self.columns))
 
 
 class Npz(Npy):
@@ -117,11 +114,13 @@ class Npz(Npy):
         return super().row(record)
 
     def finish(self, output: Output) -> None:
-        members = {"ids": (header(f"<U{self._longest}", (self._n_rows,)), self._ids_padded())}
+        from nlptool.models import npy
+
+        members = {"ids": (npy.header(f"<U{self._longest}", (self._n_rows,)), self._ids_padded())}
         if self._waiting is not None:
             members["embeddings"] = (self._header(), _chunks(self._waiting))
         if self._scaled:
-            members["scales"] = (header("<f4", (self._n_rows,)), _chunks(self._scales))
+            members["scales"] = (npy.header("<f4", (self._n_rows,)), _chunks(self._scales))
         with zipfile.ZipFile(_Unseekable(output), "w") as archive:
             for name, (head, chunks) in members.items():
                 about = zipfile.ZipInfo(f"{name}.npy")  # of 1980: the same input gives the same bytes
@@ -150,29 +149,6 @@ class _Unseekable(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._output.write(bytes(data))
         return len(data)
-
-
-def mapped(path: Path) -> NDArray[Any]:
-    """The array of an ``.npy``, mapped from the file.
-
-    Raises:
-        OSError: the file cannot be opened.
-        ValueError: it is no ``.npy``, or is cut off.
-    """
-    import numpy as np
-
-    try:
-        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (SyntaxError, tokenize.TokenError, EOFError, OverflowError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError(f"its header cannot be read: {error}") from error
-    return found
-
-
-def header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """The 128 bytes before the values of an ``.npy``."""
-    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape!r}, }}"
-    size = (_HEADER_BYTES - 10).to_bytes(2, "little")
-    return b"\x93NUMPY\x01\x00" + size + text.ljust(_HEADER_BYTES - 11).encode() + b"\n"
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

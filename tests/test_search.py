@@ -435,7 +435,7 @@ def test_an_index_can_be_opened_while_another_takes_its_place(
     with Builder(new, {}, resume=False) as builder:
         builder.add(np.eye(4, 256, dtype=np.float32), [{"text": "new"}] * 4, n_read=4)
         builder.finish({"model": "m"})
-    plain = indexes.mapped
+    plain = indexes.npy.mapped
 
     def mapped(path: Path) -> NDArray[Any]:
         found = plain(path) if later else None
@@ -444,7 +444,7 @@ def test_an_index_can_be_opened_while_another_takes_its_place(
             new.rename(path.parent)
         return plain(path) if found is None else found
 
-    monkeypatch.setattr(indexes, "mapped", mapped)
+    monkeypatch.setattr(indexes.npy, "mapped", mapped)
     opened = Index(index)
     assert opened.shown(3) == {"index": 3, "text": "new"}
     np.testing.assert_array_equal(opened.vectors, np.eye(4, 256))

@@ -26,8 +26,7 @@ import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.matrices import header, mapped
-from nlptool.models import cache
+from nlptool.models import cache, npy
 
 MANIFEST = "index.json"
 FORMAT = 1
@@ -66,8 +65,8 @@ class Index:
         folder = self.folder
         self.about = _manifest(folder)
         try:
-            self.vectors = mapped(folder / "vectors.npy")
-            self._offsets = mapped(folder / "offsets.npy")
+            self.vectors = npy.mapped(folder / "vectors.npy")
+            self._offsets = npy.mapped(folder / "offsets.npy")
             with (folder / "records.jsonl").open("rb") as file:
                 some = os.fstat(file.fileno()).st_size
                 self._records: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if some else b""
@@ -134,7 +133,9 @@ class Builder:
                     for path in self.part.iterdir():
                         path.unlink()
                 (self.part / MANIFEST).write_text("{}")
-                self._vectors = stack.enter_context(self._open("vectors.npy", 128 + 4 * self.n_items * self.dimension))
+                self._vectors = stack.enter_context(
+                    self._open("vectors.npy", npy.HEADER_BYTES + 4 * self.n_items * self.dimension)
+                )
                 self._records = stack.enter_context(self._open("records.jsonl", self._n_bytes))
             except OSError as error:
                 raise RunError(f"cannot write {self.part}: {error.strerror or error}") from error
@@ -215,7 +216,7 @@ class Builder:
         """
         try:
             self._vectors.seek(0)
-            self._vectors.write(header("<f4", (self.n_items, self.dimension)))
+            self._vectors.write(npy.header("<f4", (self.n_items, self.dimension)))
             self._vectors.flush()
             self._records.flush()
             np.save(self.part / "offsets.npy", _line_starts(self.part / "records.jsonl", self.n_items))

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
-from nlptool.models import cache
+from nlptool.models import cache, npy
 from nlptool.models.ngrams import Ngrams
 from nlptool.models.rows import TopK
 
@@ -56,7 +56,7 @@ class WordVectors:
         try:
             self._blob = b"\n" + (folder / "words.txt").read_bytes()
             self._blob.decode()
-            self.vectors: NDArray[Any] = np.load(folder / "vectors.npy", mmap_mode="r")
+            self.vectors = npy.mapped(folder / "vectors.npy")
             self.n_words, self.dimension = self.vectors.shape
             self.norms = self._column("norms.npy")
             int8 = self.vectors.dtype == np.int8
@@ -64,13 +64,13 @@ class WordVectors:
             self.counts = self._column("counts.npy") if (folder / "counts.npy").exists() else None
             if self._blob.count(b"\n") - 1 != self.n_words:
                 raise ValueError("its files speak of different numbers of words")
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError) as error:
             raise ModelError(f"{folder} is damaged: {error}", hint="make or fetch it again") from error
         self._n_looked_up = 0
 
     def _column(self, name: str) -> NDArray[Any]:
         """A number for each word."""
-        column: NDArray[Any] = np.load(self.folder / name, mmap_mode="r")
+        column = npy.mapped(self.folder / name)
         if column.shape != (self.n_words,):
             raise ValueError("its files speak of different numbers of words")
         return column
@@ -122,7 +122,7 @@ class WordVectors:
         path = self.folder / "subwords.npy"
         if not path.exists():
             return None
-        return Ngrams(np.load(path, mmap_mode="r"), int(self.about["min_n"]), int(self.about["max_n"]))
+        return Ngrams(npy.mapped(path), int(self.about["min_n"]), int(self.about["max_n"]))
 
     def blocks(self, stop: int, rows: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The first ``stop`` unit vectors, in blocks of ``rows``: (index of the first, (n, D))."""

@@ -1,0 +1,36 @@
+"""NumPy's file of one array.
+
+Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0, with a header of 128 bytes.
+"""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEADER_BYTES = 128
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """The array of an ``.npy``, mapped from the file.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is no ``.npy``, or is cut off.
+    """
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (SyntaxError, tokenize.TokenError, EOFError, OverflowError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(f"its header cannot be read: {error}") from error
+    return found
+
+
+def header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """The 128 bytes before the values of an ``.npy``."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape!r}, }}"
+    size = (HEADER_BYTES - 10).to_bytes(2, "little")
+    return b"\x93NUMPY\x01\x00" + size + text.ljust(HEADER_BYTES - 11).encode() + b"\n"
