@@ -93,7 +93,7 @@ class Items:
         for some in windows(lists):
             kept, vectors = embedder(some)
             n_before = len(self)
-            taken = {id(record): place for place, record in enumerate(kept)}
+            taken = set(map(id, kept))
             n_here = 0
             lost = []
             for place, record in enumerate(some):
