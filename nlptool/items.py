@@ -122,7 +122,7 @@ class Items:
         if not self._sources or self._sources[-1] != record.source:
             self._sources.append(record.source)
         self._source_of.append(len(self._sources) - 1)
-        name = field_text(record.raw, id_field) if id_field and record.raw is not None else ""
+        name = field_text(record.raw, id_field)
         for part in (record.raw or b"" if whole else b"", record.text.encode(errors="replace"), name.encode()):
             with spool.room():
                 self._parts.write(part)

@@ -91,9 +91,9 @@ def only_id(raw: bytes, id_field: str | None) -> bytes:
     return b"{" + b",".join(kept) + b"}"
 
 
-def field_text(raw: bytes, name: str) -> str:
+def field_text(raw: bytes | None, name: str | None) -> str:
     """The field ``name`` of a JSON object as text: a string as it reads, anything else as JSON, ``""`` if there is none."""
-    found = _field(raw, name)
+    found = _field(raw, name) if raw is not None and name is not None else b""
     if not found.startswith(b'"'):
         return found.decode()
     # A lone surrogate, which JSON can spell, is no text.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import math
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -271,6 +272,16 @@ def measure(*measures: str) -> Decorator:
         "--measure", type=click.Choice(measures), default=measures[0], show_default=True,
         help="How alike two vectors are; larger is more alike. euclidean: the distance, negative.",
     )  # fmt: skip
+
+
+def _reachable(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):
+        raise click.UsageError("--threshold nan: no similarity reaches that")
+    return value
+
+
+def threshold(text: str) -> Decorator:
+    return click.option("--threshold", metavar="T", type=float, callback=_reachable, help=text)
 
 
 def device(callback: Command) -> Command:

@@ -184,7 +184,7 @@ class Pipe:
         Without that option it is its line, with the file's name before it if there are several.
         """
         if self.id_field is not None:
-            name = field_text(record.raw, self.id_field) if record.raw is not None else ""
+            name = field_text(record.raw, self.id_field)
             self.n_unnamed += not name
             return name
         return f"{record.source}:{record.line}" if len(self.files) > 1 else str(record.line)

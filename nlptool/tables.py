@@ -87,7 +87,7 @@ class Neighbors:
         index, ids = int(record.results["index"]), []
         for each in orjson.loads(record.results["neighbors"]):
             if self._id_field:
-                ids = [field_text(record.raw or b"{}", self._id_field), each.get("id", "")]
+                ids = [field_text(record.raw, self._id_field), each.get("id", "")]
             yield [index, each["index"], *ids, record.text, each.get("text", ""), each["similarity"]]
 
 

@@ -96,7 +96,7 @@ def built(
         kept, vectors = embedder(records[skipped:])
         shown = []
         for record in kept:
-            name = field_text(record.raw, id_field) if id_field and record.raw is not None else ""
+            name = field_text(record.raw, id_field)
             shown.append({**({"id": name} if name else {}), "text": record.text})
         if n_read > before:
             said = {"model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +56,8 @@ def search(
                 said = {"model": embedder.model or None, "measure": "cosine"}
                 record.entry = {**said, **record.entry, "reason": "the query has no vector, or one of zeros"}
         ready = prepared(vectors, "cosine")
-        kept, asked = [kept[row] for row in np.flatnonzero(ready.any(axis=1))], Vectors(ready[ready.any(axis=1)])
+        there = np.flatnonzero(ready.any(axis=1))
+        kept, asked = [kept[row] for row in there], Vectors(ready[there])
         for first, columns, scores in nearest(asked, others, min(k, len(corpus)), memory=memory, threshold=threshold):
             for record, places, values in zip(kept[first : first + len(columns)], columns, scores, strict=True):
                 record.results = {**record.results, "neighbors": comparisons.as_neighbors(corpus, places, values)}
@@ -79,7 +79,7 @@ def search(
 @click.option(
     "-k", "--top-k", default=10, show_default=True, metavar="K", type=click.IntRange(1, 100_000), help="Answers."
 )
-@click.option("--threshold", metavar="T", type=float, help="Only what has a cosine of T at least.")
+@options.threshold("Only what has a cosine of T at least.")
 @options.table_choice()
 @options.memory
 @options.encoder()
@@ -110,8 +110,6 @@ def command(  # noqa: PLR0917
     """
     if not words and "-" in corpus:
         raise click.UsageError("stdin cannot be the corpus and the queries at once: give the queries as arguments")
-    if threshold is not None and math.isnan(threshold):
-        raise click.UsageError("--threshold nan: no similarity reaches that")
     from nlptool.embedder import Choice
     from nlptool.models import similarities
 

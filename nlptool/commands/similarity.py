@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 import shutil
 import stat
@@ -42,7 +41,7 @@ _WITHOUT_DIRECTION = {"cosine": "vectors of zeros", "pearson": "vectors of equal
     help="Two sentences a line, with a tab between them, or two fields: how alike are these two?",
 )
 @click.option("-k", "--top-k", metavar="K", type=click.IntRange(1, 100_000), help="The K nearest of each alone.")
-@click.option("--threshold", metavar="T", type=float, help="Only what is at least T alike; without -k as pairs.")
+@options.threshold("Only what is at least T alike; without -k as pairs.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @options.format_choice(
     "jsonl", "npy", "csv", "parquet", "table",
@@ -87,8 +86,6 @@ def command(  # noqa: PLR0917
     if some and (plot is not None or format == "npy"):
         option = "--plot" if plot is not None else "-f npy"
         raise click.UsageError(f"{option} is of the matrix: without --pairs, -k and --threshold")
-    if threshold is not None and math.isnan(threshold):
-        raise click.UsageError("--threshold nan: no similarity reaches that")
     if against == "-" and "-" in (pipe.files or ("-",)):
         raise click.UsageError("stdin cannot be both sides at once: name a FILE")
     if plot is not None:
