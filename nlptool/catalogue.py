@@ -177,6 +177,7 @@ _TABLE = (
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
 DEFAULT_ENCODER = "sbert-mini-ja-en"
+DEFAULT_BERT = "bert-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"
 JAPANESE_WORDS = "aozora-100d"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from nlptool.catalogue import DEFAULT_ENCODER, ENGLISH_WORDS, JAPANESE_WORDS
+from nlptool.catalogue import DEFAULT_BERT, DEFAULT_ENCODER, ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat
 
@@ -214,6 +214,10 @@ def allow_pickle(callback: Command) -> Command:
     )(callback)  # fmt: skip
 
 
+engine = click.option(
+    "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
+    help="auto: onnxruntime, or torch for GPUs and models that need it.",
+)  # fmt: skip
 prompt = click.option("--prompt", metavar="TEXT", help="Put TEXT before every text ('' for nothing).")
 dim = click.option("--dim", metavar="N", type=click.IntRange(min=1), help="The first N components alone, renormalised.")
 
@@ -246,6 +250,24 @@ def encoder(*, embeddings: bool = True) -> Decorator:
         return callback
 
     return decorate
+
+
+def bert(callback: Command) -> Command:
+    """``-m`` and what else can be chosen of a masked language model: the fields of ``bert.Choice``."""
+    for option in (
+        allow_pickle,
+        offline,
+        deterministic(),
+        threads_alone,
+        batch_tokens(None),
+        device,
+        engine,
+        click.option("--max-length", metavar="N", type=click.IntRange(min=8), show_default="as the model says",
+                     help="Tokens that the network gets at once, at most."),
+        model(DEFAULT_BERT),
+    ):  # fmt: skip
+        callback = option(callback)
+    return callback
 
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -117,10 +117,7 @@ def open_worker(prepared: Prepared | PreparedWords) -> Callable[[Any], list[Embe
     "--on-long", type=click.Choice(["truncate", "chunk", "error"]), default="truncate", show_default=True,
     help="A text longer than the model takes: cut it (the record says so), take the mean over its chunks, or fail it.",
 )  # fmt: skip
-@click.option(
-    "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
-    help="auto: onnxruntime, or torch for GPUs and models that need it.",
-)  # fmt: skip
+@options.engine
 @options.device
 @click.option(
     "--quantize", type=click.Choice(["int8"]), help="Run the network in 8 bits; what that costs is measured and said."
