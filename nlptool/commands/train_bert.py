@@ -33,7 +33,7 @@ CURVES = "curves.jsonl"
 _SAMPLE = 1000  # lines that decide on the tokenizer
 _FORMAT = 2  # of what the work folder keeps of a corpus
 _EPOCHS = 10  # unless something else ends the training
-_OF_NEW = ("layers", "width", "heads", "intermediate", "tokenizer", "lowercase", "vocabulary")
+_OF_NEW = ("vectors", "nsp_from", "layers", "width", "heads", "intermediate", "tokenizer", "lowercase", "vocabulary")
 
 
 def open_cutter(words: Words) -> Callable[[Any], list[list[str]]]:
@@ -65,6 +65,12 @@ def open_cutter(words: Words) -> Callable[[Any], list[list[str]]]:
 @click.option("--nsp/--no-nsp", default=True, show_default=True, help="Learn whether the second run follows the first.")
 @click.option("--mask", type=click.Choice(["words", "pieces"]), default="words", show_default=True,
               help="What is masked: all pieces of a word together, or each for itself.")  # fmt: skip
+@click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=click.FloatRange(0, 0.9, min_open=True),
+              help="Of the tokens, which are to be guessed. 0.3 learns faster; the scores are always for 0.15.")  # fmt: skip
+@click.option("--nsp-from", default=0.25, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+              help="Of the steps, before which next sentences do not count (with --init they do from the first).")  # fmt: skip
+@click.option("--vectors/--no-vectors", default=True, show_default=True,
+              help="Begin with word2vec's vectors of the pieces, learned from the corpus.")  # fmt: skip
 @click.option("--init", metavar="FOLDER", type=click.Path(readable=False),
               help="Go on from a BERT that exists, with its tokenizer.")  # fmt: skip
 @click.option("--steps", metavar="N", type=click.IntRange(min=1), help="End after N steps.")
@@ -133,6 +139,9 @@ def command(  # noqa: PLR0917
     Half of the second runs of lines are those that follow the first in the text, the others come from another document.
     15 % of the tokens are to be guessed, of which 80 % are [MASK], 10 % another piece and 10 % as they were; each epoch has
     masks of its own.
+
+    A new network does not begin at random, so that a processor can train it: its pieces have word2vec's vectors, the heads of
+    its first two layers look at the places beside each token, and next sentences count when the words have been begun with.
 
     Ctrl-C leaves a checkpoint, from which --resume goes on; one is written every two minutes, too. The same seed and number
     of threads give the same model on the same machine; with --minutes the speed has a part in it.
@@ -211,7 +220,7 @@ def _check(chosen: dict[str, Any]) -> None:
     """Options that would have no effect are a mistake."""
     if chosen["init"] is not None:
         for name in sorted(options.typed(_OF_NEW)):
-            raise click.UsageError(f"--init {chosen['init']} makes no use of --{name}")
+            raise click.UsageError(f"--init {chosen['init']} makes no use of --{name.replace('_', '-')}")
     elif chosen["width"] % chosen["heads"]:
         raise click.UsageError(f"--width {chosen['width']} cannot be shared by --heads {chosen['heads']}")
 

@@ -11,7 +11,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +148,12 @@ class Corpus:
             ids = np.frombuffer(self._id_file.read(4 * int(ends[n_sentences - 1])), np.int32)
             yield index[ids], lengths[:n_sentences]
             lengths = lengths[n_sentences:]
+
+
+class Passes(Protocol):
+    """What can be gone through, as ``Corpus.passes``."""
+
+    def passes(self, index: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nlptool.errors import ModelError, RunError
-from nlptool.training import bert_network
+from nlptool.training import bert_network, bert_start
 from nlptool.training.bert_tokenizers import BertTokenizer
 from nlptool.training.checkpoints import Checkpoint, Place, steps_done
 from nlptool.training.document_corpus import Documents, digest_key
@@ -55,6 +55,9 @@ class Settings:
     dropout: float = 0.0
     nsp: bool = True
     mask: str = "words"  # pieces
+    share: float = 0.15  # of the tokens, which are to be guessed
+    nsp_from: float = 0.25  # share of the steps before which next sentences do not count
+    vectors: bool = True  # begin with word2vec's vectors of the pieces
     short: float = 0.1  # share of sequences that are shorter
     batch: int = 32  # sequences
     accumulate: int = 1  # batches of a step
@@ -78,7 +81,8 @@ class Pretraining:
         began: ``time.monotonic()`` from which on ``settings.minutes`` are counted.
         report: is told how the work goes on.
         note: is told how long it will take, and the like.
-        stop: asked between two steps: when it says yes, a checkpoint is written and KeyboardInterrupt raised.
+        stop: asked between two steps, and while vectors are learned: when it says yes, a checkpoint is written (of the steps)
+            and KeyboardInterrupt raised.
 
     Raises:
         RunError: there is too little text, or a checkpoint of other settings.
@@ -109,7 +113,7 @@ class Pretraining:
         self.scores: dict[str, float] = {}  # on the held-out documents, at the end
         self._tokenizer = tokenizer
         self._work = work
-        self._key = digest_key([data, asdict(settings)])
+        self._path = work / f"bert-{digest_key([data, asdict(settings)])}.safetensors"
         self._resume = resume
         self._device = torch.device(device)
         self._began = time.monotonic() if began is None else began
@@ -122,7 +126,7 @@ class Pretraining:
             note("the corpus is one document: sentences that do not follow come from elsewhere in it")
         self._dev = self._held_out(dev)
         torch.manual_seed(settings.seed)
-        self.network = self._begun().to(self._device)
+        self.network = self._begun(documents).to(self._device)
 
     @property
     def n_parameters(self) -> int:
@@ -138,12 +142,11 @@ class Pretraining:
         """
         self.network.train()
         optimizer = torch.optim.AdamW(self._groups(), lr=self.settings.rate, betas=_BETAS, eps=_EPSILON, fused=True)
-        path = self._work / f"bert-{self._key}.safetensors"
-        checkpoint = Checkpoint(path, self.network, optimizer)
-        total = self.n_steps = self._planned(path)
+        checkpoint = Checkpoint(self._path, self.network, optimizer)
+        total = self.n_steps = self._planned(self._path)
         place = checkpoint.restore(self._device) if self._resume else Place()
         if self._resume:
-            self._tell(place, path, total)
+            self._tell(place, self._path, total)
         self.curves, self._since = place.curves, list(place.losses)
         self.n_tokens = self.curves[-1]["tokens"] if self.curves else 0
         n_judged = max(1, min(_JUDGED, total // _LOGGED))
@@ -214,9 +217,12 @@ class Pretraining:
         torch.manual_seed(self.settings.seed + step)  # of the dropout, which is then the same after an interruption
         said: dict[str, Tensor | float] = {"tokens": float(sum(batch.n_tokens for batch in batches))}
         optimizer.zero_grad()
+        # So early that they cannot be told apart yet, next sentences would only add noise, in which the words are lost.
+        begun = self.settings.init is not None or step >= self.settings.nsp_from * self.n_steps
         for batch in batches:
             losses = self._losses(batch)
-            loss = torch.stack(list(losses.values())).sum() / len(batches)
+            counted = [value * (begun or name != "nsp_loss") for name, value in losses.items()]
+            loss = torch.stack(counted).sum() / len(batches)
             loss.backward()  # type: ignore[no-untyped-call]
             for name, value in (("loss", loss), *((name, each / len(batches)) for name, each in losses.items())):
                 said[name] = said.get(name, 0.0) + value.detach()
@@ -334,7 +340,7 @@ class Pretraining:
         settings = self.settings
         return Examples(
             documents, self._tokenizer, batch=settings.batch, max_length=settings.max_length, seed=settings.seed,
-            short=short, nsp=nsp, mask=settings.mask, evaluating=evaluating,
+            short=short, nsp=nsp, mask=settings.mask, share=settings.share, evaluating=evaluating,
         )  # fmt: skip
 
     def _held_out(self, dev: Documents) -> list[Batch]:
@@ -348,7 +354,7 @@ class Pretraining:
         n_batches = min(examples.n_batches(0), -(-_DEV_EXAMPLES // self.settings.batch))
         return list(itertools.islice(examples.batches(), n_batches))
 
-    def _begun(self) -> Any:
+    def _begun(self, documents: Documents) -> Any:
         settings, pieces = self.settings, self._tokenizer.pieces
         shared: Any = {"max_length": settings.max_length, "dropout": settings.dropout, "nsp": settings.nsp}
         if settings.init is not None:
@@ -356,10 +362,19 @@ class Pretraining:
             if len(pieces) > network.config.vocab_size:
                 raise ModelError(f"{settings.init}: its tokenizer has more pieces than its network")
             return network
-        return bert_network.new(
+        network = bert_network.new(
             vocabulary=len(pieces), layers=settings.layers, width=settings.width, heads=settings.heads,
             intermediate=settings.intermediate, padding=pieces.index(PAD), **shared,
         )  # fmt: skip
+        if not (self._resume and steps_done(self._path)):  # else all of it is in the checkpoint
+            counts = bert_start.frequencies(documents.tokens, len(pieces))
+            dim = settings.width - bert_start.n_positions(settings.width, settings.heads)
+            rows = bert_start.vectors(
+                documents, pieces, dim, seed=settings.seed, stop=self._stop,
+                report=lambda done, total: self._report("vectors of pieces", done, total, "tokens"),
+            ) if settings.vectors else None  # fmt: skip
+            bert_start.begin(network, counts, rows, seed=settings.seed)
+        return network
 
     @torch.no_grad()
     def _judge(self) -> dict[str, float]:

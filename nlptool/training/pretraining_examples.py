@@ -63,6 +63,7 @@ class Examples:
         short: the share of sequences that are shorter, at random.
         nsp: with next sentences; else a sequence is one run of lines.
         mask: words or pieces.
+        share: of the tokens, which are to be guessed; evaluating, always 15 %.
         evaluating: all tokens that are to be guessed are [MASK].
 
     Raises:
@@ -80,6 +81,7 @@ class Examples:
         short: float = 0.1,
         nsp: bool = True,
         mask: str = "words",
+        share: float = masking.SHARE,
         evaluating: bool = False,
     ) -> None:
         self._documents = documents
@@ -88,6 +90,7 @@ class Examples:
         self._seed = seed
         self._short = short
         self._nsp = nsp
+        self._share = masking.SHARE if evaluating else share
         self._evaluating = evaluating
         ids = {token: tokenizer.pieces.index(token) for token in (PAD, START, END, MASK)}
         self._pad, self._start, self._end, self._mask = (ids[token] for token in (PAD, START, END, MASK))
@@ -136,7 +139,7 @@ class Examples:
         ids[:, 0] = self._start
         ids[(column == total - 1) | (self._nsp & (column == first + 1))] = self._end
         there = column < total
-        chosen = masking.choose(text & self._guessed[ids], self._continues[ids], rng)
+        chosen = masking.choose(text & self._guessed[ids], self._continues[ids], rng, share=self._share)
         shown = masking.corrupt(ids, chosen, rng, mask=self._mask, pieces=self._pieces, always=self._evaluating)
         return Batch(
             shown,

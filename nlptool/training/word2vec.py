@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.models.ngrams import Ngrams
-from nlptool.training.corpus import Corpus, Vocabulary, kept, room, sentences
+from nlptool.training.corpus import Passes, Vocabulary, kept, room, sentences
 
 logging.getLogger("gensim").setLevel(logging.CRITICAL)  # it warns of what is meant here
 
@@ -64,7 +64,7 @@ class Trained:
 
 
 def train(
-    corpus: Corpus,
+    corpus: Passes,
     vocabulary: Vocabulary,
     settings: Settings,
     *,
@@ -103,7 +103,7 @@ class _Sentences:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Passes,
         vocabulary: Vocabulary,
         keep: NDArray[np.float64],
         *,
@@ -179,7 +179,7 @@ def _keeping(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
 
 def _train_from_file(
     model: Any,
-    corpus: Corpus,
+    corpus: Passes,
     vocabulary: Vocabulary,
     settings: Settings,
     *,
