@@ -221,7 +221,9 @@ def _check(chosen: dict[str, Any]) -> None:
     if chosen["init"] is not None:
         for name in sorted(options.typed(_OF_NEW)):
             raise click.UsageError(f"--init {chosen['init']} makes no use of --{name.replace('_', '-')}")
-    elif chosen["width"] % chosen["heads"]:
+    if not chosen["nsp"] and options.typed(["nsp_from"]):
+        raise click.UsageError("--no-nsp makes no use of --nsp-from")
+    if chosen["init"] is None and chosen["width"] % chosen["heads"]:
         raise click.UsageError(f"--width {chosen['width']} cannot be shared by --heads {chosen['heads']}")
 
 
