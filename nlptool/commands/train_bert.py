@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import itertools
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,31 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from nlptool import options, plots, trainings
+from nlptool import documents, options, plots, trainings
 from nlptool.errors import RunError
 from nlptool.interrupts import stop_at_interrupt
-from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
-from nlptool.records import Record
 
 if TYPE_CHECKING:
-    from nlptool.training.bert_tokenizers import BertTokenizer, Words
-    from nlptool.training.corpus import Corpus
-    from nlptool.training.document_corpus import Store
     from nlptool.training.pretraining import Pretraining
 
 MANIFEST = "pretraining.json"
 CURVES = "curves.jsonl"
-_SAMPLE = 1000  # lines that decide on the tokenizer
-_FORMAT = 2  # of what the work folder keeps of a corpus
 _EPOCHS = 10  # unless something else ends the training
 _OF_NEW = ("vectors", "nsp_from", "layers", "width", "heads", "intermediate", "tokenizer", "lowercase", "vocabulary")
-
-
-def open_cutter(words: Words) -> Callable[[Any], list[list[str]]]:
-    """What a worker does with texts."""
-    cut = words.cutter()
-    return lambda texts: [cut(text) for text in texts]
 
 
 @click.command()
@@ -164,21 +148,21 @@ def command(  # noqa: PLR0917
         device = _device(device, threads)
         trainings.work_folder(place, fresh=work is None and not resume)
         try:
-            store = _stored(
+            store = documents.stored(
                 pipe, place, tokenizer, lowercase=lowercase, vocabulary=vocabulary, dev=dev, seed=settings.seed,
                 init=settings.init, workers=workers, stop=stop,
             )  # fmt: skip
-            cut, documents, held_out, said = store.load()
+            cut, learned_from, held_out, said = store.load()
             if said["why"]:
                 pipe.note(f"--tokenizer {said['tokenizer']}: {said['why']}")
             training = pretraining.Pretraining(
-                documents, held_out, cut, settings, place, data=store.key, resume=resume, device=device, began=began,
+                learned_from, held_out, cut, settings, place, data=store.key, resume=resume, device=device, began=began,
                 report=pipe.bar.work, note=pipe.note, stop=stop,
             )  # fmt: skip
             if settings.init is None and len(cut.pieces) < vocabulary:
                 pipe.note(f"the corpus gives {len(cut.pieces):,} pieces, fewer than --vocabulary {vocabulary}")
             pipe.note(
-                f"documents: {documents.n_documents:,}, of {documents.n_tokens:,} tokens; held out: "
+                f"documents: {learned_from.n_documents:,}, of {learned_from.n_tokens:,} tokens; held out: "
                 f"{held_out.n_documents:,}, of {held_out.n_tokens:,}; pieces: {len(cut.pieces):,}; parameters: "
                 f"{training.n_parameters:,}"
             )
@@ -192,9 +176,9 @@ def command(  # noqa: PLR0917
         about: dict[str, Any] = {
             "n_parameters": training.n_parameters,
             "n_pieces": len(cut.pieces),
-            "n_documents": documents.n_documents,
+            "n_documents": learned_from.n_documents,
             "n_dev_documents": held_out.n_documents,
-            "n_corpus_tokens": documents.n_tokens,
+            "n_corpus_tokens": learned_from.n_tokens,
             "n_dev_tokens": held_out.n_tokens,
         }
         about |= {"dev_documents": said["dev_documents"]}  # their numbers in the corpus, from 0
@@ -239,147 +223,6 @@ def _device(device: str, threads: int | None) -> str:
     if device != "cpu" and not torch_network.is_there(device):
         raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")
     return device
-
-
-def _stored(
-    pipe: Pipe,
-    place: Path,
-    kind: str,
-    *,
-    lowercase: bool,
-    vocabulary: int,
-    dev: str | float,
-    seed: int,
-    init: str | None,
-    workers: int,
-    stop: Callable[[], bool],
-) -> Store:
-    """The corpus as token ids in the work folder. Files that are there already under the same options are not read again."""
-    from nlptool.models import cache
-    from nlptool.training import bert_tokenizers
-    from nlptool.training.corpus import Corpus
-    from nlptool.training.document_corpus import Store, digest_key
-
-    given = bert_tokenizers.read(Path(init)) if init is not None else None
-    how: list[Any] = [
-        _FORMAT,
-        kind,
-        lowercase,
-        vocabulary,
-        dev,
-        seed,
-        dataclasses.astuple(pipe.form),
-        pipe.separator.hex(),
-    ]
-    how += [pipe.max_line, pipe.on_error, pipe.files]
-    how += [given.words.options, *given.pieces] if given is not None else []
-    files = [Path(name) for name in (*pipe.files, *([dev] if isinstance(dev, str) else []))]
-    if pipe.files and all(path.is_file() for path in files):
-        store = Store(place, cache.content_key(files, salt=digest_key(how))[:16])
-        if store.is_there() and store.load()[3]["whole"]:
-            pipe.note(f"the corpus is in {place} already")
-            return store
-    else:
-        store = None
-    corpus = Corpus()
-    documents = _Documents(corpus, workers, lowercase=lowercase, given=given, stop=stop)
-    kind, why = documents.read(pipe, kind)
-    pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
-    n_before = documents.n_documents
-    if isinstance(dev, str):
-        with pipe.beside(dev) as beside:
-            documents.read(beside, kind)
-        dev = documents.n_documents - n_before
-    store = store or Store(place, digest_key([*how, documents.digest]))
-    if not store.is_there():
-        whole = not (pipe.n_failed or pipe.input_failed)
-        store.write(
-            corpus, documents.words, size=vocabulary, dev=dev, seed=seed, given=given, report=pipe.bar.work, stop=stop,
-            said={"tokenizer": kind, "why": why, "whole": whole},
-        )  # fmt: skip
-    return store
-
-
-class _Documents:
-    """Takes the lines of a corpus as words into ``corpus``, with an empty one between two documents."""
-
-    def __init__(
-        self, corpus: Corpus, workers: int, *, lowercase: bool, given: BertTokenizer | None, stop: Callable[[], bool]
-    ) -> None:
-        self.n_documents = 0
-        self.words: Words
-        self._corpus = corpus
-        self._workers = workers
-        self._lowercase = lowercase
-        self._given = given
-        self._stop = stop
-        self._hash = hashlib.sha256()
-        self._within = False  # a document
-
-    @property
-    def digest(self) -> str:
-        """Of all that was read."""
-        return self._hash.hexdigest()
-
-    def read(self, pipe: Pipe, kind: str) -> tuple[str, str]:
-        """All lines of a pipe's input. Returns the kind of the tokenizer, and why it was chosen, ``""`` if it was not."""
-        from nlptool.training import bert_tokenizers
-
-        lists = pipe.read()
-        why = ""
-        if self._given is not None:
-            kind = self._given.words.kind
-        elif kind == "auto":
-            first = list(_first(lists, _SAMPLE))
-            lists = itertools.chain(first, lists)
-            kind, why = bert_tokenizers.choose(record.text for records in first for record in records if record.pending)
-        self.words = (
-            self._given.words if self._given is not None else bert_tokenizers.words(kind, lowercase=self._lowercase)
-        )
-        team: Workers[list[str]] = Workers(self._workers, open_cutter, self.words)
-        pipe.consume(self._taken_in(lists, team))
-        self._end()
-        return kind, why
-
-    def _taken_in(self, lists: Iterator[list[Record]], team: Workers[list[str]]) -> Iterator[list[Record]]:
-        source = None
-        for records, cut in in_order(lists, team, _lines):
-            if self._stop():
-                raise KeyboardInterrupt
-            lines = iter(cut)
-            for record in records:
-                if record.source != source:
-                    self._end()
-                    source = record.source
-                for _ in _lines([record]):
-                    self._add(next(lines))
-            yield records
-
-    def _add(self, words: list[str]) -> None:
-        self._hash.update("\0".join([*words, "\n"]).encode("utf-8", "surrogatepass"))
-        if not words:
-            self._end()
-            return
-        self.n_documents += not self._within
-        self._within = True
-        self._corpus.add(words)
-
-    def _end(self) -> None:
-        if self._within:
-            self._corpus.add([])
-        self._within = False
-
-
-def _lines(records: Sequence[Record]) -> list[str]:
-    """What is between line ends; a JSON string can hold some."""
-    return [line for record in records if record.pending for line in record.text.split("\n")]
-
-
-def _first(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[Record]]:
-    """The first lists, until there are ``n_records``."""
-    while n_records > 0 and (records := next(lists, None)) is not None:
-        n_records -= len(records)
-        yield records
 
 
 def _about(training: Pretraining) -> dict[str, Any]:
