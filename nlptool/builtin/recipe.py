@@ -1,4 +1,6 @@
-"""Makes ``model.onnx`` and ``encoder.json`` of a built-in encoder: ``python nlptool/builtin/recipe.py multilingual-e5-small``.
+"""Makes what onnxruntime needs of a built-in model: ``python nlptool/builtin/recipe.py multilingual-e5-small``.
+
+That is ``model.onnx`` and ``encoder.json``; of a masked language model, ``model.onnx``, ``masked.json`` and ``tokenizer.json``.
 
 The graph holds no weights. Each large tensor of the exported graph is found again in the model's ``model.safetensors``
 (as it stands, or transposed) and replaced by its place in that file, from which onnxruntime maps it into memory.
@@ -18,8 +20,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from nlptool import catalogue
-from nlptool.models import convert, folders
-from nlptool.models.copies import MANIFEST
+from nlptool.models import convert, convert_masked, copies, folders
 
 HERE = Path(__file__).parent
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
@@ -31,20 +32,26 @@ def main() -> None:
 
 
 def make(known: catalogue.Known) -> None:
-    """Write the graph of a model that a package brings to its folder here."""
+    """Write the graph of a model that a package brings, and its manifest, to its folder here."""
     weights = folders.packaged(known)
     target = HERE / known.graph
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        convert.convert(weights, work)
+        if known.task == "fill-mask":
+            manifest = copies.MASKED
+            convert_masked.convert_masked(weights, work)
+            shutil.copy(work / "tokenizer.json", target)
+        else:
+            manifest = copies.MANIFEST
+            convert.convert(weights, work)
         model = onnx.load(work / "model.onnx")
         without_weights(model, weights)
         (target / "model.onnx").write_bytes(model.SerializeToString())
-        shutil.copy(work / MANIFEST, target / MANIFEST)
-    about = json.loads((target / MANIFEST).read_text())
+        shutil.copy(work / manifest, target)
+    about = json.loads((target / manifest).read_text())
     about["files"] = {"model.onnx": (target / "model.onnx").stat().st_size}
-    (target / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    (target / manifest).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--task",
-    type=click.Choice(["embed", "tokenize", "words"]),
-    help="Only those for embed, for tokenize, or word vectors.",
+    type=click.Choice(["embed", "fill-mask", "tokenize", "words"]),
+    help="Only those of one kind: encoders, BERTs, dictionaries, word vectors.",
 )
 @options.table_choice("names", text="; names: a name a line")
 @options.debug
@@ -99,7 +99,9 @@ def path(name: str, quiet: bool) -> None:
 
         results.print_text(f"{word_models.packaged(model.known, note)}\n")
         return
-    results.print_text(f"{folders.find(name, offline=True, allow_pickle=True, note=note)}\n")  # a path opens nothing
+    plain = model.task() == "fill-mask"
+    folder = folders.find(name, plain=plain, offline=True, allow_pickle=True, note=note)  # a path opens nothing
+    results.print_text(f"{folder}\n")
 
 
 @command.command()

@@ -50,8 +50,43 @@ class JapaneseWords:
         self._lower_case = lower_case
         self._normalize = normalize
         self._characters = characters
+        self._parts: dict[str, str] = {}  # MeCab's key of a token -> its part of speech
 
     def __call__(self, text: str) -> list[str]:
+        return self.numbered(text)[0] if self._characters else self._whole(text)
+
+    def numbered(self, text: str) -> tuple[list[str], list[int]]:
+        """What ``self(text)`` gives, and of each part the number of the word that it is of: the same for the characters of
+        a word."""
+        words = self._whole(text)
+        if not self._characters:
+            return words, list(range(len(words)))
+        parts = [[word] if self._special.fullmatch(word) else list(_nfkc(word)) for word in words]
+        return [part for each in parts for part in each], [n for n, each in enumerate(parts) for _ in each]
+
+    def parts_of_speech(self, text: str) -> list[str]:
+        """The first part of speech of each word that ``numbered`` counts, as the dictionary has it: 名詞, 動詞, 助詞; "" of a
+        special token."""
+        found: list[str] = []
+        end = 0
+        for match in self._special.finditer(text):
+            found += [*self._tagged(text[end : match.start()]), ""]
+            end = match.end()
+        return found + self._tagged(text[end:])
+
+    def _tagged(self, text: str) -> list[str]:
+        shown = self._mecab.for_mecab(_nfkc(text) if self._normalize else text)
+        found: list[str] = []
+        for key in filter(None, self._tagger.parse(shown).split("\n")):
+            surface = key.partition("\t")[0]
+            part = self._parts.get(key)
+            if part is None:
+                part = self._parts[key] = self._tagger.morpheme(key, shown).columns[0]
+            found += [part] * (1 if self._characters else len(surface.split()))
+        return found
+
+    def _whole(self, text: str) -> list[str]:
+        """Words and special tokens."""
         found: list[str] = []
         end = 0
         for match in self._special.finditer(text):
@@ -61,13 +96,17 @@ class JapaneseWords:
 
     def _cut(self, text: str) -> list[str]:
         if self._normalize:
-            text = unicodedata.normalize("NFKC", text)
+            text = _nfkc(text)
         words = self._tagger.wakati(self._mecab.for_mecab(text)).split(" ")
         if self._lower_case:
             words = [word.lower() for word in words]
         if self._characters:
-            return [character for word in words for character in unicodedata.normalize("NFKC", word)]
+            return [word for word in words if word]
         return [part for word in words for part in word.split()]  # an unknown word can hold a U+3000
+
+
+def _nfkc(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def dictionary_folder(name: str) -> str:

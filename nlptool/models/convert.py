@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        _refuse_own_code(folder)
+        refuse_own_code(folder, [path for _, path in folders.modules(folder)])
         try:
             model = SentenceTransformer(
                 str(folder.absolute()),
@@ -81,18 +81,28 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
             ).eval()
             lacking = _lacking(model, folder, allow_pickle=allow_pickle)
         except Exception as error:
-            reason = "its weights do not fit its config.json" if "mismatched" in str(error) else _first_line(error)
-            raise ModelError(f"{folder} cannot be loaded: {reason}") from error
+            raise cannot_be_loaded(folder, error) from error
     if lacking:
-        raise ModelError(
-            f"{folder} lacks {len(lacking)} of the tensors that its config.json asks for: {lacking[0]}",
-            hint="download the model again",
-        )
+        raise lacks(folder, lacking)
     if type(model[0]).__name__ == "Transformer":
-        _check_tokenizer(model, folder)
+        check_tokenizer(model[0].model, model.tokenizer, folder)
         _check_sizes(model, folder)
         model.max_seq_length = max_length(model)
     return model
+
+
+def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:
+    """What to say of a model that a library refuses with ``error``."""
+    reason = "its weights do not fit its config.json" if "mismatched" in str(error) else _first_line(error)
+    return ModelError(f"{folder} cannot be loaded: {reason}")
+
+
+def lacks(folder: Path, tensors: Sequence[str]) -> ModelError:
+    """What to say of a model whose files do not hold all of its tensors."""
+    return ModelError(
+        f"{folder} lacks {len(tensors)} of the tensors that its config.json asks for: {tensors[0]}",
+        hint="download the model again",
+    )
 
 
 def convert(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
@@ -106,7 +116,7 @@ def convert(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
     modules = network(model)
     if not is_usual(modules):
         raise NotConvertible(f"its parts are {', '.join(type(module).__name__ for module in modules)}")
-    subwords = tokenizer(model, folder)
+    subwords = tokenizer(model.tokenizer, folder)
     if subwords is None:
         raise NotConvertible("its tokenizer is not a fast one, or cuts texts on the left")
     about = describe(model, folder)
@@ -142,9 +152,9 @@ def is_usual(modules: list[Any]) -> bool:
     return bool(plain and not modules[0].processing_kwargs and modules[1].include_prompt)
 
 
-def tokenizer(model: Any, folder: Path) -> Any:
-    """The ``tokenizers.Tokenizer`` of a model; None if it has none, or if a text would be cut at its beginning."""
-    own = model.tokenizer
+def tokenizer(own: Any, folder: Path) -> Any:
+    """The ``tokenizers.Tokenizer`` of a tokenizer of transformers; None if it has none, or if a text would be cut at its
+    beginning."""
     if getattr(own, "truncation_side", "right") != "right":
         return None
     if bert_japanese.settings(folder) is not None:
@@ -174,9 +184,13 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
 
 def max_length(model: Any) -> int:
     """The number of tokens that a model takes: what it says itself, but not more than it has positions for."""
-    said = model.max_seq_length or 512
-    positions = [_positions(module) for module in model[0].modules() if hasattr(module, "position_embeddings")]
-    return int(min(said, *positions, _UNLIMITED))
+    return positions(model[0], said=model.max_seq_length or 512)
+
+
+def positions(network: Any, *, said: float) -> int:
+    """``said``, but not more than a network has learned positions for."""
+    tables = [module for module in network.modules() if hasattr(module, "position_embeddings")]
+    return int(min(said, *map(_positions, tables), _UNLIMITED))
 
 
 def _positions(embeddings: Any) -> int:
@@ -186,15 +200,16 @@ def _positions(embeddings: Any) -> int:
     return rows if getattr(table, "padding_idx", None) is None else rows - int(table.padding_idx) - 1
 
 
-def _refuse_own_code(folder: Path) -> None:
+def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
     """
     Raises:
-        ModelError: the architecture is not one of transformers but code in the folder or in another repository.
+        ModelError: the architecture of one of its parts is not one of transformers but code in the folder or in another
+            repository.
     """
     from transformers import CONFIG_MAPPING
 
-    for _, path in folders.modules(folder):
-        config = folder / path / "config.json"
+    for part in parts:
+        config = folder / part / "config.json"
         about = folders.read_json(config) if config.is_file() else {}
         if about.get("auto_map") and str(about.get("model_type")) not in CONFIG_MAPPING:
             raise ModelError(
@@ -250,16 +265,16 @@ def _check_sizes(model: Any, folder: Path) -> None:
             raise ModelError(f"{folder} gives vectors of {width} dimensions, and its pooling takes {pooled}")
 
 
-def _check_tokenizer(model: Any, folder: Path) -> None:
+def check_tokenizer(network: Any, tokenizer: Any, folder: Path) -> None:
     """
     Raises:
         ModelError: the tokenizer gives ids that the network has no embedding for.
     """
     try:
-        rows = model[0].model.get_input_embeddings().num_embeddings
+        rows = network.get_input_embeddings().num_embeddings
         # Some models have unused added tokens without a row: they do not count.
-        added = getattr(model.tokenizer, "added_tokens_decoder", {})
-        largest = max(token for token in model.tokenizer.get_vocab().values() if token not in added)
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+        largest = max(token for token in tokenizer.get_vocab().values() if token not in added)
     except (AttributeError, NotImplementedError, ValueError):  # none of either: not to be compared
         return
     if largest >= rows:
@@ -288,21 +303,47 @@ def _export(modules: list[Any], path: Path) -> None:
             return embedding
 
     wrapped = Stack().eval()
-    config = getattr(wrapped.model, "config", None)
-    if config is not None:
-        config._attn_implementation = "eager"  # the plain products are what onnxruntime fuses best
+    eager(wrapped.model)
     ids = torch.zeros((2, 7), dtype=torch.long)
     mask = torch.ones(2, 7, dtype=torch.long)
     mask[1, 5:] = 0
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
+    axes = ("batch", "length")
+    inputs = {"input_ids": (ids, axes), "attention_mask": (mask, axes)}
+    export(wrapped, inputs, ["sentence_embedding"], path)
+
+
+def eager(network: Any) -> None:
+    """Let a network of transformers compute attention in plain products, which are what onnxruntime fuses best."""
+    config = getattr(network, "config", None)
+    if config is not None:
+        config._attn_implementation = "eager"
+
+
+def export(network: Any, inputs: Mapping[str, tuple[Any, tuple[str, ...]]], outputs: list[str], path: Path) -> None:
+    """Write a network of torch as a graph, its weights in a file beside it.
+
+    Args:
+        inputs: by the names of its arguments: an example, and names for its axes, all of which may vary.
+        outputs: names for what it gives.
+
+    Raises:
+        NotConvertible: it cannot be exported.
+        OSError: the files cannot be written.
+    """
+    import torch
+
+    sizes = {axis: torch.export.Dim(axis) for _, axes in inputs.values() for axis in axes}
     try:
         torch.onnx.export(
-            wrapped,
-            (ids, mask),
+            network,
+            (),
             str(path),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["sentence_embedding"],
-            dynamic_shapes={"input_ids": {0: batch, 1: length}, "attention_mask": {0: batch, 1: length}},
+            kwargs={name: example for name, (example, _) in inputs.items()},
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes={
+                name: {number: sizes[axis] for number, axis in enumerate(axes)} for name, (_, axes) in inputs.items()
+            },
             dynamo=True,
             external_data=True,
             verbose=False,

@@ -1,55 +1,68 @@
-"""What is made of an encoder once and kept in the cache: its graph for onnxruntime, and that in 8 bits."""
+"""What is made of a model once and kept in the cache: its graph for onnxruntime, and that of an encoder in 8 bits."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nlptool.errors import ModelError, NotConvertible, RunError
 from nlptool.models import cache, folders, onnx_network
 
 MANIFEST = cache.MANIFESTS["encoders"]
+MASKED = cache.MANIFESTS["masked"]
 QUANTIZED = cache.MANIFESTS["quantized"]
-_SALT = "encoder 3"
+_SALTS = {"encoders": "encoder 3", "masked": "masked 1"}
+_NEEDED = {"encoders": "dimension", "masked": "heads"}  # what the manifest of a whole copy has
 _DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model")
 
 
 def converted(
-    name: str, folder: Path, weight_files: list[Path], *, allow_pickle: bool, note: Callable[[str], None]
+    kind: str,
+    name: str,
+    folder: Path,
+    weight_files: list[Path],
+    make: Callable[[Path], None],
+    *,
+    parts: Iterable[str] = (),
+    note: Callable[[str], None],
 ) -> Path:
     """The converted copy in the cache, made now if it is not there. That a model is not convertible is kept there too.
+
+    Args:
+        kind: encoders | masked.
+        make: writes the copy into a folder.
+        parts: folders in ``folder`` whose settings count too.
 
     Raises:
         NotConvertible: the model is not, or the cache cannot be written.
         ModelError: the model is damaged.
     """
+    manifest = cache.MANIFESTS[kind]
     source = name if folders.is_hub_id(name) else str(folder.absolute())
-    parts = {folder, *(folder / path for _, path in folders.modules(folder))}
-    described = [path for part in parts for name in _DESCRIBING for path in part.glob(name) if path.is_file()]
+    places = {folder, *(folder / part for part in parts)}
+    described = [path for place in places for glob in _DESCRIBING for path in place.glob(glob) if path.is_file()]
 
-    def make(work: Path) -> None:
-        from nlptool.models import convert
-
+    def made(work: Path) -> None:
         note(f"converting {name} for onnxruntime, once")
         try:
-            convert.convert(folder, work, allow_pickle=allow_pickle)
-            about = json.loads((work / MANIFEST).read_text())
+            make(work)
+            about = json.loads((work / manifest).read_text())
         except NotConvertible as error:
             for path in work.iterdir():
                 path.unlink()
             about = {"not_convertible": error.message}
-        (work / MANIFEST).write_text(json.dumps({"source": source, **about}, ensure_ascii=False))
+        (work / manifest).write_text(json.dumps({"source": source, **about}, ensure_ascii=False))
 
     try:
-        key = cache.content_key([*weight_files, *described], salt=_SALT)
-        copy = cache.made_once("encoders", key, MANIFEST, make)
+        key = cache.content_key([*weight_files, *described], salt=_SALTS[kind])
+        copy = cache.made_once(kind, key, manifest, made)
     except OSError as error:
         raise NotConvertible(f"the cache {cache.folder()} cannot be written ({error.strerror or error})") from error
-    about = folders.read_json(copy / MANIFEST)
+    about = folders.read_json(copy / manifest)
     if "not_convertible" in about:
         raise NotConvertible(str(about["not_convertible"]))
-    if "dimension" not in about:
+    if _NEEDED[kind] not in about:
         raise ModelError(f"the converted copy in {copy} is damaged", hint=f"rm -r {copy}: the next run makes it anew")
     return copy
 

@@ -1,11 +1,13 @@
-"""Correlations of two rows of numbers, and how far another sample could move them.
+"""Correlations of two rows of numbers, and how far another sample could move them, or a share.
 
 Spearman's ρ is Pearson's r of the mid-ranks: equal numbers share the mean of their places. Intervals are those of the
-percentile bootstrap (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13).
+percentile bootstrap (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13), of shares those of E. B.
+Wilson: Probable Inference, the Law of Succession, and Statistical Inference (1927).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95  # of the intervals
+_QUANTILE = 1.959964  # of the normal distribution, for that level
 
 Interval = tuple[float, float]
 
@@ -89,3 +92,11 @@ def _interval(found: list[float | None]) -> Interval | None:
         return None
     low, high = np.quantile(defined, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)
+
+
+def wilson(n_right: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share, ``n_right`` of ``n`` > 0."""
+    squared = _QUANTILE**2
+    middle = (n_right + squared / 2) / (n + squared)
+    reach = _QUANTILE / (n + squared) * math.sqrt(n_right * (n - n_right) / n + squared / 4)
+    return max(0.0, middle - reach), min(1.0, middle + reach)

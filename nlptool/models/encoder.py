@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nlptool import catalogue
 from nlptool.batches import pack
 from nlptool.errors import ModelError, NotConvertible, RunError
-from nlptool.models import cache, copies, folders, hub, onnx_network, prompts, word_models
+from nlptool.models import cache, copies, devices, folders, hub, onnx_network, prompts, word_models
 from nlptool.models.bert_japanese import JapaneseWords
 from nlptool.models.rows import normalized
 from nlptool.models.subwords import Subwords, read_tokenizer
@@ -222,7 +222,7 @@ def prepare(
 
         return word_encoder.prepare(name, settings, engine=engine, device=device, quantize=quantize, note=note)
     if device != "auto":
-        device = _device(device, engine)
+        device = devices.choose(device, engine)
     known = catalogue.KNOWN.get(name)
     if known is not None and known.task != "embed":
         raise ModelError(
@@ -238,7 +238,7 @@ def prepare(
 
         return static_encoder.prepare(name, folder, settings, like=like, engine=engine, quantize=quantize, note=note)
     if device == "auto":  # not before it matters: it may cost the import of torch
-        device = "cpu" if quantize else _device(device, engine)
+        device = "cpu" if quantize else devices.choose(device, engine)
     wants_torch = engine == "torch" or device != "cpu"
     if quantize and wants_torch:
         raise RunError("--quantize int8 works in onnxruntime, on the processor alone")
@@ -248,7 +248,10 @@ def prepare(
         graph = folders.built_in_graph(known)
     elif not wants_torch:
         try:
-            graph = copies.converted(name, folder, files, allow_pickle=allow_pickle, note=note)
+            graph = copies.converted(
+                "encoders", name, folder, files, _converting(folder, allow_pickle=allow_pickle),
+                parts=[path for _, path in folders.modules(folder)], note=note,
+            )  # fmt: skip
             folder = graph
         except NotConvertible as error:
             if engine == "onnx" or quantize:
@@ -284,6 +287,17 @@ def prepare(
     )
 
 
+def _converting(folder: Path, *, allow_pickle: bool) -> Callable[[Path], None]:
+    """What converts the model of a folder into another; the frameworks are imported when it does."""
+
+    def make(target: Path) -> None:
+        from nlptool.models import convert
+
+        convert.convert(folder, target, allow_pickle=allow_pickle)
+
+    return make
+
+
 def identity(name: str, *, allow_pickle: bool = False) -> str:
     """A hash of the files of the model called ``name``, which is here: another one of the same name has another.
 
@@ -297,21 +311,3 @@ def identity(name: str, *, allow_pickle: bool = False) -> str:
         folder = folders.find(name, offline=True, allow_pickle=allow_pickle)
         files = [*folders.weight_files(folder, allow_pickle=allow_pickle), *folder.glob("tokenizer.json")]
     return cache.content_key(files, salt="identity 1")
-
-
-def _device(device: str, engine: str) -> str:
-    """cpu, cuda or mps. torch, whose import takes seconds, is asked only where a GPU is wanted or its driver is there."""
-    driver = any(Path("/dev").glob("nvidia[0-9]*")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
-    if device == "auto" and (engine == "onnx" or not driver):
-        return "cpu"
-    if device == "cpu":
-        return device
-    if engine == "onnx":
-        raise RunError(f"--engine onnx computes on the processor: --device {device} needs --engine torch or auto")
-    from nlptool.models import torch_network
-
-    if torch_network.is_there(device):
-        return "cuda" if device == "auto" else device
-    if device == "auto":
-        return "cpu"
-    raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")

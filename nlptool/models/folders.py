@@ -20,6 +20,9 @@ from nlptool.catalogue import Known
 from nlptool.errors import ModelError
 from nlptool.models import cache, hub, safetensors
 
+NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
+"""Architectures that are trained with masked words and next sentences, index 0 of whose second head is *is next*."""
+
 UNPACKED = cache.MANIFESTS["models"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
@@ -28,6 +31,7 @@ _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 def find(
     name: str,
     *,
+    plain: bool = False,
     offline: bool = False,
     allow_pickle: bool = False,
     note: Callable[[str], None] = lambda _: None,
@@ -36,6 +40,7 @@ def find(
     """The folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
 
     Args:
+        plain: a model of transformers is wanted; that it may be part of one of sentence-transformers does not matter.
         offline: open no socket.
         allow_pickle: weights that are a pickle are fetched too, if there are no others.
         note: is told what takes long.
@@ -48,9 +53,9 @@ def find(
     if known is not None and known.package:
         return packaged(known, note=note)
     if known is not None:
-        return _from_hub(known.hub, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
+        name = known.hub
     if is_hub_id(name):
-        return _from_hub(name, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
+        return _from_hub(name, plain=plain, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no folder can have
         if name and Path(name).expanduser().is_dir():
             return Path(name).expanduser()
@@ -133,11 +138,13 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
         ) from error
 
 
-def _from_hub(name: str, *, offline: bool, allow_pickle: bool, note: Callable[[str], None], report: hub.Report) -> Path:
+def _from_hub(
+    name: str, *, plain: bool, offline: bool, allow_pickle: bool, note: Callable[[str], None], report: hub.Report
+) -> Path:
     offline = offline or hub.is_offline()
     repository, _, revision = name.partition("@")
     found = hub.cached(repository, revision or "main")  # what is in the local cache costs no round trip
-    absent = missing(found, allow_pickle=allow_pickle) if found else []
+    absent = missing(found, plain=plain, allow_pickle=allow_pickle) if found else []
     if found and not absent:
         return found
     if offline:
@@ -175,13 +182,14 @@ def _json(path: Path) -> Any:
         raise ModelError(f"{path} cannot be read: {error}") from error
 
 
-def modules(folder: Path) -> list[tuple[str, str]]:
-    """The parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a transformer.
+def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
+    """The parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a transformer,
+    and ``plain`` takes any for one.
 
     Raises:
         ModelError: ``modules.json`` cannot be read, or names a folder outside.
     """
-    if not (folder / "modules.json").is_file():
+    if plain or not (folder / "modules.json").is_file():
         return [("Transformer", "")]
     listed = _json(folder / "modules.json")
     try:
@@ -199,6 +207,18 @@ def modules(folder: Path) -> list[tuple[str, str]]:
     return [(kind.rpartition(".")[2], path) for kind, path in found]
 
 
+def is_masked(folder: Path) -> bool:
+    """Whether ``config.json`` says that it is a masked language model of transformers; of its weights nothing is known."""
+    try:
+        config = read_json(folder / "config.json")
+    except ModelError:
+        return False
+    both = config.get("model_type") in NEXT_SENTENCE
+    heads = ("ForMaskedLM", "ForPreTraining") if both else ("ForMaskedLM",)
+    classes = config.get("architectures")
+    return isinstance(classes, list) and any(str(name).endswith(heads) for name in classes)
+
+
 def is_static(folder: Path) -> bool:
     """Whether it holds a table of token vectors in safetensors, whose mean a text's vector is, and nothing else.
 
@@ -214,16 +234,17 @@ def is_static(folder: Path) -> bool:
     return names == 2 * ["sentence_embedding"] and (folder / parts[0][1] / "model.safetensors").is_file()
 
 
-def missing(folder: Path, *, allow_pickle: bool = False) -> list[str]:
-    """The files that a sentence-transformers model needs and that are not in ``folder``, by name; [] if it is whole."""
-    return list(_missing(folder, allow_pickle=allow_pickle))
+def missing(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[str]:
+    """The files that a sentence-transformers model, or a ``plain`` one of transformers, needs and that are not in ``folder``,
+    by name; [] if it is whole."""
+    return list(_missing(folder, plain=plain, allow_pickle=allow_pickle))
 
 
-def _missing(folder: Path, *, allow_pickle: bool) -> Iterator[str]:
+def _missing(folder: Path, *, plain: bool, allow_pickle: bool) -> Iterator[str]:
     places = [folder, *([folder.parent.parent / ".no_exist" / folder.name] if _in_hub_cache(folder) else [])]
-    if len(places) > 1 and not any((place / "modules.json").exists() for place in places):
+    if len(places) > 1 and not plain and not any((place / "modules.json").exists() for place in places):
         yield "modules.json"  # transformers fetches only its own files; without this one the pooling would be guessed
-    for kind, path in modules(folder):
+    for kind, path in modules(folder, plain=plain):
         here = folder / path
         shown = f"{path}/" if path else ""
         if kind == "Transformer":
@@ -245,8 +266,11 @@ def _missing(folder: Path, *, allow_pickle: bool) -> Iterator[str]:
             yield f"{shown}model.safetensors"
 
 
-def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
+def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[Path]:
     """The files with the weights of a model, which was looked over for what it should not hold.
+
+    Args:
+        plain: of a model of transformers, of which there may be more parts for sentence-transformers.
 
     Raises:
         ModelError: there are none, one is damaged, or a file lies outside of the folder.
@@ -255,7 +279,7 @@ def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
         raise no_model(folder)
     for path in sorted(folder.rglob("*")):
         _stay_inside(folder, path.relative_to(folder).as_posix())
-    kinds, paths = zip(*modules(folder), strict=True)
+    kinds, paths = zip(*modules(folder, plain=plain), strict=True)
     parts = [folder / path for path in paths]
     main = parts[0]
     if kinds[0] in ("Transformer", "StaticEmbedding") and not _weights(main, allow_pickle=allow_pickle):

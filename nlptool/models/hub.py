@@ -180,7 +180,7 @@ def fetch(
     allow_pickle: bool = False,
     report: Report = lambda done, total, received: None,
 ) -> Path:
-    """Bring the files of a model into the cache, those alone that a sentence encoder needs, and return their folder.
+    """Bring the files of a model into the cache, those alone that nlptool reads, and return their folder.
 
     What an earlier run has fetched is kept, also the beginning of a file. A file takes its place when its hash is right, and
     the revision points to the commit when all its files are there.
@@ -249,7 +249,7 @@ def _make_room(folder: Path, files: list[File]) -> None:
 
 
 def wanted(repository: str, files: list[File], *, allow_pickle: bool = False) -> list[File]:
-    """Those files that a sentence encoder needs: configurations, vocabularies, and weights in safetensors.
+    """Those files that nlptool reads: configurations, vocabularies, and weights in safetensors.
 
     Raises:
         ModelError: there are no weights, or some are a pickle alone.
@@ -264,9 +264,7 @@ def wanted(repository: str, files: list[File], *, allow_pickle: bool = False) ->
             hint="--allow-pickle takes it, if you trust where it comes from",
         )
     if not safe and not pickles:
-        raise ModelError(
-            f"{repository} has no weights that nlptool can open", hint="those are *.safetensors: is it an encoder?"
-        )
+        raise ModelError(f"{repository} has no weights that nlptool can open", hint="those are *.safetensors")
     return chosen + pickles
 
 

@@ -18,7 +18,7 @@ from nlptool.catalogue import Known
 from nlptool.errors import ModelError, RunError
 from nlptool.models import cache, configs, folders, hub
 
-_ENCODER = "embed"
+_MANIFESTS = {"embed": cache.MANIFESTS["encoders"], "fill-mask": cache.MANIFESTS["masked"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,17 @@ class Model:
             return weights if weights.is_dir() else weights.parent
         return hub.cached(self.repository, self.revision) if self.repository else self.local
 
+    def task(self) -> str | None:
+        """The command that uses it; None where that is not known."""
+        folder = self.folder()
+        if self.known is not None:
+            return self.known.task
+        if folder is None:
+            return None
+        if (folder / "modules.json").exists():
+            return "embed"
+        return "fill-mask" if folders.is_masked(folder) else None
+
     def is_here(self) -> bool:
         """Whether it works now, and with no network."""
         folder = self.folder()
@@ -56,7 +67,7 @@ class Model:
         if self.known is not None and self.known.package:
             return True
         try:
-            return not folders.missing(folder)
+            return not folders.missing(folder, plain=self.task() == "fill-mask")
         except ModelError:
             return False
 
@@ -149,7 +160,7 @@ def summary(model: Model) -> dict[str, Any]:
         dimension = configs.settings(folder).get("dimension")
     return {
         "name": model.name,
-        "task": known.task if known else _ENCODER if folder and (folder / "modules.json").exists() else None,
+        "task": model.task(),
         "size": size,
         "licence": known.licence if known else None,
         "languages": list(known.languages) if known else [],
@@ -171,7 +182,7 @@ def details(model: Model) -> dict[str, Any]:
         raise not_here(model)
     own = configs.settings(folder) if folder is not None else {}
     if known is not None and known.graph:
-        own |= _of_graph(folders.built_in_graph(known) / cache.MANIFESTS["encoders"])
+        own |= _of_graph(folders.built_in_graph(known) / _MANIFESTS[known.task])
     said = {
         **summary(model),
         "parameters": known.parameters if known else None,
@@ -180,7 +191,7 @@ def details(model: Model) -> dict[str, Any]:
         "folder": str(folder) if folder else None,
         "commit": hub.commit(model.repository, model.revision) if model.repository else None,
         "files": model.files(),
-        "missing": _missing(folder) if folder and not (known and known.package) else None,
+        "missing": _missing(model) if folder and not (known and known.package) else None,
         **own,
         "prompts": own.get("prompts") or (dict(known.prompts) if known else {}) or None,
         "default_prompt": own.get("default_prompt") or (known.default_prompt if known else None),
@@ -200,18 +211,19 @@ def not_here(model: Model) -> ModelError:
     )
 
 
-def _missing(folder: Path | None) -> list[str] | None:
+def _missing(model: Model) -> list[str] | None:
+    folder = model.folder()
     if folder is None:
         return None
     try:
-        return folders.missing(folder) or None
+        return folders.missing(folder, plain=model.task() == "fill-mask") or None
     except ModelError as error:
         return [error.message]
 
 
 def _of_graph(path: Path) -> dict[str, Any]:
     about = folders.read_json(path)
-    kept = ("dimension", "max_length", "normalize", "prompts", "default_prompt")
+    kept = ("architecture", "heads", "dimension", "max_length", "normalize", "prompts", "default_prompt")
     return {name: about[name] for name in kept if name in about}
 
 
@@ -237,7 +249,7 @@ def damage(model: Model) -> tuple[int, list[str]]:
             n_blobs, names = hub.check(model.repository)
             n_files += n_blobs
             damaged += names
-            damaged += [f"{name} (missing)" for name in _missing(model.folder()) or ()]
+            damaged += [f"{name} (missing)" for name in _missing(model) or ()]
         folder = model.folder()
         vectors = folder is not None and (folder / cache.MANIFESTS["vectors"]).is_file()
         for copy in (*model.copies(), *([cache.Copy("vectors", model.name, folder, 0)] if vectors and folder else [])):

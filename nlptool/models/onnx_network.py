@@ -13,46 +13,55 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError, RunError
 
 GRAPH = "model.onnx"
+BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
 _MEND = "nlptool models verify finds what is damaged; after nlptool models rm NAME it is made anew"
 
 
 class OnnxNetwork:
-    """Runs the graph ``model.onnx`` of a folder on the processor.
-
-    Args:
-        graph: the folder with the graph.
-        weights: the folder with the tensors that the graph does not hold itself, if not the same.
-        threads: 0: all.
-    """
+    """An encoder: ids to vectors. The arguments are those of ``session``."""
 
     engine = "onnx"
     dtype = "float32"
-    batch_tokens = 512  # larger batches were slower on two cores: they fall out of the processor's cache
+    batch_tokens = BATCH_TOKENS
 
     def __init__(self, graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False) -> None:
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
-        import onnxruntime
-
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.log_severity_level = 3
-        # With batches of ever new shapes the arena would keep the largest of each tensor.
-        settings.enable_cpu_mem_arena = False
-        settings.enable_mem_pattern = False
-        settings.use_deterministic_compute = deterministic
-        model: str | bytes = str(graph / GRAPH)
-        if graph != weights:  # a graph without weights: they are read where they are
-            model = (graph / GRAPH).read_bytes()
-            settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
-        try:
-            self._session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
-            raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}", hint=_MEND) from error
+        self._session = session(graph, weights, threads=threads, deterministic=deterministic)
 
     def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """(B, T) ids and mask to (B, D) vectors."""
         (vectors,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
         return vectors  # type: ignore[no-any-return]
+
+
+def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False) -> Any:
+    """An ``onnxruntime.InferenceSession`` of the graph ``model.onnx`` of a folder, on the processor.
+
+    Args:
+        graph: the folder with the graph.
+        weights: the folder with the tensors that the graph does not hold itself, if not the same.
+        threads: 0: all.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.log_severity_level = 3
+    # With batches of ever new shapes the arena would keep the largest of each tensor.
+    settings.enable_cpu_mem_arena = False
+    settings.enable_mem_pattern = False
+    settings.use_deterministic_compute = deterministic
+    model: str | bytes = str(graph / GRAPH)
+    if graph != weights:  # a graph without weights: they are read where they are
+        model = (graph / GRAPH).read_bytes()
+        settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+    try:
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
+        raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}", hint=_MEND) from error
 
 
 def quantize(graph: Path, weights: Path, target: Path) -> None:

@@ -108,7 +108,7 @@ def open_encoder(prepared: Prepared) -> Any:
         torch.set_num_threads(settings.threads)
     model = convert.load(prepared.weights, allow_pickle=prepared.allow_pickle)
     modules = convert.network(model)
-    tokenizer = convert.tokenizer(model, prepared.weights)
+    tokenizer = convert.tokenizer(model.tokenizer, prepared.weights)
     if tokenizer is not None and convert.is_usual(modules):
         network = TorchNetwork(modules, prepared.device, dtype="float32" if settings.deterministic else None)
         return Encoder(prepared.subwords(tokenizer), network, prepared.about, settings)
