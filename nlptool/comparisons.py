@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from nlptool.errors import RecordError
-from nlptool.json_objects import fields
-from nlptool.pairs import TEXTS
+from nlptool.pairs import two_texts
 from nlptool.records import Record
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def of_pairs(lists: Iterator[list[Record]], embedder: Embedder, measure: str) ->
         for record in records:
             if record.pending:
                 try:
-                    first, second = (Record(text, record.source, record.line) for text in _two_texts(record))
+                    first, second = (Record(text, record.source, record.line) for text in two_texts(record))
                     asked.append((record, first, second))
                 except RecordError as error:
                     record.fail(error)
@@ -165,29 +164,3 @@ def of_pairs(lists: Iterator[list[Record]], embedder: Embedder, measure: str) ->
                 record.results = {"similarity": b"null"}
                 record.entry |= {"reason": "one of the texts has no vector"}
         yield records
-
-
-def texts_of(known: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The two texts among the fields of a record, under the names that such have; those of TSV without a head are numbers."""
-    for first, second in (*TEXTS, ("1", "2")):
-        if isinstance(one := known.get(first), str) and isinstance(other := known.get(second), str):
-            return one, other
-    return None
-
-
-def _two_texts(record: Record) -> tuple[str, str]:
-    """The two texts of a record: those beside the tab of a line, which then becomes an object, or two fields."""
-    if record.raw is None:
-        cells = record.text.split("\t")
-        if len(cells) != 2:
-            raise RecordError(
-                "NotAPair", f"a pair is two texts with one tab between them, this line has {len(cells) - 1}"
-            )
-        record.raw = orjson.dumps(dict(zip(TEXTS[0], cells, strict=True)))
-        return cells[0], cells[1]
-    found = texts_of(fields(record.raw))
-    if found is None:
-        raise RecordError(
-            "NotAPair", "the record has no two texts", hint=f"they are called {' or '.join(map('/'.join, TEXTS))}"
-        )
-    return found

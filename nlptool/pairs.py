@@ -1,22 +1,26 @@
-"""Files of pairs: two texts a line, and a score where people gave one."""
+"""Pairs of texts: as records of a stream, and in files, with a score where people gave one."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from nlptool.errors import RecordError
+from nlptool.json_objects import fields, find, path_of
 from nlptool.pipe import Pipe
 from nlptool.records import InputFormat, Record
 from nlptool.streams import STDIN
 
 TEXTS = (("first", "second"), ("sentence1", "sentence2"), ("text1", "text2"))
 """Names of the two texts, in JSONL and in the head of a table."""
+NAMES = (*TEXTS, ("1", "2"))
+"""The same with those of TSV without a head."""
 SCORES = ("score", "label", "similarity")
 """Names of the score."""
 
@@ -28,6 +32,46 @@ class Pair:
     first: str
     second: str
     score: float | None = None
+
+
+def two_texts(record: Record, names: tuple[str, str] | None = None, *, mark: str = "") -> tuple[str, str]:
+    """The two texts of a record: those beside the only tab of a line, which then becomes an object, or two fields.
+
+    Args:
+        names: of the fields, JSON Pointers or columns; those that such have unless given (``NAMES``).
+        mark: parts the texts of a line that has no tab; blanks around it belong to it.
+
+    Raises:
+        RecordError: there are not two.
+    """
+    if record.raw is None:
+        cells = record.text.split("\t")
+        if mark and len(cells) == 1:
+            cells = re.split(f" *{re.escape(mark)} *", record.text)
+        if len(cells) != 2:
+            parted = f"one tab, or one {mark}," if mark else "one tab"
+            raise RecordError(
+                "NotAPair", f"a pair is two texts with {parted} between them, this line has {len(cells) - 1}"
+            )
+        record.raw = orjson.dumps(dict(zip(TEXTS[0], cells, strict=True)))
+        return cells[0], cells[1]
+    found = texts_of(fields(record.raw), [names] if names else NAMES)
+    if found is None:
+        called = " or ".join(map(" and ".join, [names] if names else TEXTS))
+        raise RecordError("NotAPair", f"the record has no two texts that are called {called}")
+    return found
+
+
+def texts_of(known: Mapping[str, Any], names: Iterable[tuple[str, str]] = NAMES) -> tuple[str, str] | None:
+    """The two texts among the fields of a record, under the first of the pairs of ``names`` that has two."""
+    for pair in names:
+        try:
+            first, second = (find(known, path_of(name)) for name in pair)
+        except KeyError:
+            continue
+        if isinstance(first, str) and isinstance(second, str):
+            return first, second
+    return None
 
 
 def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:

@@ -11,9 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from nlptool.comparisons import texts_of
 from nlptool.json_objects import field_text, fields
-from nlptool.pairs import TEXTS
+from nlptool.pairs import TEXTS, texts_of
 from nlptool.pipe import Pipe
 from nlptool.records import Record
 from nlptool.streams import Output

@@ -16,10 +16,10 @@ _MASKED, _REPLACED = 0.8, 0.1  # of the chosen; the rest stays as it is
 def choose(
     allowed: NDArray[np.bool_], continues: NDArray[np.bool_], rng: np.random.Generator, *, share: float = SHARE
 ) -> NDArray[np.bool_]:
-    """(B, T): the tokens that are to be guessed, ``share`` of those allowed in each row, and one at least.
+    """(B, T): the tokens that are to be guessed: in the mean ``share`` of those allowed in each row, or one if that is more.
 
     Words are drawn in a random order. The one that would go beyond the share is in or out at random, so that the share is
-    exact in the mean, whatever the lengths of the words are.
+    exact in the mean, whatever the lengths of the words are; a short row of one long word can have none.
 
     Args:
         allowed: (B, T), tokens that can be chosen.
