@@ -23,4 +23,5 @@ def command() -> None:
     nlptool evaluate analogies questions-words.txt
     nlptool evaluate similarity -m my.vec wordsim353.tsv
     nlptool evaluate sts -m static-ja-en stsb.csv
+    nlptool evaluate mlm -m my-bert held_out.txt
     """

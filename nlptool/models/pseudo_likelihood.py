@@ -1,0 +1,121 @@
+"""Pseudo-log-likelihood: how likely a masked language model finds each piece of a text, given all the others.
+
+J. Salazar et al.: Masked Language Model Scoring (ACL 2020), https://aclanthology.org/2020.acl-main.240: each piece is masked in
+turn, and the log-probabilities of what stood there are added up. Pieces of one word give each other away, so that rare long words
+look too likely; C. Kauf, A. Ivanova: A Better Way to Do Masked Language Model Scoring (ACL 2023),
+https://aclanthology.org/2023.acl-short.80, mask the pieces to the right of the scored one in its word as well (PLL-word-l2r).
+
+A text of n pieces is n rows of the network. Rows are made as they are needed: memory does not grow with a text's length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.models.masked import log_softmax
+
+if TYPE_CHECKING:
+    from nlptool.models.masked import MaskedModel
+    from nlptool.models.masked_texts import Cut, Row, Texts
+
+_TOGETHER = 2**19  # tokens in the rows that are made at once: 8 MB, and enough to sort rows of like length together
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """A text, piece by piece."""
+
+    ids: list[int]  # (n,)
+    log_probabilities: NDArray[
+        np.float32
+    ]  # (n,), natural; NaN: a special token of the text, which is read and not scored
+    scored: NDArray[np.bool_]  # (n,), which pieces are: all but special tokens; [UNK] is
+    n_unknown: int  # pieces that are [UNK]
+    window: int | None  # pieces that the network saw of a text that is too long; None: all
+
+    @property
+    def n_pieces(self) -> int:
+        """Those that are scored."""
+        return int(self.scored.sum())
+
+    @property
+    def total(self) -> float:
+        """The pseudo-log-likelihood, a natural logarithm, at most 0: higher is more likely."""
+        return float(self.log_probabilities[self.scored].sum(dtype=np.float64))
+
+    @property
+    def perplexity(self) -> float:
+        """The pseudo-perplexity."""
+        return perplexity(self.total, self.n_pieces)
+
+
+def perplexity(log_likelihood: float, n_pieces: int) -> float:
+    """exp(-log_likelihood / n_pieces), at least 1: lower is better, as if so many pieces were equally likely at each place.
+    Infinite where no float holds it; NaN of no pieces."""
+    try:
+        return math.exp(-log_likelihood / n_pieces) if n_pieces else math.nan
+    except OverflowError:
+        return math.inf
+
+
+def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool = False) -> list[Likelihood]:
+    """Score every piece of every text; the order is kept.
+
+    Of a text that is longer than the model takes, each piece is scored in a window of its own, with as much text before it as
+    behind it where there is so much.
+
+    Args:
+        within_word: mask the pieces to the right in the same word too (Kauf and Ivanova 2023).
+    """
+    cuts = model.texts.cut(texts)
+    room = model.texts.room()
+    unscored = model.texts.special_ids - {model.texts.unknown_id}
+    scored = [np.array([piece not in unscored for piece in cut.ids], bool) for cut in cuts]
+    found = [np.full(len(cut.ids), np.nan, np.float32) for cut in cuts]
+    places = (
+        (number, int(place)) for number, of_text in enumerate(scored) for place in np.flatnonzero(of_text)
+    )  # of a piece: its text, and where in it
+    rows = ((number, place, _row(model.texts, cuts[number], place, room, within_word)) for number, place in places)
+    for some in _together(rows):
+        for index, logits in model.logits([row for _, _, row in some]):  # (1, V)
+            number, place, _ = some[index]
+            found[number][place] = log_softmax(logits)[0, cuts[number].ids[place]]
+    return [
+        Likelihood(cut.ids, values, there, cut.n_unknown, room if len(cut.ids) > room else None)
+        for cut, values, there in zip(cuts, found, scored, strict=True)
+    ]
+
+
+def _row(texts: Texts, cut: Cut, place: int, room: int, within_word: bool) -> Row:
+    """The text, or the window of it around the piece at ``place``, with that piece masked and asked for."""
+    start = max(0, min(place - room // 2, len(cut.ids) - room))
+    shown = cut.ids[start : start + room]
+    masked = place - start
+    shown[masked] = texts.mask_id
+    if within_word:
+        word = cut.words[place]
+        for right in range(masked + 1, len(shown)):
+            if cut.words[start + right] != word:
+                break
+            shown[right] = texts.mask_id
+    return texts.row(shown, places=[masked])
+
+
+def _together(rows: Iterator[tuple[int, int, Row]]) -> Iterator[list[tuple[int, int, Row]]]:
+    """Lists of rows that have about ``_TOGETHER`` tokens."""
+    some: list[tuple[int, int, Row]] = []
+    n_tokens = 0
+    for each in rows:
+        some.append(each)
+        n_tokens += len(each[2].ids)
+        if n_tokens >= _TOGETHER:
+            yield some
+            some, n_tokens = [], 0
+    if some:
+        yield some
