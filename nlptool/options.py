@@ -39,6 +39,16 @@ def _encoding(_: click.Context, __: click.Parameter, value: str) -> str:
         ) from None
 
 
+class FloatRange(click.FloatRange):
+    """A number within bounds: click's own lets nan through, which is within none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
+
 _FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(readable=False))
 
 _INPUT = (

@@ -818,6 +818,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["english.txt", "--init", "x", "--tokenizer", "unidic"], 2, "--init x makes no use of --tokenizer"),
         (["english.txt", "--init", "x", "--nsp-from", "0"], 2, "--init x makes no use of --nsp-from"),
         (["english.txt", "--no-nsp", "--nsp-from", "0"], 2, "--no-nsp makes no use of --nsp-from"),
+        (["english.txt", "--dropout", "nan"], 2, "nan is no number"),
         (["english.txt", "--init", "none"], 4, "none: its tokenizer cannot be loaded"),
         (["english.txt", "--dev", "0.95"], 2, "a share is 0 to 0.9"),
         (["english.txt", "-o", "english.txt"], 1, "english.txt is a file, and is not replaced"),

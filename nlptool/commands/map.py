@@ -41,7 +41,7 @@ def map_(items: Items | Matrix, found: Places, entry: dict[str, Any], *, start: 
     help="pca: the two directions in which the vectors vary most; tsne: what is near stays near.",
 )  # fmt: skip
 @click.option(
-    "--perplexity", metavar="P", type=click.FloatRange(1), show_default="30, or a third of the records",
+    "--perplexity", metavar="P", type=options.FloatRange(1), show_default="30, or a third of the records",
     help="Of t-SNE: about how many neighbors count.",
 )  # fmt: skip
 @options.seed

@@ -44,14 +44,14 @@ _OF_NEW = ("vectors", "nsp_from", "layers", "width", "heads", "intermediate", "t
               help="Width between the two matrices behind the attention.")  # fmt: skip
 @click.option("--max-length", default=128, show_default=True, metavar="N", type=click.IntRange(8, 8192),
               help="Tokens of a sequence: two runs of lines, [CLS] and two [SEP].")  # fmt: skip
-@click.option("--short", default=0.1, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+@click.option("--short", default=0.1, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
               help="Sequences that are shorter, at random.")  # fmt: skip
 @click.option("--nsp/--no-nsp", default=True, show_default=True, help="Learn whether the second run follows the first.")
 @click.option("--mask", type=click.Choice(["words", "pieces"]), default="words", show_default=True,
               help="What is masked: all pieces of a word together, or each for itself.")  # fmt: skip
-@click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=click.FloatRange(0, 0.9, min_open=True),
+@click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=options.FloatRange(0, 0.9, min_open=True),
               help="Of the tokens, which are to be guessed. 0.3 learns faster; the scores are always for 0.15.")  # fmt: skip
-@click.option("--nsp-from", default=0.25, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+@click.option("--nsp-from", default=0.25, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
               help="Of the steps, before which next sentences do not count (with --init they do from the first).")  # fmt: skip
 @click.option("--vectors/--no-vectors", default=True, show_default=True,
               help="Begin with word2vec's vectors of the pieces, learned from the corpus.")  # fmt: skip
@@ -60,19 +60,19 @@ _OF_NEW = ("vectors", "nsp_from", "layers", "width", "heads", "intermediate", "t
 @click.option("--steps", metavar="N", type=click.IntRange(min=1), help="End after N steps.")
 @click.option("--epochs", metavar="N", type=click.IntRange(min=1), show_default=f"{_EPOCHS}, unless --steps or --minutes",
               help="End when the corpus has been gone through N times.")  # fmt: skip
-@click.option("--minutes", metavar="M", type=click.FloatRange(0, min_open=True),
+@click.option("--minutes", metavar="M", type=options.FloatRange(0, min_open=True),
               help="End after about M minutes from the start: the steps are set when the speed has been measured.")  # fmt: skip
 @click.option("--batch", default=32, show_default=True, metavar="N", type=click.IntRange(1, 65_536),
               help="Sequences that are computed together.")  # fmt: skip
 @click.option("--accumulate", default=1, show_default=True, metavar="N", type=click.IntRange(1, 10_000),
               help="Batches of one step.")  # fmt: skip
-@click.option("--rate", default=1e-3, show_default=True, metavar="RATE", type=click.FloatRange(0, 1, min_open=True),
+@click.option("--rate", default=1e-3, show_default=True, metavar="RATE", type=options.FloatRange(0, 1, min_open=True),
               help="Highest learning rate; it falls in a line to 0.")  # fmt: skip
-@click.option("--warm-up", default=0.05, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+@click.option("--warm-up", default=0.05, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
               help="Of the steps, in which it rises.")  # fmt: skip
-@click.option("--weight-decay", default=0.01, show_default=True, metavar="W", type=click.FloatRange(0, 1),
+@click.option("--weight-decay", default=0.01, show_default=True, metavar="W", type=options.FloatRange(0, 1),
               help="Of AdamW; not of biases and norms.")  # fmt: skip
-@click.option("--dropout", default=0.0, show_default=True, metavar="P", type=click.FloatRange(0, 0.9),
+@click.option("--dropout", default=0.0, show_default=True, metavar="P", type=options.FloatRange(0, 0.9),
               help="0.1 for a small corpus that is gone through often.")  # fmt: skip
 @click.option("--dev", metavar="SHARE|FILE", default="0.01", show_default=True, callback=trainings.share_or_file,
               help="Documents that nothing is learned from: a share of the corpus, or a file.")  # fmt: skip

@@ -70,16 +70,16 @@ _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_rate", "scored_weig
 @click.option("--scored-epochs", default=3, show_default=True, metavar="N", type=click.IntRange(0, 1000),
               help="Times that the scored pairs are gone through.")  # fmt: skip
 @click.option("--table-rate", default=2e-3, show_default=True, metavar="RATE",
-              type=click.FloatRange(0, 1, min_open=True), help="Highest learning rate of the table.")  # fmt: skip
-@click.option("--rate", default=5e-4, show_default=True, metavar="RATE", type=click.FloatRange(0, 1, min_open=True),
+              type=options.FloatRange(0, 1, min_open=True), help="Highest learning rate of the table.")  # fmt: skip
+@click.option("--rate", default=5e-4, show_default=True, metavar="RATE", type=options.FloatRange(0, 1, min_open=True),
               help="Highest learning rate of the BERT.")  # fmt: skip
 @click.option("--scored-rate", show_default="0.0002; static: 0.0005", metavar="RATE",
-              type=click.FloatRange(0, 1, min_open=True), help="Highest learning rate on scored pairs.")  # fmt: skip
+              type=options.FloatRange(0, 1, min_open=True), help="Highest learning rate on scored pairs.")  # fmt: skip
 @click.option("--loss", type=click.Choice(["cosent", "cosine"]), default="cosent", show_default=True,
               help="Of scored pairs: their order, or the squared error of the cosine.")  # fmt: skip
-@click.option("--scored-weight", default=0.01, show_default=True, metavar="W", type=click.FloatRange(min=0),
+@click.option("--scored-weight", default=0.01, show_default=True, metavar="W", type=options.FloatRange(min=0),
               help="Of that loss beside the teacher's.")  # fmt: skip
-@click.option("--similarity", default=20.0, show_default=True, metavar="W", type=click.FloatRange(min=0),
+@click.option("--similarity", default=20.0, show_default=True, metavar="W", type=options.FloatRange(min=0),
               help="Of the batch's cosines beside the vectors themselves.")  # fmt: skip
 @click.option("--batch", default=256, show_default=True, metavar="N", type=click.IntRange(4, 65_536),
               help="Texts in a step.")  # fmt: skip

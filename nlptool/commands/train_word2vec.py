@@ -97,9 +97,9 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
               help="Times that the corpus is gone through.")  # fmt: skip
 @click.option("--negative", default=5, show_default=True, metavar="N", type=click.IntRange(0, 1000),
               help="Negative samples a word; 0: hierarchical softmax instead.")  # fmt: skip
-@click.option("--sample", default=1e-3, show_default=True, metavar="SHARE", type=click.FloatRange(0, 1),
+@click.option("--sample", default=1e-3, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
               help="Thin out words more frequent than this; 0: none.")  # fmt: skip
-@click.option("--alpha", default=0.025, show_default=True, metavar="RATE", type=click.FloatRange(0, 1, min_open=True),
+@click.option("--alpha", default=0.025, show_default=True, metavar="RATE", type=options.FloatRange(0, 1, min_open=True),
               help="Learning rate at the beginning.")  # fmt: skip
 @click.option("--subwords", metavar="MIN-MAX", callback=_ngram_lengths,
               help="fastText: learn character n-grams of these lengths too (3-6; Japanese: 1-3).")  # fmt: skip
@@ -113,7 +113,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 )
 @click.option("--n-contexts", default=2000, show_default=True, metavar="N", type=click.IntRange(min=1),
               help="Or the N most frequent words.")  # fmt: skip
-@click.option("--smoothing", default=0.75, show_default=True, metavar="POWER", type=click.FloatRange(0, 1),
+@click.option("--smoothing", default=0.75, show_default=True, metavar="POWER", type=options.FloatRange(0, 1),
               help="ppmi, svd: power of the contexts' counts; 1: as they are.")  # fmt: skip
 @click.option("--center", is_flag=True,
               help="counts, ppmi: take each vector's mean from it; cosine is then Pearson's correlation.")  # fmt: skip
