@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from conftest import Run, Start
+from conftest import Invoke, Run, Start
 from safetensors.torch import save
 
 from nlptool import cli
@@ -716,6 +716,20 @@ def test_a_file_of_ones_own_is_held_out(place: Path) -> None:
     succeeded(train(place, *options))
     about = json.loads((place / "apart" / "pretraining.json").read_text())
     assert about["scores"].keys() == {"nsp_accuracy"}
+
+
+def test_the_commands_ask_the_folder(trained: Path, invoke: Invoke) -> None:
+    text = {"japanese": "吾輩は[MASK]である。", "english": "the old owl [MASK] in the forest"}[trained.name]
+    filled = invoke("fill-mask", "-m", str(trained), "-k", "3", stdin=f"{text}\n".encode())
+    assert filled.exit_code == 0, filled.stderr
+    (mask,) = json.loads(filled.stdout)["masks"]
+    probabilities = [each["probability"] for each in mask["candidates"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert 0 < sum(probabilities) < 1
+    judged = invoke("nsp", "-m", str(trained), stdin=f"{text}\t{text}\n".encode())
+    assert json.loads(judged.stdout)["label"] in ("IsNext", "NotNext")
+    scored = invoke("score", "-m", str(trained), stdin=text.replace("[MASK]", "").encode())
+    assert json.loads(scored.stdout)["pseudo_log_likelihood"] < 0
 
 
 def test_another_training_begins_where_one_ended(place: Path, trained: Path) -> None:
