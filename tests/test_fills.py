@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from nlptool.models import fills
+from nlptool.models import fills, masked
 from nlptool.models.fill_texts import FillTexts
 from nlptool.models.fills import Answer, Choice, Fill, Question, Targets
 from nlptool.models.masked_texts import Cut, Row, Texts
@@ -352,7 +352,7 @@ def test_answers_do_not_depend_on_what_is_computed_together(joint: str, monkeypa
     ]
     together = list(fills.fill(FakeModel(), questions, k=3, joint=joint, beams=2))  # type: ignore[arg-type]
     monkeypatch.setattr(fills, "_HELD", 7)
-    monkeypatch.setattr(fills, "_TOGETHER", 30)
+    monkeypatch.setattr(masked, "_TOGETHER", 30)
     assert list(fills.fill(FakeModel(), questions, k=3, joint=joint, beams=2)) == together  # type: ignore[arg-type]
     assert together == [answer(FakeModel(), question, k=3, joint=joint, beams=2) for question in questions]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from random_berts import JAPANESE, KINDS, SENTENCES, saved
 from scipy.special import log_softmax
 
-from nlptool.models import masked, pseudo_likelihood
+from nlptool.models import masked
 from nlptool.models.pseudo_likelihood import likelihoods, perplexity
 
 
@@ -130,7 +130,7 @@ def test_a_word_longer_than_the_window_is_masked_to_the_windows_end() -> None:
 
 def test_rows_are_made_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a text is, no more than a bounded number of tokens is in memory as rows."""
-    monkeypatch.setattr(pseudo_likelihood, "_TOGETHER", 100)
+    monkeypatch.setattr(masked, "_TOGETHER", 100)
     model = LetterModel(max_length=12)
     texts = ["ab cd", " ".join("a" * 300), "cat"]
     found = likelihoods(model, texts)

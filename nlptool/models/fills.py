@@ -21,12 +21,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.models.masked import log_softmax
+from nlptool.models.masked import scored
 
 if TYPE_CHECKING:
     from nlptool.models.masked import MaskedModel
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
 JOINT = ("beam", "greedy", "independent")
 
-_TOGETHER = 2**19  # tokens in the rows that are made at once: enough to sort rows of like length together
 _HELD = 100_000  # answers that are held at once
-_Tag = TypeVar("_Tag")
 
 
 class Choice(NamedTuple):
@@ -241,7 +239,7 @@ def _best(model: MaskedModel, asks: Sequence[_Ask], n: int) -> list[list[list[Fi
         return _best_targets(model, asks, n)
     found: list[list[list[Fill]]] = [[] for _ in asks]
     rows = ((_row(model.texts, ask, [(mask, 0) for mask in ask.masks]), number) for number, ask in enumerate(asks))
-    for number, scores in _scored(model, rows):
+    for number, scores in scored(model, rows):
         found[number] = [
             [Fill(float(of_mask[piece]), (Choice((piece,)),)) for piece in _top(of_mask, n)] for of_mask in scores
         ]
@@ -266,7 +264,7 @@ def _best_targets(model: MaskedModel, asks: Sequence[_Ask], n: int) -> list[list
             if whole:
                 yield _row(model.texts, ask, [(ask.masks[at], 0) for at, _, _ in whole]), (number, whole)
 
-    for (number, wanted), scores in _scored(model, rows()):
+    for (number, wanted), scores in scored(model, rows()):
         for of_place, (at, choices, pieces) in zip(scores, wanted, strict=True):
             sums[number][at][choices] += of_place[pieces]
     return [
@@ -293,17 +291,6 @@ def _row(texts: Texts, ask: _Ask, asked: Sequence[tuple[int, int]]) -> Row:
         end = place + 1
     ids += ask.question.ids[end:]
     return texts.row(ids, places=[starts[number] + piece for number, piece in asked])
-
-
-def _scored(model: MaskedModel, rows: Iterator[tuple[Row, _Tag]]) -> Iterator[tuple[_Tag, NDArray[np.float32]]]:
-    """(tag, log-probabilities (M, V)) of each row, not in order. Rows are made as they are needed."""
-    for first in rows:
-        some, n_tokens = [first], len(first[0].ids)
-        while n_tokens < _TOGETHER and (more := next(rows, None)) is not None:
-            some.append(more)
-            n_tokens += len(more[0].ids)
-        for index, logits in model.logits([row for row, _ in some]):
-            yield some[index][1], log_softmax(logits)
 
 
 def _top(scores: NDArray[np.floating], n: int) -> list[int]:

@@ -10,10 +10,10 @@ A model is prepared once (found, checked, converted) and then opened, in this pr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,11 @@ from nlptool.models.bert_japanese import JapaneseWords
 from nlptool.models.masked_texts import Cut, Row, Texts
 from nlptool.models.subwords import read_tokenizer
 
-__all__ = ["Cut", "MaskedModel", "Prepared", "Row", "Settings", "Texts", "load", "log_softmax", "prepare"]
+__all__ = ["Cut", "MaskedModel", "Prepared", "Row", "Settings", "Texts", "load", "log_softmax", "prepare", "scored"]
 
 _LARGEST_LOGITS = 1 << 24  # numbers in a batch, 64 MiB
+_TOGETHER = 2**19  # tokens in the rows that are taken at once: 8 MB, and enough to sort rows of like length together
+_Tag = TypeVar("_Tag")
 _HINT = "nlptool models list --task fill-mask shows the masked language models"
 _DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs
 _WITHOUT_NEXT = {
@@ -155,6 +157,19 @@ class MaskedModel:
             mask[number, : len(row.ids)] = 1
         places = np.array([width * number + place for number, row in enumerate(rows) for place in row.places], np.int64)
         return self._network(ids, mask, types, places)
+
+
+def scored(model: MaskedModel, rows: Iterable[tuple[Row, _Tag]]) -> Iterator[tuple[_Tag, NDArray[np.float32]]]:
+    """(tag, log-probabilities (M, V)) of each row, not in order. Rows are taken as they are needed, so that there may be any
+    number of them."""
+    rows = iter(rows)
+    for first in rows:
+        some, n_tokens = [first], len(first[0].ids)
+        while n_tokens < _TOGETHER and (more := next(rows, None)) is not None:
+            some.append(more)
+            n_tokens += len(more[0].ids)
+        for index, logits in model.logits([row for row, _ in some]):
+            yield some[index][1], log_softmax(logits)
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,20 +11,18 @@ A text of n pieces is n rows of the network. Rows are made as they are needed: m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.models.masked import log_softmax
+from nlptool.models.masked import scored
 
 if TYPE_CHECKING:
     from nlptool.models.masked import MaskedModel
     from nlptool.models.masked_texts import Cut, Row, Texts
-
-_TOGETHER = 2**19  # tokens in the rows that are made at once: 8 MB, and enough to sort rows of like length together
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,7 @@ class Likelihood:
     """A text, piece by piece."""
 
     ids: list[int]  # (n,)
-    log_probabilities: NDArray[
-        np.float32
-    ]  # (n,), natural; NaN: a special token of the text, which is read and not scored
+    log_probabilities: NDArray[np.float32]  # (n,), natural; NaN: a special token of the text, read and not scored
     scored: NDArray[np.bool_]  # (n,), which pieces are: all but special tokens; [UNK] is
     n_unknown: int  # pieces that are [UNK]
     window: int | None  # pieces that the network saw of a text that is too long; None: all
@@ -76,19 +72,18 @@ def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool =
     cuts = model.texts.cut(texts)
     room = model.texts.room()
     unscored = model.texts.special_ids - {model.texts.unknown_id}
-    scored = [np.array([piece not in unscored for piece in cut.ids], bool) for cut in cuts]
+    there = [np.array([piece not in unscored for piece in cut.ids], bool) for cut in cuts]
     found = [np.full(len(cut.ids), np.nan, np.float32) for cut in cuts]
-    places = (
-        (number, int(place)) for number, of_text in enumerate(scored) for place in np.flatnonzero(of_text)
-    )  # of a piece: its text, and where in it
-    rows = ((number, place, _row(model.texts, cuts[number], place, room, within_word)) for number, place in places)
-    for some in _together(rows):
-        for index, logits in model.logits([row for _, _, row in some]):  # (1, V)
-            number, place, _ = some[index]
-            found[number][place] = log_softmax(logits)[0, cuts[number].ids[place]]
+    rows = (
+        (_row(model.texts, cut, int(place), room, within_word), (number, int(place)))
+        for number, cut in enumerate(cuts)
+        for place in np.flatnonzero(there[number])
+    )
+    for (number, place), log_probabilities in scored(model, rows):  # (1, V)
+        found[number][place] = log_probabilities[0, cuts[number].ids[place]]
     return [
-        Likelihood(cut.ids, values, there, cut.n_unknown, room if len(cut.ids) > room else None)
-        for cut, values, there in zip(cuts, found, scored, strict=True)
+        Likelihood(cut.ids, values, known, cut.n_unknown, room if len(cut.ids) > room else None)
+        for cut, values, known in zip(cuts, found, there, strict=True)
     ]
 
 
@@ -105,17 +100,3 @@ def _row(texts: Texts, cut: Cut, place: int, room: int, within_word: bool) -> Ro
                 break
             shown[right] = texts.mask_id
     return texts.row(shown, places=[masked])
-
-
-def _together(rows: Iterator[tuple[int, int, Row]]) -> Iterator[list[tuple[int, int, Row]]]:
-    """Lists of rows that have about ``_TOGETHER`` tokens."""
-    some: list[tuple[int, int, Row]] = []
-    n_tokens = 0
-    for each in rows:
-        some.append(each)
-        n_tokens += len(each[2].ids)
-        if n_tokens >= _TOGETHER:
-            yield some
-            some, n_tokens = [], 0
-    if some:
-        yield some
