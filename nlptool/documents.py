@@ -30,7 +30,6 @@ def stored(
     lowercase: bool,
     vocabulary: int,
     dev: str | float,
-    seed: int,
     init: str | None,
     workers: int,
     stop: Callable[[], bool],
@@ -60,7 +59,6 @@ def stored(
         lowercase,
         vocabulary,
         dev,
-        seed,
         dataclasses.astuple(pipe.form),
         pipe.separator.hex(),
     ]
@@ -87,7 +85,7 @@ def stored(
     if not store.is_there():
         whole = not (pipe.n_failed or pipe.input_failed)
         store.write(
-            corpus, documents.words, size=vocabulary, dev=dev, seed=seed, given=given, report=pipe.bar.work, stop=stop,
+            corpus, documents.words, size=vocabulary, dev=dev, given=given, report=pipe.bar.work, stop=stop,
             said={"tokenizer": kind, "why": why, "whole": whole},
         )  # fmt: skip
     return store

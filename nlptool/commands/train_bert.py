@@ -75,7 +75,7 @@ _OF_NEW = ("vectors", "nsp_from", "layers", "width", "heads", "intermediate", "t
 @click.option("--dropout", default=0.0, show_default=True, metavar="P", type=options.FloatRange(0, 0.9),
               help="0.1 for a small corpus that is gone through often.")  # fmt: skip
 @click.option("--dev", metavar="SHARE|FILE", default="0.01", show_default=True, callback=trainings.share_or_file,
-              help="Documents that nothing is learned from: a share of the corpus, or a file.")  # fmt: skip
+              help="Documents to hold out: a share of the corpus, the same ones for all --seed, or a file.")  # fmt: skip
 @click.option("--precision", type=click.Choice(["float32", "float16"]), default="float32", show_default=True,
               help="Of the weights in the folder.")  # fmt: skip
 @click.option("--work", metavar="FOLDER", type=click.Path(readable=False),
@@ -149,7 +149,7 @@ def command(  # noqa: PLR0917
         trainings.work_folder(place, fresh=work is None and not resume)
         try:
             store = documents.stored(
-                pipe, place, tokenizer, lowercase=lowercase, vocabulary=vocabulary, dev=dev, seed=settings.seed,
+                pipe, place, tokenizer, lowercase=lowercase, vocabulary=vocabulary, dev=dev,
                 init=settings.init, workers=workers, stop=stop,
             )  # fmt: skip
             cut, learned_from, held_out, said = store.load()

@@ -24,6 +24,10 @@ from nlptool.training.corpus import Corpus
 Report = Callable[[str, int, int, str], None]
 """Told what is done, how much of it, of how much, of what."""
 
+_HELD_OUT = (
+    1  # a seed: always the same one, so that a training that goes on from another one holds out the same documents
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Documents:
@@ -80,7 +84,6 @@ class Store:
         *,
         size: int,
         dev: float | int,
-        seed: int,
         given: BertTokenizer | None = None,
         said: dict[str, Any],
         report: Report,
@@ -100,7 +103,7 @@ class Store:
         """
         names, counts = corpus.counted()
         document, n_words = _shape(corpus, len(names))
-        held_out = _held_out(n_words, dev, seed)
+        held_out = _held_out(n_words, dev)
         learned_from = counts - _counts(corpus, document, held_out, len(names)) if given is None else counts
         tokenizer = given or BertTokenizer(
             words,
@@ -162,7 +165,7 @@ def _shape(corpus: Corpus, n_names: int) -> tuple[NDArray[np.int64], NDArray[np.
     return np.where(there, number, -1), np.bincount(number[there], lengths[there]).astype(np.int64)
 
 
-def _held_out(n_words: NDArray[np.int64], dev: float | int, seed: int) -> NDArray[np.bool_]:
+def _held_out(n_words: NDArray[np.int64], dev: float | int) -> NDArray[np.bool_]:
     """(D,): documents in a random order as long as they make up no more than the share ``dev`` of all words, those that are
     too long left out; or the last ``dev`` documents. One at least stays to learn from."""
     held_out = np.zeros(len(n_words), bool)
@@ -170,7 +173,7 @@ def _held_out(n_words: NDArray[np.int64], dev: float | int, seed: int) -> NDArra
         held_out[len(n_words) - dev :] = True
         return held_out
     left = dev * int(n_words.sum())
-    for document in np.random.default_rng(seed).permutation(len(n_words))[: len(n_words) - 1]:
+    for document in np.random.default_rng(_HELD_OUT).permutation(len(n_words))[: len(n_words) - 1]:
         if n_words[document] <= left:
             held_out[document] = True
             left -= int(n_words[document])
