@@ -63,8 +63,8 @@ def _as_text(record: Record) -> bytes:
 @options.format_choice("jsonl", "text", text="text: the masked text alone.")
 @click.option("--share", default=0.15, show_default=True, metavar="P",
               type=options.FloatRange(0, 1, min_open=True), help="Share of the pieces to hide.")  # fmt: skip
-@click.option("--mask", "unit", type=click.Choice(["words", "pieces"]), default="words", show_default=True,
-              help="words: all pieces of a word together.")  # fmt: skip
+@click.option("--mask", "unit", envvar="NLPTOOL_MASK_MASK", type=click.Choice(["words", "pieces"]), default="words",
+              show_default=True, help="words: all pieces of a word together.")  # fmt: skip
 @click.option("--always", is_flag=True, help="[MASK] for all that is hidden, not for 80 % of it.")
 @options.seed
 @options.workers
