@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy compare completion embed evaluate index map models neighbors odd-one-out search similarity tokenize train vectors) ;;
+        "") kind=word words=(analogy compare completion embed evaluate fill-mask index map mask models neighbors nsp odd-one-out score search similarity tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -64,7 +64,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool evaluate')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(analogies similarity sts) ;;
+        "") kind=word words=(analogies mlm nsp similarity sts) ;;
         esac
         ;;
     'nlptool evaluate analogies')
@@ -75,6 +75,33 @@ _nlptool_follow() { # COMMAND [OPTION]
         --case) kind=word words=(fold exact) ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         --oov) kind=word words=(skip wrong) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate mlm')
+        options=(--share --by --limit -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --share | --limit | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --by) kind=word words=(document line) ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate nsp')
+        options=(--pairs -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --pairs | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -104,6 +131,21 @@ _nlptool_follow() { # COMMAND [OPTION]
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool fill-mask')
+        options=(-k --targets --joint --beams -f --format -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -k | --targets | --beams | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --joint) kind=word words=(beam greedy independent) ;;
+        -f | --format) kind=word words=(table jsonl text) ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -146,6 +188,19 @@ _nlptool_follow() { # COMMAND [OPTION]
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
+    'nlptool mask')
+        options=(-m --model -f --format --share --mask --always --seed -j --workers --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -m | --model | --share | --seed | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(jsonl text) ;;
+        --mask) kind=word words=(words pieces) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool models')
         options=(-h --help)
         case ${2-} in
@@ -156,7 +211,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--task -f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --task) kind=word words=(embed tokenize words) ;;
+        --task) kind=word words=(embed fill-mask tokenize words) ;;
         -f | --format) kind=word words=(table jsonl names) ;;
         esac
         ;;
@@ -206,12 +261,39 @@ _nlptool_follow() { # COMMAND [OPTION]
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
+    'nlptool nsp')
+        options=(--consecutive --fields -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --fields | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool odd-one-out')
         options=(-m --model -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         -m | --model | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool score')
+        options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -279,12 +361,12 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train bert')
-        options=(-o --output --tokenizer --vocabulary --lowercase --layers --width --heads --intermediate --max-length --short --nsp --no-nsp --mask --init --steps --epochs --minutes --batch --accumulate --rate --warm-up --weight-decay --dropout --dev --precision --work --resume --plot --device --seed -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-o --output --tokenizer --vocabulary --lowercase --layers --width --heads --intermediate --max-length --short --nsp --no-nsp --mask --share --nsp-from --vectors --no-vectors --init --steps --epochs --minutes --batch --accumulate --rate --warm-up --weight-decay --dropout --dev --precision --work --resume --plot --device --seed -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -o | --output | --init | --work | --plot) kind=file ;;
         --tokenizer) kind=word words=(auto unidic wordpiece) ;;
-        --vocabulary | --layers | --width | --heads | --intermediate | --max-length | --short | --steps | --epochs | --minutes | --batch | --accumulate | --rate | --warm-up | --weight-decay | --dropout | --dev | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --vocabulary | --layers | --width | --heads | --intermediate | --max-length | --short | --share | --nsp-from | --steps | --epochs | --minutes | --batch | --accumulate | --rate | --warm-up | --weight-decay | --dropout | --dev | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --mask) kind=word words=(words pieces) ;;
         --precision) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
@@ -359,7 +441,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool odd-one-out' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

@@ -152,7 +152,7 @@ _TABLE = (
         package="nlptool",
         weights="builtin/bert-mini-ja",
         graph="bert-mini-ja",
-        sha256="eed69a1d38386e10fddf6a53ad12a0d5108eab6e6c48c0bd17407614c8fcc7db",
+        sha256="06b7cc4722c3cdc8bdb4aa9dbd33a0cbeaf6faeaf9856e381782f6910ccaa549",
     ),
     Known(
         "glove-6b-50d",

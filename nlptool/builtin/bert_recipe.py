@@ -74,6 +74,9 @@ def ship(made: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     for name in SHIPPED:
         shutil.copyfile(made / name, target / name)
+    about = json.loads((target / "pretraining.json").read_text(encoding="utf-8"))
+    del about["files"], about["sha256"]  # of another card
+    (target / "pretraining.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     recipe.make(catalogue.KNOWN[NAME])
 
 

@@ -230,6 +230,7 @@ def _about(training: Pretraining) -> dict[str, Any]:
     chosen = dataclasses.asdict(training.settings)
     if training.settings.init is not None:  # they are those of that BERT
         chosen = {name: value for name, value in chosen.items() if name not in _OF_NEW}
+        chosen["init"] = Path(training.settings.init).name  # where it lay is nobody else's business
     return {
         "n_steps": training.n_steps,
         "n_tokens": training.n_tokens,
