@@ -91,7 +91,7 @@ def prepared(folder: Path, arguments: argparse.Namespace) -> Pretraining:
         for number, line in enumerate(text):
             corpus.add([] if number % 50 == 0 else cut(line))
         store.write(
-            corpus, words, size=arguments.vocabulary, dev=0.0, seed=1, said={}, report=lambda *_: None,
+            corpus, words, size=arguments.vocabulary, dev=0.0, said={}, report=lambda *_: None,
             stop=lambda: False,
         )  # fmt: skip
     tokenizer, documents, dev, _ = store.load()
