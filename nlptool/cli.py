@@ -88,6 +88,7 @@ def root() -> None:
     nlptool search 猫の話 --corpus corpus.txt  the lines that are nearest in meaning
     cat corpus.txt | nlptool train -o my.vec   word vectors of your own
     nlptool analogy king man woman             king is to man as queen is to woman
+    echo 猫が[MASK]た。 | nlptool fill-mask    the words that may stand there
 
     `nlptool COMMAND --help` is the manual of a command.
     """
