@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from nlptool import catalogue
 from nlptool.builtin import recipe
@@ -29,6 +30,7 @@ ON_GPU = (
     "--device cuda --minutes 8.5 --workers 16 --batch 256 --nsp-from 0.3",
     "--device cuda --minutes 8.5 --workers 16 --batch 256 --rate 3e-4",
 )
+EVALUATIONS = {"mlm": [], "nsp": ["--pairs", "10000"]}
 SHIPPED = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "pretraining.json", "curves.jsonl")
 HERE = Path(__file__).parent
 
@@ -47,8 +49,9 @@ def main() -> None:
             train(arguments.data, arguments.work, folder, made[:number], ON_GPU if arguments.gpu else ON_CPU)
     ship(made[-1], HERE / NAME)
     texts = hold_out(arguments.data, made[-1], arguments.work / "held_out.txt")
-    for kind in ("mlm", "nsp"):
-        nlptool("evaluate", kind, "-f", "jsonl", "-o", arguments.work / f"{kind}.jsonl", texts)
+    for kind, options in EVALUATIONS.items():
+        with (arguments.work / f"{kind}.jsonl").open("wb") as file:
+            nlptool("evaluate", kind, "-f", "jsonl", *options, texts, stdout=file)
 
 
 def train(data: Path, work: Path, folder: Path, before: Sequence[Path], options: tuple[str, str]) -> None:
@@ -80,8 +83,8 @@ def ship(made: Path, target: Path) -> None:
     recipe.make(catalogue.KNOWN[NAME])
 
 
-def nlptool(*arguments: str | Path) -> None:
-    subprocess.run([sys.executable, "-m", "nlptool", *arguments], check=True)
+def nlptool(*arguments: str | Path, stdout: IO[bytes] | None = None) -> None:
+    subprocess.run([sys.executable, "-m", "nlptool", *arguments], check=True, stdout=stdout)
 
 
 if __name__ == "__main__":
