@@ -683,7 +683,7 @@ complete -c nlptool -n '__nlptool_at nlptool train bert' -l max-length -r -f -d 
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l short -r -f -d 'Sequences that are shorter, at random.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l nsp -l no-nsp -d 'Learn whether the second run follows the first.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l mask -r -f -a 'words pieces' -d 'What is masked: all pieces of a word together, or each for itself.'
-complete -c nlptool -n '__nlptool_at nlptool train bert' -l share -r -f -d 'Of the tokens, which are to be guessed. 0.3 learns faster; the scores are always for 0.15.'
+complete -c nlptool -n '__nlptool_at nlptool train bert' -l share -r -f -d 'Of the tokens, which are to be guessed; the scores are always for 0.15.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l nsp-from -r -f -d 'Of the steps, before which next sentences do not count (with --init they do from the first).'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l vectors -l no-vectors -d 'Begin with word2vec\'s vectors of the pieces, learned from the corpus.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l init -r -F -d 'Go on from a BERT that exists, with its tokenizer.'

@@ -50,7 +50,7 @@ _OF_NEW = ("vectors", "nsp_from", "layers", "width", "heads", "intermediate", "t
 @click.option("--mask", type=click.Choice(["words", "pieces"]), default="words", show_default=True,
               help="What is masked: all pieces of a word together, or each for itself.")  # fmt: skip
 @click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=options.FloatRange(0, 0.9, min_open=True),
-              help="Of the tokens, which are to be guessed. 0.3 learns faster; the scores are always for 0.15.")  # fmt: skip
+              help="Of the tokens, which are to be guessed; the scores are always for 0.15.")  # fmt: skip
 @click.option("--nsp-from", default=0.25, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
               help="Of the steps, before which next sentences do not count (with --init they do from the first).")  # fmt: skip
 @click.option("--vectors/--no-vectors", default=True, show_default=True,
