@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -248,11 +249,9 @@ def prepare(
         graph = folders.built_in_graph(known)
     elif not wants_torch:
         try:
-            graph = copies.converted(
-                "encoders", name, folder, files, _converting(folder, allow_pickle=allow_pickle),
-                parts=[path for _, path in folders.modules(folder)], note=note,
-            )  # fmt: skip
-            folder = graph
+            make = partial(_convert, folder, allow_pickle=allow_pickle)
+            parts = [path for _, path in folders.modules(folder)]
+            graph = folder = copies.converted("encoders", name, folder, files, make, parts=parts, note=note)
         except NotConvertible as error:
             if engine == "onnx" or quantize:
                 raise ModelError(
@@ -287,15 +286,11 @@ def prepare(
     )
 
 
-def _converting(folder: Path, *, allow_pickle: bool) -> Callable[[Path], None]:
-    """What converts the model of a folder into another; the frameworks are imported when it does."""
+def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
+    """The frameworks are imported when there is something to convert."""
+    from nlptool.models import convert
 
-    def make(target: Path) -> None:
-        from nlptool.models import convert
-
-        convert.convert(folder, target, allow_pickle=allow_pickle)
-
-    return make
+    convert.convert(folder, target, allow_pickle=allow_pickle)
 
 
 def identity(name: str, *, allow_pickle: bool = False) -> str:

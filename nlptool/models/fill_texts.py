@@ -12,13 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nlptool.models.fills import Choice, Targets
+from nlptool.models.masked_texts import BLANKS, CONTINUES, continues
 
 if TYPE_CHECKING:
     from nlptool.models.masked_texts import Texts
 
 MASKS = ("[MASK]", "<mask>")  # are understood, whatever the model's own is
-_BLANKS = ("▁", "Ġ")  # how Metaspace and byte-level BPE write the blank before a piece
-_CONTINUES = "##"  # how WordPiece writes that a piece goes on with a word
 
 
 def masks_of(texts: Texts) -> re.Pattern[str]:
@@ -33,7 +32,7 @@ class FillTexts:
         self._texts = texts
         self._masks = masks_of(texts)
         (two,) = texts.cut(["a a"])
-        self._blank = next((mark for mark in _BLANKS for id in two.ids[1:] if texts.piece(id).startswith(mark)), "")
+        self._blank = next((mark for mark in BLANKS for id in two.ids[1:] if texts.piece(id).startswith(mark)), "")
 
     def split(self, text: str) -> list[str]:
         """The text between its masks: one part more than there are masks."""
@@ -109,14 +108,14 @@ class FillTexts:
         first = self._texts.piece(choice.ids[0])
         if self._blank:
             return not first.startswith(self._blank)
-        return first.startswith(_CONTINUES) and first != _CONTINUES
+        return continues(first)
 
     def _with(self, text: str, ids: tuple[int, ...]) -> str:
         """The text with pieces behind it."""
         written = self._texts.text(ids)
         if self._goes_on(Choice(ids)):
             before = (self._takes_blank and text.rstrip()) or text  # blanks at the start of a line stay
-            return before + (written if self._blank else written.removeprefix(_CONTINUES))
+            return before + (written if self._blank else written.removeprefix(CONTINUES))
         if self._blank:
             written = written.removeprefix(" ")
             return f"{text} {written}" if text and not text[-1].isspace() else text + written

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlptool.models.fill_texts import masks_of
+from nlptool.models.masked_texts import BLANKS, CONTINUES, continues
 from nlptool.training import masking
 
 if TYPE_CHECKING:
     from nlptool.models.masked_texts import Cut, Texts
 
-_CONTINUES = "##"
-_BLANKS = ("Ġ", "▁")  # how byte-level BPE and SentencePiece write the blank before a word
 _MASKED, _SAME, _SEEN = -1, -2, -3  # what stands in the place of a word, where it is no other one
 _BROKEN = "\N{REPLACEMENT CHARACTER}"  # some bytes of a letter, as a piece of byte-level BPE can be
 
@@ -140,8 +139,8 @@ class Hider:
         if not self._texts.special_ids.isdisjoint(ids):
             return None
         first = self._texts.piece(ids[0])
-        if first.startswith(_CONTINUES) and first != _CONTINUES:
-            return "".join(self._texts.piece(id).removeprefix(_CONTINUES) for id in ids)
+        if continues(first):
+            return "".join(self._texts.piece(id).removeprefix(CONTINUES) for id in ids)
         decoded = self._texts.text(ids)
         return None if _BROKEN in decoded else decoded
 
@@ -166,8 +165,8 @@ class Hider:
 def _beginnings(texts: Texts) -> Any:
     """(n,) pieces that a word begins with, of which one can take a word's place."""
     pieces = {id: texts.piece(id) for id in range(texts.size) if id not in texts.special_ids}
-    blank = [id for id, piece in pieces.items() if piece.startswith(_BLANKS) and len(piece) > 1]
-    whole = [id for id, piece in pieces.items() if piece and not piece.startswith(_CONTINUES) and piece[-1:] != "]"]
+    blank = [id for id, piece in pieces.items() if piece.startswith(BLANKS) and len(piece) > 1]
+    whole = [id for id, piece in pieces.items() if piece and not piece.startswith(CONTINUES) and piece[-1:] != "]"]
     return np.array(blank or whole, np.int64)
 
 

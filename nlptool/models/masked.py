@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -289,9 +290,8 @@ def prepare(
         graph = folders.built_in_graph(known)
     elif not wants_torch:
         try:
-            graph = folder = copies.converted(
-                "masked", name, folder, files, _converting(folder, allow_pickle=allow_pickle), note=note
-            )
+            make = partial(_convert, folder, allow_pickle=allow_pickle)
+            graph = folder = copies.converted("masked", name, folder, files, make, note=note)
         except NotConvertible as error:
             if engine == "onnx":
                 raise ModelError(
@@ -318,15 +318,11 @@ def prepare(
     )
 
 
-def _converting(folder: Path, *, allow_pickle: bool) -> Callable[[Path], None]:
-    """What converts the model of a folder into another; the frameworks are imported when it does."""
+def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
+    """The frameworks are imported when there is something to convert."""
+    from nlptool.models import convert_masked
 
-    def make(target: Path) -> None:
-        from nlptool.models import convert_masked
-
-        convert_masked.convert_masked(folder, target, allow_pickle=allow_pickle)
-
-    return make
+    convert_masked.convert_masked(folder, target, allow_pickle=allow_pickle)
 
 
 def _refuse(name: str, config: Mapping[str, Any], *, head: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from nlptool.errors import RunError
 from nlptool.models.bert_japanese import JapaneseWords
 
-_BLANKS = ("▁", "Ġ")  # how Metaspace and byte-level BPE write the blank before a piece
+BLANKS = ("▁", "Ġ")  # how Metaspace and byte-level BPE write the blank before a piece
+CONTINUES = "##"  # how WordPiece writes that a piece goes on with a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Texts:
             numbers: of the words as the tokenizer says; special tokens have numbers too, of their own.
             pieces: where one that begins with a blank begins a word.
         """
-        blank = [piece.startswith(_BLANKS) for piece in pieces] or [False] * len(ids)
+        blank = [piece.startswith(BLANKS) for piece in pieces] or [False] * len(ids)
         words = [0] if ids else []
         for place, (before, here) in enumerate(pairwise(numbers), 1):
             alone = self.mask_id in (ids[place - 1], ids[place])
@@ -141,8 +142,8 @@ class Texts:
             return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
         joined = ""
         for piece in map(self.piece, ids):
-            if joined and piece.startswith("##"):
-                joined += piece[2:]
+            if joined and piece.startswith(CONTINUES):
+                joined += piece.removeprefix(CONTINUES)
             else:
                 latin = joined and piece and _is_latin(joined[-1]) and _is_latin(piece[0])
                 joined += f" {piece}" if latin else piece
@@ -172,6 +173,11 @@ class _Template:
 
     special: list[tuple[list[int], list[int]]]  # ids and types before the first text, ..., behind the last
     types: list[int]  # of the pieces of each text
+
+
+def continues(piece: str) -> bool:
+    """Whether a piece of WordPiece goes on with a word; ``##`` alone is two marks of a text."""
+    return piece.startswith(CONTINUES) and piece != CONTINUES
 
 
 def _is_latin(character: str) -> bool:
