@@ -21,11 +21,13 @@ from nlptool.lazy import LazyGroup
 
 COMMANDS = {
     "analogy": "A is to B as C is to what: word vectors answer.",
+    "attention": "Which token looks at which: the attention weights of a BERT.",
     "compare": "Whether two embeddings find the same items alike: RSA, CKA.",
     "completion": "Print the completion script of a shell.",
     "embed": "Sentence embeddings: a vector for each line of text.",
-    "evaluate": "Scores on gold data: analogies, similarity of words and sentences.",
+    "evaluate": "Scores on gold data: analogies, similarities, masked words, generated text.",
     "fill-mask": "Which words stand behind [MASK]: a BERT's guesses.",
+    "generate": "Text for text: translate, answer, go on, with an encoder–decoder or a GPT.",
     "index": "Keep a corpus's embeddings on disk, for search.",
     "map": "A place in the plane for each record, and a picture of all.",
     "mask": "Hide words of a text behind [MASK], as BERT is trained.",
@@ -33,11 +35,12 @@ COMMANDS = {
     "neighbors": "The words whose vectors are nearest to a word's.",
     "nsp": "Whether one sentence follows another: BERT's next-sentence prediction.",
     "odd-one-out": "The word that does not belong with the others.",
+    "sample": "Data to try things on: the hundred poems.",
     "score": "How natural a sentence is: a BERT's pseudo-log-likelihood.",
     "search": "The sentences of a corpus that are nearest in meaning to a query.",
     "similarity": "How alike sentences are: a matrix, the nearest of each, pairs.",
     "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
-    "train": "Train a model on your own text: word vectors, sentence encoders, a BERT.",
+    "train": "Train a model on your own text: word vectors, encoders, a BERT, sequence to sequence.",
     "vectors": "Files of word vectors: what is in one, convert, select.",
 }
 

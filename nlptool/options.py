@@ -280,6 +280,64 @@ def bert(callback: Command) -> Command:
     return callback
 
 
+def generator(*, required: bool = True) -> Decorator:
+    """``-m`` and what else can be chosen of a model that generates: the fields of ``generating.Choice``.
+
+    Args:
+        required: without ``-m`` the command says which models there are.
+    """
+
+    def decorate(callback: Command) -> Command:
+        for option in (
+            allow_pickle,
+            offline,
+            deterministic(),
+            threads_alone,
+            batch_tokens(None),
+            device,
+            click.option("--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
+                         help="auto: CTranslate2, or torch for sampling, attention and models that need it."),
+            click.option("--target-lang", metavar="CODE", help="Language of the output, as the model calls it: eng_Latn, en."),
+            click.option("--source-lang", metavar="CODE", help="Language of the input, of models that take many."),
+            click.option("--prefix", default="", metavar="TEXT", help="Put TEXT before every text, such as T5's task."),
+            click.option("--max-length", metavar="N", type=click.IntRange(min=2), show_default="as the model says",
+                         help="Tokens of the input, at most."),
+            click.option("-m", "--model", metavar="MODEL", required=False,
+                         help="A folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
+                         "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
+                         + (" There is no default." if required else "")),
+        ):  # fmt: skip
+            callback = option(callback)
+        return callback
+
+    return decorate
+
+
+def decoding(callback: Command) -> Command:
+    """How a text is found: the fields of ``models.decoding.Decoding``, and ``--sample``."""
+    for option in (
+        click.option("--no-repeat-ngram", default=0, metavar="N", type=click.IntRange(min=0),
+                     help="No N tokens in a row come twice."),
+        click.option("--length-penalty", default=1.0, show_default=True, metavar="A", type=FloatRange(-10, 10),
+                     help="Beam search ranks by log-probability / length^A: larger for longer texts."),
+        click.option("--min-new-tokens", default=0, metavar="N", type=click.IntRange(min=0), help="Not to end before."),
+        click.option("--max-new-tokens", metavar="N", type=click.IntRange(1, 100_000),
+                     show_default="as the model says, else 128", help="Where to end at the latest."),
+        click.option("--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),
+                     help="Sample among the most probable tokens that together reach P."),
+        click.option("--top-k", metavar="K", type=click.IntRange(min=1), help="Sample among the K most probable tokens."),
+        click.option("--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
+                     help="Sample, from the probabilities ^ 1/T: below 1 surer, above 1 more surprising."),
+        click.option("--sample", is_flag=True, help="Draw each token at random by its probability."),
+        click.option("--num-return", default=1, show_default=True, metavar="N", type=click.IntRange(1, 1000),
+                     help="Texts for each input, the best first."),
+        click.option("--beams", metavar="N", type=click.IntRange(1, 1000), show_default="1: greedy; --num-return",
+                     help="Beam search: keep the N best beginnings."),
+    ):  # fmt: skip
+        callback = option(callback)
+    return callback
+
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 

@@ -8,6 +8,7 @@ from nlptool.lazy import LazyGroup
 
 KINDS = {
     "analogies": "Word vectors: analogies, the kind of questions-words.txt.",
+    "generation": "Generated text against references: exact match, BLEU, chrF.",
     "mlm": "Masked language models: hidden words of a text, guessed.",
     "nsp": "BERT: which of two texts follows, and which comes from elsewhere.",
     "similarity": "Word vectors: similarities of words that people gave.",

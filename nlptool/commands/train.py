@@ -13,6 +13,7 @@ KINDS = {
     "word2vec": "Word vectors: word2vec, fastText, and models of counts.",
     "bert": "A BERT, pre-trained from scratch: masked words and next sentences.",
     "distil": "A small sentence encoder that learns from a large one.",
+    "seq2seq": "Text to text from pairs: LSTM, LSTM with attention, Transformer.",
 }
 
 
