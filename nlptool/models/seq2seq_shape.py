@@ -1,0 +1,54 @@
+"""The measures of an encoder–decoder of our own, and its special tokens: known without torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from nlptool.errors import ModelError
+
+PAD, BOS, EOS, UNK = range(4)
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
+"""The first ids of both vocabularies, and how they are spelled."""
+NEVER_SAID = (PAD, BOS, UNK)
+"""Ids that no text is made of."""
+IMPOSSIBLE = -1e4
+"""Their logit: finite, and exp of it is 0."""
+LSTM, ATTENTION, TRANSFORMER = ARCHITECTURES = ("lstm", "lstm-attention", "transformer")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An architecture and its measures. ``heads`` and ``intermediate`` are the Transformer's alone."""
+
+    architecture: str
+    source_size: int  # pieces of the vocabulary, the special ones included
+    target_size: int
+    layers: int = 1  # of the encoder, and of the decoder
+    width: int = 256  # even; a multiple of the heads
+    heads: int = 4
+    intermediate: int = 1024
+    max_length: int = 128  # tokens of a source or a target, their ends included
+    dropout: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def from_dict(known: dict[str, Any]) -> Shape:
+    """
+    Raises:
+        ModelError: something is missing, or out of range.
+    """
+    try:
+        shape = Shape(**{field.name: known[field.name] for field in fields(Shape)})
+        numbers = (shape.source_size, shape.target_size, shape.layers, shape.width, shape.heads, shape.intermediate)
+        sound = shape.architecture in ARCHITECTURES and all(
+            type(number) is int and 0 < number <= 2**24 for number in (*numbers, shape.max_length)
+        )
+        sound = sound and shape.width % 2 == 0 and shape.width % shape.heads == 0 and 0 <= shape.dropout < 1
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"the model's config.json lacks {error}") from error
+    if not sound:
+        raise ModelError("the model's config.json describes no encoder–decoder of nlptool")
+    return shape
