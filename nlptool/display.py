@@ -44,6 +44,35 @@ def details(values: Mapping[str, str]) -> str:
     return _draw(drawn)
 
 
+Runs = Sequence[tuple[str, str]]
+"""A text in runs: characters, and what they are: right, wrong or missing, keys of ``_COLOURS``; "" for no more than text."""
+_COLOURS = {"right": "bright_blue", "wrong": "bright_red", "missing": "bold"}
+_MARKS = {"wrong": "[-{}-]", "missing": "{{+{}+}}"}  # where there are no colours; those of wdiff
+
+
+def comparisons(blocks: Iterable[tuple[str, Mapping[str, Runs]]]) -> str:
+    """Texts to compare, under a heading for each block: a name and its text in each line, what is right in blue and what is
+    wrong in red; without colours [-wrong-] and {+missing+}."""
+    console = _console()
+    drawn = []
+    for heading, texts in blocks:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, runs in texts.items():
+            grid.add_row(f"  {name}", _marked(runs, colours=console.color_system is not None))
+        drawn.append(_draw(_text(heading), console) + _draw(grid, console))
+    return "\n".join(drawn)
+
+
+def _marked(runs: Runs, *, colours: bool) -> Text:
+    text = Text()
+    for characters, kind in runs:
+        shown = printable(characters)
+        text.append(shown if colours else _MARKS.get(kind, "{}").format(shown), _COLOURS.get(kind, ""))
+    return text
+
+
 def printable(value: str) -> str:
     """As it is, but for what would steer the terminal: a model's files are somebody else's."""
     return "".join(
@@ -55,15 +84,19 @@ def _text(value: str) -> Text:
     return Text(printable(value))
 
 
-def _draw(drawn: Table) -> str:
+def _console() -> Console:
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"  # no bold letters either
     columns, lines = shutil.get_terminal_size()
-    console = Console(
+    return Console(
         width=columns if is_terminal or "COLUMNS" in os.environ else _WIDE,
         height=lines,  # without it a dumb terminal is taken to be 80 columns wide
         color_system=None if plain else "auto",
     )
+
+
+def _draw(drawn: Table | Text, console: Console | None = None) -> str:
+    console = console or _console()
     with console.capture() as captured:
         console.print(drawn)
     return "".join(f"{line.rstrip()}\n" for line in captured.get().strip("\n").split("\n"))

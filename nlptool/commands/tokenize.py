@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptool import options
+from nlptool import counting, options
 from nlptool.errors import RecordError
 from nlptool.parallel import Workers, in_order
 from nlptool.pipe import Pipe
@@ -74,6 +74,13 @@ def _as_written(record: Record, format: str) -> bytes:
     return record.results.get("", _FAILED.get(format, b""))
 
 
+_TOLD = {
+    "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
+    "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
+    "n_control": "control characters shown as pictures (␀)",
+}
+
+
 @click.command()
 @options.records("tokenize")
 @options.format_choice(
@@ -85,6 +92,11 @@ def _as_written(record: Record, format: str) -> bytes:
 @click.option("--stop-pos", metavar="NAMES", callback=_names, help="Drop these parts of speech: 補助記号,助詞.")
 @click.option("--normalize", type=click.Choice(["nfkc"]), help="Normalise first; offsets stay those of the text.")
 @click.option("--n-best", default=1, metavar="N", type=click.IntRange(1, 512), help="The N best analyses, with costs.")
+@click.option("--count", type=click.Choice(["chars", "words"]), help="Instead: how often each comes in all the input.")
+@click.option("--by", type=click.Choice(["surface", "lemma"]), default="surface", show_default=True,
+              help="What --count words counts.")  # fmt: skip
+@click.option("-k", metavar="N", type=click.IntRange(min=1), help="The N most frequent alone, of --count.")
+@click.option("--plot", metavar="FILE", help="Draw --count as a bar chart, -k bars or 30: .png, .svg or .pdf.")
 @click.option("--dictionary", metavar="DIR", type=click.Path(), help="Another compiled MeCab dictionary (UTF-8).")
 @click.option("--user-dictionary", metavar="FILE", type=click.Path(), help="More words: a compiled .dic, or a .csv.")
 @options.workers
@@ -96,6 +108,10 @@ def command(  # noqa: PLR0917
     stop_pos: tuple[str, ...],
     normalize: str | None,
     n_best: int,
+    count: str | None,
+    by: str,
+    k: int | None,
+    plot: str | None,
     dictionary: str | None,
     user_dictionary: str | None,
     workers: int,
@@ -111,6 +127,15 @@ def command(  # noqa: PLR0917
     nlptool tokenize -f wakati --pos 名詞,動詞 novel.txt.gz > words.txt
     nlptool tokenize --fields pronunciation,is_unknown -j 4 corpus.jsonl -o tokens.jsonl
 
+    --count gives no tokens but a record for each character or word of all the input, {char, count, share} or {word, count,
+    share}, the most frequent first and equally frequent ones by code point; the share is of all that is counted, whatever -k
+    leaves out. White space is not counted, U+3000 included. A character is a Unicode code point. --pos and --stop-pos choose
+    words before they are counted; records that fail are left out and counted on stderr.
+
+    \b
+    nlptool tokenize --count words --by lemma --pos 名詞 -k 20 novel.txt
+    nlptool tokenize --count chars --plot letters.png novel.txt > letters.jsonl
+
     In wakati, white space inside a token is written as JSON would escape it (\\u3000) and a backslash is doubled.
 
     Fields for --fields: pos_detail, pronunciation, conjugation_type, conjugation_form, is_unknown, lemma_reading,
@@ -118,6 +143,7 @@ def command(  # noqa: PLR0917
     reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
     accent_modification.
     """
+    counting.check(count, format, plot)
     if n_best > 1 and format != "jsonl":
         raise click.UsageError("--n-best goes with -f jsonl alone")
     if format == "mecab" and (pos or stop_pos):
@@ -130,16 +156,16 @@ def command(  # noqa: PLR0917
         "n_best": n_best,
         "normalize": normalize is not None,
     }
+    if count is not None:
+        counters = Workers(workers, counting.counter, count, by, dictionary, user_dictionary, wanted)
+        counting.write(pipe, count, counters, most=k, plot=plot)
+        return
     to_bytes: Callable[[Record], bytes] | None = None
     if format != "jsonl":
         to_bytes = functools.partial(_as_written, format=format)
     pipe.write(
         tokenize(pipe.read(), Workers(workers, _analyser, dictionary, user_dictionary, wanted)),
         to_bytes,
-        tell={
-            "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
-            "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
-            "n_control": "control characters shown as pictures (␀)",
-        },
+        tell=_TOLD,
         terminator=_TERMINATORS.get(format),
     )
