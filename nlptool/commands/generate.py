@@ -1,0 +1,212 @@
+"""``nlptool generate``: text for text, by an encoder–decoder or a GPT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nlptool import decodings, generated, generating, options
+from nlptool.batches import windows
+from nlptool.catalogue import KNOWN
+from nlptool.pipe import Pipe
+from nlptool.progress import Progress
+from nlptool.records import Record
+
+if TYPE_CHECKING:
+    from nlptool.models.decoding import Decoding
+    from nlptool.models.generation import Attention, Generator
+    from nlptool.streams import Output
+
+_WINDOW = 256  # records that are answered together
+_WINDOW_OF_ATTENTION = 8  # a record may hold layers x heads x tokens x tokens numbers
+
+_TELL = {
+    "truncated": "texts longer than the model takes, of which it read a part",
+    "n_unknown": "characters or words that the model has never seen",
+}
+_TELL_OF_LINES = {
+    **_TELL,
+    "n_line_breaks": "line breaks that were written as blanks",
+    "cut": "texts that were cut off before their end (--max-new-tokens)",
+}
+
+
+def _seeded(pipe: Pipe, seed: int) -> Iterator[list[Record]]:
+    """The records, each with a seed of its own in its entry: ``seed``, and its number in the whole input from 0."""
+    for records in pipe.read():
+        for number, record in enumerate(records, pipe.n_read - len(records)):
+            record.entry = {"seed": [seed, number]}
+        yield records
+
+
+def _which_model() -> click.UsageError:
+    """There is no default; these are here."""
+    there = [known for known in KNOWN.values() if known.task == "generate" and known.package == "nlptool"]
+    width = max((len(known.name) for known in there), default=0)
+    listed = "".join(f"\n  -m {known.name:{width}}  {known.note}" for known in there)
+    return click.UsageError(
+        f"which model? There is no default.{listed}\n"
+        "Any encoder–decoder or GPT of the hub is another: -m google-t5/t5-small; `nlptool models list --task generate` lists "
+        "what is known"
+    )
+
+
+@click.command()
+@options.records("generate")
+@options.format_choice("jsonl", "text", text="text: the best text alone, in a line.")
+@click.option("--stream", is_flag=True, help="Show the text while it is written, a line for each input.")
+@click.option("--attention", is_flag=True, help="Where the model looked while it wrote the first text.")
+@click.option("--plot", metavar="FILE", help="Draw that, of the first input: .png, .svg or .pdf.")
+@options.decoding
+@options.seed
+@options.generator()
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    format: str,
+    stream: bool,
+    attention: bool,
+    plot: str | None,
+    seed: int,
+    model: str | None,
+    **rest: Any,
+) -> None:
+    """Text for text: an encoder–decoder translates, answers or completes it, a GPT goes on from it.
+
+    Each record gets `generated`, a list of {text, log_probability, finish_reason}, the best first; -f text writes the best text
+    alone, a line for each input. log_probability is the natural logarithm of the probability that the model gives to the text,
+    the sum over its tokens, at most 0: higher is more probable, and longer texts are less so. finish_reason is stop, if the
+    model ended the text, or length, if it was cut off at --max-new-tokens.
+
+    \b
+    echo むらさめのつゆもまだひぬまきのはに | nlptool generate -m hyakunin -f text
+    echo む | nlptool generate -m hyakunin -f text
+    echo "I can't swim at all." | nlptool generate -m mini-en-ja --beams 4 --num-return 3
+    nlptool generate -m mini-en-ja --stream letter.txt
+    echo "It is cold." | nlptool generate -m mini-en-ja --plot alignment.png
+
+    The first two are the hundred poems, whose second half follows from the first, or from its deciding syllable. Of the hub, and
+    from a folder, T5, mT5, BART, mBART, Marian, NLLB, M2M100 and Pegasus models are read, GPT-2 and GPT-NeoX models, and those of
+    `nlptool train seq2seq`. T5 is told its task by a prefix, many-language models their two languages:
+
+    \b
+    nlptool generate -m google-t5/t5-small --prefix 'translate English to German: ' letter.txt
+    nlptool generate -m Helsinki-NLP/opus-mt-ja-en -f text novel.txt
+    nlptool generate -m facebook/nllb-200-distilled-600M --source-lang jpn_Jpan --target-lang eng_Latn novel.txt
+    nlptool generate -m rinna/japanese-gpt2-medium --top-p 0.95 --num-return 3 --max-new-tokens 50 beginnings.txt
+
+    Greedy search, the default, takes the most probable token each time. --beams N keeps the N best beginnings instead, and
+    --num-return N, at most as many, gives several texts, the best by log_probability / tokens first (--length-penalty);
+    without --beams it means as many beams. --sample draws tokens at random, and so do --temperature, --top-k and --top-p, which
+    leave less to chance or more; several samples are ordered by their log_probability. A sample depends on --seed, the number
+    of the record in the input and the text alone: `seed` in the entry. log_probability is the model's own in all cases, before
+    any of these options.
+
+    --attention adds `attention`: {source, target, mean, heads}, the tokens read and written, and for each token written how
+    much weight each token read had, a row that sums to 1 (of a GPT, which looks at what it has written too, to less): the mean
+    over all layers and heads, and heads[layer][head], left out if there is only one. --plot draws the mean as Bahdanau, Cho and
+    Bengio (2015) did: what was read along the top, what was written down the side, and the lighter, the more weight.
+
+    The entry says how many tokens the text has (`n_tokens`, with the prefix and special tokens), whether the text was
+    `truncated`, and which of its characters or words the model has never seen (`unknown`). An empty line gets an empty list and
+    the `reason`. A text's result does not depend on its neighbours, but with another batch composition a log_probability
+    may move by less than 1e-4; --deterministic makes all output byte-identical.
+    """
+    if model is None:
+        raise _which_model()
+    decoding = decodings.take(rest)
+    _refuse_contradictions(decoding, format, stream=stream, attention=attention)
+    if plot is not None:
+        from nlptool import plots
+
+        plots.check(plot)
+    needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
+    choice = generating.Choice(model=model, **rest)
+    generator = generating.load(pipe, choice, needs=needs)
+    said = _said(generator, choice, decoding)
+    picture: list[Attention] | None = None if plot is None else []
+    read = _seeded(pipe, seed) if decoding.sample else pipe.read()
+    if stream:
+        _stream(pipe, read, generator, decoding, said=said, picture=picture)
+    else:
+        largest = _WINDOW_OF_ATTENTION if attention else _WINDOW
+        texts = generated.generate(
+            windows(read, largest=largest), generator, decoding, said=said, attention=attention, picture=picture
+        )
+        if format == "text":
+            pipe.write(map(generated.as_lines, texts), generated.line, tell=_TELL_OF_LINES)
+        else:
+            pipe.write(texts, tell=_TELL)
+    if plot is not None:
+        _draw(pipe, picture or [], plot)
+
+
+def _refuse_contradictions(decoding: Decoding, format: str, *, stream: bool, attention: bool) -> None:
+    """
+    Raises:
+        UsageError: what is asked for does not go together.
+    """
+    if not decoding.sample and options.typed(["seed"]):
+        raise click.UsageError("--seed is for what is drawn at random: --sample, --temperature, --top-k or --top-p")
+    if stream and decoding.beams > 1:
+        raise click.UsageError("--stream shows tokens as they are chosen; a beam search chooses them all at its end")
+    if stream and decoding.n_return > 1:
+        raise click.UsageError("--stream shows one text, --num-return asks for several")
+    if stream and format == "jsonl" and options.typed(["format"]):
+        raise click.UsageError("--stream writes bare text; a record is written when it is complete: -f text")
+    if attention and (stream or format == "text"):
+        raise click.UsageError("--attention goes into the record: -f jsonl (--plot draws it)")
+
+
+def _said(generator: Generator, choice: generating.Choice, decoding: Decoding) -> dict[str, Any]:
+    """What every record's entry says: the model, and what was asked of it beyond the defaults."""
+    said: dict[str, Any] = {"model": generator.name}
+    asked = {"prefix": choice.prefix, "source_lang": choice.source_lang, "target_lang": choice.target_lang}
+    said |= {name: value for name, value in asked.items() if value} | decodings.changed(decoding)
+    return said | ({"device": generator.device} if generator.device != "cpu" else {})
+
+
+def _stream(
+    pipe: Pipe,
+    read: Iterator[list[Record]],
+    generator: Generator,
+    decoding: Decoding,
+    *,
+    said: Mapping[str, Any],
+    picture: list[Attention] | None,
+) -> None:
+    if pipe.progress == "auto":
+        pipe.bar = Progress(pipe.command, "never")  # it would be drawn into the text
+    output: Output
+
+    def start(opened: Output) -> bytes:
+        nonlocal output
+        output = opened
+        return b""
+
+    def write(piece: bytes) -> None:
+        output.write(piece)
+
+    texts = generated.stream(
+        windows(read, largest=1),
+        generator,
+        decoding,
+        write,
+        said=said,
+        interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file a whole line is a whole record: --resume
+        picture=picture,
+    )
+    pipe.write(texts, generated.after_the_stream, tell=_TELL_OF_LINES, start=start)
+
+
+def _draw(pipe: Pipe, picture: list[Attention], path: str) -> None:
+    """The mean over all layers and heads."""
+    if not picture:
+        pipe.note(f"there is nothing to draw: {path} is not written")
+        return
+    from nlptool import plots
+
+    plots.alignment(picture[0].source, picture[0].target, picture[0].weights.mean((0, 1)), path, note=pipe.note)
+    if pipe.n_read > 1:
+        pipe.note(f"{path} shows the first text alone")
