@@ -34,11 +34,17 @@ class Pair:
     score: float | None = None
 
 
-def two_texts(record: Record, names: tuple[str, str] | None = None, *, mark: str = "") -> tuple[str, str]:
+def two_texts(
+    record: Record,
+    names: tuple[str, str] | None = None,
+    *,
+    among: Sequence[tuple[str, str]] = TEXTS,
+    mark: str = "",
+) -> tuple[str, str]:
     """The two texts of a record: those beside the only tab of a line, which then becomes an object, or two fields.
 
     Args:
-        names: of the fields, JSON Pointers or columns; those that such have unless given (``NAMES``).
+        names: of the fields, JSON Pointers or columns; else one of ``among``, or the columns 1 and 2.
         mark: parts the texts of a line that has no tab; blanks around it belong to it.
 
     Raises:
@@ -55,11 +61,21 @@ def two_texts(record: Record, names: tuple[str, str] | None = None, *, mark: str
             )
         record.raw = orjson.dumps(dict(zip(TEXTS[0], cells, strict=True)))
         return cells[0], cells[1]
-    found = texts_of(fields(record.raw), [names] if names else NAMES)
+    found = texts_of(fields(record.raw), [names] if names else (*among, NAMES[-1]))
     if found is None:
-        called = " or ".join(map(" and ".join, [names] if names else TEXTS))
+        called = " or ".join(map(" and ".join, [names] if names else among))
         raise RecordError("NotAPair", f"the record has no two texts that are called {called}")
     return found
+
+
+def without_text(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Records as they come: one that has no field of a text has no two either, and --field would not mend it."""
+    for records in lists:
+        for record in records:
+            if record.error is not None and record.error.type == "MissingField":
+                message = record.error.message.replace("no field `text`", "no two texts")
+                record.fail(RecordError("NotAPair", message, hint="--fields FIRST,SECOND names their fields"))
+        yield records
 
 
 def texts_of(known: Mapping[str, Any], names: Iterable[tuple[str, str]] = NAMES) -> tuple[str, str] | None:

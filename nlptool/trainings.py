@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from nlptool import options
 from nlptool.errors import RunError
 
 LATER = "what is done stays there: --resume goes on from it"
@@ -22,6 +23,27 @@ def share_or_file(_: click.Context, __: click.Parameter, value: str) -> str | fl
     if not 0 <= share <= 0.9:
         raise click.BadParameter("a share is 0 to 0.9; the name of a file that looks like a number begins with ./")
     return share
+
+
+def device(name: str, threads: int | None) -> str:
+    """The device that there is, for torch, which is told of the threads.
+
+    Args:
+        name: what ``--device`` says.
+
+    Raises:
+        RunError: it is not there.
+    """
+    import torch
+
+    from nlptool.models import torch_network
+
+    torch.set_num_threads(threads or options.processors())
+    if name == "auto":
+        return "cuda" if torch_network.is_there("cuda") else "cpu"
+    if name != "cpu" and not torch_network.is_there(name):
+        raise RunError(f"torch finds no {name} device here", hint="--device cpu, or a torch that is built for it")
+    return name
 
 
 def check_own(place: Path, own: Sequence[str], *, anew: bool) -> None:

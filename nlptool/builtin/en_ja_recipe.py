@@ -1,8 +1,8 @@
 """Makes ``mini-en-ja`` anew, and the table of its card: ``python nlptool/builtin/en_ja_recipe.py DATA WORK [--gpu]``.
 
 DATA holds ``small_parallel_enja``; WORK gets the pairs as plain text, a model of each architecture, and what ``evaluate
-generation`` says of it. Each architecture is trained for as long on one processor core (or, with ``--gpu``, on a GPU for a quarter of the
-time), so that two can be trained at once on two; the same command goes on from there after an interruption.
+generation`` says of it. Each architecture is trained for as long on one processor core (or, with ``--gpu``, on a GPU for a
+quarter of the time), so that two can be trained at once on two; the same command goes on from there after an interruption.
 
 The data is tokenised: Japanese is joined again, English gets its apostrophes and punctuation back. It stays in small letters.
 """

@@ -168,16 +168,6 @@ def _consecutive(pipe: Pipe) -> Iterator[list[Record]]:
         )
 
 
-def _as_pairs(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-    """What has no field of a text has no two either, and --field would not mend it."""
-    for records in lists:
-        for record in records:
-            if record.error is not None and record.error.type == "MissingField":
-                message = record.error.message.replace("no field `text`", "no two texts")
-                record.fail(RecordError("NotAPair", message, hint="--fields FIRST,SECOND names their fields"))
-        yield records
-
-
 class _Rows:
     """Of a table."""
 
@@ -247,7 +237,7 @@ def command(pipe: Pipe, consecutive: bool, fields: Names | None, format: str | N
         lists = nsp(_consecutive(pipe), model, _both)
     else:
         lists = nsp(
-            windows(_as_pairs(pipe.read()), largest=_WINDOW), model, partial(pairs.two_texts, names=fields, mark=MARK)
+            windows(pairs.without_text(pipe.read()), largest=_WINDOW), model, partial(pairs.two_texts, names=fields, mark=MARK)
         )
     if results.wants_table(format, pipe.output):
         tables.write(pipe, lists, "table", _Rows([*names, *pairs.NAMES], consecutive=consecutive))

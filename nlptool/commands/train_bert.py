@@ -145,7 +145,7 @@ def command(  # noqa: PLR0917
     trainings.check_own(place, pretraining.WORK_FILES, anew=work is None)
     settings = pretraining.Settings(**chosen)
     with pipe.bar, stop_at_interrupt(lambda: pipe.note(f"stopping; what is done stays in {place}: --resume")) as stop:
-        device = _device(device, threads)
+        device = trainings.device(device, threads)
         trainings.work_folder(place, fresh=work is None and not resume)
         try:
             store = documents.stored(
@@ -209,20 +209,6 @@ def _check(chosen: dict[str, Any]) -> None:
         raise click.UsageError("--no-nsp makes no use of --nsp-from")
     if chosen["init"] is None and chosen["width"] % chosen["heads"]:
         raise click.UsageError(f"--width {chosen['width']} cannot be shared by --heads {chosen['heads']}")
-
-
-def _device(device: str, threads: int | None) -> str:
-    """The device that there is."""
-    import torch
-
-    from nlptool.models import torch_network
-
-    torch.set_num_threads(threads or options.processors())
-    if device == "auto":
-        return "cuda" if torch_network.is_there("cuda") else "cpu"
-    if device != "cpu" and not torch_network.is_there(device):
-        raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")
-    return device
 
 
 def _about(training: Pretraining) -> dict[str, Any]:

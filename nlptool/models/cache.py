@@ -20,6 +20,7 @@ from nlptool.errors import RunError
 
 MANIFESTS = {
     "encoders": "encoder.json",
+    "generators": "generation.json",
     "masked": "masked.json",
     "models": "source.json",
     "quantized": "quantized.json",
@@ -32,7 +33,7 @@ MANIFESTS = {
 class Copy:
     """What was made once of a model."""
 
-    kind: str  # encoders | masked | models | quantized | vectors
+    kind: str  # encoders | generators | masked | models | quantized | vectors
     source: str  # the model's name, as it was given
     folder: Path
     size: int  # bytes

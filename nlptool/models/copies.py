@@ -1,4 +1,5 @@
-"""What is made of a model once and kept in the cache: its graph for onnxruntime, and that of an encoder in 8 bits."""
+"""What is made of a model once and kept in the cache: its graph for onnxruntime, that of an encoder in 8 bits, and a
+generator for CTranslate2."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ from nlptool.errors import ModelError, NotConvertible, RunError
 from nlptool.models import cache, folders, onnx_network
 
 MANIFEST = cache.MANIFESTS["encoders"]
+GENERATION = cache.MANIFESTS["generators"]
 MASKED = cache.MANIFESTS["masked"]
 QUANTIZED = cache.MANIFESTS["quantized"]
-_SALTS = {"encoders": "encoder 3", "masked": "masked 1"}
-_NEEDED = {"encoders": "dimension", "masked": "heads"}  # what the manifest of a whole copy has
-_DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model")
+_SALTS = {"encoders": "encoder 3", "generators": "generator 1", "masked": "masked 1"}
+_NEEDED = {"encoders": "dimension", "generators": "kind", "masked": "heads"}  # what the manifest of a whole copy has
+_LIBRARIES = {"generators": "CTranslate2"}
+_DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model", "*.spm")
 
 
 def converted(
@@ -30,7 +33,7 @@ def converted(
     """The converted copy in the cache, made now if it is not there. That a model is not convertible is kept there too.
 
     Args:
-        kind: encoders | masked.
+        kind: encoders | generators | masked.
         make: writes the copy into a folder.
         parts: folders in ``folder`` whose settings count too.
 
@@ -44,7 +47,7 @@ def converted(
     described = [path for place in places for glob in _DESCRIBING for path in place.glob(glob) if path.is_file()]
 
     def made(work: Path) -> None:
-        note(f"converting {name} for onnxruntime, once")
+        note(f"converting {name} for {_LIBRARIES.get(kind, 'onnxruntime')}, once")
         try:
             make(work)
             about = json.loads((work / manifest).read_text())

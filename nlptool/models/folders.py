@@ -23,8 +23,12 @@ from nlptool.models import cache, hub, safetensors
 NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 """Architectures that are trained with masked words and next sentences, index 0 of whose second head is *is next*."""
 
+OUR_GENERATOR = "nlptool-seq2seq"
+"""What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
+
 UNPACKED = cache.MANIFESTS["models"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
@@ -217,6 +221,22 @@ def is_masked(folder: Path) -> bool:
     heads = ("ForMaskedLM", "ForPreTraining") if both else ("ForMaskedLM",)
     classes = config.get("architectures")
     return isinstance(classes, list) and any(str(name).endswith(heads) for name in classes)
+
+
+def writes_texts(architecture: str) -> bool:
+    """Whether a class of transformers is an encoder–decoder or a decoder. XLMWithLMHeadModel and its kin are BERTs."""
+    return architecture.endswith(_WRITERS) and "WithLMHead" not in architecture
+
+
+def is_generator(folder: Path) -> bool:
+    """Whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
+    try:
+        config = read_json(folder / "config.json")
+    except ModelError:
+        return False
+    classes = config.get("architectures")
+    named = isinstance(classes, list) and any(writes_texts(str(name)) for name in classes)
+    return named or bool(config.get("is_encoder_decoder")) or config.get("model_type") == OUR_GENERATOR
 
 
 def is_static(folder: Path) -> bool:

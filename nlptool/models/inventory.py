@@ -20,6 +20,8 @@ from nlptool.models import cache, configs, folders, hub
 
 _MANIFESTS = {"embed": cache.MANIFESTS["encoders"], "fill-mask": cache.MANIFESTS["masked"]}
 
+_PLAIN = ("fill-mask", "generate")  # tasks of models of transformers
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -57,7 +59,9 @@ class Model:
             return None
         if (folder / "modules.json").exists():
             return "embed"
-        return "fill-mask" if folders.is_masked(folder) else None
+        if folders.is_masked(folder):
+            return "fill-mask"
+        return "generate" if folders.is_generator(folder) else None
 
     def is_here(self) -> bool:
         """Whether it works now, and with no network."""
@@ -67,7 +71,7 @@ class Model:
         if self.known is not None and self.known.package:
             return True
         try:
-            return not folders.missing(folder, plain=self.task() == "fill-mask")
+            return not folders.missing(folder, plain=self.task() in _PLAIN)
         except ModelError:
             return False
 
@@ -216,7 +220,7 @@ def _missing(model: Model) -> list[str] | None:
     if folder is None:
         return None
     try:
-        return folders.missing(folder, plain=model.task() == "fill-mask") or None
+        return folders.missing(folder, plain=model.task() in _PLAIN) or None
     except ModelError as error:
         return [error.message]
 

@@ -26,3 +26,19 @@ def held_out(pairs: Sequence[tuple[str, str]], share: float, seed: int) -> NDArr
     sizes = np.bincount(of_pairs, minlength=n_groups)[order]
     chosen = order[np.cumsum(sizes) <= share * len(pairs)]
     return np.isin(of_pairs, chosen)
+
+
+def by_source(
+    pairs: Sequence[tuple[str, str]], share: float, most: int
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Pairs to learn from, and a share of them that is held out, always the same: no source is in both, pairs with the same one
+    stay together. ``most`` pairs are held out, if no source has more."""
+    sources: dict[str, int] = {}
+    of_pairs = np.array([sources.setdefault(source, len(sources)) for source, _ in pairs], np.int64)
+    order = np.random.default_rng(0).permutation(len(sources))
+    sizes = np.bincount(of_pairs, minlength=len(sources))[order]
+    apart = np.isin(of_pairs, order[np.cumsum(sizes) <= min(most, share * len(pairs))])
+    return (
+        [pair for pair, held in zip(pairs, apart, strict=True) if not held],
+        [pair for pair, held in zip(pairs, apart, strict=True) if held],
+    )

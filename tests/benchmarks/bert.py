@@ -30,8 +30,8 @@ def train(arguments: argparse.Namespace, folder: Path) -> None:
     torch.set_num_threads(arguments.threads)
     training = prepared(folder, arguments)
     bare = Bare(prepared(folder, arguments))
-    optimizer = torch.optim.AdamW(training._groups(), lr=1e-4, fused=True)
-    batches = training._batches(0)
+    optimizer = training._optimizer()
+    batches = training.batches(0)
 
     def ours() -> float:
         started, n_tokens = time.perf_counter(), 0.0
@@ -58,7 +58,7 @@ class Bare:
     """What one would write by hand: batches in memory, the same losses, AdamW."""
 
     def __init__(self, training: Pretraining) -> None:
-        made = itertools.islice(training._batches(0), 20)
+        made = itertools.islice(training.batches(0), 20)
         self.network = training.network
         self.batches = itertools.cycle(
             [[torch.from_numpy(each) for each in (b.ids, b.types, b.places, b.targets, b.follows)] for b in made]
