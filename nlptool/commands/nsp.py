@@ -237,7 +237,9 @@ def command(pipe: Pipe, consecutive: bool, fields: Names | None, format: str | N
         lists = nsp(_consecutive(pipe), model, _both)
     else:
         lists = nsp(
-            windows(pairs.without_text(pipe.read()), largest=_WINDOW), model, partial(pairs.two_texts, names=fields, mark=MARK)
+            windows(pairs.without_text(pipe.read()), largest=_WINDOW),
+            model,
+            partial(pairs.two_texts, names=fields, mark=MARK),
         )
     if results.wants_table(format, pipe.output):
         tables.write(pipe, lists, "table", _Rows([*names, *pairs.NAMES], consecutive=consecutive))
