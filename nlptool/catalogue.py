@@ -155,6 +155,18 @@ _TABLE = (
         sha256="06b7cc4722c3cdc8bdb4aa9dbd33a0cbeaf6faeaf9856e381782f6910ccaa549",
     ),
     Known(
+        "hyakunin",
+        task="generate",
+        licence="CC0-1.0",
+        languages=("ja",),
+        note="the hundred poems: the second half from the first, or from its deciding syllables",
+        parameters=126_151,
+        size=256_318,
+        package="nlptool",
+        weights="builtin/hyakunin",
+        sha256="c9c5cce4487f1d7b05d8b6c8766a4232ec759adc36fef73bf67f23a349796b0b",
+    ),
+    Known(
         "glove-6b-50d",
         task="words",
         licence="PDDL-1.0",

@@ -92,6 +92,7 @@ def root() -> None:
     cat corpus.txt | nlptool train -o my.vec   word vectors of your own
     nlptool analogy king man woman             king is to man as queen is to woman
     echo 猫が[MASK]た。 | nlptool fill-mask    the words that may stand there
+    echo む | nlptool generate -m hyakunin     a poem's second half, from its deciding syllable
 
     `nlptool COMMAND --help` is the manual of a command.
     """

@@ -74,12 +74,12 @@ def counter(
     """
     from nlptool.models import frequencies
     from nlptool.models.mecab import Tagger
-    from nlptool.tokens import Wanted, _is_kept
+    from nlptool.tokens import Wanted, is_kept
 
     chosen = Wanted(**wanted)  # type: ignore[arg-type]
     if what == "chars":
         return frequencies.Characters(normalize=chosen.normalize)
-    keeps = functools.partial(_is_kept, wanted=chosen)
+    keeps = functools.partial(is_kept, wanted=chosen)
     return frequencies.Words(Tagger(dictionary, user_dictionary), by=by, keeps=keeps, normalize=chosen.normalize)
 
 

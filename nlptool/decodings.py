@@ -10,8 +10,8 @@ import click
 from nlptool import options
 
 if TYPE_CHECKING:
+    from nlptool.generating import Choice
     from nlptool.models.decoding import Decoding
-
 
 _OPTIONS = (
     "beams", "num_return", "sample", "temperature", "top_k", "top_p", "max_new_tokens", "min_new_tokens", "length_penalty",
@@ -71,10 +71,12 @@ def _decoding(
     )
 
 
-def changed(decoding: Decoding) -> dict[str, Any]:
-    """What was asked for beyond the defaults, for the entries of records."""
-    return {
+def said(model: str, choice: Choice, decoding: Decoding) -> dict[str, Any]:
+    """What the entry of a record says: the model, and what was asked of it beyond the defaults."""
+    asked = {"prefix": choice.prefix, "source_lang": choice.source_lang, "target_lang": choice.target_lang}
+    changed = {
         each.name: getattr(decoding, each.name)
         for each in dataclasses.fields(decoding)
         if getattr(decoding, each.name) != each.default
     }
+    return {"model": model} | {name: value for name, value in asked.items() if value} | changed

@@ -262,6 +262,13 @@ def encoder(*, embeddings: bool = True) -> Decorator:
     return decorate
 
 
+def max_length(default: str) -> Decorator:
+    return click.option(
+        "--max-length", metavar="N", type=click.IntRange(min=8), show_default=default,
+        help="Tokens that the network gets at once, at most.",
+    )  # fmt: skip
+
+
 def bert(callback: Command) -> Command:
     """``-m`` and what else can be chosen of a masked language model: the fields of ``bert.Choice``."""
     for option in (
@@ -272,8 +279,7 @@ def bert(callback: Command) -> Command:
         batch_tokens(None),
         device,
         engine,
-        click.option("--max-length", metavar="N", type=click.IntRange(min=8), show_default="as the model says",
-                     help="Tokens that the network gets at once, at most."),
+        max_length("as the model says"),
         model(DEFAULT_BERT),
     ):  # fmt: skip
         callback = option(callback)

@@ -107,7 +107,7 @@ class _Pieces(dict[str, tuple[bytes, int]]):
     def __missing__(self, key: str) -> tuple[bytes, int]:
         morpheme = self._tagger.morpheme(key, self.text)
         if self._filters:
-            self.kept[key] = _is_kept(morpheme, self._wanted)
+            self.kept[key] = is_kept(morpheme, self._wanted)
         token = Token(morpheme.surface, 0, 0, morpheme)
         found = self[key] = orjson.dumps(token.to_dict(self._plan))[:-1] + b',"start":', len(morpheme.surface)
         return found
@@ -223,7 +223,7 @@ class Analyser:
         return tokens
 
     def _kept(self, tokens: list[Token]) -> list[Token]:
-        return [token for token in tokens if _is_kept(token.morpheme, self.wanted)] if self._filters else tokens
+        return [token for token in tokens if is_kept(token.morpheme, self.wanted)] if self._filters else tokens
 
     def _wakati(self, text: str) -> Result:
         if self._even and not self._filters and not _TO_ESCAPE.search(text):
@@ -288,7 +288,7 @@ def upos(xpos: str) -> str:
     return next((tag for prefix, tag in _UPOS if xpos.startswith(prefix)), "X")
 
 
-def _is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:
+def is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:
     whole = "-".join(morpheme.columns[:4]) + "-"
     if wanted.pos and not any(whole.startswith(f"{pos}-") for pos in wanted.pos):
         return False

@@ -25,4 +25,5 @@ def command() -> None:
     nlptool evaluate similarity -m my.vec wordsim353.tsv
     nlptool evaluate sts -m static-ja-en stsb.csv
     nlptool evaluate mlm -m my-bert held_out.txt
+    nlptool evaluate generation -m my-model dev.tsv
     """

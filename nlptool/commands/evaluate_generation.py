@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -186,7 +185,7 @@ def command(  # noqa: PLR0917
         choice = generating.Choice(**rest)
         generator = generating.load(pipe, choice, needs="sampling" if decoding.sample else "search")
         answers = Answers(generator, decoding, seed)
-        rules = _rules(generator, choice, decoding, seed)
+        rules = decodings.said(generator.name, choice, decoding) | ({"seed": seed} if decoding.sample else {})
     files = [_read_file(pipe, path, names, answers) for path in pipe.files or ("-",)]
     for key, sentence in _TOLD.items():
         if answers is not None and answers.counts[key]:
@@ -263,18 +262,6 @@ def _read_file(pipe: Pipe, path: str, names: Names, answers: Answers | None) -> 
     if pairs.n_skipped and not pairs.found:
         pipe.note(f"{pairs.name}: none of its pairs has a reference")
     return pairs
-
-
-def _rules(generator: Generator, choice: generating.Choice, decoding: Decoding, seed: int) -> dict[str, Any]:
-    """By which the hypotheses were generated: the model, and what was asked of it beyond the defaults."""
-    asked = {"prefix": choice.prefix, "source_lang": choice.source_lang, "target_lang": choice.target_lang}
-    changed = {
-        each.name: getattr(decoding, each.name)
-        for each in dataclasses.fields(decoding)
-        if getattr(decoding, each.name) != each.default
-    }
-    seeded = {"seed": seed} if decoding.sample else {}
-    return {"model": generator.name} | {name: value for name, value in asked.items() if value} | changed | seeded
 
 
 def _show(files: list[Pairs], records: list[dict[str, Any]], most: int) -> None:

@@ -124,7 +124,8 @@ def command(  # noqa: PLR0917
     needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
     choice = generating.Choice(model=model, **rest)
     generator = generating.load(pipe, choice, needs=needs)
-    said = _said(generator, choice, decoding)
+    said = decodings.said(generator.name, choice, decoding)
+    said |= {"device": generator.device} if generator.device != "cpu" else {}
     picture: list[Attention] | None = None if plot is None else []
     read = _seeded(pipe, seed) if decoding.sample else pipe.read()
     if stream:
@@ -157,14 +158,6 @@ def _refuse_contradictions(decoding: Decoding, format: str, *, stream: bool, att
         raise click.UsageError("--stream writes bare text; a record is written when it is complete: -f text")
     if attention and (stream or format == "text"):
         raise click.UsageError("--attention goes into the record: -f jsonl (--plot draws it)")
-
-
-def _said(generator: Generator, choice: generating.Choice, decoding: Decoding) -> dict[str, Any]:
-    """What every record's entry says: the model, and what was asked of it beyond the defaults."""
-    said: dict[str, Any] = {"model": generator.name}
-    asked = {"prefix": choice.prefix, "source_lang": choice.source_lang, "target_lang": choice.target_lang}
-    said |= {name: value for name, value in asked.items() if value} | decodings.changed(decoding)
-    return said | ({"device": generator.device} if generator.device != "cpu" else {})
 
 
 def _stream(
@@ -207,6 +200,7 @@ def _draw(pipe: Pipe, picture: list[Attention], path: str) -> None:
         return
     from nlptool import plots
 
-    plots.alignment(picture[0].source, picture[0].target, picture[0].weights.mean((0, 1)), path, note=pipe.note)
+    weights = picture[0].weights.mean((0, 1))
+    plots.alignment(picture[0].source, picture[0].target, weights, path, white=float(weights.max()), note=pipe.note)
     if pipe.n_read > 1:
         pipe.note(f"{path} shows the first text alone")

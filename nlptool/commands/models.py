@@ -38,7 +38,7 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--task",
-    type=click.Choice(["embed", "fill-mask", "tokenize", "words"]),
+    type=click.Choice(["embed", "fill-mask", "generate", "tokenize", "words"]),
     help="Only those of one kind: encoders, BERTs, dictionaries, word vectors.",
 )
 @options.table_choice("names", text="; names: a name a line")
@@ -99,7 +99,7 @@ def path(name: str, quiet: bool) -> None:
 
         results.print_text(f"{word_models.packaged(model.known, note)}\n")
         return
-    plain = model.task() == "fill-mask"
+    plain = model.task() in inventory.PLAIN
     folder = folders.find(name, plain=plain, offline=True, allow_pickle=True, note=note)  # a path opens nothing
     results.print_text(f"{folder}\n")
 

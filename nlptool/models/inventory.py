@@ -20,7 +20,8 @@ from nlptool.models import cache, configs, folders, hub
 
 _MANIFESTS = {"embed": cache.MANIFESTS["encoders"], "fill-mask": cache.MANIFESTS["masked"]}
 
-_PLAIN = ("fill-mask", "generate")  # tasks of models of transformers
+PLAIN = ("fill-mask", "generate")
+"""Tasks whose models are those of transformers, without modules of sentence-transformers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Model:
         if self.known is not None and self.known.package:
             return True
         try:
-            return not folders.missing(folder, plain=self.task() in _PLAIN)
+            return not folders.missing(folder, plain=self.task() in PLAIN)
         except ModelError:
             return False
 
@@ -220,7 +221,7 @@ def _missing(model: Model) -> list[str] | None:
     if folder is None:
         return None
     try:
-        return folders.missing(folder, plain=model.task() in _PLAIN) or None
+        return folders.missing(folder, plain=model.task() in PLAIN) or None
     except ModelError as error:
         return [error.message]
 

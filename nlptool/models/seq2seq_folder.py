@@ -21,7 +21,7 @@ from nlptool.models import folders, safetensors, seq2seq_shape
 from nlptool.models.seq2seq_shape import Shape
 from nlptool.models.seq2seq_symbols import Symbols
 
-MODEL_TYPE = "nlptool-seq2seq"
+MODEL_TYPE = folders.OUR_GENERATOR
 CONFIG, WEIGHTS, SOURCE, TARGET = FILES = ("config.json", "model.safetensors", "source.json", "target.json")
 
 

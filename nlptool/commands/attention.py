@@ -1,0 +1,300 @@
+"""``nlptool attention``: which token looks at which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nlptool import options, pairs
+from nlptool.batches import windows
+from nlptool.catalogue import DEFAULT_BERT
+from nlptool.errors import RecordError
+from nlptool.json_objects import path_of
+from nlptool.pipe import Pipe
+from nlptool.records import Record, lone_surrogate
+from nlptool.scripts import LONE_SURROGATE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nlptool.models.attentions import AttentionModel, Reading
+
+_WINDOW = 32  # records that are computed together: one of 500 tokens is 3 MB of JSON
+_WINDOW_OF_HEADS = 8  # with the heads it may be a hundred times as much
+_TELL = {
+    "n_unknown": "pieces that the vocabulary lacks, which are all the same to the model",
+    "truncated": "texts longer than the model reads at once, of which it read a part",
+}
+_MARK = "[SEP]"  # stands between two texts, as for nsp
+_NUMBERS = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The layers and heads whose weights are shown, counted from 1, and whether each is or their mean alone."""
+
+    layers: Sequence[int]
+    heads: Sequence[int]
+    each: bool = False
+
+    def __str__(self) -> str:
+        """What the mean is of."""
+        parts = (("layer", self.layers), ("head", self.heads))
+        single = [f"{noun} {numbers[0]}" for noun, numbers in parts if len(numbers) == 1]
+        several = [f"{len(numbers)} {noun}s" for noun, numbers in parts if len(numbers) > 1]
+        return ", ".join(single + ([f"mean of {' and '.join(several)}"] if several else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The tokens of a text and their weights (L, H, T, T) in the layers and heads that are shown."""
+
+    tokens: list[str]
+    weights: NDArray[np.float32]
+
+
+def attention(
+    lists: Iterable[list[Record]],
+    model: AttentionModel,
+    selection: Selection,
+    *,
+    said: dict[str, Any],
+    paired: bool = False,
+    picture: list[Picture] | None = None,
+) -> Iterator[list[Record]]:
+    """Give each record its tokens and how much each looks at each; null for a text that has none.
+
+    Args:
+        lists: windows of records; an empty one means that nothing new has come for a while.
+        said: what every record's entry says.
+        paired: a record holds two texts, which the model reads together.
+        picture: gets what is shown of the first record that has weights.
+    """
+    import numpy as np
+    import orjson
+
+    chosen = np.ix_([layer - 1 for layer in selection.layers], [head - 1 for head in selection.heads])
+    for records in lists:
+        asked = _asked(records, model, said, paired=paired)
+        first: tuple[int, Picture] | None = None
+        for index, weights in model.weights([reading.row for _, reading in asked]):
+            record, reading = asked[index]
+            shown = weights[chosen]  # (L, H, T, T)
+            if not np.isfinite(shown).all():
+                record.fail(RecordError("NotFinite", "the model's attention holds NaN or infinity"))
+                continue
+            tokens = [model.texts.piece(id) for id in reading.row.ids]
+            found: dict[str, Any] = {"tokens": tokens, "mean": shown.mean((0, 1))}
+            found |= {"heads": shown} if selection.each else {}
+            record.results = {"attention": orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)}
+            record.entry = {
+                **said, "n_tokens": len(tokens), "n_unknown": reading.n_unknown, "truncated": reading.truncated
+            }  # fmt: skip
+            if first is None or index < first[0]:  # the weights come in another order
+                first = index, Picture(tokens, shown)
+        if picture is not None and not picture and first is not None:
+            picture.append(first[1])
+        yield records
+
+
+def _asked(
+    records: list[Record], model: AttentionModel, said: dict[str, Any], *, paired: bool
+) -> list[tuple[Record, Reading]]:
+    """The records that have something to read; the others are given their answer, which is none."""
+    kept = []
+    for record in records:
+        if paired and record.error is not None and record.error.type == "MissingField":  # --field would not mend it
+            message = record.error.message.replace("no field `text`", "no two texts")
+            record.fail(RecordError("NotAPair", message, hint="they are called first and second"))
+        if record.pending:
+            try:
+                texts = _texts_of(record, paired=paired)
+            except RecordError as error:
+                record.fail(error)
+                continue
+            if all(map(str.strip, texts)):
+                kept.append((record, texts))
+            else:
+                _nothing(record, said, "empty text")
+    if paired:
+        readings = model.read_pairs([(texts[0], texts[1]) for _, texts in kept])
+    else:
+        readings = model.read([texts[0] for _, texts in kept])
+    asked = []
+    for (record, _), reading in zip(kept, readings, strict=True):
+        if reading.n_pieces:
+            asked.append((record, reading))
+        else:  # of control characters alone, say
+            _nothing(record, said, "no piece")
+    return asked
+
+
+def _texts_of(record: Record, *, paired: bool) -> Sequence[str]:
+    """
+    Raises:
+        RecordError: there are not two, or one holds half a character.
+    """
+    if not paired or (record.raw is None and not record.text.strip()):
+        return [record.text]
+    texts = pairs.two_texts(record, mark=_MARK)
+    for text in texts:
+        if lone := LONE_SURROGATE.search(text):
+            raise lone_surrogate(lone)
+    return texts
+
+
+def _nothing(record: Record, said: dict[str, Any], reason: str) -> None:
+    record.results = {"attention": b"null"}
+    record.entry = {**said, "reason": reason}
+
+
+class _Numbers(click.ParamType[list[range]]):
+    """A number or a range, or several with commas between them, counted from 1."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[range]:
+        found = []
+        for part in str(value).split(","):
+            match = _NUMBERS.fullmatch(part.strip())
+            first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+            if not 1 <= first <= last:
+                self.fail(f"{value!r} is neither a number from 1 nor a range: 3, 1-4 or 1,3", param, ctx)
+            found.append(range(first, last + 1))
+        return found
+
+
+def _chosen(option: str, ranges: Iterable[Iterable[range]], model: AttentionModel, n_there: int) -> list[int]:
+    """
+    Raises:
+        UsageError: the model has no such layer or head.
+    """
+    numbers = sorted({number for each in chain.from_iterable(ranges) for number in each})
+    if numbers and numbers[-1] > n_there:
+        there = f"its {option}s are 1 to {n_there}" if n_there > 1 else f"it has one {option}"
+        raise click.UsageError(f"--{option} {numbers[-1]}: {model.name} has no such {option}, {there}")
+    return numbers or list(range(1, n_there + 1))
+
+
+@click.command()
+@options.records("attention")
+@click.option("--pair", is_flag=True, help="Two texts a record, which the model reads together.")
+@click.option("--layer", metavar="N", type=_Numbers(), multiple=True, show_default="all",
+              help="Layers, the lowest is 1: 4, 1-3 or 1,4.")  # fmt: skip
+@click.option("--head", metavar="N", type=_Numbers(), multiple=True, show_default="all",
+              help="Heads of each layer, from 1.")  # fmt: skip
+@click.option("--all", "each", envvar="NLPTOOL_ATTENTION_ALL", is_flag=True,
+              help="The weights of each of these heads, too, not their mean alone.")  # fmt: skip
+@click.option("--plot", metavar="FILE", help="Draw those of the first text: .png, .svg or .pdf.")
+@options.model(DEFAULT_BERT)
+@options.max_length("as the model says, at most 512")
+@options.device
+@options.batch_tokens(512)
+@options.threads_alone
+@options.deterministic()
+@options.offline
+@options.allow_pickle
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    pair: bool,
+    layer: tuple[list[range], ...],
+    head: tuple[list[range], ...],
+    each: bool,
+    plot: str | None,
+    model: str,
+    max_length: int | None,
+    device: str,
+    batch_tokens: int,
+    threads: int | None,
+    deterministic: bool,
+    offline: bool,
+    allow_pickle: bool,
+) -> None:
+    """Which token looks at which: the attention weights of a BERT or its kin, a sentence encoder too.
+
+    Each record gets `attention`: {tokens, mean}, the T tokens as the vocabulary spells them, special ones included, and T x T
+    numbers from 0 to 1: mean[i][j] is how much token i looks at token j, and each row sums to 1. It is the mean over all heads
+    of all layers, or of those that --layer and --head choose, counted from 1. With --all there is also heads[layer][head], the
+    T x T weights of each of them: in a BERT of the usual size 4 MB for a text of 50 tokens.
+
+    \b
+    echo 猫が魚を食べる。 | nlptool attention | jq -c .attention.tokens
+    echo 猫が魚を食べる。 | nlptool attention --plot mean.png > mean.jsonl
+    echo 猫が魚を食べる。 | nlptool attention --layer 2 --head 3 --plot head.png > head.jsonl
+    echo 猫が魚を食べる。 | nlptool attention --all --plot heads.svg > heads.jsonl
+    printf '雨が降ってきた。\\t彼は傘をさした。\\n' | nlptool attention --pair --layer 1-2,4 > pair.jsonl
+    echo The cat sat on the mat. | nlptool attention -m all-MiniLM-L6-v2 > english.jsonl
+
+    --plot draws the mean, or with --all a matrix for each layer (a row) and head (a column): the tokens that look stand at the
+    side, those that are looked at along the top, black is 0 and white is 1, or what is said below a mean. With --pair the two
+    texts of a record are as for nsp: beside the only tab of a line, or its only [SEP], or the fields first and second.
+
+    Attention says where a head took its numbers from, not why the model decided: much of it often goes to [CLS], [SEP] and full
+    stops, as to a place where there is nothing to fetch. Where a text-to-text model looks, nlptool generate --attention says.
+
+    The networks run in torch. An empty line gets null and the reason. A text that is longer than --max-length loses its end, and
+    a pair what is farthest from the border; the entry says `truncated`. With another batch composition a weight may move by less
+    than 1e-5; --deterministic makes all output byte-identical.
+    """
+    if pair and pipe.form.field is not None:
+        raise click.UsageError("--field names one text, --pair reads two: fields that are called first and second")
+    if pair:
+        pipe.form = replace(pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(pairs.NAMES)))
+    if plot is not None:
+        from nlptool import plots
+
+        plots.check(plot)
+    from nlptool.models import attentions
+
+    settings = attentions.Settings(
+        max_length=max_length,
+        batch_tokens=batch_tokens,
+        threads=threads or options.processors(),
+        deterministic=deterministic,
+    )
+    with pipe.bar as bar:
+        loaded = attentions.load(
+            model, settings, device=device, offline=offline, allow_pickle=allow_pickle, note=pipe.note,
+            report=lambda there, total, _: bar.transfer(model, there, total),
+        )  # fmt: skip
+    selection = Selection(
+        _chosen("layer", layer, loaded, loaded.n_layers), _chosen("head", head, loaded, loaded.n_heads), each
+    )
+    said: dict[str, Any] = {"model": loaded.name}
+    said |= {"layers": selection.layers} if layer or each else {}
+    said |= {"heads": selection.heads} if head or each else {}
+    said |= {"device": loaded.device} if loaded.device != "cpu" else {}
+    picture: list[Picture] | None = None if plot is None else []
+    lists = windows(pipe.read(), largest=_WINDOW_OF_HEADS if each else _WINDOW)
+    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, picture=picture), tell=_TELL)
+    if plot is not None:
+        _draw(pipe, picture or [], selection, plot)
+
+
+def _draw(pipe: Pipe, picture: list[Picture], selection: Selection, path: str) -> None:
+    if not picture:
+        pipe.note(f"there is nothing to draw: {path} is not written")
+        return
+    from nlptool import plots
+
+    tokens, weights = picture[0].tokens, picture[0].weights
+    if selection.each and weights.shape[:2] != (1, 1):
+        rows, columns = (
+            [f"{noun} {number}" for number in numbers]
+            for noun, numbers in (("layer", selection.layers), ("head", selection.heads))
+        )
+        plots.grid(tokens, tokens, weights, path, rows=rows, columns=columns, note=pipe.note)
+    else:
+        mean = weights.mean((0, 1))
+        white = (
+            float(mean.max()) if weights.shape[:2] != (1, 1) else 1.0
+        )  # no weight of the mean of many heads is near 1
+        plots.alignment(tokens, tokens, mean, path, title=str(selection), white=white, note=pipe.note)
+    if pipe.n_read > 1:
+        pipe.note(f"{path} shows the first text alone")
