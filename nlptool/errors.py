@@ -37,7 +37,7 @@ class ModelError(RunError):
 
 
 class NotConvertible(ModelError):
-    """A model does not run in onnxruntime, only in torch. The message says why."""
+    """A model does not run in onnxruntime or CTranslate2, only in torch. The message says why."""
 
 
 class RecordError(NlptoolError):
