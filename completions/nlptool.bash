@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy compare completion embed evaluate fill-mask index map mask models neighbors nsp odd-one-out score search similarity tokenize train vectors) ;;
+        "") kind=word words=(analogy attention compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -18,6 +18,18 @@ _nlptool_follow() { # COMMAND [OPTION]
         -m | --model | -k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool attention')
+        options=(--pair --layer --head --all --plot -m --model --max-length --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -64,7 +76,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool evaluate')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(analogies mlm nsp similarity sts) ;;
+        "") kind=word words=(analogies generation mlm nsp similarity sts) ;;
         esac
         ;;
     'nlptool evaluate analogies')
@@ -75,6 +87,21 @@ _nlptool_follow() { # COMMAND [OPTION]
         --case) kind=word words=(fold exact) ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         --oov) kind=word words=(skip wrong) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate generation')
+        options=(--hypothesis --reference --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --hypothesis | --reference | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --tokenize) kind=word words=(auto char 13a intl zh ja-mecab none) ;;
+        --details) kind=file ;;
+        --engine) kind=word words=(auto ct2 torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -149,6 +176,20 @@ _nlptool_follow() { # COMMAND [OPTION]
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
+    'nlptool generate')
+        options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -f | --format) kind=word words=(jsonl text) ;;
+        --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto ct2 torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool index')
         options=(-h --help)
         case ${2-} in
@@ -211,7 +252,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--task -f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --task) kind=word words=(embed fill-mask tokenize words) ;;
+        --task) kind=word words=(embed fill-mask generate tokenize words) ;;
         -f | --format) kind=word words=(table jsonl names) ;;
         esac
         ;;
@@ -287,6 +328,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
+    'nlptool sample')
+        options=(--columns -f --format --debug -h --help)
+        case ${2-} in
+        "") kind=word words=(hyakunin-isshu) ;;
+        --columns) kind=other ;;
+        -f | --format) kind=word words=(tsv jsonl table) ;;
+        esac
+        ;;
     'nlptool score')
         options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
@@ -328,12 +377,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool tokenize')
-        options=(-f --format --fields --pos --stop-pos --normalize --n-best --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --plot --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -f | --format) kind=word words=(jsonl wakati mecab conllu tsv) ;;
-        --fields | --pos | --stop-pos | --n-best | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --fields | --pos | --stop-pos | --n-best | -k | --plot | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --normalize) kind=word words=(nfkc) ;;
+        --count) kind=word words=(chars words) ;;
+        --by) kind=word words=(surface lemma) ;;
         --dictionary | --user-dictionary | -o | --output) kind=file ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -343,7 +394,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(word2vec bert distil) ;;
+        "") kind=word words=(word2vec bert distil seq2seq) ;;
         esac
         ;;
     'nlptool train word2vec')
@@ -384,6 +435,23 @@ _nlptool_follow() { # COMMAND [OPTION]
         --student) kind=word words=(bert static) ;;
         --pooling) kind=word words=(mean cls max) ;;
         --loss) kind=word words=(cosent cosine) ;;
+        --precision) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train seq2seq')
+        options=(-o --output --fields --dev --architecture --unit --source-unit --target-unit --vocabulary --target-vocabulary --lowercase --layers --width --heads --intermediate --max-length --dropout --label-smoothing --epochs --steps --minutes --patience --evaluations --keep --batch-tokens --accumulate --rate --warm-up --weight-decay --clip --precision --work --resume --plot --device --seed --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -o | --output | --work | --plot) kind=file ;;
+        --fields | --dev | --vocabulary | --target-vocabulary | --layers | --width | --heads | --intermediate | --max-length | --dropout | --label-smoothing | --epochs | --steps | --minutes | --patience | --evaluations | --batch-tokens | --accumulate | --rate | --warm-up | --weight-decay | --clip | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --architecture) kind=word words=(lstm lstm-attention transformer) ;;
+        --unit | --source-unit | --target-unit) kind=word words=(auto characters words subwords) ;;
+        --lowercase) kind=word words=(none source target both) ;;
+        --keep) kind=word words=(loss exact-match bleu chrf last) ;;
         --precision) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
@@ -441,7 +509,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool attention' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

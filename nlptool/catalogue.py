@@ -167,6 +167,18 @@ _TABLE = (
         sha256="c9c5cce4487f1d7b05d8b6c8766a4232ec759adc36fef73bf67f23a349796b0b",
     ),
     Known(
+        "mini-en-ja",
+        task="generate",
+        licence="CC-BY-4.0",
+        languages=("en", "ja"),
+        note="short everyday English into Japanese: a Transformer learned from 50,000 pairs",
+        parameters=3_220_246,
+        size=6_448_180,
+        package="nlptool",
+        weights="builtin/mini-en-ja",
+        sha256="231a70a85a969b83c58048dec060a124e47693ad7f11653d656cb170b065bce0",
+    ),
+    Known(
         "glove-6b-50d",
         task="words",
         licence="PDDL-1.0",
