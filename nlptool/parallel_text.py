@@ -11,8 +11,8 @@ from nlptool import pairs
 from nlptool.errors import RecordError, RunError
 from nlptool.json_objects import fields, path_of
 from nlptool.pipe import Pipe
-from nlptool.records import Record
-from nlptool.scripts import JAPANESE
+from nlptool.records import Record, lone_surrogate
+from nlptool.scripts import JAPANESE, LONE_SURROGATE
 
 if TYPE_CHECKING:
     from nlptool.models.seq2seq_symbols import Symbols
@@ -121,7 +121,7 @@ def _read(pipe: Pipe, names: Texts | None) -> list[Texts]:
 def _pair(record: Record, names: Texts | None) -> Texts:
     """
     Raises:
-        RecordError: the record is no pair, or one of its sides is empty.
+        RecordError: the record is no pair, or one of its sides is empty or holds half a character.
     """
     in_line = record.raw is None
     known = {} if names else fields(record.raw)
@@ -135,6 +135,8 @@ def _pair(record: Record, names: Texts | None) -> Texts:
     for side, text in zip(SIDES, pair, strict=True):
         if not text.strip():
             raise RecordError("EmptySide", f"the {side} of the pair is empty")
+        if lone := LONE_SURROGATE.search(text):
+            raise lone_surrogate(lone)
     return pair
 
 

@@ -607,6 +607,12 @@ def test_our_transformer_runs_in_both_engines_and_finds_the_same(ours: Callable[
     assert "".join(map(str, pieces)) == output.text
 
 
+def test_the_least_length_goes_before_the_most_that_the_user_has_not_chosen(ours: Callable[[str], Path]) -> None:
+    generator = generation.prepare(str(ours("transformer"))).open()
+    ((output,),) = generator.generate(generator.read(["a"]), Decoding(min_new_tokens=30))
+    assert len(output.ids) == 30  # the training's max_length is 20
+
+
 def test_our_other_networks_run_in_torch_alone(ours: Callable[[str], Path]) -> None:
     folder = ours("lstm-attention")
     generator = generation.prepare(str(folder)).open()

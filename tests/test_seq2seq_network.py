@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -398,8 +399,31 @@ def test_weights_of_another_shape_are_damage(tmp_path: Path) -> None:
     about = json.loads(config.read_text())
     for change in ({"layers": 3}, {"intermediate": 64}, {"width": 64}):
         config.write_text(json.dumps(about | change))
-        with pytest.raises(ModelError, match="weights are not those that its config"):
-            seq2seq_network.loaded(seq2seq_folder.read(model.folder))
+        damaged = seq2seq_folder.read(model.folder)
+        for load in (seq2seq_network.loaded, seq2seq_ct2.translator_files):
+            with pytest.raises(ModelError, match="weights are not those that its config"):
+                load(damaged)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_length": 2**24}, {"max_length": 1}, {"layers": 2**24}, {"width": 2**24}, {"intermediate": 2**24},
+        {"heads": 5}, {"heads": True}, {"dropout": "no"}, {"architecture": ["transformer"]},
+    ],
+)  # fmt: skip
+def test_measures_that_no_training_makes_are_refused_before_they_cost_memory(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    model, _ = saved(tmp_path / "model", TRANSFORMER)
+    config = model.folder / seq2seq_folder.CONFIG
+    about = json.loads(config.read_text())
+    config.write_text(json.dumps(about | change))
+    with pytest.raises(ModelError, match=r"config\.json describes no encoder–decoder"):
+        seq2seq_folder.read(model.folder)
+    config.write_text(json.dumps({name: about[name] for name in about if name not in change}))
+    with pytest.raises(ModelError, match=rf"config\.json lacks {next(iter(change))}$"):
+        seq2seq_folder.read(model.folder)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])

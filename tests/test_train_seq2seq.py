@@ -530,6 +530,15 @@ def test_lines_that_are_no_pairs_are_left_out_and_said(place: Path) -> None:
     assert about["n_pairs"] + about["n_dev_pairs"] == 800
 
 
+def test_pairs_with_half_a_character_are_left_out_and_said(place: Path) -> None:
+    halves = '{"source": "a\\ud800", "target": "b"}\n{"source": "a", "target": "\\udc00b"}\n'
+    result = train(place, *OPTIONS, "-o", "halves", stdin=halves)
+    assert result.exit_code == 1
+    assert "<stdin>:1: half a character (the lone surrogate \\ud800) at character 1 of the text" in result.stderr
+    assert "<stdin>:2: half a character (the lone surrogate \\udc00) at character 0 of the text" in result.stderr
+    assert "2 of 2 records failed" in result.stderr
+
+
 def test_what_generate_says_is_what_was_judged(place: Path) -> None:
     steps = [*SIZES, "--rate", "0.01", "--steps", "600", "--evaluations", "2", "--threads", "1", "--device", "cpu"]
     dev = "".join(f"{source}\t{target}\n" for source, target in PAIRS[:60])

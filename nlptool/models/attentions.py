@@ -136,7 +136,7 @@ def load(
         RunError: the device is not there, or ``max_length`` leaves no room for a text.
     """
     known = catalogue.KNOWN.get(name)
-    if known is not None and known.task not in ("embed", "fill-mask"):
+    if known is not None and known.task not in ("embed", "fill-mask", "generate"):
         raise ModelError(f"{name}, a model for {known.task}, has no attention weights to show", hint=_HINT)
     device = devices.choose(device, "torch")
     folder = folders.find(name, plain=True, offline=offline, allow_pickle=allow_pickle, note=note, report=report)

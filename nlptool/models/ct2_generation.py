@@ -26,9 +26,9 @@ _MANY = 4  # texts for each thread, from which on each thread has texts of its o
 _LARGEST_LOGITS = 1 << 25  # numbers in memory at once, 128 MiB
 _LOOK = 0.001  # seconds
 _PATIENCE = 2
-"""A beam search ends when this many times as many hypotheses have ended as there are beams (J. Kasai et al., A Call for Clarity in
-Beam Search, LREC-COLING 2024). With 1, the library's default, it ends before the best one is found; with 2 it finds what
-transformers does."""
+"""A beam search ends when this many times as many hypotheses have ended as there are beams (J. Kasai et al.: A Call for Clarity
+in Beam Search, LREC-COLING 2024). With 1, the library's default, the best one may not have been found by then; with 2
+transformers finds no better one in the hundred poems."""
 
 
 class Ct2Engine:

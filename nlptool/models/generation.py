@@ -157,7 +157,7 @@ class Generator:
 
     def _room(self, source: Source, decoding: Decoding) -> int:
         """How many new tokens an output may have. Those that are forced upon it count as such, as in transformers."""
-        asked = decoding.max_new_tokens or self._new_tokens
+        asked = decoding.max_new_tokens or max(self._new_tokens, decoding.min_new_tokens)
         given = source.ids if self.kind == DECODER else self.rules.start
         if self.kind != DECODER:
             asked -= len(self.rules.start) - 1

@@ -14,7 +14,7 @@ class Rules:
     """
     Attributes:
         kind: encoder-decoder | decoder.
-        size: V, the tokens of the vocabulary.
+        size: V, the tokens of the vocabulary that can be said.
         start: what an encoder-decoder's decoder is given before the first token that it chooses: the token that begins every
             text, and a language where there is one. () for a decoder, which is given the prompt.
         ends: tokens each of which ends a text.

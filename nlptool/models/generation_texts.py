@@ -17,7 +17,7 @@ from nlptool.errors import ModelError, RunError
 from nlptool.models import generation_rules
 from nlptool.models.generation_rules import DECODER, SOURCE, TARGET
 from nlptool.models.seq2seq_folder import Model
-from nlptool.models.seq2seq_shape import BOS, EOS, PAD
+from nlptool.models.seq2seq_shape import BOS, EOS, NEVER_SAID, PAD
 from nlptool.models.seq2seq_symbols import Cut, Symbols
 from nlptool.models.subwords import read_tokenizer
 
@@ -381,7 +381,7 @@ def of_ours(model: Model, *, max_length: int | None, prefix: str) -> tuple[Texts
     )
     rules = generation_rules.Rules(
         generation_rules.ENCODER_DECODER,
-        shape.target_size,
+        shape.target_size - len(NEVER_SAID),  # that can be said: a beam that is wider would hold what cannot
         start=(BOS,),
         ends=(EOS,),
         positions=max(shape.max_length, POSITIONS),

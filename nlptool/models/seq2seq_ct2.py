@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.errors import NotConvertible
+from nlptool.errors import ModelError, NotConvertible
 from nlptool.models.seq2seq_folder import Model
-from nlptool.models.seq2seq_shape import BOS, EOS, IMPOSSIBLE, NEVER_SAID, TRANSFORMER, UNK
+from nlptool.models.seq2seq_shape import BOS, EOS, IMPOSSIBLE, NEVER_SAID, TRANSFORMER, UNK, Shape
 
 _BINARY_VERSION = 6
 _SPECIFICATION = "TransformerSpec"
@@ -37,7 +37,7 @@ def translator_files(model: Model) -> dict[str, bytes]:
 
     Raises:
         NotConvertible: it is no Transformer.
-        ModelError: the weights are damaged.
+        ModelError: the weights are damaged, or are those of another shape.
     """
     if model.shape.architecture != TRANSFORMER:
         raise NotConvertible("CTranslate2 runs Transformers alone, and this is an LSTM")
@@ -56,6 +56,8 @@ def translator_files(model: Model) -> dict[str, bytes]:
 def _variables(model: Model) -> Iterator[tuple[str, Values]]:
     weights = model.weights()
     shape = model.shape
+    if {name: values.shape for name, values in weights.items()} != dict(_shapes(shape)):  # CTranslate2 does not look
+        raise ModelError(f"{model.folder} is damaged: its weights are not those that its config.json describes")
     n_places = 1 + max(shape.max_length, 1024)
     for side in ("encoder", "decoder"):
         yield from _scalars(
@@ -90,6 +92,28 @@ def _variables(model: Model) -> Iterator[tuple[str, Values]]:
     bias_ = weights["output_bias"].copy()
     bias_[list(NEVER_SAID)] = IMPOSSIBLE
     yield "decoder/projection/bias", bias_
+
+
+def _shapes(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the weights of a ``seq2seq_network.Transformer``."""
+    width, inner = shape.width, shape.intermediate
+    yield "source_embedding.weight", (shape.source_size, width)
+    yield "target_embedding.weight", (shape.target_size, width)
+    yield "output_bias", (shape.target_size,)
+    for side in ("encoder", "decoder"):
+        layers = [f"{side}.{number}" for number in range(shape.layers)]
+        attentions, norms = ["self_attention"], ["self_norm", "feed_norm"]
+        if side == "decoder":
+            attentions, norms = [*attentions, "cross"], [*norms, "cross_norm"]
+        for norm in (f"{side}_norm", *(f"{layer}.{name}" for layer in layers for name in norms)):
+            yield f"{norm}.weight", (width,)
+            yield f"{norm}.bias", (width,)
+        linear = {f"{name}.{part}": (width, width) for name in attentions for part in ("query", "output")}
+        linear |= {f"{name}.key_value": (2 * width, width) for name in attentions}
+        linear |= {"feed_forward.0": (inner, width), "feed_forward.3": (width, inner)}
+        for name, (rows, columns) in ((f"{layer}.{name}", each) for layer in layers for name, each in linear.items()):
+            yield f"{name}.weight", (rows, columns)
+            yield f"{name}.bias", (rows,)
 
 
 def _scalars(side: str, **values: np.generic) -> Iterator[tuple[str, Values]]:

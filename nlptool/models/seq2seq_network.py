@@ -374,10 +374,11 @@ def loaded(model: Model, device: torch.device | None = None) -> Seq2Seq:
     Raises:
         ModelError: its weights are damaged, or are those of another shape.
     """
-    network = new(model.shape)
+    with torch.device("meta"):  # no memory before its weights are found to be as large as its config.json says
+        network = new(model.shape)
     try:
         tensors = {name: torch.from_numpy(values).clone() for name, values in model.weights().items()}
-        network.load_state_dict(tensors)
+        network.load_state_dict(tensors, assign=True)
     except RuntimeError as error:  # of torch: names or shapes that differ
         raise ModelError(
             f"{model.folder} is damaged: its weights are not those that its config.json describes"

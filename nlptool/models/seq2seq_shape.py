@@ -15,6 +15,11 @@ NEVER_SAID = (PAD, BOS, UNK)
 IMPOSSIBLE = -1e4
 """Their logit: finite, and exp of it is 0."""
 LSTM, ATTENTION, TRANSFORMER = ARCHITECTURES = ("lstm", "lstm-attention", "transformer")
+_MOST = {
+    "source_size": 2**24, "target_size": 2**24, "layers": 48, "width": 8192, "heads": 128, "intermediate": 65_536,
+    "max_length": 8192,
+}  # fmt: skip
+"""What `nlptool train seq2seq` makes at most: what is larger is damaged, and would ask for any amount of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,13 @@ def from_dict(known: dict[str, Any]) -> Shape:
     Raises:
         ModelError: something is missing, or out of range.
     """
-    try:
-        shape = Shape(**{field.name: known[field.name] for field in fields(Shape)})
-        numbers = (shape.source_size, shape.target_size, shape.layers, shape.width, shape.heads, shape.intermediate)
-        sound = shape.architecture in ARCHITECTURES and all(
-            type(number) is int and 0 < number <= 2**24 for number in (*numbers, shape.max_length)
-        )
-        sound = sound and shape.width % 2 == 0 and shape.width % shape.heads == 0 and 0 <= shape.dropout < 1
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"the model's config.json lacks {error}") from error
+    missing = [field.name for field in fields(Shape) if field.name not in known]
+    if missing:
+        raise ModelError(f"the model's config.json lacks {', '.join(missing)}")
+    shape = Shape(**{field.name: known[field.name] for field in fields(Shape)})
+    sound = shape.architecture in ARCHITECTURES and type(shape.dropout) in (int, float) and 0 <= shape.dropout < 1
+    sound = sound and all(type(known[name]) is int and 0 < known[name] <= most for name, most in _MOST.items())
+    sound = sound and shape.width % 2 == 0 and shape.width % shape.heads == 0 and shape.max_length > 1
     if not sound:
         raise ModelError("the model's config.json describes no encoder–decoder of nlptool")
     return shape
