@@ -17,6 +17,12 @@ from click.testing import CliRunner, Result
 NLPTOOL = str(Path(sys.executable).with_name("nlptool"))  # the console script
 PATIENCE = 120  # seconds after which a process hangs: a guard, not a measure
 
+if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdecimal() and hasattr(os, "sched_setaffinity"):
+    # A processor for each worker, and threads as many as processors: libraries whose threads wait for each other by spinning
+    # become many times slower where two workers share two processors.
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[int(WORKER) % len(processors)]})
+
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Start = Callable[..., subprocess.Popen[bytes]]
 Invoke = Callable[..., Result]
