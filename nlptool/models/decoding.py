@@ -25,11 +25,6 @@ class Decoding:
     length_penalty: float = 1.0  # hypotheses of a beam search are ranked by log-probability / length ** length_penalty
     no_repeat_ngram: int = 0  # tokens in a row that do not come twice; 0: any may
 
-    @property
-    def is_search(self) -> bool:
-        """Whether nothing is left to chance."""
-        return not self.sample
-
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
