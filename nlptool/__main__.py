@@ -1,5 +1,7 @@
 """``python -m nlptool``."""
 
-from nlptool.cli import main
+from __future__ import annotations
+
+from nlptool.cli.main import main
 
 main()

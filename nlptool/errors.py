@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 EXIT_FAILED = 1
+
+EXIT_USAGE = 2
 EXIT_RECORDS_FAILED = 3
+
 EXIT_NO_MODEL = 4
 
 
@@ -28,6 +31,12 @@ class RunError(NlptoolError):
     """The run cannot go on."""
 
     exit_code = EXIT_FAILED
+
+
+class WrongUsage(NlptoolError):
+    """Options or arguments do not go together. The command line shows it as its own mistakes, with exit code 2."""
+
+    exit_code = EXIT_USAGE
 
 
 class ModelError(RunError):

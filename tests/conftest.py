@@ -5,27 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-
-NLPTOOL = str(Path(sys.executable).with_name("nlptool"))  # the console script
-PATIENCE = 120  # seconds after which a process hangs: a guard, not a measure
+from click.testing import CliRunner
+from program import NLPTOOL, PATIENCE, Invoke, Run, Start
 
 if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdecimal() and hasattr(os, "sched_setaffinity"):
     # A processor for each worker, and threads as many as processors: libraries whose threads wait for each other by spinning
     # become many times slower where two workers share two processors.
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {processors[int(WORKER) % len(processors)]})
-
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
-Start = Callable[..., subprocess.Popen[bytes]]
-Invoke = Callable[..., Result]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,6 +71,6 @@ def start() -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def invoke() -> Invoke:
     """``invoke(*arguments, stdin=bytes)``: the command line in this process, for what needs no process of its own."""
-    from nlptool.cli import root
+    from nlptool.cli.main import root
 
     return lambda *arguments, stdin=b"", **more: CliRunner().invoke(root, list(arguments), input=stdin, **more)

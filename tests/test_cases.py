@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
 CASES = sorted((ROOT / "tests" / "cases").glob("*/*.txt"))
+
 _FLOAT = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 
@@ -47,6 +49,6 @@ def test_case(path: Path) -> None:
 
 
 def test_every_command_has_a_case() -> None:
-    from nlptool.cli import COMMANDS
+    from nlptool.cli.main import COMMANDS
 
     assert {path.parent.name for path in CASES} >= set(COMMANDS) - {"completion"}

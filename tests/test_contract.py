@@ -22,15 +22,20 @@ from typing import Any
 import click
 import pytest
 
-from nlptool.cli import COMMANDS, root
+from nlptool.cli.main import COMMANDS, root
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
 Start = Callable[..., subprocess.Popen[bytes]]
 
 NOVEL = Path(__file__).parent / "data" / "yume_juya.txt"
+
 PATIENCE = 120  # seconds; a guard against hanging, not a measure
+
 WAKATI = ("tokenize", "-f", "wakati")
+
 MAPPING = [("tokenize",), ("tokenize", "-j", "2"), ("embed",)]
+
 mapping = pytest.mark.parametrize("command", MAPPING, ids=" ".join)
 
 
@@ -62,9 +67,6 @@ def without_superuser() -> None:
 
 
 _LIBC = ctypes.CDLL(None)
-
-
-# Exit codes
 
 
 @mapping
@@ -186,9 +188,6 @@ def test_debug_shows_where(run: Run) -> None:
     done = run("tokenize", "--debug", "--dictionary", "/none", stdin=b"")
     assert done.returncode == 4
     assert b"Traceback" in done.stderr
-
-
-# Input
 
 
 @mapping
@@ -340,9 +339,6 @@ def test_utf16_and_japanese_encodings(run: Run) -> None:
     assert b"--encoding cp932" in done.stderr
 
 
-# Output
-
-
 @mapping
 def test_a_full_disk_is_said_once(command: tuple[str, ...], run: Run) -> None:
     for target in ([], ["-o", "-"], ["-o", "/dev/stdout"]):
@@ -448,9 +444,6 @@ def test_killed_in_the_middle_and_resumed(run: Run, start: Start, tmp_path: Path
     assert not (tmp_path / "out.part").exists()
 
 
-# Order, count, flow
-
-
 def test_the_output_is_the_same_whatever_the_number_of_workers(run: Run) -> None:
     text = NOVEL.read_bytes() * 20 + b"\xff\n" + "猫".encode()
     for form in ([], ["-f", "wakati"]):
@@ -551,9 +544,6 @@ def test_a_worker_that_dies_is_said(start: Start) -> None:
     assert process.stderr.read().startswith(b"nlptool tokenize: a worker process died\n")
 
 
-# What is said, and where
-
-
 def test_what_has_to_be_said_is_on_stderr_and_quiet_leaves_errors_alone(run: Run) -> None:
     text = b"xyzzy plugh\n"
     done = run("tokenize", "-v", stdin=text)
@@ -600,9 +590,6 @@ def test_a_misspelled_command_or_option_is_understood(run: Run) -> None:
     assert b"Did you mean embed?" in run("embedd").stderr
     assert b"--on-error" in run("embed", "--on-errors", "skip").stderr
     assert b"No such command 'xyzzy'." in run("xyzzy").stderr
-
-
-# Terminals
 
 
 @pytest.fixture
@@ -684,12 +671,11 @@ def test_a_bar_comes_only_where_it_is_wanted(terminal: tuple[int, int], run: Run
         assert not anything_waits(terminal[0])
 
 
-# What is loaded, and what is not
-
 HEAVY = {
     "torch", "transformers", "sentence_transformers", "gensim", "scipy", "sklearn", "onnxruntime", "onnx", "numpy", "fugashi",
     "unidic_lite", "rich", "pyarrow", "tokenizers", "safetensors", "huggingface_hub", "pandas", "nlptool.models",
 }  # fmt: skip
+
 LISTING = """
 import sys
 from nlptool.cli import main
@@ -709,7 +695,7 @@ def loaded(*arguments: str, stdin: bytes = b"") -> set[str]:
         [sys.executable, "-c", LISTING, *arguments], input=stdin, capture_output=True, timeout=PATIENCE, check=True
     )
     modules = set(done.stderr.decode().split("\n"))
-    assert "nlptool.cli" in modules
+    assert "nlptool.cli.main" in modules
     return HEAVY & modules
 
 
@@ -773,9 +759,6 @@ def test_embed_needs_no_network_and_no_cache(run: Run, tmp_path: Path) -> None:
         env=os.environ | environment, capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert b"a socket was opened" in witness.stderr  # the guard is on guard
-
-
-# What nobody asked for
 
 
 def test_file_names_that_are_hard_to_say(run: Run, tmp_path: Path) -> None:

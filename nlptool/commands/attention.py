@@ -3,155 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool import options, pairs
-from nlptool.batches import windows
-from nlptool.catalogue import DEFAULT_BERT
-from nlptool.errors import RecordError
-from nlptool.json_objects import path_of
-from nlptool.pipe import Pipe
-from nlptool.records import Record, lone_surrogate
-from nlptool.scripts import LONE_SURROGATE
+from nlptool.catalog import DEFAULT_BERT
+from nlptool.cli import options
+from nlptool.records import pairs
+from nlptool.records.json_bytes import path_of
+from nlptool.records.pipe import Pipe
+from nlptool.records.windows import windows
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from nlptool.models.masked.attention import AttentionModel
+    from nlptool.tasks.attention import Picture, Selection
 
-    from nlptool.models.attentions import AttentionModel, Reading
-
-_WINDOW = 32  # records that are computed together: one of 500 tokens is 3 MB of JSON
-_WINDOW_OF_HEADS = 8  # with the heads it may be a hundred times as much
-_TELL = {
-    "n_unknown": "pieces that the vocabulary lacks, which are all the same to the model",
-    "truncated": "texts longer than the model reads at once, of which it read a part",
-}
-_MARK = "[SEP]"  # stands between two texts, as for nsp
 _NUMBERS = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The layers and heads whose weights are shown, counted from 1, and whether each is or their mean alone."""
-
-    layers: Sequence[int]
-    heads: Sequence[int]
-    each: bool = False
-
-    def __str__(self) -> str:
-        """What the mean is of."""
-        parts = (("layer", self.layers), ("head", self.heads))
-        single = [f"{noun} {numbers[0]}" for noun, numbers in parts if len(numbers) == 1]
-        several = [f"{len(numbers)} {noun}s" for noun, numbers in parts if len(numbers) > 1]
-        return ", ".join(single + ([f"mean of {' and '.join(several)}"] if several else []))
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The tokens of a text and their weights (L, H, T, T) in the layers and heads that are shown."""
-
-    tokens: list[str]
-    weights: NDArray[np.float32]
-
-
-def attention(
-    lists: Iterable[list[Record]],
-    model: AttentionModel,
-    selection: Selection,
-    *,
-    said: dict[str, Any],
-    paired: bool = False,
-    picture: list[Picture] | None = None,
-) -> Iterator[list[Record]]:
-    """Give each record its tokens and how much each looks at each; null for a text that has none.
-
-    Args:
-        lists: windows of records; an empty one means that nothing new has come for a while.
-        said: what every record's entry says.
-        paired: a record holds two texts, which the model reads together.
-        picture: gets what is shown of the first record that has weights.
-    """
-    import numpy as np
-    import orjson
-
-    chosen = np.ix_([layer - 1 for layer in selection.layers], [head - 1 for head in selection.heads])
-    for records in lists:
-        asked = _asked(records, model, said, paired=paired)
-        first: tuple[int, Picture] | None = None
-        for index, weights in model.weights([reading.row for _, reading in asked]):
-            record, reading = asked[index]
-            shown = weights[chosen]  # (L, H, T, T)
-            if not np.isfinite(shown).all():
-                record.fail(RecordError("NotFinite", "the model's attention holds NaN or infinity"))
-                continue
-            tokens = [model.texts.piece(id) for id in reading.row.ids]
-            found: dict[str, Any] = {"tokens": tokens, "mean": shown.mean((0, 1))}
-            found |= {"heads": shown} if selection.each else {}
-            record.results = {"attention": orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)}
-            record.entry = {
-                **said, "n_tokens": len(tokens), "n_unknown": reading.n_unknown, "truncated": reading.truncated
-            }  # fmt: skip
-            if first is None or index < first[0]:  # the weights come in another order
-                first = index, Picture(tokens, shown)
-        if picture is not None and not picture and first is not None:
-            picture.append(first[1])
-        yield records
-
-
-def _asked(
-    records: list[Record], model: AttentionModel, said: dict[str, Any], *, paired: bool
-) -> list[tuple[Record, Reading]]:
-    """The records that have something to read; the others are given their answer, which is none."""
-    kept = []
-    for record in records:
-        if paired and record.error is not None and record.error.type == "MissingField":  # --field would not mend it
-            message = record.error.message.replace("no field `text`", "no two texts")
-            record.fail(RecordError("NotAPair", message, hint="they are called first and second"))
-        if record.pending:
-            try:
-                texts = _texts_of(record, paired=paired)
-            except RecordError as error:
-                record.fail(error)
-                continue
-            if all(map(str.strip, texts)):
-                kept.append((record, texts))
-            else:
-                _nothing(record, said, "empty text")
-    if paired:
-        readings = model.read_pairs([(texts[0], texts[1]) for _, texts in kept])
-    else:
-        readings = model.read([texts[0] for _, texts in kept])
-    asked = []
-    for (record, _), reading in zip(kept, readings, strict=True):
-        if reading.n_pieces:
-            asked.append((record, reading))
-        else:  # of control characters alone, say
-            _nothing(record, said, "no piece")
-    return asked
-
-
-def _texts_of(record: Record, *, paired: bool) -> Sequence[str]:
-    """
-    Raises:
-        RecordError: there are not two, or one holds half a character.
-    """
-    if not paired or (record.raw is None and not record.text.strip()):
-        return [record.text]
-    texts = pairs.two_texts(record, mark=_MARK)
-    for text in texts:
-        if lone := LONE_SURROGATE.search(text):
-            raise lone_surrogate(lone)
-    return texts
-
-
-def _nothing(record: Record, said: dict[str, Any], reason: str) -> None:
-    record.results = {"attention": b"null"}
-    record.entry = {**said, "reason": reason}
 
 
 class _Numbers(click.ParamType[list[range]]):
@@ -242,20 +112,25 @@ def command(  # noqa: PLR0917
     a pair what is farthest from the border; the entry says `truncated`. With another batch composition a weight may move by less
     than 1e-5; --deterministic makes all output byte-identical.
     """
+    from nlptool.models.runtime import devices
+    from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention
+
     if pair and pipe.form.field is not None:
         raise click.UsageError("--field names one text, --pair reads two: fields that are called first and second")
     if pair:
-        pipe.form = replace(pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(pairs.NAMES)))
+        pipe.form = replace(
+            pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(pairs.PAIR_FIELDS))
+        )
     if plot is not None:
         from nlptool import plots
 
         plots.check(plot)
-    from nlptool.models import attentions
+    from nlptool.models.masked import attention as attentions
 
-    settings = attentions.Settings(
+    settings = attentions.AttentionSettings(
         max_length=max_length,
         batch_tokens=batch_tokens,
-        threads=threads or options.processors(),
+        threads=threads or devices.processors(),
         deterministic=deterministic,
     )
     with pipe.bar as bar:
@@ -271,8 +146,8 @@ def command(  # noqa: PLR0917
     said |= {"heads": selection.heads} if head or each else {}
     said |= {"device": loaded.device} if loaded.device != "cpu" else {}
     picture: list[Picture] | None = None if plot is None else []
-    lists = windows(pipe.read(), largest=_WINDOW_OF_HEADS if each else _WINDOW)
-    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, picture=picture), tell=_TELL)
+    lists = windows(pipe.read(), largest=WINDOW_OF_HEADS if each else WINDOW)
+    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, picture=picture), tell=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], selection, plot)
 

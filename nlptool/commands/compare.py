@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nlptool import options, results
-from nlptool.errors import RunError
-from nlptool.pipe import Pipe
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-def compare(
-    names: Sequence[str],
-    vectors: Sequence[NDArray[np.float32]],
-    *,
-    measure: str,
-    permutations: int,
-    seed: int,
-    report: Callable[[int], None] = lambda done: None,
-) -> list[dict[str, Any]]:
-    """A record for the first embedding with each of the others and, if these are several, one for their mean.
-
-    Args:
-        vectors: vectors[j][i] is item i in the j-th embedding, called names[j]: (N, D_j).
-        report: is told how many permutations have been tried.
-    """
-    from nlptool.models import correlations
-    from nlptool.models import representations as rsa
-
-    n_items = len(vectors[0])
-    reference, *others = (rsa.ranked(rsa.distances(each, measure)) for each in vectors)
-    chance = rsa.permuted(reference, others, n_items, permutations=permutations, seed=seed, report=report)
-    rhos = [rsa.spearman(reference, other) for other in others]
-    taus = [rsa.kendall(reference, other) for other in others]
-    ckas = [rsa.linear_cka(vectors[0], other) for other in vectors[1:]]
-    records = []
-    for index, other in enumerate(vectors[1:]):
-        p_value = rsa.p_value(rhos[index], chance[:, index])
-        scores = _scores(rhos[index], p_value, taus[index], ckas[index])
-        said = {"first": names[0], "second": names[index + 1], "items": n_items}
-        records.append({**said, **scores, "dimensions": [vectors[0].shape[1], other.shape[1]]})
-    if len(others) > 1:
-        mean = rsa.mean(rhos)
-        scores = _scores(mean, rsa.p_value(mean, chance.mean(axis=1)), rsa.mean(taus), rsa.mean(ckas))
-        lower, upper = map(correlations.rounded, rsa.noise_ceiling(others))
-        said = {"first": names[0], "second": f"mean of {len(others)}", "items": n_items}
-        records.append({**said, **scores, "noise_ceiling": {"lower": lower, "upper": upper}})
-    return records
-
-
-def _scores(spearman: float | None, p_value: float | None, kendall: float | None, cka: float | None) -> dict[str, Any]:
-    from nlptool.models.correlations import rounded
-
-    digits = p_value and float(f"{p_value:.4g}")
-    return {"spearman": rounded(spearman), "p_value": digits, "kendall": rounded(kendall), "cka": rounded(cka)}
+from nlptool.cli import options
+from nlptool.records.formats import results
+from nlptool.records.pipe import Pipe
 
 
 @click.command()
@@ -98,18 +47,20 @@ def command(  # noqa: PLR0917
     nlptool compare --id-field id model.jsonl person1.jsonl person2.jsonl -f jsonl
     nlptool compare --sample 5000 --measure pearson a.npy b.npy
     """
+    from nlptool.tasks.compare import compare, refuse_too_many
+
     if len(pipe.files) < 2:
         raise click.UsageError("compare needs two files: A and B")
-    from nlptool import matching
+    from nlptool.tasks import compare as comparison
 
     with pipe.bar as bar:
-        found = [matching.read(pipe, path) for path in pipe.files]
-        rows, n_left_out = matching.matched(found, pipe.id_field)
-        rows = matching.sampled(rows, sample, seed)
-        _refuse_too_many(rows.shape[1], len(found), memory)
+        found = [comparison.read(pipe, path) for path in pipe.files]
+        rows, n_left_out = comparison.matched(found, pipe.id_field)
+        rows = comparison.sampled(rows, sample, seed)
+        refuse_too_many(rows.shape[1], len(found), memory)
         if pipe.id_field is None:
-            matching.say_other_texts(pipe, found, rows)
-        vectors, n_without = matching.vectors(found, rows, measure)
+            comparison.say_other_texts(pipe, found, rows)
+        vectors, n_without = comparison.vectors(found, rows, measure)
         if n_left_out:
             pipe.note(f"items that have no vector in one of the files, and were left out: {n_left_out:,}")
         if n_without:
@@ -128,24 +79,6 @@ def command(  # noqa: PLR0917
         record["models"] = [models[0], model]
     records = [{**record, **rules} for record in records]
     results.show(_rows(records) if results.wants_table(format) else records, format)
-
-
-def _refuse_too_many(n_items: int, n_embeddings: int, memory: int) -> None:
-    """
-    Raises:
-        RunError: their distances need more than ``memory`` bytes.
-    """
-    from nlptool.models import representations
-    from nlptool.models.similarities import size
-
-    needed = representations.memory_needed(n_items, n_embeddings)
-    if needed > memory:
-        fitting = int(n_items * (memory / needed) ** 0.5)
-        raise RunError(
-            f"{n_items:,} items have {n_items * (n_items - 1) // 2:,} distances, which need {size(needed)} of memory, and "
-            f"--memory is {size(memory)}",
-            hint=f"--sample {fitting} takes so many of the items at random; --memory {size(needed)} takes all",
-        )
 
 
 def _rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

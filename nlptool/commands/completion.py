@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from nlptool import completions
+from nlptool.cli import completion_scripts
 
 
 @click.command()
-@click.argument("shell", metavar="SHELL", type=click.Choice(list(completions.FILES)))
+@click.argument("shell", metavar="SHELL", type=click.Choice(list(completion_scripts.FILES)))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
     """Print the completion script of a shell: bash, zsh or fish.
@@ -30,4 +30,4 @@ def command(ctx: click.Context, shell: str) -> None:
       nlptool completion fish > ~/.config/fish/completions/nlptool.fish
       nlptool completion fish | source
     """
-    click.echo(completions.script(shell, ctx.find_root().command), nl=False)
+    click.echo(completion_scripts.script(shell, ctx.find_root().command), nl=False)

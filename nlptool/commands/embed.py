@@ -2,98 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool import options
-from nlptool.batches import windows
-from nlptool.catalogue import DEFAULT_ENCODER
-from nlptool.errors import RecordError
-from nlptool.json_objects import field_value
-from nlptool.parallel import Workers, in_order
-from nlptool.pipe import Pipe
-from nlptool.records import Record
+from nlptool.catalog import DEFAULT_ENCODER
+from nlptool.cli import options
+from nlptool.records.pipe import Pipe
+from nlptool.records.windows import windows
+from nlptool.records.workers import Workers
 
 if TYPE_CHECKING:
-    from nlptool.models.encoder import Embeddings, Prepared
-    from nlptool.models.word_encoder import Prepared as PreparedWords
-    from nlptool.vectors import Precision
-
-SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
-
-
-def embed(
-    lists: Iterator[list[Record]],
-    workers: Workers[Embeddings],
-    precision: Precision,
-    *,
-    said: dict[str, Any],
-    on_long: str = "truncate",
-    takes_tokens: bool = False,
-) -> Iterator[list[Record]]:
-    """Give each record its embedding, as ``precision`` writes it: a vector for each text, null for one with nothing in it.
-
-    Args:
-        lists: windows of records; an empty one means that nothing new has come for a while.
-        said: what every record's entry says.
-        on_long: error makes a record fail whose text was cut.
-        takes_tokens: the encoder is given a record's `tokens` where it has them.
-    """
-
-    def given(record: Record) -> Any:
-        """Its tokens or its text; nothing, if there is nothing to embed."""
-        tokens = field_value(record.raw, "tokens") if takes_tokens else None
-        if isinstance(tokens, list) and all(isinstance(token, str | dict) for token in tokens):
-            return tokens
-        return record.text if record.text.strip() else ""
-
-    def inputs(records: list[Record]) -> list[Any]:
-        return [value for record in records if record.pending and (value := given(record))]
-
-    for records, (found,) in in_order(lists, workers, inputs):
-        texts = []
-        for record in records:
-            if record.pending and given(record):
-                texts.append(record)
-            elif record.pending:
-                record.results = {"embedding": b"null"}
-                record.entry = {**said, "reason": "empty text"}
-        if texts:
-            finite = precision.finite(found.vectors)
-            for index, (record, (value, extra)) in enumerate(zip(texts, precision.write(found.vectors), strict=True)):
-                n_tokens, truncated, n_chunks = found.n_tokens[index], found.truncated[index], found.n_chunks[index]
-                record.entry = {**said, "n_tokens": n_tokens, "truncated": truncated, **extra}
-                if n_chunks > 1:
-                    record.entry["n_chunks"] = n_chunks
-                if found.words is not None:
-                    record.entry |= found.words[index]
-                    if not n_tokens:
-                        record.results = {"embedding": b"null"}
-                        record.entry["reason"] = "no known word"
-                        continue
-                if truncated and on_long == "error":
-                    record.fail(
-                        RecordError(
-                            "TooLong",
-                            f"the text is longer than {n_tokens} tokens",
-                            hint="--on-long truncate embeds its beginning, chunk all of it; --max-length sets the limit",
-                        )
-                    )
-                elif finite[index]:
-                    record.results = {"embedding": value}
-                else:
-                    record.fail(RecordError("NotFinite", "the model's vector holds NaN or infinity"))
-        yield records
-
-
-def open_worker(prepared: Prepared | PreparedWords) -> Callable[[Any], list[Embeddings]]:
-    """What a worker does with the texts of a window. The model is loaded with the first of them."""
-    encoder = prepared.open()
-    return lambda texts: [encoder.encode(texts)]
+    from nlptool.models.encoders.encoder import Embeddings
 
 
 @click.command()
@@ -174,19 +95,23 @@ def command(  # noqa: PLR0917
     With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical. Not
     so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
     """
+    from nlptool.models.runtime import devices
+    from nlptool.tasks.embed import compare_int8, embed, open_worker
+
     pipe.refuse_binary_on_terminal(format in ("npy", "npz", "parquet"), f"-f {format}")
     _flag_over_environment(chosen)
     role = chosen.pop("as")
     if role and chosen["prompt"] is not None:
         raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
-    from nlptool import vectors
-    from nlptool.models import encoder as encoders
+    from nlptool.models.encoders import encoder as encoders
+    from nlptool.models.encoders import loading as encoder_loading
+    from nlptool.records.formats import vectors
 
-    settings = encoders.Settings(
-        threads=threads or max(1, options.processors() // workers), role=role, chunk=on_long == "chunk", **chosen
+    settings = encoders.EncoderSettings(
+        threads=threads or max(1, devices.processors() // workers), role=role, chunk=on_long == "chunk", **chosen
     )
     with pipe.bar as bar:
-        prepared = encoders.prepare(
+        prepared = encoder_loading.prepare(
             model,
             settings,
             engine=engine,
@@ -209,7 +134,7 @@ def command(  # noqa: PLR0917
     team: Workers[Embeddings] = Workers(workers, open_worker, prepared)
     lists = windows(pipe.read())
     if quantize:
-        lists = _compared(lists, prepared, pipe)
+        lists = compare_int8(lists, prepared, pipe)
     writer.run(embed(lists, team, writer.precision, said=said, on_long=on_long, takes_tokens=prepared.takes_tokens))
 
 
@@ -220,24 +145,3 @@ def _flag_over_environment(chosen: dict[str, Any]) -> None:
     for name, other in (("as", "prompt"), ("prompt", "as")):
         if source(name) == set_before and source(other) == typed:
             chosen[name] = None
-
-
-def _compared(lists: Iterator[list[Record]], prepared: Any, pipe: Pipe) -> Iterator[list[Record]]:
-    """Say how far the vectors in 8 bits are from those in float32, on the first texts, and let all records through."""
-    for records in lists:
-        texts = [record.text for record in records if record.pending and record.text.strip()][:SAMPLE]
-        if texts:
-            cosines = _cosines(prepared.open().encode(texts), prepared.in_float32().open().encode(texts))
-            pipe.note(
-                f"int8 against float32, the first {len(texts)} texts: cosine {cosines.mean():.4f} on average, "
-                f"{cosines.min():.4f} at least"
-            )
-            yield from chain([records], lists)
-            return
-        yield records
-
-
-def _cosines(first: Embeddings, second: Embeddings) -> Any:
-    from nlptool.models.rows import normalized
-
-    return (normalized(first.vectors) * normalized(second.vectors)).sum(axis=1)

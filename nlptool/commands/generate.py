@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool import decodings, generated, generating, options
-from nlptool.batches import windows
-from nlptool.catalogue import KNOWN
-from nlptool.pipe import Pipe
-from nlptool.progress import Progress
-from nlptool.records import Record
+from nlptool import specs
+from nlptool.catalog import KNOWN
+from nlptool.cli import options
+from nlptool.records.pipe import Pipe
+from nlptool.records.windows import windows
 
 if TYPE_CHECKING:
-    from nlptool.models.decoding import Decoding
-    from nlptool.models.generation import Attention, Generator
-    from nlptool.streams import Output
-
-_WINDOW = 256  # records that are answered together
-_WINDOW_OF_ATTENTION = 8  # a record may hold layers x heads x tokens x tokens numbers
-
-_TELL = {
-    "truncated": "texts longer than the model takes, of which it read a part",
-    "n_unknown": "characters or words that the model has never seen",
-}
-_TELL_OF_LINES = {
-    **_TELL,
-    "n_line_breaks": "line breaks that were written as blanks",
-    "cut": "texts that were cut off before their end (--max-new-tokens)",
-}
-
-
-def _seeded(pipe: Pipe, seed: int) -> Iterator[list[Record]]:
-    """The records, each with a seed of its own in its entry: ``seed``, and its number in the whole input from 0."""
-    for records in pipe.read():
-        for number, record in enumerate(records, pipe.n_read - len(records)):
-            record.entry = {"seed": [seed, number]}
-        yield records
+    from nlptool.models.generation.decoding import Decoding
+    from nlptool.models.generation.generator import Attention
 
 
 def _which_model() -> click.UsageError:
@@ -113,32 +89,35 @@ def command(  # noqa: PLR0917
     the `reason`. A text's result does not depend on its neighbours, but with another batch composition a log_probability
     may move by less than 1e-4; --deterministic makes all output byte-identical.
     """
+    from nlptool.tasks import generate, open_generator
+    from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded, stream_records
+
     if model is None:
         raise _which_model()
-    decoding = decodings.take(rest)
+    decoding = options.take(rest)
     _refuse_contradictions(decoding, format, stream=stream, attention=attention)
     if plot is not None:
         from nlptool import plots
 
         plots.check(plot)
     needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
-    choice = generating.Choice(model=model, **rest)
-    generator = generating.load(pipe, choice, needs=needs)
-    said = decodings.said(generator.name, choice, decoding)
+    choice = specs.GeneratorSpec(model=model, **rest)
+    generator = open_generator.load(pipe, choice, needs=needs)
+    said = generate.said(generator.name, choice, decoding)
     said |= {"device": generator.device} if generator.device != "cpu" else {}
     picture: list[Attention] | None = None if plot is None else []
-    read = _seeded(pipe, seed) if decoding.sample else pipe.read()
+    read = seeded(pipe, seed) if decoding.sample else pipe.read()
     if stream:
-        _stream(pipe, read, generator, decoding, said=said, picture=picture)
+        stream_records(pipe, read, generator, decoding, said=said, picture=picture)
     else:
-        largest = _WINDOW_OF_ATTENTION if attention else _WINDOW
-        texts = generated.generate(
+        largest = WINDOW_OF_ATTENTION if attention else WINDOW
+        texts = generate.generate(
             windows(read, largest=largest), generator, decoding, said=said, attention=attention, picture=picture
         )
         if format == "text":
-            pipe.write(map(generated.as_lines, texts), generated.line, tell=_TELL_OF_LINES)
+            pipe.write(map(generate.as_lines, texts), generate.line, tell=NOTES_OF_LINES)
         else:
-            pipe.write(texts, tell=_TELL)
+            pipe.write(texts, tell=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], plot)
 
@@ -158,39 +137,6 @@ def _refuse_contradictions(decoding: Decoding, format: str, *, stream: bool, att
         raise click.UsageError("--stream writes bare text; a record is written when it is complete: -f text")
     if attention and (stream or format == "text"):
         raise click.UsageError("--attention goes into the record: -f jsonl (--plot draws it)")
-
-
-def _stream(
-    pipe: Pipe,
-    read: Iterator[list[Record]],
-    generator: Generator,
-    decoding: Decoding,
-    *,
-    said: Mapping[str, Any],
-    picture: list[Attention] | None,
-) -> None:
-    if pipe.progress == "auto":
-        pipe.bar = Progress(pipe.command, "never")  # it would be drawn into the text
-    output: Output
-
-    def start(opened: Output) -> bytes:
-        nonlocal output
-        output = opened
-        return b""
-
-    def write(piece: bytes) -> None:
-        output.write(piece)
-
-    texts = generated.stream(
-        windows(read, largest=1),
-        generator,
-        decoding,
-        write,
-        said=said,
-        interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file a whole line is a whole record: --resume
-        picture=picture,
-    )
-    pipe.write(texts, generated.after_the_stream, tell=_TELL_OF_LINES, start=start)
 
 
 def _draw(pipe: Pipe, picture: list[Attention], path: str) -> None:

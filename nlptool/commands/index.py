@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nlptool import __version__, options, results
-from nlptool.batches import windows
+from nlptool import __version__
+from nlptool.cli import options
 from nlptool.errors import RunError
-from nlptool.json_objects import field_text
-from nlptool.pipe import Pipe
-from nlptool.records import Record
-
-if TYPE_CHECKING:
-    from nlptool.embedder import Embedder
-    from nlptool.models.indexes import Builder
-
-_ROWS = 8192  # of an .npy that are taken at once
+from nlptool.records.formats import results
+from nlptool.records.pipe import Pipe
+from nlptool.records.windows import windows
 
 
 @click.group()
@@ -50,11 +43,14 @@ def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
     nlptool index build -m multilingual-e5-small --id-field id -o docs.index docs.jsonl
     nlptool index build -m my-model -o vectors.index vectors.npy     vectors that are there, without texts
     """
+    from nlptool.tasks.search import add_records, build_index
+
     if output is None:
         raise click.UsageError("-o FOLDER says where the index goes")
-    from nlptool.embedder import Choice, Embedder
-    from nlptool.items import is_matrix, refuse_binary
-    from nlptool.models.indexes import Builder
+    from nlptool.geometry.index import Builder
+    from nlptool.specs import EncoderSpec
+    from nlptool.tasks.embedded_records import is_matrix, refuse_binary
+    from nlptool.tasks.embedder import Embedder
 
     matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
     if matrix is not None and choice["model"] is None:
@@ -65,70 +61,18 @@ def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
             pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
         model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
         embedder = Embedder(
-            pipe, Choice(**choice), role="document", model=model, identity=identity, dimension=builder.dimension
+            pipe, EncoderSpec(**choice), role="document", model=model, identity=identity, dimension=builder.dimension
         )
         if matrix is not None:
-            _take(matrix, builder)
+            add_records(matrix, builder)
             builder.about = {"model": choice["model"], "dim": choice["dim"]}
         else:
-            pipe.consume(built(windows(refuse_binary(pipe.read())), embedder, builder, id_field=pipe.id_field))
+            pipe.consume(build_index(windows(refuse_binary(pipe.read())), embedder, builder, id_field=pipe.id_field))
         if not builder.n_items:
             raise RunError("there is nothing to search in: no record has a vector")
         builder.finish({**builder.about, "nlptool": __version__})
     embedder.say()
     pipe.note(f"{builder.n_items:,} vectors are in {output}")
-
-
-def built(
-    lists: Iterator[list[Record]], embedder: Embedder, builder: Builder, *, id_field: str | None
-) -> Iterator[list[Record]]:
-    """Put the records that have a vector into the index, but for those that it has already; yield the others.
-
-    Raises:
-        RunError: it has more of them than there are.
-    """
-    from nlptool.models.similarities import prepared
-
-    before, n_read = builder.n_read, 0
-    for records in lists:
-        skipped = min(len(records), max(0, before - n_read))
-        n_read += len(records)
-        kept, vectors = embedder(records[skipped:])
-        shown = []
-        for record in kept:
-            name = field_text(record.raw, id_field)
-            shown.append({**({"id": name} if name else {}), "text": record.text})
-        if n_read > before:
-            said = {"model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt}
-            builder.about |= {name: value for name, value in {**said, "dim": embedder.dim}.items() if value}
-            builder.add(prepared(vectors, "cosine"), shown, n_read=n_read)
-        taken = set(map(id, kept))
-        yield [record for record in records[skipped:] if id(record) not in taken and not record.pending]
-    _check_same(builder, n_read)
-
-
-def _take(path: str, builder: Builder) -> None:
-    """The rows of an ``.npy``."""
-    from nlptool.items import Matrix
-    from nlptool.models.similarities import prepared
-
-    rows = Matrix(path).vectors
-    _check_same(builder, len(rows))
-    for first in range(builder.n_read, len(rows), _ROWS):
-        block = prepared(rows[first : first + _ROWS], "cosine")
-        builder.add(block, [{}] * len(block), n_read=first + len(block))
-
-
-def _check_same(builder: Builder, n_read: int) -> None:
-    """
-    Raises:
-        RunError: the unfinished build had read more.
-    """
-    if builder.n_read > n_read:
-        raise RunError(
-            f"{builder.part} has {builder.n_read - n_read:,} records more than the input: it comes from another one",
-            hint="without --resume it is built anew",
-        )
 
 
 @command.command()
@@ -142,7 +86,7 @@ def info(folder: str, format: str | None) -> None:
     nlptool index info corpus.index
     nlptool index info corpus.index -f jsonl | jq .n_items
     """
-    from nlptool.models.indexes import Index
+    from nlptool.geometry.index import Index
 
     index = Index(Path(folder))
     about = {

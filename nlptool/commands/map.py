@@ -6,32 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
-from nlptool import options, tables
-from nlptool.json_objects import fields
-from nlptool.pipe import Pipe
-from nlptool.records import Record
+from nlptool.cli import options
+from nlptool.records.formats import tabular
+from nlptool.records.json_bytes import fields
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
 
 if TYPE_CHECKING:
-    from nlptool.items import Items, Matrix
-    from nlptool.models.maps import Places
-
-_AT_ONCE = 4096  # records that are written together
-MANY = 20_000  # items, from which on t-SNE takes minutes
-
-
-def map_(items: Items | Matrix, found: Places, entry: dict[str, Any], *, start: int = 0) -> Iterator[list[Record]]:
-    """Give each item its place."""
-    for first in range(start, len(items), _AT_ONCE):
-        records = []
-        for index in range(first, min(first + _AT_ONCE, len(items))):
-            record = items.record(index)
-            x, y = (orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) for value in found.points[index])
-            record.results = {"x": x, "y": y}
-            record.entry = {**entry, **record.entry}
-            records.append(record)
-        yield records
+    from nlptool.geometry.projection import Places
+    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
 
 
 @click.command()
@@ -82,6 +66,9 @@ def command(  # noqa: PLR0917
     The page is one file and needs no network: it shows the text under the pointer, zooms, and has a field to search in. Records
     that hold an `embedding` (nlptool embed) are not encoded again. An empty line has no vector: it is left out and counted.
     """
+    from nlptool.models.runtime import devices
+    from nlptool.tasks.map import MANY, map_
+
     pipe.refuse_binary_on_terminal(format == "parquet", f"-f {format}")
     if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
         raise click.UsageError("--perplexity is of t-SNE: --method tsne")
@@ -89,28 +76,30 @@ def command(  # noqa: PLR0917
         from nlptool import plots
 
         plots.check(plot, (*plots.FORMATS, ".html"))
-    from nlptool import items
-    from nlptool.embedder import Choice, Embedder
-    from nlptool.models import maps, similarities
+    from nlptool.geometry import projection
+    from nlptool.geometry import similarity as similarities
+    from nlptool.specs import EncoderSpec
+    from nlptool.tasks import embedded_records
+    from nlptool.tasks.embedder import Embedder
 
     similarities.use_threads(choice["threads"])
-    embedder = Embedder(pipe, Choice(**choice))
-    drawn: list[tuple[Items | Matrix, Places]] = []
+    embedder = Embedder(pipe, EncoderSpec(**choice))
+    drawn: list[tuple[EmbeddedRecords | NpyRows, Places]] = []
 
     def lists() -> Iterator[list[Record]]:
         n_done, _ = pipe.done_before()
-        found = items.read(pipe, embedder)
+        found = embedded_records.read(pipe, embedder)
         if method == "tsne" and len(found) > MANY:
             pipe.note(f"t-SNE of {len(found):,} records takes minutes; --method pca is done at once")
-        where = maps.places(
-            found.vectors, method, perplexity=perplexity, seed=seed, threads=choice["threads"] or options.processors()
+        where = projection.places(
+            found.vectors, method, perplexity=perplexity, seed=seed, threads=choice["threads"] or devices.processors()
         )
         drawn.append((found, where))
         entry = {"model": embedder.model or None, "method": method, **where.said}
-        yield from items.in_order(found, n_done, lambda start: map_(found, where, entry, start=start))
+        yield from embedded_records.in_order(found, n_done, lambda start: map_(found, where, entry, start=start))
 
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
-    tables.write(pipe, lists(), format, tables.Columns({**dict.fromkeys(named, str), "x": float, "y": float}))
+    tabular.write(pipe, lists(), format, tabular.Columns({**dict.fromkeys(named, str), "x": float, "y": float}))
     embedder.say()
     if plot is not None:
         found, where = drawn[0]
@@ -119,7 +108,7 @@ def command(  # noqa: PLR0917
 
 
 def _draw(
-    pipe: Pipe, path: str, found: Items | Matrix, where: Places, *, title: str, looks: dict[str, str | None]
+    pipe: Pipe, path: str, found: EmbeddedRecords | NpyRows, where: Places, *, title: str, looks: dict[str, str | None]
 ) -> None:
     """Draw the map. A record that lacks a field of ``looks`` has no colour, shape or line by it."""
     from nlptool import plots
@@ -128,7 +117,7 @@ def _draw(
     known = [fields(found.record(index).raw) for index in range(n_items)] if any(looks.values()) else []
     values: dict[str, Any] = {}
     for role, name in looks.items():
-        values[role] = [tables.as_text(record.get(name)) for record in known] if name is not None else None
+        values[role] = [tabular.as_text(record.get(name)) for record in known] if name is not None else None
         if name is not None and not any(values[role]):
             pipe.note(f"no record has a field `{name}`")
     texts = [found.text(index) or str(index) for index in range(n_items)]

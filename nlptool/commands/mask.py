@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-import orjson
 
-from nlptool import bert, options
-from nlptool.batches import windows
-from nlptool.catalogue import DEFAULT_BERT
-from nlptool.parallel import Workers, in_order
-from nlptool.pipe import Pipe
-from nlptool.records import Record
-
-if TYPE_CHECKING:
-    from nlptool.models.hidden_words import Masked, Settings
-    from nlptool.models.masked import Prepared
-
-_TOLD = {
-    "n_unknown": "pieces that the vocabulary lacks, which are never hidden",
-    "rebuilt": "texts that were put together of their pieces, which could not be found in them",
-}
-
-
-def mask(lists: Iterator[list[Record]], workers: Workers[Masked], *, said: dict[str, Any]) -> Iterator[list[Record]]:
-    """Give each record its text with masks, and what stood in their places.
-
-    Args:
-        said: what every record's entry says.
-    """
-
-    def inputs(records: list[Record]) -> Any:
-        return [(record.line, record.text) for record in records if record.pending]
-
-    for records, found in in_order(lists, workers, inputs):
-        for record, masked in zip([record for record in records if record.pending], found, strict=True):
-            record.results = {"masked": orjson.dumps(masked.text), "labels": orjson.dumps(masked.hidden)}
-            rebuilt = {} if masked.rebuilt is None else {"rebuilt": True, "rebuilt_text": masked.rebuilt}
-            record.entry = {**said, "n_hidden": len(masked.hidden), "n_unknown": masked.n_unknown, **rebuilt}
-        yield records
-
-
-def open_worker(prepared: Prepared, settings: Settings) -> Callable[[Sequence[Any]], list[Masked]]:
-    """What a worker does with the numbered texts of a window."""
-    from nlptool.models.hidden_words import Hider
-
-    return Hider(prepared.texts(), settings)
-
-
-def _as_text(record: Record) -> bytes:
-    """The masked text in one line; an empty one for a record that failed."""
-    text = orjson.loads(record.results.get("masked", b'""'))
-    return re.sub(r"\r?\n|\r", " ", text).encode() + b"\n"
+from nlptool import specs
+from nlptool.catalog import DEFAULT_BERT
+from nlptool.cli import options
+from nlptool.records.pipe import Pipe
+from nlptool.records.windows import windows
+from nlptool.records.workers import Workers
 
 
 @click.command()
@@ -100,14 +57,16 @@ def command(  # noqa: PLR0917
     was. 15 % are exact in the mean, and a text that has words has one hidden. The masks of a text depend on --seed, the number
     of its line and the text alone. An empty line stays one; fill-mask, which finds no mask in it, ends with exit code 3.
     """
-    from nlptool.models.hidden_words import Settings
+    from nlptool.models.masked.cloze import ClozeSettings
+    from nlptool.tasks import open_masked
+    from nlptool.tasks.mask import NOTES, as_text, mask, open_worker
 
-    settings = Settings(share=share, unit=unit, always=always, seed=seed)
-    choice = bert.Choice(model=model, device="cpu", offline=offline, allow_pickle=allow_pickle)
-    prepared = bert.prepare(pipe, choice, head="mlm")
+    settings = ClozeSettings(share=share, unit=unit, always=always, seed=seed)
+    choice = specs.MaskedModelSpec(model=model, device="cpu", offline=offline, allow_pickle=allow_pickle)
+    prepared = open_masked.prepare(pipe, choice, head="mlm")
     said: dict[str, Any] = {"model": prepared.name, "share": share, "mask": unit, "always": always, "seed": seed}
     found = mask(windows(pipe.read()), Workers(workers, open_worker, prepared, settings), said=said)
     if format == "text":
-        pipe.write(found, _as_text)
+        pipe.write(found, as_text)
     else:
-        pipe.write(found, tell=_TOLD)
+        pipe.write(found, tell=NOTES)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool import options, results
+from nlptool.cli import options
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
-from nlptool.progress import Progress
+from nlptool.records.formats import results
+from nlptool.terminal.progress import Progress
 
 if TYPE_CHECKING:
-    from nlptool.models.inventory import Model
-
+    from nlptool.models.store.inventory import Model
 
 _names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
 
@@ -54,7 +54,7 @@ def list_models(task: str | None, format: str | None) -> None:
     nlptool models list --task embed -f names
     nlptool models list -f jsonl | jq -r 'select(.offline and .task == "embed").name'
     """
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     records = [inventory.summary(model) for model in inventory.everything()]
     records = [record for record in records if task in (None, record["task"])]
@@ -75,7 +75,7 @@ def show(name: str, format: str | None) -> None:
     nlptool models show all-MiniLM-L6-v2
     nlptool models show multilingual-e5-small -f jsonl | jq .prompts
     """
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     results.show([inventory.details(inventory.find(name))], format, one=True)
 
@@ -90,17 +90,17 @@ def path(name: str, quiet: bool) -> None:
     \b
     ls -l "$(nlptool models path all-MiniLM-L6-v2)"
     """
-    from nlptool.models import folders, inventory
+    from nlptool.models.store import inventory, locate
 
     model = inventory.find(name)  # its message is the better one for names that cannot be
     note = functools.partial(_note, quiet)
     if model.known is not None and model.known.task == "words":
-        from nlptool.models import word_models
+        from nlptool.models.words import loading as word_loading
 
-        results.print_text(f"{word_models.packaged(model.known, note)}\n")
+        results.print_text(f"{word_loading.packaged(model.known, note)}\n")
         return
     plain = model.task() in inventory.PLAIN
-    folder = folders.find(name, plain=plain, offline=True, allow_pickle=True, note=note)  # a path opens nothing
+    folder = locate.find(name, plain=plain, offline=True, allow_pickle=True, note=note)  # a path opens nothing
     results.print_text(f"{folder}\n")
 
 
@@ -134,7 +134,7 @@ def pull(  # noqa: PLR0917
 
 
 def _pulled(model: Model, bar: Progress, *, allow_pickle: bool, quiet: bool) -> dict[str, Any]:
-    from nlptool.models import hub, inventory
+    from nlptool.models.store import hub_cache, inventory
 
     folder, received = model.folder(), 0
     if model.repository:
@@ -144,13 +144,13 @@ def _pulled(model: Model, bar: Progress, *, allow_pickle: bool, quiet: bool) -> 
             received = came
             bar.transfer(model.name, there, total)
 
-        folder = hub.fetch(model.repository, model.revision, allow_pickle=allow_pickle, report=report)
+        folder = hub_cache.fetch(model.repository, model.revision, allow_pickle=allow_pickle, report=report)
     elif folder is None:
         raise inventory.not_here(model)
     elif not quiet:
         origin = f"the package {model.known.package}" if model.known else "a folder"
         bar.say(f"nlptool models: {model.name} comes from {origin}: nothing is to be fetched")
-    at = hub.commit(model.repository, model.revision) if model.repository else None
+    at = hub_cache.commit(model.repository, model.revision) if model.repository else None
     return {"name": model.name, "commit": at, "folder": str(folder), "bytes": received}
 
 
@@ -170,7 +170,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], format: str | None, quiet
     nlptool models verify
     nlptool models verify all-MiniLM-L6-v2
     """
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     if not names:
         records = [_verified(model) for model in (*inventory.everything(), *inventory.copied_alone())]
@@ -185,7 +185,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], format: str | None, quiet
 
 
 def _verified(model: Model, *, named: bool = False) -> dict[str, Any]:
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     n_files, damaged = inventory.damage(model)
     if named and not n_files and model.folder() is None:
@@ -194,7 +194,7 @@ def _verified(model: Model, *, named: bool = False) -> dict[str, Any]:
 
 
 def _mend(name: str) -> str:
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     model = inventory.find(name)
     if model.repository:
@@ -218,7 +218,7 @@ def rm(ctx: click.Context, names: tuple[str, ...], quiet: bool) -> None:
     \b
     nlptool models rm multilingual-e5-base
     """
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     def removed(model: Model) -> dict[str, Any]:
         if "@" in model.name and model.repository:
@@ -241,7 +241,7 @@ def _each(
     names: tuple[str, ...], work: Callable[[Model], dict[str, Any]], bar: Progress | None = None
 ) -> tuple[list[dict[str, Any]], int]:
     """The records of the models, and the exit code of the first that failed. A failure is said, and the others go on."""
-    from nlptool.models import inventory
+    from nlptool.models.store import inventory
 
     records, code = [], 0
     for name in dict.fromkeys(names):

@@ -2,76 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
 import click
 
-from nlptool import options, queries
-from nlptool.errors import RecordError
-from nlptool.json_objects import field_value
-from nlptool.pipe import Pipe
-from nlptool.records import Record
-
-
-def neighbors(
-    lists: Iterable[list[Record]],
-    models: queries.Models,
-    *,
-    plus: tuple[str, ...] = (),
-    minus: tuple[str, ...] = (),
-    k: int,
-    include_query: bool = False,
-    restrict: int | None = None,
-) -> Iterator[list[Record]]:
-    """Give each record the words nearest to its own, or to the sum of its unit vector with those of ``plus`` less those of
-    ``minus``."""
-    import numpy as np
-
-    from nlptool.models import lexicon as lexicons
-    from nlptool.models.rows import normalized
-
-    signs = np.asarray([1.0] * (1 + len(plus)) + [-1.0] * len(minus), np.float32)
-    settings: dict[str, Any] = {}
-    settings |= {"plus": plus} if plus else {}
-    settings |= {"minus": minus} if minus else {}
-    settings |= {"restrict": restrict} if restrict else {}
-    settings |= {"include_query": True} if include_query else {}
-
-    def words_of(record: Record) -> list[str]:
-        return [_word(record), *plus, *minus]
-
-    for records in lists:
-        for lexicon, questions in queries.found(records, models, words_of):
-            vectors = np.stack([signs @ np.stack([found.vector for found in each]) for _, _, each in questions])
-            exclude = (
-                [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
-            )
-            best = lexicon.vectors.nearest(normalized(vectors), k, exclude=exclude, restrict=restrict)
-            for (record, words, each), vector, indices, scores in zip(questions, vectors, *best, strict=True):
-                if not vector.any():
-                    record.fail(queries.nothing())
-                    continue
-                record.results = {
-                    **queries.query(record, words[0]),
-                    "neighbors": queries.answers(lexicon, indices, scores),
-                }
-                record.entry = {"model": lexicon.name, **settings, **lexicons.said(words, each)}
-        yield records
-
-
-def _word(record: Record) -> str:
-    given = field_value(record.raw, "query")
-    word = record.text.strip() if given is None else given
-    if not isinstance(word, str):
-        raise RecordError("BadQuery", "`query` is not a string")
-    if not word:
-        raise RecordError("BadQuery", "there is no word")
-    return word
+from nlptool.cli import options
+from nlptool.records.pipe import Pipe
 
 
 @click.command()
-@options.records("neighbors", arguments=queries.words_argument("[WORD]..."), instead=("query",))
+@options.records("neighbors", arguments=options.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
 @click.option("--plus", multiple=True, metavar="WORD", help="Add the vector of WORD; can be given several times.")
 @click.option(
@@ -104,6 +42,9 @@ def command(  # noqa: PLR0917
     A word that the vectors lack is looked for in small letters or as the model's tokenizer cuts it, and then by its parts
     or fastText's subwords; the record says so. A record with a word that stays unknown fails, and names similar ones.
     """
+    from nlptool.tasks import word_queries as queries
+    from nlptool.tasks.word_queries import neighbors
+
     models = queries.Models(model, pipe)
     lists = queries.read(pipe, words)
     found = neighbors(lists, models, plus=plus, minus=minus, k=k, include_query=include_query, restrict=restrict)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from nlptool import options, results
+from nlptool.cli import options
+from nlptool.records.formats import results
 from nlptool.samples import SAMPLES, Sample
 
 

@@ -3,54 +3,71 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import click
 
-from nlptool import counting, options
-from nlptool.errors import RecordError
-from nlptool.parallel import Workers, in_order
-from nlptool.pipe import Pipe
-from nlptool.records import Record
+from nlptool.cli import options
+from nlptool.errors import RunError
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
+from nlptool.records.workers import Workers
 
-if TYPE_CHECKING:
-    from nlptool.tokens import Analyser, Result
+NEEDED_BY_COUNTS = ("by", "k", "plot")  # options that mean nothing without --count
 
-DEFAULT_FIELDS = ("surface", "lemma", "pos", "reading", "start", "end")
-EXTRA_FIELDS = (
-    "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_reading",
-    "orthography", "orthography_base", "pronunciation_base", "origin", "initial_type", "initial_form", "final_type",
-    "final_form", "reading_base", "form", "form_base", "initial_connection", "final_connection", "accent_type",
-    "accent_connection", "accent_modification",
-)  # fmt: skip
+BARS = 30  # in a picture of counts, unless -k says how many
 
+_NOUNS = {"words": "words", "chars": "characters"}
 
-def tokenize(lists: Iterator[list[Record]], workers: Workers[Result | RecordError]) -> Iterator[list[Record]]:
-    """Give each record its tokens, in order."""
-    for records, results in in_order(lists, workers, _texts):
-        for record, result in zip([record for record in records if record.pending], results, strict=True):
-            if isinstance(result, RecordError):
-                record.fail(result)
-            else:
-                record.results, record.entry = result
-        yield records
+UNUSED_IN_COUNTS = {  # options of which --count makes no use
+    "words": ("fields", "n_best", "resume", "drop_input", "id_field"),
+    "chars": (
+        "fields", "n_best", "resume", "drop_input", "id_field", "by", "pos", "stop_pos", "dictionary", "user_dictionary",
+    ),
+}  # fmt: skip
 
 
-def _texts(records: list[Record]) -> Sequence[str]:
-    return [record.text for record in records if record.pending]
+def check_count_options(what: str | None, format: str, plot: str | None) -> None:
+    """See whether ``--count`` goes with the other options of ``tokenize``.
+
+    Args:
+        what: words | chars | None.
+
+    Raises:
+        UsageError: it does not.
+        RunError: the picture cannot be written.
+    """
+    if what is None:
+        for name in sorted(options.typed(NEEDED_BY_COUNTS)):
+            raise click.UsageError(f"{option_spelling(name)} goes with --count alone")
+        return
+    if format != "jsonl":
+        raise click.UsageError(f"--count goes with -f jsonl alone: what it gives is no tokens to write as {format}")
+    for name in sorted(options.typed(UNUSED_IN_COUNTS[what])):
+        raise click.UsageError(f"--count {what} makes no use of {option_spelling(name)}")
+    if plot is not None:
+        from nlptool import plots
+
+        plots.check(plot)
 
 
-def _analyser(dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]) -> Analyser:
-    """Made once in each process."""
-    from nlptool.models.mecab import Tagger
-    from nlptool.tokens import Analyser, Wanted
+def option_spelling(option: str) -> str:
+    return f"-{option}" if len(option) == 1 else f"--{option.replace('_', '-')}"
 
-    return Analyser(Tagger(dictionary, user_dictionary), Wanted(**wanted))  # type: ignore[arg-type]
+
+def _draw_counts(pipe: Pipe, ranked: list[tuple[str, int]], noun: str, path: str) -> None:
+    from nlptool import plots
+
+    if not ranked:
+        raise RunError(f"{path} is not drawn: there are no {noun}")
+    names = [each for each, _ in ranked]
+    plots.bars([n for _, n in ranked], path, names=names, label=f"{noun}: how often each comes", note=pipe.note)
 
 
 def _fields(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
     """``--fields``: the default ones and those named, in a fixed order, offsets last."""
+    from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
+
     names = EXTRA_FIELDS if value == "all" else tuple(name for name in (value or "").split(",") if name)
     unknown = set(names) - set(DEFAULT_FIELDS) - set(EXTRA_FIELDS)
     if unknown:
@@ -62,23 +79,6 @@ def _fields(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
     return tuple(name for name in (value or "").split(",") if name)
-
-
-_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # the place of a failed record
-_TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the formats whose records can be counted
-
-
-def _as_written(record: Record, format: str) -> bytes:
-    if record.error is not None and format == "conllu":
-        return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
-    return record.results.get("", _FAILED.get(format, b""))
-
-
-_TOLD = {
-    "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
-    "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
-    "n_control": "control characters shown as pictures (␀)",
-}
 
 
 @click.command()
@@ -143,7 +143,10 @@ def command(  # noqa: PLR0917
     reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
     accent_modification.
     """
-    counting.check(count, format, plot)
+    from nlptool.tasks import count as task_count
+    from nlptool.tasks.tokenize import NOTES, TERMINATORS, as_written, open_analyser, tokenize
+
+    check_count_options(count, format, plot)
     if n_best > 1 and format != "jsonl":
         raise click.UsageError("--n-best goes with -f jsonl alone")
     if format == "mecab" and (pos or stop_pos):
@@ -157,15 +160,17 @@ def command(  # noqa: PLR0917
         "normalize": normalize is not None,
     }
     if count is not None:
-        counters = Workers(workers, counting.counter, count, by, dictionary, user_dictionary, wanted)
-        counting.write(pipe, count, counters, most=k, plot=plot)
+        counters = Workers(workers, task_count.counter, count, by, dictionary, user_dictionary, wanted)
+        ranked = task_count.write(pipe, count, counters, most=k)
+        if plot is not None:
+            _draw_counts(pipe, ranked[: k or BARS], _NOUNS[count], plot)
         return
     to_bytes: Callable[[Record], bytes] | None = None
     if format != "jsonl":
-        to_bytes = functools.partial(_as_written, format=format)
+        to_bytes = functools.partial(as_written, format=format)
     pipe.write(
-        tokenize(pipe.read(), Workers(workers, _analyser, dictionary, user_dictionary, wanted)),
+        tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted)),
         to_bytes,
-        tell=_TOLD,
-        terminator=_TERMINATORS.get(format),
+        tell=NOTES,
+        terminator=TERMINATORS.get(format),
     )

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool import options, results
+from nlptool.cli import options
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
-from nlptool.records import InputFormat, Parser
-from nlptool.streams import read_blocks
+from nlptool.records.blocks import read_blocks
+from nlptool.records.formats import results
+from nlptool.records.parse import Parser
+from nlptool.records.record import InputFormat
 
 if TYPE_CHECKING:
-    from nlptool.models.word_vectors import Parts, WordVectors
+    from nlptool.models.words.vectors import Parts, WordVectors
 
 FORMATS = ("nlptool", "word2vec", "word2vec-text", "glove")
 
@@ -22,6 +24,7 @@ _to = click.option(
     "--to", type=click.Choice(FORMATS), default="nlptool", show_default=True,
     help="nlptool: a folder; word2vec: its binary file; word2vec-text; glove: the same without a header.",
 )  # fmt: skip
+
 _output = click.option("-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Where they go.")
 
 
@@ -87,15 +90,15 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
     nlptool vectors convert my.vec --to word2vec -o my.bin
     """
     target = _check_output(output, to, precision)
-    from nlptool.models import word_models
+    from nlptool.models.words import loading as word_loading
 
     path = Path(source)
     if path.is_file():
-        from nlptool.models import word_files
+        from nlptool.models.words.formats import read as word_files
 
         found = word_files.read(path, format=given["from"])
         _note(quiet, *found.notes)
-        parts = word_models.parts_of(found, source=str(path))
+        parts = word_loading.parts_of(found, source=str(path))
     else:
         parts = _parts(_open(source, quiet))
     _write(parts, target, to, precision, quiet)
@@ -184,25 +187,26 @@ def _check_output(output: str | None, to: str, precision: str) -> Path:
     if output is None:
         raise click.UsageError("-o says where they go")
     if to == "nlptool":
-        from nlptool.models import cache, word_vectors
+        from nlptool.models.words import vectors as word_vectors
+        from nlptool.storage import folders
 
-        cache.check_replaceable(Path(output), word_vectors.MANIFEST)
+        folders.check_replaceable(Path(output), word_vectors.MANIFEST)
     elif precision != "float32":
         raise click.UsageError(f"--precision is of nlptool's own format; --to {to} holds float32")
     return Path(output)
 
 
 def _open(name: str, quiet: bool) -> WordVectors:
-    from nlptool.models import word_models
+    from nlptool.models.words import loading as word_loading
 
-    return word_models.open_vectors(name, note=lambda message: _note(quiet, message))
+    return word_loading.open_vectors(name, note=lambda message: _note(quiet, message))
 
 
 def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
     """The words at ``indices``, all unless given, as they were trained."""
     import numpy as np
 
-    from nlptool.models.word_vectors import Parts
+    from nlptool.models.words.vectors import Parts
 
     if indices is None:
         indices = np.arange(vectors.n_words)
@@ -218,13 +222,15 @@ def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
 
 
 def _write(parts: Parts, path: Path, to: str, precision: str, quiet: bool) -> None:
-    from nlptool.models import cache, word_vectors, word_writer
+    from nlptool.models.words import vectors as word_vectors
+    from nlptool.models.words.formats import write as word_files_writing
+    from nlptool.storage import folders
 
     if to == "nlptool":
         parts.precision = precision
-        cache.replace_folder(path, word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
+        folders.replace_folder(path, word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
     else:
-        _note(quiet, *word_writer.write(path, to, parts.words, parts.vectors))
+        _note(quiet, *word_files_writing.write(path, to, parts.words, parts.vectors))
     _note(quiet, f"{len(parts.words):,} words are in {path}")
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nlptool.plots import figures, labels
+from nlptool.plots import figure as plot_figure
+from nlptool.plots import labels
 from nlptool.plots.fonts import Lettering
 
 _MOST = 100  # bars; more would be a picture that nobody can take in
+
 _COLOUR = "#3b6ea8"
+
 _HEIGHT = 0.24  # inches of a bar with the gap to the next
+
 _WIDTH = 6.0  # inches of the longest bar
+
 _NAMED = 40  # cells of a name
 
 
@@ -41,7 +46,7 @@ def bars(
         note(f"the picture shows the first {_MOST} of {len(values):,}")
     values, names = values[:_MOST], names[:_MOST]
     lettering = Lettering([*names, label])
-    with figures.figure(path, (_WIDTH, len(values) * _HEIGHT + 0.1), lettering.families) as figure:
+    with plot_figure.figure(path, (_WIDTH, len(values) * _HEIGHT + 0.1), lettering.families) as figure:
         from matplotlib.ticker import MaxNLocator
 
         axes = figure.add_axes((0, 0, 1, 1))  # the picture grows around it to hold the names

@@ -10,16 +10,18 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from nlptool.errors import RunError
-from nlptool.plots import figures, labels
-from nlptool.scripts import is_japanese
+from nlptool.plots import figure, labels
+from nlptool.text.scripts import is_japanese
 
 OWN = "DejaVu Sans"
+
 _PREFERRED = (
     "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic", "IPAPGothic", "TakaoGothic",
     "TakaoPGothic", "VL Gothic", "VL PGothic", "Hiragino Sans", "Hiragino Kaku Gothic ProN", "Hiragino Kaku Gothic Pro",
     "Yu Gothic", "Meiryo", "MS Gothic", "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Sans Symbols2", "Noto Emoji",
     "Symbola", "Segoe UI Symbol", "Apple Symbols", "Arial Unicode MS",
 )  # fmt: skip
+
 _JAPANESE_FONT = "Debian and Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts"
 
 
@@ -99,7 +101,7 @@ def _look_again() -> None:
 
 def _charmap(name: str) -> set[str]:
     """The letters of the file that matplotlib takes for the font ``name``."""
-    figures.quiet()
+    figure.quiet()
     try:
         from matplotlib.font_manager import FontProperties, findfont, get_font
     except OSError as error:

@@ -17,10 +17,10 @@ import torch
 from measure import about_this_machine, row
 from torch.nn import functional
 
-from nlptool.training import bert_tokenizers
-from nlptool.training.corpus import Corpus
-from nlptool.training.document_corpus import Store
-from nlptool.training.pretraining import Pretraining, Settings
+from nlptool.training.bert import tokenizer as bert_tokenizers
+from nlptool.training.bert.corpus import Store
+from nlptool.training.bert.trainer import BertSettings, BertTraining
+from nlptool.training.tokenized_corpus import Corpus
 
 SAMPLE = Path(__file__).parent.parent / "data" / "yume_juya.txt"
 
@@ -57,7 +57,7 @@ def train(arguments: argparse.Namespace, folder: Path) -> None:
 class Bare:
     """What one would write by hand: batches in memory, the same losses, AdamW."""
 
-    def __init__(self, training: Pretraining) -> None:
+    def __init__(self, training: BertTraining) -> None:
         made = itertools.islice(training.batches(0), 20)
         self.network = training.network
         self.batches = itertools.cycle(
@@ -80,7 +80,7 @@ class Bare:
         return n_tokens / (time.perf_counter() - started)
 
 
-def prepared(folder: Path, arguments: argparse.Namespace) -> Pretraining:
+def prepared(folder: Path, arguments: argparse.Namespace) -> BertTraining:
     """A training on the sample text, or on FILE, with nothing but full sequences."""
     store = Store(folder, "sample")
     if not store.is_there():
@@ -95,7 +95,7 @@ def prepared(folder: Path, arguments: argparse.Namespace) -> Pretraining:
             stop=lambda: False,
         )  # fmt: skip
     tokenizer, documents, dev, _ = store.load()
-    return Pretraining(documents, dev, tokenizer, Settings(steps=1, short=0.0), folder, data="sample")
+    return BertTraining(documents, dev, tokenizer, BertSettings(steps=1, short=0.0), folder, data="sample")
 
 
 def main() -> None:

@@ -20,19 +20,20 @@ from pathlib import Path
 import numpy as np
 from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, wall
 
-from nlptool.builtin.distil_recipe import capital, join_english, join_japanese, lines
-from nlptool.models import correlations
-from nlptool.models import encoder as encoders
-from nlptool.training.held_out import held_out
+from nlptool.geometry import correlation
+from nlptool.models.encoders import loading as encoder_loading
+from nlptool.training.splits import split_dev
+from recipes.distil import capital, join_english, join_japanese, lines
 
 MODELS = ("sbert-mini-ja-en", "static-ja-en", "all-MiniLM-L6-v2", "multilingual-e5-small")
+
 RESAMPLED = 1000
 
 
 def scores(arguments: argparse.Namespace) -> None:
     """Spearman's ρ with a 95 % bootstrap interval over the pairs, and how often a translation is the nearest of 500."""
     jsts = [json.loads(line) for line in lines(arguments.data / "jsts" / "train.jsonl")]
-    out = held_out([(pair["sentence1"], pair["sentence2"]) for pair in jsts], 0.2, seed=1)
+    out = split_dev([(pair["sentence1"], pair["sentence2"]) for pair in jsts], 0.2, seed=1)
     held = [jsts[index] for index in np.flatnonzero(out)]
     sets = {f"JSTS dev, {len(held):,}": [(pair["sentence1"], pair["sentence2"], pair["label"]) for pair in held]}
     for language in ("en", "ja"):
@@ -43,7 +44,7 @@ def scores(arguments: argparse.Namespace) -> None:
     row("encoder", *sets, f"en → ja, {len(english)}", f"ja → en, {len(english)}")
     row("---", *("---" for _ in range(len(sets) + 2)))
     for name in arguments.models:
-        encoder = encoders.load(name)
+        encoder = encoder_loading.load(name)
         cells = [interval(encoder, rows) for rows in sets.values()]
         cosines = unit(encoder, english) @ unit(encoder, japanese).T
         right = np.arange(len(english))
@@ -54,8 +55,8 @@ def scores(arguments: argparse.Namespace) -> None:
 def interval(encoder, rows) -> str:
     first, second, scores = zip(*rows, strict=True)
     cosines, gold = np.sum(unit(encoder, first) * unit(encoder, second), axis=1), np.array(scores)
-    (low, high), _ = correlations.bootstrap(cosines, gold, resamples=RESAMPLED, seed=1)
-    return f"{correlations.spearman(cosines, gold):.3f} ({low:.3f}–{high:.3f})"
+    (low, high), _ = correlation.bootstrap(cosines, gold, resamples=RESAMPLED, seed=1)
+    return f"{correlation.spearman(cosines, gold):.3f} ({low:.3f}–{high:.3f})"
 
 
 def unit(encoder, texts):
@@ -90,7 +91,7 @@ def speed(arguments: argparse.Namespace) -> None:
 
 def serve(name: str, threads: int, texts: list[str], end) -> None:
     """Embed ``texts`` for a second whenever something comes, and send the seconds that they took once. Ends with the pipe."""
-    encoder = encoders.load(name, threads=threads)
+    encoder = encoder_loading.load(name, threads=threads)
     with contextlib.suppress(EOFError):
         while True:
             end.recv()

@@ -26,13 +26,17 @@ from pathlib import Path
 from masked import serve
 from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, wall
 
-from nlptool import catalogue
-from nlptool.models import generation
-from nlptool.models.decoding import Decoding
+from nlptool import catalog
+from nlptool.models.generation import generator
+from nlptool.models.generation import loading as generator_loading
+from nlptool.models.generation.decoding import Decoding
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
+
 BATCH_SIZES = (1, 8, 16, 32, 64)
+
 PIECES = 32_128
+
 SMALL = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_heads": 4}
 """A T5 of about the size of the model of the hundred poems."""
 
@@ -59,7 +63,7 @@ def make(folder: Path, lines: list[str], **measures: int) -> None:
 
 
 def cold(arguments: argparse.Namespace, folder: Path) -> None:
-    name = next((known.name for known in catalogue.KNOWN.values() if known.task == "generate"), None)
+    name = next((known.name for known in catalog.KNOWN.values() if known.task == "generate"), None)
     if name is None:
         raise SystemExit("no model that generates is built in")
     make(folder, SENTENCES.read_text(encoding="utf-8").splitlines(), **SMALL)
@@ -86,7 +90,7 @@ def cold(arguments: argparse.Namespace, folder: Path) -> None:
 
 
 def ours(folder: Path, threads: int) -> Callable[[list[str], tuple[int, int, int]], tuple[float, int]]:
-    model = generation.prepare(str(folder), generation.Settings(threads=threads), engine="ct2").open()
+    model = generator_loading.prepare(str(folder), generator.GeneratorSettings(threads=threads), engine="ct2").open()
 
     def run(lines: list[str], how: tuple[int, int, int]) -> tuple[float, int]:
         beams, new_tokens, _ = how

@@ -27,10 +27,13 @@ from pathlib import Path
 import numpy as np
 from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, wall
 
-from nlptool import catalogue
-from nlptool.models import folders, masked
+from nlptool import catalog
+from nlptool.models.masked import loading as masked_loading
+from nlptool.models.masked import model as masked_models
+from nlptool.models.store import locate
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
+
 K = 5
 
 
@@ -41,12 +44,12 @@ def make(folder: Path) -> None:
 
     torch.manual_seed(0)
     BertForPreTraining(BertConfig()).save_pretrained(folder)
-    source = folders.packaged(catalogue.KNOWN["all-MiniLM-L6-v2"])
+    source = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
     AutoTokenizer.from_pretrained(str(source), model_max_length=512).save_pretrained(folder)
 
 
 def cold(arguments: argparse.Namespace) -> None:
-    folder = folders.packaged(catalogue.KNOWN[catalogue.DEFAULT_BERT])
+    folder = locate.packaged(catalog.KNOWN[catalog.DEFAULT_BERT])
     line = "吾輩は[MASK]である。"
     script = f"from transformers import pipeline; print(pipeline('fill-mask', model={str(folder)!r})({line!r}))"
     with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
@@ -81,7 +84,7 @@ def nsp(arguments: argparse.Namespace, folder: Path) -> None:
 
 
 def our_fills(folder: Path, threads: int) -> Callable[[list[str], int], float]:
-    model = masked.load(str(folder), masked.Settings(threads=threads))
+    model = masked_loading.load(str(folder), masked_models.MaskedModelSettings(threads=threads))
     texts = model.texts
 
     def run(lines: list[str], _: int) -> float:
@@ -89,7 +92,7 @@ def our_fills(folder: Path, threads: int) -> Callable[[list[str], int], float]:
         rows = [texts.row(cut.ids, places=[cut.ids.index(texts.mask_id)]) for cut in texts.cut(lines)]
         best: list[list[str]] = [[]] * len(rows)
         for index, logits in model.logits(rows):
-            found = masked.log_softmax(logits)[0]
+            found = masked_models.log_softmax(logits)[0]
             order = np.argpartition(found, -K)[-K:]
             best[index] = [texts.text([int(id)]) for id in order[np.argsort(-found[order])]]
         return time.perf_counter() - started
@@ -113,13 +116,13 @@ def the_pipeline(folder: Path, threads: int) -> Callable[[list[str], int], float
 
 
 def our_pairs(folder: Path, threads: int) -> Callable[[list[tuple[str, str]], int], float]:
-    model = masked.load(str(folder), masked.Settings(threads=threads), head="nsp")
+    model = masked_loading.load(str(folder), masked_models.MaskedModelSettings(threads=threads), head="nsp")
 
     def run(pairs: list[tuple[str, str]], _: int) -> float:
         started = time.perf_counter()
         first, second = zip(*pairs, strict=True)
         cuts = zip(model.texts.cut(first), model.texts.cut(second), strict=True)
-        np.exp(masked.log_softmax(model.next_sentence([model.texts.row(a.ids, b.ids) for a, b in cuts])))
+        np.exp(masked_models.log_softmax(model.next_sentence([model.texts.row(a.ids, b.ids) for a, b in cuts])))
         return time.perf_counter() - started
 
     return run

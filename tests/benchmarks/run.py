@@ -18,6 +18,7 @@ from pathlib import Path
 from measure import NLPTOOL, about_this_machine, in_turn, peak_memory, ratio, row, seconds, wall
 
 DATA = Path(__file__).parent.parent / "data"
+
 MEGABYTE = 1_000_000
 
 
@@ -130,10 +131,10 @@ def embed(folder: Path, arguments: argparse.Namespace) -> None:
 
 def e5(folder: Path, arguments: argparse.Namespace) -> None:
     """multilingual-e5-small on Japanese, the same way; its unpacked folder is what sentence-transformers loads."""
-    from nlptool import catalogue
-    from nlptool.models import folders
+    from nlptool import catalog
+    from nlptool.models.store import locate
 
-    peer = folders.packaged(catalogue.KNOWN["multilingual-e5-small"])
+    peer = locate.packaged(catalog.KNOWN["multilingual-e5-small"])
     against_sentence_transformers(
         folder, arguments, "multilingual-e5-small", peer, japanese(folder, arguments, 2000), "Japanese"
     )
@@ -148,13 +149,13 @@ def against_sentence_transformers(
     import torch
     from sentence_transformers import SentenceTransformer
 
-    from nlptool.models import encoder as encoders
+    from nlptool.models.encoders import loading as encoder_loading
 
     torch.set_num_threads(threads)
     text = folder / "lines.txt"
     text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     theirs = SentenceTransformer(str(peer), device="cpu")
-    ours = encoders.load(name, threads=threads)
+    ours = encoder_loading.load(name, threads=threads)
     vectors = {}
 
     def timed(who, encode):
@@ -195,9 +196,9 @@ def quality(folder: Path, arguments: argparse.Namespace) -> None:
     from scipy.stats import spearmanr
     from sentence_transformers import SentenceTransformer
 
-    from nlptool import catalogue
-    from nlptool.models import encoder as encoders
-    from nlptool.models import folders
+    from nlptool import catalog
+    from nlptool.models.encoders import loading as encoder_loading
+    from nlptool.models.store import locate
 
     names = ("all-MiniLM-L6-v2", "multilingual-e5-small")
     texts = [*english(arguments, 500), *japanese(folder, arguments, 500)]
@@ -207,8 +208,8 @@ def quality(folder: Path, arguments: argparse.Namespace) -> None:
     )
     row("---", "---")
     for name in names:
-        theirs = SentenceTransformer(str(folders.packaged(catalogue.KNOWN[name])), device="cpu").encode(texts)
-        found = [encoders.load(name, batch_tokens=budget).encode(texts).vectors for budget in (64, 512, 8192)]
+        theirs = SentenceTransformer(str(locate.packaged(catalog.KNOWN[name])), device="cpu").encode(texts)
+        found = [encoder_loading.load(name, batch_tokens=budget).encode(texts).vectors for budget in (64, 512, 8192)]
         row(name, f"{min(np.sum(vectors * theirs, axis=1).min() for vectors in found):.7f}")
     if arguments.jsts is None:
         return
@@ -217,7 +218,7 @@ def quality(folder: Path, arguments: argparse.Namespace) -> None:
     row("encoder", f"Spearman's ρ, {len(pairs):,} pairs of JSTS")
     row("---", "---")
     for name in names:
-        encoder = encoders.load(name)
+        encoder = encoder_loading.load(name)
         first, second = (encoder.encode([pair[side] for pair in pairs]).vectors for side in ("sentence1", "sentence2"))
         found = spearmanr(np.sum(first * second, axis=1), [pair["label"] for pair in pairs]).statistic
         row(name, f"{found:.3f}")

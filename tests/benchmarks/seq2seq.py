@@ -19,14 +19,15 @@ import torch
 from measure import about_this_machine, row
 from torch.nn import functional
 
-from nlptool import parallel_text
-from nlptool.models.seq2seq_shape import PAD
-from nlptool.parallel_text import Side
-from nlptool.pipe import Pipe
-from nlptool.training.seq2seq import Corpus, Seq2SeqTraining, Settings
-from nlptool.training.seq2seq_examples import Batch
+from nlptool.models.seq2seq.config import PAD
+from nlptool.records.pipe import Pipe
+from nlptool.tasks.train import seq2seq_corpus
+from nlptool.tasks.train.seq2seq_corpus import Side
+from nlptool.training.seq2seq.examples import Batch
+from nlptool.training.seq2seq.trainer import Corpus, Seq2SeqSettings, Seq2SeqTraining
 
 _BATCHES = 40
+
 _SMOOTHING = 0.1
 
 
@@ -34,7 +35,7 @@ def train(arguments: argparse.Namespace, folder: Path) -> None:
     """Each contender takes so many steps in turn; the ratio is the median over the turns."""
     torch.set_num_threads(arguments.threads)
     data = corpus(arguments.data, folder)
-    settings = Settings(layers=3, label_smoothing=_SMOOTHING, batch_tokens=arguments.batch_tokens, steps=1)
+    settings = Seq2SeqSettings(layers=3, label_smoothing=_SMOOTHING, batch_tokens=arguments.batch_tokens, steps=1)
     training = Seq2SeqTraining(data, settings, folder)
     bare = Bare(Seq2SeqTraining(data, settings, folder))
     optimizer = training._optimizer()
@@ -113,7 +114,7 @@ def corpus(data: Path | None, folder: Path) -> Corpus:
                 lines.write(f"{' '.join(words[digit] for digit in digits)}\t{''.join(map(str, digits))}\n")
     pipe = Pipe("train", files=(str(data),), quiet=True)
     side = Side("auto", 8000, lowercase=False)
-    return parallel_text.corpus(pipe, (side, side), names=None, dev=0.0, max_length=128)[0]
+    return seq2seq_corpus.corpus(pipe, (side, side), names=None, dev=0.0, max_length=128)[0]
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ import numpy as np
 from measure import NLPTOOL, about_this_machine, in_turn, peak_memory, ratio, row, seconds, wall
 
 PLENTY = 2 * 10**9  # bytes, the default of --memory
+
 THREADS = len(os.sched_getaffinity(0))
 
 
@@ -63,11 +64,11 @@ def search(arguments: argparse.Namespace, folder: Path) -> None:
 
 def pairs(arguments: argparse.Namespace, folder: Path) -> None:
     """The pairs above a threshold among 100,000 vectors, without loading."""
-    from nlptool.models import encoder as encoders
+    from nlptool.models.encoders import loading as encoder_loading
 
     with arguments.corpus.open(encoding="utf-8") as file:
         texts = list(dict.fromkeys(line.rstrip("\n") for line in file if len(line) > 8))[: arguments.pairs]
-    np.save(folder / "corpus.npy", encoders.load("static-ja-en").encode(texts).vectors)
+    np.save(folder / "corpus.npy", encoder_loading.load("static-ja-en").encode(texts).vectors)
     (folder / "threshold").write_text(str(arguments.threshold))
     names = ("nlptool_pairs", "paraphrase_mining")
     with Contenders(folder, names) as contenders:
@@ -125,6 +126,7 @@ index = faiss.IndexFlatIP(384)
 index.add(numpy.load(sys.argv[1]))
 faiss.write_index(index, sys.argv[2])
 """
+
 _ASK_FAISS = """
 import sys, faiss
 from sentence_transformers import SentenceTransformer
@@ -203,7 +205,7 @@ def serve(name: str, folder: Path, end) -> None:
 
 
 def load_nlptool(folder: Path):
-    from nlptool.models import similarities
+    from nlptool.geometry import similarity as similarities
 
     corpus = similarities.Vectors(np.load(folder / "corpus.npy", mmap_mode="r"))
     queries = similarities.Vectors(np.load(folder / "queries.npy"))
@@ -242,7 +244,7 @@ def load_semantic_search(folder: Path):
 
 
 def load_nlptool_pairs(folder: Path):
-    from nlptool.models import similarities
+    from nlptool.geometry import similarity as similarities
 
     rows = similarities.Vectors(np.load(folder / "corpus.npy"))
     threshold = float((folder / "threshold").read_text())

@@ -68,9 +68,10 @@ def questions(folder: Path, arguments: argparse.Namespace) -> None:
     import numpy as np
     from gensim.models import KeyedVectors
 
-    from nlptool.models import word_evaluation, word_models
+    from nlptool.models.words import evaluation as word_evaluation
+    from nlptool.models.words import loading as word_loading
 
-    vectors = word_models.open_vectors("glove-6b-50d")
+    vectors = word_loading.open_vectors("glove-6b-50d")
     generator = np.random.default_rng(1)
     asked = [tuple(vectors.word(index) for index in four) for four in generator.integers(0, 300_000, (10_000, 4))]
     path = folder / "questions.txt"
@@ -80,7 +81,7 @@ def questions(folder: Path, arguments: argparse.Namespace) -> None:
 
     def ours() -> float:
         started = time.perf_counter()
-        vocabulary = word_evaluation.Vocabulary(word_models.open_vectors("glove-6b-50d"), 300_000, fold=True)
+        vocabulary = word_evaluation.Vocabulary(word_loading.open_vectors("glove-6b-50d"), 300_000, fold=True)
         word_evaluation.analogies(vocabulary, asked)
         return time.perf_counter() - started
 
@@ -142,14 +143,14 @@ def train(folder: Path, arguments: argparse.Namespace) -> None:
 
 def memory(folder: Path, _: argparse.Namespace) -> None:
     """Peak memory of a query beside the file of vectors that it reads."""
-    from nlptool.models import word_models
+    from nlptool.models.words import loading as word_loading
 
     empty = folder / "empty"
     empty.touch()
     row("query", "peak resident memory", "vectors.npy", "ratio")
     row("---", "---", "---", "---")
     for command, model in ((["analogy", "king", "man", "woman"], "glove-6b-50d"), (["neighbors", "猫"], "aozora-100d")):
-        size = (word_models.open_vectors(model).folder / "vectors.npy").stat().st_size
+        size = (word_loading.open_vectors(model).folder / "vectors.npy").stat().st_size
         peak = peak_memory([NLPTOOL, *command], empty)
         row(" ".join(command), f"{peak / 1e6:.0f} MB", f"{size / 1e6:.0f} MB", f"{peak / size:.2f}")
 

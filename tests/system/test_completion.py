@@ -23,12 +23,16 @@ from pathlib import Path
 import click
 import pytest
 
-from nlptool import completions
+from nlptool.cli import completion_scripts
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
 PATIENCE = 20  # seconds; a shell that answers is never waited for
+
 SHELLS = ("bash", "zsh", "zsh-sourced", "fish")
+
 UNKIND = 'it\'s "$(touch ran)" `touch ran` $HOME [a]:b {c} (d) \\e 100% *~ ;& #'
+
 BACK = "\x02"  # Ctrl-B: one character to the left
 
 START = {
@@ -37,6 +41,7 @@ START = {
     "zsh-sourced": ["zsh", "-f", "-i"],
     "fish": ["fish", "--no-config", "-i"],
 }
+
 SETUP = {  # the quotes keep the echo of the line from looking like the prompt
     "bash": "PS1='re''ady> '; source scripts/nlptool.bash",
     "zsh": "PS1='re''ady> '; fpath=($PWD/scripts $fpath); autoload -Uz compinit; compinit -u -D",
@@ -121,7 +126,7 @@ def _terminals(factory: pytest.TempPathFactory, scripts: dict[str, str]) -> Iter
 
 @pytest.fixture(scope="module")
 def terminals(tmp_path_factory: pytest.TempPathFactory):
-    names = completions.FILES.values()
+    names = completion_scripts.FILES.values()
     yield from _terminals(tmp_path_factory, {name: (REPOSITORY / "completions" / name).read_text() for name in names})
 
 
@@ -191,8 +196,8 @@ def words() -> None:
 
 @pytest.fixture(scope="module")
 def toy_terminals(tmp_path_factory: pytest.TempPathFactory):
-    names = completions.FILES.items()
-    yield from _terminals(tmp_path_factory, {name: completions.script(shell, toy) for shell, name in names})
+    names = completion_scripts.FILES.items()
+    yield from _terminals(tmp_path_factory, {name: completion_scripts.script(shell, toy) for shell, name in names})
 
 
 TOY_CASES = {
@@ -244,7 +249,7 @@ def _fish_candidates(folder: Path, line: str) -> dict[str, str]:
 
 
 def test_fish_shows_help_as_it_is_and_runs_nothing_of_it(tmp_path) -> None:
-    folder = _workplace(tmp_path, {"nlptool.fish": completions.script("fish", toy)})
+    folder = _workplace(tmp_path, {"nlptool.fish": completion_scripts.script("fish", toy)})
     assert _fish_candidates(folder, "nlptool train word2vec --un") == {"--unkind": UNKIND, "--unknown": UNKIND}
     assert _fish_candidates(folder, "nlptool train w") == {
         "word2vec": UNKIND,

@@ -18,14 +18,20 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from nlptool import plots
-from nlptool.plots import marks
+from nlptool.plots import markers
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-BLUE, ORANGE, GREEN, RED = marks.colours(4)
+
+BLUE, ORANGE, GREEN, RED = markers.colours(4)
+
 LINE = "#c4c4c4"
+
 POINTS = np.array([[0, 0], [4, 0], [0, 3], [4, 3]])
+
 TEXTS = ["白い猫が眠っている", "A Cat on the roof", "ｶﾒﾗと猫", "一匹の犬\nが走る <b>&amp;"]
+
 GROUPS = ["青", "橙", "緑", "赤"]
+
 HOSTILE = [
     "</script><script>window.ran = 1</script>", "<img src=x onerror='window.ran=1'>", "<!--<script>", "a\u2028b", "\x00\x1b",
     "javascript:window.ran=1", "\ud800", "constructor", "__proto__",
@@ -191,7 +197,7 @@ def test_the_legend_hides_and_shows_groups_and_shapes(show: Open) -> None:
     entries.nth(3).click()
     assert hover(page, place(page, BLUE)) == TEXTS[2]  # the other blue one is no 文
     entries.nth(2).click()
-    assert where(page, marks.UNGROUPED) is None
+    assert where(page, markers.UNGROUPED) is None
 
 
 def test_groups_that_are_the_shapes_stand_once_in_the_legend(show: Open) -> None:

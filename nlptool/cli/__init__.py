@@ -1,0 +1,1 @@
+"""The command line: click, options, completion scripts, man pages, docs."""

@@ -1,0 +1,24 @@
+"""Options of the commands that compare vectors."""
+
+from __future__ import annotations
+
+import click
+
+from nlptool.cli.options.types import Decorator, parse_bytes, parse_threshold
+
+memory = click.option(
+    "--memory", default="2G", show_default=True, metavar="SIZE", callback=parse_bytes,
+    help="Memory for the numbers that are held at once.",
+)  # fmt: skip
+
+
+def measure(*measures: str) -> Decorator:
+    """``--measure``; the first of ``measures`` is the default."""
+    return click.option(
+        "--measure", type=click.Choice(measures), default=measures[0], show_default=True,
+        help="How alike two vectors are; larger is more alike. euclidean: the distance, negative.",
+    )  # fmt: skip
+
+
+def threshold(text: str) -> Decorator:
+    return click.option("--threshold", metavar="T", type=float, callback=parse_threshold, help=text)

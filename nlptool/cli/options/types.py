@@ -1,0 +1,64 @@
+"""Types of option values: encodings, numbers in a range, sizes in bytes."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+Decorator = Callable[[Command], Command]
+
+_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}  # Python's, but no one's text
+
+
+def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        "".encode(value)  # refuses what is no text encoding, such as hex
+        name = codecs.lookup(value).name
+        if name in _NOT_OF_FILES:
+            raise LookupError(name)
+        return name
+    except (LookupError, UnicodeError):
+        raise click.BadParameter(
+            f"no encoding is called {value!r}; for Japanese try cp932, euc_jp or iso2022_jp"
+        ) from None
+
+
+class FloatRange(click.FloatRange):
+    """A number within bounds: click's own lets nan through, which is within none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
+
+def typed(names: Iterable[str]) -> set[str]:
+    """Those parameters of the running command that were given on the command line."""
+    source = click.get_current_context().get_parameter_source
+    return {name for name in names if source(name) == click.core.ParameterSource.COMMANDLINE}
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
+    """A number of bytes, decimal: 500M, 2G, 1.5GB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", value.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    if size < 1:
+        raise click.BadParameter(f"{value!r} is no size: 500M, 2G")
+    return size
+
+
+def parse_threshold(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):
+        raise click.UsageError("--threshold nan: no similarity reaches that")
+    return value

@@ -1,0 +1,172 @@
+"""``nlptool evaluate generation``: do generated texts agree with references?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from nlptool import specs
+from nlptool.cli import options
+from nlptool.errors import RunError
+from nlptool.records import references
+from nlptool.records.formats import results
+from nlptool.records.json_bytes import path_of
+from nlptool.records.pipe import Pipe
+from nlptool.records.references import Names, Pairs
+from nlptool.storage.output import Output
+
+_SHOWN = 5  # pairs below the table
+
+_SIGNED = {"bleu": "BLEU", "chrf": "chrF2"}  # names that sacrebleu puts before its signatures
+
+_TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
+
+
+@click.command()
+@options.records("evaluate", writes=False)
+@click.option("--hypothesis", metavar="NAME", help="Field, JSON Pointer or column of the text to judge.")
+@click.option("--reference", metavar="NAME", help="Field, JSON Pointer or column of what it should be.")
+@click.option("--tokenize", type=click.Choice(_TOKENIZERS), default="auto", show_default=True,
+              help="How BLEU cuts texts. auto: char for Japanese, Chinese, Thai ..., else 13a.")  # fmt: skip
+@click.option("--show", metavar="N", type=click.IntRange(min=0), show_default=str(_SHOWN),
+              help="Pairs that differ, shown below the table.")  # fmt: skip
+@click.option(
+    "--details", "details_file", metavar="FILE", type=click.Path(), help="A record for each pair goes to FILE."
+)
+@options.decoding
+@options.seed
+@options.generator(required=False)
+@options.table_choice()
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    hypothesis: str | None,
+    reference: str | None,
+    tokenize: str,
+    show: int | None,
+    details_file: str | None,
+    seed: int,
+    format: str | None,
+    **rest: Any,
+) -> None:
+    """Generated text against references: exact match, BLEU and chrF, as sacrebleu computes them.
+
+    A line is a hypothesis, a tab, and its reference, or a JSON object with both: what `nlptool generate` has made of a record
+    with a field reference, target or second, or what --hypothesis and --reference name. A reference may be a list of several.
+    With -m a line is a source and its reference, and the model is asked first, with the options of `nlptool generate`; of JSON
+    objects --field names the source.
+
+    \b
+    nlptool sample hyakunin-isshu --columns kami,shimo | nlptool evaluate generation -m hyakunin
+    nlptool evaluate generation -m mini-en-ja --beams 4 dev.tsv
+    nlptool generate -m mini-en-ja --field en dev.jsonl | nlptool evaluate generation --reference ja
+    paste output.txt reference.txt | nlptool evaluate generation -f jsonl --details pairs.jsonl
+
+    One record a file: pairs, skipped (those without a reference, or with an error of an earlier command), empty (hypotheses
+    that are, which count as wrong), exact_match (the share of hypotheses that are a reference, 0 to 1), bleu and chrf (0 to
+    100), tokenize, and sacrebleu's signatures. Higher is better. BLEU needs texts of four tokens, and says little of a few
+    pairs. With --tokenize char blanks are left out everywhere, else several are one.
+
+    A table is followed by the first pairs that differ, the wrong characters of a hypothesis in red and the right ones in blue;
+    without colours by [-wrong-] and {+missing+}.
+    """
+    from nlptool.tasks import generate, open_generator
+    from nlptool.tasks.evaluate.generation import NOTES, Answers, details, judge, read_file
+
+    asks = rest["model"] is not None
+    _check(pipe, hypothesis, details_file, asks=asks, sets=(*rest, "seed"))
+    if show is not None and not results.wants_table(format):
+        raise click.UsageError("--show N is for the table: -f table; --details FILE writes all pairs")
+    names = _names(pipe, hypothesis, reference, asks=asks)
+    decoding = options.take(rest)
+    answers, rules = None, dict[str, Any]()
+    if asks:
+        choice = specs.GeneratorSpec(**rest)
+        generator = open_generator.load(pipe, choice, needs="sampling" if decoding.sample else "search")
+        answers = Answers(generator, decoding, seed)
+        rules = generate.said(generator.name, choice, decoding) | ({"seed": seed} if decoding.sample else {})
+    files = [read_file(pipe, path, names, answers) for path in pipe.files or ("-",)]
+    for key, sentence in NOTES.items():
+        if answers is not None and answers.counts[key]:
+            pipe.note(f"{sentence}: {answers.counts[key]:,}")
+    files = [pairs for pairs in files if pairs.found]
+    if not files:
+        raise RunError(
+            "there are no pairs to evaluate", hint=f"a {names.what} and its reference a line, with a tab between them"
+        )
+    records = []
+    for pairs in files:
+        said = rules or {"model": next(iter(pairs.models)) if len(pairs.models) == 1 else None}
+        records.append({**judge(pairs, tokenize), **said})
+    if results.wants_table(format):
+        _show(files, records, _SHOWN if show is None else show)
+    else:
+        results.show(records, format)
+    if details_file is not None:
+        import orjson
+
+        with Output(details_file, inputs=pipe.files or ("-",)) as output:
+            for pairs, record in zip(files, records, strict=True):
+                output.write(*(orjson.dumps(each) + b"\n" for each in details(pairs, record["tokenize"])))
+
+
+def _check(pipe: Pipe, hypothesis: str | None, details_file: str | None, *, asks: bool, sets: Iterable[str]) -> None:
+    """
+    Args:
+        asks: a model is asked for the hypotheses.
+        sets: the options that say how.
+
+    Raises:
+        UsageError: what is asked for does not go together.
+    """
+    if "id_field" in options.typed(["id_field"]):
+        raise click.UsageError("evaluate generation makes no use of --id-field")
+    if details_file == "-":
+        raise click.UsageError("--details - would be mixed with the scores on stdout: name a file")
+    if asks and hypothesis is not None:
+        raise click.UsageError("with -m the model gives the hypotheses; --field names the source")
+    if asks and options.typed(["num_return"]):
+        raise click.UsageError("the first text of each alone is judged: no --num-return")
+    if not asks and pipe.form.field is not None:
+        raise click.UsageError("--field names the source for -m; without it --hypothesis names the text to judge")
+    for name in sorted(() if asks else options.typed(sets)):
+        raise click.UsageError(f"--{name.replace('_', '-')} is for a model that is asked: -m MODEL")
+
+
+def _names(pipe: Pipe, hypothesis: str | None, reference: str | None, *, asks: bool) -> Names:
+    """What the sides of a pair are called; the pipe then reads records whether they have a ``text`` or not.
+
+    Args:
+        asks: a model is asked for the hypotheses.
+    """
+    text = pipe.form.field if asks else hypothesis
+    names = Names(
+        "source" if asks else "hypothesis",
+        [text] if text else references.SOURCE_FIELDS if asks else references.HYPOTHESIS_FIELDS,
+        [reference] if reference else references.REFERENCE_FIELDS,
+    )
+    # A table without a head whose columns nobody names has two, as a line of text has.
+    kind = "text" if pipe.form.kind == "tsv" and not (pipe.form.header or text or reference) else pipe.form.kind
+    known = tuple(path_of(name)[0] for name in (*names.text, *names.reference))
+    pipe.form = replace(pipe.form, kind=kind, field=None, instead=known)
+    return names
+
+
+def _show(files: list[Pairs], records: list[dict[str, Any]], most: int) -> None:
+    """A table, the signatures, and the first pairs that differ."""
+    from nlptool.tasks.evaluate.generation import comparison_blocks
+    from nlptool.terminal import tables
+
+    columns = ("file", "pairs", "skipped", "empty", "exact_match", "bleu", "chrf", "model")
+    results.show([{name: record[name] for name in columns} for record in records], "table")
+    signatures = (f"{_SIGNED[name]}|{each}\n" for record in records for name, each in record["signatures"].items())
+    results.print_text("".join(dict.fromkeys(signatures)))
+    blocks = [
+        block
+        for pairs, record in zip(files, records, strict=True)
+        for block in comparison_blocks(pairs, record["tokenize"], most)
+    ]
+    if blocks:
+        results.print_text("\n" + tables.comparisons(blocks))

@@ -1,0 +1,76 @@
+"""``nlptool evaluate mlm``: does a masked language model guess the hidden words of a text?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nlptool import specs
+from nlptool.cli import options
+from nlptool.errors import RunError
+from nlptool.records.blocks import STDIN
+from nlptool.records.formats import results
+from nlptool.records.pipe import Pipe
+
+
+@click.command()
+@options.records("evaluate", writes=False)
+@click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1, min_open=True),
+              help="Of the text, that is masked.")  # fmt: skip
+@click.option("--by", type=click.Choice(["document", "line"]), default="document", show_default=True,
+              help="A sequence is as many lines of a document as the model takes, or one line.")  # fmt: skip
+@click.option("--limit", default=0, show_default="all", metavar="N", type=click.IntRange(min=0),
+              help="Use N sequences, drawn at random.")  # fmt: skip
+@options.bert
+@options.seed
+@options.table_choice()
+def command(  # noqa: PLR0917
+    pipe: Pipe, share: float, by: str, limit: int, seed: int, format: str | None, **choice: Any
+) -> None:
+    """Masked language models: words of a text are hidden, and guessed.
+
+    The text is what such models are trained on: lines, an empty one between documents. It is cut into sequences of as many
+    tokens as the model takes. Words drawn at random, 15 % of the text, are masked with all their pieces, and each piece is
+    guessed. Choose text that the model has not been trained on.
+
+    One record a file: n_sequences; n_pieces (that were guessed); top1, the share of pieces for which the right one is the first
+    guess, with its 95 % interval; top5, for which it is among the first five; perplexity, exp of the mean of -ln p of the right
+    piece, at least 1, lower is better; and the same of content words alone (nouns, verbs, adjectives and adverbs: UniDic's
+    名詞 動詞 形容詞 形状詞 副詞), null for models that do not cut words with MeCab. Pieces that the vocabulary lacks
+    (n_unknown) are read, not guessed. Perplexities of models with other vocabularies do not compare.
+
+    \b
+    nlptool evaluate mlm held_out.txt
+    nlptool evaluate mlm -m my-bert --limit 1000 works/*.txt
+    nlptool evaluate mlm -m tohoku-nlp/bert-base-japanese-v3 --max-length 128 held_out.txt -f jsonl
+    """
+    from nlptool.models.masked.mlm_evaluation import Evaluation
+    from nlptool.tasks import open_masked
+    from nlptool.tasks.evaluate.mlm import figures, read, result_rows
+
+    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="mlm")
+    texts = model.texts
+    rules = {
+        "model": model.name,
+        "max_length": texts.room() + len(texts.row([]).ids),
+        "share": share,
+        "by": by,
+        "limit": limit or None,
+        "seed": seed,
+    }
+    records = []
+    with pipe.bar:
+        for path in pipe.files or ("-",):
+            evaluation = Evaluation(model, share=share, seed=seed, by_line=by == "line", limit=limit)
+            read(pipe, path, evaluation)
+            name = STDIN if path == "-" else path
+            if evaluation.n_sequences:
+                records.append({"file": name, **figures(evaluation), **rules})
+            if evaluation.n_sequences and not evaluation.every.n_pieces:
+                pipe.note(f"{name}: there is no word to be guessed: the vocabulary knows none")
+    if not records and not pipe.input_failed:  # else that has been said
+        raise RunError("there is no text", hint="lines of text, an empty one between documents")
+    results.show(
+        [row for record in records for row in result_rows(record)] if results.wants_table(format) else records, format
+    )

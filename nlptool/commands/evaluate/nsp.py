@@ -1,0 +1,72 @@
+"""``nlptool evaluate nsp``: does a BERT tell the text that follows from text of elsewhere?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nlptool import specs
+from nlptool.cli import options
+from nlptool.errors import RunError
+from nlptool.records.blocks import STDIN
+from nlptool.records.formats import results
+from nlptool.records.pipe import Pipe
+
+
+@click.command()
+@options.records("evaluate", writes=False)
+@click.option("--pairs", default=2000, show_default=True, metavar="N", type=click.IntRange(min=2),
+              help="Pairs of each question, at most; half of them follow.")  # fmt: skip
+@options.bert
+@options.seed
+@options.table_choice()
+def command(pipe: Pipe, pairs: int, seed: int, format: str | None, **choice: Any) -> None:
+    """Next-sentence prediction: whether a BERT tells the text that follows from text of another work, and of the same one.
+
+    A file is a sentence or a paragraph a line, with an empty line between documents; it should be text that the model was not
+    trained on. As in its training, runs of lines that fill --max-length tokens are divided in two. Half of the pairs are such;
+    in the others the second text is one of as many tokens from elsewhere: from another document, or, a question of its own and a
+    harder one, from the same document, three runs away or more.
+
+    One record a file: documents, skipped (documents of a single piece), runs, and for another_document and same_document each
+    pairs, accuracy with its 95 % interval (Wilson), auc (the probability that a pair that follows has a larger logit margin
+    than one that does not; both are 0.5 by chance and better higher), and of the pairs that follow (next) and the others
+    (not_next) the accuracy and the mean margin.
+    null stands where a file has no such text.
+
+    \b
+    nlptool evaluate nsp held_out.txt
+    nlptool evaluate nsp --pairs 10000 --max-length 64 -m my-bert held_out.txt -f jsonl
+    """
+    from nlptool.models.masked import nsp_evaluation
+    from nlptool.tasks import open_masked
+    from nlptool.tasks.evaluate.nsp import QUESTIONS, REASONS, read, result_rows
+
+    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="nsp")
+    records = []
+    for path in pipe.files or ("-",):
+        with pipe.beside(path) as own, own.bar as bar:
+            documents = read(own, model.texts)
+            own.refuse_failed(f"{path}: most records failed: this is no text")
+            if not len(documents):  # it is not there, or holds nothing
+                continue
+            found = nsp_evaluation.evaluate(
+                model, documents, n_pairs=pairs, seed=seed,
+                report=lambda done, total: bar.work("evaluate", done, total, "pairs"),
+            )  # fmt: skip
+        name = STDIN if path == "-" else path
+        rules = {
+            "model": model.name,
+            "max_length": model.texts.room(pair=True) + len(model.texts.row([], []).ids),
+            "seed": seed,
+        }
+        records.append({"file": name, **found, **rules})
+        for question in QUESTIONS:
+            if found[question] is None:
+                pipe.note(f"{name}: {REASONS[question]}")
+    if not any(record["runs"] for record in records) and not pipe.input_failed:  # else that has been said
+        raise RunError("there is no text to evaluate on", hint="a sentence a line, an empty line between documents")
+    results.show(
+        [row for record in records for row in result_rows(record)] if results.wants_table(format) else records, format
+    )

@@ -1,0 +1,1 @@
+"""Vectors as points: similarity, top-k, index, projection, RSA, correlation."""

@@ -1,0 +1,153 @@
+"""A sentence-transformers model, loaded by the library itself and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nlptool.errors import ModelError
+from nlptool.models.japanese import bert_words
+from nlptool.models.runtime.transformers_loading import (
+    cannot_be_loaded,
+    check_tokenizer,
+    lacks,
+    positions,
+    refuse_own_code,
+    silenced,
+)
+from nlptool.models.store import model_folder, sentence_transformers_config
+
+
+def load(folder: Path, *, allow_pickle: bool = False) -> Any:
+    """The ``SentenceTransformer`` of a folder, in float32 on the CPU, running no code of its own.
+
+    Args:
+        allow_pickle: open a pickle where there are no safetensors.
+
+    Raises:
+        ModelError: sentence-transformers refuses it, it asks for code of its own or for a pooling that nobody knows, or its
+            parts do not belong together.
+    """
+    _check_pooling(folder)
+    words = bert_words.settings(folder)
+    with silenced():
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        refuse_own_code(folder, [path for _, path in model_folder.modules(folder)])
+        try:
+            model = SentenceTransformer(
+                str(folder.absolute()),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": torch.float32, "use_safetensors": None if allow_pickle else True},
+                processor_kwargs=bert_words.arguments(words) if words else None,
+            ).eval()
+            lacking = _lacking(model, folder, allow_pickle=allow_pickle)
+        except Exception as error:
+            raise cannot_be_loaded(folder, error) from error
+    if lacking:
+        raise lacks(folder, lacking)
+    if type(model[0]).__name__ == "Transformer":
+        check_tokenizer(model[0].model, model.tokenizer, folder)
+        _check_sizes(model, folder)
+        model.max_seq_length = max_length(model)
+    return model
+
+
+def network(model: Any) -> list[Any]:
+    """The modules of a ``SentenceTransformer`` without the last normalisation."""
+    modules = list(model)
+    return modules[:-1] if type(modules[-1]).__name__ == "Normalize" else modules
+
+
+def is_usual(modules: list[Any]) -> bool:
+    """Whether token ids go in and one vector comes out, and nothing else is asked for."""
+    names = [type(module).__name__ for module in modules]
+    if names[:2] != ["Transformer", "Pooling"] or not set(names[2:]) <= {"Dense"}:
+        return False
+    text = modules[0].modality_config.get("text") or {}
+    plain = text.get("method") == "forward" and text.get("method_output_name") in (
+        "last_hidden_state",
+        ["last_hidden_state"],
+    )
+    return bool(plain and not modules[0].processing_kwargs and modules[1].include_prompt)
+
+
+def describe(model: Any, folder: Path) -> dict[str, Any]:
+    """What an encoder has to know beside the graph."""
+    pooling = next((module.pooling_mode for module in model if type(module).__name__ == "Pooling"), None)
+    about = {
+        "dimension": int(model.get_embedding_dimension()),
+        "max_length": max_length(model),
+        "normalize": type(model[-1]).__name__ == "Normalize",
+        "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
+        "words": bert_words.settings(folder),
+        "prompts": {name: text for name, text in model.prompts.items() if text},
+        "default_prompt": model.default_prompt_name,
+        "architecture": getattr(getattr(model[0], "config", None), "model_type", None),
+        "pooling": [pooling] if isinstance(pooling, str) else list(pooling or []),
+        "assumed": None
+        if (folder / "modules.json").is_file()
+        else f"the folder has no modules.json, so {pooling or 'no'} pooling is assumed",
+    }
+    return {name: value for name, value in about.items() if value not in (None, {}, [])}
+
+
+def max_length(model: Any) -> int:
+    """The number of tokens that a model takes: what it says itself, but not more than it has positions for."""
+    return positions(model[0], said=model.max_seq_length or 512)
+
+
+def _check_pooling(folder: Path) -> None:
+    """
+    Raises:
+        ModelError: a pooling is none, or one that nobody knows. sentence-transformers would take the mean for none.
+    """
+    for kind, path in model_folder.modules(folder):
+        if kind == "Pooling":
+            asked = sentence_transformers_config.pooling_modes(model_folder.read_json(folder / path / "config.json"))
+            if not asked or not set(asked) <= sentence_transformers_config.POOLINGS.keys():
+                named = ", ".join(map(str, asked)) or "none"
+                raise ModelError(
+                    f"{folder / path / 'config.json'} asks for a pooling that nobody knows: {named}",
+                    hint=f"there are {', '.join(sentence_transformers_config.POOLINGS)}",
+                )
+
+
+def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
+    """The tensors that are in no file and so are random, which transformers only logs. Many models lack BERT's unused pooler."""
+    import torch
+
+    kind, path = model_folder.modules(folder)[0]
+    if kind != "Transformer":
+        return []
+    _, found = type(model[0].model).from_pretrained(
+        str((folder / path).absolute()),
+        output_loading_info=True,
+        local_files_only=True,
+        dtype=torch.float32,
+        use_safetensors=None if allow_pickle else True,
+    )
+    return sorted(name for name in found["missing_keys"] if "pooler" not in name)
+
+
+def _check_sizes(model: Any, folder: Path) -> None:
+    """
+    Raises:
+        ModelError: a limit that is none, or a pooling of vectors of another width.
+    """
+    said = model.max_seq_length
+    if said is not None and not (isinstance(said, int | float) and said >= 1):
+        raise ModelError(f"{folder} gives {said!r} as the number of tokens that it takes (max_seq_length)")
+    if len(model) > 1 and type(model[1]).__name__ == "Pooling":
+        width, pooled = model[0].get_embedding_dimension(), model[1].embedding_dimension
+        if width != pooled:
+            raise ModelError(f"{folder} gives vectors of {width} dimensions, and its pooling takes {pooled}")
+
+
+def describe_folder(folder: Path, *, allow_pickle: bool = False) -> Mapping[str, Any]:
+    """What ``convert.describe`` says of a folder whose model is not converted."""
+    return describe(load(folder, allow_pickle=allow_pickle), folder)

@@ -1,0 +1,300 @@
+"""A text as the mean of its tokens' vectors, looked up in a table: no network, no torch, no onnxruntime.
+
+The layout is that of sentence-transformers' ``StaticEmbedding``: ``tokenizer.json`` and ``model.safetensors`` with the table,
+as model2vec writes it too (https://github.com/MinishLab/model2vec). The vectors are those of ``SentenceTransformer.encode``.
+
+Nearly all the time goes into the tokenizer, so the rest is made of few and large steps: texts of like length are looked up
+together, a part at a time that stays in the processor's cache, and summed over their tokens. A text's sum does not depend
+on its neighbours, so every result is byte-identical whatever stands beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.catalog import Known
+from nlptool.errors import ModelError, RunError
+from nlptool.models.encoders import prompts
+from nlptool.models.encoders.encoder import Embeddings, EncoderSettings, Postprocess
+from nlptool.models.runtime.tokenizers import read_tokenizer
+from nlptool.models.store import model_folder, sentence_transformers_config
+from nlptool.storage import safetensors
+
+_TEXTS = 1024  # that are tokenized together: the ids of more of them would fall out of the processor's cache
+
+_FLOATS = 1 << 18  # 1 MB of rows that are looked up together
+
+_AGAIN = "download the model again"
+
+
+class StaticEncoder:
+    """Texts to the means of their tokens' rows.
+
+    Args:
+        tokenizer: a ``tokenizers.Tokenizer``. Special tokens are not added; its own truncation stays, as in
+            sentence-transformers.
+        table: table[id] is the vector of a token, (V, D) float32.
+        normalize: unit length, unless ``settings`` say otherwise.
+        prompt: stands before every text.
+    """
+
+    engine = "static"
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        table: NDArray[np.float32],
+        settings: EncoderSettings,
+        *,
+        normalize: bool = False,
+        prompt: str = "",
+    ) -> None:
+        self.dimension = settings.dim or table.shape[1]
+        self._tokenizer = tokenizer
+        self._table = np.ascontiguousarray(table[:, : self.dimension])
+        self._shape = Postprocess({"normalize": normalize}, settings)
+        self._prompt = prompt
+        own: Mapping[str, Any] = tokenizer.truncation or {}
+        self._limit = min(filter(None, (settings.max_length, own.get("max_length"))), default=None)
+        self._keeps_end = own.get("direction") == "left"
+        self._chunk = settings.chunk
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.post_processor = None  # it would add special tokens, which are not wanted, and takes its time
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        """Embed ``texts``; the order is kept. A text without tokens has zeros.
+
+        The mean over chunks that count as their tokens is the mean over all tokens: a text is not cut to be taken in chunks.
+        """
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        lengths = np.empty(len(texts), np.intp)
+        parts = [slice(start, start + _TEXTS) for start in range(0, len(texts), _TEXTS)]
+        for part, encodings in zip(parts, _ahead(self._encodings, [texts[part] for part in parts]), strict=True):
+            ids = [encoding.ids for encoding in encodings]
+            lengths[part] = whole = np.fromiter(map(len, ids), np.intp, len(ids))
+            starts = np.cumsum(whole) - whole
+            used = self._used(whole)
+            flat = np.fromiter(chain.from_iterable(ids), np.intp, whole.sum())
+            means = self._means(flat, starts + (whole - used if self._keeps_end else 0), used)
+            vectors[part] = self._shape(means)
+        n_chunks = np.ones_like(lengths)
+        if self._chunk and self._limit:
+            n_chunks = np.maximum(1, -(-lengths // self._limit))
+        used = self._used(lengths)
+        return Embeddings(vectors, used.tolist(), (used < lengths).tolist(), n_chunks.tolist())
+
+    def _encodings(self, texts: Sequence[str]) -> Any:
+        whole = [self._prompt + text for text in texts] if self._prompt else list(texts)
+        return self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
+
+    def _used(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+        """How many of each text's tokens are used."""
+        return lengths if self._limit is None or self._chunk else np.minimum(lengths, self._limit)
+
+    def _means(self, ids: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.float32]:
+        """means[i] is that of the rows of ids[starts[i] : starts[i] + lengths[i]]: (N, D)."""
+        means = np.zeros((len(lengths), self.dimension), np.float32)
+        capacity = max(1, _FLOATS // self.dimension)
+        rows = np.empty((min(capacity, len(ids)), self.dimension), np.float32)
+
+        def sums(places: NDArray[np.intp]) -> NDArray[np.float32]:
+            """Of the rows of ids[places], (B, T), over T: (B, D)."""
+            found = rows[: places.size]
+            np.take(self._table, ids[places.ravel()], axis=0, out=found, mode="clip")  # "raise" would copy once more
+            total: NDArray[np.float32] = found.reshape(*places.shape, -1).sum(axis=1)
+            return total
+
+        for length, group in _by_length(lengths, capacity):
+            places = starts[group, None] + np.arange(length)
+            total = sums(places[:, :capacity])
+            for first in range(capacity, length, capacity):
+                total += sums(places[:, first : first + capacity])
+            total /= length
+            means[group] = total
+        return means
+
+
+def _ahead(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    """``map``, with the next result made by another thread while the last one is used."""
+    if len(items) < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(function, items[0])
+        for item in items[1:]:
+            found, waiting = waiting.result(), thread.submit(function, item)
+            yield found
+        yield waiting.result()
+
+
+def _by_length(lengths: NDArray[np.intp], capacity: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """The indices of texts of one length, of at most ``capacity`` tokens together; those of no token are left out."""
+    order = np.argsort(lengths, kind="stable")
+    ends = np.flatnonzero(np.diff(lengths[order], append=-1)) + 1
+    start = 0
+    for end in ends.tolist():
+        length = int(lengths[order[start]])
+        if length:
+            size = max(1, capacity // length)
+            for first in range(start, end, size):
+                yield length, order[first : min(end, first + size)]
+        start = end
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedStaticEncoder:
+    """A table of token vectors that is ready to be opened as an encoder, here or in another process."""
+
+    name: str
+    settings: EncoderSettings
+    dimension: int
+    prompt: str
+    normalize: bool
+    weights: Path  # folder with tokenizer.json and model.safetensors
+    engine: str = "static"
+    device: str = "cpu"
+    takes_tokens: bool = False
+
+    def open(self) -> StaticEncoder:
+        """Read the table and the tokenizer.
+
+        Raises:
+            ModelError: they are damaged, or do not belong together.
+        """
+        if self.settings.threads:
+            os.environ["RAYON_NUM_THREADS"] = str(self.settings.threads)  # the tokenizers' threads
+        table = read_table(self.weights / "model.safetensors")
+        tokenizer = read_tokenizer(self.weights / "tokenizer.json")
+        _check_tokenizer(tokenizer, len(table), self.weights)
+        return StaticEncoder(tokenizer, table, self.settings, normalize=self.normalize, prompt=self.prompt)
+
+
+def prepare(
+    name: str,
+    folder: Path,
+    settings: EncoderSettings,
+    *,
+    like: Known | None,
+    engine: str,
+    quantize: bool,
+    note: Callable[[str], None],
+) -> LocatedStaticEncoder:
+    """Look over the model in ``folder``, of which ``folders.is_static`` is true.
+
+    Args:
+        like: what is known of the model beside what its files say.
+
+    Raises:
+        ModelError: it is damaged, or the engine is none for it.
+        RunError: a setting does not go with it.
+    """
+    if quantize:
+        raise RunError(f"{name} is a table of token vectors: --quantize is for networks")
+    if engine != "auto":
+        raise ModelError(
+            f"{name} does not run in onnxruntime: it is a table of token vectors", hint="--engine auto needs none"
+        )
+    kinds, parts = zip(*model_folder.modules(folder), strict=True)
+    weights = folder / parts[0]
+    if not (weights / "tokenizer.json").is_file():
+        raise ModelError(f"{weights} has no tokenizer.json", hint=_AGAIN)
+    path = weights / "model.safetensors"
+    dimension = _shape_of(path, safetensors.header(path))[1]
+    if settings.dim is not None and settings.dim > dimension:
+        raise RunError(f"{name} has {dimension} dimensions, fewer than {settings.dim}")
+    about = prompts.with_quirks(_own_prompts(folder), like)
+    return LocatedStaticEncoder(
+        name=name,
+        settings=settings,
+        dimension=settings.dim or dimension,
+        prompt=prompts.choose(
+            name, about, given=settings.prompt, role=settings.role, lenient=settings.lenient_role, note=note
+        ),
+        normalize=kinds[-1] == "Normalize",
+        weights=weights,
+    )
+
+
+def read_table(path: Path) -> NDArray[np.float32]:
+    """The vectors of the tokens, table[id]: (V, D) float32. A table in float32 is mapped into memory, any other converted:
+    numpy takes longer to convert the rows of a thousand texts than the few thousand rows of a usual table.
+
+    model2vec's tables can have fewer rows than there are tokens (``mapping``), and a weight for each token (``weights``).
+
+    Raises:
+        ModelError: the file holds no such table, or a number in it is none.
+    """
+    header = safetensors.header(path)
+    name, _ = sentence_transformers_config.token_table(header), _shape_of(path, header)
+    table = safetensors.read(path, str(name))
+    if "mapping" in header:
+        rows = safetensors.read(path, "mapping")
+        if rows.ndim != 1 or rows.dtype.kind != "i" or not len(rows) or rows.min() < 0 or rows.max() >= len(table):
+            raise ModelError(f"{path} is damaged: its mapping names rows that the table does not have", hint=_AGAIN)
+        table = table[rows]
+    table = table.astype(np.float32, copy=False)
+    if "weights" in header:
+        weights = safetensors.read(path, "weights")
+        if weights.shape != table.shape[:1]:
+            raise ModelError(f"{path} is damaged: {weights.shape} weights for {len(table):,} tokens", hint=_AGAIN)
+        table = table * weights.astype(np.float32)[:, None]
+    if not (np.isfinite(table.max()) and np.isfinite(table.min())):  # takes no memory, unlike isfinite of all
+        row = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
+        raise ModelError(f"{path} is damaged: the vector of token {row:,} holds NaN or infinity", hint=_AGAIN)
+    return table
+
+
+def _shape_of(path: Path, header: Mapping[str, Any]) -> tuple[int, int]:
+    """
+    Raises:
+        ModelError: there is no table, or it is none of vectors.
+    """
+    name = sentence_transformers_config.token_table(header)
+    if name is None:
+        raise ModelError(
+            f"{path} holds no table of token vectors: {', '.join(sentence_transformers_config.TABLES)} is not in it",
+            hint=_AGAIN,
+        )
+    shape = header[name].get("shape")
+    if not (isinstance(shape, list) and len(shape) == 2 and all(isinstance(n, int) and n > 0 for n in shape)):
+        raise ModelError(f"{path} is damaged: {name} has the shape {shape}", hint=_AGAIN)
+    if not str(header[name].get("dtype")).removeprefix("B").startswith("F"):
+        raise ModelError(f"{path} holds {name} as {header[name].get('dtype')}: it must be F32, F16 or BF16")
+    return shape[0], shape[1]
+
+
+def _own_prompts(folder: Path) -> Mapping[str, Any]:
+    path = folder / "config_sentence_transformers.json"
+    own = model_folder.read_json(path) if path.is_file() else {}
+    named = own.get("prompts") or {}
+    if not (isinstance(named, dict) and all(isinstance(text, str) for text in named.values())):
+        raise ModelError(f"{path} is damaged: its prompts are no texts", hint=_AGAIN)
+    return {"prompts": named, "default_prompt": own.get("default_prompt_name")}
+
+
+def _check_tokenizer(tokenizer: Any, n_rows: int, folder: Path) -> None:
+    """
+    Raises:
+        ModelError: the tokenizer gives ids that the table has no row for, or fails at characters that it does not know.
+    """
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest >= n_rows:
+        raise ModelError(
+            f"tokenizer.json does not belong to this model: its ids in {folder} go up to {largest:,}, and the table has"
+            f" {n_rows:,} rows",
+            hint=_AGAIN,
+        )
+    try:
+        tokenizer.encode("\U0010fffd")  # one for private use
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"{folder / 'tokenizer.json'} fails at a character that it does not know: {error}") from error

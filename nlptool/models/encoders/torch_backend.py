@@ -1,0 +1,84 @@
+"""A network in torch: on a GPU, or where a model does not run in onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlptool.models.encoders.encoder import Embeddings, EncoderSettings, Postprocess
+from nlptool.models.runtime.batching import pack
+
+
+class TorchNetwork:
+    """The modules of a ``SentenceTransformer`` up to the vector, without the final normalisation.
+
+    On a CUDA device it computes in bfloat16 if the device does, elsewhere in float32. Large
+    batches keep a GPU busy; a processor likes small ones.
+
+    Args:
+        device: cpu, cuda or mps.
+        dtype: float32 or bfloat16; as the device likes it unless given.
+    """
+
+    engine = "torch"
+
+    def __init__(self, modules: Sequence[Any], device: str, *, dtype: str | None = None) -> None:
+        self.dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
+        self.batch_tokens = 512 if device == "cpu" else 32_768
+        self._device = device
+        self._modules = torch.nn.ModuleList(modules).eval().to(device, getattr(torch, self.dtype))
+
+    @torch.inference_mode()
+    def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, T) ids and mask to (B, D) vectors."""
+        features: dict[str, Any] = {
+            "input_ids": torch.from_numpy(input_ids).to(self._device, non_blocking=True),
+            "attention_mask": torch.from_numpy(mask).to(self._device, non_blocking=True),
+        }
+        for module in self._modules:
+            features = module(features)
+        vectors: NDArray[np.float32] = features["sentence_embedding"].float().cpu().numpy()
+        return vectors
+
+
+class SentenceTransformersEncoder:
+    """Any stack of modules, run by sentence-transformers itself: static embeddings, bags of words."""
+
+    engine = "torch"
+
+    def __init__(self, model: Any, about: Mapping[str, Any], settings: EncoderSettings, prompt: str) -> None:
+        self.dimension = settings.dim or int(about["dimension"])
+        self._width = int(about["dimension"])
+        self._model = model
+        self._shape = Postprocess(about, settings)
+        self._prompt = prompt
+        if settings.max_length is not None and model.max_seq_length:
+            model.max_seq_length = min(settings.max_length, model.max_seq_length)
+        self._budget = 1 if settings.deterministic else settings.batch_tokens or 512
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        """Embed ``texts``; the order is kept."""
+        whole = [self._n_tokens(self._prompt + text) for text in texts]
+        limit = self._model.max_seq_length or max(whole, default=0)
+        lengths = [min(length, limit) for length in whole]
+        vectors = np.empty((len(texts), self._width), np.float32)
+        for batch in pack(lengths, self._budget):
+            vectors[batch] = self._model.encode(
+                [texts[index] for index in batch],
+                prompt=self._prompt,
+                batch_size=len(batch),
+                show_progress_bar=False,
+            )
+        truncated = [length > limit for length in whole]
+        return Embeddings(self._shape(vectors), lengths, truncated, [1] * len(texts))
+
+    def _n_tokens(self, text: str) -> int:
+        tokenizer = self._model.tokenizer
+        encoded = (
+            tokenizer.encode(text, truncation=False, verbose=False) if callable(tokenizer) else tokenizer.encode(text)
+        )
+        return len(getattr(encoded, "ids", encoded))

@@ -1,0 +1,125 @@
+"""A text as the mean of its words' vectors, the frequent words counting less.
+
+Source of the weights a / (a + p(w)): S. Arora, Y. Liang, T. Ma: A Simple but Tough-to-Beat Baseline for Sentence Embeddings
+(ICLR 2017). Their second step, taking the common component of a whole corpus away, needs the corpus and is not done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.errors import RunError
+from nlptool.models.encoders.encoder import Embeddings, EncoderSettings, Postprocess
+from nlptool.models.words import loading as word_loading
+from nlptool.models.words.lookup import WordLookup
+
+_A = 1e-3  # the middle of what the paper tried
+
+
+class WordEncoder:
+    """Texts, or the tokens of texts, to vectors."""
+
+    def __init__(self, lexicon: WordLookup, settings: EncoderSettings) -> None:
+        self.dimension = settings.dim or lexicon.vectors.dimension
+        self._lexicon = lexicon
+        self._max_length = settings.max_length
+        self._shape = Postprocess({"normalize": True}, settings)
+        vectors = lexicon.vectors
+        self._weights = np.ones(vectors.n_words, np.float32)
+        if settings.weighting == "inverse-frequency":
+            self._weights = _A / (_A + vectors.frequencies(np.arange(vectors.n_words)))
+        self._weights *= vectors.norms  # what is looked up are unit vectors
+
+    def encode(self, texts: Sequence[Any]) -> Embeddings:
+        """Embed texts, cut as the model's corpus was, or lists of tokens. A word that is not known is taken by its subwords,
+        if the model has such, with the weight of a rare one. A text without a known word has zeros and ``n_tokens`` 0."""
+        lexicon, ngrams = self._lexicon.vectors, self._lexicon.vectors.ngrams
+        places: list[
+            int
+        ] = []  # of all words of all texts, one behind the other; behind the vocabulary those of ``others``
+        others: list[NDArray[np.float32]] = []
+        n_tokens, truncated, said = [], [], []
+        for text in texts:
+            words = self._words(text)
+            truncated.append(self._max_length is not None and len(words) > self._max_length)
+            start, n_unknown, n_others = len(places), 0, len(others)
+            for word in words[: self._max_length]:
+                place = lexicon.index(word)
+                if place is None and ngrams is not None and (vector := ngrams.vector(word)) is not None:
+                    place = lexicon.n_words + len(others)
+                    others.append(vector)
+                if place is None:
+                    n_unknown += 1
+                else:
+                    places.append(place)
+            n_tokens.append(len(places) - start)
+            by_subwords = {"n_subwords": len(others) - n_others} if len(others) > n_others else {}
+            said.append({"n_unknown": n_unknown, **by_subwords})
+        vectors = _means(self._rows(np.asarray(places, np.int64), others), np.asarray(n_tokens))
+        return Embeddings(self._shape(vectors), n_tokens, truncated, [1] * len(texts), said)
+
+    def _rows(self, places: NDArray[np.int64], others: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The weighted vectors of words, (n, D)."""
+        rows = np.empty((len(places), self._lexicon.vectors.dimension), np.float32)
+        known = places < self._lexicon.vectors.n_words
+        rows[known] = self._lexicon.vectors.unit(places[known]) * self._weights[places[known], None]
+        if others:
+            rows[~known] = np.stack(others)
+        return rows
+
+    def _words(self, text: Any) -> list[str]:
+        if isinstance(text, str):
+            return self._lexicon.cut(text)
+        try:
+            return self._lexicon.of_tokens(text)
+        except ValueError:
+            return []
+
+
+def _means(rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The mean of each run of ``lengths`` rows; zeros for one of none."""
+    vectors = np.zeros((len(lengths), rows.shape[1]), np.float32)
+    some = lengths > 0
+    if some.any():
+        starts = (np.cumsum(lengths) - lengths)[some]
+        vectors[some] = np.add.reduceat(rows, starts, axis=0) / lengths[some, None]
+    return vectors
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedWordEncoder:
+    """Word vectors that are ready to be opened as an encoder, here or in another process."""
+
+    name: str
+    settings: EncoderSettings
+    dimension: int
+    engine: str = "words"
+    device: str = "cpu"
+    prompt: str = ""
+    takes_tokens: bool = True
+
+    def open(self) -> WordEncoder:
+        return WordEncoder(WordLookup(word_loading.open_vectors(self.name)), self.settings)
+
+
+def prepare(
+    name: str, settings: EncoderSettings, *, engine: str, device: str, quantize: bool, note: Callable[[str], None]
+) -> LocatedWordEncoder:
+    """
+    Raises:
+        ModelError: the word vectors are not there, or are damaged.
+        RunError: a setting is for networks alone.
+    """
+    if quantize or engine != "auto" or device not in ("auto", "cpu"):
+        raise RunError(f"{name} are word vectors: --engine, --device and --quantize are for networks")
+    if settings.prompt or (settings.role and not settings.lenient_role):
+        raise RunError(f"{name} are word vectors, which take no prompt")
+    vectors = word_loading.open_vectors(name, note=note)
+    if settings.dim is not None and settings.dim > vectors.dimension:
+        raise RunError(f"{name} has {vectors.dimension} dimensions, fewer than {settings.dim}")
+    return LocatedWordEncoder(name, settings, settings.dim or vectors.dimension)

@@ -1,0 +1,103 @@
+"""How often each character or word comes in texts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from nlptool.models.japanese.tagger import UNKNOWN, Morpheme, Tagger, for_mecab
+
+_MOST_KEYS = 400_000  # distinct tokens whose words are kept; about 60 MB
+
+_CONTROL = re.compile(r"[\x00-\x08\x0c-\x1f\x7f]")  # but those that are blanks to MeCab
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was counted. White space is not."""
+
+    of: Counter[str] = field(default_factory=Counter)
+    n_unknown: int = 0  # words that the dictionary lacks, each time one comes
+    n_control: int = 0  # control characters among words, which are shown as pictures (␀)
+
+    def add(self, other: Counts) -> None:
+        self.of.update(other.of)
+        self.n_unknown += other.n_unknown
+        self.n_control += other.n_control
+
+    def ranked(self, most: int | None = None) -> list[tuple[str, int]]:
+        """The most frequent first, and of those that are equally frequent the one with the lowest code points."""
+        return sorted(self.of.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+class Characters:
+    """Counts the characters (Unicode code points) of texts, all texts in one.
+
+    Args:
+        normalize: NFKC first.
+    """
+
+    def __init__(self, *, normalize: bool = False) -> None:
+        self._normalize = normalize
+
+    def __call__(self, texts: Sequence[str]) -> list[Counts]:
+        counts = Counts()
+        for text in texts:
+            counts.of.update(unicodedata.normalize("NFKC", text) if self._normalize else text)
+        _drop_blanks(counts)
+        return [counts]
+
+
+class Words:
+    """Counts the words of texts, all texts in one.
+
+    Args:
+        by: surface | lemma; a word that the dictionary lacks is its own lemma.
+        keeps: whether a word counts.
+        normalize: NFKC first.
+    """
+
+    def __init__(
+        self, tagger: Tagger, *, by: str = "surface", keeps: Callable[[Morpheme], bool], normalize: bool = False
+    ) -> None:
+        self._tagger = tagger
+        self._by = by
+        self._keeps = keeps
+        self._normalize = normalize
+        self._words: dict[str, str | None] = {}  # key of a token -> its word; None where that does not count
+
+    def __call__(self, texts: Sequence[str]) -> list[Counts]:
+        counts, keys = Counts(), Counter[str]()
+        if len(self._words) > _MOST_KEYS:
+            self._words.clear()
+        for text in texts:
+            shown = for_mecab(unicodedata.normalize("NFKC", text) if self._normalize else text)
+            parsed = self._tagger.parse(shown)
+            if not parsed:
+                continue
+            found = parsed.split("\n")
+            for key in found:
+                if key not in self._words:
+                    self._words[key] = self._word(self._tagger.morpheme(key, shown))
+            keys.update(found)
+            counts.n_control += len(_CONTROL.findall(text)) if shown != text else 0
+        for key, n in keys.items():
+            counts.n_unknown += n * key.endswith(UNKNOWN)
+            word = self._words[key]
+            if word is not None:
+                counts.of[word] += n
+        _drop_blanks(counts)
+        return [counts]
+
+    def _word(self, morpheme: Morpheme) -> str | None:
+        if not self._keeps(morpheme):
+            return None
+        return (morpheme.feature("lemma") if self._by == "lemma" else None) or morpheme.surface
+
+
+def _drop_blanks(counts: Counts) -> None:
+    for each in [each for each in counts.of if each.isspace()]:
+        del counts.of[each]

@@ -1,0 +1,253 @@
+"""The attention weights of a Transformer that reads: which token looks at which, in each head of each layer.
+
+A. Vaswani et al.: Attention Is All You Need (NIPS 2017), section 3.2; J. Devlin et al.: BERT (NAACL 2019). The networks run in
+torch, in float32 and with plain products, since the fast kernels never hold the weights. They are those of the softmax,
+so that each row sums to 1: row i says how token i shares out its attention.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlptool import catalog
+from nlptool.errors import ModelError
+from nlptool.models.japanese import bert_words
+from nlptool.models.masked import sentence_pairs, transformers_model
+from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
+from nlptool.models.runtime import devices, transformers_loading
+from nlptool.models.runtime.batching import pack
+from nlptool.models.seq2seq import folder as seq2seq_folder
+from nlptool.models.store import hub_cache, locate, model_folder
+
+_USUAL_LENGTH = 512  # tokens, unless more are asked for: the weights grow with their square
+
+_MOST_WEIGHTS = 2**30  # of one text: 4 GiB
+
+_HINT = "nlptool models list --task fill-mask and --task embed show models that have"
+
+_SAMPLE = "東京 a"
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionSettings:
+    """What can be chosen of a model."""
+
+    max_length: int | None = None  # tokens of a text, special tokens included; as the model says, at most 512
+    batch_tokens: int | None = None  # tokens computed together, padding included
+    threads: int = 0  # 0: all
+    deterministic: bool = False  # every text is computed alone, so that no padding changes the last digits
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text, or two, as the network reads them."""
+
+    row: ModelInput
+    n_pieces: int  # without special tokens; 0 if one of two texts has none
+    n_unknown: int  # pieces that the vocabulary lacks
+    truncated: bool  # not all of it fits
+
+
+class AttentionModel:
+    """Texts to attention weights.
+
+    Attributes:
+        n_layers: L.
+        n_heads: H, of each layer.
+        texts: its tokenizer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: Any,
+        texts: MaskedLmTokenizer,
+        *,
+        pad_id: int,
+        device: str,
+        settings: AttentionSettings,
+    ) -> None:
+        self.name, self.device, self.texts = name, device, texts
+        self._network, self._pad_id = network, pad_id
+        self._takes_types = int(getattr(network.config, "type_vocab_size", 0) or 0) > 1
+        self._budget = 1 if settings.deterministic else settings.batch_tokens or 512
+        self.n_layers, self.n_heads = network.config.num_hidden_layers, network.config.num_attention_heads
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """Cut each text into pieces, of which there may be fewer than it has: the beginning stays."""
+        room = self.texts.room()
+        return [self._reading(cut.ids, room) for cut in self.texts.cut(texts)]
+
+    def _reading(self, ids: list[int], room: int) -> Reading:
+        kept = ids[:room]
+        unknown = self.texts.unknown_id
+        n_unknown = 0 if unknown is None else kept.count(unknown)
+        return Reading(self.texts.row(kept), len(kept), n_unknown, len(ids) > room)
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+        """Cut both texts of a pair into pieces of one sequence; of what is too long the part nearest to their border stays."""
+        return [
+            Reading(pair.row, min(pair.n_first, pair.n_second), pair.n_unknown, pair.truncated)
+            for pair in sentence_pairs.read(self.texts, pairs)
+        ]
+
+    def weights(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(i, weights) for each row, in the order of computation, not of ``rows``.
+
+        weights: (L, H, T, T) for the T tokens of ``rows[i]``; weights[l, h, j, k] is how much token j looks at token k in head
+        h of layer l, from 0 to 1; the sum over k is 1.
+        """
+        for batch in pack([len(row.ids) for row in rows], self._budget):
+            found = self._run([rows[index] for index in batch])  # L of (B, H, T, T)
+            for number, index in enumerate(batch):
+                length = len(rows[index].ids)
+                yield index, torch.stack([each[number, :, :length, :length] for each in found]).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def _run(self, rows: Sequence[ModelInput]) -> Sequence[torch.Tensor]:
+        width = max(len(row.ids) for row in rows)
+        ids = torch.full((len(rows), width), self._pad_id)  # (B, T)
+        mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
+        for number, row in enumerate(rows):
+            ids[number, : len(row.ids)] = torch.tensor(row.ids)
+            types[number, : len(row.ids)] = torch.tensor(row.types)
+            mask[number, : len(row.ids)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if self._takes_types else {})
+        found: Sequence[torch.Tensor] = self._network(
+            **{name: each.to(self.device) for name, each in inputs.items()}, output_attentions=True
+        ).attentions
+        return found
+
+
+def load(
+    name: str,
+    settings: AttentionSettings = AttentionSettings(),
+    *,
+    device: str = "cpu",
+    offline: bool = False,
+    allow_pickle: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+    report: hub_cache.Report = lambda there, total, received: None,
+) -> AttentionModel:
+    """Find the model called ``name``, a masked language model or a sentence encoder, and open it.
+
+    Args:
+        device: cpu, cuda, mps, or auto: cuda where there is one.
+        offline: open no socket.
+        allow_pickle: open weights that are a pickle, where a model has no others.
+        note: is told what takes long.
+        report: is told how a download goes on.
+
+    Raises:
+        ModelError: the model is not there, is damaged, or has no attention weights.
+        RunError: the device is not there, or ``max_length`` leaves no room for a text.
+    """
+    known = catalog.KNOWN.get(name)
+    if known is not None and known.task not in ("embed", "fill-mask", "generate"):
+        raise ModelError(f"{name}, a model for {known.task}, has no attention weights to show", hint=_HINT)
+    device = devices.choose(device, "torch")
+    folder = locate.find(name, plain=True, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
+    if known is not None and known.hub:
+        name = known.hub
+    if seq2seq_folder.is_one(folder):
+        raise _writes(name, "seq2seq")
+    kind, path = model_folder.modules(folder)[0]
+    model_folder.weight_files(folder, plain=not path, allow_pickle=allow_pickle)
+    if kind != "Transformer":
+        raise ModelError(f"{name} has no attention: its first part is a {kind}, not a Transformer", hint=_HINT)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+        os.environ["RAYON_NUM_THREADS"] = str(settings.threads)  # the tokenizers' threads
+    return _opened(name, folder / path, settings, device, allow_pickle=allow_pickle)
+
+
+def _opened(name: str, folder: Path, settings: AttentionSettings, device: str, *, allow_pickle: bool) -> AttentionModel:
+    with transformers_loading.silenced():
+        transformers_loading.refuse_own_code(folder)
+        network = _network(name, folder, allow_pickle=allow_pickle)
+        tokenizer, own = transformers_model.tokenizers(folder)
+    transformers_loading.check_tokenizer(network, own, folder)
+    config = network.config
+    limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))
+    fitting = math.isqrt(_MOST_WEIGHTS // (config.num_hidden_layers * config.num_attention_heads))
+    about = {
+        "size": int(config.vocab_size),
+        "max_length": transformers_loading.positions(
+            network, said=min([fitting, *(limit for limit in limits if limit and limit > 0)])
+        ),
+        "mask_token": own.mask_token or "",  # an encoder may do without
+        "unknown_id": own.unk_token_id,
+        "special_ids": own.all_special_ids,
+    }
+    words: Any = bert_words.settings(folder)
+    special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    texts = MaskedLmTokenizer(
+        tokenizer,
+        about,
+        words=bert_words.JapaneseWords(**words, special=special) if words else None,
+        max_length=settings.max_length or _USUAL_LENGTH,
+    )
+    pad_id = next((id for id in (config.pad_token_id, own.pad_token_id) if id is not None), 0)
+    model = AttentionModel(name, network.to(device), texts, pad_id=int(pad_id), device=device, settings=settings)
+    _check(model, config.model_type)
+    return model
+
+
+def _network(name: str, folder: Path, *, allow_pickle: bool) -> Any:
+    """The Transformer without its heads, in float32 on the processor."""
+    from transformers import AutoConfig, AutoModel
+
+    place = str(folder.absolute())
+    try:
+        config = AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)
+        reads_alone = not getattr(config, "is_encoder_decoder", False)
+        if reads_alone:
+            network, found = AutoModel.from_pretrained(
+                place,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=None if allow_pickle else True,
+                dtype=torch.float32,
+                attn_implementation="eager",  # the others give no weights
+                output_loading_info=True,
+            )
+    except Exception as error:  # of many libraries
+        raise transformers_loading.cannot_be_loaded(folder, error) from error
+    if not reads_alone:
+        raise _writes(name, config.model_type)
+    if lacking := sorted(name for name in found["missing_keys"] if "pooler" not in name):  # the pooler is not used
+        raise transformers_loading.lacks(folder, lacking)
+    return network.eval()
+
+
+def _writes(name: str, kind: str) -> ModelError:
+    """What to say of an encoder–decoder."""
+    return ModelError(
+        f"{name} is a sequence-to-sequence model ({kind})",
+        hint=f"nlptool generate --attention -m {name} shows where it looks while it writes",
+    )
+
+
+def _check(model: AttentionModel, kind: str) -> None:
+    """
+    Raises:
+        ModelError: the network has no weights for each token and each other token, as Fourier transforms and windows have not.
+    """
+    row = model.texts.row(model.texts.cut([_SAMPLE])[0].ids)
+    try:
+        _, weights = next(model.weights([row]))
+        shape = weights.shape
+    except (AttributeError, TypeError, IndexError, RuntimeError, ValueError) as error:  # whatever else its kind gives
+        raise ModelError(f"{model.name} ({kind}) gives no attention weights: {error}", hint=_HINT) from error
+    length = len(row.ids)
+    if shape != (model.n_layers, model.n_heads, length, length):
+        raise ModelError(f"{model.name} ({kind}) gives no weight for each token and each other token", hint=_HINT)

@@ -1,0 +1,66 @@
+"""Masked language modelling: which tokens are to be guessed, and what stands in their places.
+
+J. Devlin et al.: BERT (NAACL 2019): 15 % of the tokens; of these 80 % become [MASK], 10 % any other piece, 10 % stay. With whole
+words all pieces of a word are chosen together, as in Google's later models.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE = 0.15
+
+_MASKED, _REPLACED = 0.8, 0.1  # of the chosen; the rest stays as it is
+
+
+def choose(
+    allowed: NDArray[np.bool_], continues: NDArray[np.bool_], rng: np.random.Generator, *, share: float = SHARE
+) -> NDArray[np.bool_]:
+    """(B, T): the tokens that are to be guessed: in the mean ``share`` of those allowed in each row, or one if that is more.
+
+    Words are drawn in a random order. The one that would go beyond the share is in or out at random, so that the share is
+    exact in the mean, whatever the lengths of the words are; a short row of one long word can have none.
+
+    Args:
+        allowed: (B, T), tokens that can be chosen.
+        continues: (B, T), tokens that belong to the same word as the token before; all False: each token is a word.
+    """
+    begins = allowed.copy()
+    begins[:, 1:] &= ~(continues[:, 1:] & allowed[:, :-1])
+    word = np.cumsum(begins).reshape(allowed.shape) - 1  # of each token that is allowed
+    rows = np.nonzero(begins)[0]
+    if not len(rows):
+        return allowed.copy()
+    lengths = np.bincount(word[allowed], minlength=len(rows))
+    order = np.lexsort((rng.random(len(rows)), rows))
+    before = np.cumsum(lengths[order]) - lengths[order]
+    first = np.searchsorted(rows, rows, side="left")  # of each word, the first one of its row
+    before -= before[first]
+    budget = np.maximum(1.0, share * allowed.sum(axis=1))
+    taken = np.zeros(len(rows), bool)
+    taken[order] = before + rng.random(len(allowed))[rows] * lengths[order] < budget[rows]
+    return np.asarray(allowed & taken[word])
+
+
+def corrupt(
+    ids: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    rng: np.random.Generator,
+    *,
+    mask: int,
+    pieces: NDArray[np.int64],
+    always: bool = False,
+) -> NDArray[np.int64]:
+    """(B, T): ``ids`` with [MASK], another piece, or nothing new at the places that were chosen.
+
+    Args:
+        mask: the id of [MASK].
+        pieces: ids of which a random one may take a token's place.
+        always: [MASK] everywhere, as one evaluates.
+    """
+    found = ids.copy()
+    draws = np.zeros(int(chosen.sum())) if always else rng.random(int(chosen.sum()))
+    others = pieces[rng.integers(0, len(pieces), len(draws))]
+    found[chosen] = np.where(draws < _MASKED, mask, np.where(draws < _MASKED + _REPLACED, others, ids[chosen]))
+    return found

@@ -1,0 +1,185 @@
+"""BERT and its kin, asked: which token stands at a place, and does one sentence follow another.
+
+Method of the models: J. Devlin et al.: BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding (NAACL
+2019). They run in onnxruntime, or in torch where a model or a GPU needs it. Sequences are sorted by their length and packed by
+a budget of tokens, and the logits, V numbers for each token, are computed where they are asked for and nowhere else.
+
+A model is prepared once (found, checked, converted) and then opened, in this process or in several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.errors import ModelError
+from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
+from nlptool.models.runtime import onnx as onnx_runtime
+from nlptool.models.runtime.batching import pack
+
+_LARGEST_LOGITS = 1 << 24  # numbers in a batch, 64 MiB
+
+_TOGETHER = 2**19  # tokens in the rows that are taken at once: 8 MB, and enough to sort rows of like length together
+
+_Tag = TypeVar("_Tag")
+
+HINT = "nlptool models list --task fill-mask shows the masked language models"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedModelSettings:
+    """What can be chosen of a model."""
+
+    max_length: int | None = None  # tokens of a sequence, special tokens included; as the model says
+    batch_tokens: int | None = None  # tokens computed together; as the network likes it
+    threads: int = 0  # 0: all
+    deterministic: bool = False  # every sequence is computed alone, so that no padding changes the last digits
+
+
+class Network(Protocol):
+    """Token ids to the outputs of those heads that the model has."""
+
+    engine: str
+    batch_tokens: int
+
+    def __call__(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], places: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float32]]:
+        """
+        Args:
+            ids: (B, T).
+            mask: (B, T), 0 for padding.
+            types: (B, T), 0: the first text, 1: the second.
+            places: (M,), counted through all rows of ``ids``.
+
+        Returns:
+            mlm: (M, V) logits of the tokens; nsp: (B, 2) of the next sentence.
+        """
+
+
+class OnnxMasked:
+    """A network in onnxruntime; the arguments are those of ``onnx_network.session``."""
+
+    engine = "onnx"
+    batch_tokens = onnx_runtime.BATCH_TOKENS
+
+    def __init__(self, about: Mapping[str, Any], graph: Path, weights: Path, **arguments: Any) -> None:
+        self._heads = about["heads"]
+        self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
+        self._session = onnx_runtime.session(graph, weights, **arguments)
+
+    def __call__(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], places: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float32]]:
+        feeds = {"input_ids": ids}
+        if self._masks:
+            feeds["attention_mask"] = mask
+        if self._takes_types:
+            feeds["token_type_ids"] = types
+        if "mlm" in self._heads:
+            feeds["places"] = places
+        return dict(zip(self._heads, self._session.run(None, feeds), strict=True))
+
+
+class MaskedModel:
+    """Sequences to logits, by a network and a tokenizer.
+
+    Attributes:
+        heads: what the model can do: mlm, nsp.
+    """
+
+    def __init__(
+        self,
+        texts: MaskedLmTokenizer,
+        network: Network,
+        about: Mapping[str, Any],
+        settings: MaskedModelSettings = MaskedModelSettings(),
+        *,
+        name: str = "",
+        device: str = "cpu",
+    ) -> None:
+        self.name, self.device = name, device
+        self.engine = network.engine
+        self.heads = frozenset(about["heads"])
+        self.texts = texts
+        self._network = network
+        self._pad_id = int(about["pad_id"])
+        alone = settings.deterministic or not about["masks"]
+        self._budget = 1 if alone else settings.batch_tokens or network.batch_tokens
+
+    def logits(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(i, logits) for each row, logits (len(rows[i].places), V); in the order of computation, not of ``rows``.
+
+        The logits of a batch alone are in memory at a time: what is to be kept of them should be copied.
+        """
+        for batch in self._batches(rows):
+            found = self._run([rows[index] for index in batch])["mlm"]
+            ends = np.cumsum([len(rows[index].places) for index in batch])
+            yield from zip(batch, np.split(found, ends[:-1]), strict=True)
+
+    def next_sentence(self, rows: Sequence[ModelInput]) -> NDArray[np.float32]:
+        """(N, 2) logits in the order of rows; index 0: the second text follows the first."""
+        logits = np.empty((len(rows), 2), np.float32)
+        bare = [ModelInput(row.ids, row.types, []) for row in rows]
+        for batch in self._batches(bare):
+            logits[batch] = self._run([bare[index] for index in batch])["nsp"]
+        return logits
+
+    def _batches(self, rows: Sequence[ModelInput]) -> Iterator[list[int]]:
+        """Indices into ``rows``, in batches that are bounded in their tokens and in their logits."""
+        most = max(1, _LARGEST_LOGITS // self.texts.size)  # places
+        for packed in pack([len(row.ids) for row in rows], self._budget):
+            batch: list[int] = []
+            n_places = 0
+            for index in packed:
+                n_more = len(rows[index].places)
+                if batch and n_places + n_more > most:
+                    yield batch
+                    batch, n_places = [], 0
+                batch.append(index)
+                n_places += n_more
+            yield batch
+
+    def _run(self, rows: Sequence[ModelInput]) -> dict[str, NDArray[np.float32]]:
+        width = max(len(row.ids) for row in rows)
+        ids = np.full((len(rows), width), self._pad_id, np.int64)  # (B, T)
+        mask, types = np.zeros_like(ids), np.zeros_like(ids)
+        for number, row in enumerate(rows):
+            ids[number, : len(row.ids)] = row.ids
+            types[number, : len(row.ids)] = row.types
+            mask[number, : len(row.ids)] = 1
+        places = np.array([width * number + place for number, row in enumerate(rows) for place in row.places], np.int64)
+        return self._network(ids, mask, types, places)
+
+
+def scored(model: MaskedModel, rows: Iterable[tuple[ModelInput, _Tag]]) -> Iterator[tuple[_Tag, NDArray[np.float32]]]:
+    """(tag, log-probabilities (M, V)) of each row, not in order. Rows are taken as they are needed, so that there may be any
+    number of them."""
+    rows = iter(rows)
+    for first in rows:
+        some, n_tokens = [first], len(first[0].ids)
+        while n_tokens < _TOGETHER and (more := next(rows, None)) is not None:
+            some.append(more)
+            n_tokens += len(more[0].ids)
+        for index, logits in model.logits([row for row, _ in some]):
+            yield some[index][1], log_softmax(logits)
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits (..., V) to natural logarithms of probabilities."""
+    shifted: NDArray[np.float32] = logits - logits.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
+
+
+def decoder(name: object, kind: str) -> ModelError:
+    """What to say of a model that looks at one side of a place alone."""
+    return ModelError(
+        f"{name} is a decoder ({kind}): it sees only what stands before a word, and was not trained to fill masks",
+        hint=HINT,
+    )

@@ -1,0 +1,133 @@
+"""A masked language model of transformers to an ONNX graph, once, by torch.
+
+The graph goes from token ids to the logits of the tokens that are asked for (``torch_masked.AtPlaces``), and, where the model
+was trained for it, to those of the next sentence. It is run beside the original on a few texts, alone and in one padded batch,
+before it is believed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlptool.errors import NotConvertible
+from nlptool.models.japanese.bert_words import words_of
+from nlptool.models.masked import model as masked_models
+from nlptool.models.masked.model import MaskedModel
+from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
+from nlptool.models.masked.torch_backend import LogitsAtPositions
+from nlptool.models.masked.transformers_model import Loaded, load
+from nlptool.models.runtime import onnx_export, transformers_loading
+from nlptool.models.runtime.onnx import GRAPH
+from nlptool.models.runtime.tokenizers import read_tokenizer
+from nlptool.models.store.converted import MASKED
+
+LARGEST_DIFFERENCE = 1e-4  # of a probability
+
+# The last one reaches beyond the window of local attention, and mostly to the last position there is.
+_SAMPLE = ["a", "A plane is taking off.", "東京は日本の首都です。", "long " * 600]
+
+_ALONE, _TOGETHER = 1, 10_000  # tokens in a batch
+
+_NAMES = {"mlm": "logits", "nsp": "next_sentence"}
+
+
+def convert_masked(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
+    """Write ``model.onnx``, ``tokenizer.json`` and ``masked.json`` for the model in ``folder`` to ``target``.
+
+    Raises:
+        NotConvertible: its graph does not allow it.
+        ModelError: as of ``load``.
+    """
+    loaded = load(folder, allow_pickle=allow_pickle)
+    loaded.tokenizer.no_truncation()
+    loaded.tokenizer.no_padding()
+    loaded.tokenizer.save(str(target / "tokenizer.json"), pretty=False)
+    (target / MASKED).write_text(json.dumps(loaded.about, indent=2, ensure_ascii=False))
+    with transformers_loading.silenced():
+        _export(loaded, target / GRAPH)
+    _compare(loaded, target)
+
+
+def _export(loaded: Loaded, path: Path) -> None:
+    ids = torch.full((2, 7), 3)
+    mask = torch.ones(2, 7, dtype=torch.long)
+    mask[1, 5:] = 0
+    axes: tuple[str, ...] = ("batch", "length")
+    inputs = {"input_ids": (ids, axes)}
+    if loaded.about["masks"]:
+        inputs["attention_mask"] = (mask, axes)
+    heads = loaded.about["heads"]
+    if "mlm" in heads:
+        inputs["places"] = (torch.tensor([1, 2, 9]), ("places",))
+    if loaded.about["types"]:
+        inputs["token_type_ids"] = (torch.zeros(2, 7, dtype=torch.long), axes)
+    onnx_export.export(LogitsAtPositions(loaded.network, loaded.about), inputs, [_NAMES[head] for head in heads], path)
+
+
+def _compare(loaded: Loaded, target: Path) -> None:
+    """
+    Raises:
+        NotConvertible: the graph does not run, or gives other probabilities than the network that it was made of.
+    """
+    about = loaded.about
+    settings = [masked_models.MaskedModelSettings(batch_tokens=budget) for budget in (_ALONE, _TOGETHER)]
+    try:
+        tokenizer = read_tokenizer(target / "tokenizer.json")
+        texts = MaskedLmTokenizer(tokenizer, about, words=words_of(about, tokenizer))
+        models = [
+            masked_models.MaskedModel(texts, masked_models.OnnxMasked(about, target, target), about, each)
+            for each in settings
+        ]
+        rows = _rows(models[0].texts)
+        answers = [_answers(model, rows) for model in models]
+    except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
+        raise NotConvertible(f"its converted copy does not run: {str(error)[:200]}") from error
+    for number, row in enumerate(rows):
+        for head, expected in _plainly(loaded, row).items():
+            for found in answers:
+                ours = np.exp(masked_models.log_softmax(found[head][number]))
+                difference = float(np.max(np.abs(ours - np.exp(masked_models.log_softmax(expected)))))
+                if not difference <= LARGEST_DIFFERENCE:  # nor if it is no number
+                    raise NotConvertible(f"its converted copy gives probabilities that differ by {difference:.1e}")
+
+
+def _rows(texts: MaskedLmTokenizer) -> list[ModelInput]:
+    """The sample, and a pair, with a mask in the middle of each and two more places."""
+    rows = []
+    for cut in texts.cut(_SAMPLE):
+        ids = cut.ids[: texts.room()]
+        middle = len(ids) // 2
+        ids[middle] = texts.mask_id
+        rows.append(texts.row(ids, places=sorted({0, middle, len(ids) - 1})))
+    first, second = (cut.ids[: texts.room(pair=True) // 2] for cut in texts.cut(_SAMPLE[1:3]))
+    return [*rows, texts.row(first, [texts.mask_id, *second[1:]], places=[0, len(first)])]
+
+
+def _answers(model: MaskedModel, rows: list[ModelInput]) -> dict[str, list[NDArray[np.float32]]]:
+    """What the graph says of each row: mlm (M, V), nsp (1, 2)."""
+    said = {}
+    if "mlm" in model.heads:
+        found = dict(model.logits(rows))
+        said["mlm"] = [found[number] for number in range(len(rows))]
+    if "nsp" in model.heads:
+        said["nsp"] = list(model.next_sentence(rows)[:, None])
+    return said
+
+
+@torch.inference_mode()
+def _plainly(loaded: Loaded, row: ModelInput) -> dict[str, NDArray[np.float32]]:
+    """What the network says of a row by itself: mlm (M, V), nsp (1, 2)."""
+    types = {"token_type_ids": torch.tensor([row.types])} if loaded.about["types"] else {}
+    found = loaded.network(input_ids=torch.tensor([row.ids]), **types)
+    said = {}
+    if "mlm" in loaded.about["heads"]:
+        logits = found.logits if "logits" in found else found.prediction_logits
+        said["mlm"] = logits[0, row.places].numpy()
+    if "nsp" in loaded.about["heads"]:
+        said["nsp"] = found.seq_relationship_logits.numpy()
+    return said

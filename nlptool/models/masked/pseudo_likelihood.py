@@ -1,0 +1,102 @@
+"""Pseudo-log-likelihood: how likely a masked language model finds each piece of a text, given all the others.
+
+J. Salazar et al.: Masked Language Model Scoring (ACL 2020), https://aclanthology.org/2020.acl-main.240: each piece is masked in
+turn, and the log-probabilities of what stood there are added up. Pieces of one word give each other away, so that rare long words
+look too likely; C. Kauf, A. Ivanova: A Better Way to Do Masked Language Model Scoring (ACL 2023),
+https://aclanthology.org/2023.acl-short.80, mask the pieces to the right of the scored one in its word as well (PLL-word-l2r).
+
+A text of n pieces is n rows of the network. Rows are made as they are needed: memory does not grow with a text's length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.models.masked.model import scored
+
+if TYPE_CHECKING:
+    from nlptool.models.masked.model import MaskedModel
+    from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput, TokenizedText
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """A text, piece by piece."""
+
+    ids: list[int]  # (n,)
+    log_probabilities: NDArray[np.float32]  # (n,), natural; NaN: a special token of the text, read and not scored
+    scored: NDArray[np.bool_]  # (n,), which pieces are: all but special tokens; [UNK] is
+    n_unknown: int  # pieces that are [UNK]
+    window: int | None  # pieces that the network saw of a text that is too long; None: all
+
+    @property
+    def n_pieces(self) -> int:
+        """Those that are scored."""
+        return int(self.scored.sum())
+
+    @property
+    def total(self) -> float:
+        """The pseudo-log-likelihood, a natural logarithm, at most 0: higher is more likely."""
+        return float(self.log_probabilities[self.scored].sum(dtype=np.float64))
+
+    @property
+    def perplexity(self) -> float:
+        """The pseudo-perplexity."""
+        return perplexity(self.total, self.n_pieces)
+
+
+def perplexity(log_likelihood: float, n_pieces: int) -> float:
+    """exp(-log_likelihood / n_pieces), at least 1: lower is better, as if so many pieces were equally likely at each place.
+    Infinite where no float holds it; NaN of no pieces."""
+    try:
+        return math.exp(-log_likelihood / n_pieces) if n_pieces else math.nan
+    except OverflowError:
+        return math.inf
+
+
+def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool = False) -> list[Likelihood]:
+    """Score every piece of every text; the order is kept.
+
+    Of a text that is longer than the model takes, each piece is scored in a window of its own, with as much text before it as
+    behind it where there is so much.
+
+    Args:
+        within_word: mask the pieces to the right in the same word too (Kauf and Ivanova 2023).
+    """
+    cuts = model.texts.cut(texts)
+    room = model.texts.room()
+    unscored = model.texts.special_ids - {model.texts.unknown_id}
+    there = [np.array([piece not in unscored for piece in cut.ids], bool) for cut in cuts]
+    found = [np.full(len(cut.ids), np.nan, np.float32) for cut in cuts]
+    rows = (
+        (_row(model.texts, cut, int(place), room, within_word), (number, int(place)))
+        for number, cut in enumerate(cuts)
+        for place in np.flatnonzero(there[number])
+    )
+    for (number, place), log_probabilities in scored(model, rows):  # (1, V)
+        found[number][place] = log_probabilities[0, cuts[number].ids[place]]
+    return [
+        Likelihood(cut.ids, values, known, cut.n_unknown, room if len(cut.ids) > room else None)
+        for cut, values, known in zip(cuts, found, there, strict=True)
+    ]
+
+
+def _row(texts: MaskedLmTokenizer, cut: TokenizedText, place: int, room: int, within_word: bool) -> ModelInput:
+    """The text, or the window of it around the piece at ``place``, with that piece masked and asked for."""
+    start = max(0, min(place - room // 2, len(cut.ids) - room))
+    shown = cut.ids[start : start + room]
+    masked = place - start
+    shown[masked] = texts.mask_id
+    if within_word:
+        word = cut.words[place]
+        for right in range(masked + 1, len(shown)):
+            if cut.words[start + right] != word:
+                break
+            shown[right] = texts.mask_id
+    return texts.row(shown, places=[masked])

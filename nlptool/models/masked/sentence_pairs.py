@@ -1,0 +1,77 @@
+"""Whether one text follows another: pairs of texts for BERT's next-sentence head.
+
+J. Devlin et al.: BERT (NAACL 2019). The head has two outputs: 0, the second text follows the first; 1, it comes from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput, TokenizedText
+
+_CHARACTERS_PER_PIECE = 50  # many times more than there are in any text but one of blanks
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two texts as the network reads them."""
+
+    row: ModelInput
+    truncated: bool  # not all of both fits
+    n_unknown: int  # pieces that the vocabulary lacks
+    n_first: int  # pieces of the first text, all of them
+    n_second: int
+
+
+def read(texts: MaskedLmTokenizer, pairs: Sequence[tuple[str, str]]) -> list[Pair]:
+    """Cut pairs of texts into pieces, and fit each into one sequence."""
+    room = texts.room(pair=True)
+    firsts = _cut(texts, [first for first, _ in pairs], room, end=True)
+    seconds = _cut(texts, [second for _, second in pairs], room, end=False)
+    return [_pair(texts, first, second, room) for first, second in zip(firsts, seconds, strict=True)]
+
+
+def _cut(texts: MaskedLmTokenizer, some: Sequence[str], room: int, *, end: bool) -> list[TokenizedText]:
+    """The pieces; of a text much longer than ``room`` only those of its end or its beginning, if these are enough."""
+    limit = _CHARACTERS_PER_PIECE * room
+    cuts = texts.cut([text[-limit:] if end else text[:limit] for text in some])
+    for index, text in enumerate(some):
+        if len(text) > limit and len(cuts[index].ids) <= room:
+            cuts[index] = texts.cut([text])[0]
+    return cuts
+
+
+def _pair(texts: MaskedLmTokenizer, first: TokenizedText, second: TokenizedText, room: int) -> Pair:
+    end, beginning = fitted(first.ids, second.ids, room)
+    truncated = len(end) + len(beginning) < len(first.ids) + len(second.ids)
+    n_unknown = first.n_unknown + second.n_unknown
+    return Pair(texts.row(end, beginning), truncated, n_unknown, len(first.ids), len(second.ids))
+
+
+def fitted(first: Sequence[int], second: Sequence[int], room: int) -> tuple[Sequence[int], Sequence[int]]:
+    """As much of two texts as has room together: the end of the first and the beginning of the second, where they meet.
+
+    The longer one gives way first, as with ``longest_first`` of transformers. That cuts both at their ends, and loses where
+    they meet.
+    """
+    half = room // 2
+    n_first = len(first) if len(first) <= half else max(half, room - len(second))
+    first = first[max(0, len(first) - n_first) :]
+    return first, second[: room - len(first)]
+
+
+def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) from the (N, 2) logits of the head: that of *is next* less that of *not next*; 0: undecided."""
+    return logits[:, 0] - logits[:, 1]
+
+
+def probabilities(margins: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,): that the second text follows; of ``-margins``, that it does not. The softmax of two logits."""
+    small = np.exp(-np.abs(margins))  # never overflows
+    return np.where(margins >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)

@@ -1,0 +1,148 @@
+"""A masked language model of transformers, loaded by the library itself and described."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nlptool.errors import ModelError
+from nlptool.models.japanese import bert_words
+from nlptool.models.masked import model as masked_models
+from nlptool.models.runtime import tokenizers as runtime_tokenizers
+from nlptool.models.runtime import transformers_loading
+from nlptool.models.store import model_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in torch, in float32 on the processor."""
+
+    network: Any  # of transformers
+    tokenizer: Any  # of the library ``tokenizers``
+    about: dict[str, Any]  # the manifest
+
+
+def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
+    """The model of a folder with those heads for which it has weights, running no code of its own.
+
+    Args:
+        allow_pickle: open a pickle where there are no safetensors.
+
+    Raises:
+        ModelError: transformers refuses it, it asks for code of its own, has neither head, is no model for masks, or its
+            parts do not belong together.
+    """
+    with transformers_loading.silenced():
+        transformers_loading.refuse_own_code(folder)
+        network, heads, missing = _network(folder, allow_pickle=allow_pickle)
+        tokenizer, own = tokenizers(folder)
+    inside = f"{network.base_model_prefix}."
+    if damaged := [name for name in missing if name.startswith(inside)]:
+        raise transformers_loading.lacks(folder, damaged)
+    if missing:
+        heads = [head for head in heads if head != "mlm"]
+    if not heads:
+        raise ModelError(
+            f"{folder} was saved without its head for masked words: its weights hold no {missing[0]}",
+            hint="nlptool models list --task fill-mask shows models that have one",
+        )
+    if own.mask_token is None or tokenizer.token_to_id(own.mask_token) is None:
+        raise ModelError(
+            f"{folder} has no mask token, so it was not trained to fill masks",
+            hint="nlptool models list --task fill-mask shows models that were",
+        )
+    transformers_loading.check_tokenizer(network, own, folder)
+    return Loaded(network, tokenizer, _describe(network, own, folder, heads))
+
+
+def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[str]]:
+    """A network with the head for masks, and that for next sentences if there is one; the heads; and the names of the tensors
+    that are in no file and so are random, which transformers only logs."""
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        AutoConfig,
+        AutoModelForMaskedLM,
+        AutoModelForPreTraining,
+    )
+
+    place = str(folder.absolute())
+    try:
+        config = AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # of many libraries
+        raise transformers_loading.cannot_be_loaded(folder, error) from error
+    if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
+        if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+            raise masked_models.decoder(folder, config.model_type)
+        raise ModelError(f"{folder} is a {config.model_type}, which was not trained to fill masks")
+
+    def loaded(kind: Any) -> tuple[Any, list[str]]:
+        try:
+            network, found = kind.from_pretrained(
+                place,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=None if allow_pickle else True,
+                dtype=torch.float32,
+                attn_implementation="eager",  # the plain products are what onnxruntime fuses best
+                output_loading_info=True,
+            )
+        except Exception as error:
+            raise transformers_loading.cannot_be_loaded(folder, error) from error
+        return network.eval(), sorted(found["missing_keys"])
+
+    if config.model_type in model_folder.NEXT_SENTENCE:
+        network, missing = loaded(AutoModelForPreTraining)
+        if not any("seq_relationship" in name or "pooler" in name for name in missing):
+            return network, ["mlm", "nsp"], missing
+    network, missing = loaded(AutoModelForMaskedLM)
+    return network, ["mlm"], missing
+
+
+def tokenizers(folder: Path) -> tuple[Any, Any]:
+    """That of the library ``tokenizers``, and the one of transformers that it stands for.
+
+    Raises:
+        ModelError: it cannot be loaded, or does not run in that library.
+    """
+    from transformers import AutoTokenizer
+
+    words = bert_words.settings(folder)
+    arguments = bert_words.arguments(words) if words else {}
+    try:
+        own: Any = AutoTokenizer.from_pretrained(
+            str(folder.absolute()), local_files_only=True, trust_remote_code=False, **arguments
+        )
+    except Exception as error:  # of many libraries
+        raise transformers_loading.cannot_be_loaded(folder, error) from error
+    tokenizer = runtime_tokenizers.tokenizer(own, folder)
+    if tokenizer is None:
+        raise ModelError(f"{folder}: its tokenizer, a {type(own).__name__}, is none that nlptool can run")
+    return tokenizer, own
+
+
+def _describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str, Any]:
+    """What ``MaskedModel`` and ``Texts`` have to know beside the graph."""
+    config = network.config
+    limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))
+    pad_id = next((id for id in (getattr(config, "pad_token_id", None), own.pad_token_id) if id is not None), 0)
+    about = {
+        "architecture": config.model_type,
+        "heads": heads,
+        "size": int(config.vocab_size),
+        "max_length": transformers_loading.positions(
+            network, said=min(limit for limit in limits if limit and limit > 0)
+        ),
+        "types": int(getattr(config, "type_vocab_size", 0) or 0) > 1,
+        "masks": "attention_mask" in inspect.signature(network.base_model.forward).parameters,
+        "pad_id": int(pad_id),
+        "mask_token": own.mask_token,
+        "unknown_id": own.unk_token_id,
+        "special_ids": sorted(set(own.all_special_ids)),
+        "words": bert_words.settings(folder),
+    }
+    return {name: value for name, value in about.items() if value is not None}

@@ -1,0 +1,64 @@
+"""The processor or GPU that a network runs on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from nlptool.errors import RunError
+
+
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def torch_device(name: str, threads: int | None) -> str:
+    """The device that there is, for torch, which is told of the threads.
+
+    Args:
+        name: what ``--device`` says.
+
+    Raises:
+        RunError: it is not there.
+    """
+    import torch
+
+    torch.set_num_threads(threads or processors())
+    if name == "auto":
+        return "cuda" if is_there("cuda") else "cpu"
+    if name != "cpu" and not is_there(name):
+        raise RunError(f"torch finds no {name} device here", hint="--device cpu, or a torch that is built for it")
+    return name
+
+
+def choose(device: str, engine: str) -> str:
+    """cpu, cuda or mps. torch, whose import takes seconds, is asked only where a GPU is wanted or its driver is there.
+
+    Args:
+        device: cpu, cuda, mps, or auto: cuda where there is one.
+        engine: onnx, which computes on the cpu alone, torch, or auto.
+
+    Raises:
+        RunError: the device is not there, or not for the engine.
+    """
+    driver = any(Path("/dev").glob("nvidia[0-9]*")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+    if device == "auto" and (engine == "onnx" or not driver):
+        return "cpu"
+    if device == "cpu":
+        return device
+    if engine == "onnx":
+        raise RunError(f"--engine onnx computes on the processor: --device {device} needs --engine torch or auto")
+
+    if is_there(device):
+        return "cuda" if device == "auto" else device
+    if device == "auto":
+        return "cpu"
+    raise RunError(f"torch finds no {device} device here", hint="--device cpu, or a torch that is built for it")
+
+
+def is_there(device: str) -> bool:
+    """Whether torch can compute on ``device``; auto means a CUDA device."""
+    return bool(torch.backends.mps.is_available() if device == "mps" else torch.cuda.is_available())

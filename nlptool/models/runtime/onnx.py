@@ -1,0 +1,108 @@
+"""A network in onnxruntime."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlptool.errors import ModelError, RunError
+
+GRAPH = "model.onnx"
+
+BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
+
+_MEND = "nlptool models verify finds what is damaged; after nlptool models rm NAME it is made anew"
+
+
+def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False) -> Any:
+    """An ``onnxruntime.InferenceSession`` of the graph ``model.onnx`` of a folder, on the processor.
+
+    Args:
+        graph: the folder with the graph.
+        weights: the folder with the tensors that the graph does not hold itself, if not the same.
+        threads: 0: all.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.log_severity_level = 3
+    # With batches of ever new shapes the arena would keep the largest of each tensor.
+    settings.enable_cpu_mem_arena = False
+    settings.enable_mem_pattern = False
+    settings.use_deterministic_compute = deterministic
+    model: str | bytes = str(graph / GRAPH)
+    if graph != weights:  # a graph without weights: they are read where they are
+        model = (graph / GRAPH).read_bytes()
+        settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+    try:
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
+        raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}", hint=_MEND) from error
+
+
+def quantize(graph: Path, weights: Path, target: Path) -> None:
+    """Write the graph to ``target`` with matrices of int8 (dynamic quantisation: activations are rounded as they come).
+
+    Raises:
+        RunError: the library cannot do it, with more than 2 GB of weights for one.
+        OSError: a file cannot be read or written.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    try:
+        model = onnx.load(graph / GRAPH, load_external_data=False)
+    except OSError:
+        raise
+    except Exception as error:  # protobuf's
+        raise ModelError(f"{graph / GRAPH} cannot be read: {error}", hint=_MEND) from error
+    _with_weights(model, weights)
+    logging.disable(logging.WARNING)  # advice for those who do this by hand
+    try:
+        quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
+    except OSError:
+        raise
+    except Exception as error:  # of protobuf, onnx or onnxruntime
+        raise RunError(f"the network cannot be quantized: {str(error).strip()[:200]}") from error
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _with_weights(model: Any, folder: Path) -> None:
+    """Bring the tensors that a graph has in files of ``folder`` into it, in float32 and as its matrices are multiplied: the
+    quantizer looks at nothing else.
+
+    Not by onnx's own helper, which refuses files with a second hard link: that is how some installers copy.
+    """
+    import onnx
+
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for tensor in tensors.values():
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            place = {entry.key: entry.value for entry in tensor.external_data}
+            with (folder / place["location"]).open("rb") as file:
+                file.seek(int(place.get("offset", 0)))
+                tensor.raw_data = file.read(int(place["length"]))
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
+    for node in list(model.graph.node):
+        tensor = tensors.get(node.input[0]) if node.op_type in ("Cast", "Transpose") else None
+        half = tensor is not None and tensor.data_type == onnx.TensorProto.FLOAT16
+        if tensor is not None and (half if node.op_type == "Cast" else len(tensor.dims) == 2):
+            array = onnx.numpy_helper.to_array(tensor)
+            changed = array.astype(np.float32) if node.op_type == "Cast" else np.ascontiguousarray(array.T)
+            tensors[node.output[0]] = onnx.numpy_helper.from_array(changed, node.output[0])
+            model.graph.node.remove(node)
+    used = {name for node in model.graph.node for name in node.input}
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(tensor for name, tensor in tensors.items() if name in used)

@@ -1,0 +1,105 @@
+"""What every model of transformers needs before it is loaded: checks, silence, the number of positions."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlptool.errors import ModelError
+from nlptool.models.store import model_folder
+
+_UNLIMITED = 2**31 - 1
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Keep libraries that print and warn away from the streams."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    logging.disable(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:
+    """What to say of a model that a library refuses with ``error``."""
+    reason = "its weights do not fit its config.json" if "mismatched" in str(error) else first_line(error)
+    return ModelError(f"{folder} cannot be loaded: {reason}")
+
+
+def lacks(folder: Path, tensors: Sequence[str]) -> ModelError:
+    """What to say of a model whose files do not hold all of its tensors."""
+    return ModelError(
+        f"{folder} lacks {len(tensors)} of the tensors that its config.json asks for: {tensors[0]}",
+        hint="download the model again",
+    )
+
+
+def positions(network: Any, *, said: float) -> int:
+    """``said``, but not more than a network has learned positions for."""
+    tables = [module for module in network.modules() if hasattr(module, "position_embeddings")]
+    return int(min(said, *map(_positions, tables), _UNLIMITED))
+
+
+def _positions(embeddings: Any) -> int:
+    """The positions that a module has learned; RoBERTa and its kin count them from behind the padding's id."""
+    table = embeddings.position_embeddings
+    rows = int(getattr(table, "num_embeddings", _UNLIMITED))
+    return rows if getattr(table, "padding_idx", None) is None else rows - int(table.padding_idx) - 1
+
+
+def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
+    """
+    Raises:
+        ModelError: the architecture of one of its parts is not one of transformers but code in the folder or in another
+            repository.
+    """
+    from transformers import CONFIG_MAPPING
+
+    for part in parts:
+        config = folder / part / "config.json"
+        about = model_folder.read_json(config) if config.is_file() else {}
+        if about.get("auto_map") and str(about.get("model_type")) not in CONFIG_MAPPING:
+            raise ModelError(
+                f"{folder} asks for code of its own (auto_map in {config.name}), which nlptool never runs",
+                hint="another model of the same kind may do without: nlptool models list",
+            )
+
+
+def check_tokenizer(network: Any, tokenizer: Any, folder: Path) -> None:
+    """
+    Raises:
+        ModelError: the tokenizer gives ids that the network has no embedding for.
+    """
+    try:
+        rows = network.get_input_embeddings().num_embeddings
+        # Some models have unused added tokens without a row: they do not count.
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+        largest = max(token for token in tokenizer.get_vocab().values() if token not in added)
+    except (AttributeError, NotImplementedError, ValueError):  # none of either: not to be compared
+        return
+    if largest >= rows:
+        raise ModelError(
+            f"tokenizer.json does not belong to this model: its ids in {folder} go up to {largest:,}, and the network has"
+            f" {rows:,} embeddings",
+            hint="download the model again",
+        )
+
+
+def first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

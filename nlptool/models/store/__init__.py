@@ -1,0 +1,1 @@
+"""Where models are kept: found, fetched, listed, converted."""

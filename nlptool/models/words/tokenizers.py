@@ -1,0 +1,91 @@
+"""How text becomes the words of a word-vector model: the same way when it is trained and when it is asked.
+
+    unidic       MeCab with unidic-lite, the surfaces
+    lemma        the same, the lemmas (as ``nlptool tokenize`` gives them)
+    words        runs of letters and digits, and each mark of punctuation, for languages with blanks between words
+    whitespace   what stands between white space, U+3000 and NBSP included, for text that is tokenised already
+
+White space is no word, and inside a word a run of it counts as one blank.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from nlptool.text.scripts import JAPANESE, LONE_SURROGATE, collapse_blanks
+
+Tokenizer = Callable[[str], list[str]]
+
+_WORD = r"[\w\p{M}\u200c\u200d]+(?:['’][\w\p{M}\u200c\u200d]+)*|[^\s]"  # vowel signs and joiners belong to the word
+
+_RUN = re.compile(r"\S+")
+
+_ATTACHED = re.compile(r"[^\s,.;:!?।؟،][,.;:!?।؟،](?=\s|$)")
+
+_APART = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
+
+_LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
+
+
+def word_tokenizer(tokenizer: str, *, lowercase: bool = False) -> Tokenizer:
+    """What cuts a text into words. Those of MeCab load the dictionary with the first text.
+
+    Raises:
+        ModelError: the dictionary is not there.
+    """
+    cut: Tokenizer = str.split
+    if tokenizer == "words":
+        import regex  # knows the classes of Unicode, which re does not
+
+        cut = regex.compile(_WORD).findall
+    elif tokenizer in ("unidic", "lemma"):
+        from nlptool.models.japanese import words as japanese_words
+
+        cut = japanese_words.Words(lemma=tokenizer == "lemma")
+    return (lambda text: cut(text.lower())) if lowercase else cut
+
+
+def dictionary(tokenizer: str) -> str | None:
+    """The name and version of the dictionary that a tokenizer cuts with."""
+    if tokenizer not in ("unidic", "lemma"):
+        return None
+    from nlptool.models.japanese import words as japanese_words
+
+    return japanese_words.tagger().name
+
+
+def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[str]:
+    """The words of a record's ``tokens``: strings, or objects as ``nlptool tokenize`` writes them.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not isinstance(tokens, list):
+        raise ValueError("`tokens` is not a list")
+    name = "lemma" if tokenizer == "lemma" else "surface"
+    words = [token.get(name) if isinstance(token, Mapping) else token for token in tokens]
+    strings = [word for word in words if isinstance(word, str)]
+    if any(map(LONE_SURROGATE.search, strings)):
+        raise ValueError("`tokens` holds half a character (a lone surrogate)")
+    if len(strings) < len(words):
+        raise ValueError(f"`tokens` holds something else than strings or objects with `{name}`")
+    return [word for each in strings if (word := collapse_blanks(each.lower() if lowercase else each))]
+
+
+def choose(texts: Iterable[str]) -> tuple[str, str]:
+    """The tokenizer for a sample of a corpus, and why."""
+    sample = "\n".join(texts)
+    runs = _RUN.findall(sample)
+    letters = sum(map(len, runs))
+    if not runs:
+        return "whitespace", "there is no text"
+    if len(JAPANESE.findall(sample)) * 5 > letters:
+        japanese = [len(run) for run in runs if JAPANESE.search(run)]
+        if sum(japanese) > _LONG_RUN * len(japanese):
+            return "unidic", "Japanese without blanks"
+        return "whitespace", "Japanese with blanks between words"
+    if len(_ATTACHED.findall(sample)) > len(_APART.findall(sample)):
+        return "words", "punctuation stands at the words"
+    return "whitespace", "words and punctuation stand apart"

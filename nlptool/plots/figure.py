@@ -1,0 +1,101 @@
+"""What all pictures share: their names, how they look, and how they get onto the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlptool.errors import RunError
+from nlptool.storage.output import Output
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+
+_STYLE: dict[str, Any] = {
+    "figure.dpi": 72,  # a pixel is a point, while it is drawn
+    "savefig.dpi": 144,
+    "svg.hashsalt": "nlptool",  # the same picture each time
+    # Outlines: an SVG looks the same on a machine without the font. What they spell stands beside them in comments.
+    "svg.fonttype": "path",
+    "text.parse_math": False,  # "$" is a letter as any other
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def check(path: str, formats: Sequence[str] = FORMATS) -> None:
+    """See whether a picture can be written, before the work that it is to show.
+
+    Args:
+        formats: the suffixes that ``path`` may have, with their dots.
+
+    Raises:
+        RunError: ``path`` is no name of a picture, or nothing can be written there.
+    """
+    place = Path(path)
+    if place.suffix.lower() not in formats:
+        raise RunError(f"{path}: a picture is a {', '.join(formats)} file")
+    if place.is_dir():
+        raise RunError(f"cannot write {path}: it is a folder")
+    try:
+        folder = place.resolve().parent
+    except (OSError, RuntimeError) as error:  # a link that leads to itself
+        raise RunError(f"cannot write {path}: {error}") from error
+    if not folder.is_dir():
+        raise RunError(f"cannot write {path}: there is no such folder")
+    if not os.access(folder, os.W_OK):
+        raise RunError(f"cannot write {path}: nothing may be written into its folder")
+
+
+def quiet() -> None:
+    """Keep matplotlib's remarks, on a cache that cannot be written or on fonts, away from stderr. Before its import."""
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def figure(path: str, size: tuple[float, float], families: Sequence[str] = ("DejaVu Sans",)) -> Iterator[Figure]:
+    """An empty figure, in a style of our own whatever the user's matplotlibrc says; written when the block is left.
+
+    Args:
+        path: its suffix, one of ``FORMATS``, says what is written.
+        size: inches; the file is as large as what was drawn.
+        families: fonts, each for the letters that those before it lack.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    quiet()
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except OSError as error:  # no folder at all for its cache
+        raise RunError(f"cannot draw: {error}") from error
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        style: Any = _STYLE | {"font.family": list(families)}
+        mpl.rcParams.update(style)
+        drawn = Figure(figsize=size)  # without pyplot: no window system, no state
+        yield drawn
+        form = Path(path).suffix.lower()[1:]
+        date = {"svg": "Date", "pdf": "CreationDate"}.get(form)
+        data = io.BytesIO()
+        drawn.savefig(data, format=form, metadata={date: None} if date else None, bbox_inches="tight", pad_inches=0.15)
+    write(path, data.getvalue())
+
+
+def write(path: str, data: bytes) -> None:
+    """Replace a file as a whole: half a picture never takes the place of a good one.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with Output(path, terminator=b"") as file:
+        file.write(data)

@@ -1,0 +1,162 @@
+"""A matrix of similarities or distances as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nlptool.plots import figure as plot_figure
+from nlptool.plots import labels
+from nlptool.plots.fonts import Lettering
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap, Normalize
+    from numpy.typing import NDArray
+
+_COLOURS = "viridis"  # even steps to the eye, the colour-blind eye too, and light against dark in grey print
+
+_NO_VALUE = "0.8"  # grey
+
+_MOST_NUMBERED = 15  # rows or columns with their values in the cells
+
+_MOST_NAMED = 80  # rows or columns with their texts beside them
+
+_MOST_CELLS = 1000  # rows or columns of cells; more would be smaller than a pixel
+
+_SIDE = 7.0  # inches of a side without texts
+
+
+def heatmap(
+    values: NDArray[np.floating[Any]],
+    path: str,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    label: str = "",
+    note: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Draw a matrix as coloured cells.
+
+    Up to 80 rows or columns have their texts beside them, more have their index; up to 15 × 15 cells hold their values, too. A
+    matrix of more than 1,000 rows or columns is drawn as the means of blocks, without a copy of it. The colours span the values
+    that there are; if rows and columns are the same texts, those off the diagonal, and the bar ends in an arrow where
+    the diagonal lies beyond. NaN and infinity are grey.
+
+    Args:
+        values: (N, M), N and M > 0; may be memory-mapped.
+        path: one of ``FORMATS``.
+        rows: N texts.
+        columns: M texts.
+        label: what the values are, for the colour bar.
+        note: is told what the picture does not show.
+
+    Raises:
+        RunError: the file cannot be written.
+        ValueError: the numbers of texts and values differ.
+    """
+    import numpy as np
+
+    if values.shape != (len(rows), len(columns)) or not values.size:
+        raise ValueError(f"{values.shape} values for {len(rows)} rows and {len(columns)} columns")
+    named = [len(texts) <= _MOST_NAMED for texts in (rows, columns)]
+    shown = [texts if fits else () for texts, fits in zip((rows, columns), named, strict=True)]
+    lettering = Lettering([text for texts in shown for text in texts] + [label])
+    cells = np.ma.masked_invalid(_means(values, -(-max(values.shape) // _MOST_CELLS), note))
+    n_rows, n_columns = cells.shape
+    edge = _edge(max(map(len, shown)))
+    height = n_rows * edge if named[0] else max(1.0, _SIDE * min(1.0, n_rows / n_columns))
+    width = n_columns * edge if named[1] else max(1.0, _SIDE * min(1.0, n_columns / n_rows))
+    with plot_figure.figure(path, (width, height), lettering.families) as figure:
+        axes = figure.add_axes((0, 0, 1, 1))  # the picture grows around it to hold the labels
+        norm, extend = _scale(cells, same=list(rows) == list(columns))
+        mesh = axes.pcolormesh(
+            *(np.linspace(0, n, of + 1) for n, of in ((values.shape[1], n_columns), (values.shape[0], n_rows))),
+            cells, cmap=_COLOURS, norm=norm, rasterized=cells.size > _MOST_NAMED**2,
+            edgecolors="white" if all(named) else "none", linewidth=0.5 if all(named) else 0,
+        )  # fmt: skip
+        axes.invert_yaxis()
+        axes.set_facecolor(_NO_VALUE)
+        axes.spines[:].set_visible(False)
+        texts = [lettering.legible(each) for each in shown]
+        for axis, names, upright in ((axes.yaxis, texts[0], True), (axes.xaxis, texts[1], False)):
+            if names:
+                _name(axis, names, edge, upright=upright)
+            else:
+                axis.set_label_text("index")
+        if all(named) and max(cells.shape) <= _MOST_NUMBERED:
+            _number(axes, cells, mesh.cmap, norm)
+        bar = figure.add_axes((1 + 0.25 / width, 0, 0.18 / width, 1))  # to the right, 0.18 inches wide
+        figure.colorbar(mesh, cax=bar, extend=extend, label=lettering.legible([label])[0])
+        bar.spines[:].set_visible(False)
+    lettering.tell(note)
+
+
+def _edge(most: int) -> float:
+    """Inches of the side of a cell that has a name: room for its value, for two lines, or for one."""
+    return 0.5 if most <= _MOST_NUMBERED else 0.32 if most <= 40 else 0.16
+
+
+def _name(axis: Any, names: Sequence[str], edge: float, *, upright: bool) -> None:
+    lines = 2 if edge > 0.2 else 1
+    size = 8 if edge > 0.2 else 7
+    axis.set_ticks(
+        [place + 0.5 for place in range(len(names))],
+        ["\n".join(labels.wrap(name, 36 if lines == 2 else 40, lines)) for name in names],
+        fontsize=size, rotation=0 if upright else 90, multialignment="right",
+    )  # fmt: skip
+    axis.set_tick_params(length=0)
+
+
+def _number(axes: Axes, cells: np.ma.MaskedArray[Any, Any], colours: Colormap, norm: Normalize) -> None:
+    """Write each value into its cell, black on light colours and white on dark ones."""
+    import numpy as np
+
+    digits = ".2f" if np.ma.max(abs(cells), fill_value=0) < 10 else ".3g"
+    for (row, column), value in np.ndenumerate(cells.filled(np.nan)):
+        if np.isfinite(value):
+            linear = np.array(colours(norm(value))[:3]) ** 2.2
+            light = float(linear @ (0.2126, 0.7152, 0.0722))  # relative luminance, WCAG 2
+            axes.text(
+                column + 0.5, row + 0.5, f"{value:z{digits}}".replace("-", "\N{MINUS SIGN}"),
+                color="black" if light > 0.18 else "white", fontsize=8, ha="center", va="center",
+            )  # fmt: skip
+
+
+def _scale(cells: np.ma.MaskedArray[Any, Any], *, same: bool) -> tuple[Normalize, str]:
+    """From the least to the greatest value, and at which ends of the scale there are values beyond it."""
+    import numpy as np
+    from matplotlib.colors import Normalize
+
+    spanned = cells
+    if same and cells.shape[0] == cells.shape[1] > 1:
+        spanned = np.ma.masked_where(np.eye(cells.shape[0], dtype=bool), cells)
+    if not spanned.count():
+        spanned = cells
+    if not spanned.count():
+        return Normalize(0, 1), "neither"
+    low, high = float(spanned.min()), float(spanned.max())
+    if low == high:  # of one value: where it stands between itself and zero
+        low, high = min(low, 0.0), max(high, 0.0) or 1.0
+    below, above = bool(cells.min() < low), bool(cells.max() > high)
+    return Normalize(low, high), {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+
+
+def _means(values: NDArray[Any], step: int, note: Callable[[str], None]) -> NDArray[np.float64]:
+    """Of blocks of ``step × step`` values, those at the right and lower rims smaller; of what is finite in them."""
+    import numpy as np
+
+    if step == 1:
+        return np.asarray(values, dtype=np.float64)
+    n_rows, n_columns = values.shape
+    note(f"{n_rows:,} × {n_columns:,} values: each cell of the picture is the mean of {step} × {step} of them")
+    means = np.empty((-(-n_rows // step), -(-n_columns // step)))
+    starts = np.arange(0, n_columns, step)
+    for number, row in enumerate(range(0, n_rows, step)):
+        block = np.asarray(values[row : row + step], dtype=np.float64)
+        finite = np.isfinite(block)
+        sums = np.add.reduceat(np.where(finite, block, 0).sum(axis=0), starts)
+        counts = np.add.reduceat(finite.sum(axis=0), starts)
+        means[number] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    return means

@@ -1,0 +1,173 @@
+"""A map of texts as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nlptool.plots import figure as plot_figure
+from nlptool.plots import label_placement, labels, markers
+from nlptool.plots.fonts import Lettering
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+_SIZE = (9.0, 7.0)  # inches
+
+_MOST_NAMED = 60  # points with their texts beside them
+
+_MOST_IN_LEGEND = 20  # groups or shapes
+
+_MOST_DRAWN_EACH = 5000  # points of an SVG or PDF that are shapes of their own; more become pixels
+
+
+def scatter(
+    points: NDArray[np.floating[Any]],
+    path: str,
+    *,
+    texts: Sequence[str],
+    groups: Sequence[str | None] | None = None,
+    shapes: Sequence[str | None] | None = None,
+    links: Sequence[str | None] | None = None,
+    axes: tuple[str, str] = ("x", "y"),
+    title: str = "",
+    note: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Draw texts as points, both axes in one scale.
+
+    Up to 60 points have their texts beside them, where there is room; groups and shapes stand in a legend up to 20 of them.
+
+    Args:
+        points: (N, 2), finite.
+        path: one of ``FORMATS``.
+        texts: N of them.
+        groups: for each point the group whose colour it has; "" or None for grey.
+        shapes: for each point the kind whose outline it has; "" or None for a circle.
+        links: points with the same key are joined by a line; "" or None for none.
+        axes: what x and y are.
+        note: is told what the picture does not show.
+
+    Raises:
+        RunError: the file cannot be written.
+        ValueError: the numbers of points, texts and keys differ.
+    """
+    n_points = len(texts)
+    if points.shape != (n_points, 2):
+        raise ValueError(f"points of shape {points.shape} for {n_points} texts")
+    group_names, group_codes = markers.coded(groups, n_points)
+    shape_names, shape_codes = markers.coded(shapes, n_points)
+    shown = texts if n_points <= _MOST_NAMED else ()
+    listed = [names if len(names) <= _MOST_IN_LEGEND else [] for names in (group_names, shape_names)]
+    lettering = Lettering([*shown, *listed[0], *listed[1], *axes, title])
+    if len(group_names) > _MOST_IN_LEGEND:
+        note(f"{len(group_names):,} groups share {_MOST_IN_LEGEND} colours, and are in no legend")
+    with plot_figure.figure(path, _SIZE, lettering.families) as figure:
+        figure.set_layout_engine("constrained")
+        plane = figure.subplots()
+        plane.set_aspect("equal", "datalim")
+        plane.margins(0.12)
+        plane.grid(alpha=0.25, linewidth=0.5)
+        plane.set_axisbelow(True)
+        plane.tick_params(labelsize=8, color="0.6", labelcolor="0.3")
+        x, y, heading = lettering.legible([*axes, title])
+        plane.set(xlabel=x, ylabel=y, title=heading)
+        radius = _radius(n_points)
+        _draw_links(plane, points, markers.joined(links, n_points))
+        _draw_points(plane, points, group_codes, shape_codes, radius)
+        groups, shapes = lettering.legible(listed[0], "group "), lettering.legible(listed[1], "shape ")
+        _draw_legend(figure, groups, shapes, same=group_codes == shape_codes and listed[0] == listed[1])
+        if shown:
+            left_out = _draw_labels(figure, plane, points, lettering.legible(shown), radius)
+            if left_out:
+                number = "1 text" if left_out == 1 else f"{left_out} texts"
+                note(f"there is no room for {number} in the picture; a map as .html shows all")
+    lettering.tell(note)
+
+
+def _radius(n_points: int) -> float:
+    """Of a point, in points of 1/72 inch: the more there are the smaller."""
+    return min(3.5, max(0.7, 5.5 - 1.0 * math.log10(n_points))) if n_points else 1.0
+
+
+def _draw_links(plane: Axes, points: NDArray[Any], lines: list[list[int]]) -> None:
+    from matplotlib.collections import LineCollection
+
+    plane.add_collection(
+        LineCollection([points[line] for line in lines], colors="0.6", linewidths=0.6, zorder=1), autolim=False
+    )
+
+
+def _draw_points(plane: Axes, points: NDArray[Any], groups: list[int], shapes: list[int], radius: float) -> None:
+    import numpy as np
+
+    palette = [*markers.colours(max(groups, default=-1) + 1), markers.UNGROUPED]  # the last one for -1
+    for shape in sorted(set(shapes)):
+        chosen = np.array(shapes) == shape
+        colours = [palette[group] for group, kind in zip(groups, shapes, strict=True) if kind == shape]
+        marker, size = _marker(shape, radius)
+        plane.scatter(
+            points[chosen, 0], points[chosen, 1], s=size**2, marker=marker, c=colours, zorder=2,
+            edgecolors="0.15", linewidths=min(0.4, radius / 8), rasterized=len(points) > _MOST_DRAWN_EACH,
+            alpha=1 if len(points) <= 1000 else 0.7,
+        )  # fmt: skip
+
+
+def _marker(shape: int, radius: float) -> tuple[Any, float]:
+    """matplotlib's marker and its size; -1 is the first shape."""
+    corners, angle, relative = markers.OUTLINES[max(shape, 0) % len(markers.OUTLINES)]
+    return ((corners, 0, angle) if corners else "o"), 2 * radius * relative
+
+
+def _draw_legend(figure: Figure, groups: Sequence[str], shapes: Sequence[str], *, same: bool) -> None:
+    """To the right; groups in their colours, shapes in grey, or groups in colours and shapes where both are the same."""
+    from matplotlib.lines import Line2D
+
+    names = groups if same else [*groups, *shapes]
+    entries = [(number if same else 0, colour) for number, colour in enumerate(markers.colours(len(groups)))]
+    entries += [] if same else [(number, markers.UNGROUPED) for number in range(len(shapes))]
+    handles = []
+    for shape, colour in entries:
+        marker, size = _marker(shape, 3.5)
+        handle = Line2D([], [], linestyle="", marker=marker, markersize=size, color=colour)
+        handle.set(markeredgecolor="0.15", markeredgewidth=0.4)
+        handles.append(handle)
+    if handles:
+        legend = figure.legend(handles, [""] * len(handles), loc="outside right upper", frameon=False, fontsize=8)
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_text(labels.shorten(name, 30))  # afterwards: a label that begins with "_" would be passed over
+
+
+def _draw_labels(figure: Figure, plane: Axes, points: NDArray[Any], texts: list[str], radius: float) -> int:
+    """Write each text beside its point, or further off with a line to it, where nothing else is.
+
+    Returns:
+        How many found no room.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import LineCollection
+
+    cells, lines = (38, 2) if len(texts) <= 20 else (30, 1)
+    style: dict[str, Any] = {"fontsize": 7.5, "linespacing": 1.1, "ha": "center", "va": "center", "zorder": 3}
+    drawn = [plane.text(0, 0, "\n".join(labels.wrap(text, cells, lines)), **style) for text in texts]
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # from here on it is known where everything lies
+    figure.set_layout_engine("none")
+    sizes = [(box.width, box.height) for box in (text.get_window_extent() for text in drawn)]
+    anchors = [(float(x), float(y)) for x, y in plane.transData.transform(points)]
+    to_data = plane.transData.inverted()
+    leaders = []
+    boxes = label_placement.places(anchors, sizes, radius, plane.get_window_extent().extents)
+    for text, anchor, box in zip(drawn, anchors, boxes, strict=True):
+        if box is None:
+            text.remove()
+            continue
+        x, y = to_data.transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
+        text.set_position((x, y))
+        text.set_multialignment("left" if box[0] > anchor[0] else "right" if box[2] < anchor[0] else "center")
+        if label_placement.is_far(anchor, box, radius):
+            leaders.append(to_data.transform([anchor, label_placement.nearest(anchor, box)]))
+    plane.add_collection(LineCollection(leaders, colors="0.5", linewidths=0.4, zorder=1), autolim=False)
+    return boxes.count(None)

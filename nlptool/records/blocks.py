@@ -1,0 +1,172 @@
+"""Bytes in, bytes out: files, pipes and terminals, compressed or not.
+
+``read_blocks`` turns FILE arguments or stdin into blocks of lines as they arrive; ``Output`` is a place to write,
+stdout or a file that is replaced as a whole. What a line means is the business of ``records``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import errno
+import os
+import select
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from nlptool.errors import RecordError, RunError
+from nlptool.storage.compression import CHUNK, decompressed
+from nlptool.storage.output import standard_stream
+
+HEAD_OF_LONG_LINE = 4000  # bytes of a too long line that its error record shows
+
+STDIN = "<stdin>"
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive lines of one source, without their line ends. No lines at all: nothing new came for a while."""
+
+    source: str
+    first_line: int  # 1-based
+    lines: list[bytes | RecordError]
+
+
+def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
+    """Yield what arrives; ``b""`` once whenever nothing has arrived for ``max_latency`` seconds."""
+    try:
+        fd = file.fileno()
+    except (OSError, AttributeError):  # not a real file: a test's
+        yield from iter(lambda: file.read(CHUNK), b"")
+        return
+    waits = not stat.S_ISREG(os.fstat(fd).st_mode)
+    while True:
+        if waits and not select.select([fd], [], [], max_latency)[0]:
+            yield b""
+            select.select([fd], [], [])
+        chunk = os.read(fd, CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def is_wide(encoding: str) -> bool:
+    """Whether a line end is more than one byte in it."""
+    return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+
+
+def _wide_to_utf8(chunks: Iterable[bytes], encoding: str, source: str) -> Iterator[bytes]:
+    """UTF-16 and UTF-32 to UTF-8: there a line end is more than one byte, so lines cannot be cut first.
+
+    Half a character (a lone surrogate) stays half a character: whoever decodes the line finds it there.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode(errors="surrogatepass")
+        yield decoder.decode(b"", final=True).encode(errors="surrogatepass")
+    except UnicodeError as error:
+        raise RunError(f"{source} is not valid {encoding}: {error}", hint="--encoding names another one") from error
+
+
+def _line_too_long(line: bytes, max_line: int) -> RecordError:
+    return RecordError(
+        "LineTooLong",
+        f"the line is longer than {max_line:,} bytes; `text` holds its beginning",
+        hint="--max-line allows longer lines",
+        raw=line[: min(max_line, HEAD_OF_LONG_LINE)],
+    )
+
+
+def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line: int) -> Iterator[Block]:
+    """Cut chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped."""
+    number = 1
+    rest: list[bytes] = []  # the pieces of a line whose end has not come
+    length = 0  # bytes in ``rest``
+    too_long: RecordError | None = None
+
+    def finish(last: bytes, *, ended: bool = True) -> bytes | RecordError:
+        nonlocal rest, length, too_long
+        line = b"".join([*rest, last]) if rest else last
+        if ended and separator == b"\n":
+            line = line.removesuffix(b"\r")
+        result = too_long or (_line_too_long(line, max_line) if len(line) > max_line else line)
+        rest, length, too_long = [], 0, None
+        return result
+
+    for chunk in chunks:
+        if not chunk:
+            yield Block(source, number, [])
+            continue
+        *pieces, tail = chunk.split(separator)
+        lines = [finish(piece) for piece in pieces]
+        if tail and not too_long:
+            rest.append(tail)
+            length += len(tail)
+            if length > max_line + len(b"\r"):
+                too_long = _line_too_long(b"".join(rest), max_line)
+                rest, length = [], 0
+        if lines:
+            yield Block(source, number, lines)
+            number += len(lines)
+    if rest or too_long:
+        yield Block(source, number, [finish(b"", ended=False)])
+
+
+def read_blocks(
+    files: tuple[str, ...],
+    *,
+    report: Callable[[str, str], None],
+    hint: Callable[[str], None],
+    separator: bytes = b"\n",
+    encoding: str = "utf-8",
+    max_line: int = 64_000_000,
+    max_latency: float = 0.1,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Iterator[Block]:
+    """Yield the lines of ``files`` in order, or of stdin when there are none, in blocks as they arrive.
+
+    Args:
+        files: paths; ``-`` is stdin.
+        report: is told (message, hint) of an input that cannot be read; the others are read all the same.
+        hint: is told what a person at a terminal should know.
+        separator: ``b"\\n"`` or ``b"\\0"``.
+        encoding: only UTF-16 and UTF-32 are undone here, the rest a line at a time by whoever decodes it.
+        max_line: bytes; a longer line comes as a ``RecordError`` and its rest is passed over.
+        max_latency: seconds without input after which an empty block is yielded.
+        on_bytes: is told how many bytes were read (before decompression).
+    """
+    wide = is_wide(encoding)
+    for path in files or ("-",):
+        source = STDIN if path == "-" else path
+        try:
+            with contextlib.ExitStack() as stack:
+                if path == "-":
+                    file = standard_stream(sys.stdin)
+                    if file.isatty():
+                        hint("reading from the terminal: type a text, end with Ctrl-D (or name a FILE)")
+                elif Path(path).is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                else:
+                    file = stack.enter_context(Path(path).open("rb", buffering=0))
+                chunks = _chunks(file, max_latency)
+                if on_bytes is not None:
+                    chunks = _counted(chunks, on_bytes)
+                chunks = decompressed(chunks, source)
+                if wide:
+                    chunks = _wide_to_utf8(chunks, encoding, source)
+                yield from _blocks(chunks, source, separator=separator, max_line=max_line)
+        except RunError as error:
+            report(error.message, error.hint)
+        except OSError as error:
+            report(f"{source}: {error.strerror}", "")
+
+
+def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        on_bytes(len(chunk))
+        yield chunk

@@ -1,0 +1,44 @@
+"""Records that a command has all at once: as JSONL, or as a table for a person."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def print_text(text: str) -> None:
+    """To stdout, as it is."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def wants_table(format: str | None, output: str | None = None) -> bool:
+    """Whether a table was chosen, or nothing was and stdout is a terminal."""
+    is_terminal = output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
+    return format == "table" or (format is None and is_terminal)
+
+
+def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False) -> None:
+    """Print records in ``format``: jsonl, table, or None for a table on a terminal.
+
+    Args:
+        one: a table of names and values, not of columns.
+    """
+    if not wants_table(format):
+        import orjson
+
+        print_text(b"".join(orjson.dumps(record) + b"\n" for record in records).decode())
+        return
+    from nlptool.terminal import tables
+
+    if one:
+        cells = {name: tables.cell(name, value) for record in records for name, value in record.items()}
+        print_text(tables.details({name: cell for name, cell in cells.items() if cell}))
+    elif records:
+        columns = ["dim" if name == "dimension" else name for name in records[0]]
+        rows = [[tables.cell(name, value) for name, value in record.items()] for record in records]
+        if "source" in columns:  # there is room for the kind of source alone
+            at = columns.index("source")
+            rows = [[*row[:at], row[at].partition(":")[0], *row[at + 1 :]] for row in rows]
+        numbers = {name for name, value in records[0].items() if isinstance(value, int | float)}
+        print_text(tables.table(columns, rows, right=("size", "bytes", "files", "dim", *numbers)))

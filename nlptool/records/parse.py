@@ -1,0 +1,191 @@
+"""Bytes to records and back: what a line means, and how a command's results are written beside it.
+
+A line of text becomes ``{"text": line}``. A JSONL record keeps all its bytes as they came: it is parsed to find the text
+in it, but what is written is the record's own line with the results spliced in before its last brace, so that big
+integers, ``1.10``, duplicate keys and escapes survive (``json_objects``). Nothing here knows a model.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from nlptool.errors import RecordError, RunError
+from nlptool.records.blocks import Block, is_wide
+from nlptool.records.json_bytes import RESERVED, find, loads, path_of
+from nlptool.records.record import InputFormat, Record, lone_surrogate, readable
+from nlptool.text.scripts import LONE_SURROGATE
+
+_BOM = "\ufeff"
+
+_JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+
+
+class Parser:
+    """Blocks of lines to lists of records. Decides on the format once for each source, on its first line."""
+
+    def __init__(self, form: InputFormat) -> None:
+        self.form = form
+        self._encoding = "utf-8" if is_wide(form.encoding) or form.encoding == "utf-8-sig" else form.encoding
+        self._source: str | None = None
+        self._kind = form.kind
+        self._columns: list[str] | None = None
+        self._path = path_of(form.field or "text")
+
+    def parse(self, blocks: Iterator[Block]) -> Iterator[list[Record]]:
+        """Yield a list of records for each block; an empty one where nothing new has come for a while."""
+        for block in blocks:
+            start = self._source != block.source or block.first_line == 1
+            self._source = block.source
+            records = []
+            for number, line in enumerate(block.lines, block.first_line):
+                record = self._record(line, block.source, number, first=start and number == block.first_line)
+                if record is not None:
+                    records.append(record)
+            if records or not block.lines:
+                yield records
+
+    def _record(self, line: bytes | RecordError, source: str, number: int, *, first: bool) -> Record | None:
+        text, failure = self._text(line)
+        if first:
+            text = text.removeprefix(_BOM)
+            self._kind = self.form.kind if self.form.kind != "auto" else _sniff(text, whole=isinstance(line, bytes))
+            self._columns = None
+        if failure is not None:
+            if self._kind == "tsv" and self.form.header and self._columns is None:
+                raise RunError(f"{source}: the header cannot be read: {failure.message}", hint=failure.hint)
+            return Record(text, source, number).fail(failure)
+        if self._kind == "text":
+            return Record(text, source, number)
+        if self._kind == "tsv":
+            return self._tsv(text, source, number)
+        return self._jsonl(text, source, number) if text.strip(" \t\r\n") else None
+
+    def _text(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
+        """A line as text, and what is wrong with it; where something is, as much of it as can be shown."""
+        if isinstance(line, RecordError):
+            return readable(codecs.getincrementaldecoder(self._encoding)("replace").decode(line.raw)), line
+        try:
+            text = line.decode(self._encoding, "surrogatepass" if is_wide(self.form.encoding) else "strict")
+        except UnicodeDecodeError as error:
+            return readable(line.decode(self._encoding, "replace")), _undecodable(line, error, self._encoding)
+        if self.form.encoding != "utf-8" and (lone := LONE_SURROGATE.search(text)):
+            return readable(text), lone_surrogate(lone)
+        return text, None
+
+    def _jsonl(self, line: str, source: str, number: int) -> Record:
+        record = Record(line, source, number)
+        try:
+            value = loads(line)
+        except ValueError as error:
+            return record.fail(
+                RecordError(
+                    "InvalidJSON", f"not JSON: {error}", hint="-I text takes every line as text, whatever it looks like"
+                )
+            )
+        if not isinstance(value, dict):
+            return record.fail(RecordError("NotAnObject", f"a JSONL record is an object, this is {_kind_of(value)}"))
+        record.raw = line.strip(" \t\r\n").replace("\n", " ").replace("\r", " ").encode()
+        record.text = ""
+        said = value.get(RESERVED)
+        if isinstance(said, dict) and "error" in said:
+            record.done = True
+            return record
+        try:
+            text = find(value, self._path)
+        except KeyError:
+            if not self.form.field and any(name in value for name in self.form.instead):
+                return record
+            return record.fail(
+                RecordError(
+                    "MissingField",
+                    f"the record has no field `{self.form.field or 'text'}`; its fields: {_listed(value)}",
+                    hint="--field names the one that holds the text",
+                )
+            )
+        if not isinstance(text, str):
+            if not self.form.field and any(name in value for name in self.form.instead):
+                return record
+            return record.fail(
+                RecordError(
+                    "NotText",
+                    f"the field `{self.form.field or 'text'}` holds {_kind_of(text)}, not a string",
+                    hint="--field names the one that holds the text",
+                )
+            )
+        if lone := LONE_SURROGATE.search(text):
+            return record.fail(lone_surrogate(lone))
+        record.text = text
+        return record
+
+    def _tsv(self, line: str, source: str, number: int) -> Record | None:
+        cells = line.split("\t")
+        if self.form.header and self._columns is None:
+            if len(set(cells)) < len(cells):
+                raise RunError(f"{source}: the header names a column twice: {line}")
+            self._columns = cells
+            return None
+        names = self._columns or [str(i) for i in range(1, len(cells) + 1)]
+        record = Record(line, source, number)
+        if len(cells) != len(names):
+            return record.fail(RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}"))
+        wanted = self.form.field or ("text" if "text" in names else names[0])
+        if wanted not in names:
+            return record.fail(
+                RecordError(
+                    "MissingField", f"no column `{wanted}`; there are: {_listed(names)}", hint="--field names one"
+                )
+            )
+        record.raw = orjson.dumps(dict(zip(names, cells, strict=True)))
+        record.text = cells[names.index(wanted)]
+        return record
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first few names, as a terminal can show them whatever is in them."""
+    return ", ".join(f"`{repr(name)[1:-1]}`" for name in itertools.islice(names, 8) if name != RESERVED) or "none"
+
+
+def _kind_of(value: Any) -> str:
+    return _JSON_WORDS.get(type(value), "a number")
+
+
+def _sniff(text: str, *, whole: bool) -> str:
+    """Whether the first line of an input is a JSON object; of a line that is too long only the beginning is seen."""
+    if not text.lstrip(" \t").startswith("{"):
+        return "text"
+    try:
+        return "jsonl" if not whole or isinstance(loads(text), dict) else "text"
+    except ValueError:
+        return "text"
+
+
+_LIKELY_ENCODINGS = ("iso2022_jp", "euc_jp", "cp932", "latin-1")
+
+
+def _undecodable(line: bytes, error: UnicodeDecodeError, encoding: str) -> RecordError:
+    """An error that holds the bytes and, where another encoding reads them as Japanese, names it."""
+    likely = ""
+    if encoding == "utf-8":
+        if line.startswith((b"\xff\xfe", b"\xfe\xff")) or line.count(b"\0") * 3 > len(line):
+            likely = "utf-16"
+        else:
+            likely = next(name for name in _LIKELY_ENCODINGS if _decodes(line, name))
+    return RecordError(
+        "Undecodable",
+        f"not {encoding.upper()}: byte 0x{line[error.start]:02x} at position {error.start}",
+        hint=f"perhaps --encoding {likely}" if likely else "--encoding names another one",
+        raw=line,
+    )
+
+
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""Records to lines of JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from nlptool.errors import RecordError
+from nlptool.records.json_bytes import only_id, splice
+from nlptool.records.record import Record, readable
+
+
+def render(
+    record: Record,
+    command: str,
+    *,
+    drop_input: bool = False,
+    id_field: str | None = None,
+    replaced: set[str] | None = None,
+) -> bytes:
+    """The record as a line of JSON: as it came, with the results and the command's entry added.
+
+    ``replaced`` is told the names of fields that were there before and gave way to a result.
+    """
+    if record.done and record.raw is not None:
+        return record.raw + b"\n"
+    failed = record.error is not None
+    key, entry = ("error", _error_entry(record, record.error, command)) if record.error else (command, record.entry)
+    base = record.raw
+    if base is None:
+        base = b'{"text":%b}' % orjson.dumps(record.text) if not drop_input or failed else b"{}"
+    elif drop_input and not failed:
+        base = only_id(base, id_field)
+    return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced)
+
+
+def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:
+    entry: dict[str, Any] = {
+        "type": error.type,
+        "message": readable(error.message),
+        "line": record.line,
+        "command": command,
+    }
+    entry |= error.details
+    if error.type == "Undecodable":
+        entry["raw_base64"] = base64.b64encode(error.raw).decode()
+    return entry

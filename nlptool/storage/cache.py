@@ -1,0 +1,145 @@
+"""The user's cache folder: what was converted once, locked and replaced as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from nlptool.errors import RunError
+from nlptool.storage.digest import sha256
+from nlptool.storage.folders import is_whole, seal
+
+MANIFESTS = {
+    "encoders": "encoder.json",
+    "generators": "generation.json",
+    "masked": "masked.json",
+    "models": "source.json",
+    "quantized": "quantized.json",
+    "vectors": "vectors.json",
+}
+"""Kind of a copy -> the name of its manifest, which says of what model it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What was made once of a model."""
+
+    kind: str  # encoders | generators | masked | models | quantized | vectors
+    source: str  # the model's name, as it was given
+    folder: Path
+    size: int  # bytes
+
+
+def folder() -> Path:
+    """``$NLPTOOL_CACHE``, or nlptool's folder in the user's cache."""
+    return Path(os.environ.get("NLPTOOL_CACHE") or platformdirs.user_cache_dir("nlptool"))
+
+
+def content_key(files: Iterable[Path], salt: str) -> str:
+    """SHA-256 over the names and contents of ``files`` and ``salt``, in hexadecimal.
+
+    Reading hundreds of megabytes at every start would be slow, so the answer is kept beside the files' sizes and times of
+    change, and computed anew when one of those differs.
+    """
+    paths = sorted(files)
+    stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    memo = folder() / "keys" / f"{hashlib.sha256(json.dumps([salt, *map(str, paths)]).encode()).hexdigest()}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(memo.read_text())
+        if kept["stats"] == stats:
+            return str(kept["key"])
+    digest = hashlib.sha256(salt.encode())
+    for path in paths:
+        digest.update(f"{path.name}:{path.stat().st_size}:".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    key = digest.hexdigest()
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        part = memo.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps({"stats": stats, "key": key}))
+        part.replace(memo)
+    return key
+
+
+def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) -> Path:
+    """The folder ``kind/key`` of the cache, made by ``make(folder)`` unless a whole one is there.
+
+    Processes that want the same folder at once wait for the one that makes it. ``make`` works in a folder beside it that
+    is renamed at the end, and ``manifest``, which lists the sizes of the files, is written last: a copy that was cut off is
+    noticed and made again.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    target = folder() / kind / key
+    if is_whole(target, manifest):
+        return target
+    from filelock import FileLock
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if is_whole(target, manifest):
+            return target
+        work = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=target.parent))
+        try:
+            make(work)
+            seal(work, manifest)
+            shutil.rmtree(target, ignore_errors=True)
+            work.rename(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def copies() -> Iterator[Copy]:
+    """All copies in the cache that are finished."""
+    for kind, manifest in MANIFESTS.items():
+        for made in sorted(path.parent for path in (folder() / kind).glob(f"*/{manifest}")):
+            about = _manifest(made / manifest)
+            if "files" in about:
+                size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+                yield Copy(kind, str(about.get("source") or ""), made, size)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def check(copy: Copy) -> tuple[int, list[str]]:
+    """How many files of a copy were read, and the names of those whose contents are not as they were made."""
+    hashes = _manifest(copy.folder / MANIFESTS[copy.kind]).get("sha256")
+    if not isinstance(hashes, dict):
+        return 0, []  # made before hashes were kept
+    paths = {name: copy.folder / name for name in hashes}
+    return len(paths), [name for name, path in paths.items() if not path.is_file() or sha256(path) != hashes[name]]
+
+
+def remove(copy: Copy) -> int:
+    """Delete a copy; return the bytes that this freed.
+
+    Raises:
+        RunError: it cannot be deleted.
+    """
+    from filelock import FileLock
+
+    try:
+        with FileLock(f"{copy.folder}.lock"):
+            shutil.rmtree(copy.folder)
+    except OSError as error:
+        raise RunError(f"{copy.folder} cannot be removed: {error.strerror or error}") from error
+    return copy.size

@@ -1,0 +1,1 @@
+"""Tasks: records and an opened model in, records out."""

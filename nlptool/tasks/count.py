@@ -1,0 +1,90 @@
+"""``nlptool tokenize --count``: how often each character or word comes in all the input."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
+from nlptool.records.workers import Workers, in_order
+from nlptool.storage.output import Output
+
+if TYPE_CHECKING:
+    from nlptool.models.japanese.counts import Characters, Counts, Words
+
+_TOGETHER = 4096  # records that are written together
+
+_NAMES = {"words": "word", "chars": "char"}
+
+_NOTES = {
+    "n_unknown": "words that the dictionary lacks (their lemma is the word itself)",
+    "n_control": "control characters shown as pictures (␀)",
+}
+
+
+def counter(
+    what: str, by: str, dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]
+) -> Characters | Words:
+    """What counts: made once in each process.
+
+    Args:
+        by: surface | lemma.
+        wanted: the fields of ``tokens.Wanted``.
+    """
+    from nlptool.models.japanese import counts as japanese_counts
+    from nlptool.models.japanese.tagger import Tagger
+    from nlptool.tasks.token_formats import Wanted, is_kept
+
+    chosen = Wanted(**wanted)  # type: ignore[arg-type]
+    if what == "chars":
+        return japanese_counts.Characters(normalize=chosen.normalize)
+    keeps = functools.partial(is_kept, wanted=chosen)
+    return japanese_counts.Words(Tagger(dictionary, user_dictionary), by=by, keeps=keeps, normalize=chosen.normalize)
+
+
+def count(lists: Iterator[list[Record]], workers: Workers[Counts], counts: Counts) -> Iterator[list[Record]]:
+    """Add what the workers count in the texts of the records to ``counts``; the records stay as they are."""
+    for records, found in in_order(lists, workers, _texts):
+        for each in found:
+            counts.add(each)
+        yield records
+
+
+def _texts(records: list[Record]) -> Sequence[str]:
+    return [record.text for record in records if record.pending]
+
+
+def write(pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None) -> list[tuple[str, int]]:
+    """Write a record for each character or word of all the input, the most frequent first.
+
+    Args:
+        most: leave out what comes behind so many; None: nothing.
+
+    Returns:
+        What was written: (character or word, count).
+
+    Raises:
+        RunError: something cannot be written.
+    """
+    import orjson
+
+    from nlptool.models.japanese.counts import Counts
+
+    counts = Counts()
+    with Output(pipe.output, inputs=pipe.files or ("-",)) as output:
+        with pipe.beside(*pipe.files) as own, own.bar:
+            own.on_error = "fail" if pipe.on_error == "fail" else "skip"  # a record that fails has no place to be in
+            own.consume(count(own.read(), workers, counts))
+        ranked, total = counts.ranked(most), counts.of.total()
+        for start in range(0, len(ranked), _TOGETHER):
+            rows = (
+                {_NAMES[what]: each, "count": n, "share": float(f"{n / total:.6g}")}
+                for each, n in ranked[start : start + _TOGETHER]
+            )
+            output.write(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    for key, sentence in _NOTES.items():
+        if n := getattr(counts, key):
+            pipe.note(f"{sentence}: {n:,}")
+    return ranked

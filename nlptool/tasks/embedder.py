@@ -1,0 +1,286 @@
+"""The vectors of records: those that they bring along, or an encoder's, which is loaded with the first text that needs it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool import catalog
+from nlptool.errors import RecordError, RunError
+from nlptool.models.runtime import devices
+from nlptool.records.json_bytes import RESERVED, fields
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
+from nlptool.specs import EncoderSpec
+
+if TYPE_CHECKING:
+    from nlptool.models.encoders.encoder import Embeddings
+
+_WIDTHS = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
+
+_EMPTY = "texts with nothing in them or without a known word, which have no vector and were left out"
+
+_NOTES = {
+    "truncated": "texts that were longer than the model takes, and were cut",
+    "n_unknown": "words that the model does not know, left out of the mean",
+    "n_subwords": "words that the model knows by their subwords alone",
+}
+
+
+class Embedder:
+    """Gives records their vectors: those that they bring along, else an encoder's.
+
+    All vectors of one embedder are of the same model and length. ``model`` is its name, "" while it is not known;
+    ``dimension`` is 0 before the first vector; ``dim`` says how many components were kept, None for all.
+
+    Args:
+        role: query or document: the prompt of that name, if the model has such prompts.
+        model: that of the vectors which these ones are compared with, with the ``identity`` of its files, and ``dimension``.
+        beside: what has made those: its encoder is used again if it has the same prompt.
+    """
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        choice: EncoderSpec,
+        *,
+        role: str | None = None,
+        model: str = "",
+        identity: str = "",
+        dimension: int = 0,
+        beside: Embedder | None = None,
+    ) -> None:
+        self.model = model
+        self.dimension = dimension
+        self.dim = choice.dim
+        self.takes_tokens = False
+        self.prompt = ""  # that stands before the texts
+        self.counts: Counter[str] = Counter()
+        self._pipe = pipe
+        self._choice = choice
+        self._role = role
+        self._beside = beside
+        self._identity = identity
+        self._encode: Callable[[Sequence[Any]], Embeddings] | None = None
+
+    def __call__(self, records: Iterable[Record]) -> tuple[list[Record], NDArray[np.float32]]:
+        """Those of the pending ``records`` that have a vector, and the vectors, (n, D) float32. The others have failed, or have
+        nothing in them and are counted."""
+        found: dict[int, Any] = {}
+        waiting: list[tuple[int, Record, Any]] = []
+        places: dict[int, Record] = {}
+        for place, record in enumerate(record for record in records if record.pending):
+            try:
+                known = fields(record.raw)
+                value = known.get("embedding")
+                if value is not None:
+                    found[place] = self._given(value, known)
+                    places[place] = record
+                elif "embedding" not in known and (text := self._text(record, known)):
+                    waiting.append((place, record, text))
+                else:
+                    self.counts["empty"] += 1
+            except RecordError as error:
+                record.fail(error)
+        if waiting:
+            self._encoded(waiting, found, places)
+        order = sorted(found)
+        vectors = np.stack([found[place] for place in order]) if order else np.empty((0, self.dimension), np.float32)
+        return [places[place] for place in order], vectors
+
+    def encode(self, texts: Sequence[Any]) -> Embeddings:
+        """The encoder's own answer; it is loaded if it has not been."""
+        if self._encode is None:
+            self._encode = self._open()
+        return self._encode(texts)
+
+    def say(self) -> None:
+        """Tell on stderr what was left out or shortened."""
+        for name, sentence in {"empty": _EMPTY, **_NOTES}.items():
+            if self.counts[name]:
+                self._pipe.note(f"{sentence}: {self.counts[name]:,}")
+        self.counts.clear()
+
+    def _text(self, record: Record, known: Mapping[str, Any]) -> Any:
+        """Its tokens or its text; nothing, if there is nothing to embed."""
+        tokens = known.get("tokens")
+        if isinstance(tokens, list) and all(isinstance(token, str | dict) for token in tokens):
+            if self._encode is None:
+                self._encode = self._open()
+            if self.takes_tokens:
+                return tokens
+            if tokens and not record.text:
+                raise RecordError(
+                    "MissingField",
+                    f"the record has no text, and {self.model} takes no tokens",
+                    hint=f"nlptool tokenize without --drop-input keeps it; -m {catalog.JAPANESE_WORDS} takes tokens",
+                )
+        return record.text if record.text.strip() else ""
+
+    def _given(self, value: Any, known: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The vector that a record brings along."""
+        entry = _entry(known)
+        model = str(entry.get("model") or "")
+        if model and self._choice.model and not _same(model, self._choice.model):
+            raise _other(model, self._choice.model)
+        if model and self.model and not _same(model, self.model):
+            raise _other(model, self.model)
+        vector = _parsed(value, entry)
+        self._check(len(vector))
+        self.model = self.model or model or self._choice.model or ""
+        self.dimension = len(vector)
+        if self.dim is None and type(dim := entry.get("dim")) is int and dim > 0:
+            self.dim = dim
+        return vector
+
+    def _check(self, length: int) -> None:
+        if self.dimension and length != self.dimension:
+            raise RecordError(
+                "OtherDimension",
+                f"the vector has {length:,} components, those before it have {self.dimension:,}: another model, or --dim",
+            )
+
+    def _encoded(
+        self, waiting: list[tuple[int, Record, Any]], found: dict[int, Any], places: dict[int, Record]
+    ) -> None:
+        """Embed the texts that came without a vector."""
+        if self.dimension and not (self.model or self._choice.model):
+            for _, record, _ in waiting:
+                record.fail(
+                    RecordError(
+                        "NoEmbedding",
+                        "the record has no embedding, and those of the others do not say which model made them",
+                        hint="-m names it",
+                    )
+                )
+            return
+        embeddings = self.encode([text for _, _, text in waiting])
+        finite: list[bool] = np.isfinite(embeddings.vectors.sum(axis=1, dtype=np.float64)).tolist()
+        for row, (place, record, _) in enumerate(waiting):
+            try:
+                said: dict[str, int] = dict(embeddings.words[row]) if embeddings.words is not None else {}
+                if embeddings.words is not None and not embeddings.n_tokens[row]:
+                    self.counts["empty"] += 1
+                    continue
+                if not finite[row]:
+                    raise RecordError("NotFinite", "the model's vector holds NaN or infinity")
+                self._check(embeddings.vectors.shape[1])
+            except RecordError as error:
+                record.fail(error)
+                continue
+            self.dimension = embeddings.vectors.shape[1]
+            said |= {"truncated": True} if embeddings.truncated[row] else {}
+            record.entry = {**record.entry, **{name: value for name, value in said.items() if value}}
+            self.counts.update({name: int(record.entry.get(name, 0)) for name in _NOTES})
+            found[place], places[place] = embeddings.vectors[row], record
+
+    def _open(self) -> Callable[[Sequence[Any]], Embeddings]:
+        from nlptool.models.encoders import encoder as encoders
+        from nlptool.models.encoders import loading as encoder_loading
+
+        choice = self._choice
+        name = choice.model or self.model or catalog.DEFAULT_ENCODER
+        settings = encoders.EncoderSettings(
+            threads=choice.threads or devices.processors(),
+            prompt=choice.prompt,
+            role=self._role,
+            lenient_role=True,
+            dim=self.dim,
+            batch_tokens=choice.batch_tokens,
+        )
+        with self._pipe.bar as bar:
+            prepared = encoder_loading.prepare(
+                name,
+                settings,
+                device=choice.device,
+                offline=choice.offline,
+                allow_pickle=choice.allow_pickle,
+                note=self._pipe.note,
+                report=lambda there, total, _: bar.transfer(name, there, total),
+            )
+        if self.model and not _same(prepared.name, self.model):
+            raise RunError(
+                f"the vectors are of {self.model}, and {prepared.name} would make others",
+                hint=f"-m {self.model}, or no -m at all",
+            )
+        self.model = prepared.name
+        if self._identity and encoder_loading.identity(self.model, allow_pickle=choice.allow_pickle) != self._identity:
+            raise RunError(
+                f"the vectors were made by another {self.model}: its files are not those that are here now",
+                hint="embed the corpus again with this one",
+            )
+        self.takes_tokens, self.prompt = prepared.takes_tokens, prepared.prompt
+        same = self._beside
+        if same is not None and same._encode is not None and (same.model, same.prompt) == (self.model, self.prompt):
+            return same._encode
+        encode: Callable[[Sequence[Any]], Embeddings] = prepared.open().encode
+        return encode
+
+    def identity(self) -> str:
+        """A hash of the model's files, or what was given as that; "" while none was needed."""
+        if self._encode is not None and not self._identity:
+            from nlptool.models.encoders import loading as encoder_loading
+
+            self._identity = encoder_loading.identity(self.model, allow_pickle=self._choice.allow_pickle)
+        return self._identity
+
+
+def _entry(known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `embed` has said of a record."""
+    said = known.get(RESERVED)
+    entry = said.get("embed") if isinstance(said, dict) else None
+    return entry if isinstance(entry, dict) else {}
+
+
+def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
+    """A vector as `embed` writes one: numbers, or base64 in the precision that the entry says.
+
+    Raises:
+        RecordError: it is none.
+    """
+    precision = str(entry.get("precision") or "float32")
+    if precision == "binary":
+        raise RecordError("BinaryEmbedding", "the embedding holds the signs alone, eight to a byte",
+                          hint="embed again with another --precision")  # fmt: skip
+    if isinstance(value, str) and precision in _WIDTHS:
+        try:
+            vector = np.frombuffer(base64.b64decode(value, validate=True), _WIDTHS[precision]).astype(np.float32)
+        except (binascii.Error, ValueError) as error:
+            raise RecordError("NotAVector", f"`embedding` is no base64 of {precision}: {error}") from error
+    elif isinstance(value, list) and value and set(map(type, value)) <= {int, float}:
+        with np.errstate(over="ignore"):
+            vector = np.asarray(value, np.float64).astype(np.float32)
+    else:
+        raise RecordError("NotAVector", "`embedding` is no list of numbers")
+    if isinstance(scale := entry.get("scale"), float) and precision == "int8":
+        vector *= np.float32(scale)
+    if not len(vector) or not np.isfinite(vector).all():
+        raise RecordError("NotFinite", "the embedding holds NaN, infinity or a number beyond float32, or nothing")
+    return vector
+
+
+def _same(name: str, other: str) -> bool:
+    """Whether two names mean one model: some are short for that of the hub, and a path can be spelled in several ways."""
+    return _canonical(name) == _canonical(other)
+
+
+def _canonical(name: str) -> str:
+    known = catalog.KNOWN.get(name)
+    if known is not None and known.hub:
+        return known.hub
+    return str(Path(name)) if Path(name).exists() else name
+
+
+def _other(model: str, wanted: str) -> RecordError:
+    return RecordError(
+        "OtherModel",
+        f"the embedding is of {model}, the others are of {wanted}: their similarity would mean nothing",
+        hint=f"nlptool embed -m {wanted} makes it anew",
+    )

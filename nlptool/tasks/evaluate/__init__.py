@@ -1,0 +1,1 @@
+"""Evaluations: records and gold data in, scores out."""

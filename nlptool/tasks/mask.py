@@ -1,0 +1,52 @@
+"""Replace words of each record by [MASK]."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from nlptool.records.record import Record
+from nlptool.records.workers import Workers, in_order
+
+if TYPE_CHECKING:
+    from nlptool.models.masked.cloze import ClozeSettings, Masked
+    from nlptool.models.masked.loading import LocatedMaskedModel
+
+NOTES = {
+    "n_unknown": "pieces that the vocabulary lacks, which are never hidden",
+    "rebuilt": "texts that were put together of their pieces, which could not be found in them",
+}
+
+
+def mask(lists: Iterator[list[Record]], workers: Workers[Masked], *, said: dict[str, Any]) -> Iterator[list[Record]]:
+    """Give each record its text with masks, and what stood in their places.
+
+    Args:
+        said: what every record's entry says.
+    """
+
+    def inputs(records: list[Record]) -> Any:
+        return [(record.line, record.text) for record in records if record.pending]
+
+    for records, found in in_order(lists, workers, inputs):
+        for record, masked in zip([record for record in records if record.pending], found, strict=True):
+            record.results = {"masked": orjson.dumps(masked.text), "labels": orjson.dumps(masked.hidden)}
+            rebuilt = {} if masked.rebuilt is None else {"rebuilt": True, "rebuilt_text": masked.rebuilt}
+            record.entry = {**said, "n_hidden": len(masked.hidden), "n_unknown": masked.n_unknown, **rebuilt}
+        yield records
+
+
+def open_worker(prepared: LocatedMaskedModel, settings: ClozeSettings) -> Callable[[Sequence[Any]], list[Masked]]:
+    """What a worker does with the numbered texts of a window."""
+    from nlptool.models.masked.cloze import ClozeMasker
+
+    return ClozeMasker(prepared.texts(), settings)
+
+
+def as_text(record: Record) -> bytes:
+    """The masked text in one line; an empty one for a record that failed."""
+    text = orjson.loads(record.results.get("masked", b'""'))
+    return re.sub(r"\r?\n|\r", " ", text).encode() + b"\n"

@@ -1,0 +1,63 @@
+"""Tokenize records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nlptool.errors import RecordError
+from nlptool.records.record import Record
+from nlptool.records.workers import Workers, in_order
+
+if TYPE_CHECKING:
+    from nlptool.tasks.token_formats import Analyser, Result
+
+DEFAULT_FIELDS = ("surface", "lemma", "pos", "reading", "start", "end")
+
+EXTRA_FIELDS = (
+    "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_reading",
+    "orthography", "orthography_base", "pronunciation_base", "origin", "initial_type", "initial_form", "final_type",
+    "final_form", "reading_base", "form", "form_base", "initial_connection", "final_connection", "accent_type",
+    "accent_connection", "accent_modification",
+)  # fmt: skip
+
+
+def tokenize(lists: Iterator[list[Record]], workers: Workers[Result | RecordError]) -> Iterator[list[Record]]:
+    """Give each record its tokens, in order."""
+    for records, results in in_order(lists, workers, _texts):
+        for record, result in zip([record for record in records if record.pending], results, strict=True):
+            if isinstance(result, RecordError):
+                record.fail(result)
+            else:
+                record.results, record.entry = result
+        yield records
+
+
+def _texts(records: list[Record]) -> Sequence[str]:
+    return [record.text for record in records if record.pending]
+
+
+def open_analyser(dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]) -> Analyser:
+    """Made once in each process."""
+    from nlptool.models.japanese.tagger import Tagger
+    from nlptool.tasks.token_formats import Analyser, Wanted
+
+    return Analyser(Tagger(dictionary, user_dictionary), Wanted(**wanted))  # type: ignore[arg-type]
+
+
+_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # the place of a failed record
+
+TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the formats whose records can be counted
+
+
+def as_written(record: Record, format: str) -> bytes:
+    if record.error is not None and format == "conllu":
+        return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
+    return record.results.get("", _FAILED.get(format, b""))
+
+
+NOTES = {
+    "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
+    "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
+    "n_control": "control characters shown as pictures (␀)",
+}

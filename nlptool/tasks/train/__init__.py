@@ -1,0 +1,1 @@
+"""Trainings, from the records of a corpus to a folder."""

@@ -1,0 +1,42 @@
+"""Texts as numbers: the token ids of many texts in one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nlptool.training.unigram import PAD_ID
+
+
+class TokenIds:
+    """The ids of texts, of each the first ``longest``. A text of none has padding for one."""
+
+    def __init__(self, texts: Sequence[Sequence[int]], longest: int) -> None:
+        texts = [ids[:longest] or [PAD_ID] for ids in texts]
+        self._lengths = np.array([len(ids) for ids in texts], np.int64)
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self._ids = np.fromiter((token for ids in texts for token in ids), np.int32, int(self._lengths.sum()))
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    @property
+    def largest(self) -> int:
+        """The largest id."""
+        return int(self._ids.max(initial=0))
+
+    def take(self, texts: NDArray[np.int64], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+        """The ids of these texts one behind the other (n,), and how many each has (B,)."""
+        lengths = self._lengths[texts]
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1]) + np.repeat(self._starts[texts] - ends + lengths, lengths)
+        return torch.from_numpy(self._ids[places].astype(np.int64)).to(device), torch.from_numpy(lengths).to(device)
+
+    def shares(self, size: int) -> NDArray[np.float32]:
+        """(size,): of all tokens, those with this id."""
+        counts = np.bincount(self._ids, minlength=size)
+        return np.asarray(counts / counts.sum(), np.float32)

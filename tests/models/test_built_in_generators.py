@@ -1,0 +1,61 @@
+"""The generators that are shipped: they say what their cards say they do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nlptool
+from nlptool.models.generation import loading as generator_loading
+from nlptool.models.generation.decoding import Decoding
+from nlptool.models.generation.generator import Generator, GeneratorSettings
+from nlptool.samples import SAMPLES
+
+POEMS = SAMPLES["hyakunin-isshu"].rows()
+
+BUILT_IN = Path(nlptool.__file__).parent / "builtin"
+
+
+def opened(name: str, engine: str = "auto") -> Generator:
+    return generator_loading.prepare(name, GeneratorSettings(threads=1), engine=engine).open()
+
+
+def said(generator: Generator, texts: list[str], decoding: Decoding) -> list[str]:
+    return [outputs[0].text for outputs in generator.generate(generator.read(texts), decoding)]
+
+
+@pytest.mark.parametrize("beams", [1, 3, 5])
+@pytest.mark.parametrize("given", ["kami", "kimariji"])
+def test_all_hundred_poems_are_known_from_the_whole_verse_and_from_the_deciding_syllables(
+    given: str, beams: int
+) -> None:
+    found = said(opened("hyakunin"), [poem[given] for poem in POEMS], Decoding(beams=beams))
+    assert found == [poem["shimo"] for poem in POEMS]
+
+
+@pytest.mark.parametrize("beams", [2, 4])
+def test_beams_of_ctranslate2_end_with_what_transformers_rules_find(beams: int) -> None:
+    """With beginnings that several poems share, where hypotheses end early and late."""
+    texts = sorted({poem["kami"][:1] for poem in POEMS})
+    decoding = Decoding(beams=beams)
+    assert said(opened("hyakunin"), texts, decoding) == said(opened("hyakunin", "torch"), texts, decoding)
+
+
+@pytest.mark.parametrize(("name", "most"), [("hyakunin", 1_000_000), ("mini-en-ja", 8_000_000)])
+def test_they_are_as_small_as_promised(name: str, most: int) -> None:
+    assert 0 < sum(path.stat().st_size for path in (BUILT_IN / name).iterdir()) <= most
+
+
+@pytest.mark.parametrize("name", ["hyakunin", "mini-en-ja"])
+def test_they_run_without_torch(name: str) -> None:
+    code = (
+        "import sys; from nlptool.models import generation; from nlptool.models.decoding import Decoding\n"
+        f"model = generation.prepare({name!r}, generation.Settings(threads=1)).open()\n"
+        "assert model.generate(model.read(['a']), Decoding())[0][0].ids\n"
+        "print(sorted({'torch', 'transformers', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

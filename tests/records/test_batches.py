@@ -1,0 +1,43 @@
+"""Windows and packing: nothing is lost, nothing is over the budget, order is kept."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlptool.models.runtime.batching import pack
+from nlptool.records.record import Record
+from nlptool.records.windows import FIRST_WINDOW, LARGEST_TEXT, windows
+
+lists_of_texts = st.lists(st.lists(st.text(max_size=5), max_size=9), max_size=30)
+
+
+@given(st.lists(st.integers(0, 300)), st.integers(1, 600))
+def test_a_batch_fits_the_budget_and_every_index_comes_once(lengths: list[int], budget: int) -> None:
+    batches = list(pack(lengths, budget))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(1, *(lengths[index] for index in batch))
+        assert len(batch) == 1 or len(batch) * longest <= budget
+    flat = [lengths[index] for batch in batches for index in batch]
+    assert flat == sorted(flat, reverse=True)
+
+
+@given(lists_of_texts, st.integers(1, 7))
+def test_windows_keep_order_and_count(texts: list[list[str]], largest: int) -> None:
+    lists = [[Record(text, "", 1) for text in each] for each in texts]
+    cut = list(windows(iter(lists), largest=largest))
+    assert [record for window in cut for record in window] == [record for each in lists for record in each]
+    assert all(len(window) <= largest for window in cut)
+    assert sum(not window for window in cut) == sum(not each for each in texts)
+
+
+def test_an_empty_list_closes_a_window_and_the_first_ones_are_small() -> None:
+    record = Record("x", "", 1)
+    assert [len(w) for w in windows([[record], [record], [], [record]])] == [2, 0, 1]
+    assert [len(w) for w in windows([[record] * 10_000])][:2] == [FIRST_WINDOW, 4 * FIRST_WINDOW]
+
+
+def test_long_texts_make_small_windows() -> None:
+    long = Record("x" * (LARGEST_TEXT // 2), "", 1)
+    assert [len(w) for w in windows([[long] * 5])] == [2, 2, 1]
