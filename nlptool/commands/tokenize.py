@@ -97,7 +97,8 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
               help="What --count words counts.")  # fmt: skip
 @click.option("-k", metavar="N", type=click.IntRange(min=1), help="The N most frequent alone, of --count.")
 @click.option("--plot", metavar="FILE", help="Draw --count as a bar chart, -k bars or 30: .png, .svg or .pdf.")
-@click.option("--dictionary", metavar="DIR", type=click.Path(), help="Another compiled MeCab dictionary (UTF-8).")
+@click.option("--dictionary", metavar="NAME", type=click.Path(),
+              help="Another MeCab dictionary (UTF-8): unidic, ipadic, or a folder.")  # fmt: skip
 @click.option("--user-dictionary", metavar="FILE", type=click.Path(), help="More words: a compiled .dic, or a .csv.")
 @options.workers
 def command(  # noqa: PLR0917

@@ -139,6 +139,6 @@ def test_another_tokenizer_is_left_to_transformers(tmp_path: Path) -> None:
 
 def test_a_dictionary_that_is_not_installed_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ModelError, match="dictionary ipadic, which is not installed") as caught:
+    with pytest.raises(ModelError, match="MeCab dictionary ipadic is not installed") as caught:
         bert_words.JapaneseWords("ipadic")
-    assert caught.value.hint == "pip install 'nlptool[ipadic]'"
+    assert caught.value.hint == "pip install ipadic"

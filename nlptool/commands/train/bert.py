@@ -80,7 +80,7 @@ DEFAULT_EPOCHS = 10  # unless something else ends the training
 @options.seed
 @options.workers
 @options.threads_alone
-def command(  # noqa: PLR0917
+def command(  # noqa: PLR0915, PLR0917
     pipe: Pipe,
     output: str,
     tokenizer: str,

@@ -105,7 +105,7 @@ DEFAULT_EPOCHS = 20  # unless something else ends the training
 @options.device
 @options.seed
 @options.threads_alone
-def command(  # noqa: PLR0917
+def command(  # noqa: PLR0915, PLR0917
     pipe: Pipe,
     output: str,
     fields: Texts | None,

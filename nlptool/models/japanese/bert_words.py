@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlptool.errors import ModelError
+from nlptool.models.japanese import dictionaries
 from nlptool.models.store import model_folder
 
 IPADIC_UNTIL = (4, 47)  # the release of transformers that made unidic_lite the default instead
@@ -23,7 +23,7 @@ class JapaneseWords:
     """Words by MeCab, as ``BertJapaneseTokenizer`` cuts them: NFKC first, special tokens left whole.
 
     Args:
-        dictionary: a folder; ``ipadic``, ``unidic_lite`` or ``unidic`` name the one of the package.
+        dictionary: name or folder of a MeCab dictionary (``dictionaries.locate``).
         special: tokens such as ``[MASK]`` that are words of their own.
         lower_case: of the words that MeCab found.
         normalize: NFKC before anything else.
@@ -45,7 +45,7 @@ class JapaneseWords:
         from nlptool.models.japanese import tagger
 
         self._mecab = tagger
-        self._tagger = tagger.Tagger(dictionary_folder(dictionary))
+        self._tagger = tagger.Tagger(dictionary)
         self._special = re.compile("|".join(map(re.escape, special)) or "(?!)")
         self._lower_case = lower_case
         self._normalize = normalize
@@ -121,19 +121,6 @@ def words_of(about: Mapping[str, Any], tokenizer: Any) -> JapaneseWords | None:
     return JapaneseWords(**words, special=[token.content for token in tokenizer.get_added_tokens_decoder().values()])
 
 
-def dictionary_folder(name: str) -> str:
-    """The folder of a MeCab dictionary that a Python package brings, without importing it; a folder's name as it is."""
-    if name not in ("ipadic", "unidic_lite", "unidic"):
-        return name
-    package = model_folder.package_folder(name)
-    if package is None:
-        extra = "nlptool[ipadic]" if name == "ipadic" else name.replace("_", "-")
-        raise ModelError(
-            f"the model cuts words with the dictionary {name}, which is not installed", hint=f"pip install '{extra}'"
-        )
-    return str(package / "dicdir")
-
-
 def settings(folder: Path) -> dict[str, Any] | None:
     """How the tokenizer in ``folder`` cuts words, as arguments of ``JapaneseWords``; None if it is no such tokenizer.
 
@@ -164,7 +151,7 @@ def settings(folder: Path) -> dict[str, Any] | None:
 
 def arguments(words: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the class of transformers cut words as ``JapaneseWords(**words)``."""
-    option = f"-r {os.devnull} -d {dictionary_folder(words['dictionary'])}"
+    option = f"-r {os.devnull} -d {dictionaries.locate(words['dictionary']).folder}"
     return {"mecab_kwargs": {"mecab_dic": None, "mecab_option": option, "normalize_text": words["normalize"]}}
 
 

@@ -26,14 +26,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import fugashi
-import unidic_lite
 
 from nlptool.errors import ModelError, RunError
+from nlptool.models.japanese import dictionaries
 from nlptool.models.japanese.dictionary_file import Dictionary
 
 LONGEST = 30_000
@@ -49,33 +48,6 @@ _ODD = re.compile(r"[\x00-\x1f\x7f]")
 _PICTURES = {code: (" " if chr(code) in _BLANKS else chr(0x2400 + code)) for code in range(0x20)} | {0x7F: "\u2421"}
 
 _KEY = r"%m\t%phl,%phr,%pw"
-
-_FILES = ("sys.dic", "matrix.bin", "char.bin", "unk.dic", "dicrc")
-
-
-def _numbered(names: str) -> dict[str, int]:
-    return {name: index for index, name in enumerate(names.split())}
-
-
-_UNIDIC = (
-    "pos1 pos2 pos3 pos4 conjugation_type conjugation_form lemma_reading lemma orthography pronunciation "
-    "orthography_base pronunciation_base origin initial_type initial_form final_type final_form "
-)
-
-_LAYOUTS = {
-    # UniDic 2.1.2 and unidic-lite: pos1-4 cType cForm lForm lemma orth pron orthBase pronBase goshu iType iForm fType fForm
-    # kana kanaBase form formBase iConType fConType aType aConType aModType
-    26: _UNIDIC + "reading reading_base form form_base initial_connection final_connection accent_type "
-    "accent_connection accent_modification",
-    # UniDic 2.2 and 3
-    29: _UNIDIC + "initial_connection final_connection word_type reading reading_base form form_base accent_type "
-    "accent_connection accent_modification lexeme_id lemma_id",
-    # IPADIC, NAIST-jdic
-    9: "pos1 pos2 pos3 pos4 conjugation_type conjugation_form lemma reading pronunciation",
-    # JUMAN
-    7: "pos1 pos2 conjugation_type conjugation_form lemma reading meaning",
-}
-"""Number of columns of a dictionary's entries -> their names."""
 
 
 class Morpheme(NamedTuple):
@@ -97,7 +69,7 @@ class Tagger:
     """Cuts text into tokens.
 
     Args:
-        dictionary: folder of a compiled MeCab dictionary; unidic-lite unless given.
+        dictionary: name or folder of a compiled MeCab dictionary; unidic-lite unless given (``dictionaries.locate``).
         user_dictionary: a compiled ``.dic``, or a CSV of entries that is compiled on the way.
 
     Raises:
@@ -105,14 +77,8 @@ class Tagger:
     """
 
     def __init__(self, dictionary: str | None = None, user_dictionary: str | None = None) -> None:
-        self.folder = Path(dictionary or unidic_lite.DICDIR)
-        self.name = str(dictionary) if dictionary else f"unidic-lite {version('unidic-lite')}"
-        missing = [name for name in _FILES if not (self.folder / name).is_file()]
-        if missing:
-            raise ModelError(
-                f"no MeCab dictionary in {self.folder}: {', '.join(missing)} missing",
-                hint=f"a compiled dictionary is a folder with {', '.join(_FILES)}",
-            )
+        located = dictionaries.locate(dictionary)
+        self.folder, self.name = located.folder, located.label
         self._user_dictionary = user_dictionary
         self._compiled: tempfile.TemporaryDirectory[str] | None = None
         if user_dictionary:
@@ -124,8 +90,7 @@ class Tagger:
         for each in self._known:
             if each.charset.replace("-", "") != "utf8":
                 raise ModelError(f"the dictionary {self.name} is in {each.charset}, not in UTF-8")
-        names = _LAYOUTS.get(len(_split(self._known[0].first())), "pos1").split()
-        self.layout = {name: index for index, name in enumerate(names)}
+        self.layout = dictionaries.layout(len(_split(self._known[0].first())))
         self._unknown = Dictionary(self.folder / "unk.dic")
         self._parse = self._open(f"{_KEY}\\n").parse
 

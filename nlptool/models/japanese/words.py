@@ -1,4 +1,4 @@
-"""Japanese words alone, as MeCab with unidic-lite finds them: surfaces or lemmas, and their readings."""
+"""The words of Japanese text without their analysis: MeCab's surfaces or lemmas, and their readings."""
 
 from __future__ import annotations
 
@@ -16,18 +16,25 @@ _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
 
 @functools.cache
-def tagger() -> Tagger:
-    """One for the process; it takes a moment to open."""
-    return Tagger()
+def tagger(dictionary: str | None = None) -> Tagger:
+    """Open MeCab with a dictionary, once in a process: it takes a moment.
+
+    Args:
+        dictionary: name or folder; unidic-lite unless given.
+
+    Raises:
+        ModelError: the dictionary is not there.
+    """
+    return Tagger(dictionary)
 
 
 class Words(dict[str, str]):
-    """Cuts a text into words when it is called. As a dict: MeCab's key of a token -> its word, ``""`` for white space."""
+    """Split a text into words when called. As a dict: MeCab's key of a token -> its word, ``""`` for white space."""
 
-    def __init__(self, *, lemma: bool) -> None:
+    def __init__(self, *, lemma: bool, dictionary: str | None = None) -> None:
         super().__init__()
         self._text = ""
-        self._tagger = tagger()
+        self._tagger = tagger(dictionary)
         self._lemma = lemma
 
     def __call__(self, text: str) -> list[str]:
@@ -43,13 +50,14 @@ class Words(dict[str, str]):
         return found
 
 
-def reading(word: str) -> str:
-    """How MeCab reads a word alone, in katakana. Kana that it does not know are read as they stand; ``""`` where another part
-    has no reading."""
+def reading(word: str, dictionary: str | None = None) -> str:
+    """Return MeCab's reading of a word by itself, in katakana. Kana that the dictionary lacks are read as they stand; ``""``
+    where another part of the word has no reading."""
+    mecab = tagger(dictionary)
     shown = for_mecab(word)
     readings = []
-    for key in filter(None, tagger().parse(shown).split("\n")):
-        morpheme = tagger().morpheme(key, shown)
+    for key in filter(None, mecab.parse(shown).split("\n")):
+        morpheme = mecab.morpheme(key, shown)
         kana = morpheme.surface.translate(_TO_KATAKANA)
         found = morpheme.feature("reading") or (kana if _KATAKANA.fullmatch(kana) else "")
         if not found:

@@ -40,11 +40,12 @@ class WordLookup:
         self.name = vectors.name
         self._tokenizer = str(vectors.about.get("tokenizer") or "whitespace")
         self._lowercase = bool(vectors.about.get("lowercase"))
+        self._dictionary: str | None = vectors.about.get("dictionary")
 
     @functools.cached_property
     def cut(self) -> word_tokenizers.Tokenizer:
         """Cuts a text as the corpus of the model was cut."""
-        return word_tokenizers.word_tokenizer(self._tokenizer, lowercase=self._lowercase)
+        return word_tokenizers.word_tokenizer(self._tokenizer, lowercase=self._lowercase, dictionary=self._dictionary)
 
     def of_tokens(self, tokens: Any) -> list[str]:
         """The words of a record's ``tokens``, as the corpus of the model had them.
@@ -108,7 +109,7 @@ class WordLookup:
             return []
         from nlptool.models.japanese.words import reading as read
 
-        reading = read(word)
+        reading = read(word, self._dictionary)
         return [self.vectors.word(index) for index in self._by_reading.get(reading, ())][:_NEAR] if reading else []
 
     @functools.cached_property
@@ -117,7 +118,7 @@ class WordLookup:
 
         found: dict[str, list[int]] = {}
         for index, word in enumerate(self.vectors.words[:_READINGS]):
-            if is_japanese([word]) and (reading := read(word)):
+            if is_japanese([word]) and (reading := read(word, self._dictionary)):
                 found.setdefault(reading, []).append(index)
         return found
 

@@ -1,6 +1,6 @@
 """How text becomes the words of a word-vector model: the same way when it is trained and when it is asked.
 
-    unidic       MeCab with unidic-lite, the surfaces
+    unidic       MeCab with unidic-lite or another dictionary, the surfaces
     lemma        the same, the lemmas (as ``nlptool tokenize`` gives them)
     words        runs of letters and digits, and each mark of punctuation, for languages with blanks between words
     whitespace   what stands between white space, U+3000 and NBSP included, for text that is tokenised already
@@ -29,31 +29,39 @@ _APART = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
 _LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
 
 
-def word_tokenizer(tokenizer: str, *, lowercase: bool = False) -> Tokenizer:
-    """What cuts a text into words. Those of MeCab load the dictionary with the first text.
+def word_tokenizer(tokenizer: str, *, lowercase: bool = False, dictionary: str | None = None) -> Tokenizer:
+    """Return the function that splits a text into words.
+
+    Args:
+        tokenizer: unidic | lemma | words | whitespace.
+        dictionary: name or folder of the MeCab dictionary of unidic and lemma; unidic-lite unless given.
 
     Raises:
         ModelError: the dictionary is not there.
     """
-    cut: Tokenizer = str.split
+    split: Tokenizer = str.split
     if tokenizer == "words":
         import regex  # knows the classes of Unicode, which re does not
 
-        cut = regex.compile(_WORD).findall
+        split = regex.compile(_WORD).findall
     elif tokenizer in ("unidic", "lemma"):
         from nlptool.models.japanese import words as japanese_words
 
-        cut = japanese_words.Words(lemma=tokenizer == "lemma")
-    return (lambda text: cut(text.lower())) if lowercase else cut
+        split = japanese_words.Words(lemma=tokenizer == "lemma", dictionary=dictionary)
+    return (lambda text: split(text.lower())) if lowercase else split
 
 
-def dictionary(tokenizer: str) -> str | None:
-    """The name and version of the dictionary that a tokenizer cuts with."""
+def dictionary(tokenizer: str, name: str | None = None) -> str | None:
+    """Return what a manifest says of the dictionary ``name`` (None: unidic-lite) of a tokenizer; None if it uses none.
+
+    Raises:
+        ModelError: the dictionary is not there.
+    """
     if tokenizer not in ("unidic", "lemma"):
         return None
-    from nlptool.models.japanese import words as japanese_words
+    from nlptool.models.japanese import dictionaries
 
-    return japanese_words.tagger().name
+    return dictionaries.recorded(name)
 
 
 def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[str]:
