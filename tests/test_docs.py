@@ -141,7 +141,7 @@ def test_help_of_the_root_has_two_names() -> None:
 def test_help_does_not_depend_on_processors_or_the_environment() -> None:
     program = (
         "import os, sys; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-        "from nlptool import docs; sys.stdout.buffer.write(docs.help_text('embed').encode())"
+        "from nlptool.cli import docs; sys.stdout.buffer.write(docs.help_text('embed').encode())"
     )
     found = run(
         sys.executable, "-c", program,

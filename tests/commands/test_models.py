@@ -129,7 +129,7 @@ def test_a_cached_model_with_a_damaged_file_does_not_break_the_list(
 
 def test_listing_loads_no_more_than_it_needs(home: Path) -> None:
     code = (
-        "import sys; from nlptool.cli import root; root(['models', 'list'], standalone_mode=False); "
+        "import sys; from nlptool.cli.main import root; root(['models', 'list'], standalone_mode=False); "
         "print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)

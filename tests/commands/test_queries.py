@@ -422,7 +422,7 @@ def test_aozora_is_small_enough_and_large_enough() -> None:
 
 _LOADED = """
 import sys
-from nlptool.cli import root
+from nlptool.cli.main import root
 root({arguments!r}, standalone_mode=False)
 print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"gensim", "scipy", "torch", "sklearn", "pandas",
       "transformers", "onnxruntime", "fugashi", "rapidfuzz", "pyarrow"}}), file=sys.stderr)

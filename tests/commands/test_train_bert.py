@@ -907,7 +907,7 @@ def test_a_full_disk_is_said_and_what_is_there_stays(place: Path, limit: int) ->
     """The limit is on the size of a file: the token ids do not fit, or the checkpoint."""
     script = (
         f"import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))\n"
-        "from nlptool.cli import root\nroot(sys.argv[1:])"
+        "from nlptool.cli.main import root\nroot(sys.argv[1:])"
     )
     options = [*ENGLISH, "--work", f"full-{limit}", "-o", f"full-{limit}-model", "english.txt"]
     command = [sys.executable, "-c", script, "train", "bert", *options]

@@ -688,7 +688,7 @@ def test_a_full_disk_is_said_and_what_is_there_stays(place: Path, limit: int) ->
         before = (place / f"full-{limit}-model" / "model.safetensors").read_bytes()
     script = (
         f"import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))\n"
-        "from nlptool.cli import root\nroot(sys.argv[1:])"
+        "from nlptool.cli.main import root\nroot(sys.argv[1:])"
     )
     command = [sys.executable, "-c", script, "train", "distil", "--teacher", "./teacher", *options]
     done = subprocess.run(

@@ -94,7 +94,7 @@ def test_it_is_as_small_as_promised_and_what_the_catalogue_says(folder: Path) ->
 
 def test_the_first_run_imports_no_torch_and_writes_no_cache(tmp_path: Path) -> None:
     script = (
-        "import sys; from nlptool.models import masked; model = masked.load(sys.argv[1]);"
+        "import sys; from nlptool.models.masked import loading; model = loading.load(sys.argv[1]);"
         "model.next_sentence([model.texts.row([9], [9])]);"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy', 'gensim'} & set(sys.modules)))"
     )

@@ -78,7 +78,7 @@ def test_they_are_as_small_as_promised_and_what_the_catalogue_says(name: str) ->
 @pytest.mark.parametrize("name", OURS)
 def test_the_first_run_imports_no_torch_and_writes_no_cache(name: str, tmp_path: Path) -> None:
     script = (
-        "import sys; from nlptool.models import encoder; encoder.load(sys.argv[1]).encode(['今日はいい天気です']);"
+        "import sys; from nlptool.models.encoders import loading; loading.load(sys.argv[1]).encode(['今日はいい天気です']);"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy', 'gensim'} & set(sys.modules)))"
     )
     done = subprocess.run(

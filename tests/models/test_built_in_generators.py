@@ -52,8 +52,9 @@ def test_they_are_as_small_as_promised(name: str, most: int) -> None:
 @pytest.mark.parametrize("name", ["hyakunin", "mini-en-ja"])
 def test_they_run_without_torch(name: str) -> None:
     code = (
-        "import sys; from nlptool.models import generation; from nlptool.models.decoding import Decoding\n"
-        f"model = generation.prepare({name!r}, generation.Settings(threads=1)).open()\n"
+        "import sys; from nlptool.models.generation import generator, loading\n"
+        "from nlptool.models.generation.decoding import Decoding\n"
+        f"model = loading.prepare({name!r}, generator.GeneratorSettings(threads=1)).open()\n"
         "assert model.generate(model.read(['a']), Decoding())[0][0].ids\n"
         "print(sorted({'torch', 'transformers', 'tensorflow'} & set(sys.modules)))"
     )

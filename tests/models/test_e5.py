@@ -55,7 +55,7 @@ def test_the_vectors_are_those_of_sentence_transformers(unpacked: Path, budget: 
 
 def test_one_line_needs_no_torch_and_the_record_names_the_prompt(run: Run) -> None:
     script = (
-        "import sys\nfrom nlptool.cli import root\n"
+        "import sys\nfrom nlptool.cli.main import root\n"
         "try:\n    root(['embed', '-m', 'multilingual-e5-small', '--offline', *sys.argv[1:]])\n"
         "finally:\n    print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
     )

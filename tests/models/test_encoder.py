@@ -360,7 +360,7 @@ def test_a_disk_that_is_full_is_not_held_against_the_model(tmp_path: Path, own_c
 
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))
     script = (
-        "import resource, sys\nfrom nlptool.cli import root\n"
+        "import resource, sys\nfrom nlptool.cli.main import root\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))\nroot(sys.argv[1:])"
     )
     command = [sys.executable, "-c", script, "embed", "-m", str(folder)]

@@ -215,7 +215,7 @@ def test_the_cache_is_where_huggingface_hub_has_it(
 def test_looking_into_the_cache_imports_no_library(server: HubServer) -> None:
     server.add("org/tiny", FILES)
     folder = hub_cache.fetch("org/tiny")
-    program = "import sys; from nlptool.models import hub; print(hub.cached('org/tiny')); print(*sys.modules)"
+    program = "import sys; from nlptool.models.store import hub_cache; print(hub_cache.cached('org/tiny')); print(*sys.modules)"
     found, modules = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, check=True, text=True
     ).stdout.splitlines()
@@ -247,7 +247,7 @@ def test_a_broken_download_is_gone_on_with(server: HubServer) -> None:
 def test_a_download_that_was_killed_is_gone_on_with(server: HubServer) -> None:
     server.add("org/tiny", FILES)
     server.faults.stall = lambda path: 70_000 if is_content(path) else None
-    program = "from nlptool.models import hub; hub.fetch('org/tiny')"
+    program = "from nlptool.models.store import hub_cache; hub_cache.fetch('org/tiny')"
     child = subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"HF_HUB_DOWNLOAD_TIMEOUT": "100"})
     part = hub_cache.repository_folder("org/tiny") / "blobs" / f"{sha256(WEIGHTS)}.incomplete"
     end = time.monotonic() + PATIENCE
@@ -614,7 +614,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 def test_processes_that_fetch_a_model_at_once_all_get_it_and_it_comes_once(server: HubServer) -> None:
     server.add("org/tiny", FILES)
     server.faults.pause = lambda path: 0.3 if is_content(path) else 0.0
-    program = "from nlptool.models import hub; print(hub.fetch('org/tiny'))"
+    program = "from nlptool.models.store import hub_cache; print(hub_cache.fetch('org/tiny'))"
     children = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)

@@ -358,8 +358,8 @@ def test_the_command_gives_the_same_with_several_workers_and_writes_no_cache(
 
 def test_neither_torch_nor_onnxruntime_is_imported(make: Make) -> None:
     code = (
-        "import sys\nfrom nlptool.models import encoder\n"
-        "encoder.load(sys.argv[1], device='auto').encode(['猫'])\n"
+        "import sys\nfrom nlptool.models.encoders import loading\n"
+        "loading.load(sys.argv[1], device='auto').encode(['猫'])\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     out = subprocess.run([sys.executable, "-c", code, str(make())], check=True, capture_output=True, text=True).stdout

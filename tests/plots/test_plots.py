@@ -318,12 +318,12 @@ def test_a_large_matrix_is_drawn_as_means_of_blocks(tmp_path: Path, notes: list[
 
 
 def test_the_mean_of_a_block_is_that_of_its_numbers() -> None:
-    from nlptool.plots import heatmap
+    from nlptool.plots.heatmap import _means
 
     values = np.array([[1, 3, 10], [np.nan, 5, np.nan], [7, 9, np.nan], [7, np.inf, np.nan]], dtype=np.float32)
-    found = heatmap._means(values, 2, lambda _: None)
+    found = _means(values, 2, lambda _: None)
     np.testing.assert_array_equal(found, [[3.0, 10.0], [(7 + 9 + 7) / 3, np.nan]])
-    np.testing.assert_array_equal(heatmap._means(values, 1, lambda _: None), values)
+    np.testing.assert_array_equal(_means(values, 1, lambda _: None), values)
 
 
 def test_rows_that_are_not_those_of_the_matrix_are_a_mistake(tmp_path: Path) -> None:

@@ -238,9 +238,9 @@ def test_a_long_text_without_a_blank_does_not_overflow_the_stack() -> None:
     """It takes the library a million characters with the usual eight megabytes; here the stack is small."""
     script = (
         "import random, resource; resource.setrlimit(resource.RLIMIT_STACK, (512 * 1024,) * 2)\n"
-        "from nlptool.training import vocabulary\n"
+        "from nlptool.training import unigram\n"
         "text = ''.join(random.Random(0).choices('今日は天気が良い', k=40_000))\n"
-        "print(vocabulary.train([text], 512).get_vocab_size())"
+        "print(unigram.train([text], 512).get_vocab_size())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, b"512\n")

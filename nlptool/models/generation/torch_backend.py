@@ -196,6 +196,7 @@ class EncoderDecoder:
         self.network = network
         self.vocabulary = rules.size
         self._rules = rules
+        self._cache_name = _cache_name(network)
 
     @torch.inference_mode()
     def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _Read]:
@@ -215,9 +216,9 @@ class EncoderDecoder:
 
         found = self.network(
             encoder_outputs=BaseModelOutput(last_hidden_state=read.states), attention_mask=read.mask,
-            decoder_input_ids=ids, past_key_values=read.cache, use_cache=True,
+            decoder_input_ids=ids, use_cache=True, **{self._cache_name: read.cache},
         )  # fmt: skip
-        return found.logits[:, -1].float(), replace(read, cache=found.past_key_values)
+        return found.logits[:, -1].float(), replace(read, cache=found[self._cache_name])
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
@@ -260,6 +261,7 @@ class DecoderOnly:
         known = inspect.signature(network.forward).parameters
         self._last: dict[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._takes_positions = "position_ids" in known
+        self._cache_name = _cache_name(network)
 
     @torch.inference_mode()
     def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _Prompted]:
@@ -276,10 +278,10 @@ class DecoderOnly:
     def _decoded(self, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, _Prompted]:
         positions = {"position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]}
         found = self.network(
-            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, **self._last,
+            input_ids=ids, attention_mask=mask, use_cache=True, **self._last, **{self._cache_name: cache},
             **(positions if self._takes_positions else {}),
         )  # fmt: skip
-        return found.logits[:, -1].float(), _Prompted(mask, found.past_key_values)
+        return found.logits[:, -1].float(), _Prompted(mask, found[self._cache_name])
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
@@ -288,11 +290,12 @@ class DecoderOnly:
         before = len(source) - 1
         cache = None
         if before:  # what is not asked for is not kept: the square of a long prompt in every layer
-            cache = self.network(input_ids=whole[:, :before], use_cache=True, **self._last).past_key_values
+            cache = self.network(input_ids=whole[:, :before], use_cache=True, **self._last)[self._cache_name]
         with _with_weights(self.network):
             found = self.network(
-                input_ids=whole[:, before:], past_key_values=cache, use_cache=True, output_attentions=True, **self._last
-            )
+                input_ids=whole[:, before:], use_cache=True, output_attentions=True, **self._last,
+                **{self._cache_name: cache},
+            )  # fmt: skip
         return torch.cat(found.attentions)[..., : len(source)]
 
 
@@ -331,6 +334,11 @@ class OwnDecoder:
         inputs = torch.tensor([[*self._start, *ids[:-1]]], device=self._device)
         weights = self.network.attention(torch.tensor([list(source)], device=self._device), inputs)
         return None if weights is None else weights[0, :, :, len(self._start) - 1 :]
+
+
+def _cache_name(network: Any) -> str:
+    """Return the name under which a network takes and returns its keys and values: ``cache`` since transformers 5.24."""
+    return "cache" if "cache" in inspect.signature(network.forward).parameters else "past_key_values"
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import torch
-
 from nlptool.errors import RunError
 
 
@@ -61,4 +59,6 @@ def choose(device: str, engine: str) -> str:
 
 def is_there(device: str) -> bool:
     """Whether torch can compute on ``device``; auto means a CUDA device."""
+    import torch
+
     return bool(torch.backends.mps.is_available() if device == "mps" else torch.cuda.is_available())
