@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import click
 
+from nlptool.cli.groups import Group
+
 NAME = "nlptool"
 
 FILES = {"bash": "nlptool.bash", "zsh": "_nlptool", "fish": "nlptool.fish"}
@@ -45,7 +47,7 @@ class Command:
     path: tuple[str, ...]  # ("nlptool", "train", "word2vec")
     help: str
     options: tuple[Option, ...]
-    arguments: tuple[Value, ...]
+    arguments: tuple[Value, ...]  # of a group: those of the command that runs when none is named
     commands: tuple[Command, ...]
 
     def walk(self) -> Iterator[Command]:
@@ -70,6 +72,8 @@ def tree(command: click.Command, parent: click.Context | None = None, name: str 
             found = command.get_command(ctx, child)
             if found and not found.hidden:
                 below.append(tree(found, ctx, child))
+    if isinstance(command, Group) and command.default and (default := command.get_command(ctx, command.default)):
+        parameters = [*parameters, *default.params]  # not its --help, which the group has too
     return Command(
         path=tuple(ctx.command_path.split()),
         help=command.get_short_help_str(limit=200),
@@ -201,8 +205,8 @@ _ZSH_GROUP = """
     typeset -A opt_args
     _arguments -C -s -S {specs} && result=0
     case $state in
-    command) _describe -t commands command commands && result=0 ;;
-    arguments) (( $+functions[{function}_$words[1]] )) && {function}_$words[1] && result=0 ;;
+    command) _describe -t commands command commands && result=0{files} ;;
+    arguments) (( $+functions[{function}_$words[1]] )) && {function}_$words[1] && result=0{otherwise} ;;
     esac
     return result
 }}
@@ -216,14 +220,17 @@ def _zsh(root: Command) -> str:
 def _zsh_function(command: Command) -> str:
     """The function of a command: its specs for ``_arguments``, and for a group how it goes on."""
     specs = list(map(_zsh_option, command.options))
-    specs += [shlex.quote(("*:" if value.repeats else ":") + _zsh_value(value)) for value in command.arguments]
     if command.commands:
         specs += ["'1:command:->command'", "'*::argument:->arguments'"]
+    else:
+        specs += [shlex.quote(("*:" if value.repeats else ":") + _zsh_value(value)) for value in command.arguments]
     commands = [f"{below.path[-1]}:{_zsh_text(below.help)}" for below in command.commands]
     return (_ZSH_GROUP if command.commands else _ZSH_COMMAND).format(
         function="_" + "_".join(command.path),
         specs=" ".join("\\\n        " + spec for spec in specs),
         commands="".join(f"\n        {shlex.quote(text)}" for text in commands) + "\n    ",
+        files="; _files" if any(value.is_file for value in command.arguments) else "",
+        otherwise=" || _files" if any(value.is_file for value in command.arguments) else "",
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from nlptool import __version__
-from nlptool.cli.lazy_group import LazyGroup
+from nlptool.cli.groups import LazyGroup
+from nlptool.cli.unknown_commands import ANSWERS
 from nlptool.errors import NlptoolError, RunError, WrongUsage
 
 COMMANDS = {
@@ -46,7 +47,13 @@ COMMANDS = {
 
 
 class Root(LazyGroup):
-    """All commands, and what becomes of their errors."""
+    """All commands; their errors become messages and exit codes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `help [COMMAND]...` for `[COMMAND]... --help`, and `version` for `--version`."""
+        if args and args[0] in ("help", "version"):
+            args = [*args[1:], f"--{args[0]}"]
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -80,6 +87,7 @@ class Root(LazyGroup):
     cls=Root,
     table=COMMANDS,
     module="nlptool.commands.{}",
+    answers=ANSWERS,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "NLPTOOL", "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="nlptool", message="%(prog)s %(version)s")

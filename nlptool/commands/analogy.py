@@ -5,22 +5,23 @@ from __future__ import annotations
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("analogy", arguments=options.words_argument("[A B C]"), instead=("query",))
 @options.word_vectors
 @click.option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", show_default=True,
               help="3cosadd: cosine with A - B + C; 3cosmul: a product of cosines, whose score is not one.")  # fmt: skip
-@options.answers("Answers.")
+@options.answers("Number of answers.")
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe,
     words: tuple[str, ...],
     model: str | None,
     method: str,
-    k: int,
+    top_k: int,
     include_query: bool,
     restrict: int | None,
     format: str | None,
@@ -46,7 +47,7 @@ def command(  # noqa: PLR0917
         raise click.UsageError(f"an analogy has three words, here are {len(words)}: A B C asks for A - B + C")
     models = queries.Models(model, pipe)
     lists = queries.read(pipe, [list(words)] if words else [])
-    found = analogy(lists, models, method=method, k=k, include_query=include_query, restrict=restrict)
+    found = analogy(lists, models, method=method, k=top_k, include_query=include_query, restrict=restrict)
     queries.write(
         pipe, found, format, lambda asked, entry: f"{asked[0]} - {asked[1]} + {asked[2]}   {entry['model']}", "answers"
     )

@@ -12,6 +12,7 @@ import click
 
 from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records import pairs
 from nlptool.records.json_bytes import path_of
 from nlptool.records.pipe import Pipe
@@ -52,7 +53,7 @@ def _chosen(option: str, ranges: Iterable[Iterable[range]], model: AttentionMode
     return numbers or list(range(1, n_there + 1))
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("attention")
 @click.option("--pair", is_flag=True, help="Two texts a record, which the model reads together.")
 @click.option("--layer", metavar="N", type=_Numbers(), multiple=True, show_default="all",

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records(
     "compare", writes=False, instead=("embedding",),
     arguments=click.argument("files", nargs=-1, required=True, metavar="A B...", type=click.Path(readable=False)),

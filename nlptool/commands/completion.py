@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from nlptool.cli import completion_scripts
+from nlptool.cli.help import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("shell", metavar="SHELL", type=click.Choice(list(completion_scripts.FILES)))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

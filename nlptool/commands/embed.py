@@ -9,6 +9,7 @@ import click
 
 from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("embed")
 @options.model(DEFAULT_ENCODER)
 @options.format_choice(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.formats.results import wants_table
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -25,12 +26,10 @@ def _words(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list
 DEFAULT_K = 5
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("fill-mask")
-@click.option(
-    "-k", metavar="N", type=click.IntRange(1, 1000), show_default=f"{DEFAULT_K}, or all targets",
-    help="Candidates of each mask, and fills of all masks together.",
-)  # fmt: skip
+@options.top_k(largest=1000, show_default=f"{DEFAULT_K}, or all targets",
+               help="Number of candidates of each mask, and of fills of all masks together.")  # fmt: skip
 @click.option(
     "--targets", multiple=True, metavar="WORDS", callback=_words,
     help="Only these words are candidates: 寿司,ピザ; of any number of pieces. Can be given several times.",
@@ -47,7 +46,7 @@ DEFAULT_K = 5
 @options.bert
 def command(  # noqa: PLR0917
     pipe: Pipe,
-    k: int | None,
+    top_k: int | None,
     targets: list[str],
     joint: str,
     beams: int,
@@ -98,7 +97,7 @@ def command(  # noqa: PLR0917
         windows(pipe.read(), largest=WINDOW),
         model,
         said=said,
-        k=k or len(targets) or DEFAULT_K,
+        k=top_k or len(targets) or DEFAULT_K,
         joint=joint,
         beams=beams,
         targets=read_targets(model, targets) if targets else None,

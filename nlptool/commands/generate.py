@@ -9,6 +9,7 @@ import click
 from nlptool import specs
 from nlptool.catalog import KNOWN
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 
@@ -29,7 +30,7 @@ def _which_model() -> click.UsageError:
     )
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("generate")
 @options.format_choice("jsonl", "text", text="text: the best text alone, in a line.")
 @click.option("--stream", is_flag=True, help="Show the text while it is written, a line for each input.")

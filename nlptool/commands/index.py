@@ -9,13 +9,14 @@ import click
 
 from nlptool import __version__
 from nlptool.cli import options
+from nlptool.cli.groups import Group
 from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """A corpus's embeddings on disk, for `nlptool search --corpus FOLDER`.
 

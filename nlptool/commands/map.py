@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.formats import tabular
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("map", instead=("embedding", "tokens"))
 @click.option(
     "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,

@@ -9,12 +9,13 @@ import click
 from nlptool import specs
 from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("mask")
 @options.model(DEFAULT_BERT)
 @options.format_choice("jsonl", "text", text="text: the masked text alone.")

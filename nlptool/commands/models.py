@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.groups import Group
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
 from nlptool.records.formats import results
 from nlptool.terminal.progress import Progress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """The models: which there are, which are here, and how to fetch, verify and remove them.
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("neighbors", arguments=options.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
 @click.option("--plus", multiple=True, metavar="WORD", help="Add the vector of WORD; can be given several times.")
 @click.option(
     "--minus", multiple=True, metavar="WORD", help="Take the vector of WORD away; can be given several times."
 )
-@options.answers("Neighbors.")
+@options.answers("Number of neighbors.")
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe,
@@ -23,7 +24,7 @@ def command(  # noqa: PLR0917
     model: str | None,
     plus: tuple[str, ...],
     minus: tuple[str, ...],
-    k: int,
+    top_k: int,
     include_query: bool,
     restrict: int | None,
     format: str | None,
@@ -47,6 +48,6 @@ def command(  # noqa: PLR0917
 
     models = queries.Models(model, pipe)
     lists = queries.read(pipe, words)
-    found = neighbors(lists, models, plus=plus, minus=minus, k=k, include_query=include_query, restrict=restrict)
+    found = neighbors(lists, models, plus=plus, minus=minus, k=top_k, include_query=include_query, restrict=restrict)
     added = "".join(f" + {word}" for word in plus) + "".join(f" - {word}" for word in minus)
     queries.write(pipe, found, format, lambda asked, entry: f"{asked[0]}{added}   {entry['model']}", "neighbors")

@@ -11,6 +11,7 @@ import click
 
 from nlptool import specs
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records import pairs
 from nlptool.records.formats import results, tabular
 from nlptool.records.json_bytes import path_of
@@ -30,7 +31,7 @@ def _fields(_: click.Context, __: click.Parameter, value: str | None) -> Names |
     return names[0], names[1]
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("nsp")
 @click.option("--consecutive", is_flag=True, help="Each line of a document against its next line.")
 @click.option("--fields", metavar="FIRST,SECOND", callback=_fields, help="Fields, JSON Pointers or columns of the two.")

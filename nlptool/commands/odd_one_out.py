@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("odd-one-out", arguments=options.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
 @options.table_choice()

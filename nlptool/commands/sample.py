@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.formats import results
 from nlptool.samples import SAMPLES, Sample
 
@@ -44,7 +45,7 @@ def rows(sample: Sample, columns: Sequence[str] | None) -> list[dict[str, Any]]:
     return [{name: row[name] for name in columns or row} for row in found]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="[NAME]", required=False, type=click.Choice(list(SAMPLES)))
 @click.option(
     "--columns", metavar="NAMES", callback=_columns, help="These columns alone: kami,shimo; without the head."

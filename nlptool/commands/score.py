@@ -8,11 +8,12 @@ import click
 
 from nlptool import specs
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("score")
 @click.option("--within-word", is_flag=True,
               help="Mask the pieces to the right in the same word too, so that long words do not look likely.")  # fmt: skip

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records(
     "search",
     arguments=click.argument("words", nargs=-1, metavar="[QUERY]..."),
@@ -22,9 +23,7 @@ from nlptool.records.pipe import Pipe
     help="What is searched: a file of texts or of records with embeddings, an .npy, or a folder of `nlptool index`; "
     "several files are one corpus.",
 )  # fmt: skip
-@click.option(
-    "-k", "--top-k", default=10, show_default=True, metavar="K", type=click.IntRange(1, 100_000), help="Answers."
-)
+@options.top_k(10, largest=100_000, help="Number of answers.")
 @options.threshold("Only what has a cosine of T at least.")
 @options.table_choice()
 @options.memory

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.formats import tabular
 from nlptool.records.pairs import PAIR_TEXTS
 from nlptool.records.pipe import Pipe
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from nlptool.tasks.similarity import Comparison
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("similarity", instead=("embedding", "tokens"))
 @click.option("--against", metavar="FILE", help="Compare with the records of FILE, not with each other.")
 @click.option(
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Two sentences a line, with a tab between them, or two fields: how alike are these two?",
 )
-@click.option("-k", "--top-k", metavar="K", type=click.IntRange(1, 100_000), help="The K nearest of each alone.")
+@options.top_k(largest=100_000, help="Number of nearest neighbors of each record.")
 @options.threshold("Only what is at least T alike; without -k as pairs.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @options.format_choice(

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers
 
-NEEDED_BY_COUNTS = ("by", "k", "plot")  # options that mean nothing without --count
+NEEDED_BY_COUNTS = ("by", "top_k", "plot")  # options that mean nothing without --count
 
 BARS = 30  # in a picture of counts, unless -k says how many
 
@@ -52,7 +53,7 @@ def check_count_options(what: str | None, format: str, plot: str | None) -> None
 
 
 def option_spelling(option: str) -> str:
-    return f"-{option}" if len(option) == 1 else f"--{option.replace('_', '-')}"
+    return f"--{option.replace('_', '-')}"
 
 
 def _draw_counts(pipe: Pipe, ranked: list[tuple[str, int]], noun: str, path: str) -> None:
@@ -81,7 +82,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     return tuple(name for name in (value or "").split(",") if name)
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("tokenize")
 @options.format_choice(
     "jsonl", "wakati", "mecab", "conllu", "tsv",
@@ -95,7 +96,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.option("--count", type=click.Choice(["chars", "words"]), help="Instead: how often each comes in all the input.")
 @click.option("--by", type=click.Choice(["surface", "lemma"]), default="surface", show_default=True,
               help="What --count words counts.")  # fmt: skip
-@click.option("-k", metavar="N", type=click.IntRange(min=1), help="The N most frequent alone, of --count.")
+@options.top_k(largest=None, help="Number of most frequent words or characters that --count writes.")
 @click.option("--plot", metavar="FILE", help="Draw --count as a bar chart, -k bars or 30: .png, .svg or .pdf.")
 @click.option("--dictionary", metavar="NAME", type=click.Path(),
               help="Another MeCab dictionary (UTF-8): unidic, ipadic, or a folder.")  # fmt: skip
@@ -111,7 +112,7 @@ def command(  # noqa: PLR0917
     n_best: int,
     count: str | None,
     by: str,
-    k: int | None,
+    top_k: int | None,
     plot: str | None,
     dictionary: str | None,
     user_dictionary: str | None,
@@ -162,9 +163,9 @@ def command(  # noqa: PLR0917
     }
     if count is not None:
         counters = Workers(workers, task_count.counter, count, by, dictionary, user_dictionary, wanted)
-        ranked = task_count.write(pipe, count, counters, most=k)
+        ranked = task_count.write(pipe, count, counters, most=top_k)
         if plot is not None:
-            _draw_counts(pipe, ranked[: k or BARS], _NOUNS[count], plot)
+            _draw_counts(pipe, ranked[: top_k or BARS], _NOUNS[count], plot)
         return
     to_bytes: Callable[[Record], bytes] | None = None
     if format != "jsonl":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.groups import Group
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
 from nlptool.records.blocks import read_blocks
 from nlptool.records.formats import results
@@ -28,7 +29,7 @@ _to = click.option(
 _output = click.option("-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Where they go.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Files of word vectors: what is in one, convert between formats, select words.
 

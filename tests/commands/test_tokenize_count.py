@@ -135,7 +135,7 @@ def test_a_long_text_is_counted_whole(invoke: Invoke) -> None:
         (["--count", "letters"], "'letters' is not one of 'chars', 'words'"),
         (["--count", "words", "-k", "0"], "0 is not in the range"),
         (["--by", "lemma"], "--by goes with --count alone"),
-        (["-k", "3"], "-k goes with --count alone"),
+        (["-k", "3"], "--top-k goes with --count alone"),
         (["--plot", "a.png"], "--plot goes with --count alone"),
     ],
 )

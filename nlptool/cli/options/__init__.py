@@ -23,7 +23,17 @@ from nlptool.cli.options.models import (
     threads_alone,
     workers,
 )
-from nlptool.cli.options.records import debug, format_choice, progress, quiet, records, table_choice
+from nlptool.cli.options.records import (
+    debug,
+    format_choice,
+    pair_fields,
+    pair_names,
+    progress,
+    quiet,
+    records,
+    table_choice,
+    top_k,
+)
 from nlptool.cli.options.similarity import measure, memory, threshold
 from nlptool.cli.options.training import share_or_file
 from nlptool.cli.options.types import Command, Decorator, FloatRange, typed
@@ -51,6 +61,8 @@ __all__ = [
     "memory",
     "model",
     "offline",
+    "pair_fields",
+    "pair_names",
     "precision",
     "progress",
     "prompt",
@@ -63,6 +75,7 @@ __all__ = [
     "threads",
     "threads_alone",
     "threshold",
+    "top_k",
     "typed",
     "vocabulary",
     "word_vectors",

@@ -1,4 +1,4 @@
-"""How a text is found, chosen by ``options.decoding``."""
+"""Options of decoding: beam search, sampling, lengths of the output."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, FloatRange, typed
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _OPTIONS = (
 
 
 def take(values: dict[str, Any]) -> Decoding:
-    """Take the values of ``options.decoding`` out of those of all options, and make of them what decoders understand.
+    """Remove the values of the options of ``decoding`` from ``values`` and return them as a ``Decoding``.
 
     Raises:
         UsageError: they contradict each other.
@@ -42,7 +43,7 @@ def _decoding(
     draws = {"--sample": sample, "--temperature": temperature, "--top-k": top_k, "--top-p": top_p}
     drawn = next((name for name, value in draws.items() if value), None)
     if drawn and (beams or 1) > 1:
-        raise click.UsageError(f"--beams searches and {drawn} draws at random: one of the two")
+        raise click.UsageError(f"--beams searches and {drawn} samples at random: give one of the two")
     if not drawn and num_return > (beams or num_return):
         raise click.UsageError(
             f"--num-return {num_return} of --beams {beams}: a search ends with as many texts as it has beams"
@@ -70,25 +71,27 @@ def _decoding(
 
 
 def decoding(callback: Command) -> Command:
-    """How a text is found: the fields of ``models.decoding.Decoding``, and ``--sample``."""
+    """Add the options of decoding; ``take`` makes a ``Decoding`` of their values."""
     for option in (
-        click.option("--no-repeat-ngram", default=0, metavar="N", type=click.IntRange(min=0),
-                     help="No N tokens in a row come twice."),
-        click.option("--length-penalty", default=1.0, show_default=True, metavar="A", type=FloatRange(-10, 10),
-                     help="Beam search ranks by log-probability / length^A: larger for longer texts."),
-        click.option("--min-new-tokens", default=0, metavar="N", type=click.IntRange(min=0), help="Not to end before."),
-        click.option("--max-new-tokens", metavar="N", type=click.IntRange(1, 100_000),
-                     show_default="as the model says, else 128", help="Where to end at the latest."),
-        click.option("--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),
-                     help="Sample among the most probable tokens that together reach P."),
-        click.option("--top-k", metavar="K", type=click.IntRange(min=1), help="Sample among the K most probable tokens."),
-        click.option("--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
-                     help="Sample, from the probabilities ^ 1/T: below 1 surer, above 1 more surprising."),
-        click.option("--sample", is_flag=True, help="Draw each token at random by its probability."),
-        click.option("--num-return", default=1, show_default=True, metavar="N", type=click.IntRange(1, 1000),
-                     help="Texts for each input, the best first."),
-        click.option("--beams", metavar="N", type=click.IntRange(1, 1000), show_default="1: greedy; --num-return",
-                     help="Beam search: keep the N best beginnings."),
+        shared_option("Generation", "--no-repeat-ngram", default=0, metavar="N", type=click.IntRange(min=0),
+                     help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
+        shared_option("Generation", "--length-penalty", default=1.0, show_default=True, metavar="A", type=FloatRange(-10, 10),
+                     help="Exponent A of beam search's score, log-probability / length^A; larger favours longer texts."),
+        shared_option("Generation", "--min-new-tokens", default=0, metavar="N", type=click.IntRange(min=0),
+                      help="Shortest output in tokens."),
+        shared_option("Generation", "--max-new-tokens", metavar="N", type=click.IntRange(1, 100_000),
+                     show_default="the model's own, else 128", help="Longest output in tokens."),
+        shared_option("Generation", "--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),
+                     help="Nucleus sampling: only the most probable tokens whose probabilities add up to P."),
+        shared_option("Generation", "--top-k", metavar="K", type=click.IntRange(min=1),
+                      help="Top-k sampling: only the K most probable tokens."),
+        shared_option("Generation", "--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
+                     help="Sampling temperature; below 1: more probable tokens, above 1: more random ones."),
+        shared_option("Generation", "--sample", is_flag=True, help="Sample each token from the model's distribution."),
+        shared_option("Generation", "--num-return", default=1, show_default=True, metavar="N", type=click.IntRange(1, 1000),
+                     help="Texts returned for each input, the best first."),
+        shared_option("Generation", "--beams", metavar="N", type=click.IntRange(1, 1000),
+                     show_default="--num-return; 1: greedy search", help="Beam size of beam search."),
     ):  # fmt: skip
         callback = option(callback)
     return callback

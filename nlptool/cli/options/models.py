@@ -11,78 +11,86 @@ from collections.abc import Callable
 import click
 
 from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
+from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator
 
 
 def workers(callback: Command) -> Command:
-    return click.option(
-        "-j", "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
-        help="Processes that share the work; the output stays in order.",
+    return shared_option(
+        "Common", "-j", "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
+        help="Worker processes; the output stays in order.",
     )(callback)  # fmt: skip
 
 
 def threads(callback: Command) -> Command:
-    return click.option(
-        "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
-        help="Threads that compute, in each process.",
+    return shared_option(
+        "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
+        help="Threads of each worker process.",
     )(callback)  # fmt: skip
 
 
 def threads_alone(callback: Command) -> Command:
     """``--threads`` of a command that works in one process."""
-    return click.option(
+    return shared_option(
+        "Common",
         "--threads",
         show_default="all processors",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Threads that compute.",
+        help="Threads for computation.",
     )(callback)
 
 
 def batch_tokens(default: int | None) -> Callable[[Command], Command]:
-    return click.option(
-        "--batch-tokens", default=default, show_default=True if default else "as the device likes it", metavar="N",
-        type=click.IntRange(min=1), help="Tokens computed together, padding included.",
+    return shared_option(
+        "Model", "--batch-tokens", default=default, show_default=True if default else "depends on the device", metavar="N",
+        type=click.IntRange(min=1), help="Tokens in a batch, padding included.",
     )  # fmt: skip
 
 
 def deterministic(text: str = "Byte-identical results however the input is batched; slower.") -> Decorator:
-    return click.option("--deterministic", is_flag=True, help=text)
+    return shared_option("Common", "--deterministic", is_flag=True, help=text)
 
 
 def seed(callback: Command) -> Command:
-    return click.option(
-        "--seed", default=1, show_default=True, metavar="N", type=click.IntRange(0, 2**32 - 1),
-        help="Of the random numbers.",
+    return shared_option(
+        "Common", "--seed", default=1, show_default=True, metavar="N", type=click.IntRange(0, 2**32 - 1),
+        help="Seed of the random numbers.",
     )(callback)  # fmt: skip
 
 
 def model(default: str) -> Callable[[Command], Command]:
-    return click.option(
-        "-m", "--model", default=default, show_default=True, metavar="MODEL",
-        help="A name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
+    return shared_option(
+        "Model", "-m", "--model", default=default, show_default=True, metavar="MODEL",
+        help="Model: a name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
     )  # fmt: skip
 
 
 def offline(callback: Command) -> Command:
-    return click.option("--offline", is_flag=True, help="Open no socket.")(callback)
+    return shared_option("Model", "--offline", is_flag=True, help="Use no network.")(callback)
 
 
 def allow_pickle(callback: Command) -> Command:
-    return click.option(
-        "--allow-pickle", is_flag=True,
-        help="Open weights that are a pickle, if a model has no others; a pickle can hold harmful code.",
+    return shared_option(
+        "Model", "--allow-pickle", is_flag=True,
+        help="Allow weights in pickle format if there are no others; a pickle can run harmful code.",
     )(callback)  # fmt: skip
 
 
-engine = click.option(
-    "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
-    help="auto: onnxruntime, or torch for GPUs and models that need it.",
+engine = shared_option(
+    "Model", "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
+    help="Inference engine; auto: onnxruntime, or torch for GPUs and models that need it.",
 )  # fmt: skip
 
-prompt = click.option("--prompt", metavar="TEXT", help="Put TEXT before every text ('' for nothing).")
+prompt = shared_option("Model", "--prompt", metavar="TEXT", help="Prompt that is put before every text; '' for none.")
 
-dim = click.option("--dim", metavar="N", type=click.IntRange(min=1), help="The first N components alone, renormalised.")
+dim = shared_option(
+    "Model",
+    "--dim",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Keep the first N dimensions of each vector, renormalised.",
+)
 
 
 def encoder(*, embeddings: bool = True) -> Decorator:
@@ -104,8 +112,8 @@ def encoder(*, embeddings: bool = True) -> Decorator:
             device,
             dim,
             prompt,
-            click.option(
-                "-m", "--model", metavar="MODEL", show_default=default,
+            shared_option(
+                "Model", "-m", "--model", metavar="MODEL", show_default=default,
                 help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
             ),
         ):  # fmt: skip
@@ -116,9 +124,9 @@ def encoder(*, embeddings: bool = True) -> Decorator:
 
 
 def max_length(default: str) -> Decorator:
-    return click.option(
-        "--max-length", metavar="N", type=click.IntRange(min=8), show_default=default,
-        help="Tokens that the network gets at once, at most.",
+    return shared_option(
+        "Model", "--max-length", metavar="N", type=click.IntRange(min=8), show_default=default,
+        help="Longest input of the network in tokens, special tokens included.",
     )  # fmt: skip
 
 
@@ -132,7 +140,7 @@ def bert(callback: Command) -> Command:
         batch_tokens(None),
         device,
         engine,
-        max_length("as the model says"),
+        max_length("the model's own"),
         model(DEFAULT_BERT),
     ):  # fmt: skip
         callback = option(callback)
@@ -154,15 +162,17 @@ def generator(*, required: bool = True) -> Decorator:
             threads_alone,
             batch_tokens(None),
             device,
-            click.option("--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
-                         help="auto: CTranslate2, or torch for sampling, attention and models that need it."),
-            click.option("--target-lang", metavar="CODE", help="Language of the output, as the model calls it: eng_Latn, en."),
-            click.option("--source-lang", metavar="CODE", help="Language of the input, of models that take many."),
-            click.option("--prefix", default="", metavar="TEXT", help="Put TEXT before every text, such as T5's task."),
-            click.option("--max-length", metavar="N", type=click.IntRange(min=2), show_default="as the model says",
-                         help="Tokens of the input, at most."),
-            click.option("-m", "--model", metavar="MODEL", required=False,
-                         help="A folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
+            shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
+                         help="Inference engine; auto: CTranslate2, or torch for sampling, attention and models that need it."),
+            shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
+            shared_option("Model", "--source-lang", metavar="CODE",
+                          help="Source language by the model's code, for multilingual models."),
+            shared_option("Model", "--prefix", default="", metavar="TEXT",
+                          help="Prefix that is put before every text, such as T5's task."),
+            shared_option("Model", "--max-length", metavar="N", type=click.IntRange(min=2), show_default="the model's own",
+                         help="Longest input in tokens."),
+            shared_option("Model", "-m", "--model", metavar="MODEL", required=False,
+                         help="Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
                          "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
                          + (" There is no default." if required else "")),
         ):  # fmt: skip
@@ -173,13 +183,13 @@ def generator(*, required: bool = True) -> Decorator:
 
 
 def device(callback: Command) -> Command:
-    return click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-        help="Where the network runs; auto: a CUDA GPU if there is one. cpu starts fastest.",
+    return shared_option(
+        "Model", "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+        help="Device of the network; auto: a CUDA GPU if there is one, else cpu, which starts fastest.",
     )(callback)  # fmt: skip
 
 
-precision = click.option(
-    "--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
-    help="Of the vectors in nlptool's folder.",
+precision = shared_option(
+    "Model", "--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
+    help="Number type of the vectors in the saved folder.",
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator, parse_encoding
 from nlptool.errors import WrongUsage
 from nlptool.records.pipe import Pipe
@@ -16,53 +17,55 @@ from nlptool.records.record import InputFormat
 _FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(readable=False))
 
 _INPUT = (
-    click.option(
-        "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "tsv"]), default="auto", show_default=True,
-        help="What a line is. auto: JSONL if the first line is a JSON object, else text.",
+    shared_option(
+        "Input", "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "tsv"]), default="auto", show_default=True,
+        help="Format of the input; auto: JSONL if the first line is a JSON object, else text.",
     ),
-    click.option("--field", metavar="NAME", help="Field, JSON Pointer (/meta/title) or column that holds the text."),
-    click.option("--id-field", metavar="NAME", help="Field that names a record; --drop-input keeps it."),
-    click.option("--header", is_flag=True, help="The first line of TSV input names the columns."),
-    click.option("-0", "--null", is_flag=True, help="Records end with NUL, not with a line end."),
-    click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", callback=parse_encoding,
-                 help="Encoding of the input."),
-    click.option("--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
-                 help="A longer line is an error record."),
-    click.option("--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(0, 3_600_000),
-                 help="Milliseconds without new input after which a batch is closed."),
+    shared_option("Input", "--field", metavar="NAME",
+                  help="Field, JSON Pointer (/meta/title) or column that holds the text."),
+    shared_option("Input", "--id-field", metavar="NAME",
+                  help="Field with the id of a record; it is kept with --drop-input."),
+    shared_option("Input", "--header", is_flag=True, help="The first line of TSV input holds the names of the columns."),
+    shared_option("Input", "-0", "--null", is_flag=True, help="Records end with a NUL byte instead of a line end."),
+    shared_option("Input", "--encoding", default="utf-8", show_default=True, metavar="NAME", callback=parse_encoding,
+                  help="Character encoding of the input."),
+    shared_option("Input", "--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
+                  help="Longest line in bytes; a longer one becomes an error record."),
+    shared_option("Input", "--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(0, 3_600_000),
+                  help="Milliseconds without new input after which an unfilled batch is processed."),
 )  # fmt: skip
 
 _OUTPUT = (
-    click.option("-o", "--output", metavar="FILE", type=click.Path(readable=False),
-                 help="Write to FILE, replaced as a whole when done (until then FILE.part)."),
-    click.option("--resume", is_flag=True, help="Go on from FILE.part of an interrupted run."),
-    click.option("--drop-input", is_flag=True, help="Write the results alone (and --id-field)."),
-    click.option(
-        "--on-error", type=click.Choice(["record", "skip", "fail"]), default="record", show_default=True,
+    shared_option("Output", "-o", "--output", metavar="FILE", type=click.Path(readable=False),
+                  help="Output file, replaced as a whole at the end (until then FILE.part)."),
+    shared_option("Output", "--resume", is_flag=True, help="Continue from FILE.part of an interrupted run."),
+    shared_option("Output", "--drop-input", is_flag=True, help="Write only the results, without the input's fields."),
+    shared_option(
+        "Output", "--on-error", type=click.Choice(["record", "skip", "fail"]), default="record", show_default=True,
         help="A record that fails: write it with its error, leave it out, or stop.",
     ),
 )  # fmt: skip
 
 _NO_OUTPUT = (
-    click.option(
-        "--on-error", type=click.Choice(["skip", "fail"]), default="skip", show_default=True,
+    shared_option(
+        "Input", "--on-error", type=click.Choice(["skip", "fail"]), default="skip", show_default=True,
         help="A record that fails: leave it out and count it, or stop.",
     ),
 )  # fmt: skip
 
-progress = click.option(
-    "--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-    help="A progress bar on stderr; auto: if that is a terminal.",
+progress = shared_option(
+    "Common", "--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+    help="Progress bar on stderr; auto: if stderr is a terminal.",
 )  # fmt: skip
 
-quiet = click.option("-q", "--quiet", is_flag=True, help="No notes on stderr, only errors.")
+quiet = shared_option("Common", "-q", "--quiet", is_flag=True, help="Print only errors on stderr, no notes.")
 
-debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+debug = shared_option("Common", "--debug", is_flag=True, expose_value=False, help="Print the traceback of an error.")
 
 _TALK = (
     progress,
     quiet,
-    click.option("-v", "--verbose", is_flag=True, help="Say at the end how long it took."),
+    shared_option("Common", "-v", "--verbose", is_flag=True, help="Print the running time at the end."),
     debug,
 )
 
@@ -123,12 +126,47 @@ _FIELDS = (
 
 def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
     """``-f``; the first of ``formats`` is the default."""
-    return click.option("-f", "--format", type=click.Choice(formats), default=formats[0], show_default=True, help=text)
+    return shared_option(
+        "Output", "-f", "--format", type=click.Choice(formats), default=formats[0], show_default=True, help=text
+    )
 
 
 def table_choice(*more: str, text: str = "") -> Decorator:
-    """``-f`` of a command whose results a person reads."""
-    return click.option(
-        "-f", "--format", type=click.Choice(["table", "jsonl", *more]), show_default="table on a terminal, else jsonl",
-        help=f"table: for a person; jsonl: a record a line{text}.",
+    """``-f`` of a command that prints a table on a terminal: table, jsonl, and ``more`` formats, which ``text`` explains."""
+    return shared_option(
+        "Output", "-f", "--format", type=click.Choice(["table", "jsonl", *more]),
+        show_default="table on a terminal, else jsonl", help=f"Output format; jsonl: a JSON object a line{text}.",
     )  # fmt: skip
+
+
+def top_k(default: int | None = None, *, largest: int | None = 10_000, **attributes: Any) -> Decorator:
+    """Add ``-k``/``--top-k``, the number of answers, of a command that answers a query."""
+    return click.option(
+        "-k", "--top-k", default=default, metavar="K", type=click.IntRange(1, largest),
+        **{"show_default": default is not None, **attributes},
+    )  # fmt: skip
+
+
+def pair_fields(callback: Command) -> Command:
+    """Add ``--first`` and ``--second``, the names of the two texts of a pair."""
+    for option in (
+        shared_option(
+            "Input", "--second", metavar="NAME", help="Field, JSON Pointer or column of a pair's second text."
+        ),
+        shared_option("Input", "--first", metavar="NAME", help="Field, JSON Pointer or column of a pair's first text."),
+    ):
+        callback = option(callback)
+    return callback
+
+
+def pair_names(first: str | None, second: str | None) -> tuple[str, str] | None:
+    """Return the names of the two texts of a pair, or None if neither is given.
+
+    Raises:
+        UsageError: only one of the two is given.
+    """
+    if first is None and second is None:
+        return None
+    if not (first and second):
+        raise click.UsageError("--first NAME and --second NAME go together: they name the two texts of a pair")
+    return first, second

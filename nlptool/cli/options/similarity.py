@@ -8,7 +8,7 @@ from nlptool.cli.options.types import Decorator, parse_bytes, parse_threshold
 
 memory = click.option(
     "--memory", default="2G", show_default=True, metavar="SIZE", callback=parse_bytes,
-    help="Memory for the numbers that are held at once.",
+    help="Memory for intermediate results: 500M, 2G.",
 )  # fmt: skip
 
 
@@ -16,7 +16,7 @@ def measure(*measures: str) -> Decorator:
     """``--measure``; the first of ``measures`` is the default."""
     return click.option(
         "--measure", type=click.Choice(measures), default=measures[0], show_default=True,
-        help="How alike two vectors are; larger is more alike. euclidean: the distance, negative.",
+        help="Similarity measure; larger is more similar (euclidean: the negative distance).",
     )  # fmt: skip
 
 

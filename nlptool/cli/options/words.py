@@ -8,17 +8,19 @@ from typing import Any
 import click
 
 from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
+from nlptool.cli.help import shared_option
+from nlptool.cli.options.records import top_k
 from nlptool.cli.options.types import Command, Decorator
 
 
 def vocabulary(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """``-m``, ``--restrict`` and ``--case``: what ``open_vocabulary`` is asked."""
+    """Add ``-m``, ``--restrict`` and ``--case``, the arguments of ``open_vocabulary``."""
     for option in (
         click.option("--case", type=click.Choice(["fold", "exact"]), default="fold", show_default=True,
-                     help="fold: capital and small letters are the same."),
+                     help="Letter case; fold: capital and small letters are the same."),
         click.option("--restrict", default=300_000, show_default=True, metavar="N", type=click.IntRange(min=1),
-                     help="Only the N most frequent words exist."),
-        click.option("-m", "--model", default=ENGLISH_WORDS, show_default=True, metavar="MODEL",
+                     help="Size of the vocabulary: only the N most frequent words."),
+        shared_option("Model", "-m", "--model", default=ENGLISH_WORDS, show_default=True, metavar="MODEL",
                      help="Word vectors: a name of `nlptool models list --task words`, a folder, or a file."),
     ):  # fmt: skip
         callback = option(callback)
@@ -26,23 +28,23 @@ def vocabulary(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def word_vectors(callback: Command) -> Command:
-    """``-m`` of the commands that ask word vectors."""
-    return click.option(
-        "-m", "--model", metavar="MODEL", show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
+    """Add ``-m`` of the commands that query word vectors."""
+    return shared_option(
+        "Model", "-m", "--model", metavar="MODEL", show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
         help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
         "GloVe or fastText.",
     )(callback)  # fmt: skip
 
 
 def answers(noun: str) -> Decorator:
-    """``-k``, ``--include-query`` and ``--restrict`` of the commands that answer with the nearest words."""
+    """Add ``-k``, ``--include-query`` and ``--restrict`` of the commands that answer with the nearest words."""
 
     def decorate(callback: Command) -> Command:
         for option in (
             click.option("--restrict", metavar="N", type=click.IntRange(min=1),
-                         help="Only the N most frequent words are answers."),
-            click.option("--include-query", is_flag=True, help="The words of the query may be answers too."),
-            click.option("-k", default=10, show_default=True, metavar="N", type=click.IntRange(1, 10_000), help=noun),
+                         help="Search only the N most frequent words."),
+            click.option("--include-query", is_flag=True, help="Words of the query may be answers too."),
+            top_k(10, help=noun),
         ):  # fmt: skip
             callback = option(callback)
         return callback

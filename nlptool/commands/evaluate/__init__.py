@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nlptool.cli.lazy_group import LazyGroup
+from nlptool.cli.groups import LazyGroup
 
 KINDS = {
     "analogies": "Word vectors: analogies, the kind of questions-words.txt.",

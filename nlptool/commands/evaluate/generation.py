@@ -10,6 +10,7 @@ import click
 
 from nlptool import specs
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records import references
 from nlptool.records.formats import results
@@ -25,7 +26,7 @@ _SIGNED = {"bleu": "BLEU", "chrf": "chrF2"}  # names that sacrebleu puts before 
 _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @click.option("--hypothesis", metavar="NAME", help="Field, JSON Pointer or column of the text to judge.")
 @click.option("--reference", metavar="NAME", help="Field, JSON Pointer or column of what it should be.")

@@ -8,13 +8,14 @@ import click
 
 from nlptool import specs
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1, min_open=True),
               help="Of the text, that is masked.")  # fmt: skip

@@ -8,13 +8,14 @@ import click
 
 from nlptool import specs
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @click.option("--pairs", default=2000, show_default=True, metavar="N", type=click.IntRange(min=2),
               help="Pairs of each question, at most; half of them follow.")  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @options.vocabulary
 @click.option("--oov", type=click.Choice(["skip", "zero"]), default="skip", show_default=True,

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records import pairs
 from nlptool.records.blocks import STDIN
@@ -16,7 +17,7 @@ from nlptool.records.pipe import Pipe
 _OF_RECORDS = ("input_format", "field", "id_field", "header", "null")  # options that have no effect on pairs
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @options.encoder(embeddings=False)
 @options.measure("cosine", "dot", "euclidean", "pearson")

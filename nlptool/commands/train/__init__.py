@@ -1,42 +1,69 @@
-"""``nlptool train``: models of one's own, from one's own text."""
+"""``nlptool train``: train a model on the user's own text."""
 
 from __future__ import annotations
 
-import difflib
+import re
 from pathlib import Path
 
 import click
 
-from nlptool.cli.lazy_group import LazyGroup
+from nlptool.cli.groups import LazyGroup
 
 KINDS = {
-    "word2vec": "Word vectors: word2vec, fastText, and models of counts.",
+    "word2vec": "Word vectors: word2vec, fastText, and count-based models.",
     "bert": "A BERT, pre-trained from scratch: masked words and next sentences.",
     "distil": "A small sentence encoder that learns from a large one.",
-    "seq2seq": "Text to text from pairs: LSTM, LSTM with attention, Transformer.",
+    "seq2seq": "Text to text, from pairs: LSTM, LSTM with attention, Transformer.",
 }
 
+_COMMAND_LINES = {
+    "nlptool train word2vec": ("w2v", "skipgram", "cbow", "words", "vectors", "embeddings"),
+    "nlptool train word2vec --subwords 3-6": ("fasttext",),
+    "nlptool train word2vec --method ppmi": ("glove", "ppmi", "counts"),
+    "nlptool train word2vec --method svd": ("svd", "lsa"),
+    "nlptool train bert": ("mlm", "pretrain", "encoder"),
+    "nlptool train bert --init FOLDER": ("finetune", "fine-tune"),
+    "nlptool train distil": ("sbert", "sentence-transformer", "sentence-transformers", "student"),
+    "nlptool train seq2seq": ("transformer", "lstm", "translation", "translate", "generate", "t5", "gpt"),
+}
+"""The command line that does it -> what people call it."""
 
-class _Kinds(LazyGroup):
-    """Without a subcommand it is word2vec."""
+_ANSWERS = {word: f"This does it: {line}." for line, words in _COMMAND_LINES.items() for word in words} | dict.fromkeys(
+    ("classifier", "classify", "classification", "sentiment", "ner", "tagger", "sentencepiece", "tokenizer"),
+    "nlptool trains no such model.",
+)
+
+
+class _TrainGroup(LazyGroup):
+    """A group whose default command takes files, so that a mistyped subcommand looks like the name of a file."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = next(iter(args), "")
-        meant = first in self.table or first in ctx.help_option_names
-        misspelled = difflib.get_close_matches(first, self.table, cutoff=0.8) and not Path(first).exists()
-        if not (meant or misspelled):
-            args = ["word2vec", *args]
+        if first not in self.table and first not in ctx.help_option_names:
+            if re.fullmatch(r"[A-Za-z][\w-]*", first) and not Path(first).exists():
+                ctx.fail(
+                    f"{first!r} is neither a file nor a subcommand.{self.suggestion(ctx, first)} The subcommands are "
+                    f"{', '.join(self.table)}."
+                )
+            args = [str(self.default), *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Kinds, table=KINDS, module="nlptool.commands.train.{}")
+@click.group(
+    cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=_ANSWERS,
+    subcommand_metavar="[word2vec|bert|distil|seq2seq] [ARGS]...",
+)  # fmt: skip
 def command() -> None:
-    """Train a model on text of your own. Without a subcommand: word2vec.
+    """Train a model on your own text.
+
+    Without a subcommand it trains word vectors: `nlptool train -o my.vec corpus.txt` is short for `nlptool train word2vec -o
+    my.vec corpus.txt`, and takes the options and files of word2vec; `nlptool train word2vec --help` lists them. Of the
+    options only --help belongs to `train` itself.
 
     \b
     cat corpus.txt | nlptool train -o my.vec                  word vectors
     nlptool train distil --teacher MODEL -o mini corpus.txt   a small sentence encoder
     nlptool train bert --minutes 60 -o my-bert novels.txt     a BERT from scratch
     nlptool train seq2seq -o en-ja pairs.tsv                  text to text: a Transformer, or an LSTM
-    nlptool train distil --help                               its options
+    nlptool train distil --help                               the options of a subcommand
     """

@@ -12,6 +12,7 @@ import orjson
 
 from nlptool import plots
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
 from nlptool.terminal.interrupts import stop_at_interrupt
@@ -19,7 +20,7 @@ from nlptool.terminal.interrupts import stop_at_interrupt
 DEFAULT_EPOCHS = 10  # unless something else ends the training
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("train", writes=False)
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), required=True,
               help="Where the model goes: a folder, replaced as a whole when done.")  # fmt: skip

@@ -11,6 +11,7 @@ import orjson
 
 from nlptool import plots
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
 from nlptool.terminal.interrupts import stop_at_interrupt
@@ -20,7 +21,7 @@ _OF_BERT = ("layers", "heads", "feed_forward", "pooling", "max_length", "init", 
 _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_rate", "scored_weight", "loss")
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("train", writes=False)
 @click.option("--teacher", metavar="MODEL", required=True,
               help="The encoder that is learned from: a name, a folder, or org/name of the hub.")  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nlptool.cli import options
+from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.terminal.interrupts import stop_at_interrupt
 
@@ -26,7 +27,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     return tuple(name for name in (value or "").split(",") if name)
 
 
-@click.command()
+@click.command(cls=Command)
 @options.records("train", writes=False, instead=("tokens",))
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), required=True,
               help="Where the vectors go: a folder, replaced as a whole when done.")  # fmt: skip

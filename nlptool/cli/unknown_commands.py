@@ -1,0 +1,95 @@
+"""What people type that is no command of nlptool, and what to type instead."""
+
+from __future__ import annotations
+
+_COMMAND_LINES = {
+    "nlptool models list": ("list", "ls", "dictionaries"),
+    "nlptool models pull MODEL": ("download", "fetch", "install", "get", "pull"),
+    "nlptool models rm MODEL": ("remove", "rm", "delete", "uninstall"),
+    "nlptool models show MODEL": ("info", "show"),
+    "nlptool tokenize": (
+        "tag", "pos", "postag", "pos-tag", "tagger", "segment", "segmentation", "mecab", "morph", "morphology", "analyze",
+        "analyse", "lemma", "lemmas", "lemmatize", "lemmatise", "reading", "yomi", "furigana", "normalize", "tokens",
+        "tokenizer", "janome", "sudachi", "juman", "kuromoji", "unidic", "words", "cut",
+    ),
+    "nlptool tokenize -f wakati": ("wakati", "wakachi", "split-words", "wakatigaki", "wakachigaki"),
+    "nlptool tokenize -f conllu": ("conllu", "conll"),
+    "nlptool tokenize --count words": ("count", "wc", "frequency", "frequencies", "freq", "word-count", "histogram"),
+    "nlptool tokenize --count words --plot FILE": ("wordcloud", "word-cloud"),
+    "nlptool embed": (
+        "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",
+        "embedding", "encoder", "features", "e5", "vector", "transform",
+    ),
+    "nlptool similarity": ("cosine", "similar", "sim", "pairwise", "distance", "dedup", "deduplicate", "duplicates"),
+    "nlptool similarity --pairs": ("sts", "paraphrase"),
+    "nlptool similarity -k 5": ("knn", "k-nn"),
+    "nlptool search QUERY --corpus FILE": ("find", "query", "retrieve", "retrieval", "semantic-search", "grep", "faiss", "ann"),
+    "nlptool neighbors WORD": ("neighbours", "nearest", "most-similar", "synonyms", "synonym", "nn"),
+    "nlptool analogy A B C": ("analogies",),
+    "nlptool odd-one-out WORD WORD WORD": ("doesnt-match", "outlier", "odd"),
+    "nlptool fill-mask": ("fill", "predict", "guess", "cloze", "mlm", "unmask", "bert", "masked-lm"),
+    "nlptool nsp": ("next-sentence", "next"),
+    "nlptool score": ("perplexity", "ppl", "likelihood", "pll", "log-likelihood", "acceptability"),
+    "nlptool generate": (
+        "gpt", "gpt2", "t5", "complete", "completion-model", "decode", "infer", "write", "text-generation", "text2text", "poem",
+    ),
+    "nlptool generate -m mini-en-ja": ("translate", "translation", "mt", "en-ja"),
+    "nlptool train word2vec": ("word2vec", "w2v", "glove", "skipgram", "cbow", "gensim"),
+    "nlptool train word2vec --subwords 3-6": ("fasttext",),
+    "nlptool train word2vec --method svd": ("lsa", "lsi", "svd", "ppmi", "pmi"),
+    "nlptool train bert": ("pretrain", "pre-train", "pretraining"),
+    "nlptool train bert --init FOLDER": ("fine-tune", "finetune", "finetuning", "fine-tuning"),
+    "nlptool train seq2seq": ("seq2seq", "transformer", "lstm"),
+    "nlptool train distil": ("distil", "distill", "distillation"),
+    "nlptool evaluate": ("eval", "test", "benchmark", "metrics"),
+    "nlptool evaluate generation": ("bleu", "chrf", "sacrebleu"),
+    "nlptool vectors convert FILE -o FOLDER": ("convert", "export", "import"),
+    "nlptool map --plot FILE": ("plot", "visualize", "visualise", "pca", "tsne", "t-sne", "umap", "scatter", "draw", "project"),
+    "nlptool attention --plot FILE": ("attend", "bertviz", "heatmap"),
+    "nlptool compare A B": ("rsa", "cka", "diff"),
+    "nlptool sample": ("samples", "data", "dataset", "datasets", "corpus", "corpora", "hyakunin", "demo", "example", "examples"),
+    "nlptool completion SHELL": ("completions", "complete-shell", "autocomplete"),
+    "nlptool --help": ("man", "manual", "usage", "commands"),
+    "nlptool --version": ("about",),
+}  # fmt: skip
+"""The command line that does it -> what people call it."""
+
+_NOT_DONE = {
+    "nlptool does not cluster texts; `nlptool embed -f npy -o vectors.npy` writes their vectors for a program that does, "
+    "and `nlptool map` draws them.": ("cluster", "clustering", "kmeans", "k-means", "hdbscan"),
+    "nlptool does not classify texts; `nlptool embed` gives the vectors that a classifier learns from.": (
+        "classify", "classifier", "classification", "sentiment", "label", "emotion", "zero-shot", "language", "langdetect",
+        "detect",
+    ),
+    "nlptool does not recognise named entities; `nlptool tokenize --pos 名詞-固有名詞` finds proper nouns.": (
+        "ner", "entities", "entity", "named-entities",
+    ),
+    "nlptool does not parse sentences; `nlptool tokenize -f conllu` gives words and parts of speech without heads.": (
+        "parse", "parser", "dependency", "dependencies", "depparse", "syntax", "cabocha", "ginza", "spacy", "chunk",
+    ),
+    "nlptool has no model for this task of its own; `nlptool generate -m MODEL` runs a text-to-text model of the hub.": (
+        "summarize", "summarise", "summary", "summarization", "answer", "qa", "question-answering", "ask", "chat",
+        "paraphrases", "correct", "simplify", "llm",
+    ),
+    "nlptool is no server: it reads stdin and files, and a running `nlptool embed` answers line by line.": (
+        "serve", "server", "api", "daemon", "http", "listen", "web", "ui", "gui",
+    ),
+    "nlptool does not train tokenizers alone; `nlptool train bert` and `nlptool train seq2seq` learn their own.": (
+        "sentencepiece", "bpe", "wordpiece", "train-tokenizer", "unigram",
+    ),
+    "nlptool has no topic models; `nlptool train word2vec --method svd` is latent semantic analysis of words.": (
+        "topics", "topic", "lda", "topic-model", "tfidf", "tf-idf", "keywords", "keyword", "rake", "yake",
+    ),
+    "nlptool does not read speech or images.": ("transcribe", "speech", "asr", "whisper", "tts", "ocr", "image"),
+    "nlptool is installed and upgraded with pip; it has no settings file: options come from the command line and from "
+    "NLPTOOL_<COMMAND>_<OPTION>.": ("config", "configure", "init", "setup", "upgrade", "update", "self-update", "login"),
+}  # fmt: skip
+"""What nlptool does not do -> what people call it."""
+
+ANSWERS = {
+    word: f"This does it: {line}" if line in _COMMAND_LINES else line
+    for table in (_COMMAND_LINES, _NOT_DONE)
+    for line, words in table.items()
+    for word in words
+}
+"""What people type -> the sentence that answers it."""
