@@ -678,7 +678,7 @@ HEAVY = {
 
 LISTING = """
 import sys
-from nlptool.cli import main
+from nlptool.cli.main import main
 sys.argv = ["nlptool", *sys.argv[1:]]
 try:
     main()
