@@ -95,7 +95,7 @@ def test_empty_lines_are_no_matter(tmp_path: Path, method: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"skipgram": False}, {"negative": 0}, {"subwords": (1, 2), "buckets": 100}])
 def test_every_token_is_trained_with_odd_white_space_and_very_long_lines(options: dict[str, Any]) -> None:
-    cut = word_tokenizers.tokenizer("whitespace")
+    cut = word_tokenizers.word_tokenizer("whitespace")
     lines = [
         *("東京\u3000大阪 京都", "a\u00a0b c", "one\u2003two\x0bthree four") * 300,
         " ".join(f"w{n % 50}" for n in range(LONGEST * 3 + 17)),
@@ -418,4 +418,4 @@ def test_stdout_and_the_current_folder_are_no_places_for_a_model(
     ],
 )
 def test_marks_and_joiners_belong_to_their_word(text: str, words: list[str]) -> None:
-    assert word_tokenizers.tokenizer("words")(text) == words
+    assert word_tokenizers.word_tokenizer("words")(text) == words

@@ -248,8 +248,8 @@ def test_files_of_many_blocks_are_read_whole(format: str, monkeypatch: pytest.Mo
     rng = np.random.default_rng(3)
     names = [f"語{n}" for n in range(3000)]
     vectors = rng.standard_normal((3000, 4)).astype(np.float32)
-    monkeypatch.setattr(word_formats, "BLOCK", 1000)
-    monkeypatch.setattr(word_formats, "BLOCK", 1000)
+    for module in (word_formats, word_files):
+        monkeypatch.setattr(module, "BLOCK", 1000)
     monkeypatch.setattr(word_files_writing, "_WRITTEN_TOGETHER", 999)
     data = written(format, names, vectors)
     assert_same(read_bytes(data), names, vectors)

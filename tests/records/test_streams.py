@@ -27,7 +27,7 @@ from nlptool.records.blocks import Block, _blocks, read_blocks
 from nlptool.records.parse import Parser
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record
-from nlptool.storage import compression
+from nlptool.storage import compression, output
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import Output, _cut_to_whole_records
 
@@ -419,7 +419,7 @@ def test_where_nothing_can_be_written_a_sentence_says_so(
 @given(st.lists(st.sampled_from([b"a\n", b"bb\n", b"c", b"\n", b"d\n\n"])).map(b"".join), st.integers(1, 5))
 def test_an_unfinished_record_is_cut_off(data: bytes, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compression, "CHUNK", size)
+        patch.setattr(output, "CHUNK", size)
         for terminator in (b"\n", b"\n\n"):
             if b"\n\n\n" in data and terminator == b"\n\n":
                 continue  # no format has this: it could be read in two ways
