@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from nlptool.errors import ModelError
@@ -68,7 +67,15 @@ class LocatedDictionary:
     """The folder of a compiled dictionary, and what results and manifests call it."""
 
     folder: Path
-    label: str  # "unidic-lite 1.0.8", or a folder as it was given
+    name: str  # of the table, or the folder as it was given
+    is_packaged: bool
+
+    @property
+    def label(self) -> str:
+        """The name with the version of its package: "unidic-lite 1.0.8"."""
+        from importlib.metadata import version  # costs as much as MeCab's own start
+
+        return f"{self.name} {version(self.name)}" if self.is_packaged else self.name
 
 
 def locate(name: str | None) -> LocatedDictionary:
@@ -84,16 +91,16 @@ def locate(name: str | None) -> LocatedDictionary:
     name = name or DEFAULT
     known = _BY_PACKAGE.get(name.partition(" ")[0].replace("-", "_"))
     if known is None:
-        folder, label, hint = Path(name), name, f"a compiled dictionary is a folder with {', '.join(FILES)}"
+        folder, hint = Path(name), f"a compiled dictionary is a folder with {', '.join(FILES)}"
     else:
         package = model_folder.package_folder(known.package)
         if package is None:
             raise ModelError(f"the MeCab dictionary {known.name} is not installed", hint=known.install)
-        folder, label, hint = package / "dicdir", f"{known.name} {version(known.name)}", known.install
+        name, folder, hint = known.name, package / "dicdir", known.install
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
         raise ModelError(f"no MeCab dictionary in {folder}: {', '.join(missing)} missing", hint=hint)
-    return LocatedDictionary(folder, label)
+    return LocatedDictionary(folder, name, is_packaged=known is not None)
 
 
 def recorded(name: str | None) -> str:
