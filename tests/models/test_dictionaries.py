@@ -38,7 +38,6 @@ def test_a_known_dictionary_without_its_files_says_how_they_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nlptool.models.store.model_folder.package_folder", lambda _: tmp_path)
-    monkeypatch.setattr(dictionaries, "version", lambda _: "1")
     with pytest.raises(ModelError, match=r"no MeCab dictionary in .*: sys\.dic") as caught:
         dictionaries.locate("unidic")
     assert caught.value.hint == "pip install unidic && python -m unidic download"
