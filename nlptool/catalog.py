@@ -43,7 +43,6 @@ class Known:
 
 
 E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
-
 _RURI_PROMPTS = {"query": "検索クエリ: ", "document": "検索文書: ", "topic": "トピック: "}
 
 _TABLE = (
@@ -222,13 +221,9 @@ _TABLE = (
 )  # fmt: skip
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
-
 DEFAULT_ENCODER = "sbert-mini-ja-en"
-
 DEFAULT_BERT = "bert-mini-ja"
-
 ENGLISH_WORDS = "glove-6b-50d"
-
 JAPANESE_WORDS = "aozora-100d"
 
 

@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-
 CASES = sorted((ROOT / "tests" / "cases").glob("*/*.txt"))
-
 _FLOAT = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 

@@ -25,17 +25,12 @@ import pytest
 from nlptool.cli.main import COMMANDS, root
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
-
 Start = Callable[..., subprocess.Popen[bytes]]
 
 NOVEL = Path(__file__).parent / "data" / "yume_juya.txt"
-
 PATIENCE = 120  # seconds; a guard against hanging, not a measure
-
 WAKATI = ("tokenize", "-f", "wakati")
-
 MAPPING = [("tokenize",), ("tokenize", "-j", "2"), ("embed",)]
-
 mapping = pytest.mark.parametrize("command", MAPPING, ids=" ".join)
 
 
@@ -675,7 +670,6 @@ HEAVY = {
     "torch", "transformers", "sentence_transformers", "gensim", "scipy", "sklearn", "onnxruntime", "onnx", "numpy", "fugashi",
     "unidic_lite", "rich", "pyarrow", "tokenizers", "safetensors", "huggingface_hub", "pandas", "nlptool.models",
 }  # fmt: skip
-
 LISTING = """
 import sys
 from nlptool.cli.main import main

@@ -27,27 +27,17 @@ from nlptool.cli import completion_scripts
 from nlptool.cli import main as cli_main
 
 FOLDER = Path(__file__).resolve().parent.parent.parent
-
 COLUMNS = 88
-
 TOLERANCE = 1e-4  # vectors move in the last digits from one processor to another
-
 SHOWN_LINES = 20  # of the difference in one file
 
 _LINES = r"((?:(?!<!--).*\n)*?)"  # up to the next marker, so that a forgotten end does not swallow the text after it
-
 _HELP = re.compile(rf"^(<!-- help: ?(.*?) ?-->\n){_LINES}(<!-- /help -->)$", re.M)
-
 _TABLE = re.compile(rf"^(<!-- commands -->\n){_LINES}(<!-- /commands -->)$", re.M)
-
 _RUN = re.compile(r"^(<!-- run -->\n```console\n)((?:(?!```).*\n)*?)(```)$", re.M)
-
 _MARKER = re.compile(r"^<!-- (?:help:|commands -->|run -->)", re.M)
-
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n", re.M)  # a backslash at the end: it goes on in the next line
-
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e-\d+")
-
 _ENVIRONMENT = re.compile(  # what a person may have set, and what changes an output
     r"_?NLPTOOL_.*|LC_.*|LANG|LANGUAGE|.*COLOR.*|COLUMNS|LINES|TERM|PYTHONUNBUFFERED|BASH_ENV|BASH_FUNC_.*|PYTEST_.*"
 )

@@ -25,7 +25,6 @@ _to = click.option(
     "--to", type=click.Choice(FORMATS), default="nlptool", show_default=True,
     help="nlptool: a folder; word2vec: its binary file; word2vec-text; glove: the same without a header.",
 )  # fmt: skip
-
 _output = click.option("-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Where they go.")
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95  # of the intervals
-
 _QUANTILE = 1.959964  # of the normal distribution, for that level
 
 Interval = tuple[float, float]

@@ -29,13 +29,9 @@ from nlptool.errors import RunError
 from nlptool.storage import folders, npy
 
 MANIFEST = "index.json"
-
 FORMAT = 1
-
 _STATE = "state.json"
-
 _MOMENT = 0.02  # seconds: when one index goes and another comes there is none for less than that
-
 _EVERY = 1.0  # seconds between two states: what an interruption loses
 
 

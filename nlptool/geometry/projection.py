@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from nlptool.errors import RunError
 
 METHODS = ("pca", "tsne")
-
 _BLOCK = 8192  # rows
-
 _KEPT = 50  # principal components that t-SNE looks at
 
 

@@ -24,11 +24,8 @@ from nlptool.geometry import correlation
 MEASURES = ("cosine", "euclidean", "pearson")
 
 _BLOCK = 256  # items whose products with all others are held at once
-
 _DECIMALS = 12  # of a distance: what differs by less differs by rounding alone, and would break ties
-
 _RANKING = 60  # bytes for each distance while distances are ranked (measured)
-
 _ROUNDING = 1e-12  # by which a sum of the same numbers in another order can differ
 
 

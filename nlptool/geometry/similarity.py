@@ -19,15 +19,10 @@ from nlptool.errors import RunError
 from nlptool.geometry.top_k import TopK
 
 MEASURES = ("cosine", "dot", "euclidean", "pearson")
-
 _COLUMNS = 2048  # vectors that a block of rows is compared with at once: the scores then stay in the processor's cache
-
 _ROWS = 1024  # rows of a block: more gain nothing in a product of matrices
-
 _BYTES = 4  # of a score
-
 _LONGEST = 1e19  # of a vector, where length counts: the square of a longer one is beyond float32
-
 _OF_PAIR = 100  # bytes of a pair that was found, while it is sorted into its place
 
 

@@ -19,19 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_TOKENS = 1000  # of a side; more cells would be smaller than a pixel
-
 _LARGE, _SMALL = 0.25, 0.16  # inches of a cell beside which a token is written in a large or in a small letter
-
 _LARGEST = 60 * _SMALL  # inches of a side
-
 _WIDEST = 24  # cells of a terminal that a token takes beside the matrix
-
 _NARROW = 2  # as above: one Japanese letter, two Latin ones
-
 _PAGE = 12.0  # inches that the longer side of a grid takes, about
-
 _GAP = 0.12  # inches between the matrices of a grid
-
 _BLANK = "\N{OPEN BOX}"  # for a token that is nothing but blanks
 
 

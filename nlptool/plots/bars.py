@@ -9,13 +9,9 @@ from nlptool.plots import labels
 from nlptool.plots.fonts import Lettering
 
 _MOST = 100  # bars; more would be a picture that nobody can take in
-
 _COLOUR = "#3b6ea8"
-
 _HEIGHT = 0.24  # inches of a bar with the gap to the next
-
 _WIDTH = 6.0  # inches of the longest bar
-
 _NAMED = 40  # cells of a name
 
 

@@ -14,14 +14,12 @@ from nlptool.plots import figure, labels
 from nlptool.text.scripts import is_japanese
 
 OWN = "DejaVu Sans"
-
 _PREFERRED = (
     "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic", "IPAPGothic", "TakaoGothic",
     "TakaoPGothic", "VL Gothic", "VL PGothic", "Hiragino Sans", "Hiragino Kaku Gothic ProN", "Hiragino Kaku Gothic Pro",
     "Yu Gothic", "Meiryo", "MS Gothic", "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Sans Symbols2", "Noto Emoji",
     "Symbola", "Segoe UI Symbol", "Apple Symbols", "Arial Unicode MS",
 )  # fmt: skip
-
 _JAPANESE_FONT = "Debian and Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts"
 
 

@@ -16,15 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLOURS = "viridis"  # even steps to the eye, the colour-blind eye too, and light against dark in grey print
-
 _NO_VALUE = "0.8"  # grey
-
 _MOST_NUMBERED = 15  # rows or columns with their values in the cells
-
 _MOST_NAMED = 80  # rows or columns with their texts beside them
-
 _MOST_CELLS = 1000  # rows or columns of cells; more would be smaller than a pixel
-
 _SIDE = 7.0  # inches of a side without texts
 
 

@@ -7,11 +7,9 @@ import math
 from collections.abc import Sequence
 
 Point = tuple[float, float]
-
 Box = tuple[float, float, float, float]  # left, lower, right, upper
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
-
 _DISTANCES = (2, 12, 24, 40, 60)  # between the rim of a point and its text
 
 

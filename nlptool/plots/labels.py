@@ -5,9 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 _NOT_AT_A_START = "、。，．,.!?！？）」』】〕〉》)]}・ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ…:;：；%％"
-
 _NOT_AT_AN_END = "「『（【〔〈《("
-
 _UNSEEN = ("Cc", "Cs", "Co", "Cn")  # control characters, half characters, and those that nobody has named
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 UNGROUPED = "#8c8c8c"
-
 _OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
 """Told apart by the colour-blind, too: M. Okabe, K. Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/."""
 

@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SIZE = (9.0, 7.0)  # inches
-
 _MOST_NAMED = 60  # points with their texts beside them
-
 _MOST_IN_LEGEND = 20  # groups or shapes
-
 _MOST_DRAWN_EACH = 5000  # points of an SVG or PDF that are shapes of their own; more become pixels
 
 

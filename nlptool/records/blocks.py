@@ -23,7 +23,6 @@ from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
 HEAD_OF_LONG_LINE = 4000  # bytes of a too long line that its error record shows
-
 STDIN = "<stdin>"
 
 

@@ -39,11 +39,8 @@ def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, rep
 
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-
 _NAME = re.compile(rb"[ \t\n\r,]*+(%b)[ \t\n\r]*+:[ \t\n\r]*+" % _STRING)
-
 _PLAIN_VALUE = re.compile(rb"%b|[^][{}, \t\n\r]++" % _STRING)
-
 _TO_NEXT_BRACKET = re.compile(rb'[^]["{}]*+(?:%b[^]["{}]*+)*+([][{}])' % _STRING)
 
 

@@ -21,7 +21,6 @@ from nlptool.records.record import InputFormat, Record, lone_surrogate, readable
 from nlptool.text.scripts import LONE_SURROGATE
 
 _BOM = "\ufeff"
-
 _JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
 

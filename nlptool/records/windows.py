@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator
 from nlptool.records.record import Record
 
 FIRST_WINDOW = 64  # records; windows grow from here, so that a first answer comes soon
-
 LARGEST_WINDOW = 4096  # records
-
 LARGEST_TEXT = 2_000_000  # characters in a window
 
 

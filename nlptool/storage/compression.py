@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from nlptool.errors import RunError
 
 CHUNK = 1 << 18  # bytes asked for at once; small enough that a block of records stays small in memory
-
 SLICE = 1 << 12  # compressed bytes undone at once; they can become 30,000 times as many
 
 
@@ -45,7 +44,6 @@ _COMPRESSIONS: dict[bytes, tuple[str, Callable[[], Any]]] = {
         for block in (b"1AY&SY", b"\x17rE8P\x90")
     },
 }
-
 _LONGEST_MAGIC = max(map(len, _COMPRESSIONS))
 
 

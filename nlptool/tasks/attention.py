@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nlptool.models.masked.attention import AttentionModel, Reading
 
 WINDOW = 32  # records that are computed together: one of 500 tokens is 3 MB of JSON
-
 WINDOW_OF_HEADS = 8  # with the heads it may be a hundred times as much
 
 NOTES = {

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
 
 FEWEST = 3  # items: two have one distance
-
 _SHOWN = 30  # characters of a text
 
 

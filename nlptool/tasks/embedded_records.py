@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
 _NPY = b"\x93NUMPY"
-
 _BINARY = {
     _NPY: ("an .npy, which is read from a file alone", "name the FILE"),
     b"PK\x03\x04": ("a ZIP archive or an .npz, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),

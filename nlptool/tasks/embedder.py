@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
 _WIDTHS = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
-
 _EMPTY = "texts with nothing in them or without a known word, which have no vector and were left out"
 
 _NOTES = {

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nlptool.models.masked.templates import FillTexts
 
 BAR = 20  # cells of a bar that means a probability of 1
-
 WINDOW = 256  # records that are answered together: one with several masks is read dozens of times
 
 NOTES = {

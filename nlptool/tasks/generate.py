@@ -206,7 +206,6 @@ def after_the_stream(record: Record) -> bytes:
 
 
 WINDOW = 256  # records that are answered together
-
 WINDOW_OF_ATTENTION = 8  # a record may hold layers x heads x tokens x tokens numbers
 
 NOTES = {

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
 
 _AT_ONCE = 4096  # records that are written together
-
 MANY = 20_000  # items, from which on t-SNE takes minutes
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from nlptool.tasks.embedder import Embedder
 
 MANY = 10_000_000  # pairs, from which on their number is foretold
-
 _AT_ONCE = 4096  # pairs that are handed on together
 
 

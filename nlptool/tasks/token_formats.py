@@ -19,15 +19,10 @@ from nlptool.errors import RecordError
 from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, cut, for_mecab, spans
 
 _MOST_PIECES = 400_000  # distinct tokens kept; about 80 MB
-
 _MOST_OFFSETS = 20_000  # characters; the offsets of longer texts are formatted anew
-
 _UNEVEN = re.compile(r"[\x00-\x20\x7f]")  # MeCab leaves blanks out, and is shown pictures of control characters
-
 _TO_ESCAPE = re.compile(r"[\s\\\x00-\x1f\x7f]")
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 Result = tuple[dict[str, bytes], dict[str, Any]]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from nlptool.tasks.token_formats import Analyser, Result
 
 DEFAULT_FIELDS = ("surface", "lemma", "pos", "reading", "start", "end")
-
 EXTRA_FIELDS = (
     "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_reading",
     "orthography", "orthography_base", "pronunciation_base", "origin", "initial_type", "initial_form", "final_type",
@@ -46,7 +45,6 @@ def open_analyser(dictionary: str | None, user_dictionary: str | None, wanted: d
 
 
 _FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # the place of a failed record
-
 TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the formats whose records can be counted
 
 

@@ -48,7 +48,6 @@ Runs = Sequence[tuple[str, str]]
 """A text in runs: characters, and what they are: right, wrong or missing, keys of ``_COLOURS``; "" for no more than text."""
 
 _COLOURS = {"right": "bright_blue", "wrong": "bright_red", "missing": "bold"}
-
 _MARKS = {"wrong": "[-{}-]", "missing": "{{+{}+}}"}  # where there are no colours; those of wdiff
 
 

@@ -25,15 +25,10 @@ from nlptool.storage.digest import short_digest
 from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
 
 _BETAS = (0.9, 0.98)
-
 _LOGGED = 50  # steps between two lines of the curves
-
 _JUDGED = 20  # times at most that what is held out is looked at
-
 _SAVED = 120  # seconds between two checkpoints
-
 _MEASURED = 10.0  # seconds for which the speed is measured
-
 _AHEAD = 4  # batches that are made while a GPU computes
 
 

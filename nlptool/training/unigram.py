@@ -18,21 +18,14 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
 PAD_ID = SPECIAL.index("[PAD]")
-
 COVERAGE = 0.9985  # share of the corpus's characters that have a piece of their own, the most frequent ones
-
 LONGEST = 12  # characters of a piece
 
 _JAPANESE = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆"
-
 _MARKS = r"!-&(-/:-@\[-`{-~、。「」『』・…―〜"  # all but the apostrophe
-
 _BYTE_SCORE = 10.0  # below the rarest piece: bytes only where nothing else is left
-
 _DIGITS = 4  # of a score; more would double the file
-
 _TOGETHER = 10_000  # characters of a text at once: a million of them overflow the stack of the trainer's library
 
 

@@ -22,11 +22,8 @@ from nlptool.errors import RunError
 PAD, UNKNOWN, START, END, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 CONTINUES = "##"  # begins a piece that is not the first one of its word
-
 COVERAGE = 0.999  # share of the corpus's characters that have a piece of their own, the most frequent ones
-
 LONGEST = 100  # characters; BERT knows no longer word
-
 _RAREST = 2  # pairs that come less often teach nothing
 
 Report = Callable[[int, int], None]

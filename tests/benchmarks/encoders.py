@@ -26,7 +26,6 @@ from nlptool.training.splits import split_dev
 from recipes.distil import capital, join_english, join_japanese, lines
 
 MODELS = ("sbert-mini-ja-en", "static-ja-en", "all-MiniLM-L6-v2", "multilingual-e5-small")
-
 RESAMPLED = 1000
 
 

@@ -32,11 +32,8 @@ from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
-
 BATCH_SIZES = (1, 8, 16, 32, 64)
-
 PIECES = 32_128
-
 SMALL = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_heads": 4}
 """A T5 of about the size of the model of the hundred poems."""
 

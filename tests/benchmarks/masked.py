@@ -33,7 +33,6 @@ from nlptool.models.masked import model as masked_models
 from nlptool.models.store import locate
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
-
 K = 5
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from measure import NLPTOOL, about_this_machine, in_turn, peak_memory, ratio, row, seconds, wall
 
 DATA = Path(__file__).parent.parent / "data"
-
 MEGABYTE = 1_000_000
 
 

@@ -27,7 +27,6 @@ from nlptool.training.seq2seq.examples import Batch
 from nlptool.training.seq2seq.trainer import Corpus, Seq2SeqSettings, Seq2SeqTraining
 
 _BATCHES = 40
-
 _SMOOTHING = 0.1
 
 

@@ -26,7 +26,6 @@ import numpy as np
 from measure import NLPTOOL, about_this_machine, in_turn, peak_memory, ratio, row, seconds, wall
 
 PLENTY = 2 * 10**9  # bytes, the default of --memory
-
 THREADS = len(os.sched_getaffinity(0))
 
 
@@ -126,7 +125,6 @@ index = faiss.IndexFlatIP(384)
 index.add(numpy.load(sys.argv[1]))
 faiss.write_index(index, sys.argv[2])
 """
-
 _ASK_FAISS = """
 import sys, faiss
 from sentence_transformers import SentenceTransformer

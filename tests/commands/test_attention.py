@@ -27,9 +27,7 @@ ENGLISH = [
     "penguins are flightless birds. they cannot fly, and they swim!",
     "☃ naïve",
 ]
-
 JAPANESE = ["猫が魚を食べる。", "夢を見た。", "犬"]
-
 ARCHITECTURES = [
     "bert",
     "bert-japanese",

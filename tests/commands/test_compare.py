@@ -14,13 +14,9 @@ from scipy import stats
 from scipy.spatial.distance import pdist
 
 N, SEED = 12, 7
-
 RANDOM = np.random.default_rng(SEED)
-
 A = RANDOM.normal(size=(N, 4)).astype(np.float32)
-
 B = (np.concatenate([A, RANDOM.normal(size=(N, 3))], axis=1) + RANDOM.normal(size=(N, 7)) * 0.5).astype(np.float32)
-
 C = RANDOM.normal(size=(N, 4)).astype(np.float32)
 
 

@@ -25,7 +25,6 @@ from nlptool.records.workers import Workers
 from nlptool.tasks.embed import embed
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
-
 MINILM = "all-MiniLM-L6-v2"
 
 

@@ -170,7 +170,6 @@ def test_the_seed_decides_which_pairs_are_asked() -> None:
 
 
 NOUNS = ["rose", "ship", "kettle", "owl", "teacher", "bee", "anchor", "knife", "fox", "bell"]
-
 ONE_WORD = "\n\n".join("\n".join([" ".join([NOUNS[seed % 10]] * 3)] * 20) for seed in range(30)) + "\n"
 
 

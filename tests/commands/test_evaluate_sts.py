@@ -15,7 +15,6 @@ from scipy import stats
 from nlptool.models.encoders import loading as encoder_loading
 
 MODEL = "static-ja-en"
-
 PAIRS = [
     ("A plane is taking off.", "An air plane is taking off.", 5.0),
     ("飛行機が離陸します。", "飛行機が着陸する。", 3.2),
@@ -26,7 +25,6 @@ PAIRS = [
     ("猫が魚を食べている。", "A cat is eating a fish.", 4.8),
     ("A cat is eating a fish.", "A cat is eating.", 3.0),
 ]
-
 SCORES = np.array([score for *_, score in PAIRS])
 
 

@@ -34,7 +34,6 @@ LINES = {
         "ＡＢＣ商店で[MASK]０円",
     ],
 }
-
 TARGETS = {  # the same, in one piece, for the pipeline; words of several pieces
     "bert": (["the", "man", "a", "milk"], ["the", "man", "a", "milk"], ["dog", "maning", "store"]),
     "roberta": (["the", "to", "He"], [" the", " to", " He"], ["jumping", "the", "birds"]),

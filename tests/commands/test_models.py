@@ -22,9 +22,7 @@ from nlptool.storage import cache
 from nlptool.terminal import tables
 
 CONFIG = {"model_type": "bert", "hidden_size": 32, "max_position_embeddings": 64}
-
 WEIGHTS = b"\x02\0\0\0\0\0\0\0{}" + bytes(range(256)) * 20
-
 FILES = {
     "config.json": json.dumps(CONFIG).encode(),
     "modules.json": json.dumps(
@@ -40,7 +38,6 @@ FILES = {
     "tokenizer.json": b"{}",
     "model.safetensors": WEIGHTS,
 }
-
 TINY = "org/tiny"
 
 

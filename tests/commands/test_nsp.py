@@ -22,7 +22,6 @@ from nlptool.records.windows import windows
 from nlptool.tasks import nsp
 
 STORE, MILK = "the man went to the store", "he bought a gallon of milk!"
-
 ENGLISH = [
     (STORE, MILK),
     (STORE, "penguins are flightless birds."),
@@ -31,11 +30,8 @@ ENGLISH = [
     ("unknown ☃ letters", "naïve café"),
     ("it rained", "the cat sat on the mat, the cat sat on the mat, the cat sat on the mat"),
 ]
-
 _LINES = [line for line in SAMPLE.read_text(encoding="utf-8").split("\n") if line][:24]
-
 JAPANESE = [(_LINES[at][:25], _LINES[at + 1][:25]) for at in range(0, 24, 2)] + [("ﾃﾞｰﾀ①　㍿。", "雪が降る。")]
-
 PAIRS = {"wordpiece": ENGLISH, "unidic": JAPANESE}
 
 

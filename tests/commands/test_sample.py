@@ -13,7 +13,6 @@ import nlptool
 from nlptool.samples import SAMPLES
 
 FILE = Path(nlptool.__file__).parent / "samples" / "hyakunin_isshu.tsv"
-
 POEMS = SAMPLES["hyakunin-isshu"].rows()
 
 

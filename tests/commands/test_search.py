@@ -27,7 +27,6 @@ CORPUS = (
     "夕暮れのハーバーに汽船が浮かんでいる\n停められた船の近くで水鳥が泳いでいる\n"
     "株価が三日続けて下がった\n彼女は毎朝パンを焼く\n"
 )
-
 PLANE = b'{"text":"right","embedding":[2,0]}\n{"text":"up","embedding":[0,1]}\n{"text":"left","embedding":[-1,0]}\n'
 
 

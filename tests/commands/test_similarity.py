@@ -16,9 +16,7 @@ import pytest
 from program import Invoke, Run
 
 TEXTS = "猫が窓辺で眠っている。\n窓のそばでネコが寝ています。\nA cat sleeps by the window.\n株価が急に下がった。\n"
-
 RIGHT, AT_45 = '{"embedding":[2,0]}', '{"embedding":[1,1]}'
-
 PLANE = f'{RIGHT}\n{AT_45}\n{{"embedding":[0,3]}}\n{{"embedding":[-1,0]}}\n'.encode()
 
 

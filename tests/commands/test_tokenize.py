@@ -20,13 +20,9 @@ from nlptool.tasks.token_formats import Analyser, Wanted, _origins
 from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
-
 TEXTS = NOVEL.read_text(encoding="utf-8").split("\n")[:-1]
-
 TAGGER = Tagger()
-
 any_text = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=50)
-
 japanese = st.text(alphabet='猫がﾊﾝｶｸ゛か\u3099\u0301eé㌔ 　\t\n\0𠮷😀A1。「\\"?', max_size=40)
 
 

@@ -22,7 +22,6 @@ from nlptool.models.japanese.counts import Characters, Words
 from nlptool.models.japanese.tagger import Tagger
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
-
 TAGGER = Tagger()
 
 

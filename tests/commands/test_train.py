@@ -28,7 +28,6 @@ from nlptool.training.words import cooccurrence, word2vec
 from nlptool.training.words.word2vec import Word2VecSettings
 
 DATA = Path(__file__).parent.parent / "data"
-
 NOVEL = DATA / "yume_juya.txt"
 
 
@@ -170,7 +169,6 @@ def test_one_epoch_without_thinning_gives_gensims_own_vectors() -> None:
 
 
 TEXTBOOK = {"banana": (21, 9, 0), "puppy": (8, 1, 32), "fruit": (43, 19, 0)}
-
 CONTEXTS = ("sweet", "green", "furry")
 
 

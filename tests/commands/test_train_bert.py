@@ -36,7 +36,6 @@ from nlptool.training.bert.trainer import BertSettings, BertTraining
 from nlptool.training.tokenized_corpus import Corpus
 
 SAMPLE = Path(__file__).parent.parent / "data" / "yume_juya.txt"
-
 TOPICS = {  # each noun has its verb, each topic its place
     "the garden": {"rose": "blooms", "bee": "hums", "snail": "creeps"},
     "the harbour": {"ship": "sails", "gull": "cries", "anchor": "sinks"},
@@ -44,16 +43,12 @@ TOPICS = {  # each noun has its verb, each topic its place
     "the school": {"teacher": "explains", "pupil": "writes", "bell": "rings"},
     "the forest": {"owl": "hunts", "oak": "grows", "fox": "hides"},
 }
-
 ADJECTIVES = ["old", "small", "red", "quiet"]
-
 WORDS = bert_tokenizers.words("wordpiece", lowercase=True)
-
 SMALL = BertSettings(
     layers=2, width=32, heads=2, intermediate=64, max_length=24, batch=16, rate=5e-3, steps=20, warm_up=0.1,
     vectors=False, nsp_from=0.0,
 )  # fmt: skip
-
 SIZES = {
     "layers": 2,
     "width": 32,
@@ -64,7 +59,6 @@ SIZES = {
     "steps": 20,
     "threads": 1,
 }
-
 ARGUMENTS = [*itertools.chain(*((f"--{name}", str(value)) for name, value in SIZES.items())), "--device", "cpu"]
 
 
@@ -571,7 +565,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 JAPANESE = [*ARGUMENTS, "--vocabulary", "2500", "--dev", "0.2"]
-
 ENGLISH = [*ARGUMENTS, "--vocabulary", "150", "--lowercase", "--dev", "0.1"]
 
 

@@ -42,19 +42,14 @@ WORDS = {  # what can stand in the four places of a sentence, in English and in 
     "verb": ("sleeps runs sings waits falls shines moves grows", "眠る 走る 歌う 待つ 落ちる 光る 動く 育つ"),
     "place": ("house sea tree station town hill", "家 海 木 駅 町 丘"),
 }
-
 ENGLISH, JAPANESE = ({kind: said[language].split() for kind, said in WORDS.items()} for language in (0, 1))
-
 MEANINGS = sorted(itertools.product(*(range(len(words)) for words in ENGLISH.values())))
 
 random.Random(0).shuffle(MEANINGS)
 
 LEARNED, UNSEEN = MEANINGS[:300], MEANINGS[300:400]
-
 SMALL = ["--dim", "16", "--vocabulary", "512", "--threads", "1", "--device", "cpu", "--batch", "32"]
-
 BERT = [*SMALL, "--layers", "1", "--heads", "2", "--feed-forward", "32"]
-
 DIMENSION = 24  # of the teachers
 
 
@@ -69,9 +64,7 @@ def japanese(meaning: Sequence[int]) -> str:
 
 
 TEXTS = [*map(english, LEARNED[:200]), *map(japanese, LEARNED[100:])]
-
 TRANSLATIONS = [(english(meaning), japanese(meaning)) for meaning in LEARNED[100:200]]
-
 SCORED = [  # how many of the four words are the same
     (english(first), english(second), float(sum(a == b for a, b in zip(first, second, strict=True))))
     for first, second in zip(MEANINGS[400:700], [*MEANINGS[401:550], *MEANINGS[400:551]], strict=True)
@@ -92,7 +85,6 @@ def vectors_of(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 TEACHER = Teacher("words", DIMENSION, vectors_of)
-
 BASIC = DistillationSettings(
     student="static", dim=16, vocabulary=512, layers=1, heads=2, feed_forward=32, batch=32, table_epochs=4, epochs=3
 )

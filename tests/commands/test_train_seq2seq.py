@@ -52,9 +52,7 @@ def reversals(n: int, *, letters: str = "abcdef", longest: int = 6) -> list[tupl
 
 
 PAIRS = reversals(800)
-
 SYMBOLS = seq2seq_vocabulary.learn([source for source, _ in PAIRS], unit="characters", size=20)
-
 SMALL = Seq2SeqSettings(
     layers=1, width=32, heads=2, intermediate=64, max_length=8, dropout=0.1, batch_tokens=300, rate=5e-3, steps=40,
     evaluations=4,
@@ -393,9 +391,7 @@ def succeeded(result: Result) -> Result:
 
 
 SIZES = ["--layers", "1", "--width", "32", "--heads", "2", "--max-length", "8", "--batch-tokens", "300"]
-
 OPTIONS = [*SIZES, "--rate", "0.005", "--steps", "40", "--evaluations", "2", "--threads", "1", "--device", "cpu"]
-
 TSV = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
 
 

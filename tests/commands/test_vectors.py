@@ -20,13 +20,10 @@ from nlptool.cli.main import root
 from nlptool.records.formats.vectors import Precision
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
-
 INPUT = (
     b'{"id": "a", "text": "A plane is taking off."}\n{"id": 7, "text": ""}\n{"text": "The cat sleeps."}\n{"id": "x"}\n'
 )
-
 PRECISIONS = ("float32", "float16", "int8", "binary")
-
 finite = arrays.arrays(
     np.float32,
     st.tuples(st.integers(1, 4), st.integers(1, 20)),

@@ -14,7 +14,6 @@ from scipy.spatial.distance import pdist
 from nlptool.geometry import correlation, rsa
 
 SCIPYS = {"cosine": "cosine", "euclidean": "euclidean", "pearson": "correlation"}
-
 NUMBERS = st.lists(st.integers(-3, 3), min_size=2, max_size=30).map(lambda values: np.asarray(values, np.float64))
 
 

@@ -18,7 +18,6 @@ from nlptool.geometry import similarity as similarities
 from nlptool.geometry.similarity import MEASURES, Vectors, prepared
 
 PLENTY = 10**9  # bytes
-
 SIZES = st.integers(1, 40)
 
 

@@ -26,18 +26,14 @@ from nlptool.errors import ModelError
 from nlptool.models.encoders import loading as encoder_loading
 
 DATA = Path(__file__).parent.parent / "data"
-
 LINES = [
     *(DATA / "sentences.txt").read_text(encoding="utf-8").splitlines(),
     *(DATA / "yume_juya.txt").read_text(encoding="utf-8").splitlines(),
 ]
-
 TEXTS = [
     "", "a", "猫", "A plane is taking off.", *LINES[-40:], *LINES[:18], "word " * 300, "自分は百年待っていた。" * 60,
 ]  # fmt: skip
-
 WIDTH = 48
-
 MAX_LENGTH = 40  # tokens; longer texts are cut
 
 Modules = Callable[[], list[Any]]

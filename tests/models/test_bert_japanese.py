@@ -14,9 +14,7 @@ from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.japanese import bert_words
 
 DATA = Path(__file__).parent.parent / "data"
-
 LINES = (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
-
 TEXTS = [
     *LINES[:60],
     "", "猫", "ﾃﾞｰﾀ①　㍿～", "Apples and ＡＢＣ and abc", "[MASK]は猫である。[SEP]", "A\tB\u3000C", "𠮷野家🍣", "か\u3099",

@@ -22,9 +22,7 @@ from nlptool.models.store import locate
 from nlptool.storage import digest
 
 DATA = Path(__file__).parent.parent / "data"
-
 KNOWN = catalog.KNOWN[catalog.DEFAULT_BERT]
-
 LARGEST = 15_000_000  # bytes in the package
 
 

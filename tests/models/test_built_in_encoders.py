@@ -18,12 +18,10 @@ from nlptool.models.store import locate
 from nlptool.storage import digest
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
-
 OURS = {"sbert-mini-ja-en": 15_000_000, "static-ja-en": 8_000_000}
 """And how many bytes each may have in the package."""
 
 TEXTS = ("今日はいい天気です", "The weather is nice today.", "夕暮れのハーバーに汽船と複数の鳥が浮かんでいる")
-
 PINNED = {
     "sbert-mini-ja-en": [
         [0.182545, 0.295477, -0.074798, 0.102437, 0.13339],

@@ -15,7 +15,6 @@ from nlptool.models.generation.generator import Generator, GeneratorSettings
 from nlptool.samples import SAMPLES
 
 POEMS = SAMPLES["hyakunin-isshu"].rows()
-
 BUILT_IN = Path(nlptool.__file__).parent / "builtin"
 
 

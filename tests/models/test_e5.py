@@ -15,13 +15,9 @@ from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.store import locate, model_folder
 
 DATA = Path(__file__).parent.parent / "data"
-
 JAPANESE = [line for line in (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n") if line.strip()][:100]
-
 ENGLISH = (DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:-1]
-
 TEXTS = [*JAPANESE, *ENGLISH, "～から～まで", "ＡＢＣ①", "a"]
-
 ODD = [
     "ｶﾞﾗｽ",
     " 前後 の\u3000空白 ",

@@ -26,13 +26,11 @@ from nlptool.models.store import locate
 from nlptool.storage import cache, folders
 
 DATA = Path(__file__).parent.parent / "data"
-
 TEXTS = [
     *(DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:-1],
     *(DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")[:40],
     "", "a", "word " * 300,
 ]  # fmt: skip
-
 MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
 
 

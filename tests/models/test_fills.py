@@ -20,7 +20,6 @@ from nlptool.models.masked.templates import FillTexts
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput, TokenizedText
 
 V = 12
-
 MASK = 0
 
 
@@ -62,7 +61,6 @@ class FakeModel:
 
 
 TEXT = [3, MASK, 5, 7, MASK, MASK, 2]
-
 PLACES = [1, 4, 5]
 
 

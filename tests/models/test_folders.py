@@ -15,7 +15,6 @@ from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.store import locate, model_folder
 
 MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
-
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
     {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},

@@ -30,7 +30,6 @@ from nlptool.storage import cache
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
 GREEDY = Decoding(max_new_tokens=12)
-
 Made = Callable[[str], "Pair"]
 
 

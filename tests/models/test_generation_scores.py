@@ -18,14 +18,11 @@ JAPANESE = (
     ["猫が 魚を食べる。", "明日は雨だ。", "", "彼は本を読んだ"],
     ["猫が魚を食べた。", "明日は 雨だろう。", "何もない。", "彼は本を読んだ"],
 )
-
 ENGLISH = (
     ["The cat sat on the mat.", "It rains , they say .", "", "A man is playing a flute!"],
     ["The cat sits on the mat.", "It's raining, they say.", "Nothing.", "A man is playing a flute!"],
 )
-
 texts = st.text(alphabet="ab。猫 の\u3000", max_size=12)
-
 pairs = st.lists(st.tuples(texts, texts), min_size=1, max_size=6)
 
 

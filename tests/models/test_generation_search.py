@@ -20,9 +20,7 @@ from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, Deco
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 
 A, B, C, D, END, START, LANGUAGE = range(7)
-
 RULES = DecoderConstraints(ENCODER_DECODER, 7, start=(START,), ends=(END,))
-
 Table = Callable[[tuple[int, ...], tuple[int, ...]], Sequence[float]]
 
 

@@ -17,7 +17,6 @@ from nlptool.models.generation import transformers_config
 from nlptool.models.generation.tokenizer import GenerationTokenizer, TokenizerPieces
 
 KINDS = ("bart", "gpt2", "m2m100", "marian", "mbart", "mbart50", "nllb", "pegasus", "t5")
-
 LINES = [line for line in models.LINES if line.strip()][::9]
 
 

@@ -27,13 +27,10 @@ from nlptool.models.store import hub_cache, hub_client, locate, model_folder
 from nlptool.storage import safetensors
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
-
 Start = Callable[..., subprocess.Popen[bytes]]
 
 PATIENCE = 120  # seconds; a guard against hanging, not a measure
-
 WEIGHTS = np.random.default_rng(0).bytes(300_000)
-
 FILES = {
     "modules.json": b"[]",
     "config.json": b'{"model_type": "bert"}',
@@ -41,9 +38,7 @@ FILES = {
     "1_Pooling/config.json": b'{"pooling_mode_cls_token": true}',
     "model.safetensors": WEIGHTS,
 }
-
 TOTAL = sum(map(len, FILES.values()))
-
 NOT_NEEDED = {
     "README.md": b"# a model",
     "onnx/model.onnx": b"onnx",

@@ -32,9 +32,7 @@ from nlptool.models.store import inventory, locate
 from nlptool.storage import cache
 
 LINES = masked_models.LINES
-
 CLOSE = 1e-4  # of a probability
-
 ALONE, TOGETHER = MaskedModelSettings(batch_tokens=1), MaskedModelSettings(batch_tokens=100_000)
 
 

@@ -18,7 +18,6 @@ from nlptool.models.masked.model import MaskedModelSettings
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
 
 KINDS = ("bert", "bert-japanese", "bert-characters", "roberta", "albert")
-
 TEXTS = [
     "", " ", "\u3000", "a", "unbelievable!", "The man's [MASK] <mask> is  [SEP]here[MASK]ing, [UNK] </s>.",
     "吾輩は猫である。名前はまだ無い。", "ＡＢＣ商店で３０円の\u3000パンを、New York で買った。", "犬と月",

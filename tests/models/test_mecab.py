@@ -15,7 +15,6 @@ from nlptool.models.japanese.dictionary_file import Dictionary
 from nlptool.models.japanese.tagger import LONGEST, Tagger, cut, for_mecab, spans
 
 TEXTS = (Path(__file__).parent.parent / "data" / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
-
 USER = (
     "漱石猫,5142,5142,100,名詞,普通名詞,一般,*,*,*,"
     "ソウセキネコ,漱石猫,漱石猫,ソーセキネコ,漱石猫,ソーセキネコ,混,*,*,*,*,ソウセキネコ\n"

@@ -17,7 +17,6 @@ from nlptool.models.store import e5_package
 from nlptool.storage import safetensors
 
 HIDDEN, LAYERS, HEADS, INNER, ROWS, POSITIONS = 64, 2, 4, 96, 64, 40
-
 PIECES = [
     "<s>",
     "<pad>",
@@ -37,9 +36,7 @@ PIECES = [
     "か",
     "<mask>",
 ]
-
 MAP = {"Ａ": "A", "①": "1", "　": " "}
-
 _NAMES = {
     "q": (HIDDEN, HIDDEN), "k": (HIDDEN, HIDDEN), "v": (HIDDEN, HIDDEN), "ao": (HIDDEN, HIDDEN), "aln": (HIDDEN,),
     "fi": (INNER, HIDDEN), "fo": (HIDDEN, INNER), "oln": (HIDDEN,),

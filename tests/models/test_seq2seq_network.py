@@ -36,13 +36,9 @@ from nlptool.models.seq2seq.network import Recurrent, Seq2Seq, Transformer
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
 ATTENTIVE = (ATTENTION, TRANSFORMER)
-
 TEXTS = ["むらさめのつゆもまだひぬまきのはに", "きりたちのぼるあきのゆふぐれ"]
-
 SOURCES = [[9, 4, 17, 6, 5, EOS], [8, EOS], [4, 4, 11, EOS]]
-
 TARGETS = [[7, 12, 5], [6, 4, 9, 10, 13], [8]]
-
 SAID = [id for id in range(20) if id not in NEVER_SAID]
 
 

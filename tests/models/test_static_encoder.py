@@ -26,15 +26,10 @@ from nlptool.models.store import inventory, model_folder, sentence_transformers_
 from nlptool.storage import safetensors
 
 DATA = Path(__file__).parent.parent / "data"
-
 ENGLISH = (DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:-1]
-
 JAPANESE = (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")[:80]
-
 TEXTS = [*ENGLISH[:80], *JAPANESE, "", "a", " ", "　", "word " * 300, "𠮷野家で𩸽", "A\tB\nC", "日本の" * 200]
-
 PROMPTS = {"query": "検索: ", "document": "文書: "}
-
 WIDTH = 24
 
 

@@ -25,9 +25,7 @@ from nlptool.models.seq2seq.config import ARCHITECTURES, BOS, EOS, NEVER_SAID, P
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
 N_NEW = 14
-
 KINDS = sorted(generation_models.KINDS)
-
 FORCED = {"mbart50": "ja_XX", "nllb": "jpn_Jpan", "m2m100": "__ja__"}  # the language that the output is in
 
 

@@ -34,11 +34,8 @@ from nlptool.models.words.formats.read import read
 from nlptool.models.words.formats.write import write
 
 WORDS = ["猫", "the", "it's", "a\u00a0b", "c\u3000d", "🐈\u200d⬛", "2003", "nan", "1,5", "\ufeffz", "'", '"q"', "-"]
-
 VECTORS = np.random.default_rng(7).standard_normal((len(WORDS), 5)).astype(np.float32)
-
 WRITTEN = ("word2vec", "word2vec-text", "glove")
-
 SETTINGS = settings(deadline=None, max_examples=150)
 
 words = st.lists(

@@ -35,15 +35,12 @@ from nlptool.plots import fonts, label_placement, labels, markers
 pytestmark = pytest.mark.filterwarnings("error")
 
 SVG = "{http://www.w3.org/2000/svg}"
-
 CAPTIONS = [
     "夕暮れのハーバーに汽船と複数の鳥が浮かんでいる",
     "船着き場に2艘の船がとまっている",
     "白い猫がソファーの上で眠っている",
 ]
-
 VIRIDIS = {0.0: "#440154", 1.0: "#fde725"}
-
 HOSTILE = [
     "</script><script>alert(1)</script>", "<!--<script>", "<img src=x onerror=alert(1)>", "]]>", '"\'`\\', "&lt;&amp;",
     "a\u2028b\u2029c", "\x00\x01\x7f\x9f", "\ud800", "\ufeff", "$title ${x} $$", "a\r\nb\tc", "",
@@ -164,7 +161,6 @@ DRAW: dict[str, Callable[[str], None]] = {
     ),
     "page": lambda path: plots.page(np.eye(3)[:, :2], path, texts=CAPTIONS, groups=["港", "港", None]),
 }  # fmt: skip
-
 KINDS = [(kind, suffix) for kind in ("heatmap", "scatter") for suffix in plots.FORMATS] + [("page", ".html")]
 
 

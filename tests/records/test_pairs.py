@@ -159,9 +159,7 @@ def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\t"), min_size=1, max_size=8).filter(
     lambda text: bool(text.strip()) and not text.startswith(("{", "\ufeff"))
 )
-
 PAIR = st.tuples(TEXT, TEXT, st.floats(allow_nan=False, allow_infinity=False))
-
 LINE = st.one_of(st.binary(max_size=30), st.text(st.sampled_from('{}[]",:\t 0a猫'), max_size=20).map(str.encode))
 
 

@@ -112,9 +112,7 @@ def test_a_line_of_text_becomes_an_object() -> None:
 
 # JSON as people and programs write it: blanks anywhere, escapes that need not be, numbers of any length, doubled keys.
 _blank = st.sampled_from(["", "", "", " ", "\t", "  "])
-
 _number = st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
-
 _character = st.one_of(
     st.characters(exclude_categories=("Cs",), exclude_characters='"\\', min_codepoint=0x20),
     st.sampled_from(
@@ -122,9 +120,7 @@ _character = st.one_of(
     ),
     st.sampled_from("{}[],:"),
 )
-
 _string = st.lists(_character, max_size=6).map(lambda parts: '"' + "".join(parts) + '"')
-
 _key = st.one_of(
     _string,
     st.sampled_from(['"a"', '"error"', '"tokens"', '"nlptool"', r'"t\u006fkens"', r'"nlptoo\u006c"', '"text "']),

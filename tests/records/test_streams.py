@@ -39,9 +39,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "xz": lzma.compress,
     "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
 }
-
 MAGIC = {"gzip": 2, "bzip2": 10, "xz": 6, "zstd": 4}  # bytes that it takes to recognise it
-
 any_bytes = st.binary(max_size=80) | st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"\0", b"a", b"\x8c\x5c"])).map(
     b"".join
 )

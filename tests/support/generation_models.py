@@ -14,39 +14,30 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 DATA = Path(__file__).parent.parent / "data"
-
 LINES = [
     *(DATA / "sentences.txt").read_text(encoding="utf-8").splitlines(),
     *(DATA / "yume_juya.txt").read_text(encoding="utf-8").splitlines(),
 ]
-
 TEXTS = ["A plane is taking off.", "猫が魚を食べる。", "a", "The man plays a large flute, and the cat is sleeping."]
-
 POSITIONS = 96
-
 LANGUAGES = ("eng_Latn", "jpn_Jpan", "fra_Latn")
-
 _SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 _BART = {
     "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4,
     "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": POSITIONS, "init_std": 0.4,
 }  # fmt: skip
-
 _T5 = {
     "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4, "initializer_factor": 1.0,
     "n_positions": POSITIONS,
 }  # fmt: skip
-
 _GPT = {
     "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": POSITIONS, "initializer_range": 0.4,
 }  # fmt: skip
-
 _NEOX = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
     "max_position_embeddings": POSITIONS, "initializer_range": 0.4,
 }  # fmt: skip
-
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "bart": ("BartForConditionalGeneration", _BART | {"forced_eos_token_id": None}),
     "gpt2": ("GPT2LMHeadModel", _GPT),
@@ -66,7 +57,6 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "t5": ("T5ForConditionalGeneration", _T5 | {"feed_forward_proj": "relu", "tie_word_embeddings": True}),
 }
-
 SPOKEN = {
     "mbart": ("en_XX", "ja_XX"),
     "mbart50": ("en_XX", "ja_XX"),

@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from nlptool.models.masked.tokenizer import ModelInput, TokenizedText
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
 PIECES = [*SPECIAL, *string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase)]
-
 UNK, CLS, SEP, MASK = 1, 2, 3, 4
-
 NUMBERS = {piece: number for number, piece in enumerate(PIECES)}
 
 

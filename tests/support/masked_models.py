@@ -11,18 +11,13 @@ import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 DATA = Path(__file__).parent.parent / "data"
-
 LINES = [
     *(DATA / "sentences.txt").read_text(encoding="utf-8").splitlines(),
     *(DATA / "yume_juya.txt").read_text(encoding="utf-8").splitlines(),
 ]
-
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
 ROBERTA = ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]
-
 ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-
 POSITIONS = 64
 
 TWO_HEADS = {
@@ -33,7 +28,6 @@ TWO_HEADS = {
     "megatron": "MegatronBertForPreTraining",
     "mobilebert": "MobileBertForPreTraining",
 }
-
 ONE_HEAD = {
     "albert": "AlbertForMaskedLM",
     "bert-characters": "BertForMaskedLM",
@@ -46,11 +40,8 @@ ONE_HEAD = {
     "roberta": "RobertaForMaskedLM",
     "xlm-roberta": "XLMRobertaForMaskedLM",
 }
-
 _BYTES = ("modernbert", "roberta")
-
 _UNIGRAM = ("albert", "camembert", "deberta", "xlm-roberta")
-
 _MORE: dict[str, dict[str, Any]] = {
     "albert": {"embedding_size": 24, "type_vocab_size": 2},
     "deberta": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},

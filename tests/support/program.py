@@ -10,11 +10,8 @@ from pathlib import Path
 from click.testing import Result
 
 NLPTOOL = str(Path(sys.executable).with_name("nlptool"))  # the console script
-
 PATIENCE = 120  # seconds after which a process hangs: a guard, not a measure
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
-
 Start = Callable[..., subprocess.Popen[bytes]]
-
 Invoke = Callable[..., Result]

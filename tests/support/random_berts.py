@@ -9,12 +9,9 @@ from typing import Any
 import torch
 
 SAMPLE = Path(__file__).parent.parent / "data" / "yume_juya.txt"
-
 ENGLISH = """the man went to store bought a gallon of milk penguins are flight less bird s cat sat on mat it rain ed all
 day"""
-
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
 SENTENCES = [
     "the quick brown fox jumps over the lazy dog",
     "The man went to the store. He bought a gallon of milk.",
@@ -22,7 +19,6 @@ SENTENCES = [
     "unbelievable!",
     "a",
 ]
-
 JAPANESE = [
     "猫が魚を食べる。",
     "吾輩は猫である。名前はまだ無い。",

@@ -26,13 +26,9 @@ import pytest
 from nlptool.cli import completion_scripts
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-
 PATIENCE = 20  # seconds; a shell that answers is never waited for
-
 SHELLS = ("bash", "zsh", "zsh-sourced", "fish")
-
 UNKIND = 'it\'s "$(touch ran)" `touch ran` $HOME [a]:b {c} (d) \\e 100% *~ ;& #'
-
 BACK = "\x02"  # Ctrl-B: one character to the left
 
 START = {
@@ -41,7 +37,6 @@ START = {
     "zsh-sourced": ["zsh", "-f", "-i"],
     "fish": ["fish", "--no-config", "-i"],
 }
-
 SETUP = {  # the quotes keep the echo of the line from looking like the prompt
     "bash": "PS1='re''ady> '; source scripts/nlptool.bash",
     "zsh": "PS1='re''ady> '; fpath=($PWD/scripts $fpath); autoload -Uz compinit; compinit -u -D",

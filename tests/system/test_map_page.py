@@ -21,17 +21,11 @@ from nlptool import plots
 from nlptool.plots import markers
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 BLUE, ORANGE, GREEN, RED = markers.colours(4)
-
 LINE = "#c4c4c4"
-
 POINTS = np.array([[0, 0], [4, 0], [0, 3], [4, 3]])
-
 TEXTS = ["白い猫が眠っている", "A Cat on the roof", "ｶﾒﾗと猫", "一匹の犬\nが走る <b>&amp;"]
-
 GROUPS = ["青", "橙", "緑", "赤"]
-
 HOSTILE = [
     "</script><script>window.ran = 1</script>", "<img src=x onerror='window.ran=1'>", "<!--<script>", "a\u2028b", "\x00\x1b",
     "javascript:window.ran=1", "\ud800", "constructor", "__proto__",

@@ -26,17 +26,13 @@ from nlptool.training.splits import split_dev
 from nlptool.training.unigram import PAD_ID
 
 DATA = Path(__file__).parent.parent / "data"
-
 ENGLISH = (DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:-1]
-
 JAPANESE = [
     sentence
     for line in (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
     for sentence in re.findall("[^。]+。", line)
 ]
-
 TEXTS = [*ENGLISH * 5, *JAPANESE]
-
 PIECES = 2048
 
 

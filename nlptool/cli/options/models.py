@@ -81,9 +81,7 @@ engine = shared_option(
     "Model", "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
     help="Inference engine; auto: onnxruntime, or torch for GPUs and models that need it.",
 )  # fmt: skip
-
 prompt = shared_option("Model", "--prompt", metavar="TEXT", help="Prompt that is put before every text; '' for none.")
-
 dim = shared_option(
     "Model",
     "--dim",

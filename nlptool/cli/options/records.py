@@ -57,9 +57,7 @@ progress = shared_option(
     "Common", "--progress", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
     help="Progress bar on stderr; auto: if stderr is a terminal.",
 )  # fmt: skip
-
 quiet = shared_option("Common", "-q", "--quiet", is_flag=True, help="Print only errors on stderr, no notes.")
-
 debug = shared_option("Common", "--debug", is_flag=True, expose_value=False, help="Print the traceback of an error.")
 
 _TALK = (

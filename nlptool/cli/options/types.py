@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 Command = Callable[..., Any]
-
 Decorator = Callable[[Command], Command]
 
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}  # Python's, but no one's text

@@ -20,7 +20,6 @@ from nlptool.records.references import Names, Pairs
 from nlptool.storage.output import Output
 
 _SHOWN = 5  # pairs below the table
-
 _SIGNED = {"bleu": "BLEU", "chrf": "chrF2"}  # names that sacrebleu puts before its signatures
 
 _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")

@@ -17,7 +17,6 @@ from nlptool.records.pipe import Pipe
 from nlptool.terminal.interrupts import stop_at_interrupt
 
 _OF_BERT = ("layers", "heads", "feed_forward", "pooling", "max_length", "init", "epochs", "rate")
-
 _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_rate", "scored_weight", "loss")
 
 

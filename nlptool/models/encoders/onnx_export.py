@@ -29,7 +29,6 @@ LARGEST_DIFFERENCE = 1e-3  # of a vector's length; the cosine is then at least 0
 
 # The last one reaches beyond the window of local attention, and mostly to the last position there is.
 _SAMPLE = ["A plane is taking off.", "猫が好き", "", "a", "東京は日本の首都です。 " * 12, "long " * 600]
-
 _ALONE, _TOGETHER = 1, 10_000  # tokens in a batch
 
 

@@ -30,9 +30,7 @@ from nlptool.models.store import model_folder, sentence_transformers_config
 from nlptool.storage import safetensors
 
 _TEXTS = 1024  # that are tokenized together: the ids of more of them would fall out of the processor's cache
-
 _FLOATS = 1 << 18  # 1 MB of rows that are looked up together
-
 _AGAIN = "download the model again"
 
 

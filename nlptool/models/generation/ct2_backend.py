@@ -24,11 +24,8 @@ BATCH_TOKENS = 4096
 """Tokens of the sources of a batch, times the beams, for each thread: larger ones are no faster."""
 
 _MANY = 4  # texts for each thread, from which on each thread has texts of its own
-
 _LARGEST_LOGITS = 1 << 25  # numbers in memory at once, 128 MiB
-
 _LOOK = 0.001  # seconds
-
 _PATIENCE = 2
 """A beam search ends when this many times as many hypotheses have ended as there are beams (J. Kasai et al.: A Call for Clarity
 in Beam Search, LREC-COLING 2024). With 1, the library's default, the best one may not have been found by then; with 2

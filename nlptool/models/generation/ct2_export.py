@@ -28,7 +28,6 @@ from nlptool.models.store.converted import GENERATION
 LARGEST_DIFFERENCE = 1e-3  # of a log-probability, over the tokens of a short text
 
 _SAMPLE = ["a", "A plane is taking off.", "東京は日本の首都です。"]
-
 _SHORT = 8  # tokens
 
 

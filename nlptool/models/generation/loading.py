@@ -226,7 +226,6 @@ _READERS = (
     "ForTokenClassification",
     "ForQuestionAnswering",
 )
-
 _READING_KINDS = (
     *model_folder.NEXT_SENTENCE, "albert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet",
     "roberta", "xlm-roberta",

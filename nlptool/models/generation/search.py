@@ -31,7 +31,6 @@ from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 
 STOP, LENGTH = "stop", "length"
-
 MAX_NEW_TOKENS = 128  # where nobody says
 
 _AT_ONCE = 1 << 22  # numbers: the softmax of many rows over a large vocabulary is taken in parts

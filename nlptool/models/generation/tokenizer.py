@@ -31,9 +31,7 @@ FILES = {
 """The files that a vocabulary of each form is read from."""
 
 _LONGEST = 64  # characters that one token stands for, at most, where a long text is cut before it is read
-
 _BLANK = "▁"  # how SentencePiece writes the blank before a word
-
 # As transformers' clean_up_tokenization.
 _CLEANED = (
     (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"),

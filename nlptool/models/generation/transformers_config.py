@@ -15,13 +15,9 @@ from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder
 
 _LIMIT = 512  # tokens of a source, where a model has no positions to run out of and says nothing
-
 _UNSAID = 20  # the length of texts that transformers takes where a model says nothing
-
 _LANGUAGE = re.compile(r"[a-z]{2,3}_[A-Z]\w+")  # eng_Latn (NLLB), en_XX (mBART)
-
 _CODE = re.compile(r">>([\w-]+)<<")  # Marian
-
 _HINT = "nlptool models list --task generate shows models that do"
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from nlptool.models.japanese.tagger import UNKNOWN, Morpheme, Tagger, for_mecab
 
 _MOST_KEYS = 400_000  # distinct tokens whose words are kept; about 60 MB
-
 _CONTROL = re.compile(r"[\x00-\x08\x0c-\x1f\x7f]")  # but those that are blanks to MeCab
 
 

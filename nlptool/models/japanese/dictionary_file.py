@@ -17,9 +17,7 @@ from pathlib import Path
 from nlptool.errors import ModelError
 
 _HEADER = struct.Struct("<10I32s")
-
 _TOKEN_SIZE = 8  # uint16: left id, right id, part of speech id, cost (signed), offset of the features (2), unused (2)
-
 _VERSION = 102
 
 

@@ -40,11 +40,8 @@ LONGEST = 30_000
 can cost as much as 2**16: a longer text is cut, after a sentence if there is one."""
 
 UNKNOWN = "?"  # ends the key of a word that the dictionary lacks
-
 _BLANKS = "\t\n\v"  # control characters that are blanks to MeCab
-
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
-
 _PICTURES = {code: (" " if chr(code) in _BLANKS else chr(0x2400 + code)) for code in range(0x20)} | {0x7F: "\u2421"}
 
 _KEY = r"%m\t%phl,%phr,%pw"

@@ -9,9 +9,7 @@ from nlptool.models.japanese.tagger import Tagger, for_mecab
 from nlptool.text.scripts import collapse_blanks
 
 _MOST_KEPT = 1_000_000  # tokens whose word is remembered
-
 _KATAKANA = re.compile(r"[\u30a1-\u30ff]+")
-
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
 

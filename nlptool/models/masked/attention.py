@@ -29,11 +29,8 @@ from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.store import hub_cache, locate, model_folder
 
 _USUAL_LENGTH = 512  # tokens, unless more are asked for: the weights grow with their square
-
 _MOST_WEIGHTS = 2**30  # of one text: 4 GiB
-
 _HINT = "nlptool models list --task fill-mask and --task embed show models that have"
-
 _SAMPLE = "東京 a"
 
 

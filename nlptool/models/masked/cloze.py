@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from nlptool.models.masked.tokenizer import MaskedLmTokenizer, TokenizedText
 
 _MASKED, _SAME, _SEEN = -1, -2, -3  # what stands in the place of a word, where it is no other one
-
 _BROKEN = "\N{REPLACEMENT CHARACTER}"  # some bytes of a letter, as a piece of byte-level BPE can be
 
 

@@ -19,7 +19,6 @@ from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import converted, hub_cache, locate, model_folder
 
 _DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs
-
 _WITHOUT_NEXT = {
     "albert": "ALBERT was trained to tell the order of two sentences, which is another question",
     "distilbert": "DistilBERT was trained without next sentences",

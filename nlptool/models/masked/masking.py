@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHARE = 0.15
-
 _MASKED, _REPLACED = 0.8, 0.1  # of the chosen; the rest stays as it is
 
 

@@ -23,11 +23,8 @@ from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.batching import pack
 
 _LARGEST_LOGITS = 1 << 24  # numbers in a batch, 64 MiB
-
 _TOGETHER = 2**19  # tokens in the rows that are taken at once: 8 MB, and enough to sort rows of like length together
-
 _Tag = TypeVar("_Tag")
-
 HINT = "nlptool models list --task fill-mask shows the masked language models"
 
 

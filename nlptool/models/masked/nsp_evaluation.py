@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from nlptool.models.masked.tokenizer import ModelInput
 
 NEAR = 2  # runs on either side of a run that are no negatives of the same document
-
 _FEWEST = 2  # pieces of a run: one on either side
-
 _AT_ONCE = 1024  # pairs that are in memory together
 
 

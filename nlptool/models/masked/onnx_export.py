@@ -30,9 +30,7 @@ LARGEST_DIFFERENCE = 1e-4  # of a probability
 
 # The last one reaches beyond the window of local attention, and mostly to the last position there is.
 _SAMPLE = ["a", "A plane is taking off.", "東京は日本の首都です。", "long " * 600]
-
 _ALONE, _TOGETHER = 1, 10_000  # tokens in a batch
-
 _NAMES = {"mlm": "logits", "nsp": "next_sentence"}
 
 

@@ -11,7 +11,6 @@ from nlptool.errors import RunError
 from nlptool.models.japanese.bert_words import JapaneseWords
 
 BLANKS = ("▁", "Ġ")  # how Metaspace and byte-level BPE write the blank before a piece
-
 CONTINUES = "##"  # how WordPiece writes that a piece goes on with a word
 
 

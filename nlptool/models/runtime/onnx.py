@@ -12,9 +12,7 @@ import numpy as np
 from nlptool.errors import ModelError, RunError
 
 GRAPH = "model.onnx"
-
 BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
-
 _MEND = "nlptool models verify finds what is damaged; after nlptool models rm NAME it is made anew"
 
 

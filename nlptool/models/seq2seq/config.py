@@ -8,7 +8,6 @@ from typing import Any
 from nlptool.errors import ModelError
 
 PAD, BOS, EOS, UNK = range(4)
-
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 """The first ids of both vocabularies, and how they are spelled."""
 

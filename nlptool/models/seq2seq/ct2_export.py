@@ -18,15 +18,10 @@ from nlptool.models.seq2seq.config import BOS, EOS, IMPOSSIBLE, NEVER_SAID, TRAN
 from nlptool.models.seq2seq.folder import Model
 
 _BINARY_VERSION = 6
-
 _SPECIFICATION = "TransformerSpec"
-
 _REVISION = 7
-
 _TYPES = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
-
 _NO_LAYER = -1
-
 _RELU = 0
 
 Values = NDArray[np.generic]

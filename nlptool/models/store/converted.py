@@ -12,17 +12,12 @@ from nlptool.models.store import locate, model_folder
 from nlptool.storage import cache
 
 MANIFEST = cache.MANIFESTS["encoders"]
-
 GENERATION = cache.MANIFESTS["generators"]
-
 MASKED = cache.MANIFESTS["masked"]
 
 _SALTS = {"encoders": "encoder 3", "generators": "generator 1", "masked": "masked 1"}
-
 _NEEDED = {"encoders": "dimension", "generators": "kind", "masked": "heads"}  # what the manifest of a whole copy has
-
 _LIBRARIES = {"generators": "CTranslate2"}
-
 _DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model", "*.spm")
 
 

@@ -27,13 +27,10 @@ from nlptool.errors import ModelError
 from nlptool.storage import safetensors
 
 MAGIC = b"E5S1"
-
 BLOCK = 32  # weights that share a scale
 
 _Q4_0 = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
-
 _KEPT = "\uffff"  # no character: keeps ～ apart from what NFKC would make of it
-
 _LAYER = {
     "q": "attention.self.query",
     "k": "attention.self.key",

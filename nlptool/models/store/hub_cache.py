@@ -29,19 +29,12 @@ Report = Callable[[int, int, int], None]
 CHUNK = 1 << 20  # bytes
 
 _WANTED = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors", "*.jinja")
-
 _UNWANTED = ("onnx/*", "*/onnx/*", "openvino/*", "*/openvino/*", "coreml/*", "runs/*", "checkpoint-*")
-
 _PART = re.compile(r"(\d+_\w+/)?")  # where weights count: in the first folder, and in those of sentence-transformers
-
 _PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
-
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
 _REVISION = re.compile(r"\w[\w./-]*", re.ASCII)
-
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 

@@ -24,13 +24,9 @@ from nlptool import __version__
 from nlptool.errors import ModelError
 
 CONNECT = 3.0  # seconds
-
 LONGEST_LISTING = 60.0  # seconds
-
 LARGEST_LISTING = 64_000_000  # bytes; one with 100,000 files has half of it
-
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 

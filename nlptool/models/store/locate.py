@@ -17,7 +17,6 @@ from nlptool.models.store.model_folder import missing
 from nlptool.storage import cache
 
 UNPACKED = cache.MANIFESTS["models"]
-
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 

@@ -22,7 +22,6 @@ OUR_GENERATOR = "nlptool-seq2seq"
 """What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
 
 _WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
-
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 

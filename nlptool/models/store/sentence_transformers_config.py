@@ -22,7 +22,6 @@ POOLINGS = {  # and the flag of each in older configurations
     "weightedmean": "pooling_mode_weightedmean_tokens",
     "lasttoken": "pooling_mode_lasttoken",
 }
-
 TABLES = ("embedding.weight", "embeddings")
 """Names of a StaticEmbedding's table: the first by sentence-transformers, the other by model2vec."""
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from nlptool.models.words.formats.common import WordFile
 
 _SALT = f"vectors {word_vectors.FORMAT}"
-
 _GLOVE = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
 
 

@@ -17,9 +17,7 @@ from nlptool.models.words.vectors import WordVectors
 from nlptool.text.scripts import is_japanese
 
 _NEAR = 5  # spellings that are suggested
-
 _LONGEST_SHOWN = 40  # letters of an unknown word
-
 _READINGS = 300_000  # words whose readings are looked up at most
 
 

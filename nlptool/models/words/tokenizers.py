@@ -19,13 +19,9 @@ from nlptool.text.scripts import JAPANESE, LONE_SURROGATE, collapse_blanks
 Tokenizer = Callable[[str], list[str]]
 
 _WORD = r"[\w\p{M}\u200c\u200d]+(?:['’][\w\p{M}\u200c\u200d]+)*|[^\s]"  # vowel signs and joiners belong to the word
-
 _RUN = re.compile(r"\S+")
-
 _ATTACHED = re.compile(r"[^\s,.;:!?।؟،][,.;:!?।؟،](?=\s|$)")
-
 _APART = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
-
 _LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
 
 

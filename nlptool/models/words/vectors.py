@@ -33,15 +33,10 @@ from nlptool.models.words.ngrams import Ngrams
 from nlptool.storage import cache, folders, npy
 
 MANIFEST = cache.MANIFESTS["vectors"]
-
 FORMAT = 1
-
 _BLOCK = 4_000_000  # numbers of the matrix that are looked at together
-
 _SCORES = 4_000_000  # scores that are computed together
-
 _FEW = 32  # words that are looked up one by one before all of them are put into a dict
-
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
 
 PRECISIONS = ("float32", "float16", "int8")

@@ -18,11 +18,8 @@ from nlptool.records.record import Record
 from nlptool.storage.output import Output
 
 WIDEST = 50  # columns of a matrix that a person reads
-
 _SHOWN = 60  # characters of a text in a table
-
 _GROUP = 4096  # rows of Parquet that are written together
-
 _BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]")
 
 

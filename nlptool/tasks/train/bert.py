@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from nlptool.training.bert.trainer import BertTraining
 
 MANIFEST = "pretraining.json"
-
 CURVES = "curves.jsonl"
 
 OPTIONS_OF_NEW = (

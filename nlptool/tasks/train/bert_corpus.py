@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nlptool.training.tokenized_corpus import Corpus
 
 _SAMPLE = 1000  # lines that decide on the tokenizer
-
 _FORMAT = 2  # of what the work folder keeps of a corpus
 
 

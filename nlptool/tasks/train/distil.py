@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from nlptool.training.distillation.trainer import Distillation, Student, Teacher
 
 MANIFEST = "distil.json"
-
 CURVES = "curves.jsonl"
-
 _FEWEST, _FEW = 100, 10_000  # texts: fewer are refused; fewer make a poor model
 
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from nlptool.training.seq2seq.trainer import Seq2SeqTraining
 
 MANIFEST = "seq2seq.json"
-
 CURVES = "curves.jsonl"
 
 

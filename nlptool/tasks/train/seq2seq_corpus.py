@@ -26,11 +26,8 @@ NAMES = (("source", "target"), *pairs.PAIR_TEXTS)
 SIDES = ("source", "target")
 
 FEWEST = 2  # pairs that something can be learned from
-
 _COLUMNS = ("1", "2")
-
 _MOST_DEV = 500  # pairs that a share holds out
-
 _SAMPLE = 1000  # texts that decide on the unit
 
 

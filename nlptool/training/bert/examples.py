@@ -22,13 +22,9 @@ from nlptool.training.bert.tokenizer import BertTokenizer
 from nlptool.training.wordpiece import CONTINUES, END, MASK, PAD, SPECIAL, START
 
 IS_NEXT, NOT_NEXT = 0, 1  # the outputs of BERT's head for next sentences
-
 _POOL = 32  # batches whose sequences are sorted by length together
-
 _FEWEST = 2  # tokens of an example
-
 _NOWHERE = "the corpus is one short document: there is no text that does not follow"
-
 _WITHOUT = "--no-nsp learns without next sentences; an empty line ends a document"
 
 

@@ -30,17 +30,11 @@ from nlptool.training.tokenized_corpus import Vocabulary
 from nlptool.training.words import word2vec
 
 _LAYERS = 2  # whose heads look at neighbours
-
 _SURE = 11.0  # by how much the logit of the place that a head looks at is above the others'
-
 _SPREAD = 0.05  # standard deviation of the vectors of pieces
-
 _POSITION = 1 / 3  # of the squared length of an embedding
-
 _MOST_TOKENS = 30_000_000  # from which vectors are learned
-
 _CHUNK = 1_000_000
-
 _VECTORS = word2vec.Word2VecSettings(skipgram=False, window=4, negative=8, epochs=1, alpha=0.05)
 
 

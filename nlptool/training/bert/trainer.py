@@ -28,7 +28,6 @@ from nlptool.training.loop import RunOptions, Trainer
 from nlptool.training.wordpiece import PAD
 
 _DEV_EXAMPLES = 512  # of them
-
 WORK_FILES = ("bert-*", "corpus-*")
 """What a work folder holds."""
 

@@ -18,11 +18,8 @@ from nlptool.training.distillation.losses import cosent
 from nlptool.training.distillation.teacher import Space
 
 _RATE = 1e-3
-
 _BATCH = 256  # pairs; and texts of which the cosines shall stay
-
 _STAY = 1000.0  # weight of those
-
 _SAMPLE = 30_000  # of such texts
 
 

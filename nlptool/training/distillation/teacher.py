@@ -15,7 +15,6 @@ from nlptool.geometry.top_k import normalized
 from nlptool.text.scripts import is_japanese
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
-
 Report = Callable[[str, int, int, str], None]
 """Told what is done, how much of it, of how much, of what."""
 

@@ -41,23 +41,14 @@ from nlptool.training.distillation.teacher import Encode, Report
 from nlptool.training.distillation.token_ids import TokenIds
 
 _A = 1e-3  # of the weights a / (a + share), as in nlptool.models.word_encoder
-
 _NEIGHBOURHOOD = 32  # texts of a batch that are near each other
-
 _BETAS = (0.9, 0.98)
-
 _LARGEST_GRADIENT = 1.0
-
 _FITTED = 4096  # texts that the linear map of a student begins with
-
 _LOGGED = 50  # steps between two lines of the curves
-
 _SAVED = 120  # seconds between two checkpoints
-
 _WARM_UP = 100  # steps at most in which the learning rate rises, a tenth of all in a short training
-
 _STAGES = ("table", "student", "pairs")
-
 WORK_FILES = ("teacher-*", "tokenizer-*", *(f"{stage}-*" for stage in _STAGES))
 """What a work folder holds."""
 

@@ -36,7 +36,6 @@ from nlptool.training import loop
 from nlptool.training.seq2seq.examples import Batch, Examples, Ids
 
 GENERATED = 500  # pairs of dev at most, whose sources are generated from
-
 WORK_FILES = ("seq2seq-*", "pairs-*")
 """What a work folder holds."""
 
@@ -44,7 +43,6 @@ KEEP = {"loss": -1, "exact_match": 1, "bleu": 1, "chrf": 1}
 """The scores by which weights are chosen, and whether more of them is better."""
 
 _TOGETHER = 100  # sources that are generated from together
-
 _LEAST_BATCHES = 10  # of an epoch: of few pairs a batch is smaller than ``batch_tokens``
 
 

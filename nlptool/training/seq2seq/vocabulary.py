@@ -15,15 +15,10 @@ from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.models.words.tokenizers import word_tokenizer
 
 _BLANK = "▁"  # as SentencePiece writes it
-
 _WORD = rf"{_BLANK}?[\p{{L}}\p{{M}}\p{{N}}]+(?:['’][\p{{L}}\p{{M}}\p{{N}}]+)*|{_BLANK}?[^\p{{L}}\p{{M}}\p{{N}}{_BLANK}]|{_BLANK}"
-
 _CHARACTER = r"[\s\S]"
-
 _LONGEST = 16  # characters of a subword
-
 _RARE = 2  # pairs of pieces that come less often do not become a piece
-
 _SAMPLE = 1000  # texts that are looked at
 
 

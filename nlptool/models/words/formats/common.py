@@ -34,13 +34,10 @@ class WordFile:
 
 
 BLOCK = 1 << 22  # bytes that are parsed together
-
 LONGEST_WORD = 10_000  # bytes; whatever is longer is no word, but a file of another kind
-
 MOST_DIMENSIONS = 100_000
 
 _CHUNK = 1 << 20  # bytes asked for at once
-
 _LONGEST_LINE = 1 << 24  # bytes
 
 

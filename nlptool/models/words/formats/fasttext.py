@@ -36,19 +36,12 @@ from nlptool.models.words.formats.common import (
 from nlptool.models.words.ngrams import Ngrams, buckets
 
 _HEAD = struct.Struct("<2i12id3i2q")
-
 _ENTRY = struct.Struct("<qb")  # after a word and its NUL
-
 _MATRIX = struct.Struct("<?2q")
-
 _CLASSIFIER = 3  # the kinds of models are cbow, skip-gram and this
-
 _LONGEST_NGRAM = 100  # characters; 6 is usual
-
 _LETTERS = 1 << 16  # bytes of words whose n-grams are looked up together
-
 _ROWS = 1 << 14  # of the matrix that are looked at together
-
 _END_OF_SENTENCE = b"</s>"  # has no n-grams
 
 

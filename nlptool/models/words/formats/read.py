@@ -41,15 +41,10 @@ from nlptool.models.words.formats.common import (
 FORMATS = ("word2vec", "word2vec-text", "glove", "fasttext")
 
 _LONGEST_LINE = 1 << 24  # bytes
-
 _SAMPLE = 1 << 16  # bytes by which the format is recognised
-
 _LINES_OF_SAMPLE = 100
-
 _HEADER = re.compile(rb"[ \t]*(\d{1,40})[ \t]+(\d{1,40})[ \t]*\r?")
-
 _NUMBER = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE)
-
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 _KINDS: tuple[tuple[bytes, str, str], ...] = (

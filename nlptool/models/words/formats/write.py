@@ -15,7 +15,6 @@ from nlptool.models.words.formats.common import WordFilter, short
 from nlptool.storage.output import Output
 
 _WRITTEN_TOGETHER = 1 << 21  # numbers
-
 _BLANKS = re.compile(r"[ \t\n\v\f\r]")  # what C's isspace takes for the end of a word
 
 
