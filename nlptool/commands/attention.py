@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import pairs
-from nlptool.records.json_bytes import path_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 
@@ -55,7 +53,8 @@ def _chosen(option: str, ranges: Iterable[Iterable[range]], model: AttentionMode
 
 @click.command(cls=Command)
 @options.records("attention")
-@click.option("--pair", is_flag=True, help="Two texts a record, which the model reads together.")
+@click.option("--pair", is_flag=True, help="Read two texts a record, together.")
+@options.pair_fields
 @click.option("--layer", metavar="N", type=_Numbers(), multiple=True, show_default="all",
               help="Layers, the lowest is 1: 4, 1-3 or 1,4.")  # fmt: skip
 @click.option("--head", metavar="N", type=_Numbers(), multiple=True, show_default="all",
@@ -74,6 +73,8 @@ def _chosen(option: str, ranges: Iterable[Iterable[range]], model: AttentionMode
 def command(  # noqa: PLR0917
     pipe: Pipe,
     pair: bool,
+    first: str | None,
+    second: str | None,
     layer: tuple[list[range], ...],
     head: tuple[list[range], ...],
     each: bool,
@@ -116,12 +117,13 @@ def command(  # noqa: PLR0917
     from nlptool.models.runtime import devices
     from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention
 
+    names = options.pair_names(first, second)
+    if names and not pair:
+        raise click.UsageError("--first and --second go with --pair alone")
     if pair and pipe.form.field is not None:
-        raise click.UsageError("--field names one text, --pair reads two: fields that are called first and second")
+        raise click.UsageError("--pair reads two texts: --first NAME and --second NAME")
     if pair:
-        pipe.form = replace(
-            pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(pairs.PAIR_FIELDS))
-        )
+        pipe.form = pairs.accept_pairs(pipe.form, [names] if names else pairs.PAIR_FIELDS)
     if plot is not None:
         from nlptool import plots
 
@@ -148,7 +150,7 @@ def command(  # noqa: PLR0917
     said |= {"device": loaded.device} if loaded.device != "cpu" else {}
     picture: list[Picture] | None = None if plot is None else []
     lists = windows(pipe.read(), largest=WINDOW_OF_HEADS if each else WINDOW)
-    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, picture=picture), tell=NOTES)
+    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, names=names, picture=picture), tell=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], selection, plot)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +9,7 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.formats import tabular
-from nlptool.records.pairs import PAIR_TEXTS
+from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, accept_pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 
@@ -23,10 +21,9 @@ if TYPE_CHECKING:
 @options.records("similarity", instead=("embedding", "tokens"))
 @click.option("--against", metavar="FILE", help="Compare with the records of FILE, not with each other.")
 @click.option(
-    "--pairs",
-    is_flag=True,
-    help="Two sentences a line, with a tab between them, or two fields: how alike are these two?",
+    "--pairs", is_flag=True, help="Compare the two texts of each record: beside the tab of a line, or two fields."
 )
+@options.pair_fields
 @options.top_k(largest=100_000, help="Number of nearest neighbors of each record.")
 @options.threshold("Only what is at least T alike; without -k as pairs.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
@@ -41,6 +38,8 @@ def command(  # noqa: PLR0917
     pipe: Pipe,
     against: str | None,
     pairs: bool,
+    first: str | None,
+    second: str | None,
     top_k: int | None,
     threshold: float | None,
     measure: str,
@@ -76,6 +75,9 @@ def command(  # noqa: PLR0917
     if some and (plot is not None or format == "npy"):
         option = "--plot" if plot is not None else "-f npy"
         raise click.UsageError(f"{option} is of the matrix: without --pairs, -k and --threshold")
+    names = options.pair_names(first, second)
+    if names and not pairs:
+        raise click.UsageError("--first and --second go with --pairs alone")
     if against == "-" and "-" in (pipe.files or ("-",)):
         raise click.UsageError("stdin cannot be both sides at once: name a FILE")
     if plot is not None:
@@ -90,13 +92,15 @@ def command(  # noqa: PLR0917
     embedder = Embedder(pipe, EncoderSpec(**choice))
     comparison = Comparison(pipe, embedder, measure, against, memory)
     if pairs:
-        pipe.form = replace(pipe.form, instead=tuple(chain.from_iterable(PAIR_TEXTS)))
-        lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, measure))
-        tabular.write(pipe, lists, format, tabular.Columns({**dict.fromkeys(PAIR_TEXTS[0], str), "similarity": float}))
+        fields = [names] if names else list(PAIR_FIELDS)
+        pipe.form = accept_pairs(pipe.form, fields)
+        lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, measure, names))
+        kinds: dict[str, type] = {**dict.fromkeys(PAIR_TEXTS[0], str), "similarity": float}
+        tabular.write(pipe, lists, format, tabular.Columns(kinds, [*fields, *PAIR_FIELDS]))
     elif top_k is not None:
         tabular.write(pipe, comparison.neighbors(top_k, threshold), format, tabular.Neighbors(pipe.id_field))
     elif threshold is not None:
-        kinds: dict[str, type] = dict.fromkeys(("first_index", "second_index"), int)
+        kinds = dict.fromkeys(("first_index", "second_index"), int)
         kinds |= dict.fromkeys([*(("first_id", "second_id") if pipe.id_field else ()), *PAIR_TEXTS[0]], str)
         tabular.write(pipe, comparison.pairs(threshold), format, tabular.Columns({**kinds, "similarity": float}))
     else:

@@ -126,6 +126,7 @@ def read_blocks(
     max_line: int = 64_000_000,
     max_latency: float = 0.1,
     on_bytes: Callable[[int], None] | None = None,
+    on_missing: Callable[[str], str] = lambda _: "",
 ) -> Iterator[Block]:
     """Yield the lines of ``files`` in order, or of stdin when there are none, in blocks as they arrive.
 
@@ -138,6 +139,7 @@ def read_blocks(
         max_line: bytes; a longer line comes as a ``RecordError`` and its rest is passed over.
         max_latency: seconds without input after which an empty block is yielded.
         on_bytes: is told how many bytes were read (before decompression).
+        on_missing: returns the hint about a path that does not exist.
     """
     wide = is_wide(encoding)
     for path in files or ("-",):
@@ -162,7 +164,8 @@ def read_blocks(
         except RunError as error:
             report(error.message, error.hint)
         except OSError as error:
-            report(f"{source}: {error.strerror}", "")
+            missing = error.errno in (errno.ENOENT, errno.ENAMETOOLONG)
+            report(f"{source}: {error.strerror}", on_missing(path) if missing else "")
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:

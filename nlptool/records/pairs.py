@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from nlptool.errors import RecordError
+from nlptool.errors import RecordError, RunError
 from nlptool.records.blocks import STDIN
 from nlptool.records.json_bytes import fields, find, path_of
 from nlptool.records.pipe import Pipe
@@ -34,6 +34,11 @@ class Pair:
     first: str
     second: str
     score: float | None = None
+
+
+def accept_pairs(form: InputFormat, names: Iterable[tuple[str, str]]) -> InputFormat:
+    """Return ``form`` for records that need no ``text`` because they have one of the pairs of fields ``names``."""
+    return replace(form, instead=tuple(path_of(name)[0] for pair in names for name in pair))
 
 
 def two_texts(
@@ -71,12 +76,12 @@ def two_texts(
 
 
 def without_text(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-    """Records as they come: one that has no field of a text has no two either, and --field would not mend it."""
+    """Pass on the records; the error of one without a ``text`` then names the options of pairs, not --field."""
     for records in lists:
         for record in records:
             if record.error is not None and record.error.type == "MissingField":
                 message = record.error.message.replace("no field `text`", "no two texts")
-                record.fail(RecordError("NotAPair", message, hint="--fields FIRST,SECOND names their fields"))
+                record.fail(RecordError("NotAPair", message, hint="--first NAME and --second NAME name them"))
         yield records
 
 
@@ -92,7 +97,7 @@ def texts_of(known: Mapping[str, Any], names: Iterable[tuple[str, str]] = PAIR_F
     return None
 
 
-def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
+def read(pipe: Pipe, path: str, *, scored: bool, names: tuple[str, str] | None = None) -> list[Pair]:
     """The pairs of a file. What is no pair fails, and counts in ``pipe``.
 
     A line is `first<TAB>second[<TAB>score]`, a JSON object, or, of scored pairs, `first,second,score` with quotes around cells
@@ -101,13 +106,14 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
 
     Args:
         scored: a pair without a score is none.
+        names: of the fields or columns of the two texts; else one of ``PAIR_TEXTS``.
 
     Raises:
-        RunError: most lines are no pairs.
+        RunError: most lines are no pairs, or a table has no columns called ``names``.
     """
     form = InputFormat(kind="text", encoding=pipe.form.encoding)
     own = replace(pipe, files=(path,), form=form, separator=b"\n", progress="never")
-    table = _Table(scored=scored)
+    table = _Table(scored=scored, names=names)
     found: list[Pair] = []
 
     def parsed() -> Iterator[list[Record]]:
@@ -116,7 +122,7 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
                 if record.pending and record.text.strip():
                     try:
                         if record.text.startswith("{"):
-                            found.append(_pair(*_of_object(record.text), scored=scored))
+                            found.append(_pair(*_of_object(record.text, names), scored=scored))
                         elif cells := table.cells(record.text, may_be_head=record.line == 1):
                             found.append(_pair(*cells, scored=scored))
                     except RecordError as error:
@@ -133,8 +139,9 @@ def read(pipe: Pipe, path: str, *, scored: bool) -> list[Pair]:
 class _Table:
     """Lines with tabs or commas between their cells, and perhaps a head."""
 
-    def __init__(self, *, scored: bool) -> None:
+    def __init__(self, *, scored: bool, names: tuple[str, str] | None) -> None:
         self._scored = scored
+        self._names = names
         self._width = 2 + scored
         self._columns: Sequence[int] = range(self._width)
 
@@ -154,10 +161,16 @@ class _Table:
     def _is_head(self, cells: list[str]) -> bool:
         """Whether these are the names of columns. Those that are known say from now on where the texts and the score are."""
         names = [cell.strip().lower() for cell in cells]
-        wanted = ((*texts, score) for texts in PAIR_TEXTS for score in SCORES)
+        texts = [(self._names[0].lower(), self._names[1].lower())] if self._names else PAIR_TEXTS
+        wanted = ((*pair, score) for pair in texts for score in SCORES)
         known = next((each for each in wanted if set(each) <= set(names)), None)
         if known:
             self._width, self._columns = len(cells), [names.index(name) for name in known]
+        elif self._names:
+            raise RunError(
+                f"the first line has no columns {' and '.join(self._names)} and score",
+                hint=f"the score is called {', '.join(SCORES)}",
+            )
         return bool(known) or (len(cells) == self._width and _is_name(cells[-1]))
 
 
@@ -184,13 +197,13 @@ def _pair(first: Any, second: Any, score: Any, *, scored: bool) -> Pair:
     return Pair(first, second, _number(score) if scored else None)
 
 
-def _of_object(line: str) -> tuple[Any, Any, Any]:
+def _of_object(line: str, names: tuple[str, str] | None) -> tuple[Any, Any, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise RecordError("BadJson", f"this is no JSON: {error}") from error
-    first, second = next((names for names in PAIR_TEXTS if names[0] in value), PAIR_TEXTS[0])
-    return value.get(first), value.get(second), next((value[name] for name in SCORES if name in value), None)
+    first, second = texts_of(value, [names] if names else PAIR_TEXTS) or (None, None)
+    return first, second, next((value[name] for name in SCORES if name in value), None)
 
 
 def _number(score: Any) -> float:

@@ -6,6 +6,8 @@ keeps order, error records, exit codes, progress and the summary on stderr the s
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 import time
 from collections import Counter
@@ -41,6 +43,7 @@ class Pipe:
     on_error: str = "record"  # record | skip | fail
     drop_input: bool = False
     id_field: str | None = None
+    takes_text: bool = False  # a text may be typed, so that FILE may be a text by mistake
     progress: str = "auto"  # auto | always | never
     quiet: bool = False
     verbose: bool = False
@@ -63,7 +66,7 @@ class Pipe:
     @contextmanager
     def beside(self, *paths: str) -> Iterator[Pipe]:
         """A pipe that reads other files with the same options; what fails there counts here, and is told of there."""
-        own = replace(self, files=paths)
+        own = replace(self, files=paths, takes_text=False)
         own.bar = self.bar
         try:
             yield own
@@ -92,6 +95,7 @@ class Pipe:
             max_line=self.max_line,
             max_latency=self.max_latency,
             on_bytes=self.bar.advance,
+            on_missing=self._text_hint,
         )
         for records in Parser(self.form).parse(blocks):
             self.n_read += len(records)
@@ -217,6 +221,14 @@ class Pipe:
 
     def _json_line(self, record: Record) -> bytes:
         return render(record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self._replaced)
+
+    def _text_hint(self, path: str) -> str:
+        """Return how to give ``path`` as a text, if it looks like one and the command reads texts of a person."""
+        is_text = re.search(r"[^\x00-\x7f]|\s|\[MASK\]", path) and not re.search(r"/|\.[A-Za-z]\w{0,7}$", path)
+        if not (is_text and self.takes_text):
+            return ""
+        word = path if re.fullmatch(r"\w+", path) else shlex.quote(path)
+        return f"to give text: echo {word} | nlptool {self.command}"
 
     def _input_error(self, message: str, hint: str) -> None:
         self.input_failed = True

@@ -42,7 +42,7 @@ class Names:
                 raise RecordError(
                     "NotAPair",
                     f"a pair is a {self.what} and its reference with one tab between them, this line has {len(cells) - 1}",
-                    hint=f"of a table with more columns: -I tsv --{_OPTIONS[self.what]} 1 --reference 3",
+                    hint="of a table with more columns: -I tsv --first 1 --second 3",
                 )
             return cells[0], cells[1:]
         known = fields(record.raw)
@@ -51,9 +51,9 @@ class Names:
             text = ""  # the model was not asked: the source was empty
         references = [reference] if isinstance(reference, str) else reference
         if not isinstance(text, str):
-            raise _missing(self.what, self.text, _OPTIONS[self.what])
+            raise _missing(self.what, self.text, "first")
         if not (isinstance(references, list) and references and all(isinstance(each, str) for each in references)):
-            raise _missing("reference", self.reference, "reference")
+            raise _missing("reference", self.reference, "second")
         for each in (text, *references):
             if lone := LONE_SURROGATE.search(each):
                 raise lone_surrogate(lone)
@@ -67,9 +67,6 @@ class Names:
             except KeyError:
                 continue
         return None
-
-
-_OPTIONS = {"hypothesis": "hypothesis", "source": "field"}  # those that name the text
 
 
 def _missing(what: str, names: Sequence[str], option: str) -> RecordError:
@@ -121,7 +118,7 @@ def read(
         for number, record in enumerate(records, start):
             pairs.n_skipped += record.done
             if record.error is not None and record.error.type in ("MissingField", "NotText"):
-                record.fail(_missing(names.what, names.text, _OPTIONS[names.what]))
+                record.fail(_missing(names.what, names.text, "first"))
             if not record.pending or not (record.text or record.raw):  # an empty line is no pair
                 continue
             try:

@@ -59,6 +59,7 @@ def attention(
     *,
     said: dict[str, Any],
     paired: bool = False,
+    names: tuple[str, str] | None = None,
     picture: list[Picture] | None = None,
 ) -> Iterator[list[Record]]:
     """Give each record its tokens and how much each looks at each; null for a text that has none.
@@ -67,6 +68,7 @@ def attention(
         lists: windows of records; an empty one means that nothing new has come for a while.
         said: what every record's entry says.
         paired: a record holds two texts, which the model reads together.
+        names: of the fields of the two texts; else one of ``pairs.PAIR_TEXTS``.
         picture: gets what is shown of the first record that has weights.
     """
     import numpy as np
@@ -74,7 +76,7 @@ def attention(
 
     chosen = np.ix_([layer - 1 for layer in selection.layers], [head - 1 for head in selection.heads])
     for records in lists:
-        asked = _asked(records, model, said, paired=paired)
+        asked = _asked(records, model, said, paired=paired, names=names)
         first: tuple[int, Picture] | None = None
         for index, weights in model.weights([reading.row for _, reading in asked]):
             record, reading = asked[index]
@@ -97,17 +99,17 @@ def attention(
 
 
 def _asked(
-    records: list[Record], model: AttentionModel, said: dict[str, Any], *, paired: bool
+    records: list[Record], model: AttentionModel, said: dict[str, Any], *, paired: bool, names: tuple[str, str] | None
 ) -> list[tuple[Record, Reading]]:
     """The records that have something to read; the others are given their answer, which is none."""
     kept = []
     for record in records:
         if paired and record.error is not None and record.error.type == "MissingField":  # --field would not mend it
             message = record.error.message.replace("no field `text`", "no two texts")
-            record.fail(RecordError("NotAPair", message, hint="they are called first and second"))
+            record.fail(RecordError("NotAPair", message, hint="--first NAME and --second NAME name them"))
         if record.pending:
             try:
-                texts = _texts_of(record, paired=paired)
+                texts = _texts_of(record, paired=paired, names=names)
             except RecordError as error:
                 record.fail(error)
                 continue
@@ -128,14 +130,14 @@ def _asked(
     return asked
 
 
-def _texts_of(record: Record, *, paired: bool) -> Sequence[str]:
+def _texts_of(record: Record, *, paired: bool, names: tuple[str, str] | None) -> Sequence[str]:
     """
     Raises:
         RecordError: there are not two, or one holds half a character.
     """
     if not paired or (record.raw is None and not record.text.strip()):
         return [record.text]
-    texts = pairs.two_texts(record, mark=_MARK)
+    texts = pairs.two_texts(record, names, mark=_MARK)
     for text in texts:
         if lone := LONE_SURROGATE.search(text):
             raise lone_surrogate(lone)

@@ -141,8 +141,14 @@ def _pair(first: dict[str, Any], second: dict[str, Any], score: Any) -> dict[str
     return {name: orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) for name, value in found.items()}
 
 
-def of_pairs(lists: Iterator[list[Record]], embedder: Embedder, measure: str) -> Iterator[list[Record]]:
-    """Give each record, which holds two texts, their similarity: null if one of them has nothing in it."""
+def of_pairs(
+    lists: Iterator[list[Record]], embedder: Embedder, measure: str, names: tuple[str, str] | None = None
+) -> Iterator[list[Record]]:
+    """Give each record, which holds two texts, their similarity: null if one of them is empty.
+
+    Args:
+        names: of the fields of the two texts; else one of ``PAIR_TEXTS``.
+    """
     from nlptool.geometry import similarity as similarities
 
     for records in lists:
@@ -150,7 +156,7 @@ def of_pairs(lists: Iterator[list[Record]], embedder: Embedder, measure: str) ->
         for record in records:
             if record.pending:
                 try:
-                    first, second = (Record(text, record.source, record.line) for text in two_texts(record))
+                    first, second = (Record(text, record.source, record.line) for text in two_texts(record, names))
                     asked.append((record, first, second))
                 except RecordError as error:
                     record.fail(error)

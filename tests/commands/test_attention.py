@@ -293,7 +293,7 @@ def test_a_line_that_is_no_pair_fails_alone(invoke: Invoke, model: Path) -> None
     done = invoke("attention", "-m", str(model), "--pair", stdin=b'{"a": "x"}\n{"first": "a", "second": "b"}\n')
     found = answers(done, code=3)
     assert found[0]["nlptool"]["error"]["message"] == "the record has no two texts; its fields: `a`"
-    assert "they are called first and second" in done.stderr
+    assert "--first NAME and --second NAME name them" in done.stderr
 
 
 def test_half_a_character_fails_alone(invoke: Invoke, model: Path) -> None:

@@ -88,11 +88,11 @@ def test_what_generate_writes_is_judged_under_the_name_of_its_model(judge: Calla
     [
         ([], '{"hypothesis":"a","reference":"a"}'),
         ([], '{"first":"a","second":"a"}'),
-        (["--hypothesis", "out", "--reference", "/gold/0"], '{"out":"a","gold":["a"],"text":"b"}'),
-        (["--reference", "ja"], '{"generated":[{"text":"a"}],"ja":"a","target":"b"}'),
+        (["--first", "out", "--second", "/gold/0"], '{"out":"a","gold":["a"],"text":"b"}'),
+        (["--second", "ja"], '{"generated":[{"text":"a"}],"ja":"a","target":"b"}'),
         (["-I", "tsv"], "a\ta"),
-        (["-I", "tsv", "--reference", "3"], "a\tb\ta"),
-        (["-I", "tsv", "--header", "--hypothesis", "x", "--reference", "y"], "z\ty\tx\nb\ta\ta"),
+        (["-I", "tsv", "--second", "3"], "a\tb\ta"),
+        (["-I", "tsv", "--header", "--first", "x", "--second", "y"], "z\ty\tx\nb\ta\ta"),
         (["-I", "tsv", "--header"], "hypothesis\tn\treference\na\t7\ta"),
         (["-0"], "a\ta\0"),
         (["--encoding", "utf-16"], "a\ta\n".encode("utf-16")),
@@ -119,7 +119,7 @@ def test_what_is_no_pair_is_left_out_and_said(judge: Callable[..., Any]) -> None
         "<stdin>:2: a pair is a hypothesis and its reference with one tab between them, this line has 2" in done.stderr
     )
     assert "2 of 5 records failed" in done.stderr
-    assert "-I tsv --hypothesis 1 --reference 3" in done.stderr
+    assert "-I tsv --first 1 --second 3" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_the_details_have_a_record_for_each_pair(judge: Callable[..., Any], tmp_
         (["--beams", "3"], "--beams is for a model that is asked: -m MODEL"),
         (["--prefix", "x"], "--prefix is for a model that is asked"),
         (["--seed", "3"], "--seed is for a model that is asked"),
-        (["--field", "x"], "--hypothesis names the text to judge"),
-        (["-m", "x", "--hypothesis", "y"], "--field names the source"),
+        (["--field", "x"], "--first NAME and --second NAME"),
+        (["-m", "x", "--field", "y"], "--first NAME and --second NAME"),
         (["-m", "x", "--num-return", "2"], "no --num-return"),
         (["-m", "x", "--beams", "2", "--sample"], "one of the two"),
         (["--id-field", "x"], "makes no use of --id-field"),
@@ -396,9 +396,9 @@ def test_samples_have_the_seeds_that_generate_gives_them(
     [
         ([], '{"text":"a","target":"A"}'),
         ([], '{"source":"a","references":["A"]}'),
-        (["--field", "/en", "--reference", "ja"], '{"text":"b","en":"a","ja":"A"}'),
-        (["-I", "tsv", "--header", "--field", "kami", "--reference", "shimo"], "number\tkami\tshimo\n1\ta\tA"),
-        (["-I", "tsv", "--field", "2", "--reference", "3"], "1\ta\tA\tx"),
+        (["--first", "/en", "--second", "ja"], '{"text":"b","en":"a","ja":"A"}'),
+        (["-I", "tsv", "--header", "--first", "kami", "--second", "shimo"], "number\tkami\tshimo\n1\ta\tA"),
+        (["-I", "tsv", "--first", "2", "--second", "3"], "1\ta\tA\tx"),
     ],
 )
 def test_sources_are_found_where_they_are(

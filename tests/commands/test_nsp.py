@@ -134,10 +134,10 @@ def test_tab_sep_fields_and_columns_are_the_same_pair(invoke: Invoke, english: P
         ([], jsonl({"id": 7, "second": MILK, "first": STORE, "text": "another"})),
         ([], jsonl({"sentence1": STORE, "sentence2": MILK})),
         ([], jsonl({"text1": STORE, "text2": MILK})),
-        (["--fields", "q,a"], jsonl({"a": MILK, "q": STORE, "first": "x", "second": "y"})),
-        (["--fields", "/x/q, /x/0"], jsonl({"x": {"q": STORE, "0": MILK}})),
+        (["--first", "q", "--second", "a"], jsonl({"a": MILK, "q": STORE, "first": "x", "second": "y"})),
+        (["--first", "/x/q", "--second", "/x/0"], jsonl({"x": {"q": STORE, "0": MILK}})),
         (["-I", "tsv"], tabs([(STORE, MILK)])),
-        (["-I", "tsv", "--fields", "3,1"], f"{MILK}\t7\t{STORE}\n".encode()),
+        (["-I", "tsv", "--first", "3", "--second", "1"], f"{MILK}\t7\t{STORE}\n".encode()),
         (["-I", "tsv", "--header"], f"second\tid\tfirst\n{MILK}\t7\t{STORE}\n".encode()),
         (["-0"], f"{STORE}\t{MILK}\0".encode()),
     ]
@@ -215,11 +215,11 @@ def test_an_error_of_an_earlier_command_passes_through(invoke: Invoke, english: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--field", "text"], "--fields FIRST,SECOND"),
-        (["--consecutive", "--fields", "a,b"], "--consecutive reads one: --field NAME"),
-        (["--fields", "a"], "'a' does not name two fields: --fields question,answer"),
-        (["--fields", "a,b,c"], "does not name two fields"),
-        (["--fields", "a,"], "does not name two fields"),
+        (["--field", "text"], "--first NAME and --second NAME"),
+        (["--consecutive", "--first", "a", "--second", "b"], "--consecutive reads one: --field NAME"),
+        (["--first", "a"], "--first NAME and --second NAME go together"),
+        (["--second", "b"], "--first NAME and --second NAME go together"),
+        (["--first", "a", "--second", ""], "--first NAME and --second NAME go together"),
         (["--max-length", "2"], "--max-length"),
         (["-f", "text"], "-f"),
     ],
@@ -457,7 +457,7 @@ def test_the_table_has_a_row_for_each_pair(invoke: Invoke, english: Path) -> Non
         assert row.split()[:3] == [f"{record['is_next']:.4f}", f"{record['logit_margin']:.4f}", record["label"]]
         assert record["first"] in row
         assert row.endswith(record["second"])
-    named = invoke("nsp", "-m", str(english), "-f", "table", "--fields", "/x/q,a",
+    named = invoke("nsp", "-m", str(english), "-f", "table", "--first", "/x/q", "--second", "a",
                    stdin=jsonl({"x": {"q": STORE}, "a": MILK})).stdout  # fmt: skip
     assert STORE in named
     assert MILK in named

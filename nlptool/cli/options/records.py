@@ -97,6 +97,7 @@ def records(
                     instead=instead,
                 ),
                 separator=b"\0" if values.pop("null") else b"\n",
+                takes_text=writes,
                 max_latency=values.pop("max_latency") / 1000,
                 **given,
             )

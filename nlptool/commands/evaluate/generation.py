@@ -27,8 +27,7 @@ _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
 
 @click.command(cls=Command)
 @options.records("evaluate", writes=False)
-@click.option("--hypothesis", metavar="NAME", help="Field, JSON Pointer or column of the text to judge.")
-@click.option("--reference", metavar="NAME", help="Field, JSON Pointer or column of what it should be.")
+@options.pair_fields
 @click.option("--tokenize", type=click.Choice(_TOKENIZERS), default="auto", show_default=True,
               help="How BLEU cuts texts. auto: char for Japanese, Chinese, Thai ..., else 13a.")  # fmt: skip
 @click.option("--show", metavar="N", type=click.IntRange(min=0), show_default=str(_SHOWN),
@@ -42,8 +41,8 @@ _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe,
-    hypothesis: str | None,
-    reference: str | None,
+    first: str | None,
+    second: str | None,
     tokenize: str,
     show: int | None,
     details_file: str | None,
@@ -54,14 +53,14 @@ def command(  # noqa: PLR0917
     """Generated text against references: exact match, BLEU and chrF, as sacrebleu computes them.
 
     A line is a hypothesis, a tab, and its reference, or a JSON object with both: what `nlptool generate` has made of a record
-    with a field reference, target or second, or what --hypothesis and --reference name. A reference may be a list of several.
-    With -m a line is a source and its reference, and the model is asked first, with the options of `nlptool generate`; of JSON
-    objects --field names the source.
+    with a field reference, target or second, or what --first and --second name. A reference may be a list of several.
+    With -m a line is a source and its reference, and the model is asked first, with the options of `nlptool generate`; --first
+    then names the source.
 
     \b
     nlptool sample hyakunin-isshu --columns kami,shimo | nlptool evaluate generation -m hyakunin
     nlptool evaluate generation -m mini-en-ja --beams 4 dev.tsv
-    nlptool generate -m mini-en-ja --field en dev.jsonl | nlptool evaluate generation --reference ja
+    nlptool generate -m mini-en-ja --field en dev.jsonl | nlptool evaluate generation --first /generated/0/text --second ja
     paste output.txt reference.txt | nlptool evaluate generation -f jsonl --details pairs.jsonl
 
     One record a file: pairs, skipped (those without a reference, or with an error of an earlier command), empty (hypotheses
@@ -76,10 +75,10 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.evaluate.generation import NOTES, Answers, details, judge, read_file
 
     asks = rest["model"] is not None
-    _check(pipe, hypothesis, details_file, asks=asks, sets=(*rest, "seed"))
+    _check(pipe, details_file, asks=asks, sets=(*rest, "seed"))
     if show is not None and not results.wants_table(format):
         raise click.UsageError("--show N is for the table: -f table; --details FILE writes all pairs")
-    names = _names(pipe, hypothesis, reference, asks=asks)
+    names = _names(pipe, first, second, asks=asks)
     decoding = options.take(rest)
     answers, rules = None, dict[str, Any]()
     if asks:
@@ -112,7 +111,7 @@ def command(  # noqa: PLR0917
                 output.write(*(orjson.dumps(each) + b"\n" for each in details(pairs, record["tokenize"])))
 
 
-def _check(pipe: Pipe, hypothesis: str | None, details_file: str | None, *, asks: bool, sets: Iterable[str]) -> None:
+def _check(pipe: Pipe, details_file: str | None, *, asks: bool, sets: Iterable[str]) -> None:
     """
     Args:
         asks: a model is asked for the hypotheses.
@@ -125,30 +124,27 @@ def _check(pipe: Pipe, hypothesis: str | None, details_file: str | None, *, asks
         raise click.UsageError("evaluate generation makes no use of --id-field")
     if details_file == "-":
         raise click.UsageError("--details - would be mixed with the scores on stdout: name a file")
-    if asks and hypothesis is not None:
-        raise click.UsageError("with -m the model gives the hypotheses; --field names the source")
     if asks and options.typed(["num_return"]):
         raise click.UsageError("the first text of each alone is judged: no --num-return")
-    if not asks and pipe.form.field is not None:
-        raise click.UsageError("--field names the source for -m; without it --hypothesis names the text to judge")
+    if pipe.form.field is not None:
+        raise click.UsageError("a pair has two texts: --first NAME and --second NAME")
     for name in sorted(() if asks else options.typed(sets)):
         raise click.UsageError(f"--{name.replace('_', '-')} is for a model that is asked: -m MODEL")
 
 
-def _names(pipe: Pipe, hypothesis: str | None, reference: str | None, *, asks: bool) -> Names:
-    """What the sides of a pair are called; the pipe then reads records whether they have a ``text`` or not.
+def _names(pipe: Pipe, first: str | None, second: str | None, *, asks: bool) -> Names:
+    """Return the names of the two texts of a pair; the pipe then reads records whether they have a ``text`` or not.
 
     Args:
         asks: a model is asked for the hypotheses.
     """
-    text = pipe.form.field if asks else hypothesis
     names = Names(
         "source" if asks else "hypothesis",
-        [text] if text else references.SOURCE_FIELDS if asks else references.HYPOTHESIS_FIELDS,
-        [reference] if reference else references.REFERENCE_FIELDS,
+        [first] if first else references.SOURCE_FIELDS if asks else references.HYPOTHESIS_FIELDS,
+        [second] if second else references.REFERENCE_FIELDS,
     )
     # A table without a head whose columns nobody names has two, as a line of text has.
-    kind = "text" if pipe.form.kind == "tsv" and not (pipe.form.header or text or reference) else pipe.form.kind
+    kind = "text" if pipe.form.kind == "tsv" and not (pipe.form.header or first or second) else pipe.form.kind
     known = tuple(path_of(name)[0] for name in (*names.text, *names.reference))
     pipe.form = replace(pipe.form, kind=kind, field=None, instead=known)
     return names

@@ -19,13 +19,23 @@ _OF_RECORDS = ("input_format", "field", "id_field", "header", "null")  # options
 
 @click.command(cls=Command)
 @options.records("evaluate", writes=False)
+@options.pair_fields
 @options.encoder(embeddings=False)
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 100_000),
               help="Resamples of the pairs, for the intervals; 0: no intervals.")  # fmt: skip
 @options.seed
 @options.table_choice()
-def command(pipe: Pipe, measure: str, bootstrap: int, seed: int, format: str | None, **encoding: Any) -> None:
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    first: str | None,
+    second: str | None,
+    measure: str,
+    bootstrap: int,
+    seed: int,
+    format: str | None,
+    **encoding: Any,
+) -> None:
     """Semantic textual similarity: sentences whose similarity people gave, as in STS-B and JSTS, against that of their vectors.
 
     A line is two sentences and a number, higher for more alike, with tabs or commas between them (quotes around what holds a
@@ -45,12 +55,16 @@ def command(pipe: Pipe, measure: str, bootstrap: int, seed: int, format: str | N
 
     for name in sorted(options.typed(_OF_RECORDS)):
         raise click.UsageError(f"evaluate sts reads pairs, and makes no use of --{name.replace('_', '-')}")
+    names = options.pair_names(first, second)
     import numpy as np
 
     from nlptool import specs
     from nlptool.tasks import embedder as task_embedder
 
-    files = [(STDIN if path == "-" else path, pairs.read(pipe, path, scored=True)) for path in pipe.files or ("-",)]
+    files = [
+        (STDIN if path == "-" else path, pairs.read(pipe, path, scored=True, names=names))
+        for path in pipe.files or ("-",)
+    ]
     everything = [pair for _, found in files for pair in found]
     if not everything:
         raise RunError("there are no pairs", hint="two sentences and a number a line, with tabs or commas between them")

@@ -28,7 +28,7 @@ _COMMAND_LINES = {
 }
 """The command line that does it -> what people call it."""
 
-_ANSWERS = {word: f"This does it: {line}." for line, words in _COMMAND_LINES.items() for word in words} | dict.fromkeys(
+ANSWERS = {word: f"This does it: {line}." for line, words in _COMMAND_LINES.items() for word in words} | dict.fromkeys(
     ("classifier", "classify", "classification", "sentiment", "ner", "tagger", "sentencepiece", "tokenizer"),
     "nlptool trains no such model.",
 )
@@ -50,7 +50,7 @@ class _TrainGroup(LazyGroup):
 
 
 @click.group(
-    cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=_ANSWERS,
+    cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=ANSWERS,
     subcommand_metavar="[word2vec|bert|distil|seq2seq] [ARGS]...",
 )  # fmt: skip
 def command() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from nlptool.records.json_bytes import field_text, fields
-from nlptool.records.pairs import PAIR_TEXTS, texts_of
+from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, texts_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.storage.output import Output
@@ -95,17 +95,19 @@ class Columns:
 
     Args:
         kinds: name of each -> int, float or str; what else stands in a field of text is written as JSON.
+        pairs: names of the fields of the two texts of a pair, the first that a record has counts.
     """
 
-    def __init__(self, kinds: Mapping[str, type]) -> None:
+    def __init__(self, kinds: Mapping[str, type], pairs: Sequence[tuple[str, str]] = PAIR_FIELDS) -> None:
         self._kinds = kinds
+        self._pairs = pairs
 
     def columns(self) -> Sequence[tuple[str, type]]:
         return list(self._kinds.items())
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
         known = fields(record.raw)
-        known |= {"text": record.text} | dict(zip(PAIR_TEXTS[0], texts_of(known) or (), strict=False))
+        known |= {"text": record.text} | dict(zip(PAIR_TEXTS[0], texts_of(known, self._pairs) or (), strict=False))
         known |= {name: orjson.loads(value) for name, value in record.results.items()}
         yield [
             as_text(known[name]) if kind is str and known.get(name) is not None else known.get(name)
