@@ -1,7 +1,8 @@
 """Golden transcripts: ``tests/cases/<command>/*.txt``, one case a file.
 
 A case is a shell command behind ``$ ``, the stdout it gives, the stderr with ``! `` before each line, and ``? CODE`` if the exit
-code is not 0. ``UPDATE_CASES=1 pytest tests/test_cases.py`` writes what the commands say now; read the difference in review.
+code is not 0. All libraries warn when they are imported, which must not be seen. ``UPDATE_CASES=1 pytest tests/test_cases.py``
+writes what the commands say now; read the difference in review.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import WARNING_LIBRARIES
 
 ROOT = Path(__file__).parent.parent
 CASES = sorted((ROOT / "tests" / "cases").glob("*/*.txt"))
@@ -25,6 +27,7 @@ def transcript(command: str) -> str:
         name: value for name, value in os.environ.items() if not name.startswith("NLPTOOL_") or name == "NLPTOOL_CACHE"
     }
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "88", "LC_ALL": "C.UTF-8"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(WARNING_LIBRARIES), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, env=environment, capture_output=True,
                           timeout=120, stdin=subprocess.DEVNULL, check=False)  # fmt: skip
     said = "".join(f"! {line}\n" for line in done.stderr.decode().removesuffix("\n").split("\n") if done.stderr)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import signal
 import sys
 import traceback
@@ -16,9 +15,11 @@ from typing import Any, NoReturn
 import click
 
 from nlptool import __version__
+from nlptool.cli import debugging
 from nlptool.cli.groups import LazyGroup
 from nlptool.cli.unknown_commands import ANSWERS
 from nlptool.errors import NlptoolError, RunError, WrongUsage
+from nlptool.terminal import library_warnings
 
 COMMANDS = {
     "analogy": "A is to B as C is to what: word vectors answer.",
@@ -57,11 +58,12 @@ class Root(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with library_warnings.hidden():
+                return super().invoke(ctx)
         except WrongUsage as error:
             raise click.UsageError(error.message, ctx) from error
         except NlptoolError as error:
-            if _debug(ctx):
+            if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: {error.message}", err=True)
             if error.hint:
@@ -76,7 +78,7 @@ class Root(LazyGroup):
         except Exception as error:  # a bug of ours: the user gets a sentence, --debug the traceback
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # a help text on a full disk: see main
                 raise
-            if _debug(ctx):
+            if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
             click.echo("  --debug shows where; please report it", err=True)
@@ -124,13 +126,6 @@ def main() -> None:
 
 def _label(ctx: click.Context) -> str:
     return f"nlptool {ctx.invoked_subcommand}" if ctx.invoked_subcommand else "nlptool"
-
-
-def _debug(ctx: click.Context) -> bool:
-    """``--debug`` belongs to the command, whose context is gone when its error arrives here."""
-    variable = re.compile(rf"NLPTOOL_{(ctx.invoked_subcommand or '').upper()}(_[A-Z]+)?_DEBUG")
-    told = [value for name, value in os.environ.items() if variable.fullmatch(name)]
-    return "--debug" in sys.argv or any(value.lower() in ("1", "true", "yes", "on") for value in told)
 
 
 def _die_of(number: signal.Signals) -> NoReturn:

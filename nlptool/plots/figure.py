@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
 from nlptool.storage.output import Output
+from nlptool.terminal import library_warnings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,11 +54,6 @@ def check(path: str, formats: Sequence[str] = FORMATS) -> None:
         raise RunError(f"cannot write {path}: nothing may be written into its folder")
 
 
-def quiet() -> None:
-    """Keep matplotlib's remarks, on a cache that cannot be written or on fonts, away from stderr. Before its import."""
-    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)
-
-
 @contextlib.contextmanager
 def figure(path: str, size: tuple[float, float], families: Sequence[str] = ("DejaVu Sans",)) -> Iterator[Figure]:
     """An empty figure, in a style of our own whatever the user's matplotlibrc says; written when the block is left.
@@ -71,14 +66,15 @@ def figure(path: str, size: tuple[float, float], families: Sequence[str] = ("Dej
     Raises:
         RunError: the file cannot be written.
     """
-    quiet()
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except OSError as error:  # no folder at all for its cache
-        raise RunError(f"cannot draw: {error}") from error
+    with contextlib.ExitStack() as contexts:
+        contexts.enter_context(library_warnings.hidden())  # of a cache that cannot be written, of fonts
+        try:
+            import matplotlib as mpl
+            from matplotlib.figure import Figure
+        except OSError as error:  # no folder at all for its cache
+            raise RunError(f"cannot draw: {error}") from error
 
-    with mpl.rc_context():
+        contexts.enter_context(mpl.rc_context())
         mpl.rcdefaults()
         style: Any = _STYLE | {"font.family": list(families)}
         mpl.rcParams.update(style)

@@ -10,7 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from nlptool.errors import RunError
-from nlptool.plots import figure, labels
+from nlptool.plots import labels
+from nlptool.terminal import library_warnings
 from nlptool.text.scripts import is_japanese
 
 OWN = "DejaVu Sans"
@@ -97,9 +98,9 @@ def _look_again() -> None:
             fontManager.addfont(path)
 
 
+@library_warnings.hidden()
 def _charmap(name: str) -> set[str]:
     """The letters of the file that matplotlib takes for the font ``name``."""
-    figure.quiet()
     try:
         from matplotlib.font_manager import FontProperties, findfont, get_font
     except OSError as error:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from nlptool.errors import RunError
+from nlptool.terminal import library_warnings
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -44,18 +45,12 @@ class Workers(Generic[Result]):
         context = multiprocessing.get_context("spawn")
         # Ctrl-C reaches the whole group, and the parent decides: workers are born with the signal blocked. (The resource
         # tracker, which multiprocessing starts with the first worker, would unblock it.)
-        # It is a process of its own, and warns at its end of what torch has not given back.
-        warnings = os.environ.get("PYTHONWARNINGS")
-        os.environ["PYTHONWARNINGS"] = "ignore"
-        resource_tracker.ensure_running()
-        if warnings is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = warnings
+        with library_warnings.hidden():  # the tracker warns at its end of what torch has not given back
+            resource_tracker.ensure_running()
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         for _ in range(n):
             ours, theirs = context.Pipe()
-            context.Process(target=_serve, args=(theirs, make, arguments), daemon=True).start()
+            context.Process(target=_serve, args=(theirs, library_warnings.mode(), make, arguments), daemon=True).start()
             theirs.close()
             self._connections.append(ours)
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
@@ -112,13 +107,15 @@ def _worker_died() -> NoReturn:
     raise RunError("a worker process died", hint="if the memory was short, fewer -j need less") from None
 
 
-def _serve(connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(
+    connection: Connection, mode: library_warnings.Mode, make: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
     """A worker's life. It ends with the pipe: when the parent ends, however it ends."""
     # A thread takes the texts in: else parent and worker could each wait for the other to read, with both pipes full.
     inbox: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
     threading.Thread(target=_take_in, args=(connection, inbox), daemon=True).start()
     call: Callable[[Sequence[str]], Any] | None = None
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError), library_warnings.in_mode(mode):
         while True:
             texts = inbox.get()
             try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nlptool.cli import debugging
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator, parse_encoding
 from nlptool.errors import WrongUsage
@@ -58,7 +59,10 @@ progress = shared_option(
     help="Progress bar on stderr; auto: if stderr is a terminal.",
 )  # fmt: skip
 quiet = shared_option("Common", "-q", "--quiet", is_flag=True, help="Print only errors on stderr, no notes.")
-debug = shared_option("Common", "--debug", is_flag=True, expose_value=False, help="Print the traceback of an error.")
+debug = shared_option(
+    "Common", "--debug", is_flag=True, expose_value=False, is_eager=True, callback=debugging.switch,
+    help="Print the traceback of an error and the warnings of libraries.",
+)  # fmt: skip
 
 _TALK = (
     progress,

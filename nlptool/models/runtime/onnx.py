@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nlptool.errors import ModelError, RunError
+from nlptool.terminal import library_warnings
 
 GRAPH = "model.onnx"
 BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
@@ -65,15 +65,13 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
     except Exception as error:  # protobuf's
         raise ModelError(f"{graph / GRAPH} cannot be read: {error}", hint=_MEND) from error
     _with_weights(model, weights)
-    logging.disable(logging.WARNING)  # advice for those who do this by hand
     try:
-        quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
+        with library_warnings.hidden():  # advice for those who do this by hand
+            quantize_dynamic(model, target / GRAPH, weight_type=QuantType.QInt8)
     except OSError:
         raise
     except Exception as error:  # of protobuf, onnx or onnxruntime
         raise RunError(f"the network cannot be quantized: {str(error).strip()[:200]}") from error
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _with_weights(model: Any, folder: Path) -> None:

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
-import os
-import warnings
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.store import model_folder
+from nlptool.terminal import library_warnings
 
 _UNLIMITED = 2**31 - 1
 
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Keep libraries that print and warn away from the streams."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    logging.disable(logging.ERROR)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stderr(io.StringIO()),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
+    """Keep what libraries print and warn of while they load a model away from stdout and, without --debug, from stderr."""
+    stderr = sys.stderr if library_warnings.mode() == "shown" else io.StringIO()
+    with library_warnings.hidden(), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(stderr):
+        yield
 
 
 def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:

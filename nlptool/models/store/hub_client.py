@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import logging
 import os
 import re
 import time
@@ -53,7 +52,6 @@ class Client:
         try:
             from huggingface_hub import constants, get_token
 
-            logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
             # Not its build_hf_headers: that one looks through the environment and asks the hub for a list of programs.
             headers = {"User-Agent": f"nlptool/{__version__}"}
             if (token := None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()) is not None:

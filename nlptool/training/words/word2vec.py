@@ -12,7 +12,6 @@ Words and Phrases and their Compositionality (NIPS 2013); P. Bojanowski et al.: 
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,8 +26,6 @@ from nlptool.errors import RunError
 from nlptool.models.words.ngrams import Ngrams
 from nlptool.storage.temp_files import corpus_disk_space
 from nlptool.training.tokenized_corpus import Passes, Vocabulary, kept, sentences
-
-logging.getLogger("gensim").setLevel(logging.CRITICAL)  # it warns of what is meant here
 
 Report = Callable[[int, int], None]
 """Is told how many words of how many have been handed to the trainer."""
