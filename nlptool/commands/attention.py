@@ -150,7 +150,7 @@ def command(  # noqa: PLR0917
     said |= {"device": loaded.device} if loaded.device != "cpu" else {}
     picture: list[Picture] | None = None if plot is None else []
     lists = windows(pipe.read(), largest=WINDOW_OF_HEADS if each else WINDOW)
-    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, names=names, picture=picture), tell=NOTES)
+    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, names=names, picture=picture), notes=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], selection, plot)
 
@@ -174,5 +174,5 @@ def _draw(pipe: Pipe, picture: list[Picture], selection: Selection, path: str) -
             float(mean.max()) if weights.shape[:2] != (1, 1) else 1.0
         )  # no weight of the mean of many heads is near 1
         plots.alignment(tokens, tokens, mean, path, title=str(selection), white=white, note=pipe.note)
-    if pipe.n_read > 1:
+    if pipe.tally.n_read > 1:
         pipe.note(f"{path} shows the first text alone")

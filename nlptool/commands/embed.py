@@ -10,6 +10,7 @@ import click
 from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.cli import options
 from nlptool.cli.help import Command
+from nlptool.records import formats
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @options.records("embed")
 @options.model(DEFAULT_ENCODER)
 @options.format_choice(
-    "jsonl", "npy", "npz", "parquet", "base64",
+    *formats.names("vectors"),
     text="npy: a matrix, a row for each record; npz: with ids; parquet: id, text, embedding, error; base64: JSONL with "
     "little-endian bytes.",
 )  # fmt: skip
@@ -97,16 +98,16 @@ def command(  # noqa: PLR0917
     so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
     """
     from nlptool.models.runtime import devices
-    from nlptool.tasks.embed import compare_int8, embed, open_worker
+    from nlptool.tasks.embed import NOTES, compare_int8, embed, open_worker
 
-    pipe.refuse_binary_on_terminal(format in ("npy", "npz", "parquet"), f"-f {format}")
+    pipe.refuse_binary_on_terminal(format)
     _flag_over_environment(chosen)
     role = chosen.pop("as")
     if role and chosen["prompt"] is not None:
         raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
     from nlptool.models.encoders import encoder as encoders
     from nlptool.models.encoders import loading as encoder_loading
-    from nlptool.records.formats import vectors
+    from nlptool.records.formats.vectors import Precision
 
     settings = encoders.EncoderSettings(
         threads=threads or max(1, devices.processors() // workers), role=role, chunk=on_long == "chunk", **chosen
@@ -131,12 +132,14 @@ def command(  # noqa: PLR0917
     said |= {"device": prepared.device} if prepared.device != "cpu" else {}
     said |= {"quantize": quantize} if quantize else {}
     said |= {"precision": precision} if precision != "float32" else {}
-    writer = vectors.writer(format, precision, prepared.dimension, pipe)
+    spelling = Precision(precision, prepared.dimension, formats.FORMATS[format].vectors)
+    writer = formats.row_writer(format, "vectors", spelling, pipe.id_of, not pipe.drop_input)
     team: Workers[Embeddings] = Workers(workers, open_worker, prepared)
     lists = windows(pipe.read())
     if quantize:
         lists = compare_int8(lists, prepared, pipe)
-    writer.run(embed(lists, team, writer.precision, said=said, on_long=on_long, takes_tokens=prepared.takes_tokens))
+    embedded = embed(lists, team, spelling, said=said, on_long=on_long, takes_tokens=prepared.takes_tokens)
+    pipe.write_rows(embedded, writer, notes=NOTES)
 
 
 def _flag_over_environment(chosen: dict[str, Any]) -> None:

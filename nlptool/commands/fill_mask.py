@@ -104,4 +104,4 @@ def command(  # noqa: PLR0917
     )
     table = wants_table(format, pipe.output)
     to_bytes: Callable[[Record], bytes] | None = as_text if format == "text" else as_table if table else None
-    pipe.write(found, to_bytes, tell=NOTES, terminator=None if table else b"\n")
+    pipe.write(found, to_bytes, notes=NOTES, terminator=None if table else b"\n")

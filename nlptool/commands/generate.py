@@ -116,9 +116,9 @@ def command(  # noqa: PLR0917
             windows(read, largest=largest), generator, decoding, said=said, attention=attention, picture=picture
         )
         if format == "text":
-            pipe.write(map(generate.as_lines, texts), generate.line, tell=NOTES_OF_LINES)
+            pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES)
         else:
-            pipe.write(texts, tell=NOTES)
+            pipe.write(texts, notes=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], plot)
 
@@ -149,5 +149,5 @@ def _draw(pipe: Pipe, picture: list[Attention], path: str) -> None:
 
     weights = picture[0].weights.mean((0, 1))
     plots.alignment(picture[0].source, picture[0].target, weights, path, white=float(weights.max()), note=pipe.note)
-    if pipe.n_read > 1:
+    if pipe.tally.n_read > 1:
         pipe.note(f"{path} shows the first text alone")

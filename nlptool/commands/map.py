@@ -9,7 +9,8 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records.formats import tabular
+from nlptool.records import formats
+from nlptool.records.formats import cells
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
     help="Of t-SNE: about how many neighbors count.",
 )  # fmt: skip
 @options.seed
-@options.format_choice(
-    "jsonl", "csv", "parquet", "table", text="csv, parquet: text, x, y and the fields of the picture."
-)
+@options.format_choice(*formats.names("cells"), text="csv, parquet: text, x, y and the fields of the picture.")
 @click.option(
     "--plot", metavar="FILE", help="Draw the map: .png, .svg, .pdf, or .html, a page of its own to look around in."
 )
@@ -70,7 +69,7 @@ def command(  # noqa: PLR0917
     from nlptool.models.runtime import devices
     from nlptool.tasks.map import MANY, map_
 
-    pipe.refuse_binary_on_terminal(format == "parquet", f"-f {format}")
+    pipe.refuse_binary_on_terminal(format)
     if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
         raise click.UsageError("--perplexity is of t-SNE: --method tsne")
     if plot is not None:
@@ -100,7 +99,8 @@ def command(  # noqa: PLR0917
         yield from embedded_records.in_order(found, n_done, lambda start: map_(found, where, entry, start=start))
 
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
-    tabular.write(pipe, lists(), format, tabular.Columns({**dict.fromkeys(named, str), "x": float, "y": float}))
+    columns = cells.Columns({**dict.fromkeys(named, str), "x": float, "y": float})
+    pipe.write_rows(lists(), formats.row_writer(format, "cells", columns))
     embedder.say()
     if plot is not None:
         found, where = drawn[0]
@@ -118,7 +118,7 @@ def _draw(
     known = [fields(found.record(index).raw) for index in range(n_items)] if any(looks.values()) else []
     values: dict[str, Any] = {}
     for role, name in looks.items():
-        values[role] = [tabular.as_text(record.get(name)) for record in known] if name is not None else None
+        values[role] = [cells.as_text(record.get(name)) for record in known] if name is not None else None
         if name is not None and not any(values[role]):
             pipe.note(f"no record has a field `{name}`")
     texts = [found.text(index) or str(index) for index in range(n_items)]

@@ -70,4 +70,4 @@ def command(  # noqa: PLR0917
     if format == "text":
         pipe.write(found, as_text)
     else:
-        pipe.write(found, tell=NOTES)
+        pipe.write(found, notes=NOTES)

@@ -10,8 +10,8 @@ import click
 from nlptool import specs
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records import pairs
-from nlptool.records.formats import results, tabular
+from nlptool.records import formats, pairs
+from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 
@@ -72,6 +72,7 @@ def command(
             partial(pairs.two_texts, names=fields, mark=MARK),
         )
     if results.wants_table(format, pipe.output):
-        tabular.write(pipe, lists, "table", NspRows([*names, *pairs.PAIR_FIELDS], consecutive=consecutive))
+        rows = NspRows([*names, *pairs.PAIR_FIELDS], consecutive=consecutive)
+        pipe.write_rows(lists, formats.row_writer("table", "cells", rows))
     else:
-        pipe.write(lists, tell=NOTES)
+        pipe.write(lists, notes=NOTES)

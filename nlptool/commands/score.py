@@ -51,4 +51,4 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, **choice: Any) -> None:
     said |= {"within_word": True} if within_word else {}
     said |= {"device": model.device} if model.device != "cpu" else {}
     lists = windows(pipe.read(), largest=WINDOW)
-    pipe.write(score(lists, model, said=said, within_word=within_word, pieces=pieces), tell=NOTES)
+    pipe.write(score(lists, model, said=said, within_word=within_word, pieces=pieces), notes=NOTES)

@@ -8,7 +8,8 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records.formats import tabular
+from nlptool.records import formats
+from nlptool.records.formats import cells
 from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, accept_pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @options.threshold("Only what is at least T alike; without -k as pairs.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @options.format_choice(
-    "jsonl", "npy", "csv", "parquet", "table",
+    *formats.names("matrix"),
     text="npy: the matrix; csv, parquet: a row for each item, neighbor or pair; table: for a person.",
 )  # fmt: skip
 @click.option("--plot", metavar="FILE", help="Draw the matrix as a heat map: .png, .svg or .pdf.")
@@ -68,7 +69,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import similarity
     from nlptool.tasks.similarity import Comparison, write_matrix
 
-    pipe.refuse_binary_on_terminal(format in ("npy", "parquet"), f"-f {format}")
+    pipe.refuse_binary_on_terminal(format)
     some = pairs or top_k is not None or threshold is not None
     if pairs and (against is not None or top_k is not None or threshold is not None):
         raise click.UsageError("--pairs compares the two texts of a record: without --against, -k and --threshold")
@@ -96,13 +97,15 @@ def command(  # noqa: PLR0917
         pipe.form = accept_pairs(pipe.form, fields)
         lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, measure, names))
         kinds: dict[str, type] = {**dict.fromkeys(PAIR_TEXTS[0], str), "similarity": float}
-        tabular.write(pipe, lists, format, tabular.Columns(kinds, [*fields, *PAIR_FIELDS]))
+        pipe.write_rows(lists, formats.row_writer(format, "cells", cells.Columns(kinds, [*fields, *PAIR_FIELDS])))
     elif top_k is not None:
-        tabular.write(pipe, comparison.neighbors(top_k, threshold), format, tabular.Neighbors(pipe.id_field))
+        writer = formats.row_writer(format, "cells", cells.Neighbors(pipe.id_field))
+        pipe.write_rows(comparison.neighbors(top_k, threshold), writer)
     elif threshold is not None:
         kinds = dict.fromkeys(("first_index", "second_index"), int)
         kinds |= dict.fromkeys([*(("first_id", "second_id") if pipe.id_field else ()), *PAIR_TEXTS[0]], str)
-        tabular.write(pipe, comparison.pairs(threshold), format, tabular.Columns({**kinds, "similarity": float}))
+        writer = formats.row_writer(format, "cells", cells.Columns({**kinds, "similarity": float}))
+        pipe.write_rows(comparison.pairs(threshold), writer)
     else:
         write_matrix(pipe, comparison, format, keep=plot is not None)
         if plot is not None:

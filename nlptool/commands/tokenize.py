@@ -173,6 +173,6 @@ def command(  # noqa: PLR0917
     pipe.write(
         tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted)),
         to_bytes,
-        tell=NOTES,
+        notes=NOTES,
         terminator=TERMINATORS.get(format),
     )

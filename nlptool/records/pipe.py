@@ -1,7 +1,7 @@
-"""One command's run: records in, records out, and the account of what went wrong.
+"""One command's run: records in, records out.
 
-A ``Pipe`` is what the shared options make. A command reads from it, lets its iterator work, and writes to it; the pipe
-keeps order, error records, exit codes, progress and the summary on stderr the same for all commands.
+``Pipe`` is what the shared options make. A command reads from it, lets its iterator work, and writes to it; the pipe keeps
+order, error records, exit codes, progress and the summary on stderr the same for all commands.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ import re
 import shlex
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nlptool.errors import EXIT_FAILED, EXIT_RECORDS_FAILED, RecordError, RunError, WrongUsage
+from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import read_blocks
+from nlptool.records.formats import FORMATS, RowWriter
 from nlptool.records.json_bytes import field_text
 from nlptool.records.parse import Parser
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.render import render
+from nlptool.records.tally import Tally, located
 from nlptool.storage.output import Output
 from nlptool.terminal.progress import Progress
-
-SHOWN_ERRORS = 10  # with a format that has no room for error records
 
 
 @dataclass
 class Pipe:
-    """The shared options of one run, and its tally."""
+    """The shared options of one run, with its progress bar and its tally."""
 
     command: str
     files: tuple[str, ...] = ()
@@ -49,46 +48,23 @@ class Pipe:
     verbose: bool = False
 
     def __post_init__(self) -> None:
-        self.n_read = 0
-        self.n_failed = 0
-        self.n_passed = 0  # records that arrived with an error
-        self._n_told = self._n_failed_told = 0  # records of other files, of which has been told: see beside
-        self.n_unnamed = 0  # records without the field of --id-field
-        self.input_failed = False
-        self._first_error = ""
-        self._first_hint = ""
-        self._counts: Counter[str] = Counter()
-        self._replaced: set[str] = set()
-        self._skip = 0
-        self._last = b""
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
-
-    @contextmanager
-    def beside(self, *paths: str) -> Iterator[Pipe]:
-        """A pipe that reads other files with the same options; what fails there counts here, and is told of there."""
-        own = replace(self, files=paths, takes_text=False)
-        own.bar = self.bar
-        try:
-            yield own
-        finally:
-            self.n_failed += own.n_failed
-            self.n_read += own.n_read
-            self._n_failed_told += own.n_failed
-            self._n_told += own.n_read
-            self.input_failed |= own.input_failed
-
-    def done_before(self) -> tuple[int, bytes]:
-        """How many records an interrupted run has written that this one resumes, and the last of them. Whoever asks leaves them
-        out itself, and reads all the input."""
-        n_records, self._skip = self._skip, 0
-        return n_records, self._last
+        self.tally = Tally(self._say, self.note)
+        self._n_done = 0  # records that the interrupted run has written, and the last of them
+        self._last_done = b""
 
     def read(self) -> Iterator[list[Record]]:
-        """Yield records in lists as they arrive; an empty list means that nothing new has come for a while."""
-        self.bar.total = _size_of(self.files)
+        """Yield records in lists as they arrive; an empty list means that nothing new has come for a while.
+
+        The records that an interrupted run has written are left out, unless ``done_before`` was called.
+
+        Raises:
+            RunError: there are fewer records than that.
+        """
+        self.bar.total = _total_size(self.files)
         blocks = read_blocks(
             self.files,
-            report=self._input_error,
+            report=self.tally.fail_input,
             hint=self.note,
             separator=self.separator,
             encoding=self.form.encoding,
@@ -98,118 +74,157 @@ class Pipe:
             on_missing=self._text_hint,
         )
         for records in Parser(self.form).parse(blocks):
-            self.n_read += len(records)
-            if self._skip:
-                skipped = min(self._skip, len(records))
-                self._skip -= skipped
+            self.tally.n_read += len(records)
+            if self._n_done:
+                skipped = min(self._n_done, len(records))
+                self._n_done -= skipped
                 del records[:skipped]
             yield records
-        if self._skip:
+        if self._n_done:
             raise RunError(
-                f"{self.output}.part has {self._skip:,} records more than the input: it comes from another one",
+                f"{self.output}.part has {self._n_done:,} records more than the input: it comes from another one",
                 hint="without --resume all is done anew",
             )
+
+    @contextmanager
+    def beside(self, *paths: str) -> Iterator[Pipe]:
+        """Give a pipe that reads other files with the same options. What fails there is said there, and counts here too."""
+        other = replace(self, files=paths, takes_text=False)
+        other.bar = self.bar
+        try:
+            yield other
+        finally:
+            self.tally.include(other.tally)
+
+    def done_before(self) -> tuple[int, bytes]:
+        """Return how many records an interrupted run has written that this one resumes, and the last of them.
+
+        The caller leaves them out itself: ``read`` then yields all of the input.
+        """
+        n_done, self._n_done = self._n_done, 0
+        return n_done, self._last_done
 
     def write(
         self,
         lists: Iterable[list[Record]],
         to_bytes: Callable[[Record], bytes] | None = None,
         *,
-        tell: Mapping[str, str] | None = None,
+        notes: Mapping[str, str] | None = None,
         terminator: bytes | None = b"\n",
-        start: Callable[[Output], bytes] | None = None,
-        finish: Callable[[Output], None] | None = None,
+        start: Callable[[Output], bytes] = lambda output: b"",
+        finish: Callable[[Output], None] = lambda output: None,
     ) -> None:
-        """Write every record of ``lists`` and flush after each list.
+        """Write every record of ``lists``, flush after each list, and say the summary at the end.
 
         Args:
-            to_bytes: the format; JSONL unless given. It is asked about failed records too, and their errors then also
-                go to stderr, since only JSONL has room for them.
-            tell: key of the records' entries -> what to say on stderr of the sum of its values.
+            to_bytes: the format; JSONL unless given. It is called for failed records too, and their errors then also go to
+                stderr, since only JSONL has room for them.
+            notes: field of the records' entries -> the sentence on stderr about the sum of its values.
             terminator: what ends a record in the output, by which ``--resume`` counts them; None: it cannot.
-            start: is asked what to write first.
-            finish: is called when all is written.
+            start: returns what is written first.
+            finish: writes what is written last.
+
+        Raises:
+            WrongUsage: ``--resume`` does not go with these options.
+            RunError: the output cannot be written, or a record failed and ``--on-error fail`` was chosen.
         """
-        shown = to_bytes is not None
-        to_bytes = to_bytes or self._json_line
+        notes = notes or {}
+        shown = to_bytes is not None and self.on_error != "fail"
+        to_bytes = to_bytes or self._to_json
         started = time.perf_counter()
-        if self.resume and self.on_error == "skip":
-            raise WrongUsage("--resume counts the records that are written, so it does not go with --on-error skip")
-        if self.resume and terminator is None:
-            raise WrongUsage("--resume does not go with this format")
-        opened = Output(self.output, resume=self.resume, terminator=terminator or b"", inputs=self.files or ("-",))
-        with opened as output, self.bar:
-            if start is not None:
-                output.write(start(output))
-            self._skip, self._last = output.records, output.last
-            if self._skip:
-                self.note(f"going on after {self._skip:,} records of {self.output}.part")
+        with self._open_output(terminator) as output, self.bar:
+            if head := start(output):
+                output.write(head)
+            self._n_done, self._last_done = output.n_written_before, output.last_record
+            if self._n_done:
+                self.note(f"going on after {self._n_done:,} records of {self.output}.part")
             for records in lists:
-                written = []
+                parts = []
                 failure: RunError | None = None
                 for record in records:
-                    if record.error is not None:
-                        self._record_error(record, record.error, shown=shown)
+                    if record.error is None:
+                        self.tally.add(record, notes)
+                    else:
+                        self.tally.fail(record, record.error, shown=shown)
                         if self.on_error == "fail":
-                            failure = RunError(self._where(record, record.error), hint=record.error.hint)
+                            failure = _as_failure(record, record.error)
                             break
                         if self.on_error == "skip":
                             continue
-                    self.n_passed += record.done
-                    for key in (tell or ()) if record.error is None else ():
-                        self._counts[key] += record.entry.get(key) or 0
-                    written.append(to_bytes(record))
-                if written:
-                    output.write(*written)
+                    parts.append(to_bytes(record))
+                if parts:
+                    output.write(*parts)
                 if failure is not None:
                     raise failure
-                self.bar.records(self.n_read)
-            if finish is not None:
-                finish(output)
-        self._summary(tell or {}, time.perf_counter() - started)
+                self.bar.records(self.tally.n_read)
+            finish(output)
+        self._summary(notes, time.perf_counter() - started, passed="passed on")
+
+    def write_rows(
+        self, lists: Iterable[list[Record]], writer: RowWriter | None, *, notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write every record of ``lists`` with the writer of a format; None is JSONL."""
+        if writer is None:
+            self.write(lists, notes=notes)
+            return
+        self.write(lists, writer.row, start=writer.start, finish=writer.finish, notes=notes, terminator=None)
+        if writer.n_empty:
+            self.note(f"{writer.empty}, whose records have no text or failed: {writer.n_empty:,}")
+        if self.tally.n_unnamed:
+            self.note(f"rows without a name, whose records lack the --id-field: {self.tally.n_unnamed:,}")
 
     def consume(self, lists: Iterable[list[Record]]) -> None:
-        """Go through ``lists``, for a command that writes no records: those that failed are counted, and said at the end."""
+        """Run through ``lists``, for a command that writes no records, and say the summary.
+
+        Raises:
+            RunError: a record failed and ``--on-error fail`` was chosen.
+        """
         started = time.perf_counter()
-        for records in lists:
-            for record in records:
-                self.n_passed += record.done
-                if record.error is not None:
-                    self._record_error(record, record.error, shown=True)
-                    if self.on_error == "fail":
-                        raise RunError(self._where(record, record.error), hint=record.error.hint)
-            self.bar.records(self.n_read)
-        self._summary({}, time.perf_counter() - started, lost="left out")
+        with self.bar:
+            for records in lists:
+                for record in records:
+                    if record.error is None:
+                        self.tally.add(record, {})
+                    else:
+                        self.tally.fail(record, record.error, shown=self.on_error != "fail")
+                        if self.on_error == "fail":
+                            raise _as_failure(record, record.error)
+                self.bar.records(self.tally.n_read)
+        self._summary({}, time.perf_counter() - started, passed="left out")
 
     def id_of(self, record: Record) -> str:
-        """What ``--id-field`` says of a record, ``""`` if it has none.
+        """Return the value of a record's ``--id-field``, "" if it has none.
 
-        Without that option it is its line, with the file's name before it if there are several.
+        Without that option it is the record's line, with the file's name before it if there are several.
         """
         if self.id_field is not None:
             name = field_text(record.raw, self.id_field)
-            self.n_unnamed += not name
+            self.tally.n_unnamed += not name
             return name
         return f"{record.source}:{record.line}" if len(self.files) > 1 else str(record.line)
 
-    def refuse_binary_on_terminal(self, binary: bool, option: str) -> None:
-        """A usage error if ``option`` would write binary data to a terminal."""
-        if binary and self.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
-            raise WrongUsage(f"{option} is binary and stdout is a terminal: use -o FILE or a pipe")
+    def refuse_binary_on_terminal(self, format: str) -> None:
+        """Refuse to write a binary format to a terminal.
+
+        Raises:
+            WrongUsage: stdout is one.
+        """
+        is_stdout = self.output in (None, "-") and sys.stdout is not None
+        if FORMATS[format].binary and is_stdout and sys.stdout.isatty():
+            raise WrongUsage(f"-f {format} is binary and stdout is a terminal: use -o FILE or a pipe")
 
     def refuse_failed(self, message: str) -> None:
-        """
+        """Refuse an input most of whose records have failed: it is something else.
+
         Raises:
-            RunError: most of the records that were read have failed, as of a file that is something else.
+            RunError: with this ``message``.
         """
-        if 2 * self.n_failed > self.n_read:
+        if 2 * self.tally.n_failed > self.tally.n_read:
             raise RunError(message)
 
-    @property
-    def exit_code(self) -> int:
-        if self.input_failed:
-            return EXIT_FAILED
-        return EXIT_RECORDS_FAILED if self.n_failed else 0
+    def hide_bar(self) -> None:
+        """Show no progress from here on."""
+        self.bar = Progress(self.command, "never")
 
     def note(self, message: str) -> None:
         """Say something on stderr, unless ``--quiet``."""
@@ -219,8 +234,23 @@ class Pipe:
     def _say(self, message: str) -> None:
         self.bar.say(f"nlptool {self.command}: {message}")
 
-    def _json_line(self, record: Record) -> bytes:
-        return render(record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self._replaced)
+    def _open_output(self, terminator: bytes | None) -> Output:
+        if self.resume and self.on_error == "skip":
+            raise WrongUsage("--resume counts the records that are written, so it does not go with --on-error skip")
+        if self.resume and terminator is None:
+            raise WrongUsage("--resume does not go with this format")
+        return Output(
+            self.output,
+            resume=self.resume,
+            terminator=terminator or b"",
+            inputs=self.files or ("-",),
+            before_write=self.bar.clear,
+        )
+
+    def _to_json(self, record: Record) -> bytes:
+        return render(
+            record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self.tally.replaced
+        )
 
     def _text_hint(self, path: str) -> str:
         """Return how to give ``path`` as a text, if it looks like one and the command reads texts of a person."""
@@ -230,41 +260,18 @@ class Pipe:
         word = path if re.fullmatch(r"\w+", path) else shlex.quote(path)
         return f"to give text: echo {word} | nlptool {self.command}"
 
-    def _input_error(self, message: str, hint: str) -> None:
-        self.input_failed = True
-        self._say(message + (f"\n  {hint}" if hint else ""))
-
-    def _record_error(self, record: Record, error: RecordError, *, shown: bool) -> None:
-        self.n_failed += 1
-        if shown and self.n_failed <= SHOWN_ERRORS and self.on_error != "fail":
-            self._say(self._where(record, error))
-        if not self._first_error:
-            self._first_error, self._first_hint = self._where(record, error), error.hint
-
-    def _where(self, record: Record, error: RecordError) -> str:
-        return f"{record.source}:{record.line}: {error.message}"
-
-    def _summary(self, tell: Mapping[str, str], seconds: float, *, lost: str = "passed on") -> None:
-        n_failed, n_read = self.n_failed - self._n_failed_told, self.n_read - self._n_told
-        if n_failed:
-            left_out = " and were left out" if self.on_error == "skip" else ""
-            self._say(f"{n_failed:,} of {n_read:,} records failed{left_out}; the first: {self._first_error}")
-            if self._first_hint:
-                self._say(f"  {self._first_hint}")
-        if self.n_passed:
-            self.note(f"{self.n_passed:,} records arrived with an error of an earlier command and were {lost}")
-        for key, sentence in tell.items():
-            if self._counts[key]:
-                self.note(f"{sentence}: {self._counts[key]:,}")
-        for name in sorted(self._replaced):
-            self.note(f"the field `{name}` was there before and has been replaced")
-        if self.verbose:
-            rate = n_read / seconds if seconds else 0
-            self._say(f"{n_read:,} records in {seconds:.2f} s ({rate:,.0f}/s)")
+    def _summary(self, notes: Mapping[str, str], seconds: float, *, passed: str) -> None:
+        self.tally.summary(
+            notes, skipped=self.on_error == "skip", passed=passed, seconds=seconds if self.verbose else None
+        )
 
 
-def _size_of(files: tuple[str, ...]) -> int | None:
-    """The bytes of all files together; None where one of them cannot say."""
+def _as_failure(record: Record, error: RecordError) -> RunError:
+    return RunError(located(record, error), hint=error.hint)
+
+
+def _total_size(files: tuple[str, ...]) -> int | None:
+    """Return the bytes of all files together, or None where one of them cannot say."""
     try:
         sizes = [Path(name).stat().st_size for name in files if Path(name).is_file()]
     except OSError:  # a folder that may not be searched

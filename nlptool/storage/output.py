@@ -8,6 +8,7 @@ import fcntl
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -16,6 +17,11 @@ from nlptool.storage.compression import CHUNK
 
 
 def standard_stream(stream: TextIO | None) -> IO[bytes]:
+    """Return the bytes behind ``sys.stdin`` or ``sys.stdout``.
+
+    Raises:
+        OSError: the program was started with that stream closed.
+    """
     if stream is None:  # the shell's <&- and >&-
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return stream.buffer
@@ -25,21 +31,34 @@ _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 class Output:
-    """Where the bytes go: stdout, a device or FIFO, or ``FILE.part`` that becomes FILE when all is written.
+    """An open output: stdout, a device or FIFO, or ``FILE.part`` that becomes FILE when all is written.
 
-    Used as a context manager. Leaving it after an error keeps ``FILE.part``, for ``--resume``, and leaves FILE alone.
+    A context manager. Leaving it after an error keeps ``FILE.part``, for ``--resume``, and leaves FILE as it was.
+
+    Args:
+        path: FILE; None or ``-`` is stdout.
+        resume: keep the whole records of an unfinished ``FILE.part`` and append to them.
+        terminator: the bytes that end a record; empty if the records of an unfinished output cannot be counted.
+        inputs: paths that are read in the same run; none of them may be the output.
+        before_write: called before each write to a terminal, to take a progress bar off it.
 
     Raises:
-        RunError: it cannot be opened or written (a closed pipe stays a ``BrokenPipeError``).
+        RunError: the output cannot be opened or written (a closed pipe stays a ``BrokenPipeError``).
     """
 
     def __init__(
-        self, path: str | None, *, resume: bool = False, terminator: bytes = b"\n", inputs: tuple[str, ...] = ()
+        self,
+        path: str | None,
+        *,
+        resume: bool = False,
+        terminator: bytes = b"\n",
+        inputs: tuple[str, ...] = (),
+        before_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._is_stdout = path is None or path == "-"
         self.name = "<stdout>" if self._is_stdout else path
-        self.records = 0  # already in FILE.part
-        self.last = b""  # of these
+        self.n_written_before = 0  # whole records in FILE.part
+        self.last_record = b""  # the last of them
         self._part: Path | None = None
         self._resumable = bool(terminator)
         try:
@@ -57,19 +76,22 @@ class Output:
                 _refuse_input(self._file, inputs)
                 self._part = part
                 if resume:
-                    self.records, self.last = _cut_to_whole_records(self._file, terminator)
+                    self.n_written_before, self.last_record = _truncate_to_whole_records(self._file, terminator)
                 else:
                     self._file.truncate()
                 if self._target.exists():
                     os.fchmod(self._file.fileno(), stat.S_IMODE(self._target.stat().st_mode))
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
             raise self._failure(error) from error
+        self._before_write = before_write if self._file.isatty() else None
 
     def __enter__(self) -> Output:
         return self
 
     def write(self, *parts: bytes) -> None:
         """Write and flush. Large parts are not copied together first: with all of UniDic's columns that is gigabytes."""
+        if self._before_write is not None:
+            self._before_write()
         try:
             self._file.writelines(parts)
             self._file.flush()
@@ -81,8 +103,8 @@ class Output:
             raise self._failure(error) from error
 
     def position(self) -> int | None:
-        """Where the next byte goes, if what is written from here on can be overwritten later; None for a pipe or a file
-        opened for appending."""
+        """Return the offset of the next byte, or None if it cannot be overwritten later: in a pipe or a file opened for
+        appending."""
         try:
             fd = self._file.fileno()
             appends = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND
@@ -91,7 +113,7 @@ class Output:
             return None
 
     def overwrite(self, position: int, data: bytes) -> None:
-        """Write ``data`` at a ``position`` that was told before."""
+        """Write ``data`` at an offset that ``position`` returned."""
         try:
             os.pwrite(self._file.fileno(), data, position)
         except OSError as error:
@@ -127,7 +149,7 @@ class Output:
 
 
 def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
-    """A run that reads the file it writes would lose what it has not read, or read its own output without end.
+    """Refuse an output that is also read: the run would lose what it has not read, or read its own output without end.
 
     Raises:
         ValueError: ``file`` is one of ``inputs``.
@@ -139,8 +161,8 @@ def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
                 raise ValueError(f"{path} would be read and written at once")
 
 
-def _cut_to_whole_records(file: IO[bytes], terminator: bytes) -> tuple[int, bytes]:
-    """Cut an unfinished last record off and return how many whole ones there are, and the last; the position is then the end."""
+def _truncate_to_whole_records(file: IO[bytes], terminator: bytes) -> tuple[int, bytes]:
+    """Remove an unfinished last record; return the number of whole records and the last one. The file's position is its end."""
     count = end = before = position = 0
     data = b""
     while chunk := file.read(CHUNK):
@@ -151,7 +173,7 @@ def _cut_to_whole_records(file: IO[bytes], terminator: bytes) -> tuple[int, byte
             second = data.rfind(terminator, 0, last)
             before = position + second + len(terminator) if second >= 0 else end
             end = position + last + len(terminator)
-        # A terminator that is cut in two counts with the next chunk, one that is whole does not count again.
+        # A terminator that is split between chunks counts with the next chunk, one that is whole does not count again.
         done = max(end - position, len(data) - len(terminator) + 1)
         data, position = data[done:], position + done
     file.truncate(end)

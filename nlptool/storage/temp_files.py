@@ -11,10 +11,10 @@ from nlptool.errors import RunError
 
 
 def temporary() -> IO[bytes]:
-    """A file without a name, which is gone when it is closed, however the run ends.
+    """Open a file without a name, which is gone when it is closed, however the run ends.
 
     Raises:
-        RunError: there is no room for one.
+        RunError: the temporary folder is full.
     """
     with disk_space():
         return tempfile.TemporaryFile()
@@ -22,28 +22,14 @@ def temporary() -> IO[bytes]:
 
 @contextlib.contextmanager
 def disk_space() -> Iterator[None]:
-    """
+    """Turn an ``OSError`` of the statements inside, which write temporary files, into a message that names TMPDIR.
+
     Raises:
-        RunError: what is done inside has failed as an ``OSError``.
+        RunError: the temporary folder cannot hold what is written.
     """
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"no room in the temporary folder {tempfile.gettempdir()}: {error.strerror}", hint="TMPDIR names another"
-        ) from error
-
-
-@contextlib.contextmanager
-def corpus_disk_space() -> Iterator[None]:
-    """
-    Raises:
-        RunError: the temporary folder cannot hold what is written within.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"the corpus does not fit into {tempfile.gettempdir()}: {error.strerror}",
-            hint="TMPDIR names another folder",
+            f"no space in the temporary folder {tempfile.gettempdir()}: {error.strerror}", hint="TMPDIR names another"
         ) from error

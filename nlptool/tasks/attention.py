@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
 from nlptool.records import pairs
+from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 WINDOW = 32  # records that are computed together: one of 500 tokens is 3 MB of JSON
 WINDOW_OF_HEADS = 8  # with the heads it may be a hundred times as much
 
-NOTES = {
-    "n_unknown": "pieces that the vocabulary lacks, which are all the same to the model",
-    "truncated": "texts longer than the model reads at once, of which it read a part",
-}
+NOTES = notes("n_unknown of a masked model", "truncated")
 
 _MARK = "[SEP]"  # stands between two texts, as for nsp
 

@@ -42,11 +42,11 @@ def read(pipe: Pipe, path: str) -> Embedding:
     from nlptool.tasks import embedded_records
 
     name = STDIN if path == "-" else path
-    n_before = pipe.n_read
+    n_before = pipe.tally.n_read
     found = embedded_records.read_vectors(pipe, path)
     if not len(found):
         raise RunError(
-            f"{name}: it {'cannot be read' if pipe.input_failed else 'holds no vectors'}, nothing is compared"
+            f"{name}: it {'cannot be read' if pipe.tally.input_failed else 'holds no vectors'}, nothing is compared"
         )
     rows: dict[Any, int] = {}
     for row, position in enumerate(found.positions.tolist()):
@@ -57,7 +57,7 @@ def read(pipe: Pipe, path: str) -> Embedding:
             rows[item] = row
     if not rows:
         raise RunError(f"{name}: no record has the field {pipe.id_field}", hint="without --id-field the order counts")
-    n_records = pipe.n_read - n_before
+    n_records = pipe.tally.n_read - n_before
     if pipe.id_field is not None and n_records > len(rows):
         pipe.note(f"{name}: records without a vector or the field {pipe.id_field}, left out: {n_records - len(rows):,}")
     return Embedding(name, found, n_records, rows)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
@@ -18,10 +19,7 @@ _TOGETHER = 4096  # records that are written together
 
 _NAMES = {"words": "word", "chars": "char"}
 
-_NOTES = {
-    "n_unknown": "words that the dictionary lacks (their lemma is the word itself)",
-    "n_control": "control characters shown as pictures (␀)",
-}
+_NOTES = notes("n_unknown of a dictionary", "n_control")
 
 
 def counter(

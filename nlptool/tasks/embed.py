@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
 from nlptool.records.json_bytes import field_value
+from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from nlptool.models.encoders.loading import LocatedEncoder
     from nlptool.models.encoders.word_average import LocatedWordEncoder as PreparedWords
     from nlptool.records.formats.vectors import Precision
+
+NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords", "n_chunks")
 
 SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
 

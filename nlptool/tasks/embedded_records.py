@@ -288,13 +288,13 @@ def read(
             raise RunError("an .npy is read alone, without other files beside it")
         matrix = NpyRows(pipe.files[0])
         embedder.dimension = matrix.vectors.shape[1]
-        pipe.n_read += len(matrix)
+        pipe.tally.n_read += len(matrix)
         return matrix
     items = EmbeddedRecords()
     lost = items.add(refuse_binary(pipe.read()), embedder, id_field=pipe.id_field, records=records, ready=ready)
     if records:
         for _ in lost:
-            pipe.bar.records(pipe.n_read)
+            pipe.bar.records(pipe.tally.n_read)
     else:
         pipe.consume(lost)
     return items

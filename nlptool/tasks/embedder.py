@@ -16,6 +16,7 @@ from nlptool import catalog
 from nlptool.errors import RecordError, RunError
 from nlptool.models.runtime import devices
 from nlptool.records.json_bytes import RESERVED, fields
+from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
 _WIDTHS = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
 _EMPTY = "texts with nothing in them or without a known word, which have no vector and were left out"
 
-_NOTES = {
-    "truncated": "texts that were longer than the model takes, and were cut",
-    "n_unknown": "words that the model does not know, left out of the mean",
-    "n_subwords": "words that the model knows by their subwords alone",
-}
+_NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords")
 
 
 class Embedder:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError, WrongUsage
+from nlptool.records.notes import notes
 from nlptool.records.record import Record
 
 if TYPE_CHECKING:
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 BAR = 20  # cells of a bar that means a probability of 1
 WINDOW = 256  # records that are answered together: one with several masks is read dozens of times
 
-NOTES = {
-    "truncated": "texts longer than the model takes, of which it saw windows around the masks",
-    "n_unknown": "pieces that the model's vocabulary lacks ([UNK])",
-}
+NOTES = notes("truncated around masks", "n_unknown of a masked model")
 
 
 def fill_mask(

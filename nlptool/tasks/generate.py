@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import NlptoolError, RecordError
+from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
-from nlptool.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -208,22 +208,15 @@ def after_the_stream(record: Record) -> bytes:
 WINDOW = 256  # records that are answered together
 WINDOW_OF_ATTENTION = 8  # a record may hold layers x heads x tokens x tokens numbers
 
-NOTES = {
-    "truncated": "texts longer than the model takes, of which it read a part",
-    "n_unknown": "characters or words that the model has never seen",
-}
+NOTES = notes("truncated", "n_unknown of a generator")
 
-NOTES_OF_LINES = {
-    **NOTES,
-    "n_line_breaks": "line breaks that were written as blanks",
-    "cut": "texts that were cut off before their end (--max-new-tokens)",
-}
+NOTES_OF_LINES = NOTES | notes("n_line_breaks", "cut")
 
 
 def seeded(pipe: Pipe, seed: int) -> Iterator[list[Record]]:
     """The records, each with a seed of its own in its entry: ``seed``, and its number in the whole input from 0."""
     for records in pipe.read():
-        for number, record in enumerate(records, pipe.n_read - len(records)):
+        for number, record in enumerate(records, pipe.tally.n_read - len(records)):
             record.entry = {"seed": [seed, number]}
         yield records
 
@@ -238,7 +231,7 @@ def stream_records(
     picture: list[Attention] | None,
 ) -> None:
     if pipe.progress == "auto":
-        pipe.bar = Progress(pipe.command, "never")  # it would be drawn into the text
+        pipe.hide_bar()  # it would be drawn into the text
     output: Output
 
     def start(opened: Output) -> bytes:
@@ -258,4 +251,4 @@ def stream_records(
         interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file a whole line is a whole record: --resume
         picture=picture,
     )
-    pipe.write(texts, after_the_stream, tell=NOTES_OF_LINES, start=start)
+    pipe.write(texts, after_the_stream, notes=NOTES_OF_LINES, start=start)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from nlptool.records.notes import notes
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 
@@ -15,10 +16,7 @@ if TYPE_CHECKING:
     from nlptool.models.masked.cloze import ClozeSettings, Masked
     from nlptool.models.masked.loading import LocatedMaskedModel
 
-NOTES = {
-    "n_unknown": "pieces that the vocabulary lacks, which are never hidden",
-    "rebuilt": "texts that were put together of their pieces, which could not be found in them",
-}
+NOTES = notes("n_unknown of a tokenizer", "rebuilt")
 
 
 def mask(lists: Iterator[list[Record]], workers: Workers[Masked], *, said: dict[str, Any]) -> Iterator[list[Record]]:

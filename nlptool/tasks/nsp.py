@@ -10,6 +10,7 @@ import orjson
 from nlptool.errors import RecordError, RunError
 from nlptool.records import pairs
 from nlptool.records.json_bytes import field_text, fields
+from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.records.windows import windows
@@ -25,10 +26,7 @@ MARK = "[SEP]"
 
 WINDOW = 512  # records that are judged together; their pieces are in memory, and of long texts those are many
 
-NOTES = {
-    "n_unknown": "pieces that the vocabulary lacks, which are all the same to the model",
-    "truncated": "pairs that were longer than the model takes, of which it read what is nearest to their border",
-}
+NOTES = notes("n_unknown of a masked model", "truncated pairs")
 
 
 def nsp(

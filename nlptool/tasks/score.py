@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
+from nlptool.records.notes import notes
 from nlptool.records.record import Record
 
 if TYPE_CHECKING:
@@ -13,10 +14,7 @@ if TYPE_CHECKING:
 
 WINDOW = 256  # records that are scored together: each is as many rows of the network as it has pieces
 
-NOTES = {
-    "n_unknown": "pieces that the vocabulary lacks and that were scored as unknown ones",
-    "windowed": "texts longer than the model takes, each piece of which was scored in the window around it",
-}
+NOTES = notes("n_unknown of a masked model", "windowed")
 
 
 def score(

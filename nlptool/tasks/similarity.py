@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nlptool.errors import RecordError, RunError
-from nlptool.records.formats import tabular
+from nlptool.records import formats
+from nlptool.records.formats.cells import Matrix
+from nlptool.records.formats.table import refuse_too_wide
 from nlptool.records.pairs import two_texts
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -189,24 +191,13 @@ def write_matrix(pipe: Pipe, comparison: Comparison, format: str, *, keep: bool 
         format: jsonl, csv, npy, ...
         keep: for a picture.
     """
-    import numpy as np
-
-    rows = tabular.Matrix(comparison.labels, comparison.label, format)
-    if format == "npy":
-        from nlptool.records.formats.npy import Npy
-
-        file = Npy(np.dtype("<f4"), 0, field="similarities")
-
-        def row(record: Record) -> bytes:
-            file.columns = len(comparison.others)
-            return b"" if record.error is not None or record.done else file.row(record)
-
+    writer = formats.row_writer(format, "matrix", Matrix(format, comparison.labels, comparison.label))
+    if formats.FORMATS[format].matrix == "raw":
         lists = comparison.matrix(lambda values: values.tobytes(), bytes_each=4, plot=keep)
-        pipe.write(lists, row, start=file.start, finish=file.finish, terminator=None)
     else:
         as_json = functools.partial(orjson.dumps, option=orjson.OPT_SERIALIZE_NUMPY)
         lists = comparison.matrix(as_json, bytes_each=10, plot=keep, widest=format == "table")
-        tabular.write(pipe, lists, format, rows)
+    pipe.write_rows(lists, writer)
 
 
 class Comparison:
@@ -237,10 +228,8 @@ class Comparison:
         """A record for each item, with all its similarities, of ``bytes_each`` as they are written (about, if it is text)."""
         a, b = self._read()
         self._check_room(len(a), len(b), bytes_each)
-        if widest and len(b) > tabular.WIDEST:
-            raise RunError(
-                f"a table of {len(b):,} columns is not for a person", hint="-k 5 shows the nearest of each; -f csv all"
-            )
+        if widest:
+            refuse_too_wide(len(b))
         if plot and 4 * len(a) * len(b) > self._memory:
             raise RunError(
                 f"a picture of {len(a):,} x {len(b):,} similarities needs all of them in memory, more than --memory"

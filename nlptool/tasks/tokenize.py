@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nlptool.errors import RecordError
+from nlptool.records.notes import notes
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 
@@ -54,8 +55,4 @@ def as_written(record: Record, format: str) -> bytes:
     return record.results.get("", _FAILED.get(format, b""))
 
 
-NOTES = {
-    "n_unknown": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
-    "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
-    "n_control": "control characters shown as pictures (␀)",
-}
+NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control")

@@ -14,7 +14,6 @@ from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.records.windows import windows
-from nlptool.terminal.progress import Progress
 from nlptool.text.scripts import LONE_SURROGATE, is_japanese
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
         ]
     except TypeError as error:
         raise WrongUsage("an argument is not UTF-8") from error
-    pipe.n_read += len(records)
-    pipe.bar = Progress(pipe.command, "never")  # there are no bytes to count
+    pipe.tally.n_read += len(records)
+    pipe.hide_bar()  # there are no bytes to count
 
     def left() -> Iterator[list[Record]]:
         yield records[pipe.done_before()[0] :]

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, drawn by rich and imported only when one is shown."""
+"""A progress bar on stderr, drawn by rich, which is imported only when a bar is shown."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import rich.live
     import rich.progress
 
 _PATIENCE = 0.5  # seconds of work before a bar appears: short runs stay quiet
 
 
 class Progress:
-    """Bytes of input read and records done, or other work. ``mode`` is auto (stderr is a terminal), always or never."""
+    """The state of a run: bytes read and records done, a download, or other counted work.
+
+    A bar stays on the terminal between two states, drawn again ten times a second. Where records go to the same terminal,
+    ``clear`` takes it away before they are written; the next state brings it back.
+
+    Args:
+        label: the word before the bar.
+        mode: auto (if stderr is a terminal) | always | never.
+        quiet: no bar in mode auto.
+    """
 
     def __init__(self, label: str, mode: str = "auto", *, quiet: bool = False) -> None:
         self.total: int | None = None  # bytes
@@ -24,35 +34,35 @@ class Progress:
         self._always = mode == "always"
         self._since = time.monotonic() + (0 if mode == "always" else _PATIENCE)
         self._bytes = 0
-        self._work_since = 0.0  # when counted work began, and with how much of it done
+        self._work_since = 0.0  # when counted work began, and how much of it was done then
         self._work_began = 0
         self._bar: rich.progress.Progress | None = None
         self._task: rich.progress.TaskID | None = None
+        self._live: rich.live.Live | None = None  # draws the bar; None while it is cleared
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self.clear()
+        self._bar = None
 
     def advance(self, n_bytes: int) -> None:
         """Count bytes that were read."""
         self._bytes += n_bytes
 
     def records(self, n_records: int) -> None:
-        """Draw the state: ``n_records`` are done. Nothing where ``work`` is drawn."""
+        """Draw the number of records done; draw nothing where ``work`` is counted."""
         if not self._work_since:
             self._draw(f"{n_records:,} records")
 
-    def transfer(self, label: str, there: int, total: int) -> None:
-        """Draw the state of a download: ``there`` of ``total`` bytes are there."""
-        self._label, self._bytes, self.total = label, there, total
+    def transfer(self, label: str, received: int, total: int) -> None:
+        """Draw a download: ``received`` of ``total`` bytes."""
+        self._label, self._bytes, self.total = label, received, total
         self._draw("")
 
     def work(self, label: str, done: int, total: int, unit: str) -> None:
-        """Draw the state of work that is counted in ``unit``: ``done`` of ``total``. A new label begins a new bar."""
+        """Draw work that is counted in ``unit``: ``done`` of ``total``. A new label begins a new bar."""
         if not self._work_since or label != self._label:
             self.__exit__()  # what was drawn before counted something else
             self._work_since = time.monotonic()
@@ -61,22 +71,37 @@ class Progress:
         rate = (done - self._work_began) / max(1e-3, time.monotonic() - self._work_since)
         self._draw(f"{done:,} of {total:,} {unit}  {rate:,.0f} {unit}/s")
 
+    def say(self, message: str) -> None:
+        """Write a line to stderr without breaking the bar."""
+        if self._live is not None:
+            self._live.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        else:
+            sys.stderr.write(f"{message}\n")
+
+    def clear(self) -> None:
+        """Take the bar off the terminal until the next state is drawn."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
     def _draw(self, state: str) -> None:
         if not self._shown or time.monotonic() < self._since:
             return
         if self._bar is None:
-            self._start()
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=self._label, completed=self._bytes, total=self.total, state=state)
+            self._make_bar()
+        if self._bar is None or self._task is None:
+            return
+        self._bar.update(self._task, description=self._label, completed=self._bytes, total=self.total, state=state)
+        if self._live is None:
+            from rich.live import Live
 
-    def say(self, message: str) -> None:
-        """Write a line to stderr without breaking the bar."""
-        if self._bar is not None:
-            self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
-        else:
-            sys.stderr.write(f"{message}\n")
+            # rich would send to stderr what is written to stdout: records stay where they belong.
+            self._live = Live(
+                self._bar, console=self._bar.console, transient=True, refresh_per_second=10, redirect_stdout=False
+            )
+            self._live.start(refresh=True)
 
-    def _start(self) -> None:
+    def _make_bar(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -87,8 +112,5 @@ class Progress:
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
-        self._bar = Progress(
-            *columns, console=Console(stderr=True, force_terminal=self._always or None), transient=True
-        )
+        self._bar = Progress(*columns, console=Console(stderr=True, force_terminal=self._always or None))
         self._task = self._bar.add_task(self._label, total=self.total, state="")
-        self._bar.start()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.storage.temp_files import corpus_disk_space
+from nlptool.storage.temp_files import disk_space
 
 LONGEST = 10_000
 """Words that gensim trains in one batch; the same number as its MAX_WORDS_IN_BATCH."""
@@ -45,7 +45,7 @@ class Corpus:
         self._counts = np.zeros(0, np.int64)
         self._waiting: list[int] = []
         self._lengths: list[int] = []
-        with corpus_disk_space():
+        with disk_space():
             self._id_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115  # as long as the corpus
             self._length_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115
 
@@ -68,7 +68,7 @@ class Corpus:
         self._counts = counts
         self.n_words += len(ids)
         self.n_sentences += len(self._lengths)
-        with corpus_disk_space():
+        with disk_space():
             for file, numbers in ((self._id_file, ids), (self._length_file, np.asarray(self._lengths, np.int32))):
                 file.write(numbers.tobytes())
                 file.flush()

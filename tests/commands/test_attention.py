@@ -314,7 +314,7 @@ def test_a_long_text_is_cut_and_that_is_said(invoke: Invoke, model: Path) -> Non
     assert np.array(long["attention"]["mean"]).shape == (64, 64)
     assert long["attention"]["tokens"][-2:] == ["man", "[SEP]"]  # 62 of the text
     assert [record["nlptool"]["attention"]["truncated"] for record in (long, short)] == [True, False]
-    assert "texts longer than the model reads at once, of which it read a part: 1" in done.stderr
+    assert "texts longer than the model takes, of which it read a part: 1" in done.stderr
 
 
 def test_max_length_cuts_texts_and_pairs(invoke: Invoke, model: Path) -> None:
@@ -331,7 +331,7 @@ def test_max_length_cuts_texts_and_pairs(invoke: Invoke, model: Path) -> None:
 def test_unknown_pieces_are_counted(invoke: Invoke, model: Path) -> None:
     done = invoke("attention", "-m", str(model), stdin="the ☃ man ☃\nthe man\n".encode())
     assert [record["nlptool"]["attention"]["n_unknown"] for record in answers(done)] == [2, 0]
-    assert "pieces that the vocabulary lacks" in done.stderr
+    assert "pieces that the model's vocabulary lacks ([UNK])" in done.stderr
 
 
 def test_a_model_of_nan_is_said(invoke: Invoke, tmp_path: Path) -> None:

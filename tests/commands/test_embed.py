@@ -139,7 +139,7 @@ def test_a_cut_text_is_said_in_the_record_and_counted() -> None:
     long, short = records(done)
     assert long["nlptool"] == {"embed": {"model": MINILM, "n_tokens": 8, "truncated": True}}
     assert short["nlptool"]["embed"]["truncated"] is False  # type: ignore[index]
-    assert "and were cut: 1" in done.stderr
+    assert "texts longer than the model takes, of which it read a part: 1" in done.stderr
     failed = run(
         "-m", MINILM, "--max-length", "8", "--on-long", "error", stdin="one two three four five six seven eight nine\n"
     )

@@ -375,8 +375,8 @@ def test_what_happens_to_sources_is_said(judge: Callable[..., Any], shouter: Sho
     done = judge("-m", "any", stdin=f"{'a' * 21}\tb\n薔\t薔\n薔x\tc\nwhat?\tWHAT?\n")
     (found,) = scored(done, code=3)
     assert found["pairs"] == 3
-    assert "sources longer than the model takes, of which it read a part: 1" in done.stderr
-    assert "characters or words of sources that the model has never seen: 2" in done.stderr
+    assert "texts longer than the model takes, of which it read a part: 1" in done.stderr
+    assert "characters or words that the model has never seen: 2" in done.stderr
     assert "<stdin>:4: the model's log-probabilities hold NaN or infinity" in done.stderr
 
 

@@ -189,7 +189,7 @@ def test_what_was_lost_is_said_at_the_end(invoke: Invoke, folder: str) -> None:
     (found,) = lines(done)
     assert found["nlptool"]["score"]["n_unknown"] == 1
     assert found["nlptool"]["score"]["window"] == 14
-    assert "scored as unknown ones: 1" in done.stderr
+    assert "pieces that the model's vocabulary lacks ([UNK]): 1" in done.stderr
     assert "in the window around it: 1" in done.stderr
 
 

@@ -470,7 +470,7 @@ def test_cut_texts_are_said_and_counted(invoke: Invoke) -> None:
     found = records(done.stdout_bytes)
     assert found[0]["nlptool"]["similarity"]["truncated"] is True
     assert "truncated" not in found[1]["nlptool"]["similarity"]
-    assert "texts that were longer than the model takes, and were cut: 1" in done.stderr
+    assert "texts longer than the model takes, of which it read a part: 1" in done.stderr
 
 
 def test_base64_that_is_none(invoke: Invoke) -> None:

@@ -104,7 +104,7 @@ def test_records_that_fail_are_left_out_and_said(invoke: Invoke) -> None:
 
 def test_unknown_words_and_control_characters_are_said(invoke: Invoke) -> None:
     done = invoke("tokenize", "--count", "words", "--by", "lemma", stdin="ほげふが\0ほげふが".encode())
-    assert "words that the dictionary lacks (their lemma is the word itself): " in done.stderr
+    assert "words that the dictionary lacks (their lemma is the word itself, without a reading): " in done.stderr
     assert "control characters shown as pictures (␀): 1" in done.stderr
     assert "␀" in {row["word"] for row in rows(done)}
     assert invoke("tokenize", "--count", "words", "-q", stdin="ほげふが".encode()).stderr == ""

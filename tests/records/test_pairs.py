@@ -51,14 +51,14 @@ def read(path: Path, content: str | bytes, *, scored: bool = True, **more: objec
 def test_pairs_with_a_score_are_read(tmp_path: Path, content: str, expected: list[Pair]) -> None:
     found, pipe = read(tmp_path / "pairs", content)
     assert found == expected
-    assert (pipe.n_failed, pipe.exit_code) == (0, 0)
+    assert (pipe.tally.n_failed, pipe.tally.exit_code) == (0, 0)
 
 
 def test_translations_have_no_score_and_one_that_is_there_is_not_looked_at(tmp_path: Path) -> None:
     content = 'a\tb\n{"first":"c","second":"d"}\n{"first":"e","second":"f","score":"bad"}\n'
     found, pipe = read(tmp_path / "pairs", content, scored=False)
     assert found == [Pair("a", "b"), Pair("c", "d"), Pair("e", "f")]
-    assert pipe.n_failed == 0
+    assert pipe.tally.n_failed == 0
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_line_that_is_no_pair_is_left_out_counted_and_said(
     good = "x\ty\t1" if scored else "x\ty"
     found, pipe = read(tmp_path / "pairs", f"{good}\n{line}\n{good}\n", scored=scored)
     assert found == [Pair("x", "y", 1.0 if scored else None)] * 2
-    assert (pipe.n_failed, pipe.exit_code) == (1, 3)
+    assert (pipe.tally.n_failed, pipe.tally.exit_code) == (1, 3)
     said = capsys.readouterr().err
     assert f"{tmp_path / 'pairs'}:2: {message}" in said
     assert "1 of 3 records failed" in said
@@ -107,7 +107,7 @@ def test_a_head_with_more_columns_says_how_many_a_line_has(tmp_path: Path, capsy
     content = "id,sentence1,sentence2,score\n1,a,b,1\na,b,1\n2,c,d,2\n"
     found, pipe = read(tmp_path / "pairs", content)
     assert found == [Pair("a", "b", 1.0), Pair("c", "d", 2.0)]
-    assert (pipe.n_failed, pipe.exit_code) == (1, 3)
+    assert (pipe.tally.n_failed, pipe.tally.exit_code) == (1, 3)
     assert "this line has 3 columns, and the head has 4" in capsys.readouterr().err
 
 
@@ -115,7 +115,7 @@ def test_a_head_with_more_columns_says_how_many_a_line_has(tmp_path: Path, capsy
 def test_a_first_line_that_is_neither_a_pair_nor_a_head_fails(tmp_path: Path, first: str) -> None:
     found, pipe = read(tmp_path / "pairs", f"{first}\na\tb\t1\nc\td\t2\n")
     assert found == [Pair("a", "b", 1.0), Pair("c", "d", 2.0)]
-    assert pipe.n_failed == 1
+    assert pipe.tally.n_failed == 1
 
 
 def test_translations_have_no_head(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_there_is_said_and_the_run_will_have_failed(
 ) -> None:
     pipe = Pipe("train", quiet=quiet)
     assert pairs.read(pipe, str(tmp_path / "none"), scored=True) == []
-    assert pipe.exit_code == 1
+    assert pipe.tally.exit_code == 1
     assert f"{tmp_path / 'none'}: No such file or directory" in capsys.readouterr().err
 
 
@@ -147,13 +147,13 @@ def test_other_encodings_and_the_separator_of_the_corpus(tmp_path: Path) -> None
     form = InputFormat(kind="jsonl", field="x", encoding="cp932")
     found, pipe = read(tmp_path / "pairs", "猫\t犬\t1\n山\t川\t2\n".encode("cp932"), form=form, separator=b"\0")
     assert found == [Pair("猫", "犬", 1.0), Pair("山", "川", 2.0)]
-    assert pipe.n_failed == 0
+    assert pipe.tally.n_failed == 0
 
 
 def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
     found, pipe = read(tmp_path / "pairs", b"a\tb\t1\n\xff\xfe\tb\t1\nc\0\td\t1\n")
     assert found == [Pair("a", "b", 1.0), Pair("c\0", "d", 1.0)]
-    assert pipe.n_failed == 1
+    assert pipe.tally.n_failed == 1
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\t"), min_size=1, max_size=8).filter(
@@ -173,7 +173,7 @@ def test_whatever_the_lines_are_each_is_a_pair_a_failure_or_blank(
     lines = [good, *lines, *[good] * len(lines)]  # most are pairs, and the first bytes announce no compression
     found, pipe = read(tmp_path / "pairs", b"\n".join(lines) + b"\n", scored=scored)
     blank = sum(not line.decode("utf-8", "replace").strip() for line in lines)
-    assert len(found) + pipe.n_failed + blank == len(lines)
+    assert len(found) + pipe.tally.n_failed + blank == len(lines)
     assert all(pair.first.strip() and pair.second.strip() for pair in found)
     assert all(math.isfinite(pair.score) if scored else pair.score is None for pair in found)  # type: ignore[arg-type]
 

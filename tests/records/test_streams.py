@@ -29,7 +29,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record
 from nlptool.storage import compression, output
 from nlptool.storage.compression import CHUNK, decompressed
-from nlptool.storage.output import Output, _cut_to_whole_records
+from nlptool.storage.output import Output, _truncate_to_whole_records
 
 Invoke = Callable[..., Result]
 
@@ -424,7 +424,7 @@ def test_an_unfinished_record_is_cut_off(data: bytes, size: int) -> None:
             file = io.BytesIO(data)
             records = data.split(terminator)[:-1]
             last = records[-1] + terminator if records else b""
-            assert _cut_to_whole_records(file, terminator) == (data.count(terminator), last)
+            assert _truncate_to_whole_records(file, terminator) == (data.count(terminator), last)
             whole = data[: data.rfind(terminator) + len(terminator)] if terminator in data else b""
             assert file.getvalue() == whole
             assert file.tell() == len(whole)

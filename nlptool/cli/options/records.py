@@ -109,7 +109,7 @@ def records(
                 callback(pipe, **values)
             except WrongUsage as error:
                 raise click.UsageError(error.message) from error
-            click.get_current_context().exit(pipe.exit_code)
+            click.get_current_context().exit(pipe.tally.exit_code)
 
         # Own options come first in --help, then those of reading, then those of writing.
         for option in reversed(shared):

@@ -70,7 +70,7 @@ def command(  # noqa: PLR0917
                 records.append({"file": name, **figures(evaluation), **rules})
             if evaluation.n_sequences and not evaluation.every.n_pieces:
                 pipe.note(f"{name}: there is no word to be guessed: the vocabulary knows none")
-    if not records and not pipe.input_failed:  # else that has been said
+    if not records and not pipe.tally.input_failed:  # else that has been said
         raise RunError("there is no text", hint="lines of text, an empty one between documents")
     results.show(
         [row for record in records for row in result_rows(record)] if results.wants_table(format) else records, format

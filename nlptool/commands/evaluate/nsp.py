@@ -66,7 +66,7 @@ def command(pipe: Pipe, pairs: int, seed: int, format: str | None, **choice: Any
         for question in QUESTIONS:
             if found[question] is None:
                 pipe.note(f"{name}: {REASONS[question]}")
-    if not any(record["runs"] for record in records) and not pipe.input_failed:  # else that has been said
+    if not any(record["runs"] for record in records) and not pipe.tally.input_failed:  # else that has been said
         raise RunError("there is no text to evaluate on", hint="a sentence a line, an empty line between documents")
     results.show(
         [row for record in records for row in result_rows(record)] if results.wants_table(format) else records, format

@@ -144,7 +144,7 @@ def command(  # noqa: PLR0917
             "n_tokens": corpus.n_words,
             "n_sentences": corpus.n_sentences - corpus.n_empty,
             "n_in_vocabulary": int(vocabulary.counts.sum()),
-            "n_failed_records": pipe.n_failed,
+            "n_failed_records": pipe.tally.n_failed,
             **about,
             "options": settings,
             "versions": {name: version(name) for name in ("gensim", "numpy", "scipy", "unidic-lite")},

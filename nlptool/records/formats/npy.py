@@ -1,16 +1,11 @@
-"""A matrix in NumPy's formats, written row by row while its height is still unknown.
-
-What an ``.npy`` is stands in ``models/npy.py``; an ``.npz`` is a ZIP archive of them.
-"""
+"""A matrix as NumPy's .npy, written row by row while the number of rows is still unknown."""
 
 from __future__ import annotations
 
-import io
-import struct
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
+from nlptool.records.formats import RowWriter
 from nlptool.records.record import Record
 from nlptool.storage import temp_files
 from nlptool.storage.compression import CHUNK
@@ -19,34 +14,34 @@ from nlptool.storage.output import Output
 if TYPE_CHECKING:
     import numpy as np
 
-_CHARACTER_BYTES = 4  # NumPy's text is UTF-32
+    from nlptool.records.formats.cells import Rows
+    from nlptool.records.formats.vectors import Precision
 
 
-class Npy:
-    """Rows of ``columns`` numbers. The height is written into the header at the end; where the output is a pipe, the rows
-    wait in a temporary file until it is known. A record without a vector has a row of NaN, or of zeros where there is none.
+class Npy(RowWriter):
+    """One row for each record. A record without a vector has a row of NaN, or of zeros where there is no NaN.
+
+    The number of rows is written into the header at the end; where the output is a pipe, the rows wait in a temporary file
+    until it is known.
 
     Args:
-        field: the result that holds a row's bytes.
+        n_columns: numbers in a row.
     """
 
-    def __init__(self, dtype: np.dtype[Any], columns: int, *, field: str = "embedding") -> None:
-        self.n_empty = 0  # rows that hold no vector
+    def __init__(self, dtype: np.dtype[Any], n_columns: int) -> None:
+        self.n_empty = 0
         is_float = dtype.kind == "f"
         self.empty = "rows of NaN" if is_float else "rows of zeros"
-        self._nothing = (
-            (b"\x00\x7e" if dtype.itemsize == 2 else b"\x00\x00\xc0\x7f") if is_float else b"\x00"
-        )  # little-endian
-        self._nothing *= columns
+        nan = b"\x00\x7e" if dtype.itemsize == 2 else b"\x00\x00\xc0\x7f"  # little-endian
+        self._empty_row = n_columns * (nan if is_float else b"\x00")
         self._dtype = dtype.str
-        self.columns = columns  # must be right when the last row is written
-        self._field = field
+        self._n_columns = n_columns
         self._n_rows = 0
         self._start = 0
         self._waiting: IO[bytes] | None = None
 
     def start(self, output: Output) -> bytes:
-        """The header, if it can be overwritten at the end."""
+        """Return a header if it can be overwritten at the end."""
         position = output.position()
         if position is not None:
             self._start = position
@@ -56,6 +51,7 @@ class Npy:
 
     def row(self, record: Record) -> bytes:
         value = self._value(record)
+        self._n_rows += value != b""
         if self._waiting is None:
             return value
         with temp_files.disk_space():
@@ -73,87 +69,36 @@ class Npy:
             output.write(chunk)
 
     def _value(self, record: Record) -> bytes:
-        self._n_rows += 1
-        value = record.results.get(self._field, b"null")
+        value = record.results.get("embedding", b"null")
         if value != b"null":
             return value
         self.n_empty += 1
-        return self._nothing
+        return self._empty_row
 
     def _header(self) -> bytes:
         from nlptool.storage import npy
 
-        return npy.header(self._dtype, (self._n_rows, self.columns))
+        return npy.header(self._dtype, (self._n_rows, self._n_columns))
 
 
-class Npz(Npy):
-    """The matrix ``embeddings``, the names ``ids`` of its rows, and for int8 their ``scales``, in one archive.
+class NpySimilarities(Npy):
+    """The similarities of all records with all, float32; a record that failed has no row."""
 
-    Args:
-        id_of: a record's name.
-    """
+    def __init__(self, rows: Rows) -> None:
+        import numpy as np
 
-    def __init__(self, dtype: np.dtype[Any], columns: int, *, id_of: Callable[[Record], str]) -> None:
-        super().__init__(dtype, columns)
-        self._id_of = id_of
-        self._scaled = dtype.str == "|i1"
-        self._ids = temp_files.temporary()
-        self._scales = temp_files.temporary()
-        self._longest = 1
+        super().__init__(np.dtype("<f4"), 0)
 
-    def start(self, output: Output) -> bytes:
-        self._waiting = temp_files.temporary()  # the archive says of each member how long it is, before it
-        return b""
-
-    def row(self, record: Record) -> bytes:
-        name = self._id_of(record)
-        self._longest = max(self._longest, len(name))
-        with temp_files.disk_space():
-            encoded = name.encode("utf-32-le", "replace")
-            self._ids.write(len(encoded).to_bytes(4, "little") + encoded)
-            self._scales.write(struct.pack("<f", record.entry.get("scale", 0.0)))
-        return super().row(record)
-
-    def finish(self, output: Output) -> None:
-        from nlptool.storage import npy
-
-        members = {"ids": (npy.header(f"<U{self._longest}", (self._n_rows,)), self._ids_padded())}
-        if self._waiting is not None:
-            members["embeddings"] = (self._header(), _chunks(self._waiting))
-        if self._scaled:
-            members["scales"] = (npy.header("<f4", (self._n_rows,)), _chunks(self._scales))
-        with zipfile.ZipFile(_Unseekable(output), "w") as archive:
-            for name, (head, chunks) in members.items():
-                about = zipfile.ZipInfo(f"{name}.npy")  # of 1980: the same input gives the same bytes
-                with archive.open(about, "w", force_zip64=True) as member:
-                    member.write(head)
-                    for chunk in chunks:
-                        member.write(chunk)
-
-    def _ids_padded(self) -> Iterator[bytes]:
-        self._ids.seek(0)
-        while size := self._ids.read(4):
-            name = self._ids.read(int.from_bytes(size, "little"))
-            yield name.ljust(self._longest * _CHARACTER_BYTES, b"\0")
+    def _value(self, record: Record) -> bytes:
+        if record.error is not None or record.done:
+            return b""
+        value = record.results["similarities"]
+        self._n_columns = len(value) // 4  # known with the first row
+        return value
 
 
-class _Unseekable(io.RawIOBase):
-    """An output as ``zipfile`` wants it; since it has no ``tell``, sizes are written behind the members."""
-
-    def __init__(self, output: Output) -> None:
-        super().__init__()
-        self._output = output
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._output.write(bytes(data))
-        return len(data)
+matrix_writer = NpySimilarities
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with temp_files.disk_space():
-        file.seek(0)
-    while chunk := file.read(CHUNK):
-        yield chunk
+def vectors_writer(precision: Precision, id_of: Callable[[Record], str], with_text: bool) -> Npy:
+    return Npy(precision.dtype, precision.n_columns)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.records import references
 from nlptool.records.blocks import STDIN
+from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.references import Names, Pairs
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
 
 _WINDOW = 256  # records that are answered together
 
-NOTES = {
-    "truncated": "sources longer than the model takes, of which it read a part",
-    "n_unknown": "characters or words of sources that the model has never seen",
-}
+NOTES = notes("truncated", "n_unknown of a generator")
 
 
 class Answers:
@@ -125,7 +123,7 @@ def read_file(pipe: Pipe, path: str, names: Names, answers: Answers | None) -> P
     pairs = Pairs(STDIN if path == "-" else path)
     with pipe.beside(path) as own, own.bar:
         lists = windows(own.read(), largest=_WINDOW)
-        own.consume(references.read(lists, names, pairs, answers, start=pipe.n_read))
+        own.consume(references.read(lists, names, pairs, answers, start=pipe.tally.n_read))
         own.refuse_failed(f"{pairs.name}: most of its lines are no pairs")
     if pairs.n_skipped and not pairs.found:
         pipe.note(f"{pairs.name}: none of its pairs has a reference")

@@ -84,7 +84,7 @@ def stored(
         dev = documents.n_documents - n_before
     store = store or Store(place, short_digest([*how, documents.digest]))
     if not store.is_there():
-        whole = not (pipe.n_failed or pipe.input_failed)
+        whole = not (pipe.tally.n_failed or pipe.tally.input_failed)
         store.write(
             corpus, documents.words, size=vocabulary, dev=dev, given=given, report=pipe.bar.work, stop=stop,
             said={"tokenizer": kind, "why": why, "whole": whole},

@@ -93,7 +93,7 @@ def corpus(
         f"pairs: {len(learned.ids):,}, to judge by: {len(judged.ids):,}; tokens known: {len(source):,} and {len(target):,}"
     )
     said = {
-        "n_pairs": len(learned.ids), "n_too_long": n_long, "n_failed": pipe.n_failed,
+        "n_pairs": len(learned.ids), "n_too_long": n_long, "n_failed": pipe.tally.n_failed,
         "n_dev_pairs": len(judged.ids), "n_dev_too_long": n_dev_long, "n_dev_learned_from": n_seen,
     }  # fmt: skip
     return Corpus(learned, judged, source, target), said

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.runtime.tokenizers import read_tokenizer
-from nlptool.storage.digest import digest_of_parts
+from nlptool.storage.digest import short_digest
 from nlptool.training import unigram
 from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.distillation import batches, students
@@ -140,7 +140,7 @@ class Distillation:
         self._report = report
         self._note = note
         self._stop = stop
-        self._texts_key = digest_of_parts(corpus.texts)
+        self._texts_key = short_digest(corpus.texts)
 
     def run(self) -> tuple[Student, Any]:
         """Train; returns the student and its ``tokenizers.Tokenizer``.
@@ -194,7 +194,7 @@ class Distillation:
                 raise KeyboardInterrupt
             return teacher.encode(batch)
 
-        path = self._work / f"teacher-{digest_of_parts([teacher.name, *texts])}.f16"
+        path = self._work / f"teacher-{short_digest([teacher.name, *texts])}.f16"
         began = time.monotonic()
         found = distillation_teacher.teach(
             encode, texts, path, teacher.dimension, lambda done, all_: self._report("the teacher", done, all_, noun)
@@ -206,7 +206,7 @@ class Distillation:
         settings = self.settings
         if settings.begins_pretrained:
             return read_tokenizer(Path(settings.init) / "tokenizer.json")
-        path = self._work / f"tokenizer-{digest_of_parts([self._texts_key, settings.vocabulary])}.json"
+        path = self._work / f"tokenizer-{short_digest([self._texts_key, settings.vocabulary])}.json"
         if not path.exists():
             self._report("the vocabulary", 0, settings.vocabulary, "pieces")
             new = path.with_suffix(".new")
@@ -374,7 +374,7 @@ class Distillation:
         later = _SETTINGS_OF[_STAGES.index(stage) + 1 :]
         kept = {name: value for name, value in settings.items() if not any(name in names for names in later)}
         learned = (corpus.translations.tolist(), corpus.pairs.tolist(), corpus.scores.tolist())
-        return digest_of_parts([self.teacher.name, self._texts_key, kept, *learned])
+        return short_digest([self.teacher.name, self._texts_key, kept, *learned])
 
 
 _SETTINGS_OF = (

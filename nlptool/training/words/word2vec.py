@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.models.words.ngrams import Ngrams
-from nlptool.storage.temp_files import corpus_disk_space
+from nlptool.storage.temp_files import disk_space
 from nlptool.training.tokenized_corpus import Passes, Vocabulary, kept, sentences
 
 Report = Callable[[int, int], None]
@@ -188,7 +188,7 @@ def _train_from_file(
     file holds indices as digits, so it cannot be split elsewhere than at its blanks."""
     total = int(vocabulary.counts.sum())
     n_trained = n_seen = n_epochs = 0
-    with corpus_disk_space(), tempfile.NamedTemporaryFile("w", prefix="nlptool-", suffix=".txt") as file:
+    with disk_space(), tempfile.NamedTemporaryFile("w", prefix="nlptool-", suffix=".txt") as file:
         for chunk, lengths in corpus.passes(vocabulary.index):
             for sentence in sentences(*kept(chunk, lengths, chunk >= 0)):
                 file.write(" ".join(map(str, sentence)) + "\n")

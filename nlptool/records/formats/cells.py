@@ -1,0 +1,115 @@
+"""Results as rows of cells, for the formats that have no objects: CSV, Parquet, and tables for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from nlptool.records.json_bytes import field_text, fields
+from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, texts_of
+from nlptool.records.record import Record
+
+
+class Rows(Protocol):
+    """The columns of a result, and the rows that a record becomes."""
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        """Return names and types: int, float, str, or list (of floats); called when the first record is there."""
+        ...
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        """Yield the rows of a record that did not fail."""
+        ...
+
+
+def rows_of(record: Record, rows: Rows) -> list[list[Any]]:
+    """Return the rows of a record; none if it failed, here or in an earlier command."""
+    return [] if record.error is not None or record.done else list(rows.cells(record))
+
+
+class Columns:
+    """Some of a record's fields and results. ``text``, ``first`` and ``second`` are there whatever fields held them.
+
+    Args:
+        types: name -> int, float or str; a value of another type in a str column is written as JSON.
+        pairs: names of the fields of a pair's two texts; the first pair of names that a record has counts.
+    """
+
+    def __init__(self, types: Mapping[str, type], pairs: Sequence[tuple[str, str]] = PAIR_FIELDS) -> None:
+        self._types = types
+        self._pairs = pairs
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return list(self._types.items())
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        values = fields(record.raw)
+        values |= {"text": record.text} | dict(zip(PAIR_TEXTS[0], texts_of(values, self._pairs) or (), strict=False))
+        values |= {name: orjson.loads(value) for name, value in record.results.items()}
+        yield [
+            as_text(values[name]) if type is str and values.get(name) is not None else values.get(name)
+            for name, type in self._types.items()
+        ]
+
+
+class Neighbors:
+    """A record and one of its neighbors in each row.
+
+    Args:
+        id_field: the field that names a record, if one does.
+    """
+
+    def __init__(self, id_field: str | None) -> None:
+        self._id_field = id_field
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        ids: list[tuple[str, type]] = [("id", str), ("neighbor_id", str)] if self._id_field else []
+        return [("index", int), ("neighbor_index", int), *ids, ("text", str), ("neighbor", str), ("similarity", float)]
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        index, ids = int(record.results["index"]), []
+        for neighbor in orjson.loads(record.results["neighbors"]):
+            if self._id_field:
+                ids = [field_text(record.raw, self._id_field), neighbor.get("id", "")]
+            yield [index, neighbor["index"], *ids, record.text, neighbor.get("text", ""), neighbor["similarity"]]
+
+
+class Matrix:
+    """A record and its similarities: in Parquet a list, else a column for each, which a table numbers and CSV labels.
+
+    Args:
+        format: csv | npy | parquet | table.
+        labels: returns the labels of the columns, when they are known.
+        label: returns the label of a row, by its index.
+    """
+
+    def __init__(self, format: str, labels: Callable[[], Sequence[str]], label: Callable[[int], str]) -> None:
+        self._format = format
+        self._labels = labels
+        self._label = label
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        if self._format == "parquet":
+            return [("index", int), ("label", str), ("similarities", list)]
+        if self._format == "csv":
+            return [("", str), *((label, float) for label in self._labels())]
+        return [("", int), ("", str), *((str(index), float) for index in range(len(self._labels())))]
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        index = int(record.results["index"])
+        label, values = self._label(index), orjson.loads(record.results["similarities"])
+        if self._format == "parquet":
+            yield [index, label, values]
+        elif self._format == "csv":
+            yield [label, *values]
+        else:
+            yield [index, label, *(f"{value:z.2f}" for value in values)]
+
+
+def as_text(value: Any) -> str:
+    """Return a field's value as text: a string as it is, null as "", anything else as JSON. A lone surrogate becomes U+FFFD."""
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
