@@ -1,6 +1,6 @@
-"""The root group: one line a command, and our errors turned into messages and exit codes.
+"""The root group of all commands, and the console script. Errors become messages and exit codes here.
 
-A command's module is imported when the command is called, not before: ``nlptool --help`` must come back in a blink.
+A command's module is imported only when the command is called, so that ``nlptool --help`` starts fast.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from nlptool.errors import NlptoolError, RunError, WrongUsage
 from nlptool.terminal import library_warnings
 
 COMMANDS = {
-    "analogy": "A is to B as C is to what: word vectors answer.",
-    "attention": "Which token looks at which: the attention weights of a BERT.",
-    "compare": "Whether two embeddings find the same items alike: RSA, CKA.",
+    "analogy": "Solve word analogies, A - B + C, with word vectors.",
+    "attention": "Extract and draw the attention weights of a BERT.",
+    "compare": "Compare embeddings of the same items: representational similarity analysis, CKA.",
     "completion": "Print the completion script of a shell.",
-    "embed": "Sentence embeddings: a vector for each line of text.",
-    "evaluate": "Scores on gold data: analogies, similarities, masked words, generated text.",
-    "fill-mask": "Which words stand behind [MASK]: a BERT's guesses.",
-    "generate": "Text for text: translate, answer, go on, with an encoder–decoder or a GPT.",
-    "index": "Keep a corpus's embeddings on disk, for search.",
-    "map": "A place in the plane for each record, and a picture of all.",
-    "mask": "Hide words of a text behind [MASK], as BERT is trained.",
-    "models": "The models: what there is, what is here, fetch, verify, remove.",
-    "neighbors": "The words whose vectors are nearest to a word's.",
-    "nsp": "Whether one sentence follows another: BERT's next-sentence prediction.",
-    "odd-one-out": "The word that does not belong with the others.",
-    "sample": "Data to try things on: the hundred poems.",
-    "score": "How natural a sentence is: a BERT's pseudo-log-likelihood.",
-    "search": "The sentences of a corpus that are nearest in meaning to a query.",
-    "similarity": "How alike sentences are: a matrix, the nearest of each, pairs.",
-    "tokenize": "Cut Japanese text into words, with lemma, part of speech and reading.",
-    "train": "Train a model on your own text: word vectors, encoders, a BERT, sequence to sequence.",
-    "vectors": "Files of word vectors: what is in one, convert, select.",
+    "embed": "Compute sentence embeddings: a vector for each line of text.",
+    "evaluate": "Evaluate models on gold data: analogies, similarities, masked words, generated text.",
+    "fill-mask": "Predict masked words with a BERT (masked language model).",
+    "generate": "Generate text from text with an encoder–decoder or a GPT: translate, answer, continue.",
+    "index": "Build an index of a corpus's embeddings for search.",
+    "map": "Project embeddings onto a plane (PCA, t-SNE) and draw them.",
+    "mask": "Replace words of a text by [MASK], as in the training of BERT.",
+    "models": "List, download, verify and remove models.",
+    "neighbors": "Find the nearest neighbors of a word among word vectors.",
+    "nsp": "Predict whether one sentence follows another (next-sentence prediction).",
+    "odd-one-out": "Find the word that does not fit with the others.",
+    "sample": "Print sample data: the hundred poems of the Hyakunin Isshu.",
+    "score": "Score how natural a sentence is: pseudo-log-likelihood of a BERT.",
+    "search": "Find the sentences of a corpus that are nearest in meaning to a query.",
+    "similarity": "Compute similarities of sentences: a matrix, nearest neighbors, or pairs.",
+    "tokenize": "Split Japanese text into words with lemma, part of speech and reading.",
+    "train": "Train models on your own text: word vectors, sentence encoders, BERT, sequence to sequence.",
+    "vectors": "Inspect, convert and select word vectors.",
 }
 
 
@@ -99,14 +99,14 @@ def root() -> None:
     \b
     cat corpus.txt | nlptool tokenize          words, lemmas, parts of speech, readings
     cat corpus.txt | nlptool embed             a vector for each line
-    cat corpus.txt | nlptool similarity -k 3   the nearest three of each line
-    nlptool search 猫の話 --corpus corpus.txt  the lines that are nearest in meaning
-    cat corpus.txt | nlptool train -o my.vec   word vectors of your own
-    nlptool analogy king man woman             king is to man as queen is to woman
-    echo 猫が[MASK]た。 | nlptool fill-mask    the words that may stand there
-    echo む | nlptool generate -m hyakunin     a poem's second half, from its deciding syllable
+    cat corpus.txt | nlptool similarity -k 3   the three nearest neighbors of each line
+    nlptool search 猫の話 --corpus corpus.txt  the lines nearest in meaning
+    cat corpus.txt | nlptool train -o my.vec   word vectors trained on your text
+    nlptool analogy king man woman             king - man + woman: queen
+    echo 猫が[MASK]た。 | nlptool fill-mask    the most probable words for the mask
+    echo む | nlptool generate -m hyakunin     the second half of a poem from its first syllable
 
-    `nlptool COMMAND --help` is the manual of a command.
+    `nlptool COMMAND --help` or `nlptool help COMMAND` prints the manual of a command.
     """
 
 

@@ -1,4 +1,4 @@
-"""``nlptool analogy``: A − B + C, answered by word vectors."""
+"""``nlptool analogy``: solve word analogies with word vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nlptool.records.pipe import Pipe
 @options.records("analogy", arguments=options.words_argument("[A B C]"), instead=("query",))
 @options.word_vectors
 @click.option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", show_default=True,
-              help="3cosadd: cosine with A - B + C; 3cosmul: a product of cosines, whose score is not one.")  # fmt: skip
+              help="Method; 3cosadd: cosine with A - B + C; 3cosmul: quotient of cosines (Levy and Goldberg 2014).")  # fmt: skip
 @options.answers("Number of answers.")
 @options.table_choice()
 def command(  # noqa: PLR0917
@@ -26,10 +26,11 @@ def command(  # noqa: PLR0917
     restrict: int | None,
     format: str | None,
 ) -> None:
-    """A is to B as the answer is to C: the words nearest to A - B + C.
+    """Solve word analogies: find the words nearest to A - B + C.
 
-    Each record gets `query` and `answers`, a list of {word, similarity}, the cosine with A - B + C, the largest first. The
-    questions are the three arguments, or records: three words a line, or JSONL {"query": [A, B, C]}.
+    The query is three words: the arguments, or each line of the input, or JSONL {"query": [A, B, C]}. Each record gets `query`
+    and `answers`, a list of {word, similarity}: the cosine with A - B + C (-1 to 1), the largest first. With --method 3cosmul
+    the similarity is not a cosine.
 
     \b
     nlptool analogy king man woman
@@ -37,8 +38,9 @@ def command(  # noqa: PLR0917
     nlptool analogy --method 3cosmul < questions.txt > answers.jsonl
     nlptool analogy -m my.vec パリ フランス 日本
 
-    A word that the vectors lack is looked for in small letters or as the model's tokenizer cuts it, and then by its parts
-    or fastText's subwords; the record says so. A record with a word that stays unknown fails, and names similar ones.
+    A word that has no vector is looked up in lower case, then as the model's tokenizer splits it, then by the vectors of its
+    parts or of its fastText subwords; the record says so. A record with an unknown word fails, and its error names similar
+    words.
     """
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.word_queries import analogy

@@ -1,4 +1,4 @@
-"""``nlptool compare``: do two embeddings of the same items find the same ones alike?"""
+"""``nlptool compare``: representational similarity analysis of embeddings."""
 
 from __future__ import annotations
 
@@ -18,30 +18,29 @@ from nlptool.records.pipe import Pipe
     arguments=click.argument("files", nargs=-1, required=True, metavar="A B...", type=click.Path(readable=False)),
 )  # fmt: skip
 @click.option("--measure", type=click.Choice(["cosine", "euclidean", "pearson"]), default="cosine", show_default=True,
-              help="Distance of two items: 1 - cosine, the Euclidean one, or 1 - Pearson's r of their components.")  # fmt: skip
+              help="Distance between two items: 1 - cosine, Euclidean, or 1 - Pearson's r of their components.")  # fmt: skip
 @click.option("--permutations", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 1_000_000),
-              help="Random orders of the items, for the p-value; 0: no p-value.")  # fmt: skip
-@click.option("--sample", metavar="N", type=click.IntRange(min=3), help="Compare N of the items, drawn at random.")
+              help="Number of permutations for the p-value; 0: no p-value.")  # fmt: skip
+@click.option("--sample", metavar="N", type=click.IntRange(min=3), help="Number of items to compare, drawn at random.")
 @options.seed
 @options.memory
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe, measure: str, permutations: int, sample: int | None, seed: int, memory: int, format: str | None
 ) -> None:
-    """Representational similarity analysis: whether embeddings of the same items find the same ones alike.
+    """Compare embeddings of the same items by representational similarity analysis (RSA).
 
-    A and B are outputs of `nlptool embed`, JSONL or .npy, or of other programs; their models, dimensions and axes may differ.
-    Each is turned into the distances between its items, and these are compared with those of A: Spearman's ρ and Kendall's τ-b
-    (-1 to 1; 0: they have nothing to do with each other), and the one-sided p-value of ρ if the items stood in a random order.
-    Linear CKA (0 to 1) compares the vectors themselves and is high by itself where items are fewer than dimensions. Where all
-    distances are the same, there is no correlation: null.
+    A and B are files of `nlptool embed` (JSONL or .npy) or of other programs; their models and dimensions may differ. The
+    distances between all pairs of items in A are correlated with those in B: Spearman's ρ and Kendall's τ-b (-1 to 1; 0: no
+    relation), with the one-sided p-value of ρ from a permutation test. Linear CKA (0 to 1) compares the vectors themselves; it
+    is high in any case if there are fewer items than dimensions. If all distances are equal, the correlation is null.
 
-    With several B, such as the answers of several persons or runs of a training, a last record has the mean over them, and the
-    noise ceiling, between whose ends the ρ of the best possible A is expected: the mean ρ of each B with the mean of the others
-    (lower), and of all (upper).
+    With several B, such as the ratings of several persons or several training runs, a last record holds their mean and the
+    noise ceiling, the range in which the ρ of the best possible A is expected: the mean ρ of each B with the mean of the
+    others (lower bound) and with the mean of all (upper bound).
 
-    Items are the same if they stand in the same places or, with --id-field, have the same name. One without a vector in one of
-    the files is left out. N items have N (N - 1) / 2 distances.
+    Items are matched by their position or, with --id-field, by their id. An item without a vector in one of the files is left
+    out and counted. N items have N (N - 1) / 2 distances.
 
     \b
     nlptool compare <(nlptool embed words.txt) <(nlptool embed -m static-ja-en words.txt)
@@ -83,7 +82,7 @@ def command(  # noqa: PLR0917
 
 
 def _rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records for a table: what was found, without the rules, and the models where they are known."""
+    """Return the rows of a table: the scores without the rules, and the models if they are known."""
     known = any(model for record in records for model in record.get("models", []))
     rows = []
     for record in records:

@@ -1,4 +1,4 @@
-"""``nlptool index``: a corpus's embeddings on disk."""
+"""``nlptool index``: an index of embeddings on disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nlptool.records.windows import windows
 
 @click.group(cls=Group)
 def command() -> None:
-    """A corpus's embeddings on disk, for `nlptool search --corpus FOLDER`.
+    """Build an index of a corpus's embeddings for `nlptool search --corpus FOLDER`, or describe one.
 
     \b
     nlptool index build -o corpus.index corpus.txt
@@ -29,25 +29,25 @@ def command() -> None:
 
 @command.command()
 @options.records("index", writes=False, instead=("embedding", "tokens"))
-@click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), help="Where the index goes.")
-@click.option("--resume", is_flag=True, help="Go on with FOLDER.part of an interrupted run.")
+@click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), help="Output folder of the index.")
+@click.option("--resume", is_flag=True, help="Continue from FOLDER.part of an interrupted run.")
 @options.encoder()
 def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
-    """Embed a corpus and keep the vectors, with the texts and the model's identity.
+    """Embed a corpus and save the vectors, the texts and the identity of the model in a folder.
 
-    The folder holds 4 bytes for each of the D components of a vector, and the texts (and ids, with --id-field). It is mapped,
-    not loaded: a search in a million texts starts at once. Models with prompts get that of a document. An empty line is
-    left out and counted. Ctrl-C keeps what was made in FOLDER.part, from where --resume goes on.
+    The folder holds float32 vectors and the texts (and ids, with --id-field). It is memory-mapped, so that a search in a
+    million texts starts at once. A model with prompts gets its prompt for documents. An empty line is left out and counted.
+    Ctrl-C keeps FOLDER.part, from which --resume continues.
 
     \b
     nlptool index build -o corpus.index corpus.txt.xz
     nlptool index build -m multilingual-e5-small --id-field id -o docs.index docs.jsonl
-    nlptool index build -m my-model -o vectors.index vectors.npy     vectors that are there, without texts
+    nlptool index build -m my-model -o vectors.index vectors.npy     existing vectors, without texts
     """
     from nlptool.tasks.search import add_records, build_index
 
     if output is None:
-        raise click.UsageError("-o FOLDER says where the index goes")
+        raise click.UsageError("-o FOLDER is missing: the output folder of the index")
     from nlptool.geometry.index import Builder
     from nlptool.specs import EncoderSpec
     from nlptool.tasks.embedded_records import is_matrix, refuse_binary
@@ -81,7 +81,7 @@ def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
 @options.table_choice()
 @options.debug
 def info(folder: str, format: str | None) -> None:
-    """Say what an index holds: the model that made it, how many items, of how many dimensions.
+    """Describe an index: its model, number of items and dimensions.
 
     \b
     nlptool index info corpus.index

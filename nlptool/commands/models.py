@@ -1,4 +1,4 @@
-"""``nlptool models``: what models there are, what is here of them, and what to do about it."""
+"""``nlptool models``: list, download, verify and remove models."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
 
 @click.group(cls=Group)
 def command() -> None:
-    """The models: which there are, which are here, and how to fetch, verify and remove them.
+    """List, download, verify and remove models.
 
     A model is a name of `nlptool models list`, org/name[@revision] of the hub, or a folder.
 
     \b
-    nlptool models list --task embed           the encoders, and which of them work with no network
-    nlptool models pull multilingual-e5-base   fetch one; a broken download goes on where it stopped
-    nlptool models show all-MiniLM-L6-v2       all that is known of one
+    nlptool models list --task embed           the encoders, and which of them work offline
+    nlptool models pull multilingual-e5-base   download a model; an interrupted download continues
+    nlptool models show all-MiniLM-L6-v2       the details of a model
 
-    The hub's cache is that of huggingface_hub (HF_HOME, HF_HUB_CACHE); what nlptool makes of a model for onnxruntime lies
-    in its own (NLPTOOL_CACHE).
+    Downloads go to the cache of huggingface_hub (HF_HOME, HF_HUB_CACHE), models converted for onnxruntime to nlptool's own
+    (NLPTOOL_CACHE).
     """
 
 
@@ -40,15 +40,15 @@ def command() -> None:
 @click.option(
     "--task",
     type=click.Choice(["embed", "fill-mask", "generate", "tokenize", "words"]),
-    help="Only those of one kind: encoders, BERTs, dictionaries, word vectors.",
+    help="Task of the models to list.",
 )
-@options.table_choice("names", text="; names: a name a line")
+@options.table_choice("names", text="; names: one name a line")
 @options.debug
 def list_models(task: str | None, format: str | None) -> None:
-    """List the built-in models, those known by name, and what else the hub's cache holds.
+    """List the built-in models, the models known by name, and the other models in the hub's cache.
 
-    Each has a name, its task, its size in bytes, licence, languages (ISO 639-1, the most important first; mul: a hundred
-    of them), the dimension of its vectors, its source, and whether it works now with no network (offline).
+    Each record holds name, task, size in bytes, licence, languages (ISO 639-1, the most important first; mul: about a
+    hundred), the dimension of the vectors, the source, and `offline`: whether the model works now without a network.
 
     \b
     nlptool models list
@@ -70,7 +70,7 @@ def list_models(task: str | None, format: str | None) -> None:
 @options.table_choice()
 @options.debug
 def show(name: str, format: str | None) -> None:
-    """Show all that is known of a model: files, prompts, pooling, limits, licence, converted copies.
+    """Show the details of a model: files, prompts, pooling, limits, licence, converted copies.
 
     \b
     nlptool models show all-MiniLM-L6-v2
@@ -86,7 +86,7 @@ def show(name: str, format: str | None) -> None:
 @options.quiet
 @options.debug
 def path(name: str, quiet: bool) -> None:
-    """Print the folder of a model that is here; exit 4 if it is not.
+    """Print the folder of a local model; exit code 4 if there is none.
 
     \b
     ls -l "$(nlptool models path all-MiniLM-L6-v2)"
@@ -110,7 +110,7 @@ def path(name: str, quiet: bool) -> None:
 @options.table_choice()
 @click.option(
     "--allow-pickle", is_flag=True,
-    help="Fetch weights that are a pickle, if a model has no others; a pickle can hold harmful code.",
+    help="Download weights in pickle format if there are no others; a pickle can run harmful code.",
 )  # fmt: skip
 @options.progress
 @options.quiet
@@ -119,10 +119,10 @@ def path(name: str, quiet: bool) -> None:
 def pull(  # noqa: PLR0917
     ctx: click.Context, names: tuple[str, ...], format: str | None, allow_pickle: bool, progress: str, quiet: bool
 ) -> None:
-    """Fetch models from the hub into the local cache, those files alone that nlptool needs.
+    """Download models from the hub into the local cache, only the files that nlptool needs.
 
-    What is there is not fetched again, and a broken download goes on where it stopped. Every file is compared with its
-    hash. Each model gives a record: name, commit, folder, and the bytes that came.
+    Files that are in the cache are not downloaded again, and an interrupted download continues. Every file is checked
+    against its hash. The output is a record for each model: name, commit, folder, and the number of bytes downloaded.
 
     \b
     nlptool models pull multilingual-e5-base
@@ -162,10 +162,10 @@ def _pulled(model: Model, bar: Progress, *, allow_pickle: bool, quiet: bool) -> 
 @options.debug
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], format: str | None, quiet: bool) -> None:
-    """Compute the hashes of models anew: of all that are here, or of those named.
+    """Check the files of models against their hashes: all local models, or those named.
 
-    That is of built-in weights, of all files in the hub's cache, and of converted copies. Each model gives a record with
-    the number of files that were read and the damaged ones. Exit 3 if there are any.
+    Checked are built-in weights, all files in the hub's cache, and converted copies. The output is a record for each model
+    with the number of files read and the list of damaged ones. Exit code 3 if a file is damaged.
 
     \b
     nlptool models verify
@@ -211,9 +211,9 @@ def _mend(name: str) -> str:
 @options.debug
 @click.pass_context
 def rm(ctx: click.Context, names: tuple[str, ...], quiet: bool) -> None:
-    """Remove models from the hub's cache with all their revisions, and what was converted of them.
+    """Remove models from the hub's cache, all their revisions, and their converted copies.
 
-    Models of a package stay, and so do folders of yours: of those the converted copies alone are removed.
+    Of models in installed packages and in your own folders only the converted copies are removed.
 
     \b
     nlptool models rm multilingual-e5-base
@@ -240,7 +240,7 @@ def rm(ctx: click.Context, names: tuple[str, ...], quiet: bool) -> None:
 def _each(
     names: tuple[str, ...], work: Callable[[Model], dict[str, Any]], bar: Progress | None = None
 ) -> tuple[list[dict[str, Any]], int]:
-    """The records of the models, and the exit code of the first that failed. A failure is said, and the others go on."""
+    """Return the records of the models and the exit code of the first that failed. A failure is reported; the others go on."""
     from nlptool.models.store import inventory
 
     records, code = [], 0

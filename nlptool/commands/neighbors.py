@@ -1,4 +1,4 @@
-"""``nlptool neighbors``: the words whose vectors are nearest."""
+"""``nlptool neighbors``: find the nearest neighbors of words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nlptool.records.pipe import Pipe
 @click.command(cls=Command)
 @options.records("neighbors", arguments=options.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
-@click.option("--plus", multiple=True, metavar="WORD", help="Add the vector of WORD; can be given several times.")
+@click.option("--plus", multiple=True, metavar="WORD", help="Word whose vector is added to the query; repeatable.")
 @click.option(
-    "--minus", multiple=True, metavar="WORD", help="Take the vector of WORD away; can be given several times."
+    "--minus", multiple=True, metavar="WORD", help="Word whose vector is subtracted from the query; repeatable."
 )
 @options.answers("Number of neighbors.")
 @options.table_choice()
@@ -29,10 +29,11 @@ def command(  # noqa: PLR0917
     restrict: int | None,
     format: str | None,
 ) -> None:
-    """The words whose vectors are nearest to a word's. Each argument, or each line, is a query of its own.
+    """Find the words whose vectors are nearest to that of a word.
 
-    Each record gets `query` and `neighbors`, a list of {word, similarity}: cosines, the largest first. --plus and --minus
-    are added to every query, as unit vectors.
+    Each argument, or each line of the input, is a query. Each record gets `query` and `neighbors`, a list of {word,
+    similarity}: cosines (-1 to 1), the largest first. --plus and --minus add to and subtract from every query, as unit
+    vectors.
 
     \b
     nlptool neighbors 猫 犬
@@ -40,8 +41,9 @@ def command(  # noqa: PLR0917
     nlptool neighbors Paris --minus France --plus Japan
     cut -f 1 words.tsv | nlptool neighbors -m my.vec -k 3 > neighbors.jsonl
 
-    A word that the vectors lack is looked for in small letters or as the model's tokenizer cuts it, and then by its parts
-    or fastText's subwords; the record says so. A record with a word that stays unknown fails, and names similar ones.
+    A word that has no vector is looked up in lower case, then as the model's tokenizer splits it, then by the vectors of its
+    parts or of its fastText subwords; the record says so. A record with an unknown word fails, and its error names similar
+    words.
     """
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.word_queries import neighbors

@@ -1,4 +1,4 @@
-"""``nlptool odd-one-out``: the word that does not belong with the others."""
+"""``nlptool odd-one-out``: find the word that does not fit with the others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from nlptool.records.pipe import Pipe
 @options.word_vectors
 @options.table_choice()
 def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str | None) -> None:
-    """The word that does not belong with the others: the one least like the mean of all.
+    """Find the word that does not fit with the others: the one least similar to the mean of all.
 
-    Each record gets `query`, `odd`, and `similarities`, a list of {word, similarity}: the cosine of each word with the
-    mean, the smallest first. The words are the arguments, or a line of input each time, or JSONL {"query": [...]}.
+    The words are the arguments, or those of each line of the input, or JSONL {"query": [...]}. Each record gets `query`,
+    `odd`, and `similarities`, a list of {word, similarity}: the cosine of each word with the mean of their vectors, the
+    smallest first.
 
     \b
     nlptool odd-one-out breakfast cereal dinner lunch

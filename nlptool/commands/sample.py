@@ -1,4 +1,4 @@
-"""``nlptool sample``: data to try things on."""
+"""``nlptool sample``: sample data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _columns(_: click.Context, __: click.Parameter, value: str | None) -> tuple[
 
 
 def summary(sample: Sample, format: str | None) -> dict[str, Any]:
-    """What is said of a sample in a list."""
+    """Return the record of a sample in the list of samples."""
     found = sample.rows()
     return {
         "name": sample.name,
@@ -31,7 +31,7 @@ def summary(sample: Sample, format: str | None) -> dict[str, Any]:
 
 
 def rows(sample: Sample, columns: Sequence[str] | None) -> list[dict[str, Any]]:
-    """The rows of a sample with those columns that are named, in that order.
+    """Return the rows of a sample, with the given columns in the given order.
 
     Raises:
         UsageError: there is no such column.
@@ -48,23 +48,26 @@ def rows(sample: Sample, columns: Sequence[str] | None) -> list[dict[str, Any]]:
 @click.command(cls=Command)
 @click.argument("name", metavar="[NAME]", required=False, type=click.Choice(list(SAMPLES)))
 @click.option(
-    "--columns", metavar="NAMES", callback=_columns, help="These columns alone: kami,shimo; without the head."
+    "--columns",
+    metavar="NAMES",
+    callback=_columns,
+    help="Columns to print, in this order and without the header line: kami,shimo.",
 )
 @click.option(
     "-f",
     "--format",
     type=click.Choice(["tsv", "jsonl", "table"]),
     show_default="tsv; of the list a table on a terminal, else jsonl",
-    help="tsv: as the file is; jsonl: a record a line; table: for a person.",
+    help="Output format; tsv: the file as it is; jsonl: a JSON object a line.",
 )
 @options.debug
 def command(name: str | None, columns: tuple[str, ...] | None, format: str | None) -> None:
-    """Print data that is shipped with nlptool; without NAME, list it: name, about, records, columns, licence.
+    """Print a sample data set that is part of nlptool; without NAME, list them: name, about, records, columns, licence.
 
-    hyakunin-isshu holds the hundred poems in classical kana, tab-separated: number, kami (the upper verse), shimo (the lower
-    verse), kimariji (the deciding syllables: the beginning of kami that no other poem shares). Its first line names the columns.
-    --columns takes some of them, in the order that you give, without that line: pairs for `nlptool train seq2seq` and
-    `nlptool evaluate generation`.
+    hyakunin-isshu holds the hundred poems of the Hyakunin Isshu in classical kana as tab-separated columns: number, kami (upper
+    verse), shimo (lower verse), kimariji (the shortest beginning of kami that no other poem shares). Its first line holds the
+    names of the columns. --columns prints some of them without that line: pairs for `nlptool train seq2seq` and `nlptool
+    evaluate generation`.
 
     \b
     nlptool sample
@@ -75,7 +78,7 @@ def command(name: str | None, columns: tuple[str, ...] | None, format: str | Non
     """
     if name is None:
         if columns is not None or format == "tsv":
-            raise click.UsageError(f"of which sample? {', '.join(SAMPLES)}")
+            raise click.UsageError(f"which sample? {', '.join(SAMPLES)}")
         results.show([summary(sample, format) for sample in SAMPLES.values()], format)
         return
     sample = SAMPLES[name]

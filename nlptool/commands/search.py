@@ -1,4 +1,4 @@
-"""``nlptool search``: the sentences that are nearest in meaning."""
+"""``nlptool search``: semantic search in a corpus."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from nlptool.records.pipe import Pipe
 )
 @click.option(
     "--corpus", multiple=True, required=True, metavar="PATH",
-    help="What is searched: a file of texts or of records with embeddings, an .npy, or a folder of `nlptool index`; "
+    help="Corpus: a file of texts or of records with embeddings, an .npy, or a folder of `nlptool index`; repeatable, "
     "several files are one corpus.",
 )  # fmt: skip
 @options.top_k(10, largest=100_000, help="Number of answers.")
-@options.threshold("Only what has a cosine of T at least.")
+@options.threshold("Smallest cosine of an answer.")
 @options.table_choice()
 @options.memory
 @options.encoder()
@@ -38,20 +38,20 @@ def command(  # noqa: PLR0917
     memory: int,
     **choice: Any,
 ) -> None:
-    """The sentences of a corpus that are nearest in meaning to a query. Each argument, or each line, is a query of its own.
+    """Find the sentences of a corpus that are nearest in meaning to a query (semantic search).
 
-    Each record gets `query` and `neighbors`, a list of {index, text, similarity}: cosines, the largest first. `index` counts
-    the items of the corpus from 0. Queries may be in another language than the corpus, if the model knows both. The search is
-    exact: every vector of the corpus is looked at.
+    Each argument, or each line of the input, is a query. Each record gets `query` and `neighbors`, a list of {index, text,
+    similarity}: cosines (-1 to 1), the largest first; `index` counts the items of the corpus from 0. Query and corpus may be in
+    different languages if the model knows both. The search is exact: it compares with every vector of the corpus.
 
     \b
     nlptool search 雨の日の過ごし方 --corpus diary.txt
     nlptool search --corpus corpus.index -k 3 < questions.txt > answers.jsonl
     nlptool search "a boat in the harbour" --corpus captions.txt --threshold 0.5 -f table
 
-    A corpus that is searched more than once is best kept with `nlptool index build`: its texts are then embedded only once,
-    and a query uses the model that made the index; another one is refused. Models with prompts get that of a query, and
-    those of the corpus that of a document.
+    For a corpus that is searched more than once, make an index with `nlptool index build`: its texts are then embedded only
+    once. A query uses the model of the index; another model is refused. A model with prompts gets its prompt for queries, and
+    for the corpus its prompt for documents.
     """
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.search import open_corpus, search

@@ -1,4 +1,4 @@
-"""``nlptool vectors``: files of word vectors."""
+"""``nlptool vectors``: inspect, convert and select word vectors."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ FORMATS = ("nlptool", "word2vec", "word2vec-text", "glove")
 
 _to = click.option(
     "--to", type=click.Choice(FORMATS), default="nlptool", show_default=True,
-    help="nlptool: a folder; word2vec: its binary file; word2vec-text; glove: the same without a header.",
+    help="Output format; nlptool: a folder; word2vec: the binary format; glove: word2vec-text without its first line.",
 )  # fmt: skip
-_output = click.option("-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Where they go.")
+_output = click.option(
+    "-o", "--output", metavar="PATH", type=click.Path(readable=False), help="Output file, or folder with --to nlptool."
+)
 
 
 @click.group(cls=Group)
 def command() -> None:
-    """Files of word vectors: what is in one, convert between formats, select words.
+    """Inspect word vectors, convert them between formats, and select words.
 
     \b
     nlptool vectors info glove-6b-50d
-    nlptool vectors convert GoogleNews-vectors.bin -o news.vec       word2vec's to our own, which opens at once
+    nlptool vectors convert GoogleNews-vectors.bin -o news.vec       to nlptool's format, which opens at once
     nlptool vectors convert my.vec --to word2vec-text -o my.txt      for other programs
     nlptool vectors select my.vec --top 50000 --precision float16 -o small.vec
     """
@@ -46,7 +48,7 @@ def command() -> None:
 @options.quiet
 @options.debug
 def info(model: str, format: str | None, quiet: bool) -> None:
-    """Say what word vectors hold: format, words, dimension, lengths, how words are cut, options of the training.
+    """Describe word vectors: format, words, dimension, norms, tokenizer, training options.
 
     \b
     nlptool vectors info aozora-100d
@@ -75,15 +77,15 @@ def info(model: str, format: str | None, quiet: bool) -> None:
 @_output
 @_to
 @click.option("--from", type=click.Choice(["auto", "nlptool", "word2vec", "word2vec-text", "glove", "fasttext"]),
-              default="auto", show_default=True, help="What MODEL is; auto: by its contents.")  # fmt: skip
+              default="auto", show_default=True, help="Input format; auto: recognised by the contents.")  # fmt: skip
 @options.precision
 @options.quiet
 @options.debug
 def convert(source: str, output: str | None, to: str, precision: str, quiet: bool, **given: str) -> None:
-    """Write word vectors in another format.
+    """Convert word vectors to another format.
 
-    Reads word2vec's binary and text files, GloVe's, fastText's .vec and .bin, compressed or not, and nlptool's folders. What
-    cannot be kept is said: doubled words, words cut inside a character, vectors with NaN.
+    Reads word2vec's binary and text files, GloVe's, fastText's .vec and .bin, compressed or not, and nlptool's folders. Notes
+    on stderr say what could not be kept: duplicate words, words truncated inside a character, vectors with NaN.
 
     \b
     nlptool vectors convert cc.ja.300.vec.gz -o ja.vec
@@ -107,8 +109,10 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
 @command.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("words", nargs=-1, metavar="[WORD]...")
-@click.option("--top", metavar="N", type=click.IntRange(min=1), help="The N most frequent words.")
-@click.option("--words-from", metavar="FILE", type=click.Path(allow_dash=True), help="The words of FILE, one a line.")
+@click.option("--top", metavar="N", type=click.IntRange(min=1), help="Number of most frequent words to select.")
+@click.option(
+    "--words-from", metavar="FILE", type=click.Path(allow_dash=True), help="File of words to select, one a line."
+)
 @_output
 @_to
 @options.precision
@@ -126,10 +130,10 @@ def select(  # noqa: PLR0917
     precision: str,
     quiet: bool,
 ) -> None:
-    """Take some words out of word vectors: those named, those of a file, the most frequent ones.
+    """Select words from word vectors: those named, those of a file, or the most frequent ones.
 
-    Without -o each is printed as a record: word, count, length of its vector, and the vector as it was trained. Words
-    that are not there are named on stderr; exit 3 if there are any.
+    Without -o each word is printed as a record: word, count, norm, and the vector as it was trained. Words without a vector
+    are named on stderr, and the exit code is then 3.
 
     \b
     nlptool vectors select counts.vec banana puppy fruit
@@ -168,7 +172,7 @@ def select(  # noqa: PLR0917
 
 
 def _lines(path: str) -> Iterator[str]:
-    """The lines of a file, compressed or not, that are not empty."""
+    """Yield the lines of a file, compressed or not, that are not empty."""
 
     def fail(message: str, hint: str) -> None:
         raise RunError(message, hint=hint)
@@ -183,9 +187,9 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _check_output(output: str | None, to: str, precision: str) -> Path:
-    """Where the vectors go; what cannot be is said before anything is read."""
+    """Return the output path; refuse an impossible one before anything is read."""
     if output is None:
-        raise click.UsageError("-o says where they go")
+        raise click.UsageError("-o PATH is missing: the output file or folder")
     if to == "nlptool":
         from nlptool.models.words import vectors as word_vectors
         from nlptool.storage import folders
@@ -203,7 +207,7 @@ def _open(name: str, quiet: bool) -> WordVectors:
 
 
 def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
-    """The words at ``indices``, all unless given, as they were trained."""
+    """Return the words at ``indices``, or all, with their vectors as they were trained."""
     import numpy as np
 
     from nlptool.models.words.vectors import Parts

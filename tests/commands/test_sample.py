@@ -55,8 +55,8 @@ def test_as_jsonl_the_columns_have_names(invoke: Invoke) -> None:
         (["hyakunin-isshu", "--columns", "kam"], "no column 'kam'; there are number, kami, shimo, kimariji."),
         (["hyakunin-isshu", "--columns", "kam"], "Did you mean kami?"),
         (["hyakunin-isshu", "--columns", ""], "no column ''"),
-        (["--columns", "kami"], "of which sample? hyakunin-isshu"),
-        (["-f", "tsv"], "of which sample? hyakunin-isshu"),
+        (["--columns", "kami"], "which sample? hyakunin-isshu"),
+        (["-f", "tsv"], "which sample? hyakunin-isshu"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(invoke: Invoke, arguments: list[str], said: str) -> None:

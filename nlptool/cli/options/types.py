@@ -17,6 +17,11 @@ _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "un
 
 
 def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Return the canonical name of a text encoding.
+
+    Raises:
+        BadParameter: there is no such text encoding.
+    """
     try:
         "".encode(value)  # refuses what is no text encoding, such as hex
         name = codecs.lookup(value).name
@@ -30,7 +35,7 @@ def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 class FloatRange(click.FloatRange):
-    """A number within bounds: click's own lets nan through, which is within none."""
+    """A number in a range. Unlike click's own, it refuses nan."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -40,7 +45,7 @@ class FloatRange(click.FloatRange):
 
 
 def typed(names: Iterable[str]) -> set[str]:
-    """Those parameters of the running command that were given on the command line."""
+    """Return those of ``names`` that were given on the command line of the running command."""
     source = click.get_current_context().get_parameter_source
     return {name for name in names if source(name) == click.core.ParameterSource.COMMANDLINE}
 
@@ -49,7 +54,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def parse_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
-    """A number of bytes, decimal: 500M, 2G, 1.5GB."""
+    """Return a size in bytes, written with a decimal unit: 500M, 2G, 1.5GB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", value.strip(), re.IGNORECASE)
     size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
     if size < 1:
@@ -58,6 +63,11 @@ def parse_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
 
 
 def parse_threshold(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Return a threshold.
+
+    Raises:
+        UsageError: it is nan.
+    """
     if value is not None and math.isnan(value):
         raise click.UsageError("--threshold nan: no similarity reaches that")
     return value

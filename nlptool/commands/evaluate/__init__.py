@@ -1,4 +1,4 @@
-"""``nlptool evaluate``: scores on gold data."""
+"""``nlptool evaluate``: evaluate models on gold data."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import click
 from nlptool.cli.groups import LazyGroup
 
 KINDS = {
-    "analogies": "Word vectors: analogies, the kind of questions-words.txt.",
+    "analogies": "Word vectors: accuracy on analogies in the format of questions-words.txt.",
     "generation": "Generated text against references: exact match, BLEU, chrF.",
-    "mlm": "Masked language models: hidden words of a text, guessed.",
-    "nsp": "BERT: which of two texts follows, and which comes from elsewhere.",
-    "similarity": "Word vectors: similarities of words that people gave.",
-    "sts": "Sentence encoders: similarities of sentences that people gave.",
+    "mlm": "Masked language models: accuracy and perplexity on masked words.",
+    "nsp": "BERT: accuracy of next-sentence prediction.",
+    "similarity": "Word vectors: correlation with human word similarity ratings.",
+    "sts": "Sentence encoders: correlation with human similarity ratings (STS).",
 }
 
 
 @click.group(cls=LazyGroup, table=KINDS, module="nlptool.commands.evaluate.{}")
 def command() -> None:
-    """Scores on gold data. Each says what was left out, and by which rules.
+    """Evaluate models on gold data. Every result says what was left out and which rules were applied.
 
     \b
     nlptool evaluate analogies questions-words.txt

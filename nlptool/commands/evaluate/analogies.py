@@ -1,4 +1,4 @@
-"""``nlptool evaluate analogies``: is the nearest word the right one?"""
+"""``nlptool evaluate analogies``: accuracy of word vectors on analogies."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from nlptool.records.pipe import Pipe
 @options.records("evaluate", writes=False)
 @options.vocabulary
 @click.option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", show_default=True,
-              help="How the answer is found: see `nlptool analogy`.")  # fmt: skip
+              help="Method of `nlptool analogy`.")  # fmt: skip
 @click.option("--oov", type=click.Choice(["skip", "wrong"]), default="skip", show_default=True,
-              help="A question with an unknown word: skipped, or wrong. It is counted as skipped either way.")  # fmt: skip
+              help="Question with an unknown word: left out, or counted as wrong; `skipped` counts it either way.")  # fmt: skip
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe, model: str, method: str, restrict: int, case: str, oov: str, format: str | None
 ) -> None:
-    """Analogies of the kind of questions-words.txt: four words a line, `: name` begins a section.
+    """Evaluate word vectors on analogies in the format of questions-words.txt.
 
-    A question a b c d is right if d is the word nearest to b - a + c that is none of a, b, c. One record a section, and
-    one for all: questions, correct, wrong, skipped (a word is not in the vocabulary), accuracy (correct / (correct + wrong)),
-    the vocabulary's size and the rules.
+    The input holds four words a line; a line `: name` begins a section. A question a b c d is correct if d is the word nearest
+    to b - a + c other than a, b and c. The output is one record a section and one for all: questions, correct, wrong, skipped
+    (a word is not in the vocabulary), accuracy (correct / (correct + wrong), 0 to 1), the size of the vocabulary and the rules.
 
     \b
     nlptool evaluate analogies questions-words.txt

@@ -1,4 +1,4 @@
-"""``nlptool evaluate similarity``: do the vectors of words agree with people?"""
+"""``nlptool evaluate similarity``: correlation of word vectors with human ratings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nlptool.records.pipe import Pipe
 @options.records("evaluate", writes=False)
 @options.vocabulary
 @click.option("--oov", type=click.Choice(["skip", "zero"]), default="skip", show_default=True,
-              help="A pair with an unknown word: left out, or of similarity 0. It is counted as skipped either way.")  # fmt: skip
+              help="Pair with an unknown word: left out, or of similarity 0; `skipped` counts it either way.")  # fmt: skip
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe, model: str, restrict: int, case: str, oov: str, format: str | None
 ) -> None:
-    """Word similarities that people gave, against the cosines of the vectors: WordSim-353, SimLex-999 and the like.
+    """Evaluate word vectors on human word similarity ratings such as WordSim-353 and SimLex-999.
 
-    Two words a line and behind them a number, with tabs, commas or blanks between them; a first line without a number is a
-    head, and `: name` begins a section. One record a section, and one for all: pairs, used, skipped, Spearman's ρ and
-    Pearson's r of the pairs used, the vocabulary's size and the rules.
+    The input holds two words and a number a line, separated by tabs, commas or spaces; a first line without a number is a
+    header, and a line `: name` begins a section. The output is one record a section and one for all: pairs, used, skipped,
+    Spearman's ρ and Pearson's r (-1 to 1) of cosines and ratings, the size of the vocabulary and the rules.
 
     \b
     nlptool evaluate similarity wordsim353.tsv

@@ -1,4 +1,4 @@
-"""``nlptool evaluate sts``: do the vectors of sentences agree with people?"""
+"""``nlptool evaluate sts``: correlation of sentence embeddings with human ratings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_RECORDS = ("input_format", "field", "id_field", "header", "null")  # options
 @options.encoder(embeddings=False)
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 100_000),
-              help="Resamples of the pairs, for the intervals; 0: no intervals.")  # fmt: skip
+              help="Number of bootstrap resamples for the confidence intervals; 0: no intervals.")  # fmt: skip
 @options.seed
 @options.table_choice()
 def command(  # noqa: PLR0917
@@ -36,15 +36,16 @@ def command(  # noqa: PLR0917
     format: str | None,
     **encoding: Any,
 ) -> None:
-    """Semantic textual similarity: sentences whose similarity people gave, as in STS-B and JSTS, against that of their vectors.
+    """Evaluate sentence encoders on semantic textual similarity (STS-B, JSTS): correlation with human ratings.
 
-    A line is two sentences and a number, higher for more alike, with tabs or commas between them (quotes around what holds a
-    comma), or a JSON object with sentence1, sentence2, score (or first, second; text1, text2; label, similarity). A first line
-    whose score is no number is a head. The scale is the file's own.
+    A line holds two sentences and a score, higher for more similar, separated by tabs or commas (a cell with a comma is
+    quoted), or it is a JSON object with sentence1, sentence2 and score (or first, second; text1, text2; or the fields that
+    --first and --second name; label or similarity for the score). A first line whose score is no number is a header. Any scale
+    of scores will do.
 
-    One record a file: pairs, used, skipped (a sentence has no vector: the model knows none of its words); Spearman's ρ and
-    Pearson's r of similarities and scores, between -1 and 1, null where one of them is all the same; and their 95 % bootstrap
-    intervals, null where there are too few pairs.
+    The output is one record a file: pairs, used, skipped (a sentence has no vector because the model knows none of its words);
+    Spearman's ρ and Pearson's r of similarities and scores (-1 to 1; null if one of them is constant); and their 95 %
+    bootstrap confidence intervals, null if there are too few pairs.
 
     \b
     nlptool evaluate sts stsb-dev.csv
