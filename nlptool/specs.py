@@ -1,54 +1,79 @@
-"""What can be chosen of a model: frozen, hashable values, made from options and used as keys of open models."""
+"""What can be chosen of a model: frozen, hashable values, made from options and used as the keys of open models.
+
+A spec holds all that tells two open models apart, and no callbacks.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from nlptool.catalog import DEFAULT_BERT
 
 
 @dataclass(frozen=True, slots=True)
-class MaskedModelSpec:
-    """What the command line says of the model: ``options.bert``."""
+class NetworkSpec:
+    """What can be chosen of every network."""
+
+    model: str = ""  # a known name, a folder, or org/name[@revision] of the hub
+    _: KW_ONLY
+    device: str = "auto"  # cpu | cuda | mps | auto: cuda where there is one
+    batch_tokens: int | None = None  # tokens of a batch, padding included; None: as the network likes it
+    threads: int | None = None  # that compute, in each process; None: all processors
+    max_length: int | None = None  # tokens of an input, special tokens included; None: as the model says
+    deterministic: bool = False  # every text by itself, in float32: no padding or batch changes the last digits
+    offline: bool = False  # open no socket
+    allow_pickle: bool = False  # open weights that are a pickle, where a model has no others
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec(NetworkSpec):
+    """A sentence encoder: a network, a table of token vectors, or word vectors.
+
+    ``model`` "" means the one of the vectors at hand, else the default.
+    """
+
+    _: KW_ONLY
+    engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
+    prompt: str | None = None  # text before every text; None: that of the role, or the model's default
+    role: str | None = None  # query | document: the model's prompt of that name
+    role_is_optional: bool = False  # a model without such a prompt is no error, and the default one needs no note
+    dim: int | None = None  # the first components of a vector alone, renormalised
+    normalize: bool | None = None  # vectors of unit length or not; None: as the model says
+    chunk: bool = False  # a text longer than max_length: the mean of its chunks, instead of truncating it
+    quantize: str | None = None  # int8: the network's matrices in 8 bits
+    weighting: str = "inverse-frequency"  # of words, where the model is word vectors; or none
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedModelSpec(NetworkSpec):
+    """A masked language model: BERT and its kin."""
 
     model: str = DEFAULT_BERT
-    max_length: int | None = None  # tokens; as the model says
-    engine: str = "auto"
-    device: str = "auto"
-    batch_tokens: int | None = None
-    threads: int | None = None
-    deterministic: bool = False
-    offline: bool = False
-    allow_pickle: bool = False
+    _: KW_ONLY
+    engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderSpec:
-    """What the command line says of the encoder: ``options.encoder``."""
+class AttentionSpec(NetworkSpec):
+    """A masked language model or a sentence encoder in torch, opened for its attention weights."""
 
-    model: str | None = None  # that of the records' embeddings unless given
-    prompt: str | None = None
-    dim: int | None = None
-    device: str = "auto"
-    batch_tokens: int | None = None
-    threads: int | None = None
-    offline: bool = False
-    allow_pickle: bool = False
+    model: str = DEFAULT_BERT
 
 
 @dataclass(frozen=True, slots=True)
-class GeneratorSpec:
-    """What the command line says of the model: ``options.generator``."""
+class GeneratorSpec(NetworkSpec):
+    """A model that writes texts: an encoder–decoder or a GPT. ``max_length`` counts the tokens of a source."""
 
-    model: str
-    prefix: str = ""
-    source_lang: str | None = None
+    _: KW_ONLY
+    engine: str = "auto"  # ct2 | torch | auto: ct2 where it can do what is needed
+    needs: str = "search"  # what it is to do: search (greedy or beams) | sampling | attention
+    prefix: str = ""  # text before every source, such as T5's task
+    source_lang: str | None = None  # as the model spells it: eng_Latn, en
     target_lang: str | None = None
-    max_length: int | None = None  # tokens of a source; as the model says
-    engine: str = "auto"
-    device: str = "auto"
-    batch_tokens: int | None = None
-    threads: int | None = None
-    deterministic: bool = False
-    offline: bool = False
-    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WordVectorsSpec:
+    """Word vectors. ``model`` "" means that the script of a query decides."""
+
+    model: str = ""

@@ -24,7 +24,7 @@ from onnx import helper, numpy_helper
 from nlptool import catalog
 from nlptool.models.encoders import onnx_export as encoder_export
 from nlptool.models.masked import onnx_export as masked_export
-from nlptool.models.store import converted, locate
+from nlptool.models.store import kinds, locate
 
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 
@@ -45,11 +45,11 @@ def make(known: catalog.Known) -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         if known.task == "fill-mask":
-            manifest = converted.MASKED
+            manifest = kinds.MASKED.manifest
             masked_export.convert_masked(weights, work)
             shutil.copy(work / "tokenizer.json", target)
         else:
-            manifest = converted.MANIFEST
+            manifest = kinds.ENCODER.manifest
             encoder_export.convert(weights, work)
         model = onnx.load(work / "model.onnx")
         without_weights(model, weights)

@@ -15,6 +15,7 @@ from nlptool.cli.help import Command
 from nlptool.records import pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.specs import AttentionSpec
 
 if TYPE_CHECKING:
     from nlptool.models.masked.attention import AttentionModel
@@ -70,6 +71,7 @@ def _chosen(option: str, ranges: Iterable[Iterable[range]], model: AttentionMode
 @options.deterministic()
 @options.offline
 @options.allow_pickle
+@options.spec(AttentionSpec)
 def command(  # noqa: PLR0917
     pipe: Pipe,
     pair: bool,
@@ -79,14 +81,7 @@ def command(  # noqa: PLR0917
     head: tuple[list[range], ...],
     each: bool,
     plot: str | None,
-    model: str,
-    max_length: int | None,
-    device: str,
-    batch_tokens: int,
-    threads: int | None,
-    deterministic: bool,
-    offline: bool,
-    allow_pickle: bool,
+    spec: AttentionSpec,
 ) -> None:
     """Which token looks at which: the attention weights of a BERT or its kin, a sentence encoder too.
 
@@ -114,8 +109,8 @@ def command(  # noqa: PLR0917
     a pair what is farthest from the border; the entry says `truncated`. With another batch composition a weight may move by less
     than 1e-5; --deterministic makes all output byte-identical.
     """
-    from nlptool.models.runtime import devices
     from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention
+    from nlptool.tasks.open_model import open_model
 
     names = options.pair_names(first, second)
     if names and not pair:
@@ -128,19 +123,7 @@ def command(  # noqa: PLR0917
         from nlptool import plots
 
         plots.check(plot)
-    from nlptool.models.masked import attention as attentions
-
-    settings = attentions.AttentionSettings(
-        max_length=max_length,
-        batch_tokens=batch_tokens,
-        threads=threads or devices.processors(),
-        deterministic=deterministic,
-    )
-    with pipe.bar as bar:
-        loaded = attentions.load(
-            model, settings, device=device, offline=offline, allow_pickle=allow_pickle, note=pipe.note,
-            report=lambda there, total, _: bar.transfer(model, there, total),
-        )  # fmt: skip
+    loaded = open_model(spec, pipe)
     selection = Selection(
         _chosen("layer", layer, loaded, loaded.n_layers), _chosen("head", head, loaded, loaded.n_heads), each
     )

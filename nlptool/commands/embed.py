@@ -14,6 +14,7 @@ from nlptool.records import formats
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
+from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
     text="npy: a matrix, a row for each record; npz: with ids; parquet: id, text, embedding, error; base64: JSONL with "
     "little-endian bytes.",
 )  # fmt: skip
-@click.option("--as", type=click.Choice(["query", "document"]), help="Use the model's own prompt for these.")
+@click.option(
+    "--as",
+    "role",
+    envvar="NLPTOOL_EMBED_AS",
+    type=click.Choice(["query", "document"]),
+    help="Use the model's own prompt for these.",
+)
 @options.prompt
 @options.dim
 @click.option(
@@ -55,20 +62,9 @@ if TYPE_CHECKING:
 @options.deterministic()
 @options.offline
 @options.allow_pickle
+@options.spec(EncoderSpec)
 def command(  # noqa: PLR0917
-    pipe: Pipe,
-    model: str,
-    format: str,
-    precision: str,
-    on_long: str,
-    engine: str,
-    device: str,
-    quantize: str | None,
-    workers: int,
-    threads: int | None,
-    offline: bool,
-    allow_pickle: bool,
-    **chosen: Any,
+    pipe: Pipe, format: str, precision: str, on_long: str, workers: int, spec: EncoderSpec
 ) -> None:
     """Sentence embeddings: a vector for each line of text (sentence-transformers models).
 
@@ -97,55 +93,39 @@ def command(  # noqa: PLR0917
     With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical. Not
     so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
     """
-    from nlptool.models.runtime import devices
+    from nlptool.records.formats.vectors import Precision
     from nlptool.tasks.embed import NOTES, compare_int8, embed, open_worker
+    from nlptool.tasks.open_model import locate_model
 
     pipe.refuse_binary_on_terminal(format)
-    _flag_over_environment(chosen)
-    role = chosen.pop("as")
-    if role and chosen["prompt"] is not None:
+    spec = replace(_typed_over_environment(spec), chunk=on_long == "chunk")
+    if spec.role and spec.prompt is not None:
         raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
-    from nlptool.models.encoders import encoder as encoders
-    from nlptool.models.encoders import loading as encoder_loading
-    from nlptool.records.formats.vectors import Precision
-
-    settings = encoders.EncoderSettings(
-        threads=threads or max(1, devices.processors() // workers), role=role, chunk=on_long == "chunk", **chosen
-    )
-    with pipe.bar as bar:
-        prepared = encoder_loading.prepare(
-            model,
-            settings,
-            engine=engine,
-            device=device,
-            quantize=quantize is not None,
-            offline=offline,
-            allow_pickle=allow_pickle,
-            note=pipe.note,
-            report=lambda there, total, _: bar.transfer(model, there, total),
-        )
-    if prepared.takes_tokens:
+    located = locate_model(spec, pipe, workers=workers)
+    if located.takes_tokens:
         pipe.form = replace(pipe.form, instead=("tokens",))
-    said: dict[str, Any] = {"model": prepared.name}
-    said |= {"prompt": prepared.prompt} if prepared.prompt else {}
-    said |= {"dim": settings.dim} if settings.dim else {}
-    said |= {"device": prepared.device} if prepared.device != "cpu" else {}
-    said |= {"quantize": quantize} if quantize else {}
+    said: dict[str, Any] = {"model": located.name}
+    said |= {"prompt": located.prompt} if located.prompt else {}
+    said |= {"dim": spec.dim} if spec.dim else {}
+    said |= {"device": located.device} if located.device != "cpu" else {}
+    said |= {"quantize": spec.quantize} if spec.quantize else {}
     said |= {"precision": precision} if precision != "float32" else {}
-    spelling = Precision(precision, prepared.dimension, formats.FORMATS[format].vectors)
+    spelling = Precision(precision, located.dimension, formats.FORMATS[format].vectors)
     writer = formats.row_writer(format, "vectors", spelling, pipe.id_of, not pipe.drop_input)
-    team: Workers[Embeddings] = Workers(workers, open_worker, prepared)
+    team: Workers[Embeddings] = Workers(workers, open_worker, located)
     lists = windows(pipe.read())
-    if quantize:
-        lists = compare_int8(lists, prepared, pipe)
-    embedded = embed(lists, team, spelling, said=said, on_long=on_long, takes_tokens=prepared.takes_tokens)
+    if spec.quantize:
+        lists = compare_int8(lists, located, pipe)
+    embedded = embed(lists, team, spelling, said=said, on_long=on_long, takes_tokens=located.takes_tokens)
     pipe.write_rows(embedded, writer, notes=NOTES)
 
 
-def _flag_over_environment(chosen: dict[str, Any]) -> None:
-    """Of --as and --prompt, drop the one that the environment gave if the other was typed."""
+def _typed_over_environment(spec: EncoderSpec) -> EncoderSpec:
+    """Drop the one of --as and --prompt that the environment gave if the other was typed."""
     source = click.get_current_context().get_parameter_source
     typed, set_before = click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT
-    for name, other in (("as", "prompt"), ("prompt", "as")):
-        if source(name) == set_before and source(other) == typed:
-            chosen[name] = None
+    if source("prompt") == set_before and source("role") == typed:
+        return replace(spec, prompt=None)
+    if source("role") == set_before and source("prompt") == typed:
+        return replace(spec, role=None)
+    return spec

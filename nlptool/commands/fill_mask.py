@@ -13,6 +13,7 @@ from nlptool.records.formats.results import wants_table
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
+from nlptool.specs import MaskedModelSpec
 
 
 def _words(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list[str]:
@@ -51,7 +52,7 @@ def command(  # noqa: PLR0917
     joint: str,
     beams: int,
     format: str | None,
-    **choice: Any,
+    spec: MaskedModelSpec,
 ) -> None:
     """Which words stand behind [MASK]: the guesses of a masked language model (BERT and its kin).
 
@@ -82,13 +83,12 @@ def command(  # noqa: PLR0917
     With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical.
     """
     from nlptool.tasks.fill_mask import NOTES, WINDOW, as_table, as_text, fill_mask, read_targets
+    from nlptool.tasks.open_model import open_model
 
     if joint != "beam" and "beams" in options.typed(["beams"]):
         raise click.UsageError(f"--beams belongs to --joint beam, not to --joint {joint}")
-    from nlptool import specs
-    from nlptool.tasks import open_masked
 
-    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="mlm")
+    model = open_model(spec, pipe)
     said: dict[str, Any] = {"model": model.name, "joint": joint}
     said |= {"beams": beams} if joint == "beam" else {}
     said |= {"n_targets": len(targets)} if targets else {}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from nlptool import specs
 from nlptool.catalog import KNOWN
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.specs import GeneratorSpec
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -46,8 +47,8 @@ def command(  # noqa: PLR0917
     attention: bool,
     plot: str | None,
     seed: int,
-    model: str | None,
-    **rest: Any,
+    decoding: Decoding,
+    spec: GeneratorSpec,
 ) -> None:
     """Text for text: an encoder–decoder translates, answers or completes it, a GPT goes on from it.
 
@@ -90,21 +91,20 @@ def command(  # noqa: PLR0917
     the `reason`. A text's result does not depend on its neighbours, but with another batch composition a log_probability
     may move by less than 1e-4; --deterministic makes all output byte-identical.
     """
-    from nlptool.tasks import generate, open_generator
+    from nlptool.tasks import generate
     from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded, stream_records
+    from nlptool.tasks.open_model import open_model
 
-    if model is None:
+    if not spec.model:
         raise _which_model()
-    decoding = options.take(rest)
     _refuse_contradictions(decoding, format, stream=stream, attention=attention)
     if plot is not None:
         from nlptool import plots
 
         plots.check(plot)
     needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
-    choice = specs.GeneratorSpec(model=model, **rest)
-    generator = open_generator.load(pipe, choice, needs=needs)
-    said = generate.said(generator.name, choice, decoding)
+    generator = open_model(replace(spec, needs=needs), pipe)
+    said = generate.said(generator.name, spec, decoding)
     said |= {"device": generator.device} if generator.device != "cpu" else {}
     picture: list[Attention] | None = None if plot is None else []
     read = seeded(pipe, seed) if decoding.sample else pipe.read()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,6 +13,7 @@ from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.specs import EncoderSpec
 
 
 @click.group(cls=Group)
@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), help="Output folder of the index.")
 @click.option("--resume", is_flag=True, help="Continue from FOLDER.part of an interrupted run.")
 @options.encoder()
-def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
+def build(pipe: Pipe, output: str | None, resume: bool, spec: EncoderSpec) -> None:
     """Embed a corpus and save the vectors, the texts and the identity of the model in a folder.
 
     The folder holds float32 vectors and the texts (and ids, with --id-field). It is memory-mapped, so that a search in a
@@ -49,24 +49,21 @@ def build(pipe: Pipe, output: str | None, resume: bool, **choice: Any) -> None:
     if output is None:
         raise click.UsageError("-o FOLDER is missing: the output folder of the index")
     from nlptool.geometry.index import Builder
-    from nlptool.specs import EncoderSpec
     from nlptool.tasks.embedded_records import is_matrix, refuse_binary
     from nlptool.tasks.embedder import Embedder
 
     matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
-    if matrix is not None and choice["model"] is None:
+    if matrix is not None and not spec.model:
         raise click.UsageError(f"{matrix} does not say which model made its vectors: -m names it")
-    settings = {name: choice[name] for name in ("model", "prompt", "dim")} | {"--id-field": pipe.id_field}
+    settings = {"model": spec.model or None, "prompt": spec.prompt, "dim": spec.dim, "--id-field": pipe.id_field}
     with Builder(Path(output), settings, resume=resume) as builder:
         if builder.n_read:
             pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
         model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
-        embedder = Embedder(
-            pipe, EncoderSpec(**choice), role="document", model=model, identity=identity, dimension=builder.dimension
-        )
+        embedder = Embedder(pipe, spec, role="document", model=model, identity=identity, dimension=builder.dimension)
         if matrix is not None:
             add_records(matrix, builder)
-            builder.about = {"model": choice["model"], "dim": choice["dim"]}
+            builder.about = {"model": spec.model, "dim": spec.dim}
         else:
             pipe.consume(build_index(windows(refuse_binary(pipe.read())), embedder, builder, id_field=pipe.id_field))
         if not builder.n_items:

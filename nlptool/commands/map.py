@@ -14,6 +14,7 @@ from nlptool.records.formats import cells
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
     from nlptool.geometry.projection import Places
@@ -51,7 +52,7 @@ def command(  # noqa: PLR0917
     shape: str | None,
     join: str | None,
     title: str,
-    **choice: Any,
+    spec: EncoderSpec,
 ) -> None:
     """A place in the plane for each record, so that like texts are near each other, and a picture of them all.
 
@@ -78,12 +79,11 @@ def command(  # noqa: PLR0917
         plots.check(plot, (*plots.FORMATS, ".html"))
     from nlptool.geometry import projection
     from nlptool.geometry import similarity as similarities
-    from nlptool.specs import EncoderSpec
     from nlptool.tasks import embedded_records
     from nlptool.tasks.embedder import Embedder
 
-    similarities.use_threads(choice["threads"])
-    embedder = Embedder(pipe, EncoderSpec(**choice))
+    similarities.use_threads(spec.threads)
+    embedder = Embedder(pipe, spec)
     drawn: list[tuple[EmbeddedRecords | NpyRows, Places]] = []
 
     def lists() -> Iterator[list[Record]]:
@@ -92,7 +92,7 @@ def command(  # noqa: PLR0917
         if method == "tsne" and len(found) > MANY:
             pipe.note(f"t-SNE of {len(found):,} records takes minutes; --method pca is done at once")
         where = projection.places(
-            found.vectors, method, perplexity=perplexity, seed=seed, threads=choice["threads"] or devices.processors()
+            found.vectors, method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors()
         )
         drawn.append((found, where))
         entry = {"model": embedder.model or None, "method": method, **where.said}

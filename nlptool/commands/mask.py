@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from nlptool import specs
 from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
+from nlptool.specs import MaskedModelSpec
 
 
 @click.command(cls=Command)
@@ -28,17 +29,16 @@ from nlptool.records.workers import Workers
 @options.workers
 @options.offline
 @options.allow_pickle
+@options.spec(MaskedModelSpec)
 def command(  # noqa: PLR0917
     pipe: Pipe,
-    model: str,
     format: str,
     share: float,
     unit: str,
     always: bool,
     seed: int,
     workers: int,
-    offline: bool,
-    allow_pickle: bool,
+    spec: MaskedModelSpec,
 ) -> None:
     """Hide words of a text behind [MASK], as BERT is trained: cloze tests, and material for fill-mask.
 
@@ -59,14 +59,13 @@ def command(  # noqa: PLR0917
     of its line and the text alone. An empty line stays one; fill-mask, which finds no mask in it, ends with exit code 3.
     """
     from nlptool.models.masked.cloze import ClozeSettings
-    from nlptool.tasks import open_masked
     from nlptool.tasks.mask import NOTES, as_text, mask, open_worker
+    from nlptool.tasks.open_model import locate_model
 
     settings = ClozeSettings(share=share, unit=unit, always=always, seed=seed)
-    choice = specs.MaskedModelSpec(model=model, device="cpu", offline=offline, allow_pickle=allow_pickle)
-    prepared = open_masked.prepare(pipe, choice, head="mlm")
-    said: dict[str, Any] = {"model": prepared.name, "share": share, "mask": unit, "always": always, "seed": seed}
-    found = mask(windows(pipe.read()), Workers(workers, open_worker, prepared, settings), said=said)
+    located = locate_model(replace(spec, device="cpu"), pipe, workers=workers)
+    said: dict[str, Any] = {"model": located.name, "share": share, "mask": unit, "always": always, "seed": seed}
+    found = mask(windows(pipe.read()), Workers(workers, open_worker, located, settings), said=said)
     if format == "text":
         pipe.write(found, as_text)
     else:

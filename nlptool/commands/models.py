@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nlptool.catalog import TASKS
 from nlptool.cli import options
 from nlptool.cli.groups import Group
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
@@ -39,7 +40,7 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--task",
-    type=click.Choice(["embed", "fill-mask", "generate", "tokenize", "words"]),
+    type=click.Choice(TASKS),
     help="Task of the models to list.",
 )
 @options.table_choice("names", text="; names: one name a line")
@@ -91,7 +92,7 @@ def path(name: str, quiet: bool) -> None:
     \b
     ls -l "$(nlptool models path all-MiniLM-L6-v2)"
     """
-    from nlptool.models.store import inventory, locate
+    from nlptool.models.store import inventory, kinds, locate
 
     model = inventory.find(name)  # its message is the better one for names that cannot be
     note = functools.partial(_note, quiet)
@@ -100,7 +101,7 @@ def path(name: str, quiet: bool) -> None:
 
         results.print_text(f"{word_loading.packaged(model.known, note)}\n")
         return
-    plain = model.task() in inventory.PLAIN
+    plain = kinds.is_plain(model.task())
     folder = locate.find(name, plain=plain, offline=True, allow_pickle=True, note=note)  # a path opens nothing
     results.print_text(f"{folder}\n")
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import click
 
-from nlptool import specs
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import formats, pairs
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.specs import MaskedModelSpec
 
 
 @click.command(cls=Command)
@@ -22,8 +21,8 @@ from nlptool.records.windows import windows
 @options.pair_fields
 @options.bert
 @options.table_choice()
-def command(
-    pipe: Pipe, consecutive: bool, first: str | None, second: str | None, format: str | None, **choice: Any
+def command(  # noqa: PLR0917
+    pipe: Pipe, consecutive: bool, first: str | None, second: str | None, format: str | None, spec: MaskedModelSpec
 ) -> None:
     """Predict with BERT whether one sentence follows another (next-sentence prediction).
 
@@ -49,8 +48,8 @@ def command(
     (transformers truncates the end of both), and the entry says `truncated`. BERT was trained on segments of several
     sentences, so very short sentences are harder for it.
     """
-    from nlptool.tasks import open_masked
     from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, nsp, nsp_both_ways
+    from nlptool.tasks.open_model import open_model
 
     fields = options.pair_names(first, second)
     if consecutive and fields is not None:
@@ -62,7 +61,7 @@ def command(
     names = [fields] if fields else list(pairs.PAIR_FIELDS)
     if not consecutive:
         pipe.form = pairs.accept_pairs(pipe.form, names)
-    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="nsp")
+    model = open_model(spec, pipe, head="nsp")
     if consecutive:
         lists = nsp(consecutive_pairs(pipe), model, nsp_both_ways)
     else:

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from nlptool import specs
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.specs import MaskedModelSpec
 
 
 @click.command(cls=Command)
@@ -19,7 +19,7 @@ from nlptool.records.windows import windows
               help="Mask the pieces to the right in the same word too, so that long words do not look likely.")  # fmt: skip
 @click.option("--pieces/--no-pieces", default=True, show_default=True, help="The log-probability of each piece.")
 @options.bert
-def command(pipe: Pipe, within_word: bool, pieces: bool, **choice: Any) -> None:
+def command(pipe: Pipe, within_word: bool, pieces: bool, spec: MaskedModelSpec) -> None:
     """How natural a text is: the pseudo-log-likelihood of a line, by a BERT or its kin.
 
     Each piece of the text is masked in turn, and the model says how probable what stood there is (Salazar et al. 2020). Each
@@ -43,10 +43,10 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, **choice: Any) -> None:
 
     With another batch composition a log-probability may move by less than 1e-5; --deterministic makes all output byte-identical.
     """
-    from nlptool.tasks import open_masked
+    from nlptool.tasks.open_model import open_model
     from nlptool.tasks.score import NOTES, WINDOW, score
 
-    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="mlm")
+    model = open_model(spec, pipe)
     said: dict[str, Any] = {"model": model.name}
     said |= {"within_word": True} if within_word else {}
     said |= {"device": model.device} if model.device != "cpu" else {}

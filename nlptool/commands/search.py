@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
+from nlptool.specs import EncoderSpec
 
 
 @click.command(cls=Command)
@@ -36,7 +35,7 @@ def command(  # noqa: PLR0917
     threshold: float | None,
     format: str | None,
     memory: int,
-    **choice: Any,
+    spec: EncoderSpec,
 ) -> None:
     """Find the sentences of a corpus that are nearest in meaning to a query (semantic search).
 
@@ -59,10 +58,9 @@ def command(  # noqa: PLR0917
     if not words and "-" in corpus:
         raise click.UsageError("stdin cannot be the corpus and the queries at once: give the queries as arguments")
     from nlptool.geometry import similarity as similarities
-    from nlptool.specs import EncoderSpec
 
-    similarities.use_threads(choice["threads"])
-    found, embedder = open_corpus(pipe, corpus, EncoderSpec(**choice))
+    similarities.use_threads(spec.threads)
+    found, embedder = open_corpus(pipe, corpus, spec)
     if not len(found):
         raise RunError(f"there is nothing to search in: no record of {', '.join(corpus)} has a vector")
     lists = search(queries.read(pipe, words), found, embedder, k=top_k, memory=memory, threshold=threshold)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from nlptool.records.formats import cells
 from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, accept_pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
     from nlptool.tasks.similarity import Comparison
@@ -47,7 +48,7 @@ def command(  # noqa: PLR0917
     format: str,
     plot: str | None,
     memory: int,
-    **choice: Any,
+    spec: EncoderSpec,
 ) -> None:
     """How alike sentences are: all with all, the nearest of each, or the pairs above a threshold.
 
@@ -86,11 +87,10 @@ def command(  # noqa: PLR0917
 
         plots.check(plot)
     from nlptool.geometry import similarity as similarities
-    from nlptool.specs import EncoderSpec
     from nlptool.tasks.embedder import Embedder
 
-    similarities.use_threads(choice["threads"])
-    embedder = Embedder(pipe, EncoderSpec(**choice))
+    similarities.use_threads(spec.threads)
+    embedder = Embedder(pipe, spec)
     comparison = Comparison(pipe, embedder, measure, against, memory)
     if pairs:
         fields = [names] if names else list(PAIR_FIELDS)

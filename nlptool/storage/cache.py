@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,6 @@ import platformdirs
 from nlptool.errors import RunError
 from nlptool.storage.digest import sha256
 from nlptool.storage.folders import is_whole, seal
-
-MANIFESTS = {
-    "encoders": "encoder.json",
-    "generators": "generation.json",
-    "masked": "masked.json",
-    "models": "source.json",
-    "quantized": "quantized.json",
-    "vectors": "vectors.json",
-}
-"""Kind of a copy -> the name of its manifest, which says of what model it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +92,13 @@ def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) 
     return target
 
 
-def copies() -> Iterator[Copy]:
-    """All copies in the cache that are finished."""
-    for kind, manifest in MANIFESTS.items():
+def copies(manifests: Mapping[str, str]) -> Iterator[Copy]:
+    """Yield all copies in the cache that are finished.
+
+    Args:
+        manifests: kind of a copy -> the name of its manifest, which says of what model it is one.
+    """
+    for kind, manifest in manifests.items():
         for made in sorted(path.parent for path in (folder() / kind).glob(f"*/{manifest}")):
             about = _manifest(made / manifest)
             if "files" in about:
@@ -120,12 +114,12 @@ def _manifest(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def check(copy: Copy) -> tuple[int, list[str]]:
-    """How many files of a copy were read, and the names of those whose contents are not as they were made."""
-    hashes = _manifest(copy.folder / MANIFESTS[copy.kind]).get("sha256")
+def check(folder: Path, manifest: str) -> tuple[int, list[str]]:
+    """Return how many files of a copy were read, and the names of those whose contents are not as they were made."""
+    hashes = _manifest(folder / manifest).get("sha256")
     if not isinstance(hashes, dict):
         return 0, []  # made before hashes were kept
-    paths = {name: copy.folder / name for name in hashes}
+    paths = {name: folder / name for name in hashes}
     return len(paths), [name for name, path in paths.items() if not path.is_file() or sha256(path) != hashes[name]]
 
 

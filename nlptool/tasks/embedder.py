@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 
 from nlptool import catalog
 from nlptool.errors import RecordError, RunError
-from nlptool.models.runtime import devices
 from nlptool.records.json_bytes import RESERVED, fields
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
@@ -45,7 +45,7 @@ class Embedder:
     def __init__(
         self,
         pipe: Pipe,
-        choice: EncoderSpec,
+        spec: EncoderSpec,
         *,
         role: str | None = None,
         model: str = "",
@@ -55,12 +55,12 @@ class Embedder:
     ) -> None:
         self.model = model
         self.dimension = dimension
-        self.dim = choice.dim
+        self.dim = spec.dim
         self.takes_tokens = False
         self.prompt = ""  # that stands before the texts
         self.counts: Counter[str] = Counter()
         self._pipe = pipe
-        self._choice = choice
+        self._spec = spec
         self._role = role
         self._beside = beside
         self._identity = identity
@@ -124,13 +124,13 @@ class Embedder:
         """The vector that a record brings along."""
         entry = _entry(known)
         model = str(entry.get("model") or "")
-        if model and self._choice.model and not _same(model, self._choice.model):
-            raise _other(model, self._choice.model)
+        if model and self._spec.model and not _same(model, self._spec.model):
+            raise _other(model, self._spec.model)
         if model and self.model and not _same(model, self.model):
             raise _other(model, self.model)
         vector = _parsed(value, entry)
         self._check(len(vector))
-        self.model = self.model or model or self._choice.model or ""
+        self.model = self.model or model or self._spec.model
         self.dimension = len(vector)
         if self.dim is None and type(dim := entry.get("dim")) is int and dim > 0:
             self.dim = dim
@@ -147,7 +147,7 @@ class Embedder:
         self, waiting: list[tuple[int, Record, Any]], found: dict[int, Any], places: dict[int, Record]
     ) -> None:
         """Embed the texts that came without a vector."""
-        if self.dimension and not (self.model or self._choice.model):
+        if self.dimension and not (self.model or self._spec.model):
             for _, record, _ in waiting:
                 record.fail(
                     RecordError(
@@ -178,45 +178,28 @@ class Embedder:
             found[place], places[place] = embeddings.vectors[row], record
 
     def _open(self) -> Callable[[Sequence[Any]], Embeddings]:
-        from nlptool.models.encoders import encoder as encoders
         from nlptool.models.encoders import loading as encoder_loading
+        from nlptool.tasks.open_model import locate_model
 
-        choice = self._choice
-        name = choice.model or self.model or catalog.DEFAULT_ENCODER
-        settings = encoders.EncoderSettings(
-            threads=choice.threads or devices.processors(),
-            prompt=choice.prompt,
-            role=self._role,
-            lenient_role=True,
-            dim=self.dim,
-            batch_tokens=choice.batch_tokens,
-        )
-        with self._pipe.bar as bar:
-            prepared = encoder_loading.prepare(
-                name,
-                settings,
-                device=choice.device,
-                offline=choice.offline,
-                allow_pickle=choice.allow_pickle,
-                note=self._pipe.note,
-                report=lambda there, total, _: bar.transfer(name, there, total),
-            )
-        if self.model and not _same(prepared.name, self.model):
+        name = self._spec.model or self.model or catalog.DEFAULT_ENCODER
+        spec = replace(self._spec, model=name, dim=self.dim, role=self._role, role_is_optional=True)
+        located = locate_model(spec, self._pipe)
+        if self.model and not _same(located.name, self.model):
             raise RunError(
-                f"the vectors are of {self.model}, and {prepared.name} would make others",
+                f"the vectors are of {self.model}, and {located.name} would make others",
                 hint=f"-m {self.model}, or no -m at all",
             )
-        self.model = prepared.name
-        if self._identity and encoder_loading.identity(self.model, allow_pickle=choice.allow_pickle) != self._identity:
+        self.model = located.name
+        if self._identity and encoder_loading.identity(self.model, allow_pickle=spec.allow_pickle) != self._identity:
             raise RunError(
                 f"the vectors were made by another {self.model}: its files are not those that are here now",
                 hint="embed the corpus again with this one",
             )
-        self.takes_tokens, self.prompt = prepared.takes_tokens, prepared.prompt
+        self.takes_tokens, self.prompt = located.takes_tokens, located.prompt
         same = self._beside
         if same is not None and same._encode is not None and (same.model, same.prompt) == (self.model, self.prompt):
             return same._encode
-        encode: Callable[[Sequence[Any]], Embeddings] = prepared.open().encode
+        encode: Callable[[Sequence[Any]], Embeddings] = located.open().encode
         return encode
 
     def identity(self) -> str:
@@ -224,7 +207,7 @@ class Embedder:
         if self._encode is not None and not self._identity:
             from nlptool.models.encoders import loading as encoder_loading
 
-            self._identity = encoder_loading.identity(self.model, allow_pickle=self._choice.allow_pickle)
+            self._identity = encoder_loading.identity(self.model, allow_pickle=self._spec.allow_pickle)
         return self._identity
 
 

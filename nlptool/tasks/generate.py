@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from nlptool.storage.output import Output
 
 
-def said(model: str, choice: GeneratorSpec, decoding: Decoding) -> dict[str, Any]:
+def said(model: str, spec: GeneratorSpec, decoding: Decoding) -> dict[str, Any]:
     """What the entry of a record says: the model, and what was asked of it beyond the defaults."""
-    asked = {"prefix": choice.prefix, "source_lang": choice.source_lang, "target_lang": choice.target_lang}
+    asked = {"prefix": spec.prefix, "source_lang": spec.source_lang, "target_lang": spec.target_lang}
     changed = {
         each.name: getattr(decoding, each.name)
         for each in dataclasses.fields(decoding)

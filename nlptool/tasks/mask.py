@@ -37,11 +37,11 @@ def mask(lists: Iterator[list[Record]], workers: Workers[Masked], *, said: dict[
         yield records
 
 
-def open_worker(prepared: LocatedMaskedModel, settings: ClozeSettings) -> Callable[[Sequence[Any]], list[Masked]]:
+def open_worker(located: LocatedMaskedModel, settings: ClozeSettings) -> Callable[[Sequence[Any]], list[Masked]]:
     """What a worker does with the numbered texts of a window."""
     from nlptool.models.masked.cloze import ClozeMasker
 
-    return ClozeMasker(prepared.texts(), settings)
+    return ClozeMasker(located.tokenizer(), settings)
 
 
 def as_text(record: Record) -> bytes:

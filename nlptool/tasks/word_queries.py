@@ -14,6 +14,7 @@ from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.records.windows import windows
+from nlptool.specs import WordVectorsSpec
 from nlptool.text.scripts import LONE_SURROGATE, is_japanese
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ class Models:
         return self._lexicon(self._name or (JAPANESE_WORDS if is_japanese(words) else ENGLISH_WORDS))
 
     def _lexicon(self, name: str) -> WordLookup:
-        from nlptool.models.words import loading as word_loading
         from nlptool.models.words.lookup import WordLookup
+        from nlptool.tasks.open_model import open_model
 
         if name not in self._open:
-            self._open[name] = WordLookup(word_loading.open_vectors(name, note=self._pipe.note))
+            self._open[name] = WordLookup(open_model(WordVectorsSpec(name), self._pipe))
         return self._open[name]
 
 

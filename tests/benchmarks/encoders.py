@@ -22,6 +22,7 @@ from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, w
 
 from nlptool.geometry import correlation
 from nlptool.models.encoders import loading as encoder_loading
+from nlptool.specs import EncoderSpec
 from nlptool.training.splits import split_dev
 from recipes.distil import capital, join_english, join_japanese, lines
 
@@ -43,7 +44,7 @@ def scores(arguments: argparse.Namespace) -> None:
     row("encoder", *sets, f"en → ja, {len(english)}", f"ja → en, {len(english)}")
     row("---", *("---" for _ in range(len(sets) + 2)))
     for name in arguments.models:
-        encoder = encoder_loading.load(name)
+        encoder = encoder_loading.load(EncoderSpec(name))
         cells = [interval(encoder, rows) for rows in sets.values()]
         cosines = unit(encoder, english) @ unit(encoder, japanese).T
         right = np.arange(len(english))
@@ -90,7 +91,7 @@ def speed(arguments: argparse.Namespace) -> None:
 
 def serve(name: str, threads: int, texts: list[str], end) -> None:
     """Embed ``texts`` for a second whenever something comes, and send the seconds that they took once. Ends with the pipe."""
-    encoder = encoder_loading.load(name, threads=threads)
+    encoder = encoder_loading.load(EncoderSpec(name, threads=threads))
     with contextlib.suppress(EOFError):
         while True:
             end.recv()

@@ -27,9 +27,9 @@ from masked import serve
 from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, wall
 
 from nlptool import catalog
-from nlptool.models.generation import generator
 from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
+from nlptool.specs import GeneratorSpec
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
 BATCH_SIZES = (1, 8, 16, 32, 64)
@@ -87,7 +87,7 @@ def cold(arguments: argparse.Namespace, folder: Path) -> None:
 
 
 def ours(folder: Path, threads: int) -> Callable[[list[str], tuple[int, int, int]], tuple[float, int]]:
-    model = generator_loading.prepare(str(folder), generator.GeneratorSettings(threads=threads), engine="ct2").open()
+    model = generator_loading.locate(GeneratorSpec(str(folder), threads=threads, engine="ct2")).open()
 
     def run(lines: list[str], how: tuple[int, int, int]) -> tuple[float, int]:
         beams, new_tokens, _ = how

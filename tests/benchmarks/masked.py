@@ -31,6 +31,7 @@ from nlptool import catalog
 from nlptool.models.masked import loading as masked_loading
 from nlptool.models.masked import model as masked_models
 from nlptool.models.store import locate
+from nlptool.specs import MaskedModelSpec
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
 K = 5
@@ -83,7 +84,7 @@ def nsp(arguments: argparse.Namespace, folder: Path) -> None:
 
 
 def our_fills(folder: Path, threads: int) -> Callable[[list[str], int], float]:
-    model = masked_loading.load(str(folder), masked_models.MaskedModelSettings(threads=threads))
+    model = masked_loading.load(MaskedModelSpec(str(folder), threads=threads))
     texts = model.texts
 
     def run(lines: list[str], _: int) -> float:
@@ -115,7 +116,7 @@ def the_pipeline(folder: Path, threads: int) -> Callable[[list[str], int], float
 
 
 def our_pairs(folder: Path, threads: int) -> Callable[[list[tuple[str, str]], int], float]:
-    model = masked_loading.load(str(folder), masked_models.MaskedModelSettings(threads=threads), head="nsp")
+    model = masked_loading.load(MaskedModelSpec(str(folder), threads=threads), head="nsp")
 
     def run(pairs: list[tuple[str, str]], _: int) -> float:
         started = time.perf_counter()

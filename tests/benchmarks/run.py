@@ -149,12 +149,13 @@ def against_sentence_transformers(
     from sentence_transformers import SentenceTransformer
 
     from nlptool.models.encoders import loading as encoder_loading
+    from nlptool.specs import EncoderSpec
 
     torch.set_num_threads(threads)
     text = folder / "lines.txt"
     text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     theirs = SentenceTransformer(str(peer), device="cpu")
-    ours = encoder_loading.load(name, threads=threads)
+    ours = encoder_loading.load(EncoderSpec(name, threads=threads))
     vectors = {}
 
     def timed(who, encode):
@@ -198,6 +199,7 @@ def quality(folder: Path, arguments: argparse.Namespace) -> None:
     from nlptool import catalog
     from nlptool.models.encoders import loading as encoder_loading
     from nlptool.models.store import locate
+    from nlptool.specs import EncoderSpec
 
     names = ("all-MiniLM-L6-v2", "multilingual-e5-small")
     texts = [*english(arguments, 500), *japanese(folder, arguments, 500)]
@@ -208,7 +210,10 @@ def quality(folder: Path, arguments: argparse.Namespace) -> None:
     row("---", "---")
     for name in names:
         theirs = SentenceTransformer(str(locate.packaged(catalog.KNOWN[name])), device="cpu").encode(texts)
-        found = [encoder_loading.load(name, batch_tokens=budget).encode(texts).vectors for budget in (64, 512, 8192)]
+        found = [
+            encoder_loading.load(EncoderSpec(name, batch_tokens=budget)).encode(texts).vectors
+            for budget in (64, 512, 8192)
+        ]
         row(name, f"{min(np.sum(vectors * theirs, axis=1).min() for vectors in found):.7f}")
     if arguments.jsts is None:
         return
@@ -217,7 +222,7 @@ def quality(folder: Path, arguments: argparse.Namespace) -> None:
     row("encoder", f"Spearman's ρ, {len(pairs):,} pairs of JSTS")
     row("---", "---")
     for name in names:
-        encoder = encoder_loading.load(name)
+        encoder = encoder_loading.load(EncoderSpec(name))
         first, second = (encoder.encode([pair[side] for pair in pairs]).vectors for side in ("sentence1", "sentence2"))
         found = spearmanr(np.sum(first * second, axis=1), [pair["label"] for pair in pairs]).statistic
         row(name, f"{found:.3f}")

@@ -64,10 +64,11 @@ def search(arguments: argparse.Namespace, folder: Path) -> None:
 def pairs(arguments: argparse.Namespace, folder: Path) -> None:
     """The pairs above a threshold among 100,000 vectors, without loading."""
     from nlptool.models.encoders import loading as encoder_loading
+    from nlptool.specs import EncoderSpec
 
     with arguments.corpus.open(encoding="utf-8") as file:
         texts = list(dict.fromkeys(line.rstrip("\n") for line in file if len(line) > 8))[: arguments.pairs]
-    np.save(folder / "corpus.npy", encoder_loading.load("static-ja-en").encode(texts).vectors)
+    np.save(folder / "corpus.npy", encoder_loading.load(EncoderSpec("static-ja-en")).encode(texts).vectors)
     (folder / "threshold").write_text(str(arguments.threshold))
     names = ("nlptool_pairs", "paraphrase_mining")
     with Contenders(folder, names) as contenders:

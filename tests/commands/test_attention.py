@@ -19,6 +19,7 @@ import nlptool
 from nlptool import catalog
 from nlptool.errors import ModelError
 from nlptool.models.masked import attention as attentions
+from nlptool.specs import AttentionSpec
 from nlptool.tasks.attention import Selection
 
 ENGLISH = [
@@ -460,7 +461,7 @@ def test_a_text_has_at_most_512_tokens_unless_more_are_asked_for(tmp_path: Path)
     (folder / "tokenizer_config.json").write_text(json.dumps(about | {"model_max_length": 4096}))
     text = "the man went " * 1000
     for asked, expected in ((None, 512), (600, 600), (10**6, 4096)):
-        opened = attentions.load(str(folder), attentions.AttentionSettings(max_length=asked))
+        opened = attentions.locate(AttentionSpec(str(folder), max_length=asked)).open()
         (reading,) = opened.read([text * 2])
         assert (len(reading.row.ids), reading.truncated) == (expected, True)
 
@@ -470,12 +471,12 @@ def test_weights_that_would_fill_the_memory_are_never_asked_for(
 ) -> None:
     folder = masked_models.save("modernbert", tmp_path / "long", max_position_embeddings=4096)
     monkeypatch.setattr(attentions, "_MOST_WEIGHTS", 2 * 4 * 100**2)  # of two layers of four heads
-    opened = attentions.load(str(folder), attentions.AttentionSettings(max_length=4096))
+    opened = attentions.locate(AttentionSpec(str(folder), max_length=4096)).open()
     assert len(opened.read(["the man went " * 1000])[0].row.ids) == 100
 
 
 def test_the_order_of_the_rows_is_said_with_their_weights(model: Path) -> None:
-    opened = attentions.load(str(model))
+    opened = attentions.locate(AttentionSpec(str(model))).open()
     readings = opened.read(ENGLISH)
     found = dict(opened.weights([reading.row for reading in readings]))
     assert sorted(found) == [0, 1, 2, 3]
@@ -487,8 +488,8 @@ def test_the_order_of_the_rows_is_said_with_their_weights(model: Path) -> None:
 def test_the_word_of_a_decoder_or_of_a_damaged_model_is_a_model_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "nlptool-seq2seq"}')
     with pytest.raises(ModelError, match="sequence-to-sequence") as raised:
-        attentions.load(str(tmp_path))
+        attentions.locate(AttentionSpec(str(tmp_path))).open()
     assert "nlptool generate --attention" in raised.value.hint
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="no weights"):
-        attentions.load(str(tmp_path))
+        attentions.locate(AttentionSpec(str(tmp_path))).open()

@@ -19,8 +19,8 @@ from scipy.stats import binomtest
 
 from nlptool.errors import ModelError
 from nlptool.models.masked import loading as masked_loading
-from nlptool.models.masked import model as masked_models
 from nlptool.models.masked.mlm_evaluation import Evaluation, Passages, Tally, ranked
+from nlptool.specs import MaskedModelSpec
 
 ODD = [
     *("", " ", "　", "[MASK]は[SEP]猫", "猫[MASK][MASK]", "[ MASK ]", "[CLS][PAD]"),
@@ -280,7 +280,7 @@ def japanese(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, str]:
 
 def test_the_figures_are_those_of_transformers_on_the_same_masks(bert: tuple[Any, Any, str]) -> None:
     peer, tokenizer, folder = bert
-    model = masked_loading.load(folder, masked_models.MaskedModelSettings(threads=1), offline=True)
+    model = masked_loading.load(MaskedModelSpec(folder, threads=1, offline=True))
     asked: list[Any] = []
     answer = model.logits
     model.logits = lambda rows: (asked.extend(rows), answer(rows))[1]  # type: ignore[method-assign,assignment,func-returns-value]
@@ -344,7 +344,7 @@ def test_content_words_are_known_where_mecab_cuts(invoke: Invoke, japanese: tupl
 
 def test_every_word_of_odd_japanese_has_a_part_of_speech(japanese: tuple[Any, Any, str]) -> None:
     """Compatibility forms, special tokens, blanks, control characters, emoji: words and parts of speech stay in step."""
-    texts = masked_loading.load(japanese[2], masked_models.MaskedModelSettings(threads=1), offline=True).texts
+    texts = masked_loading.load(MaskedModelSpec(japanese[2], threads=1, offline=True)).texts
     assert texts.words is not None
     for text in [*JAPANESE, *ODD]:
         (cut,) = texts.cut([text])

@@ -13,6 +13,7 @@ from program import Invoke
 from scipy import stats
 
 from nlptool.models.encoders import loading as encoder_loading
+from nlptool.specs import EncoderSpec
 
 MODEL = "static-ja-en"
 PAIRS = [
@@ -38,7 +39,7 @@ def records(result: Any, code: int = 0) -> list[dict[str, Any]]:
 
 
 def vectors(side: int, model: str = MODEL) -> np.ndarray:
-    return encoder_loading.load(model).encode([pair[side] for pair in PAIRS]).vectors.astype(np.float64)
+    return encoder_loading.load(EncoderSpec(model)).encode([pair[side] for pair in PAIRS]).vectors.astype(np.float64)
 
 
 def similarities(measure: str) -> np.ndarray:

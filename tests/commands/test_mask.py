@@ -20,6 +20,7 @@ from tokenizers import AddedToken
 from nlptool.models.masked import loading as masked_loading
 from nlptool.models.masked.cloze import ClozeMasker, ClozeSettings, Masked, align
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer
+from nlptool.specs import MaskedModelSpec
 
 NOVEL = [line for line in SAMPLE.read_text(encoding="utf-8").split("\n") if line.strip()]
 
@@ -220,7 +221,7 @@ def test_the_text_around_what_is_hidden_stays_as_it_was(invoke: Invoke, model: P
 
 
 def test_labels_are_words_of_the_tokenizer_and_their_masks_are_read_again(invoke: Invoke, model: Path) -> None:
-    texts = masked_loading.prepare(str(model), offline=True).texts()
+    texts = masked_loading.locate(MaskedModelSpec(str(model), offline=True)).tokenizer()
     found = answers(invoke("mask", "-m", str(model), "--always", stdin="\n".join(TEXTS[model.name]).encode()))
     for record in found:
         pieces = [texts.piece(id) for id in texts.cut([record["text"]])[0].ids]

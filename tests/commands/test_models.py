@@ -17,7 +17,7 @@ from hub_server import HubServer
 from program import Invoke, Run
 
 from nlptool import catalog
-from nlptool.models.store import inventory, model_folder
+from nlptool.models.store import inventory, kinds, model_folder
 from nlptool.storage import cache
 from nlptool.terminal import tables
 
@@ -404,9 +404,9 @@ def made(kind: str, source: str, key: str = "k" * 64) -> Path:
 
     def make(work: Path) -> None:
         (work / "model.onnx").write_bytes(WEIGHTS)
-        (work / cache.MANIFESTS[kind]).write_text(json.dumps({"source": source}))
+        (work / kinds.MANIFESTS[kind]).write_text(json.dumps({"source": source}))
 
-    return cache.made_once(kind, key, cache.MANIFESTS[kind], make)
+    return cache.made_once(kind, key, kinds.MANIFESTS[kind], make)
 
 
 @pytest.mark.parametrize("kind", ["encoders", "models", "quantized"])
@@ -458,4 +458,4 @@ def test_verify_of_a_folder_name_that_left_the_cache_of_copies(home: Path, run: 
     made("encoders", "./gone")
     assert records(run("models", "verify"))[-1] == {"name": "./gone", "files": 1, "damaged": []}
     assert run("models", "rm", "./gone").returncode == 0
-    assert list(cache.copies()) == []
+    assert list(cache.copies(kinds.MANIFESTS)) == []

@@ -15,10 +15,10 @@ from program import Invoke
 from random_berts import saved
 
 from nlptool.models.masked import loading as masked_loading
-from nlptool.models.masked import model as masked_models
 from nlptool.models.masked.pseudo_likelihood import likelihoods
 from nlptool.records.record import Record
 from nlptool.records.render import render
+from nlptool.specs import MaskedModelSpec
 from nlptool.tasks.score import score
 
 
@@ -138,9 +138,7 @@ def test_the_command_gives_one_record_for_each_line_in_order(invoke: Invoke, fol
     texts = ["the man went over.", "", "birds!", "the man went over.", "a [MASK] b"]
     found = lines(invoke("score", "-m", folder, "--threads", "1", stdin="\n".join(texts).encode()))
     assert [record["text"] for record in found] == texts
-    expected = likelihoods(
-        masked_loading.load(folder, masked_models.MaskedModelSettings(threads=1), offline=True), texts
-    )
+    expected = likelihoods(masked_loading.load(MaskedModelSpec(folder, threads=1, offline=True)), texts)
     for record, each in zip(found, expected, strict=True):
         if each.ids:
             assert record["pseudo_log_likelihood"] == pytest.approx(each.total, abs=1e-4)

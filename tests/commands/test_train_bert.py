@@ -27,6 +27,7 @@ from nlptool.cli import main
 from nlptool.errors import RunError
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.masked import masking
+from nlptool.specs import EncoderSpec
 from nlptool.training import wordpiece
 from nlptool.training.bert import network as bert_network
 from nlptool.training.bert import tokenizer as bert_tokenizers
@@ -619,7 +620,7 @@ def test_transformers_loads_the_folder_as_it_is(trained: Path) -> None:
 def test_embed_takes_the_folder(trained: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
-    ours = encoder_loading.load(str(trained)).encode(TEXTS[trained.name]).vectors
+    ours = encoder_loading.load(EncoderSpec(str(trained))).encode(TEXTS[trained.name]).vectors
     theirs = SentenceTransformer(str(trained), device="cpu").encode(TEXTS[trained.name])
     assert np.allclose(ours, theirs, atol=1e-4)
 

@@ -30,6 +30,7 @@ from nlptool import plots
 from nlptool.cli import main
 from nlptool.errors import RunError
 from nlptool.models.encoders import loading as encoder_loading
+from nlptool.specs import EncoderSpec
 from nlptool.training import unigram
 from nlptool.training.distillation import corpus as distillation_corpus
 from nlptool.training.distillation import teacher as distillation_teacher
@@ -202,7 +203,7 @@ def test_the_manifest_says_what_was_done(trained: Path) -> None:
 
 
 def test_the_spearman_of_the_manifest_is_that_of_the_folder_on_the_dev_pairs(trained: Path) -> None:
-    ours = encoder_loading.load(str(trained), engine="torch" if trained.name == "bert" else "auto")
+    ours = encoder_loading.load(EncoderSpec(str(trained), engine="torch" if trained.name == "bert" else "auto"))
     first, second = (ours.encode([pair[side] for pair in SCORED[400:]]).vectors for side in (0, 1))
     expected = stats.spearmanr((first * second).sum(axis=1), [score for *_, score in SCORED[400:]]).statistic
     about = json.loads((trained / "distil.json").read_text(encoding="utf-8"))
@@ -246,7 +247,9 @@ def test_weights_of_half_the_size(place: Path, student: str) -> None:
     texts = list(map(japanese, UNSEEN[:20]))
     exact = SentenceTransformer(str(whole), device="cpu").encode(texts)
     assert np.allclose(SentenceTransformer(str(half), device="cpu").encode(texts), exact, atol=5e-3)
-    assert np.allclose(encoder_loading.load(str(half), engine="torch").encode(texts).vectors, exact, atol=5e-3)
+    assert np.allclose(
+        encoder_loading.load(EncoderSpec(str(half), engine="torch")).encode(texts).vectors, exact, atol=5e-3
+    )
 
 
 @pytest.mark.parametrize("pooling", ["cls", "max"])
@@ -299,7 +302,9 @@ def test_a_bert_begins_at_random_or_as_one_that_exists(place: Path) -> None:
     for name in ("random", "pretrained"):
         lines = [json.loads(line) for line in (place / name / "curves.jsonl").read_text().split("\n")[:-1]]
         assert {line["stage"] for line in lines} == {"student"}
-        found = encoder_loading.load(str(place / name), engine="torch").encode(list(map(english, UNSEEN[:5])))
+        found = encoder_loading.load(EncoderSpec(str(place / name), engine="torch")).encode(
+            list(map(english, UNSEEN[:5]))
+        )
         assert found.vectors.shape == (5, 16)
 
 

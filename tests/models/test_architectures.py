@@ -24,6 +24,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from nlptool.errors import ModelError
 from nlptool.models.encoders import loading as encoder_loading
+from nlptool.specs import EncoderSpec
 
 DATA = Path(__file__).parent.parent / "data"
 LINES = [
@@ -165,7 +166,7 @@ def assert_engines_agree(folder: Path, engines: Sequence[str] = ("onnx", "torch"
     expected = original(folder, batch_size)
     for engine in engines:
         for budget in (1, 150, 10_000) if engine == "onnx" else (10_000,):
-            ours = encoder_loading.load(str(folder), engine=engine, batch_tokens=budget, threads=1)
+            ours = encoder_loading.load(EncoderSpec(str(folder), engine=engine, batch_tokens=budget, threads=1))
             assert ours.engine == engine
             assert_same(ours.encode(TEXTS).vectors, expected)
         assert_same(ours.encode([TEXTS[5]] * 3).vectors, np.stack([expected[5]] * 3))
@@ -248,7 +249,7 @@ def test_lower_case_of_sentence_transformers_is_obeyed_and_leaves_special_tokens
     texts = ["A Plane IS taking off.", "a plane is taking off.", "ΟΔΟΣ [MASK] İstanbul", "[mask]"]
     expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
     for engine in ("onnx", "torch"):
-        got = encoder_loading.load(str(folder), engine=engine).encode(texts).vectors
+        got = encoder_loading.load(EncoderSpec(str(folder), engine=engine)).encode(texts).vectors
         assert_same(got, expected)
         assert np.array_equal(got[0], got[1])
 
@@ -267,7 +268,7 @@ def test_a_text_is_cut_where_the_model_has_no_more_positions(
     model.max_seq_length = positions
     expected = model.encode(TEXTS)
     for engine in engines:
-        got = encoder_loading.load(str(folder), engine=engine).encode(TEXTS)
+        got = encoder_loading.load(EncoderSpec(str(folder), engine=engine)).encode(TEXTS)
         assert max(got.n_tokens) == positions
         assert_same(got.vectors, expected)
 
@@ -277,7 +278,7 @@ def test_a_folder_without_modules_is_pooled_by_the_mean_and_that_is_said(tmp_pat
     expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
     for engine in ("onnx", "torch"):
         notes: list[str] = []
-        got = encoder_loading.load(str(folder), engine=engine, note=notes.append).encode(TEXTS)
+        got = encoder_loading.load(EncoderSpec(str(folder), engine=engine), note=notes.append).encode(TEXTS)
         assert_same(got.vectors, expected)
         assert notes[-1] == f"{folder}: the folder has no modules.json, so mean pooling is assumed"
 
@@ -287,7 +288,7 @@ def test_the_weights_lie_beside_the_graph_and_the_description_says_what_it_is(tm
     folder = sentence_model(
         tmp_path / "model", plain, Pooling(WIDTH, ("cls", "mean")), prompts={"query": "q: ", "x": ""}
     )
-    encoder_loading.load(str(folder), engine="onnx")
+    encoder_loading.load(EncoderSpec(str(folder), engine="onnx"))
     (copy,) = own_cache.glob("encoders/*/encoder.json")
     about = json.loads(copy.read_text())
     assert about["architecture"] == "bert"
@@ -321,7 +322,7 @@ ENGINES = pytest.mark.parametrize("engine", ["auto", "torch"])
 def test_a_pooling_that_nobody_knows_is_refused(small: Path, engine: str, config: Any, named: str) -> None:
     change(small / "1_Pooling" / "config.json", **config)
     with pytest.raises(ModelError, match=f"a pooling that nobody knows: .*{named}$") as caught:
-        encoder_loading.load(str(small), engine=engine)
+        encoder_loading.load(EncoderSpec(str(small), engine=engine))
     assert caught.value.hint == "there are mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken"
 
 
@@ -330,7 +331,7 @@ def test_the_flags_of_older_configurations_are_read(small: Path) -> None:
         small / "1_Pooling" / "config.json", pooling_mode=None, pooling_mode_cls_token=False,
         pooling_mode_mean_tokens=False, pooling_mode_max_tokens=True,
     )  # fmt: skip
-    got = encoder_loading.load(str(small), engine="torch").encode(TEXTS).vectors
+    got = encoder_loading.load(EncoderSpec(str(small), engine="torch")).encode(TEXTS).vectors
     assert_same(got, original(small))
 
 
@@ -342,7 +343,7 @@ def test_a_tokenizer_of_another_model_is_refused(small: Path, engine: str) -> No
     with pytest.raises(
         ModelError, match=r"tokenizer.json does not belong to this model: .* 1,501, .* 1,500 embeddings"
     ):
-        encoder_loading.load(str(small), engine=engine)
+        encoder_loading.load(EncoderSpec(str(small), engine=engine))
 
 
 @ENGINES
@@ -356,7 +357,7 @@ def test_a_model_that_asks_for_code_of_its_own_is_refused_and_its_code_not_run(
     if plain:
         (small / "modules.json").unlink()
     with pytest.raises(ModelError, match=r"asks for code of its own .* which nlptool never runs") as caught:
-        encoder_loading.load(str(small), engine=engine)
+        encoder_loading.load(EncoderSpec(str(small), engine=engine))
     assert caught.value.exit_code == 4
     assert not (tmp_path / "ran").exists()
 
@@ -365,7 +366,7 @@ def test_code_beside_an_architecture_that_transformers_has_is_left_alone(tmp_pat
     expected = original(small)
     (small / "modeling_own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
     change(small / "config.json", auto_map={"AutoConfig": "modeling_own.Own", "AutoModel": "modeling_own.Own"})
-    assert_same(encoder_loading.load(str(small), engine="torch").encode(TEXTS).vectors, expected)
+    assert_same(encoder_loading.load(EncoderSpec(str(small), engine="torch")).encode(TEXTS).vectors, expected)
     assert not (tmp_path / "ran").exists()
 
 
@@ -374,7 +375,7 @@ def test_texts_are_cut_at_the_side_that_the_tokenizer_says(tmp_path: Path, engin
     tokenizer = fast_tokenizer("wordpiece", truncation_side="left")
     plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"))
-    ours = encoder_loading.load(str(folder), engine=engine)
+    ours = encoder_loading.load(EncoderSpec(str(folder), engine=engine))
     assert ours.engine == "torch"
     assert_same(ours.encode(TEXTS).vectors, original(folder))
 
@@ -388,7 +389,7 @@ def test_a_tokenizer_without_special_tokens_gives_an_empty_text_no_tokens(tmp_pa
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"))
     expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)  # "" alone makes it fail
     for engine in ("onnx", "torch"):
-        got = encoder_loading.load(str(folder), engine=engine).encode(TEXTS)
+        got = encoder_loading.load(EncoderSpec(str(folder), engine=engine)).encode(TEXTS)
         assert got.n_tokens[:2] == [0, 1]
         assert not got.vectors[0].any()
         assert not expected[0].any()
@@ -399,7 +400,7 @@ def test_a_tokenizer_without_special_tokens_gives_an_empty_text_no_tokens(tmp_pa
 def test_weights_that_lack_tensors_are_refused_instead_of_filled_with_random_numbers(small: Path, engine: str) -> None:
     change(small / "config.json", num_hidden_layers=3)
     with pytest.raises(ModelError, match=r"lacks 16 of the tensors .*: encoder.layer.2.attention"):
-        encoder_loading.load(str(small), engine=engine)
+        encoder_loading.load(EncoderSpec(str(small), engine=engine))
 
 
 def test_a_pooler_that_is_not_used_may_be_absent(small: Path) -> None:
@@ -409,7 +410,7 @@ def test_a_pooler_that_is_not_used_may_be_absent(small: Path) -> None:
     kept = {name: tensor for name, tensor in tensors.items() if "pooler" not in name}
     assert len(tensors) - len(kept) == 2
     save_file(kept, weights, {"format": "pt"})
-    assert_same(encoder_loading.load(str(small), engine="torch").encode(TEXTS).vectors, expected)
+    assert_same(encoder_loading.load(EncoderSpec(str(small), engine="torch")).encode(TEXTS).vectors, expected)
 
 
 @ENGINES
@@ -430,4 +431,4 @@ def test_a_configuration_of_nonsense_is_refused_with_a_reason(
 ) -> None:
     change(small / file, **values)
     with pytest.raises(ModelError, match=reason):
-        encoder_loading.load(str(small), engine=engine)
+        encoder_loading.load(EncoderSpec(str(small), engine=engine))

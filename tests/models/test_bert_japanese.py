@@ -12,6 +12,7 @@ import pytest
 from nlptool.errors import ModelError
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.japanese import bert_words
+from nlptool.specs import EncoderSpec
 
 DATA = Path(__file__).parent.parent / "data"
 LINES = (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
@@ -78,7 +79,7 @@ def test_the_ids_and_the_vectors_are_those_of_transformers(tmp_path: Path, optio
 
     folder = japanese_model(tmp_path / "model", **options)
     notes: list[str] = []
-    ours = encoder_loading.load(str(folder), note=notes.append, engine="onnx")
+    ours = encoder_loading.load(EncoderSpec(str(folder), engine="onnx"), note=notes.append)
     assert notes == [f"converting {folder} for onnxruntime, once"]
     theirs = SentenceTransformer(str(folder), device="cpu")
     expected = theirs.encode(TEXTS)
@@ -87,13 +88,13 @@ def test_the_ids_and_the_vectors_are_those_of_transformers(tmp_path: Path, optio
     assert found.n_tokens == [min(length, 128) for length in lengths]
     assert found.truncated == [length > 128 for length in lengths]
     assert np.allclose(found.vectors, expected, atol=1e-4)
-    torch = encoder_loading.load(str(folder), engine="torch").encode(TEXTS)
+    torch = encoder_loading.load(EncoderSpec(str(folder), engine="torch")).encode(TEXTS)
     assert torch.n_tokens == found.n_tokens
     assert np.allclose(torch.vectors, expected, atol=1e-4)
 
 
 def test_a_text_far_beyond_what_mecab_takes_is_cut_into_all_its_chunks(tmp_path: Path) -> None:
-    ours = encoder_loading.load(str(japanese_model(tmp_path / "model")), chunk=True)
+    ours = encoder_loading.load(EncoderSpec(str(japanese_model(tmp_path / "model")), chunk=True))
     found = ours.encode(["猫が好き。" * 20_000])
     assert found.n_tokens[0] >= 60_000
     assert found.n_chunks[0] == -(-found.n_tokens[0] // 128)

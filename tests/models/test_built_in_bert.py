@@ -19,6 +19,7 @@ from nlptool import catalog
 from nlptool.models.masked import loading as masked_loading
 from nlptool.models.masked import model as masked_models
 from nlptool.models.store import locate
+from nlptool.specs import MaskedModelSpec
 from nlptool.storage import digest
 
 DATA = Path(__file__).parent.parent / "data"
@@ -54,7 +55,7 @@ def guesses(invoke: Invoke, name: str) -> list[list[str]]:
 
 def test_masked_words_are_those_of_transformers(plain: tuple[Any, Any]) -> None:
     network, tokenizer = plain
-    model = masked_loading.load(KNOWN.name)
+    model = masked_loading.load(MaskedModelSpec(KNOWN.name))
     texts = [each["text"] for each in sentences("everyday.jsonl")]
     rows = []
     for text, cut in zip(texts, model.texts.cut(texts), strict=True):
@@ -92,7 +93,8 @@ def test_it_is_as_small_as_promised_and_what_the_catalogue_says(folder: Path) ->
 
 def test_the_first_run_imports_no_torch_and_writes_no_cache(tmp_path: Path) -> None:
     script = (
-        "import sys; from nlptool.models.masked import loading; model = loading.load(sys.argv[1]);"
+        "import sys; from nlptool.models.masked import loading; from nlptool.specs import MaskedModelSpec;"
+        "model = loading.load(MaskedModelSpec(sys.argv[1]));"
         "model.next_sentence([model.texts.row([9], [9])]);"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy', 'gensim'} & set(sys.modules)))"
     )

@@ -15,6 +15,7 @@ from nlptool import catalog
 from nlptool.cli.main import root
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.store import locate
+from nlptool.specs import EncoderSpec
 from nlptool.storage import digest
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
@@ -40,7 +41,7 @@ PINNED = {
 @pytest.mark.parametrize("name", OURS)
 def test_the_vectors_do_not_change(name: str) -> None:
     """A change of engine, tokenizer or weights is noticed here."""
-    assert np.allclose(encoder_loading.load(name).encode(TEXTS).vectors[:, :5], PINNED[name], atol=1e-4)
+    assert np.allclose(encoder_loading.load(EncoderSpec(name)).encode(TEXTS).vectors[:, :5], PINNED[name], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -57,7 +58,7 @@ def test_they_are_those_of_sentence_transformers(name: str) -> None:
     model = SentenceTransformer(str(folder), device="cpu").float()
     expected = np.stack([model.encode(text) for text in texts])
     for budget in (64, 4096):
-        ours = encoder_loading.load(name, batch_tokens=budget).encode(texts).vectors
+        ours = encoder_loading.load(EncoderSpec(name, batch_tokens=budget)).encode(texts).vectors
         assert np.sum(ours * expected, axis=1).min() >= 0.99999
 
 
@@ -70,13 +71,14 @@ def test_they_are_as_small_as_promised_and_what_the_catalogue_says(name: str) ->
     assert known.size == sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     assert digest.sha256(folder / "model.safetensors") == known.sha256
     assert json.loads((folder / "distil.json").read_text())["n_parameters"] == known.parameters
-    assert encoder_loading.load(name).dimension == known.dimension
+    assert encoder_loading.load(EncoderSpec(name)).dimension == known.dimension
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_first_run_imports_no_torch_and_writes_no_cache(name: str, tmp_path: Path) -> None:
     script = (
-        "import sys; from nlptool.models.encoders import loading; loading.load(sys.argv[1]).encode(['今日はいい天気です']);"
+        "import sys; from nlptool.models.encoders import loading; from nlptool.specs import EncoderSpec;"
+        "loading.load(EncoderSpec(sys.argv[1])).encode(['今日はいい天気です']);"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy', 'gensim'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -97,7 +99,7 @@ def test_translations_and_paraphrases_are_nearest(name: str) -> None:
         ("I would like to order a cup of coffee.", "コーヒーを一杯注文したいのですが。"),
         ("It has been raining since this morning.", "今朝からずっと雨が降っています。"),
     )
-    ours = encoder_loading.load(name)
+    ours = encoder_loading.load(EncoderSpec(name))
     english, japanese = (ours.encode(list(side)).vectors for side in zip(*pairs, strict=True))
     assert (english @ japanese.T).argmax(axis=1).tolist() == list(range(len(pairs)))
     first, second, other = ours.encode(

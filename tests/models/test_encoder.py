@@ -23,6 +23,7 @@ from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.encoders import prompts as encoder_prompts
 from nlptool.models.runtime import tokenizers
 from nlptool.models.store import locate
+from nlptool.specs import EncoderSpec
 from nlptool.storage import cache, folders
 
 DATA = Path(__file__).parent.parent / "data"
@@ -79,14 +80,14 @@ def test_the_package_holds_the_weights_that_the_graph_was_made_for() -> None:
 
 @pytest.mark.parametrize("budget", [1, 64, 512, 100_000])
 def test_the_built_in_model_gives_the_vectors_of_sentence_transformers(budget: int) -> None:
-    ours = encoder_loading.load("all-MiniLM-L6-v2", batch_tokens=budget)
+    ours = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", batch_tokens=budget))
     assert ours.engine == "onnx"
     assert cosines(ours, MINILM, TEXTS).min() >= 0.99999
 
 
 def test_both_engines_agree_on_tokens_and_truncation() -> None:
-    onnx = encoder_loading.load("all-MiniLM-L6-v2", max_length=12).encode(TEXTS)
-    torch = encoder_loading.load("all-MiniLM-L6-v2", max_length=12, engine="torch").encode(TEXTS)
+    onnx = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", max_length=12)).encode(TEXTS)
+    torch = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", max_length=12, engine="torch")).encode(TEXTS)
     assert onnx.n_tokens == torch.n_tokens
     assert onnx.truncated == torch.truncated
     assert np.sum(onnx.vectors * torch.vectors, axis=1).min() >= 0.99999
@@ -100,11 +101,11 @@ def test_any_pooling_with_a_dense_layer_is_converted(tmp_path: Path) -> None:
     stack = (Pooling(32, modes), Dense(192, 24, activation_function=torch.nn.Tanh()))
     folder = small_model(tmp_path / "model", *stack, normalize=False)
     notes: list[str] = []
-    ours = encoder_loading.load(str(folder), note=notes.append, engine="onnx")
+    ours = encoder_loading.load(EncoderSpec(str(folder), engine="onnx"), note=notes.append)
     assert ours.dimension == 24
     assert notes == [f"converting {folder} for onnxruntime, once"]
     assert cosines(ours, folder, TEXTS).min() >= 0.99999
-    encoder_loading.load(str(folder), note=notes.append)
+    encoder_loading.load(EncoderSpec(str(folder)), note=notes.append)
     assert len(notes) == 1
 
 
@@ -118,24 +119,26 @@ def test_a_stack_that_is_not_the_usual_one_runs_in_torch(tmp_path: Path) -> None
     modules = [StaticEmbedding(tokenizer, embedding_dim=16), Dense(16, 8)]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder))
     notes: list[str] = []
-    ours = encoder_loading.load(str(folder), note=notes.append)
+    ours = encoder_loading.load(EncoderSpec(str(folder)), note=notes.append)
     assert ours.engine == "torch"
     assert "runs in torch: its parts are StaticEmbedding" in notes[-1]
     assert cosines(ours, folder, TEXTS[:30]).min() >= 0.99999
     with pytest.raises(ModelError, match="does not run in onnxruntime"):
-        encoder_loading.load(str(folder), engine="onnx")
+        encoder_loading.load(EncoderSpec(str(folder), engine="onnx"))
 
 
 def test_a_converted_copy_that_was_cut_off_is_made_again(tmp_path: Path, own_cache: Path) -> None:
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))
-    expected = encoder_loading.load(str(folder), engine="onnx").encode(TEXTS[:5]).vectors
+    expected = encoder_loading.load(EncoderSpec(str(folder), engine="onnx")).encode(TEXTS[:5]).vectors
     (copy,) = own_cache.glob("encoders/*/model.onnx")
     whole = copy.read_bytes()
     copy.write_bytes(whole[: len(whole) // 2])
     notes: list[str] = []
-    assert np.array_equal(encoder_loading.load(str(folder), note=notes.append).encode(TEXTS[:5]).vectors, expected)
+    assert np.array_equal(
+        encoder_loading.load(EncoderSpec(str(folder)), note=notes.append).encode(TEXTS[:5]).vectors, expected
+    )
     assert len(notes) == 1
     assert len(copy.read_bytes()) == len(whole)
 
@@ -166,7 +169,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_torch_takes_over(
     blocked.write_text("not a folder")
     monkeypatch.setenv("NLPTOOL_CACHE", str(blocked / "cache"))
     notes: list[str] = []
-    ours = encoder_loading.load(str(folder), note=notes.append)
+    ours = encoder_loading.load(EncoderSpec(str(folder)), note=notes.append)
     assert ours.engine == "torch"
     assert "cannot be written" in notes[-1]
 
@@ -195,7 +198,7 @@ def test_a_damaged_model_folder_is_refused_with_a_reason(tmp_path: Path, damage:
     if damage == "tokenizer":
         (folder / "tokenizer.json").write_text("{")
     with pytest.raises(ModelError, match=expected):
-        encoder_loading.load(str(folder))
+        encoder_loading.load(EncoderSpec(str(folder)))
 
 
 def test_the_key_changes_with_the_content_and_not_with_the_clock(tmp_path: Path, own_cache: Path) -> None:
@@ -225,7 +228,7 @@ def test_a_folder_is_whole_only_with_all_its_files(tmp_path: Path) -> None:
 
 
 def test_a_text_much_longer_than_the_model_takes_gives_the_same_vector() -> None:
-    ours = encoder_loading.load("all-MiniLM-L6-v2")
+    ours = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2"))
     long, blanks = "A plane is taking off from the runway. " * 30_000, "cat" + " " * 100_000 + "sleeps"
     found = ours.encode([long, long[:5000], blanks, "cat sleeps"])
     assert found.truncated == [True, True, False, False]
@@ -254,10 +257,12 @@ def test_prompts_come_from_the_model_or_the_command_and_are_said(tmp_path: Path)
         ({"prompt": "any text "}, theirs.encode(texts, prompt="any text ")),
     ):
         for engine in ("onnx", "torch"):
-            found = encoder_loading.load(str(folder), engine=engine, note=notes.append, **arguments).encode(texts)
+            found = encoder_loading.load(
+                EncoderSpec(str(folder), engine=engine, **arguments), note=notes.append
+            ).encode(texts)
             assert np.sum(found.vectors * expected, axis=1).min() >= 0.99999
     assert not any("has prompts" in note for note in notes)
-    found = encoder_loading.load(str(folder), note=notes.append).encode(texts)
+    found = encoder_loading.load(EncoderSpec(str(folder)), note=notes.append).encode(texts)
     assert np.sum(found.vectors * theirs.encode(texts), axis=1).min() >= 0.99999
     assert notes[-1] == (
         f"{folder} has prompts (query: 'ask: ', document: 'say: ', other: 'x ') and none was chosen: 'x ' is used; "
@@ -267,7 +272,7 @@ def test_prompts_come_from_the_model_or_the_command_and_are_said(tmp_path: Path)
 
 def test_a_role_that_a_model_has_no_prompt_for(tmp_path: Path) -> None:
     notes: list[str] = []
-    prepared = encoder_loading.prepare("all-MiniLM-L6-v2", encoders.EncoderSettings(role="query"), note=notes.append)
+    prepared = encoder_loading.locate(EncoderSpec("all-MiniLM-L6-v2", role="query"), note=notes.append)
     assert prepared.prompt == ""
     assert notes == ["all-MiniLM-L6-v2 has no prompts: --as query changes nothing"]
     with pytest.raises(RunError, match=r"has no prompt for a document, but query: 'ask: '"):
@@ -286,7 +291,7 @@ def test_what_is_known_of_a_model_of_the_hub_is_used_where_its_files_say_nothing
 def test_a_long_text_in_chunks_is_the_mean_of_its_chunks_by_their_tokens(engine: str) -> None:
     short, long = "A cat.", "The plane is taking off from the runway near the sea. " * 12
     arguments = {"engine": engine, "max_length": 24, "prompt": "say: ", "normalize": False}
-    chunked = encoder_loading.load("all-MiniLM-L6-v2", chunk=True, **arguments)
+    chunked = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", chunk=True, **arguments))
     found = chunked.encode([short, long])
     assert found.truncated == [False, False]
     tokens = tokenizers.read_tokenizer(MINILM / "tokenizer.json")
@@ -299,38 +304,38 @@ def test_a_long_text_in_chunks_is_the_mean_of_its_chunks_by_their_tokens(engine:
     assert found.n_chunks == [1, len(pieces)]
     weights = [len(prompt) + 2 + len(ids[start : start + room]) for start in range(0, len(ids), room)]
     assert found.n_tokens[1] == sum(weights)
-    alone = encoder_loading.load("all-MiniLM-L6-v2", **(arguments | {"prompt": ""})).encode(pieces).vectors
+    alone = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", **arguments | {"prompt": ""})).encode(pieces).vectors
     assert np.allclose(found.vectors[1], np.average(alone, axis=0, weights=weights), atol=1e-4)
-    whole = encoder_loading.load("all-MiniLM-L6-v2", **arguments).encode([short]).vectors
+    whole = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", **arguments)).encode([short]).vectors
     assert np.allclose(found.vectors[0], whole[0], atol=1e-5)
 
 
 def test_the_first_components_are_renormalised(tmp_path: Path) -> None:
-    whole = encoder_loading.load("all-MiniLM-L6-v2").encode(TEXTS[:9]).vectors
-    first = encoder_loading.load("all-MiniLM-L6-v2", dim=64)
+    whole = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2")).encode(TEXTS[:9]).vectors
+    first = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", dim=64))
     assert first.dimension == 64
     found = first.encode(TEXTS[:9]).vectors
     assert np.allclose(found, whole[:, :64] / np.linalg.norm(whole[:, :64], axis=1, keepdims=True), atol=1e-6)
-    unscaled = encoder_loading.load("all-MiniLM-L6-v2", dim=64, normalize=False).encode(TEXTS[:9]).vectors
+    unscaled = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", dim=64, normalize=False)).encode(TEXTS[:9]).vectors
     assert np.allclose(found * np.linalg.norm(unscaled, axis=1, keepdims=True), unscaled, atol=1e-5)
     with pytest.raises(RunError, match="has 384 dimensions, fewer than 385"):
-        encoder_loading.load("all-MiniLM-L6-v2", dim=385)
+        encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", dim=385))
 
 
 def test_a_prompt_that_leaves_no_room_is_refused() -> None:
     with pytest.raises(RunError, match=r"the prompt has 1,0.. tokens, and the model takes 256 with the text"):
-        encoder_loading.load("all-MiniLM-L6-v2", prompt="word " * 1000)
+        encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", prompt="word " * 1000))
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(RunError, match="torch finds no mps device here"):
-        encoder_loading.load("all-MiniLM-L6-v2", device="mps")
+        encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", device="mps"))
     with pytest.raises(RunError, match="--engine onnx computes on the processor"):
-        encoder_loading.load("all-MiniLM-L6-v2", device="cuda", engine="onnx")
+        encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", device="cuda", engine="onnx"))
 
 
 def test_the_network_in_8_bits_is_close_and_smaller(own_cache: Path) -> None:
-    prepared = encoder_loading.prepare("all-MiniLM-L6-v2", quantize=True)
+    prepared = encoder_loading.locate(EncoderSpec("all-MiniLM-L6-v2", quantize="int8"))
     found = prepared.open().encode(TEXTS[:20]).vectors
     exact = prepared.in_float32().open().encode(TEXTS[:20]).vectors
     cosines = np.sum(found * exact, axis=1)
@@ -366,7 +371,7 @@ def test_a_disk_that_is_full_is_not_held_against_the_model(tmp_path: Path, own_c
     assert done.returncode == 0
     assert "runs in torch: the cache" in done.stderr.decode()
     notes: list[str] = []
-    assert encoder_loading.load(str(folder), engine="onnx", note=notes.append).engine == "onnx"
+    assert encoder_loading.load(EncoderSpec(str(folder), engine="onnx"), note=notes.append).engine == "onnx"
     assert not any("torch" in note for note in notes)
 
 

@@ -13,6 +13,7 @@ from nlptool import catalog
 from nlptool.errors import ModelError
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.store import locate, model_folder
+from nlptool.specs import EncoderSpec
 
 MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
 MODULES = [
@@ -63,7 +64,7 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path, 
     link = folder / "extra"
     link.symlink_to(target if kind == "absolute" else os.path.relpath(target, folder))
     with pytest.raises(ModelError, match="names a file outside of it: extra"):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
     link.unlink()
     link.symlink_to("config.json")  # within the folder it may point
     assert model_folder.weight_files(folder) == [folder / "model.safetensors"]
@@ -78,18 +79,18 @@ def test_a_folder_that_is_itself_a_link_is_fine(folder: Path, tmp_path: Path) ->
 def test_names_that_lead_out_are_refused(folder: Path, path: str) -> None:
     replace(folder / "modules.json", json.dumps([MODULES[0], MODULES[1] | {"path": path}]))
     with pytest.raises(ModelError, match="names a file outside of it"):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
     replace(folder / "modules.json", json.dumps(MODULES[:2]))
     replace(folder / "model.safetensors.index.json", json.dumps({"weight_map": {"a": path}}))
     with pytest.raises(ModelError, match="names a file outside of it"):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
 
 
 def test_a_class_of_the_repositorys_own_is_never_run(folder: Path) -> None:
     (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w')")
     replace(folder / "modules.json", json.dumps([MODULES[0] | {"type": "evil.Transformer"}, MODULES[1]]))
     with pytest.raises(ModelError, match=r"asks for code of its own \(evil\.Transformer\), which nlptool never runs"):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
     assert not (folder / "ran").exists()
 
 
@@ -99,16 +100,16 @@ def test_a_class_of_the_repositorys_own_is_never_run(folder: Path) -> None:
 def test_a_modules_json_that_is_none_ends_in_a_sentence(folder: Path, text: str) -> None:
     replace(folder / "modules.json", text)
     with pytest.raises(ModelError):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
 
 
 def test_a_shard_that_is_not_there_is_named(folder: Path) -> None:
     replace(folder / "model.safetensors.index.json", json.dumps({"weight_map": {"a": "model-2.safetensors"}}))
     with pytest.raises(ModelError, match=r"lacks model-2\.safetensors, a part of its weights"):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
     replace(folder / "model.safetensors.index.json", "{}")
     with pytest.raises(ModelError, match="has no weight_map"):
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
 
 
 def test_a_pickle_is_opened_only_when_it_is_allowed(folder: Path) -> None:
@@ -116,12 +117,12 @@ def test_a_pickle_is_opened_only_when_it_is_allowed(folder: Path) -> None:
     from safetensors.torch import load_file
 
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    expected = encoder_loading.load(str(folder)).encode(["A cat."]).vectors
+    expected = encoder_loading.load(EncoderSpec(str(folder))).encode(["A cat."]).vectors
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle") as caught:
-        encoder_loading.prepare(str(folder))
+        encoder_loading.locate(EncoderSpec(str(folder)))
     assert caught.value.hint.startswith("--allow-pickle opens it")
-    found = encoder_loading.load(str(folder), allow_pickle=True).encode(["A cat."]).vectors
+    found = encoder_loading.load(EncoderSpec(str(folder), allow_pickle=True)).encode(["A cat."]).vectors
     assert abs(found - expected).max() < 1e-5
 
 
@@ -135,14 +136,14 @@ def test_code_in_a_pickle_does_not_run_even_then(folder: Path, tmp_path: Path) -
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"x": Evil()}))
     with pytest.raises(ModelError, match="cannot be loaded"):
-        encoder_loading.load(str(folder), allow_pickle=True)
+        encoder_loading.load(EncoderSpec(str(folder), allow_pickle=True))
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "org/name/more", "", "~nobody", "./", "-"])
 def test_names_that_no_model_can_have_end_in_a_sentence(name: str) -> None:
     with pytest.raises(ModelError):
-        encoder_loading.prepare(name, offline=True)
+        encoder_loading.locate(EncoderSpec(name, offline=True))
 
 
 def test_a_repository_name_is_the_hubs_also_where_a_folder_has_it(
@@ -158,5 +159,8 @@ def test_a_repository_name_is_the_hubs_also_where_a_folder_has_it(
 
 def test_weights_that_an_installer_linked_twice_are_quantized_too(folder: Path, tmp_path: Path) -> None:
     os.link(folder / "model.safetensors", tmp_path / "second")
-    assert encoder_loading.load("all-MiniLM-L6-v2", quantize=True).encode(["A cat."]).vectors.shape == (1, 384)
-    assert encoder_loading.load(str(folder), quantize=True).encode(["A cat."]).vectors.shape == (1, 384)
+    assert encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", quantize="int8")).encode(["A cat."]).vectors.shape == (
+        1,
+        384,
+    )
+    assert encoder_loading.load(EncoderSpec(str(folder), quantize="int8")).encode(["A cat."]).vectors.shape == (1, 384)

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from nlptool.errors import ModelError, RunError
 from nlptool.models.generation import ct2_backend
 from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
-from nlptool.models.generation.generator import GeneratedText, Generator, GeneratorSettings
+from nlptool.models.generation.generator import GeneratedText, Generator
 from nlptool.models.generation.tokenizer import Source
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import Seq2SeqConfig
-from nlptool.models.store import converted
+from nlptool.models.store import kinds
+from nlptool.specs import GeneratorSpec
 from nlptool.storage import cache
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
@@ -48,10 +50,12 @@ class Pair:
         path.write_text(json.dumps(json.loads(path.read_text()) | self.wishes))
 
     def prepare(self, **more: Any) -> generator_loading.LocatedGenerator:
-        return generator_loading.prepare(str(self.folder), self.settings(), **more)
+        note = {name: more.pop(name) for name in ("note",) if name in more}
+        return generator_loading.locate(self.spec(**more), **note)
 
-    def settings(self, **more: Any) -> GeneratorSettings:
-        return GeneratorSettings(source_lang=self.source_lang, target_lang=self.target_lang, threads=1, **more)
+    def spec(self, folder: Path | None = None, **more: Any) -> GeneratorSpec:
+        languages = {"source_lang": self.source_lang, "target_lang": self.target_lang}
+        return GeneratorSpec(str(folder or self.folder), threads=1, **languages, **more)
 
     def ids(self, text: str) -> list[int]:
         if self.source_lang:
@@ -197,7 +201,7 @@ def test_what_the_model_never_says_is_never_said(kind: str, made: Made, tmp_path
     said = pair.theirs(ids, max_new_tokens=8, min_new_tokens=8)
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", suppress_tokens=[said[0]], bad_words_ids=[[said[1], said[2]]])
-    generator = generator_loading.prepare(str(copied), pair.settings()).open()
+    generator = generator_loading.locate(GeneratorSpec(str(copied))).open()
     ((output,),) = generator.generate(generator.read(models.TEXTS[:1]), Decoding(max_new_tokens=8))
     expected = pair.theirs(ids, max_new_tokens=8, suppress_tokens=[said[0]], bad_words_ids=[[said[1], said[2]]])
     assert whole(generator, output, expected) == expected
@@ -221,7 +225,7 @@ def test_an_end_that_is_forced_takes_the_last_place_as_in_transformers(made: Mad
     pair = made("bart")
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", forced_eos_token_id=2, eos_token_id=2)
-    generator = generator_loading.prepare(str(copied), pair.settings()).open()
+    generator = generator_loading.locate(pair.spec(copied)).open()
     source = generator.read(models.TEXTS[:1])[0]
     ((output,),) = generator.generate([source], Decoding(max_new_tokens=6))
     expected = pair.theirs(source.ids, max_new_tokens=6, eos_token_id=2, forced_eos_token_id=2)
@@ -235,7 +239,7 @@ def test_the_model_says_how_long_its_texts_may_be(made: Made, tmp_path: Path) ->
     pair = made("nllb")
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", max_length=10, eos_token_id=2)
-    generator = generator_loading.prepare(str(copied), pair.settings()).open()
+    generator = generator_loading.locate(pair.spec(copied)).open()
     source = generator.read(models.TEXTS[:1])[0]
     ((output,),) = generator.generate([source], Decoding())
     assert output.ids == pair.theirs(source.ids, max_length=10, eos_token_id=2)
@@ -265,7 +269,7 @@ def test_what_is_found_does_not_depend_on_the_others(kind: str, made: Made) -> N
 def test_many_texts_are_shared_out_among_the_threads(kind: str, made: Made) -> None:
     pair = made(kind)
     alone = pair.prepare().open()
-    together = generator_loading.prepare(str(pair.folder), GeneratorSettings(threads=3)).open()
+    together = generator_loading.locate(GeneratorSpec(str(pair.folder), threads=3)).open()
     sources = alone.read([text[:50] for text in models.LINES[:40] if text.strip()])
     for decoding in (GREEDY, Decoding(beams=2, n_return=2, max_new_tokens=5, no_repeat_ngram=2)):
         ours, theirs = together.generate(sources, decoding), alone.generate(sources, decoding)
@@ -334,7 +338,7 @@ def test_a_prompt_leaves_room_for_what_is_to_come(made: Made) -> None:
 
 def test_t5_looks_at_distances_alone_and_may_be_given_more(made: Made) -> None:
     pair = made("t5")
-    generator = generator_loading.prepare(str(pair.folder), pair.settings(max_length=300)).open()
+    generator = generator_loading.locate(pair.spec(max_length=300)).open()
     (source,) = generator.read(["long " * 1000])
     assert len(source.ids) == 300
     ((output,),) = generator.generate([source], GREEDY)
@@ -390,10 +394,11 @@ def test_a_converted_model_runs_without_torch_and_transformers(made: Made) -> No
     expected = pair.prepare().open()
     output = expected.generate(expected.read(["a"]), GREEDY)[0][0]
     code = (
-        "import sys; from nlptool.models.generation import generator, loading\n"
+        "import sys; from nlptool.models.generation import loading\n"
+        "from nlptool.specs import GeneratorSpec\n"
         "from nlptool.models.generation.decoding import Decoding\n"
-        f"settings = generator.GeneratorSettings(source_lang='eng_Latn', target_lang='jpn_Jpan');"
-        f"g = loading.prepare({str(pair.folder)!r}, settings).open();"
+        f"spec = GeneratorSpec({str(pair.folder)!r}, source_lang='eng_Latn', target_lang='jpn_Jpan');"
+        "g = loading.locate(spec).open();"
         "print(g.generate(g.read(['a']), Decoding(max_new_tokens=12))[0][0].ids);"
         "print([name for name in ('torch', 'transformers', 'sentencepiece', 'onnxruntime') if name in sys.modules])"
     )
@@ -408,7 +413,7 @@ def test_a_conversion_is_made_once_and_says_so(made: Made) -> None:
     notes: list[str] = []
     pair.prepare(note=notes.append)
     assert notes == []
-    assert str(pair.folder) in {copy.source for copy in cache.copies() if copy.kind == "generators"}
+    assert str(pair.folder) in {copy.source for copy in cache.copies(kinds.MANIFESTS) if copy.kind == "generators"}
 
 
 def test_where_the_cache_cannot_be_written_torch_runs_it(
@@ -443,7 +448,7 @@ def test_what_ctranslate2_has_no_converter_for_runs_in_torch_and_that_is_kept(ma
     pair.tokenizer.save_pretrained(tmp_path)
     for number in range(2):
         notes: list[str] = []
-        prepared = generator_loading.prepare(str(tmp_path), note=notes.append)
+        prepared = generator_loading.locate(GeneratorSpec(str(tmp_path)), note=notes.append)
         assert prepared.engine == "torch"
         assert notes[-1] == f"{tmp_path} runs in torch: CTranslate2 has no converter for a gpt_neo"
         assert len(notes) == 2 - number
@@ -453,7 +458,7 @@ def test_what_ctranslate2_has_no_converter_for_runs_in_torch_and_that_is_kept(ma
     found = network.generate(torch.tensor([source.ids]), do_sample=False, max_new_tokens=12, pad_token_id=1)[0].tolist()
     assert output.ids == [id for id in found[len(source.ids) :] if id != 2]
     with pytest.raises(ModelError, match="does not run in CTranslate2: CTranslate2 has no converter") as caught:
-        generator_loading.prepare(str(tmp_path), engine="ct2")
+        generator_loading.locate(GeneratorSpec(str(tmp_path), engine="ct2"))
     assert caught.value.hint == "--engine torch runs it"
 
 
@@ -469,7 +474,7 @@ def test_a_converted_copy_that_says_something_else_is_not_believed(
         ct2_export, "_name_as_before", lambda loaded: setattr(loaded.config, "tie_word_embeddings", False)
     )
     notes: list[str] = []
-    assert generator_loading.prepare(str(copied), note=notes.append).engine == "torch"
+    assert generator_loading.locate(GeneratorSpec(str(copied)), note=notes.append).engine == "torch"
     assert "gives a log-probability of" in notes[-1]
 
 
@@ -490,16 +495,16 @@ def test_a_damaged_copy_is_refused_with_what_to_do(made: Made, tmp_path: Path, m
 
 def test_models_that_write_no_texts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="bert-mini-ja is a model for fill-mask") as caught:
-        generator_loading.prepare("bert-mini-ja")
+        generator_loading.locate(GeneratorSpec("bert-mini-ja"))
     assert caught.value.hint == "nlptool models list --task generate shows models that do"
     folder = masked_models.save("roberta", tmp_path / "roberta")
     with pytest.raises(ModelError, match="is a roberta, which reads texts and writes none"):
-        generator_loading.prepare(str(folder))
+        generator_loading.locate(GeneratorSpec(str(folder)))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="holds no model"):
-        generator_loading.prepare(str(tmp_path / "empty"))
+        generator_loading.locate(GeneratorSpec(str(tmp_path / "empty")))
     with pytest.raises(ModelError, match="no model nothing"):
-        generator_loading.prepare("nothing")
+        generator_loading.locate(GeneratorSpec("nothing"))
 
 
 def test_a_damaged_model_folder_is_refused_with_a_reason(made: Made, tmp_path: Path) -> None:
@@ -508,18 +513,18 @@ def test_a_damaged_model_folder_is_refused_with_a_reason(made: Made, tmp_path: P
     content = weights.read_bytes()
     weights.write_bytes(content[:-100])
     with pytest.raises(ModelError, match=r"model\.safetensors"):
-        generator_loading.prepare(str(copied))
+        generator_loading.locate(GeneratorSpec(str(copied)))
     weights.write_bytes(content)
     change(copied / "config.json", d_model=16)
     with pytest.raises(ModelError, match=r"its weights do not fit its config\.json"):
-        generator_loading.prepare(str(copied))
+        generator_loading.locate(GeneratorSpec(str(copied)))
     change(copied / "config.json", d_model=32)
     (copied / "source.spm").write_bytes(b"no model")
     with pytest.raises(ModelError, match=r"cannot be loaded|cannot be read"):
-        generator_loading.prepare(str(copied))
+        generator_loading.locate(GeneratorSpec(str(copied)))
     weights.unlink()
     with pytest.raises(ModelError, match="has no weights"):
-        generator_loading.prepare(str(copied))
+        generator_loading.locate(GeneratorSpec(str(copied)))
 
 
 def test_code_of_a_repository_is_never_run(made: Made, tmp_path: Path) -> None:
@@ -531,7 +536,7 @@ def test_code_of_a_repository_is_never_run(made: Made, tmp_path: Path) -> None:
     )
     (copied / "own.py").write_text("raise SystemExit('was run')")
     with pytest.raises(ModelError, match="asks for code of its own"):
-        generator_loading.prepare(str(copied))
+        generator_loading.locate(GeneratorSpec(str(copied)))
 
 
 def test_a_pickle_is_opened_only_if_it_may_be(made: Made, tmp_path: Path) -> None:
@@ -540,47 +545,47 @@ def test_a_pickle_is_opened_only_if_it_may_be(made: Made, tmp_path: Path) -> Non
     (copied / "model.safetensors").unlink()
     torch.save(pair.network.state_dict(), copied / "pytorch_model.bin")
     with pytest.raises(ModelError, match="is a pickle") as caught:
-        generator_loading.prepare(str(copied))
+        generator_loading.locate(GeneratorSpec(str(copied)))
     assert "--allow-pickle" in caught.value.hint
-    generator = generator_loading.prepare(str(copied), allow_pickle=True).open()
+    generator = generator_loading.locate(GeneratorSpec(str(copied), allow_pickle=True)).open()
     (source,) = generator.read(["a"])
     expected = pair.theirs(source.ids, max_new_tokens=12)
     assert whole(generator, generator.generate([source], GREEDY)[0][0], expected) == expected
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "message", "hint"),
+    ("kind", "spec", "message", "hint"),
     [
-        ("nllb", GeneratorSettings(source_lang="eng_Latn"), "has to be told a language: --target-lang", "one of 202: "),
+        ("nllb", GeneratorSpec(source_lang="eng_Latn"), "has to be told a language: --target-lang", "one of 202: "),
         (
             "nllb",
-            GeneratorSettings(source_lang="jap_Jpan", target_lang="eng_Latn"),
+            GeneratorSpec(source_lang="jap_Jpan", target_lang="eng_Latn"),
             "knows no language jap_Jpan",
             "jpn_Jpan",
         ),
         (
             "mbart50",
-            GeneratorSettings(source_lang="en", target_lang="ja_XX"),
+            GeneratorSpec(source_lang="en", target_lang="ja_XX"),
             "knows no language en",
             "--source-lang en_XX",
         ),
-        ("m2m100", GeneratorSettings(source_lang="en", target_lang="jp"), "knows no language jp", "--target-lang ja"),
-        ("marian", GeneratorSettings(target_lang="jap"), "knows no language jap", "--target-lang jpn"),
+        ("m2m100", GeneratorSpec(source_lang="en", target_lang="jp"), "knows no language jp", "--target-lang ja"),
+        ("marian", GeneratorSpec(target_lang="jap"), "knows no language jap", "--target-lang jpn"),
         (
             "marian",
-            GeneratorSettings(source_lang="eng"),
+            GeneratorSpec(source_lang="eng"),
             "takes no --source-lang; it is told",
             "leave out --source-lang eng",
         ),
-        ("t5", GeneratorSettings(target_lang="de"), "takes no --target-lang", "leave out --target-lang de"),
-        ("t5", GeneratorSettings(max_length=1), "--max-length 1 leaves no room", ""),
+        ("t5", GeneratorSpec(target_lang="de"), "takes no --target-lang", "leave out --target-lang de"),
+        ("t5", GeneratorSpec(max_length=1), "--max-length 1 leaves no room", ""),
     ],
 )
 def test_languages_that_are_missing_or_wrong_are_said_with_the_nearest(
-    kind: str, settings: GeneratorSettings, message: str, hint: str, made: Made
+    kind: str, spec: GeneratorSpec, message: str, hint: str, made: Made
 ) -> None:
     with pytest.raises(RunError, match=message) as caught:
-        generator_loading.prepare(str(made(kind).folder), settings).open()
+        generator_loading.locate(replace(spec, model=str(made(kind).folder))).open()
     assert hint in caught.value.hint
 
 
@@ -592,8 +597,8 @@ def test_a_converted_copy_is_known_to_the_inventory(made: Made) -> None:
     model = inventory.find(str(pair.folder))
     assert model.task() == "generate"
     assert [copy.kind for copy in model.copies()] == ["generators"]
-    assert cache.check(model.copies()[0])[1] == []
-    assert (model.copies()[0].folder / converted.GENERATION).is_file()
+    assert cache.check(model.copies()[0].folder, kinds.GENERATOR.manifest)[1] == []
+    assert (model.copies()[0].folder / kinds.GENERATOR.manifest).is_file()
 
 
 @pytest.fixture(scope="module")
@@ -619,8 +624,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_our_transformer_runs_in_both_engines_and_finds_the_same(ours: Callable[[str], Path]) -> None:
     folder = ours("transformer")
     ct2, other = (
-        generator_loading.prepare(str(folder)).open(),
-        generator_loading.prepare(str(folder), engine="torch").open(),
+        generator_loading.locate(GeneratorSpec(str(folder))).open(),
+        generator_loading.locate(GeneratorSpec(str(folder), engine="torch")).open(),
     )
     assert (ct2.engine, other.engine) == ("ct2", "torch")
     sources = ct2.read([*models.TEXTS, "🦆"])
@@ -639,26 +644,26 @@ def test_our_transformer_runs_in_both_engines_and_finds_the_same(ours: Callable[
 
 
 def test_the_least_length_goes_before_the_most_that_the_user_has_not_chosen(ours: Callable[[str], Path]) -> None:
-    generator = generator_loading.prepare(str(ours("transformer"))).open()
+    generator = generator_loading.locate(GeneratorSpec(str(ours("transformer")))).open()
     ((output,),) = generator.generate(generator.read(["a"]), Decoding(min_new_tokens=30))
     assert len(output.ids) == 30  # the training's max_length is 20
 
 
 def test_our_other_networks_run_in_torch_alone(ours: Callable[[str], Path]) -> None:
     folder = ours("lstm-attention")
-    generator = generator_loading.prepare(str(folder)).open()
+    generator = generator_loading.locate(GeneratorSpec(str(folder))).open()
     assert generator.engine == "torch"
     sources = generator.read(models.TEXTS)
     ((output,),) = generator.generate(sources[:1], Decoding(max_new_tokens=5))
     attention = generator.attention(sources[0], output)
     assert attention.weights.shape[2:] == (len(attention.target), len(sources[0].ids))
     with pytest.raises(ModelError, match="does not run in CTranslate2: it is an LSTM"):
-        generator_loading.prepare(str(folder), engine="ct2")
+        generator_loading.locate(GeneratorSpec(str(folder), engine="ct2"))
     with pytest.raises(RunError, match="takes no --target-lang"):
-        generator_loading.prepare(str(folder), GeneratorSettings(target_lang="ja")).open()
+        generator_loading.locate(GeneratorSpec(str(folder), target_lang="ja")).open()
     (folder / "target.json").write_text("{}")
     with pytest.raises(ModelError, match=r"target\.json is damaged"):
-        generator_loading.prepare(str(folder))
+        generator_loading.locate(GeneratorSpec(str(folder)))
 
 
 def test_no_generator_of_the_library_draws_at_random(made: Made) -> None:

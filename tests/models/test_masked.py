@@ -26,14 +26,15 @@ from safetensors.torch import load_file, save_file
 from nlptool import catalog
 from nlptool.errors import ModelError, RunError
 from nlptool.models.masked import loading as masked_loading
-from nlptool.models.masked.model import MaskedModel, MaskedModelSettings, log_softmax
+from nlptool.models.masked.model import MaskedModel, log_softmax
 from nlptool.models.masked.tokenizer import ModelInput
-from nlptool.models.store import inventory, locate
+from nlptool.models.store import inventory, kinds, locate
+from nlptool.specs import MaskedModelSpec
 from nlptool.storage import cache
 
 LINES = masked_models.LINES
 CLOSE = 1e-4  # of a probability
-ALONE, TOGETHER = MaskedModelSettings(batch_tokens=1), MaskedModelSettings(batch_tokens=100_000)
+ALONE, TOGETHER = 1, 100_000  # tokens in a batch
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,15 +101,15 @@ def test_probabilities_at_the_masks_are_those_of_transformers(kind: str, folder:
     path = folder(kind)
     own = transformers.AutoTokenizer.from_pretrained(str(path))
     network = getattr(transformers, (TWO_HEADS | ONE_HEAD)[kind]).from_pretrained(str(path)).eval()
-    model = masked_loading.load(str(path), ALONE)
+    model = masked_loading.load(MaskedModelSpec(str(path), batch_tokens=ALONE))
     assert (model.engine, model.heads) == ("onnx", {"mlm", "nsp"} if kind in TWO_HEADS else {"mlm"})
     items = texts_with(own.mask_token)
     rows = rows_of(model, items)
     assert [row.ids for row in rows] == [own(*item)["input_ids"] for item in items]
     expected = [plainly(network, own, item)[0] for item in items]
     assert max(float(each.max()) for each in expected if len(each)) > 0.05  # else all would be alike
-    for settings in (ALONE, TOGETHER):
-        found = dict(masked_loading.load(str(path), settings).logits(rows))
+    for budget in (ALONE, TOGETHER):
+        found = dict(masked_loading.load(MaskedModelSpec(str(path), batch_tokens=budget)).logits(rows))
         assert len(found) == len(rows)
         for number, probabilities in enumerate(expected):
             assert found[number].shape == probabilities.shape == (len(rows[number].places), model.texts.size)
@@ -127,8 +128,8 @@ def test_next_sentence_probabilities_are_those_of_transformers(kind: str, folder
     with torch.inference_mode():
         expected = np.concatenate([network(**each).logits.softmax(-1).numpy() for each in encoded])
     assert np.ptp(expected[:, 0]) > 0.01  # the pairs differ
-    for settings in (ALONE, TOGETHER):
-        model = masked_loading.load(str(path), settings, head="nsp")
+    for budget in (ALONE, TOGETHER):
+        model = masked_loading.load(MaskedModelSpec(str(path), batch_tokens=budget), head="nsp")
         first, second = (model.texts.cut(side) for side in zip(*pairs, strict=True))
         rows = [model.texts.row(a.ids, b.ids, places=[0]) for a, b in zip(first, second, strict=True)]
         assert [row.types for row in rows] == [each["token_type_ids"][0].tolist() for each in encoded]
@@ -150,19 +151,21 @@ def test_index_0_says_that_the_second_sentence_follows(home: Path, folder: Any) 
         optimizer.step()
     network.save_pretrained(path)
     own.save_pretrained(path)
-    model = masked_loading.load(str(path), head="nsp")
+    model = masked_loading.load(MaskedModelSpec(str(path)), head="nsp")
     assert model.heads == {"nsp"}  # of masked words it was saved without
     rows = [model.texts.row(*(cut.ids for cut in model.texts.cut(pair))) for pair in pairs]
     is_next = np.exp(log_softmax(model.next_sentence(rows)))[:, 0]
     assert is_next[[0, 2]].min() > 0.9
     assert is_next[[1, 3]].max() < 0.1
     with pytest.raises(ModelError, match="has no head for masked words: its weights hold one for next sentences alone"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
 
 
 def test_torch_gives_the_same_as_onnxruntime(folder: Any) -> None:
     for kind in ("bert", "roberta", "fnet"):
-        onnx, in_torch = (masked_loading.load(str(folder(kind)), engine=engine) for engine in ("onnx", "torch"))
+        onnx, in_torch = (
+            masked_loading.load(MaskedModelSpec(str(folder(kind)), engine=engine)) for engine in ("onnx", "torch")
+        )
         assert (onnx.engine, in_torch.engine, in_torch.device) == ("onnx", "torch", "cpu")
         rows = rows_of(onnx, texts_with(onnx.texts.mask_token))
         assert rows_of(in_torch, texts_with(onnx.texts.mask_token)) == rows
@@ -174,7 +177,7 @@ def test_torch_gives_the_same_as_onnxruntime(folder: Any) -> None:
 
 
 def test_deterministic_answers_do_not_depend_on_the_neighbours(folder: Any) -> None:
-    model = masked_loading.load(str(folder("bert")), MaskedModelSettings(deterministic=True), head="nsp")
+    model = masked_loading.load(MaskedModelSpec(str(folder("bert")), deterministic=True), head="nsp")
     rows = rows_of(model, texts_with("[MASK]"))
     together, scores = dict(model.logits(rows)), model.next_sentence(rows)
     for number, row in enumerate(rows):
@@ -203,9 +206,9 @@ class Counting:
 def test_batches_are_bounded_in_tokens_and_in_logits_and_each_row_gets_its_own(
     folder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared = masked_loading.prepare(str(folder("bert")))
+    prepared = masked_loading.locate(MaskedModelSpec(str(folder("bert"))))
     network = Counting(prepared.about["size"])
-    model = MaskedModel(prepared.texts(), network, prepared.about)
+    model = MaskedModel(prepared.tokenizer(), network, prepared.about)
     chosen = np.random.default_rng(1)
     rows = []
     for length in chosen.integers(1, 60, 200):
@@ -236,16 +239,16 @@ def test_log_softmax_is_stable() -> None:
 def test_a_model_is_converted_once_and_a_damaged_copy_is_made_again(home: Path) -> None:
     path = masked_models.save("bert", home / "once", num_hidden_layers=1)
     notes: list[str] = []
-    first = masked_loading.prepare(str(path), note=notes.append)
+    first = masked_loading.locate(MaskedModelSpec(str(path)), note=notes.append)
     assert notes == [f"converting {path} for onnxruntime, once"]
-    assert masked_loading.prepare(str(path), head="nsp", note=notes.append).graph == first.graph
+    assert masked_loading.locate(MaskedModelSpec(str(path)), head="nsp", note=notes.append).graph == first.graph
     assert len(notes) == 1
-    assert ("masked", str(path)) in {(copy.kind, copy.source) for copy in cache.copies()}
+    assert ("masked", str(path)) in {(copy.kind, copy.source) for copy in cache.copies(kinds.MANIFESTS)}
     assert first.graph is not None
     weights = first.graph / "model.onnx.data"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:100])
-    masked_loading.load(str(path), note=notes.append)
+    masked_loading.load(MaskedModelSpec(str(path)), note=notes.append)
     assert len(notes) == 2
     assert len(weights.read_bytes()) == len(whole)
 
@@ -261,7 +264,10 @@ def test_the_names_of_the_first_berts_are_understood(folder: Any, home: Path) ->
     }
     assert sum("gamma" in name for name in renamed) == 6
     save_file(renamed, path / "model.safetensors", {"format": "pt"})
-    old, new = masked_loading.load(str(path)), masked_loading.load(str(folder("bert")))
+    old, new = (
+        masked_loading.load(MaskedModelSpec(str(path))),
+        masked_loading.load(MaskedModelSpec(str(folder("bert")))),
+    )
     assert old.heads == {"mlm", "nsp"}
     rows = rows_of(new, texts_with("[MASK]"))
     for (one, ours), (other, theirs) in zip(old.logits(rows), new.logits(rows), strict=True):
@@ -280,13 +286,13 @@ def without(path: Path, prefix: str) -> Path:
 
 def test_a_model_without_the_head_is_refused_and_never_answers_at_random(home: Path, folder: Any) -> None:
     one = without(masked_models.save("bert", home / "one"), "cls.seq_relationship")
-    assert masked_loading.prepare(str(one)).heads == {"mlm"}
+    assert masked_loading.locate(MaskedModelSpec(str(one))).heads == {"mlm"}
     with pytest.raises(ModelError, match="has no next-sentence head: its weights hold none") as refused:
-        masked_loading.prepare(str(one), head="nsp")
+        masked_loading.locate(MaskedModelSpec(str(one)), head="nsp")
     assert "bert-mini-ja" in refused.value.hint
     none = without(masked_models.save("bert", home / "none"), "cls.")
     with pytest.raises(ModelError, match=r"was saved without its head for masked words: its weights hold no cls\."):
-        masked_loading.prepare(str(none))
+        masked_loading.locate(MaskedModelSpec(str(none)))
     for kind, reason in (
         ("roberta", "RoBERTa was trained without next sentences"),
         ("distilbert", "DistilBERT was trained without next sentences"),
@@ -294,15 +300,15 @@ def test_a_model_without_the_head_is_refused_and_never_answers_at_random(home: P
         ("electra", r"a model of its kind \(electra\) is trained without"),
     ):
         with pytest.raises(ModelError, match=f"has no next-sentence head: {reason}"):
-            masked_loading.prepare(str(folder(kind)), head="nsp")
+            masked_loading.locate(MaskedModelSpec(str(folder(kind))), head="nsp")
 
 
 def test_a_sentence_encoder_is_refused() -> None:
     encoder = str(locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"]))
     with pytest.raises(ModelError, match="was saved without its head for masked words"):
-        masked_loading.prepare(encoder)
+        masked_loading.locate(MaskedModelSpec(encoder))
     with pytest.raises(ModelError, match="all-MiniLM-L6-v2 is a model for embed") as refused:
-        masked_loading.prepare("all-MiniLM-L6-v2")
+        masked_loading.locate(MaskedModelSpec("all-MiniLM-L6-v2"))
     assert "nlptool models list --task fill-mask" in refused.value.hint
 
 
@@ -327,7 +333,7 @@ def test_models_that_write_are_refused(home: Path) -> None:
         ("bart", r"is a sequence-to-sequence model \(bart\)"),
     ):
         with pytest.raises(ModelError, match=reason):
-            masked_loading.prepare(str(home / name))
+            masked_loading.locate(MaskedModelSpec(str(home / name)))
 
 
 def test_a_tokenizer_without_a_mask_is_refused(home: Path) -> None:
@@ -335,7 +341,7 @@ def test_a_tokenizer_without_a_mask_is_refused(home: Path) -> None:
     config = json.loads((path / "tokenizer_config.json").read_text())
     (path / "tokenizer_config.json").write_text(json.dumps({**config, "mask_token": None}))
     with pytest.raises(ModelError, match="has no mask token"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
 
 
 def test_a_damaged_model_folder_is_refused_with_a_reason(home: Path) -> None:
@@ -344,19 +350,19 @@ def test_a_damaged_model_folder_is_refused_with_a_reason(home: Path) -> None:
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-100])
     with pytest.raises(ModelError, match="is damaged"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
     weights.write_bytes(whole)
     without(path, "bert.encoder.layer.1.output")
     with pytest.raises(ModelError, match=r"lacks \d+ of the tensors that its config\.json asks for"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
     (path / "tokenizer.json").write_text("{")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
     (path / "config.json").unlink()
     with pytest.raises(ModelError, match="holds no model"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
     with pytest.raises(ModelError, match="no model nowhere"):
-        masked_loading.prepare("nowhere")
+        masked_loading.locate(MaskedModelSpec("nowhere"))
 
 
 def test_code_of_a_model_is_never_run(home: Path) -> None:
@@ -366,7 +372,7 @@ def test_code_of_a_model_is_never_run(home: Path) -> None:
     (path / "config.json").write_text(json.dumps(config | code))
     (path / "own.py").write_text("raise SystemExit(9)")
     with pytest.raises(ModelError, match="asks for code of its own"):
-        masked_loading.prepare(str(path))
+        masked_loading.locate(MaskedModelSpec(str(path)))
 
 
 def test_a_pickle_is_opened_only_when_that_is_allowed(folder: Any, home: Path) -> None:
@@ -374,23 +380,26 @@ def test_a_pickle_is_opened_only_when_that_is_allowed(folder: Any, home: Path) -
     torch.save(load_file(path / "model.safetensors"), path / "pytorch_model.bin")
     (path / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="is a pickle"):
-        masked_loading.prepare(str(path))
-    opened, safe = masked_loading.load(str(path), allow_pickle=True), masked_loading.load(str(folder("bert")))
+        masked_loading.locate(MaskedModelSpec(str(path)))
+    opened, safe = (
+        masked_loading.load(MaskedModelSpec(str(path), allow_pickle=True)),
+        masked_loading.load(MaskedModelSpec(str(folder("bert")))),
+    )
     rows = rows_of(safe, texts_with("[MASK]")[:4])
     assert np.allclose(dict(opened.logits(rows))[2], dict(safe.logits(rows))[2], rtol=0, atol=1e-5)
 
 
 def test_no_room_for_a_text_is_said(folder: Any) -> None:
     with pytest.raises(RunError, match="--max-length 2 leaves no room for a text beside 2 special tokens"):
-        masked_loading.load(str(folder("bert")), MaskedModelSettings(max_length=2))
+        masked_loading.load(MaskedModelSpec(str(folder("bert")), max_length=2))
 
 
 def test_a_gpu_that_is_not_there_is_said(folder: Any) -> None:
     with pytest.raises(RunError, match="--engine onnx computes on the processor"):
-        masked_loading.prepare(str(folder("bert")), engine="onnx", device="cuda")
+        masked_loading.locate(MaskedModelSpec(str(folder("bert")), engine="onnx", device="cuda"))
     if not torch.cuda.is_available():
         with pytest.raises(RunError, match="torch finds no cuda device here"):
-            masked_loading.prepare(str(folder("bert")), device="cuda")
+            masked_loading.locate(MaskedModelSpec(str(folder("bert")), device="cuda"))
 
 
 def test_a_model_of_the_hub_is_fetched_once_and_works_offline(
@@ -406,21 +415,21 @@ def test_a_model_of_the_hub_is_fetched_once_and_works_offline(
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setattr(constants, "ENDPOINT", server.url)  # the library reads the variable when it is imported
         notes: list[str] = []
-        model = masked_loading.load("org/bert", note=notes.append)
+        model = masked_loading.load(MaskedModelSpec("org/bert"), note=notes.append)
         assert notes[0] == "fetching org/bert"
         assert model.name == "org/bert"
         assert not any("pytorch_model.bin" in path for path in server.paths())
         server.forget()
-        masked_loading.load("org/bert", offline=True)
+        masked_loading.load(MaskedModelSpec("org/bert", offline=True))
         assert server.paths() == []
     # transformers alone, unlike sentence-transformers, does not mark that there is no modules.json
     (marker,) = (tmp_path / "home").rglob(".no_exist/*/modules.json")
     marker.unlink()
     rows = rows_of(model, texts_with("[MASK]"))
-    again = dict(masked_loading.load("org/bert", offline=True).logits(rows))
+    again = dict(masked_loading.load(MaskedModelSpec("org/bert", offline=True)).logits(rows))
     assert all(np.array_equal(logits, again[number]) for number, logits in model.logits(rows))
     with pytest.raises(ModelError, match="nothing may be fetched offline"):
-        masked_loading.prepare("org/other", offline=True)
+        masked_loading.locate(MaskedModelSpec("org/other", offline=True))
 
 
 def test_models_that_are_here_are_shown_with_their_task(folder: Any) -> None:
@@ -445,7 +454,7 @@ def test_a_built_in_model_needs_neither_torch_nor_a_cache(home: Path, monkeypatc
     onnx_graph.make(known)
     assert (path / "model.onnx").stat().st_size < 60_000
     monkeypatch.setitem(catalog.KNOWN, "bert-test", known)  # type: ignore[misc]
-    model = masked_loading.load("bert-test", head="nsp")
+    model = masked_loading.load(MaskedModelSpec("bert-test"), head="nsp")
     network = network.float()
     items = texts_with("[MASK]")
     rows = rows_of(model, items)
@@ -464,6 +473,7 @@ catalogue.KNOWN["bert-test"] = replace(
     catalogue.KNOWN["sbert-mini-ja-en"], task="fill-mask", weights={str(path)!r}, graph={str(path)!r}
 )
 from nlptool.models import masked
+from nlptool.specs import MaskedModelSpec
 model = masked.load("bert-test", offline=True)
 (cut,) = model.texts.cut(["[MASK]が好き"])
 print(dict(model.logits([model.texts.row(cut.ids, places=[0])]))[0].shape[0])

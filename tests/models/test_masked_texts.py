@@ -14,8 +14,8 @@ from nlptool.errors import RunError
 from nlptool.models.japanese.bert_words import JapaneseWords
 from nlptool.models.masked import transformers_model
 from nlptool.models.masked.loading import LocatedMaskedModel
-from nlptool.models.masked.model import MaskedModelSettings
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
+from nlptool.specs import MaskedModelSpec
 
 KINDS = ("bert", "bert-japanese", "bert-characters", "roberta", "albert")
 TEXTS = [
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def make(kind: str) -> tuple[Path, MaskedLmTokenizer]:
         path = masked_models.save(kind, home / kind)
         about = transformers_model.load(path).about
-        return path, LocatedMaskedModel(kind, "torch", "cpu", about, MaskedModelSettings(), path).texts()
+        return path, LocatedMaskedModel(kind, "torch", "cpu", about, MaskedModelSpec(), path).tokenizer()
 
     return make
 
@@ -118,7 +118,7 @@ def test_a_limit_lowers_the_room_and_never_raises_it(made: Any) -> None:
     about = transformers_model.load(path).about
 
     def texts(max_length: int) -> MaskedLmTokenizer:
-        return LocatedMaskedModel("", "torch", "cpu", about, MaskedModelSettings(max_length=max_length), path).texts()
+        return LocatedMaskedModel("", "torch", "cpu", about, MaskedModelSpec(max_length=max_length), path).tokenizer()
 
     assert (texts(10).room(), texts(10).room(pair=True), texts(1000).room()) == (8, 7, 62)
     with pytest.raises(RunError, match="leaves no room"):

@@ -18,6 +18,7 @@ from scipy.special import log_softmax
 from nlptool.models.masked import loading as masked_loading
 from nlptool.models.masked import model as masked_model
 from nlptool.models.masked.pseudo_likelihood import likelihoods, perplexity
+from nlptool.specs import MaskedModelSpec
 
 
 def by_hand(words: Sequence[str], place: int, *, also: Sequence[int] = ()) -> float:
@@ -178,7 +179,7 @@ def _texts(tokenizer: Any) -> list[str]:
 
 def test_scores_equal_a_slow_loop_with_transformers(both: tuple[Any, Any, Path]) -> None:
     model, tokenizer, folder = both
-    ours = masked_loading.prepare(str(folder), masked_model.MaskedModelSettings(threads=1), offline=True).open()
+    ours = masked_loading.locate(MaskedModelSpec(str(folder), threads=1, offline=True)).open()
     texts = _texts(tokenizer)
     for text, found in zip(texts, likelihoods(ours, texts), strict=True):
         expected = slowly(model, tokenizer, text)
@@ -190,7 +191,7 @@ def test_scores_equal_a_slow_loop_with_transformers(both: tuple[Any, Any, Path])
 
 def test_within_word_equals_a_slow_loop_written_from_the_paper(both: tuple[Any, Any, Path]) -> None:
     model, tokenizer, folder = both
-    ours = masked_loading.prepare(str(folder), masked_model.MaskedModelSettings(threads=1), offline=True).open()
+    ours = masked_loading.locate(MaskedModelSpec(str(folder), threads=1, offline=True)).open()
     texts = _texts(tokenizer)
     n_different = 0
     for text, found in zip(texts, likelihoods(ours, texts, within_word=True), strict=True):
@@ -207,9 +208,7 @@ def test_within_word_equals_a_slow_loop_written_from_the_paper(both: tuple[Any, 
 
 def test_a_line_longer_than_a_real_model_takes_gives_every_piece_one_score(both: tuple[Any, Any, Path]) -> None:
     model, tokenizer, folder = both
-    ours = masked_loading.prepare(
-        str(folder), masked_model.MaskedModelSettings(threads=1, max_length=16), offline=True
-    ).open()
+    ours = masked_loading.locate(MaskedModelSpec(str(folder), threads=1, max_length=16, offline=True)).open()
     text = " ".join(_texts(tokenizer))
     (found,) = likelihoods(ours, [text])
     ids = tokenizer(text)["input_ids"]

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from program import Run
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.encoders import static as static_encoder
 from nlptool.models.store import inventory, model_folder, sentence_transformers_config
+from nlptool.specs import EncoderSpec
 from nlptool.storage import safetensors
 
 DATA = Path(__file__).parent.parent / "data"
@@ -112,7 +112,7 @@ def test_the_vectors_are_those_of_sentence_transformers(make: Make, is_unit: boo
     from sentence_transformers.sentence_transformer.modules import Normalize
 
     folder = make(*([Normalize()] if is_unit else []))
-    ours = encoder_loading.load(str(folder))
+    ours = encoder_loading.load(EncoderSpec(str(folder)))
     found = ours.encode(TEXTS)
     assert (ours.engine, ours.dimension) == ("static", WIDTH)
     assert found.vectors.dtype == np.float32
@@ -126,7 +126,7 @@ def test_the_vectors_are_those_of_sentence_transformers(make: Make, is_unit: boo
 
 
 def test_no_texts_give_no_vectors(make: Make) -> None:
-    found = encoder_loading.load(str(make())).encode([])
+    found = encoder_loading.load(EncoderSpec(str(make()))).encode([])
     assert found.vectors.shape == (0, WIDTH)
     assert (found.n_tokens, found.truncated, found.n_chunks) == ([], [], [])
 
@@ -134,12 +134,12 @@ def test_no_texts_give_no_vectors(make: Make) -> None:
 @pytest.mark.parametrize("direction", ["right", "left"])
 def test_the_tokenizers_own_truncation_stays_and_is_said_and_its_padding_goes(make: Make, direction: str) -> None:
     folder = make(truncation={"max_length": 12, "direction": direction})
-    found = encoder_loading.load(str(folder)).encode(TEXTS)
+    found = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS)
     assert np.abs(found.vectors - expected(folder, TEXTS)).max() < 1e-5
     assert max(found.n_tokens) == 12
     assert found.truncated[TEXTS.index("word " * 300)]
     assert not found.truncated[TEXTS.index("a")]
-    whole = encoder_loading.load(str(folder), chunk=True).encode(TEXTS)
+    whole = encoder_loading.load(EncoderSpec(str(folder), chunk=True)).encode(TEXTS)
     assert [n > 12 for n in whole.n_tokens] == found.truncated
     assert min(found.n_tokens) == 0
 
@@ -160,13 +160,13 @@ def test_a_table_of_any_precision_is_computed_in_float32(
     first = {"a": ("U8", [1], b"x")} if offset else {}  # what follows lies where no processor reads numbers at once
     weights = {**first, "embedding.weight": (dtype, list(table.shape), data.tobytes())}
     rewrite(folder / "model.safetensors", weights)
-    got = encoder_loading.load(str(folder)).encode(TEXTS).vectors
+    got = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors
     assert np.abs(got - means(tokenizer, numbers, TEXTS)).max() < 1e-5
     rewrite(
         folder / "model.safetensors",
         {"embedding.weight": ("F32", list(table.shape), numbers.astype(np.float32).tobytes())},
     )
-    assert np.array_equal(encoder_loading.load(str(folder)).encode(TEXTS).vectors, got)
+    assert np.array_equal(encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors, got)
 
 
 @pytest.mark.parametrize("parts", [(), ("mapping",), ("weights",), ("mapping", "weights")])
@@ -184,7 +184,7 @@ def test_the_files_of_model2vec_are_read_as_sentence_transformers_reads_them(
     }
     tensors = {name: own[name] for name in ("embeddings", *parts)}
     rewrite(folder / "model.safetensors", tensors)
-    got = encoder_loading.load(str(folder)).encode(TEXTS).vectors
+    got = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors
     assert np.abs(got - expected(folder, TEXTS)).max() < 1e-5
     assert np.abs(got - means(Tokens(folder), table, TEXTS)).max() > 0.1 or not parts
 
@@ -200,7 +200,7 @@ class Tokens:
 
 def test_a_table_in_a_folder_of_its_own_is_found(make: Make) -> None:
     folder = make()
-    expected = encoder_loading.load(str(folder)).encode(TEXTS).vectors
+    expected = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors
     (folder / "0_StaticEmbedding").mkdir()
     for name in ("tokenizer.json", "model.safetensors"):
         (folder / name).rename(folder / "0_StaticEmbedding" / name)
@@ -208,12 +208,12 @@ def test_a_table_in_a_folder_of_its_own_is_found(make: Make) -> None:
     (folder / "modules.json").write_text(
         json.dumps([{"idx": 0, "name": "0", "path": "0_StaticEmbedding", "type": kind}])
     )
-    assert np.array_equal(encoder_loading.load(str(folder)).encode(TEXTS).vectors, expected)
+    assert np.array_equal(encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors, expected)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, WIDTH])
 def test_the_bytes_are_the_same_whatever_stands_beside_a_text(make: Make, dim: int) -> None:
-    ours = encoder_loading.load(str(make()), normalize=dim == WIDTH, dim=dim)
+    ours = encoder_loading.load(EncoderSpec(str(make()), normalize=dim == WIDTH, dim=dim))
     texts = [*TEXTS, *(f"{text} {number}" for number in range(20) for text in TEXTS[:120])]
     assert len(texts) > 2 * static_encoder._TEXTS  # several blocks
     together = ours.encode(texts)
@@ -229,7 +229,7 @@ def test_the_bytes_are_the_same_whatever_stands_beside_a_text(make: Make, dim: i
 def test_a_text_that_does_not_fit_into_one_look_up_is_summed_part_by_part(
     make: Make, tokenizer: Any, table: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = encoder_loading.load(str(make()))
+    ours = encoder_loading.load(EncoderSpec(str(make())))
     for rows in (0, 1, 16):
         monkeypatch.setattr(static_encoder, "_FLOATS", rows * WIDTH)
         parts = ours.encode(TEXTS).vectors
@@ -241,13 +241,13 @@ def test_a_limit_cuts_and_says_so_and_chunks_are_the_whole(
     make: Make, tokenizer: Any, table: NDArray[np.float32]
 ) -> None:
     folder = make()
-    whole = encoder_loading.load(str(folder)).encode(TEXTS)
-    cut = encoder_loading.load(str(folder), max_length=5).encode(TEXTS)
+    whole = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS)
+    cut = encoder_loading.load(EncoderSpec(str(folder), max_length=5)).encode(TEXTS)
     assert cut.n_tokens == [min(5, n) for n in whole.n_tokens]
     assert cut.truncated == [n > 5 for n in whole.n_tokens]
     ids = tokenizer.encode(ENGLISH[0], add_special_tokens=False).ids
     assert np.allclose(cut.vectors[0], table[ids[:5]].mean(axis=0), atol=1e-6)
-    chunks = encoder_loading.load(str(folder), max_length=5, chunk=True).encode(TEXTS)
+    chunks = encoder_loading.load(EncoderSpec(str(folder), max_length=5, chunk=True)).encode(TEXTS)
     assert chunks.vectors.tobytes() == whole.vectors.tobytes()
     assert chunks.n_tokens == whole.n_tokens
     assert chunks.n_chunks == [max(1, (n + 4) // 5) for n in whole.n_tokens]
@@ -257,48 +257,55 @@ def test_a_limit_cuts_and_says_so_and_chunks_are_the_whole(
 def test_length_and_dimension_are_chosen(make: Make) -> None:
     from sentence_transformers.sentence_transformer.modules import Normalize
 
-    plain, whole = make(), encoder_loading.load(str(make())).encode(TEXTS).vectors
-    assert np.allclose(encoder_loading.load(str(plain), normalize=True).encode(TEXTS).vectors, unit(whole), atol=1e-6)
+    plain, whole = make(), encoder_loading.load(EncoderSpec(str(make()))).encode(TEXTS).vectors
+    assert np.allclose(
+        encoder_loading.load(EncoderSpec(str(plain), normalize=True)).encode(TEXTS).vectors, unit(whole), atol=1e-6
+    )
     folder = make(Normalize())
-    assert np.allclose(encoder_loading.load(str(folder), normalize=False).encode(TEXTS).vectors, whole, atol=1e-6)
-    short = encoder_loading.load(str(folder), dim=7)
+    assert np.allclose(
+        encoder_loading.load(EncoderSpec(str(folder), normalize=False)).encode(TEXTS).vectors, whole, atol=1e-6
+    )
+    short = encoder_loading.load(EncoderSpec(str(folder), dim=7))
     assert short.dimension == 7
     assert np.allclose(short.encode(TEXTS).vectors, unit(whole[:, :7]), atol=1e-6)
     with pytest.raises(RunError, match="has 24 dimensions, fewer than 25"):
-        encoder_loading.load(str(folder), dim=25)
+        encoder_loading.load(EncoderSpec(str(folder), dim=25))
 
 
 def test_prompts_are_those_of_the_model_or_the_given_one(make: Make) -> None:
     folder = make(prompts=PROMPTS, default_prompt_name="document")
     notes: list[str] = []
-    default = encoder_loading.load(str(folder), note=notes.append)
+    default = encoder_loading.load(EncoderSpec(str(folder)), note=notes.append)
     assert "query: '検索: '" in notes[0]
     texts = [*ENGLISH[:20], *JAPANESE[:20], ""]
     assert np.abs(default.encode(texts).vectors - expected(folder, texts)).max() < 1e-5
-    query = encoder_loading.load(str(folder), role="query").encode(texts).vectors
+    query = encoder_loading.load(EncoderSpec(str(folder), role="query")).encode(texts).vectors
     assert np.abs(query - expected(folder, texts, prompt_name="query")).max() < 1e-5
-    own = encoder_loading.load(str(folder), prompt="猫: ").encode(texts).vectors
+    own = encoder_loading.load(EncoderSpec(str(folder), prompt="猫: ")).encode(texts).vectors
     assert np.abs(own - expected(folder, texts, prompt="猫: ")).max() < 1e-5
-    assert encoder_loading.prepare(str(folder), encoders.EncoderSettings(role="document")).prompt == "文書: "
+    assert encoder_loading.locate(EncoderSpec(str(folder), role="document")).prompt == "文書: "
     own_file = folder / "config_sentence_transformers.json"
     own_file.write_text(json.dumps({"prompts": {"query": PROMPTS["query"]}}))
     with pytest.raises(RunError, match="no prompt for a document"):
-        encoder_loading.load(str(folder), role="document")
+        encoder_loading.load(EncoderSpec(str(folder), role="document"))
     own_file.write_text(json.dumps({"prompts": ["検索: "]}))
     with pytest.raises(ModelError, match="its prompts are no texts"):
-        encoder_loading.load(str(folder))
+        encoder_loading.load(EncoderSpec(str(folder)))
 
 
 def test_another_engine_is_asked_for(make: Make) -> None:
     folder = make()
-    torch = encoder_loading.load(str(folder), engine="torch")
+    torch = encoder_loading.load(EncoderSpec(str(folder), engine="torch"))
     assert torch.engine == "torch"
-    assert np.abs(torch.encode(TEXTS).vectors - encoder_loading.load(str(folder)).encode(TEXTS).vectors).max() < 1e-5
-    assert encoder_loading.prepare(str(folder), device="auto").device == "cpu"
+    assert (
+        np.abs(torch.encode(TEXTS).vectors - encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors).max()
+        < 1e-5
+    )
+    assert encoder_loading.locate(EncoderSpec(str(folder), device="auto")).device == "cpu"
     with pytest.raises(ModelError, match="does not run in onnxruntime"):
-        encoder_loading.load(str(folder), engine="onnx")
+        encoder_loading.load(EncoderSpec(str(folder), engine="onnx"))
     with pytest.raises(RunError, match="--quantize is for networks"):
-        encoder_loading.load(str(folder), quantize=True)
+        encoder_loading.load(EncoderSpec(str(folder), quantize="int8"))
 
 
 def test_a_stack_with_other_parts_is_left_to_torch(make: Make) -> None:
@@ -306,14 +313,14 @@ def test_a_stack_with_other_parts_is_left_to_torch(make: Make) -> None:
 
     folder = make(Dense(WIDTH, 8), Normalize())
     assert not model_folder.is_static(folder)
-    ours = encoder_loading.load(str(folder))
+    ours = encoder_loading.load(EncoderSpec(str(folder)))
     assert (ours.engine, ours.dimension) == ("torch", 8)
     folder = make(Normalize(module_input_name="token_embeddings"))  # which there are none of: nothing is normalised
     assert not model_folder.is_static(folder)
 
 
 def test_it_is_opened_in_another_process_too(make: Make) -> None:
-    prepared = encoder_loading.prepare(str(make()), encoders.EncoderSettings(dim=5, prompt="a"))
+    prepared = encoder_loading.locate(EncoderSpec(str(make()), dim=5, prompt="a"))
     again = pickle.loads(pickle.dumps(prepared))
     assert again == prepared
     assert (again.engine, again.device, again.dimension, again.takes_tokens) == ("static", "cpu", 5, False)
@@ -333,7 +340,7 @@ def test_the_command_gives_the_same_with_several_workers_and_writes_no_cache(
     assert (one.returncode, one.stderr) == (0, two.stderr)
     assert one.stdout == two.stdout
     records = [json.loads(line) for line in one.stdout.split(b"\n")[:-1]]
-    ours = encoder_loading.load(str(folder), role="query", normalize=True, max_length=40)
+    ours = encoder_loading.load(EncoderSpec(str(folder), role="query", normalize=True, max_length=40))
     given = [text for text in texts if text.strip()]
     found = ours.encode(given)
     by_text = dict(zip(given, zip(found.vectors, found.n_tokens, found.truncated, strict=True), strict=True))
@@ -353,8 +360,8 @@ def test_the_command_gives_the_same_with_several_workers_and_writes_no_cache(
 
 def test_neither_torch_nor_onnxruntime_is_imported(make: Make) -> None:
     code = (
-        "import sys\nfrom nlptool.models.encoders import loading\n"
-        "loading.load(sys.argv[1], device='auto').encode(['猫'])\n"
+        "import sys\nfrom nlptool.models.encoders import loading\nfrom nlptool.specs import EncoderSpec\n"
+        "loading.load(EncoderSpec(sys.argv[1])).encode(['猫'])\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     out = subprocess.run([sys.executable, "-c", code, str(make())], check=True, capture_output=True, text=True).stdout
@@ -453,7 +460,7 @@ def test_a_damaged_model_folder_is_refused_with_a_reason(
     folder = make()
     damaged(folder, table, damage)
     with pytest.raises(ModelError, match=said):
-        encoder_loading.load(str(folder))
+        encoder_loading.load(EncoderSpec(str(folder)))
 
 
 def test_a_link_out_of_the_folder_is_refused(make: Make, tmp_path: Path) -> None:
@@ -461,7 +468,7 @@ def test_a_link_out_of_the_folder_is_refused(make: Make, tmp_path: Path) -> None
     shutil.move(folder / "tokenizer.json", tmp_path / "elsewhere.json")
     (folder / "tokenizer.json").symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(ModelError, match="names a file outside of it"):
-        encoder_loading.load(str(folder))
+        encoder_loading.load(EncoderSpec(str(folder)))
 
 
 def test_tensors_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlptool.cli.options.decoding import decoding, take
+from nlptool.cli.options.decoding import DECODING_OPTIONS, decoding
 from nlptool.cli.options.models import (
     allow_pickle,
     batch_tokens,
@@ -19,6 +19,7 @@ from nlptool.cli.options.models import (
     precision,
     prompt,
     seed,
+    spec,
     threads,
     threads_alone,
     workers,
@@ -40,6 +41,7 @@ from nlptool.cli.options.types import Command, Decorator, FloatRange, typed
 from nlptool.cli.options.words import answers, vocabulary, word_vectors, words_argument
 
 __all__ = [
+    "DECODING_OPTIONS",
     "Command",
     "Decorator",
     "FloatRange",
@@ -70,8 +72,8 @@ __all__ = [
     "records",
     "seed",
     "share_or_file",
+    "spec",
     "table_choice",
-    "take",
     "threads",
     "threads_alone",
     "threshold",

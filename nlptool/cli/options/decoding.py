@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,19 +13,10 @@ from nlptool.cli.options.types import Command, FloatRange, typed
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
 
-_OPTIONS = (
+DECODING_OPTIONS = (
     "beams", "num_return", "sample", "temperature", "top_k", "top_p", "max_new_tokens", "min_new_tokens", "length_penalty",
     "no_repeat_ngram",
 )  # fmt: skip
-
-
-def take(values: dict[str, Any]) -> Decoding:
-    """Remove the values of the options of ``decoding`` from ``values`` and return them as a ``Decoding``.
-
-    Raises:
-        UsageError: they contradict each other.
-    """
-    return _decoding(**{name: values.pop(name) for name in _OPTIONS})
 
 
 def _decoding(
@@ -71,7 +63,14 @@ def _decoding(
 
 
 def decoding(callback: Command) -> Command:
-    """Add the options of decoding; ``take`` makes a ``Decoding`` of their values."""
+    """Add the options of decoding; the callback gets their values as one ``Decoding``."""
+
+    @functools.wraps(callback)
+    def with_decoding(*arguments: Any, **values: Any) -> Any:
+        chosen = {name: values.pop(name) for name in DECODING_OPTIONS}
+        return callback(*arguments, decoding=_decoding(**chosen), **values)
+
+    run: Command = with_decoding
     for option in (
         shared_option("Generation", "--no-repeat-ngram", default=0, metavar="N", type=click.IntRange(min=0),
                      help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
@@ -93,5 +92,5 @@ def decoding(callback: Command) -> Command:
         shared_option("Generation", "--beams", metavar="N", type=click.IntRange(1, 1000),
                      show_default="--num-return; 1: greedy search", help="Beam size of beam search."),
     ):  # fmt: skip
-        callback = option(callback)
-    return callback
+        run = option(run)
+    return run

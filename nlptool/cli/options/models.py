@@ -6,13 +6,32 @@ that only some commands share are decorators of their own.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator
+from nlptool.specs import EncoderSpec, GeneratorSpec, MaskedModelSpec
+
+
+def spec(kind: type[Any]) -> Decorator:
+    """Hand the callback those values that are fields of ``kind``, a class of ``nlptool.specs``, as one argument ``spec``."""
+    names = [field.name for field in dataclasses.fields(kind)]
+
+    def decorate(callback: Command) -> Command:
+        @functools.wraps(callback)
+        def run(*arguments: Any, **values: Any) -> Any:
+            chosen = {name: value for name in names if (value := values.pop(name, None)) is not None}
+            return callback(*arguments, spec=kind(**chosen), **values)
+
+        return run
+
+    return decorate
 
 
 def workers(callback: Command) -> Command:
@@ -92,7 +111,7 @@ dim = shared_option(
 
 
 def encoder(*, embeddings: bool = True) -> Decorator:
-    """``-m`` and what else can be chosen of the encoder.
+    """Add ``-m`` and what else can be chosen of the encoder; the callback gets an ``EncoderSpec``.
 
     Args:
         embeddings: records may hold vectors, and the texts of the others take the same model.
@@ -103,6 +122,7 @@ def encoder(*, embeddings: bool = True) -> Decorator:
 
     def decorate(callback: Command) -> Command:
         for option in (
+            spec(EncoderSpec),
             allow_pickle,
             offline,
             threads_alone,
@@ -129,8 +149,9 @@ def max_length(default: str) -> Decorator:
 
 
 def bert(callback: Command) -> Command:
-    """``-m`` and what else can be chosen of a masked language model: the fields of ``bert.Choice``."""
+    """Add ``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
     for option in (
+        spec(MaskedModelSpec),
         allow_pickle,
         offline,
         deterministic(),
@@ -146,7 +167,7 @@ def bert(callback: Command) -> Command:
 
 
 def generator(*, required: bool = True) -> Decorator:
-    """``-m`` and what else can be chosen of a model that generates: the fields of ``generating.Choice``.
+    """Add ``-m`` and what else can be chosen of a model that generates; the callback gets a ``GeneratorSpec``.
 
     Args:
         required: without ``-m`` the command says which models there are.
@@ -154,6 +175,7 @@ def generator(*, required: bool = True) -> Decorator:
 
     def decorate(callback: Command) -> Command:
         for option in (
+            spec(GeneratorSpec),
             allow_pickle,
             offline,
             deterministic(),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool import specs
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
@@ -17,7 +16,11 @@ from nlptool.records.formats import results
 from nlptool.records.json_bytes import path_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.references import Names, Pairs
+from nlptool.specs import GeneratorSpec
 from nlptool.storage.output import Output
+
+if TYPE_CHECKING:
+    from nlptool.models.generation.decoding import Decoding
 
 _SHOWN = 5  # pairs below the table
 _SIGNED = {"bleu": "BLEU", "chrf": "chrF2"}  # names that sacrebleu puts before its signatures
@@ -48,7 +51,8 @@ def command(  # noqa: PLR0917
     details_file: str | None,
     seed: int,
     format: str | None,
-    **rest: Any,
+    decoding: Decoding,
+    spec: GeneratorSpec,
 ) -> None:
     """Generated text against references: exact match, BLEU and chrF, as sacrebleu computes them.
 
@@ -71,21 +75,21 @@ def command(  # noqa: PLR0917
     A table is followed by the first pairs that differ, the wrong characters of a hypothesis in red and the right ones in blue;
     without colours by [-wrong-] and {+missing+}.
     """
-    from nlptool.tasks import generate, open_generator
+    from nlptool.tasks import generate
     from nlptool.tasks.evaluate.generation import NOTES, Answers, details, judge, read_file
+    from nlptool.tasks.open_model import open_model
 
-    asks = rest["model"] is not None
-    _check(pipe, details_file, asks=asks, sets=(*rest, "seed"))
+    asks = bool(spec.model)
+    options_of_model = (*options.DECODING_OPTIONS, *(field.name for field in fields(spec)), "seed")
+    _check(pipe, details_file, asks=asks, sets=options_of_model)
     if show is not None and not results.wants_table(format):
         raise click.UsageError("--show N is for the table: -f table; --details FILE writes all pairs")
     names = _names(pipe, first, second, asks=asks)
-    decoding = options.take(rest)
     answers, rules = None, dict[str, Any]()
     if asks:
-        choice = specs.GeneratorSpec(**rest)
-        generator = open_generator.load(pipe, choice, needs="sampling" if decoding.sample else "search")
+        generator = open_model(replace(spec, needs="sampling" if decoding.sample else "search"), pipe)
         answers = Answers(generator, decoding, seed)
-        rules = generate.said(generator.name, choice, decoding) | ({"seed": seed} if decoding.sample else {})
+        rules = generate.said(generator.name, spec, decoding) | ({"seed": seed} if decoding.sample else {})
     files = [read_file(pipe, path, names, answers) for path in pipe.files or ("-",)]
     for key, sentence in NOTES.items():
         if answers is not None and answers.counts[key]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from nlptool import specs
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
+from nlptool.specs import MaskedModelSpec
 
 
 @click.command(cls=Command)
@@ -27,7 +25,7 @@ from nlptool.records.pipe import Pipe
 @options.seed
 @options.table_choice()
 def command(  # noqa: PLR0917
-    pipe: Pipe, share: float, by: str, limit: int, seed: int, format: str | None, **choice: Any
+    pipe: Pipe, share: float, by: str, limit: int, seed: int, format: str | None, spec: MaskedModelSpec
 ) -> None:
     """Masked language models: words of a text are hidden, and guessed.
 
@@ -47,10 +45,10 @@ def command(  # noqa: PLR0917
     nlptool evaluate mlm -m tohoku-nlp/bert-base-japanese-v3 --max-length 128 held_out.txt -f jsonl
     """
     from nlptool.models.masked.mlm_evaluation import Evaluation
-    from nlptool.tasks import open_masked
     from nlptool.tasks.evaluate.mlm import figures, read, result_rows
+    from nlptool.tasks.open_model import open_model
 
-    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="mlm")
+    model = open_model(spec, pipe)
     texts = model.texts
     rules = {
         "model": model.name,

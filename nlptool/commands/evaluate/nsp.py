@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from nlptool import specs
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
+from nlptool.specs import MaskedModelSpec
 
 
 @click.command(cls=Command)
@@ -22,7 +20,7 @@ from nlptool.records.pipe import Pipe
 @options.bert
 @options.seed
 @options.table_choice()
-def command(pipe: Pipe, pairs: int, seed: int, format: str | None, **choice: Any) -> None:
+def command(pipe: Pipe, pairs: int, seed: int, format: str | None, spec: MaskedModelSpec) -> None:
     """Next-sentence prediction: whether a BERT tells the text that follows from text of another work, and of the same one.
 
     A file is a sentence or a paragraph a line, with an empty line between documents; it should be text that the model was not
@@ -41,10 +39,10 @@ def command(pipe: Pipe, pairs: int, seed: int, format: str | None, **choice: Any
     nlptool evaluate nsp --pairs 10000 --max-length 64 -m my-bert held_out.txt -f jsonl
     """
     from nlptool.models.masked import nsp_evaluation
-    from nlptool.tasks import open_masked
     from nlptool.tasks.evaluate.nsp import QUESTIONS, REASONS, read, result_rows
+    from nlptool.tasks.open_model import open_model
 
-    model = open_masked.load(pipe, specs.MaskedModelSpec(**choice), head="nsp")
+    model = open_model(spec, pipe, head="nsp")
     records = []
     for path in pipe.files or ("-",):
         with pipe.beside(path) as own, own.bar as bar:

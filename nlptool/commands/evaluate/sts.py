@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from nlptool.cli import options
@@ -13,6 +11,7 @@ from nlptool.records import pairs
 from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
+from nlptool.specs import EncoderSpec
 
 _OF_RECORDS = ("input_format", "field", "id_field", "header", "null")  # options that have no effect on pairs
 
@@ -34,7 +33,7 @@ def command(  # noqa: PLR0917
     bootstrap: int,
     seed: int,
     format: str | None,
-    **encoding: Any,
+    spec: EncoderSpec,
 ) -> None:
     """Evaluate sentence encoders on semantic textual similarity (STS-B, JSTS): correlation with human ratings.
 
@@ -59,7 +58,6 @@ def command(  # noqa: PLR0917
     names = options.pair_names(first, second)
     import numpy as np
 
-    from nlptool import specs
     from nlptool.tasks import embedder as task_embedder
 
     files = [
@@ -69,7 +67,7 @@ def command(  # noqa: PLR0917
     everything = [pair for _, found in files for pair in found]
     if not everything:
         raise RunError("there are no pairs", hint="two sentences and a number a line, with tabs or commas between them")
-    embedder = task_embedder.Embedder(pipe, specs.EncoderSpec(**encoding))
+    embedder = task_embedder.Embedder(pipe, spec)
     with pipe.bar as bar:
         sentences = Sentences(
             everything, embedder, measure, lambda done, total: bar.work("embed", done, total, "sentences")

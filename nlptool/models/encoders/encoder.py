@@ -4,7 +4,7 @@ Method of the models: N. Reimers, I. Gurevych: Sentence-BERT (EMNLP 2019). The v
 ``SentenceTransformer.encode``; only the way there is shorter: texts are sorted by their number of tokens and packed by a
 token budget, and no framework is imported.
 
-A model is prepared once (found, checked, converted) and then opened, in this process or in several.
+A model is located once (found, checked, converted) and then opened, in this process or in several.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptool.errors import RunError
 from nlptool.geometry.top_k import normalized
 from nlptool.models.encoders.tokenizer import EncoderTokenizer
-from nlptool.models.runtime.batching import pack
+from nlptool.models.runtime.batching import pack, pad
 from nlptool.models.runtime.onnx import BATCH_TOKENS, session
+from nlptool.specs import EncoderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +34,6 @@ class Embeddings:
     truncated: list[bool]
     n_chunks: list[int]  # 1, or the number of pieces whose mean the vector is
     words: list[dict[str, int]] | None = None  # of word vectors: how many words were not known as they stood
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """What can be chosen of an encoder."""
-
-    normalize: bool | None = None  # unit length or not; as the model says unless given
-    max_length: int | None = None  # tokens; a longer text is cut
-    chunk: bool = False  # or taken in chunks, and their mean used
-    dim: int | None = None  # the first components alone
-    prompt: str | None = None  # before every text
-    role: str | None = None  # query | document: the prompt of that name
-    lenient_role: bool = False  # a model without such a prompt is no error, and the default one needs no note
-    batch_tokens: int | None = None  # tokens computed together; as the network likes it unless given
-    threads: int = 0  # 0: all
-    weighting: str = "inverse-frequency"  # or none: of the words, where the model is word vectors
-    deterministic: bool = False  # every text is computed alone, so that no neighbour or padding changes the last digits
 
 
 class Network(Protocol):
@@ -65,48 +50,61 @@ class Encoder:
     """Texts to vectors by a tokenizer and a network."""
 
     def __init__(
-        self, subwords: EncoderTokenizer, network: Network, about: Mapping[str, Any], settings: EncoderSettings
+        self, tokenizer: EncoderTokenizer, network: Network, about: Mapping[str, Any], spec: EncoderSpec
     ) -> None:
         self.engine = network.engine
-        self.dimension = settings.dim or int(about["dimension"])
-        self._subwords = subwords
+        self.dimension = spec.dim or int(about["dimension"])
+        self._tokenizer = tokenizer
         self._network = network
         self._pad_id = int(about["pad_id"])
-        self._width = int(about["dimension"])  # of what the network gives
-        self._shape = Postprocess(about, settings)
-        self._budget = 1 if settings.deterministic else settings.batch_tokens or network.batch_tokens
+        self._network_dimension = int(about["dimension"])
+        self._postprocess = Postprocess(spec, normalize=bool(about["normalize"]))
+        self._budget = 1 if spec.deterministic else spec.batch_tokens or network.batch_tokens
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Embed ``texts``; the order is kept."""
-        found = self._subwords.encode(texts)
-        pieces = [piece for each in found for piece in each.pieces]
-        n_chunks = [len(each.pieces) for each in found]
+        tokenized = self._tokenizer.encode(texts)
+        pieces = [piece for text in tokenized for piece in text.pieces]
+        n_chunks = [len(text.pieces) for text in tokenized]
         vectors = self._vectors(pieces)
         if len(pieces) > len(texts):
             vectors = _means(vectors, n_chunks, weights=[len(piece) for piece in pieces])
         return Embeddings(
-            self._shape(vectors), [each.n_tokens for each in found], [each.truncated for each in found], n_chunks
+            self._postprocess(vectors),
+            [text.n_tokens for text in tokenized],
+            [text.truncated for text in tokenized],
+            n_chunks,
         )
 
     def _vectors(self, pieces: list[list[int]]) -> NDArray[np.float32]:
-        lengths = [len(piece) for piece in pieces]
-        vectors = np.empty((len(pieces), self._width), np.float32)
-        for batch in pack(lengths, self._budget):
-            input_ids = np.full((len(batch), max(1, lengths[batch[0]])), self._pad_id, np.int64)  # (B, T)
-            mask = np.zeros_like(input_ids)
-            for row, index in enumerate(batch):
-                input_ids[row, : lengths[index]] = pieces[index]
-                mask[row, : lengths[index]] = 1
-            vectors[batch] = self._network(input_ids, mask)
+        """Return what the network gives for each sequence: (P, D)."""
+        vectors = np.empty((len(pieces), self._network_dimension), np.float32)
+        for batch in pack([len(piece) for piece in pieces], self._budget):
+            vectors[batch] = self._network(*pad([pieces[index] for index in batch], self._pad_id))
         return vectors
 
 
-class Postprocess:
-    """The last steps, after the network: the first components alone, unit length."""
+def dimension(name: str, of_network: int, spec: EncoderSpec) -> int:
+    """Return the number of components of an encoder's vectors.
 
-    def __init__(self, about: Mapping[str, Any], settings: EncoderSettings) -> None:
-        self._normalize = bool(about["normalize"]) if settings.normalize is None else settings.normalize
-        self._dim = settings.dim
+    Raises:
+        RunError: the spec asks for more of them than the model has.
+    """
+    if spec.dim is not None and spec.dim > of_network:
+        raise RunError(f"{name} has {of_network} dimensions, fewer than {spec.dim}")
+    return spec.dim or of_network
+
+
+class Postprocess:
+    """The last steps, after the network: the first components alone, unit length.
+
+    Args:
+        normalize: whether vectors get unit length where the spec does not say.
+    """
+
+    def __init__(self, spec: EncoderSpec, *, normalize: bool) -> None:
+        self._normalize = normalize if spec.normalize is None else spec.normalize
+        self._dim = spec.dim
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         vectors = vectors[:, : self._dim]

@@ -3,72 +3,70 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from nlptool import catalog
-from nlptool.errors import ModelError, NotConvertible, RunError
+from nlptool.errors import RunError
 from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import prompts
-from nlptool.models.encoders.encoder import Encoder, EncoderSettings
+from nlptool.models.encoders.encoder import Encoder
 from nlptool.models.encoders.tokenizer import EncoderTokenizer
-from nlptool.models.runtime import devices, tokenizers, transformers_loading
+from nlptool.models.runtime import devices, prepare, tokenizers, transformers_loading
 from nlptool.models.runtime import onnx as onnx_runtime
+from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
-from nlptool.models.store import converted, hub_cache, locate, model_folder
-from nlptool.models.store.converted import MANIFEST
+from nlptool.models.store import locate as store_locate
+from nlptool.models.store import model_folder
+from nlptool.models.store.kinds import ENCODER, QUANTIZED
 from nlptool.models.words import loading as word_loading
+from nlptool.specs import EncoderSpec
 from nlptool.storage import cache
 
 if TYPE_CHECKING:
     from nlptool.models.encoders import static as static_encoder
     from nlptool.models.encoders import word_average
 
-QUANTIZED = cache.MANIFESTS["quantized"]
+LocatedAnyEncoder = Union["LocatedEncoder", "word_average.LocatedWordEncoder", "static_encoder.LocatedStaticEncoder"]
 
 
-def quantized(name: str, graph: Path, weights: Path, note: Callable[[str], None]) -> Path:
-    """The folder with the graph in 8 bits, made now if it is not there."""
+def quantized(name: str, graph: Path, weights: Path, note: Note) -> Path:
+    """Return the folder with the graph in 8 bits, made now if it is not there."""
 
     def make(work: Path) -> None:
         note(f"quantizing {name} to int8, once")
         onnx_runtime.quantize(graph, weights, work)
-        source = model_folder.read_json(graph / MANIFEST).get("source", name)
-        (work / QUANTIZED).write_text(json.dumps({"source": source}))
+        source = model_folder.read_json(graph / ENCODER.manifest).get("source", name)
+        (work / QUANTIZED.manifest).write_text(json.dumps({"source": source}))
 
     try:
-        key = cache.content_key([path for path in graph.iterdir() if path.is_file()], salt="int8 1")
-        return cache.made_once("quantized", key, QUANTIZED, make)
+        key = cache.content_key([path for path in graph.iterdir() if path.is_file()], salt=QUANTIZED.salt)
+        return cache.made_once(QUANTIZED.folder, key, QUANTIZED.manifest, make)
     except OSError as error:
         raise RunError(f"the cache {cache.folder()} cannot be written: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedEncoder:
-    """An encoder that is ready to be opened, here or in another process.
+    """An encoder that is ready to be opened, here or in another process."""
 
-    ``name`` is the model's, a hub id where the name was short for one. ``prompt`` is what will stand before every text.
-    """
-
-    name: str
+    name: str  # a hub id where the name was short for one
     engine: str  # onnx | torch
     device: str  # cpu | cuda | mps
     dimension: int
-    prompt: str
-    about: Mapping[str, Any]
-    settings: EncoderSettings
+    prompt: str  # stands before every text
+    about: Mapping[str, Any]  # the manifest
+    spec: EncoderSpec
     weights: Path  # folder with tokenizer.json, and with the weights unless the graph has its own
     graph: Path | None = None  # folder with model.onnx
     quantized: Path | None = None  # folder with the same in 8 bits, which then runs instead
-    allow_pickle: bool = False
     takes_tokens: bool = False
 
     def in_float32(self) -> LocatedEncoder:
-        """The same encoder, not quantized."""
+        """Return the same encoder, not quantized."""
         return replace(self, quantized=None)
 
     def open(self) -> Encoder | Any:
@@ -77,82 +75,55 @@ class LocatedEncoder:
         Raises:
             RunError: a setting does not go with its modules.
         """
-        if self.settings.threads:
-            os.environ["RAYON_NUM_THREADS"] = str(self.settings.threads)  # the tokenizers' threads
+        spec = self.spec
         if self.graph is None:
             return self._open_torch()
-        tokenizer = read_tokenizer(self.weights / "tokenizer.json")
+        tokenizer = read_tokenizer(self.weights / "tokenizer.json", threads=spec.threads)
         network = encoders.OnnxNetwork(
-            self.quantized or self.graph,
-            self.weights,
-            threads=self.settings.threads,
-            deterministic=self.settings.deterministic,
+            self.quantized or self.graph, self.weights, threads=spec.threads or 0, deterministic=spec.deterministic
         )
-        return Encoder(self.subwords(tokenizer), network, self.about, self.settings)
+        return Encoder(self.tokenizer(tokenizer), network, self.about, spec)
 
     def _open_torch(self) -> Any:
-        import torch
-
         from nlptool.models.encoders import sentence_transformer
         from nlptool.models.encoders.torch_backend import SentenceTransformersEncoder, TorchNetwork
 
-        settings = self.settings
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
-        model = sentence_transformer.load(self.weights, allow_pickle=self.allow_pickle)
+        spec = self.spec
+        with devices.torch_threads(spec.threads):
+            model = sentence_transformer.load(self.weights, allow_pickle=spec.allow_pickle)
         modules = sentence_transformer.network(model)
-        tokenizer = tokenizers.tokenizer(model.tokenizer, self.weights)
+        tokenizer = tokenizers.backend(model.tokenizer, self.weights, threads=spec.threads)
         if tokenizer is not None and sentence_transformer.is_usual(modules):
-            network = TorchNetwork(modules, self.device, dtype="float32" if settings.deterministic else None)
-            return Encoder(self.subwords(tokenizer), network, self.about, settings)
-        if settings.chunk:
+            dtype = "float32" if spec.deterministic else None
+            network = TorchNetwork(modules, self.device, dtype=dtype, threads=spec.threads)
+            return Encoder(self.tokenizer(tokenizer), network, self.about, spec)
+        if spec.chunk:
             raise RunError(f"{self.name} cannot take a text in chunks: its parts are not the usual ones")
         from sentence_transformers import SentenceTransformer
 
         with transformers_loading.silenced():
             other = SentenceTransformer(modules=modules, device=self.device)
-        return SentenceTransformersEncoder(other, self.about, settings, self.prompt)
+        return SentenceTransformersEncoder(other, self.about, spec, self.prompt)
 
-    def subwords(self, tokenizer: Any) -> EncoderTokenizer:
-        """The tokenizer with the limits, words and prompt of this encoder."""
+    def tokenizer(self, tokenizer: Any) -> EncoderTokenizer:
+        """Give a ``tokenizers.Tokenizer`` the limits, words and prompt of this encoder."""
         return EncoderTokenizer.of_model(
-            tokenizer,
-            self.about,
-            max_length=self.settings.max_length,
-            prompt=self.prompt,
-            chunk=self.settings.chunk,
+            tokenizer, self.about, max_length=self.spec.max_length, prompt=self.prompt, chunk=self.spec.chunk
         )
 
 
-def load(name: str, **arguments: Any) -> Encoder | Any:
-    """Prepare and open in one step; the arguments are those of ``prepare`` and the fields of ``Settings``."""
-    chosen = {key: arguments.pop(key) for key in list(arguments) if key in EncoderSettings.__slots__}
-    return prepare(name, EncoderSettings(**chosen), **arguments).open()
+def load(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched) -> Any:
+    """Locate and open in one step."""
+    return locate(spec, note=note, report=report).open()
 
 
-def prepare(
-    name: str,
-    settings: EncoderSettings = EncoderSettings(),
-    *,
-    engine: str = "auto",
-    device: str = "cpu",
-    quantize: bool = False,
-    offline: bool = False,
-    allow_pickle: bool = False,
-    note: Callable[[str], None] = lambda _: None,
-    report: hub_cache.Report = lambda there, total, received: None,
-) -> LocatedEncoder | word_average.LocatedWordEncoder | static_encoder.LocatedStaticEncoder:
-    """Find the encoder called ``name``, look it over, and convert it if that has not been done. Word vectors are one too.
+def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched) -> LocatedAnyEncoder:
+    """Find an encoder, check it, and convert it if that has not been done. Word vectors are one too.
 
-    A table of token vectors (``folders.is_static``) is neither converted nor run by an engine, unless torch or a GPU is
+    A table of token vectors (``model_folder.is_static``) is neither converted nor run by an engine, unless torch or a GPU is
     asked for.
 
     Args:
-        engine: onnx, torch, or auto: onnx where the model can be converted, else torch.
-        device: cpu, cuda, mps, or auto: cuda where there is one; onnx and tables of token vectors run on the cpu alone.
-        quantize: run the network with 8-bit weights.
-        offline: open no socket.
-        allow_pickle: take weights that are a pickle, where a model has no others.
         note: is told what takes long or did not work as usual.
         report: is told how a download goes on.
 
@@ -160,83 +131,67 @@ def prepare(
         ModelError: the model is not there, is damaged, or cannot be run by the engine.
         RunError: the device is not there, or a setting does not go with the model.
     """
-    if word_loading.are_vectors(name):
+    if word_loading.are_vectors(spec.model):
         from nlptool.models.encoders import word_average
 
-        return word_average.prepare(name, settings, engine=engine, device=device, quantize=quantize, note=note)
-    if device != "auto":
-        device = devices.choose(device, engine)
-    known = catalog.KNOWN.get(name)
-    if known is not None and known.task != "embed":
-        raise ModelError(
-            f"{name} is a model for {known.task}", hint="nlptool models list --task embed shows the encoders"
-        )
-    folder = locate.find(name, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
-    like = known or catalog.like(name.partition("@")[0])
-    if known is not None and known.hub:
-        name = known.hub
-    files = model_folder.weight_files(folder, allow_pickle=allow_pickle)
-    if engine != "torch" and device in ("auto", "cpu") and model_folder.is_static(folder):
+        return word_average.locate(spec, note=note)
+    device = spec.device if spec.device == "auto" else devices.choose(spec.device, spec.engine)
+    prepare.check_task(spec.model, ["embed"], hint="nlptool models list --task embed shows the encoders")
+    found = prepare.find(spec, plain=False, note=note, report=report)
+    like = found.known or catalog.like(spec.model.partition("@")[0])
+    files = model_folder.weight_files(found.folder, allow_pickle=spec.allow_pickle)
+    if spec.engine != "torch" and device in ("auto", "cpu") and model_folder.is_static(found.folder):
         from nlptool.models.encoders import static as static_encoder
 
-        return static_encoder.prepare(name, folder, settings, like=like, engine=engine, quantize=quantize, note=note)
+        return static_encoder.locate(found, spec, like=like, note=note)
     if device == "auto":  # not before it matters: it may cost the import of torch
-        device = "cpu" if quantize else devices.choose(device, engine)
-    wants_torch = engine == "torch" or device != "cpu"
-    if quantize and wants_torch:
+        device = "cpu" if spec.quantize else devices.choose(device, spec.engine)
+    wants_torch = spec.engine == "torch" or device != "cpu"
+    if spec.quantize and wants_torch:
         raise RunError("--quantize int8 works in onnxruntime, on the processor alone")
-    graph: Path | None = None
-    about: Mapping[str, Any] = {}
-    if known is not None and known.graph and not wants_torch:
-        graph = locate.built_in_graph(known)
-    elif not wants_torch:
-        try:
-            make = partial(_convert, folder, allow_pickle=allow_pickle)
-            parts = [path for _, path in model_folder.modules(folder)]
-            graph = folder = converted.converted("encoders", name, folder, files, make, parts=parts, note=note)
-        except NotConvertible as error:
-            if engine == "onnx" or quantize:
-                raise ModelError(
-                    f"{name} does not run in onnxruntime: {error}", hint="--engine torch runs it"
-                ) from error
-            note(f"{name} runs in torch: {error}")
+    graph, weights = None, found.folder
+    if not wants_torch:
+        graph, weights = prepare.graph_of(
+            found,
+            ENCODER,
+            files,
+            partial(_convert, found.folder, allow_pickle=spec.allow_pickle),
+            is_required=spec.engine == "onnx" or spec.quantize is not None,
+            parts=[path for _, path in model_folder.modules(found.folder)],
+            note=note,
+        )
     if graph is not None:
-        about = model_folder.read_json(graph / converted.MANIFEST)
+        about: Mapping[str, Any] = model_folder.read_json(graph / ENCODER.manifest)
     else:
         from nlptool.models.encoders import sentence_transformer
 
-        about = sentence_transformer.describe_folder(folder, allow_pickle=allow_pickle)
+        about = sentence_transformer.describe_folder(weights, allow_pickle=spec.allow_pickle)
     about = prompts.with_quirks(about, like)
     if assumed := about.get("assumed"):
-        note(f"{name}: {assumed}")
-    if settings.dim is not None and settings.dim > int(about["dimension"]):
-        raise RunError(f"{name} has {about['dimension']} dimensions, fewer than {settings.dim}")
+        note(f"{found.name}: {assumed}")
     return LocatedEncoder(
-        name=name,
+        name=found.name,
         engine="torch" if graph is None else "onnx",
         device=device,
-        dimension=settings.dim or int(about["dimension"]),
-        prompt=prompts.choose(
-            name, about, given=settings.prompt, role=settings.role, lenient=settings.lenient_role, note=note
-        ),
+        dimension=encoders.dimension(found.name, int(about["dimension"]), spec),
+        prompt=prompts.choose(found.name, about, spec, note=note),
         about=about,
-        settings=settings,
-        weights=folder,
+        spec=spec,
+        weights=weights,
         graph=graph,
-        quantized=quantized(name, graph, folder, note) if quantize and graph is not None else None,
-        allow_pickle=allow_pickle,
+        quantized=quantized(found.name, graph, weights, note) if spec.quantize and graph is not None else None,
     )
 
 
 def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
-    """The frameworks are imported when there is something to convert."""
+    """Convert an encoder. The frameworks are imported here, when there is something to convert."""
     from nlptool.models.encoders import onnx_export as encoder_export
 
     encoder_export.convert(folder, target, allow_pickle=allow_pickle)
 
 
 def identity(name: str, *, allow_pickle: bool = False) -> str:
-    """A hash of the files of the model called ``name``, which is here: another one of the same name has another.
+    """Return a hash of the files of the model called ``name``, which is here: another one of the same name has another.
 
     Raises:
         ModelError: it is not here.
@@ -245,6 +200,6 @@ def identity(name: str, *, allow_pickle: bool = False) -> str:
         folder = word_loading.open_vectors(name).folder
         files = [folder / "words.txt", folder / "vectors.npy"]
     else:
-        folder = locate.find(name, offline=True, allow_pickle=allow_pickle)
+        folder = store_locate.find(name, offline=True, allow_pickle=allow_pickle)
         files = [*model_folder.weight_files(folder, allow_pickle=allow_pickle), *folder.glob("tokenizer.json")]
     return cache.content_key(files, salt="identity 1")

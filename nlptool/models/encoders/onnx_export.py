@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import NotConvertible
-from nlptool.models.encoders.encoder import Encoder, EncoderSettings, OnnxNetwork
+from nlptool.models.encoders.encoder import Encoder, OnnxNetwork
 from nlptool.models.encoders.sentence_transformer import describe, is_usual, load, network
 from nlptool.models.encoders.tokenizer import EncoderTokenizer
 from nlptool.models.runtime.onnx import GRAPH
 from nlptool.models.runtime.onnx_export import eager, export
-from nlptool.models.runtime.tokenizers import read_tokenizer, tokenizer
+from nlptool.models.runtime.tokenizers import backend, read_tokenizer
 from nlptool.models.runtime.transformers_loading import silenced
-from nlptool.models.store.converted import MANIFEST
+from nlptool.models.store.kinds import ENCODER
+from nlptool.specs import EncoderSpec
 
 LARGEST_DIFFERENCE = 1e-3  # of a vector's length; the cosine is then at least 0.9999995
 
@@ -43,8 +44,8 @@ def convert(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
     modules = network(model)
     if not is_usual(modules):
         raise NotConvertible(f"its parts are {', '.join(type(module).__name__ for module in modules)}")
-    subwords = tokenizer(model.tokenizer, folder)
-    if subwords is None:
+    tokenizer = backend(model.tokenizer, folder)
+    if tokenizer is None:
         raise NotConvertible("its tokenizer is not a fast one, or cuts texts on the left")
     about = describe(model, folder)
     with silenced():
@@ -53,10 +54,10 @@ def convert(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
         sample = [text for text in _SAMPLE if model.tokenizer(text).input_ids]
         expected = model.encode(sample, batch_size=1, prompt="")
         _export(modules, target / GRAPH)
-    subwords.no_truncation()
-    subwords.no_padding()
-    subwords.save(str(target / "tokenizer.json"))
-    (target / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.save(str(target / "tokenizer.json"))
+    (target / ENCODER.manifest).write_text(json.dumps(about, indent=2, ensure_ascii=False))
     _compare(sample, expected, about, target)
 
 
@@ -89,10 +90,10 @@ def _export(modules: list[Any], path: Path) -> None:
 
 def _compare(sample: list[str], expected: NDArray[np.float32], about: dict[str, Any], target: Path) -> None:
     for budget in (_ALONE, _TOGETHER):
-        settings = EncoderSettings(prompt="", batch_tokens=budget)
+        spec = EncoderSpec(prompt="", batch_tokens=budget)
         try:
-            subwords = EncoderTokenizer.of_model(read_tokenizer(target / "tokenizer.json"), about)
-            got = Encoder(subwords, OnnxNetwork(target, target), about, settings).encode(sample).vectors
+            tokenizer = EncoderTokenizer.of_model(read_tokenizer(target / "tokenizer.json"), about)
+            got = Encoder(tokenizer, OnnxNetwork(target, target), about, spec).encode(sample).vectors
         except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
             raise NotConvertible(f"its converted copy does not run: {str(error)[:200]}") from error
         lengths = np.linalg.norm(expected, axis=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nlptool.catalog import Known
 from nlptool.errors import RunError
+from nlptool.specs import EncoderSpec
 
 _DOCUMENT = ("document", "passage", "corpus")  # the names that sentence-transformers looks for
 
@@ -19,29 +20,20 @@ def with_quirks(about: Mapping[str, Any], known: Known | None) -> Mapping[str, A
             "default_prompt": about.get("default_prompt") or known.default_prompt}  # fmt: skip
 
 
-def choose(
-    name: str,
-    about: Mapping[str, Any],
-    *,
-    given: str | None,
-    role: str | None,
-    note: Callable[[str], None],
-    lenient: bool = False,
-) -> str:
-    """The prompt of the model ``name``.
+def choose(name: str, about: Mapping[str, Any], spec: EncoderSpec, *, note: Callable[[str], None]) -> str:
+    """Return the text that stands before every text: the spec's own, the model's for the spec's role, or its default.
 
     Args:
+        name: of the model, for messages.
         about: ``prompts``, by name, and ``default_prompt``, the name of one.
-        given: this text, whatever the model says.
-        role: query or document.
         note: is told, once, where the model has prompts and none was chosen.
-        lenient: without a word the default prompt is taken where there is no role, or none of the model's prompts is for it.
 
     Raises:
         RunError: the model has prompts, but none for the role.
     """
-    if given is not None:
-        return given
+    if spec.prompt is not None:
+        return spec.prompt
+    role, lenient = spec.role, spec.role_is_optional
     prompts: Mapping[str, str] = {key: text for key, text in (about.get("prompts") or {}).items() if text}
     default = prompts.get(str(about.get("default_prompt")), "")
     if role is not None:

@@ -10,7 +10,6 @@ on its neighbours, so every result is byte-identical whatever stands beside it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,10 +22,13 @@ from numpy.typing import NDArray
 
 from nlptool.catalog import Known
 from nlptool.errors import ModelError, RunError
+from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import prompts
-from nlptool.models.encoders.encoder import Embeddings, EncoderSettings, Postprocess
+from nlptool.models.encoders.encoder import Embeddings, Postprocess
+from nlptool.models.runtime.prepare import FoundModel, Note
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import model_folder, sentence_transformers_config
+from nlptool.specs import EncoderSpec
 from nlptool.storage import safetensors
 
 _TEXTS = 1024  # that are tokenized together: the ids of more of them would fall out of the processor's cache
@@ -41,7 +43,7 @@ class StaticEncoder:
         tokenizer: a ``tokenizers.Tokenizer``. Special tokens are not added; its own truncation stays, as in
             sentence-transformers.
         table: table[id] is the vector of a token, (V, D) float32.
-        normalize: unit length, unless ``settings`` say otherwise.
+        normalize: unit length, unless the spec says otherwise.
         prompt: stands before every text.
     """
 
@@ -51,20 +53,20 @@ class StaticEncoder:
         self,
         tokenizer: Any,
         table: NDArray[np.float32],
-        settings: EncoderSettings,
+        spec: EncoderSpec,
         *,
         normalize: bool = False,
         prompt: str = "",
     ) -> None:
-        self.dimension = settings.dim or table.shape[1]
+        self.dimension = spec.dim or table.shape[1]
         self._tokenizer = tokenizer
         self._table = np.ascontiguousarray(table[:, : self.dimension])
-        self._shape = Postprocess({"normalize": normalize}, settings)
+        self._postprocess = Postprocess(spec, normalize=normalize)
         self._prompt = prompt
         own: Mapping[str, Any] = tokenizer.truncation or {}
-        self._limit = min(filter(None, (settings.max_length, own.get("max_length"))), default=None)
+        self._limit = min(filter(None, (spec.max_length, own.get("max_length"))), default=None)
         self._keeps_end = own.get("direction") == "left"
-        self._chunk = settings.chunk
+        self._chunk = spec.chunk
         tokenizer.no_truncation()
         tokenizer.no_padding()
         tokenizer.post_processor = None  # it would add special tokens, which are not wanted, and takes its time
@@ -84,7 +86,7 @@ class StaticEncoder:
             used = self._used(whole)
             flat = np.fromiter(chain.from_iterable(ids), np.intp, whole.sum())
             means = self._means(flat, starts + (whole - used if self._keeps_end else 0), used)
-            vectors[part] = self._shape(means)
+            vectors[part] = self._postprocess(means)
         n_chunks = np.ones_like(lengths)
         if self._chunk and self._limit:
             n_chunks = np.maximum(1, -(-lengths // self._limit))
@@ -154,7 +156,7 @@ class LocatedStaticEncoder:
     """A table of token vectors that is ready to be opened as an encoder, here or in another process."""
 
     name: str
-    settings: EncoderSettings
+    spec: EncoderSpec
     dimension: int
     prompt: str
     normalize: bool
@@ -169,25 +171,14 @@ class LocatedStaticEncoder:
         Raises:
             ModelError: they are damaged, or do not belong together.
         """
-        if self.settings.threads:
-            os.environ["RAYON_NUM_THREADS"] = str(self.settings.threads)  # the tokenizers' threads
         table = read_table(self.weights / "model.safetensors")
-        tokenizer = read_tokenizer(self.weights / "tokenizer.json")
+        tokenizer = read_tokenizer(self.weights / "tokenizer.json", threads=self.spec.threads)
         _check_tokenizer(tokenizer, len(table), self.weights)
-        return StaticEncoder(tokenizer, table, self.settings, normalize=self.normalize, prompt=self.prompt)
+        return StaticEncoder(tokenizer, table, self.spec, normalize=self.normalize, prompt=self.prompt)
 
 
-def prepare(
-    name: str,
-    folder: Path,
-    settings: EncoderSettings,
-    *,
-    like: Known | None,
-    engine: str,
-    quantize: bool,
-    note: Callable[[str], None],
-) -> LocatedStaticEncoder:
-    """Look over the model in ``folder``, of which ``folders.is_static`` is true.
+def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: Note) -> LocatedStaticEncoder:
+    """Check a model of whose folder ``model_folder.is_static`` is true.
 
     Args:
         like: what is known of the model beside what its files say.
@@ -196,9 +187,10 @@ def prepare(
         ModelError: it is damaged, or the engine is none for it.
         RunError: a setting does not go with it.
     """
-    if quantize:
+    name, folder = found.name, found.folder
+    if spec.quantize:
         raise RunError(f"{name} is a table of token vectors: --quantize is for networks")
-    if engine != "auto":
+    if spec.engine != "auto":
         raise ModelError(
             f"{name} does not run in onnxruntime: it is a table of token vectors", hint="--engine auto needs none"
         )
@@ -207,17 +199,12 @@ def prepare(
     if not (weights / "tokenizer.json").is_file():
         raise ModelError(f"{weights} has no tokenizer.json", hint=_AGAIN)
     path = weights / "model.safetensors"
-    dimension = _shape_of(path, safetensors.header(path))[1]
-    if settings.dim is not None and settings.dim > dimension:
-        raise RunError(f"{name} has {dimension} dimensions, fewer than {settings.dim}")
     about = prompts.with_quirks(_own_prompts(folder), like)
     return LocatedStaticEncoder(
         name=name,
-        settings=settings,
-        dimension=settings.dim or dimension,
-        prompt=prompts.choose(
-            name, about, given=settings.prompt, role=settings.role, lenient=settings.lenient_role, note=note
-        ),
+        spec=spec,
+        dimension=encoders.dimension(name, _shape_of(path, safetensors.header(path))[1], spec),
+        prompt=prompts.choose(name, about, spec, note=note),
         normalize=kinds[-1] == "Normalize",
         weights=weights,
     )

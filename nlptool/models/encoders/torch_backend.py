@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptool.models.encoders.encoder import Embeddings, EncoderSettings, Postprocess
+from nlptool.models.encoders.encoder import Embeddings, Postprocess
+from nlptool.models.runtime import devices
 from nlptool.models.runtime.batching import pack
+from nlptool.specs import EncoderSpec
 
 
 class TorchNetwork:
@@ -22,14 +24,17 @@ class TorchNetwork:
     Args:
         device: cpu, cuda or mps.
         dtype: float32 or bfloat16; as the device likes it unless given.
+        threads: of the processor; as torch likes it unless given.
     """
 
     engine = "torch"
 
-    def __init__(self, modules: Sequence[Any], device: str, *, dtype: str | None = None) -> None:
+    def __init__(
+        self, modules: Sequence[Any], device: str, *, dtype: str | None = None, threads: int | None = None
+    ) -> None:
         self.dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
         self.batch_tokens = 512 if device == "cpu" else 32_768
-        self._device = device
+        self._device, self._threads = device, threads
         self._modules = torch.nn.ModuleList(modules).eval().to(device, getattr(torch, self.dtype))
 
     @torch.inference_mode()
@@ -39,8 +44,9 @@ class TorchNetwork:
             "input_ids": torch.from_numpy(input_ids).to(self._device, non_blocking=True),
             "attention_mask": torch.from_numpy(mask).to(self._device, non_blocking=True),
         }
-        for module in self._modules:
-            features = module(features)
+        with devices.torch_threads(self._threads):
+            for module in self._modules:
+                features = module(features)
         vectors: NDArray[np.float32] = features["sentence_embedding"].float().cpu().numpy()
         return vectors
 
@@ -50,31 +56,33 @@ class SentenceTransformersEncoder:
 
     engine = "torch"
 
-    def __init__(self, model: Any, about: Mapping[str, Any], settings: EncoderSettings, prompt: str) -> None:
-        self.dimension = settings.dim or int(about["dimension"])
-        self._width = int(about["dimension"])
+    def __init__(self, model: Any, about: Mapping[str, Any], spec: EncoderSpec, prompt: str) -> None:
+        self.dimension = spec.dim or int(about["dimension"])
+        self._network_dimension = int(about["dimension"])
+        self._threads = spec.threads
         self._model = model
-        self._shape = Postprocess(about, settings)
+        self._postprocess = Postprocess(spec, normalize=bool(about["normalize"]))
         self._prompt = prompt
-        if settings.max_length is not None and model.max_seq_length:
-            model.max_seq_length = min(settings.max_length, model.max_seq_length)
-        self._budget = 1 if settings.deterministic else settings.batch_tokens or 512
+        if spec.max_length is not None and model.max_seq_length:
+            model.max_seq_length = min(spec.max_length, model.max_seq_length)
+        self._budget = 1 if spec.deterministic else spec.batch_tokens or 512
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Embed ``texts``; the order is kept."""
         whole = [self._n_tokens(self._prompt + text) for text in texts]
         limit = self._model.max_seq_length or max(whole, default=0)
         lengths = [min(length, limit) for length in whole]
-        vectors = np.empty((len(texts), self._width), np.float32)
-        for batch in pack(lengths, self._budget):
-            vectors[batch] = self._model.encode(
-                [texts[index] for index in batch],
-                prompt=self._prompt,
-                batch_size=len(batch),
-                show_progress_bar=False,
-            )
+        vectors = np.empty((len(texts), self._network_dimension), np.float32)
+        with devices.torch_threads(self._threads):
+            for batch in pack(lengths, self._budget):
+                vectors[batch] = self._model.encode(
+                    [texts[index] for index in batch],
+                    prompt=self._prompt,
+                    batch_size=len(batch),
+                    show_progress_bar=False,
+                )
         truncated = [length > limit for length in whole]
-        return Embeddings(self._shape(vectors), lengths, truncated, [1] * len(texts))
+        return Embeddings(self._postprocess(vectors), lengths, truncated, [1] * len(texts))
 
     def _n_tokens(self, text: str) -> int:
         tokenizer = self._model.tokenizer

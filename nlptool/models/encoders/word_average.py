@@ -6,7 +6,7 @@ Source of the weights a / (a + p(w)): S. Arora, Y. Liang, T. Ma: A Simple but To
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.models.encoders.encoder import Embeddings, EncoderSettings, Postprocess
+from nlptool.models.encoders.encoder import Embeddings, Postprocess, dimension
+from nlptool.models.runtime.prepare import Note
 from nlptool.models.words import loading as word_loading
 from nlptool.models.words.lookup import WordLookup
+from nlptool.specs import EncoderSpec
 
 _A = 1e-3  # the middle of what the paper tried
 
@@ -24,14 +26,14 @@ _A = 1e-3  # the middle of what the paper tried
 class WordEncoder:
     """Texts, or the tokens of texts, to vectors."""
 
-    def __init__(self, lexicon: WordLookup, settings: EncoderSettings) -> None:
-        self.dimension = settings.dim or lexicon.vectors.dimension
+    def __init__(self, lexicon: WordLookup, spec: EncoderSpec) -> None:
+        self.dimension = spec.dim or lexicon.vectors.dimension
         self._lexicon = lexicon
-        self._max_length = settings.max_length
-        self._shape = Postprocess({"normalize": True}, settings)
+        self._max_length = spec.max_length
+        self._postprocess = Postprocess(spec, normalize=True)
         vectors = lexicon.vectors
         self._weights = np.ones(vectors.n_words, np.float32)
-        if settings.weighting == "inverse-frequency":
+        if spec.weighting == "inverse-frequency":
             self._weights = _A / (_A + vectors.frequencies(np.arange(vectors.n_words)))
         self._weights *= vectors.norms  # what is looked up are unit vectors
 
@@ -61,7 +63,7 @@ class WordEncoder:
             by_subwords = {"n_subwords": len(others) - n_others} if len(others) > n_others else {}
             said.append({"n_unknown": n_unknown, **by_subwords})
         vectors = _means(self._rows(np.asarray(places, np.int64), others), np.asarray(n_tokens))
-        return Embeddings(self._shape(vectors), n_tokens, truncated, [1] * len(texts), said)
+        return Embeddings(self._postprocess(vectors), n_tokens, truncated, [1] * len(texts), said)
 
     def _rows(self, places: NDArray[np.int64], others: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The weighted vectors of words, (n, D)."""
@@ -96,7 +98,7 @@ class LocatedWordEncoder:
     """Word vectors that are ready to be opened as an encoder, here or in another process."""
 
     name: str
-    settings: EncoderSettings
+    spec: EncoderSpec
     dimension: int
     engine: str = "words"
     device: str = "cpu"
@@ -104,22 +106,21 @@ class LocatedWordEncoder:
     takes_tokens: bool = True
 
     def open(self) -> WordEncoder:
-        return WordEncoder(WordLookup(word_loading.open_vectors(self.name)), self.settings)
+        """Open the vectors."""
+        return WordEncoder(WordLookup(word_loading.open_vectors(self.name)), self.spec)
 
 
-def prepare(
-    name: str, settings: EncoderSettings, *, engine: str, device: str, quantize: bool, note: Callable[[str], None]
-) -> LocatedWordEncoder:
-    """
+def locate(spec: EncoderSpec, *, note: Note) -> LocatedWordEncoder:
+    """Check word vectors.
+
     Raises:
-        ModelError: the word vectors are not there, or are damaged.
+        ModelError: they are not there, or are damaged.
         RunError: a setting is for networks alone.
     """
-    if quantize or engine != "auto" or device not in ("auto", "cpu"):
+    name = spec.model
+    if spec.quantize or spec.engine != "auto" or spec.device not in ("auto", "cpu"):
         raise RunError(f"{name} are word vectors: --engine, --device and --quantize are for networks")
-    if settings.prompt or (settings.role and not settings.lenient_role):
+    if spec.prompt or (spec.role and not spec.role_is_optional):
         raise RunError(f"{name} are word vectors, which take no prompt")
     vectors = word_loading.open_vectors(name, note=note)
-    if settings.dim is not None and settings.dim > vectors.dimension:
-        raise RunError(f"{name} has {vectors.dimension} dimensions, fewer than {settings.dim}")
-    return LocatedWordEncoder(name, settings, settings.dim or vectors.dimension)
+    return LocatedWordEncoder(name, spec, dimension(name, vectors.dimension, spec))

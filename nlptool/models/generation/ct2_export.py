@@ -23,7 +23,7 @@ from nlptool.models.generation.decoding import Decoding
 from nlptool.models.generation.tokenizer import TOKENIZERS
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.seq2seq.ct2_export import token
-from nlptool.models.store.converted import GENERATION
+from nlptool.models.store.kinds import GENERATOR
 
 LARGEST_DIFFERENCE = 1e-3  # of a log-probability, over the tokens of a short text
 
@@ -51,7 +51,7 @@ def convert_generation(folder: Path, target: Path, *, allow_pickle: bool = False
     else:
         for name in generation_tokenizer.FILES[about["form"]]:
             shutil.copyfile(folder / name, target / name)
-    (target / GENERATION).write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+    (target / GENERATOR.manifest).write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
     _compare(loaded, about, target)
 
 

@@ -13,21 +13,9 @@ from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding, Engine, Hypothesis
 from nlptool.models.generation.tokenizer import GenerationTokenizer, Source
 from nlptool.models.runtime.batching import pack
+from nlptool.specs import GeneratorSpec
 
 _BROKEN = "\ufffd"  # what the first bytes of a character are shown as
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratorSettings:
-    """What can be chosen of a model."""
-
-    prefix: str = ""
-    source_lang: str | None = None
-    target_lang: str | None = None
-    max_length: int | None = None  # tokens of a source, special tokens included; as the model says
-    batch_tokens: int | None = None  # tokens computed together; as the engine likes it
-    threads: int = 0  # 0: all
-    deterministic: bool = False  # every text is computed alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ class Generator:
         engine: Engine,
         *,
         name: str,
-        settings: GeneratorSettings,
+        spec: GeneratorSpec,
         new_tokens: int,
         ends_by_force: bool = False,
     ) -> None:
@@ -92,7 +80,7 @@ class Generator:
         self.rules = rules
         self._texts, self._engine = texts, engine
         self._new_tokens, self._ends_by_force = new_tokens, ends_by_force
-        self._budget = 1 if settings.deterministic else settings.batch_tokens or engine.batch_tokens
+        self._budget = 1 if spec.deterministic else spec.batch_tokens or engine.batch_tokens
 
     def read(self, texts: Sequence[str]) -> list[Source]:
         """What the model reads of each text."""

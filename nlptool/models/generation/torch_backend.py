@@ -22,7 +22,8 @@ from nlptool.errors import ModelError
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding, Hypothesis
-from nlptool.models.runtime import transformers_loading
+from nlptool.models.runtime import devices, transformers_loading
+from nlptool.models.runtime.batching import pad
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import NEVER_SAID, PAD
@@ -45,12 +46,15 @@ class TorchEngine:
     Args:
         name: of the model, for messages.
         device: cpu, cuda or mps, where the network is.
+        threads: of the processor; as torch likes it unless given.
     """
 
     name = "torch"
 
-    def __init__(self, network: Network, rules: DecoderConstraints, device: str, *, name: str) -> None:
-        self.device = device
+    def __init__(
+        self, network: Network, rules: DecoderConstraints, device: str, *, name: str, threads: int | None = None
+    ) -> None:
+        self.device, self._threads = device, threads
         self.batch_tokens = 2048 if device == "cpu" else 32_768
         self._network, self._rules, self._name = network, rules, name
 
@@ -65,9 +69,10 @@ class TorchEngine:
         rows = decoding.n_return if decoding.sample else decoding.beams
         most = max(1, _LARGEST_LOGITS // (self._network.vocabulary * rows))
         found = []
-        for first in range(0, len(sources), most):
-            part = slice(first, first + most)
-            found += decoding_search.search(self._network, sources[part], decoding, self._rules, seeds[part])
+        with devices.torch_threads(self._threads):
+            for first in range(0, len(sources), most):
+                part = slice(first, first + most)
+                found += decoding_search.search(self._network, sources[part], decoding, self._rules, seeds[part])
         return found
 
     def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
@@ -76,7 +81,13 @@ class TorchEngine:
         Raises:
             ModelError: as of ``generate``.
         """
-        return decoding_search.stream(self._network, source, decoding, self._rules, seed)
+        tokens = decoding_search.stream(self._network, source, decoding, self._rules, seed)
+        while True:
+            with devices.torch_threads(self._threads):  # not around a yield: it would last for the caller's work too
+                token = next(tokens, None)
+            if token is None:
+                return
+            yield token
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
         """(L, H, T, S): how much the decoder looks at each token of the source when it says each of ``ids``. Of a decoder-only
@@ -85,7 +96,8 @@ class TorchEngine:
         Raises:
             ModelError: the model has no attention.
         """
-        weights = self._network.attention(source, ids) if ids else None
+        with devices.torch_threads(self._threads):
+            weights = self._network.attention(source, ids) if ids else None
         if weights is None and ids:
             raise ModelError(
                 f"{self._name} has no attention: its decoder sees the source as one vector",
@@ -110,8 +122,6 @@ def open_engine(
     Raises:
         ModelError: it cannot be loaded, lacks weights, or writes no text.
     """
-    if threads:
-        torch.set_num_threads(threads)
     dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
     network: Network
     if seq2seq_folder.is_one(folder):
@@ -119,9 +129,11 @@ def open_engine(
         network = OwnDecoder(own, rules.start)
         rules = replace(rules, suppressed=(*rules.suppressed, *((id,) for id in NEVER_SAID)))
     else:
-        loaded = load(folder, allow_pickle=allow_pickle).to(getattr(torch, dtype)).to(device)
+        with devices.torch_threads(threads):
+            loaded = load(folder, allow_pickle=allow_pickle)
+        loaded = loaded.to(getattr(torch, dtype)).to(device)
         network = DecoderOnly(loaded, rules) if rules.kind == DECODER else EncoderDecoder(loaded, rules)
-    return TorchEngine(network, rules, device, name=name)
+    return TorchEngine(network, rules, device, name=name, threads=threads)
 
 
 def load(folder: Path, *, allow_pickle: bool = False) -> Any:
@@ -353,12 +365,6 @@ def _with_weights(network: Any) -> Iterator[None]:
 
 
 def _padded(sources: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool = False) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both (B, S)."""
-    width = max(map(len, sources))
-    ids = torch.full((len(sources), width), pad_id)
-    mask = torch.zeros_like(ids)
-    for row, source in enumerate(sources):
-        at = slice(width - len(source), None) if left else slice(len(source))
-        ids[row, at] = torch.tensor(source)
-        mask[row, at] = 1
-    return ids.to(device), mask.to(device)
+    """Return ids and mask, both (B, S), on the device."""
+    ids, mask = pad(sources, pad_id, left=left)
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

@@ -8,8 +8,7 @@ so that each row sums to 1: row i says how token i shares out its attention.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptool import catalog
 from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words
 from nlptool.models.masked import sentence_pairs, transformers_model
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
-from nlptool.models.runtime import devices, transformers_loading
-from nlptool.models.runtime.batching import pack
+from nlptool.models.runtime import devices, prepare, transformers_loading
+from nlptool.models.runtime.batching import pack, pad
+from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.seq2seq import folder as seq2seq_folder
-from nlptool.models.store import hub_cache, locate, model_folder
+from nlptool.models.store import model_folder
+from nlptool.specs import AttentionSpec
 
 _USUAL_LENGTH = 512  # tokens, unless more are asked for: the weights grow with their square
 _MOST_WEIGHTS = 2**30  # of one text: 4 GiB
 _HINT = "nlptool models list --task fill-mask and --task embed show models that have"
 _SAMPLE = "東京 a"
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionSettings:
-    """What can be chosen of a model."""
-
-    max_length: int | None = None  # tokens of a text, special tokens included; as the model says, at most 512
-    batch_tokens: int | None = None  # tokens computed together, padding included
-    threads: int = 0  # 0: all
-    deterministic: bool = False  # every text is computed alone, so that no padding changes the last digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +61,13 @@ class AttentionModel:
         *,
         pad_id: int,
         device: str,
-        settings: AttentionSettings,
+        spec: AttentionSpec,
     ) -> None:
         self.name, self.device, self.texts = name, device, texts
         self._network, self._pad_id = network, pad_id
         self._takes_types = int(getattr(network.config, "type_vocab_size", 0) or 0) > 1
-        self._budget = 1 if settings.deterministic else settings.batch_tokens or 512
+        self._budget = 1 if spec.deterministic else spec.batch_tokens or 512
+        self._threads = spec.threads
         self.n_layers, self.n_heads = network.config.num_hidden_layers, network.config.num_attention_heads
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
@@ -111,67 +102,69 @@ class AttentionModel:
 
     @torch.inference_mode()
     def _run(self, rows: Sequence[ModelInput]) -> Sequence[torch.Tensor]:
-        width = max(len(row.ids) for row in rows)
-        ids = torch.full((len(rows), width), self._pad_id)  # (B, T)
-        mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
-        for number, row in enumerate(rows):
-            ids[number, : len(row.ids)] = torch.tensor(row.ids)
-            types[number, : len(row.ids)] = torch.tensor(row.types)
-            mask[number, : len(row.ids)] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if self._takes_types else {})
-        found: Sequence[torch.Tensor] = self._network(
-            **{name: each.to(self.device) for name, each in inputs.items()}, output_attentions=True
-        ).attentions
+        ids, mask = pad([row.ids for row in rows], self._pad_id)  # (B, T)
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        if self._takes_types:
+            inputs["token_type_ids"], _ = pad([row.types for row in rows], 0)
+        with devices.torch_threads(self._threads):
+            found: Sequence[torch.Tensor] = self._network(
+                **{name: torch.from_numpy(array).to(self.device) for name, array in inputs.items()},
+                output_attentions=True,
+            ).attentions
         return found
 
 
-def load(
-    name: str,
-    settings: AttentionSettings = AttentionSettings(),
-    *,
-    device: str = "cpu",
-    offline: bool = False,
-    allow_pickle: bool = False,
-    note: Callable[[str], None] = lambda _: None,
-    report: hub_cache.Report = lambda there, total, received: None,
-) -> AttentionModel:
-    """Find the model called ``name``, a masked language model or a sentence encoder, and open it.
+@dataclass(frozen=True, slots=True)
+class LocatedAttentionModel:
+    """A model that is ready to be opened for its attention weights."""
+
+    name: str  # a hub id where the name was short for one
+    device: str  # cpu | cuda | mps
+    spec: AttentionSpec
+    folder: Path  # of the Transformer
+
+    def open(self) -> AttentionModel:
+        """Load the network.
+
+        Raises:
+            ModelError: it cannot be loaded, or has no attention weights.
+            RunError: ``max_length`` leaves no room for a text.
+        """
+        with devices.torch_threads(self.spec.threads):
+            return _opened(self)
+
+
+def locate(spec: AttentionSpec, *, note: Note = silent, report: Report = unwatched) -> LocatedAttentionModel:
+    """Find a masked language model or a sentence encoder, and check it.
 
     Args:
-        device: cpu, cuda, mps, or auto: cuda where there is one.
-        offline: open no socket.
-        allow_pickle: open weights that are a pickle, where a model has no others.
         note: is told what takes long.
         report: is told how a download goes on.
 
     Raises:
-        ModelError: the model is not there, is damaged, or has no attention weights.
-        RunError: the device is not there, or ``max_length`` leaves no room for a text.
+        ModelError: the model is not there, is damaged, or has no attention.
+        RunError: the device is not there.
     """
-    known = catalog.KNOWN.get(name)
-    if known is not None and known.task not in ("embed", "fill-mask", "generate"):
-        raise ModelError(f"{name}, a model for {known.task}, has no attention weights to show", hint=_HINT)
-    device = devices.choose(device, "torch")
-    folder = locate.find(name, plain=True, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
-    if known is not None and known.hub:
-        name = known.hub
-    if seq2seq_folder.is_one(folder):
-        raise _writes(name, "seq2seq")
-    kind, path = model_folder.modules(folder)[0]
-    model_folder.weight_files(folder, plain=not path, allow_pickle=allow_pickle)
+    prepare.check_task(
+        spec.model, ["embed", "fill-mask", "generate"], why=", which has no attention weights to show", hint=_HINT
+    )
+    device = devices.choose(spec.device, "torch")
+    found = prepare.find(spec, plain=True, note=note, report=report)
+    if seq2seq_folder.is_one(found.folder):
+        raise _writes(found.name, "seq2seq")
+    kind, path = model_folder.modules(found.folder)[0]
+    model_folder.weight_files(found.folder, plain=not path, allow_pickle=spec.allow_pickle)
     if kind != "Transformer":
-        raise ModelError(f"{name} has no attention: its first part is a {kind}, not a Transformer", hint=_HINT)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-        os.environ["RAYON_NUM_THREADS"] = str(settings.threads)  # the tokenizers' threads
-    return _opened(name, folder / path, settings, device, allow_pickle=allow_pickle)
+        raise ModelError(f"{found.name} has no attention: its first part is a {kind}, not a Transformer", hint=_HINT)
+    return LocatedAttentionModel(found.name, device, spec, found.folder / path)
 
 
-def _opened(name: str, folder: Path, settings: AttentionSettings, device: str, *, allow_pickle: bool) -> AttentionModel:
+def _opened(located: LocatedAttentionModel) -> AttentionModel:
+    name, folder, spec, device = located.name, located.folder, located.spec, located.device
     with transformers_loading.silenced():
         transformers_loading.refuse_own_code(folder)
-        network = _network(name, folder, allow_pickle=allow_pickle)
-        tokenizer, own = transformers_model.tokenizers(folder)
+        network = _network(name, folder, allow_pickle=spec.allow_pickle)
+        tokenizer, own = transformers_model.tokenizers(folder, threads=spec.threads)
     transformers_loading.check_tokenizer(network, own, folder)
     config = network.config
     limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))
@@ -191,10 +184,10 @@ def _opened(name: str, folder: Path, settings: AttentionSettings, device: str, *
         tokenizer,
         about,
         words=bert_words.JapaneseWords(**words, special=special) if words else None,
-        max_length=settings.max_length or _USUAL_LENGTH,
+        max_length=spec.max_length or _USUAL_LENGTH,
     )
     pad_id = next((id for id in (config.pad_token_id, own.pad_token_id) if id is not None), 0)
-    model = AttentionModel(name, network.to(device), texts, pad_id=int(pad_id), device=device, settings=settings)
+    model = AttentionModel(name, network.to(device), texts, pad_id=int(pad_id), device=device, spec=spec)
     _check(model, config.model_type)
     return model
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nlptool import catalog
-from nlptool.errors import ModelError, NotConvertible
+from nlptool.errors import ModelError
 from nlptool.models.japanese.bert_words import words_of
-from nlptool.models.masked.model import HINT, MaskedModel, MaskedModelSettings, Network, OnnxMasked, decoder
+from nlptool.models.masked.model import HINT, MaskedModel, Network, OnnxMasked, decoder
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer
-from nlptool.models.runtime import devices
+from nlptool.models.runtime import devices, prepare
+from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
-from nlptool.models.store import converted, hub_cache, locate, model_folder
+from nlptool.models.store import model_folder
+from nlptool.models.store.kinds import MASKED
+from nlptool.specs import MaskedModelSpec
 
 _DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs
 _WITHOUT_NEXT = {
@@ -35,11 +37,10 @@ class LocatedMaskedModel:
     name: str  # a hub id where the name was short for one
     engine: str  # onnx | torch
     device: str  # cpu | cuda | mps
-    about: Mapping[str, Any]  # the manifest: see ``convert_masked``
-    settings: MaskedModelSettings
+    about: Mapping[str, Any]  # the manifest: see ``transformers_model``
+    spec: MaskedModelSpec
     weights: Path  # folder with the weights that the graph reads; of the model, where there is no graph
     graph: Path | None = None  # folder with model.onnx and tokenizer.json
-    allow_pickle: bool = False
 
     @property
     def heads(self) -> frozenset[str]:
@@ -53,34 +54,29 @@ class LocatedMaskedModel:
             ModelError: it cannot be loaded.
             RunError: --max-length leaves no room.
         """
-        threads = self.settings.threads
-        if threads:
-            os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizers' threads
         if self.graph is None:
             return self._open_torch()
         network = OnnxMasked(
-            self.about, self.graph, self.weights, threads=threads, deterministic=self.settings.deterministic
+            self.about, self.graph, self.weights, threads=self.spec.threads or 0, deterministic=self.spec.deterministic
         )
-        return self._model(self.texts(), network)
+        return self._model(self.tokenizer(), network)
 
     def _open_torch(self) -> MaskedModel:
-        import torch
-
         from nlptool.models.masked import transformers_model
         from nlptool.models.masked.torch_backend import TorchMasked
 
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        loaded = transformers_model.load(self.weights, allow_pickle=self.allow_pickle)
-        dtype = "float32" if self.settings.deterministic else None
-        network = TorchMasked(loaded.network, self.about, self.device, dtype=dtype)
-        return self._model(self.texts(loaded.tokenizer), network)
+        spec = self.spec
+        with devices.torch_threads(spec.threads):
+            loaded = transformers_model.load(self.weights, allow_pickle=spec.allow_pickle)
+        dtype = "float32" if spec.deterministic else None
+        network = TorchMasked(loaded.network, self.about, self.device, dtype=dtype, threads=spec.threads)
+        return self._model(self.tokenizer(loaded.tokenizer), network)
 
-    def _model(self, texts: MaskedLmTokenizer, network: Network) -> MaskedModel:
-        return MaskedModel(texts, network, self.about, self.settings, name=self.name, device=self.device)
+    def _model(self, tokenizer: MaskedLmTokenizer, network: Network) -> MaskedModel:
+        return MaskedModel(tokenizer, network, self.about, self.spec, name=self.name, device=self.device)
 
-    def texts(self, tokenizer: Any = None) -> MaskedLmTokenizer:
-        """The tokenizer alone, with the words and limits of this model.
+    def tokenizer(self, tokenizer: Any = None) -> MaskedLmTokenizer:
+        """Open the tokenizer alone, with the words and limits of this model.
 
         Args:
             tokenizer: of the library ``tokenizers``, if it has been read.
@@ -90,41 +86,28 @@ class LocatedMaskedModel:
             RunError: --max-length leaves no room.
         """
         if tokenizer is None and self.graph is not None:
-            tokenizer = read_tokenizer(self.graph / "tokenizer.json")
+            tokenizer = read_tokenizer(self.graph / "tokenizer.json", threads=self.spec.threads)
         elif tokenizer is None:
             from nlptool.models.masked import transformers_model
 
             tokenizer, _ = transformers_model.tokenizers(self.weights)
         return MaskedLmTokenizer(
-            tokenizer, self.about, words=words_of(self.about, tokenizer), max_length=self.settings.max_length
+            tokenizer, self.about, words=words_of(self.about, tokenizer), max_length=self.spec.max_length
         )
 
 
-def load(name: str, settings: MaskedModelSettings = MaskedModelSettings(), **arguments: Any) -> MaskedModel:
-    """Prepare and open in one step; the arguments are those of ``prepare``."""
-    return prepare(name, settings, **arguments).open()
+def load(spec: MaskedModelSpec, *, head: str = "mlm", note: Note = silent, report: Report = unwatched) -> MaskedModel:
+    """Locate and open in one step."""
+    return locate(spec, head=head, note=note, report=report).open()
 
 
-def prepare(
-    name: str,
-    settings: MaskedModelSettings = MaskedModelSettings(),
-    *,
-    head: str = "mlm",
-    engine: str = "auto",
-    device: str = "cpu",
-    offline: bool = False,
-    allow_pickle: bool = False,
-    note: Callable[[str], None] = lambda _: None,
-    report: hub_cache.Report = lambda there, total, received: None,
+def locate(
+    spec: MaskedModelSpec, *, head: str = "mlm", note: Note = silent, report: Report = unwatched
 ) -> LocatedMaskedModel:
-    """Find the model called ``name``, look it over, and convert it if that has not been done.
+    """Find a model, check it, and convert it if that has not been done.
 
     Args:
         head: what it must be able to do: mlm | nsp.
-        engine: onnx, torch, or auto: onnx where the model can be converted, else torch.
-        device: cpu, cuda, mps, or auto: cuda where there is one; onnx runs on the cpu alone.
-        offline: open no socket.
-        allow_pickle: take weights that are a pickle, where a model has no others.
         note: is told what takes long or did not work as usual.
         report: is told how a download goes on.
 
@@ -132,51 +115,36 @@ def prepare(
         ModelError: the model is not there, is damaged, has no such head, or cannot be run by the engine.
         RunError: the device is not there.
     """
-    known = catalog.KNOWN.get(name)
-    if known is not None and known.task != "fill-mask":
-        raise ModelError(f"{name} is a model for {known.task}", hint=HINT)
-    device = devices.choose(device, engine)
-    folder = locate.find(name, plain=True, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
-    if known is not None and known.hub:
-        name = known.hub
-    files = model_folder.weight_files(folder, plain=True, allow_pickle=allow_pickle)
-    _refuse(name, model_folder.read_json(folder / "config.json"), head=head)
-    wants_torch = engine == "torch" or device != "cpu"
-    graph: Path | None = None
-    if known is not None and known.graph and not wants_torch:
-        graph = locate.built_in_graph(known)
-    elif not wants_torch:
-        try:
-            make = partial(_convert, folder, allow_pickle=allow_pickle)
-            graph = folder = converted.converted("masked", name, folder, files, make, note=note)
-        except NotConvertible as error:
-            if engine == "onnx":
-                raise ModelError(
-                    f"{name} does not run in onnxruntime: {error}", hint="--engine torch runs it"
-                ) from error
-            note(f"{name} runs in torch: {error}")
+    prepare.check_task(spec.model, ["fill-mask"], hint=HINT)
+    device = devices.choose(spec.device, spec.engine)
+    found = prepare.find(spec, plain=True, note=note, report=report)
+    files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
+    _refuse(found.name, model_folder.read_json(found.folder / "config.json"), head=head)
+    graph, weights = None, found.folder
+    if spec.engine != "torch" and device == "cpu":
+        convert = partial(_convert, found.folder, allow_pickle=spec.allow_pickle)
+        graph, weights = prepare.graph_of(found, MASKED, files, convert, is_required=spec.engine == "onnx", note=note)
     if graph is not None:
-        about: Mapping[str, Any] = model_folder.read_json(graph / converted.MASKED)
+        about: Mapping[str, Any] = model_folder.read_json(graph / MASKED.manifest)
     else:
         from nlptool.models.masked import transformers_model
 
-        about = transformers_model.load(folder, allow_pickle=allow_pickle).about
+        about = transformers_model.load(weights, allow_pickle=spec.allow_pickle).about
     if head not in about["heads"]:
-        raise _no_head(name, about, head)
+        raise _no_head(found.name, about, head)
     return LocatedMaskedModel(
-        name=name,
+        name=found.name,
         engine="torch" if graph is None else "onnx",
         device=device,
         about=about,
-        settings=settings,
-        weights=folder,
+        spec=spec,
+        weights=weights,
         graph=graph,
-        allow_pickle=allow_pickle,
     )
 
 
 def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
-    """The frameworks are imported when there is something to convert."""
+    """Convert a masked language model. The frameworks are imported here, when there is something to convert."""
     from nlptool.models.masked import onnx_export as masked_export
 
     masked_export.convert_masked(folder, target, allow_pickle=allow_pickle)

@@ -4,13 +4,12 @@ Method of the models: J. Devlin et al.: BERT: Pre-training of Deep Bidirectional
 2019). They run in onnxruntime, or in torch where a model or a GPU needs it. Sequences are sorted by their length and packed by
 a budget of tokens, and the logits, V numbers for each token, are computed where they are asked for and nowhere else.
 
-A model is prepared once (found, checked, converted) and then opened, in this process or in several.
+A model is located once (found, checked, converted) and then opened, in this process or in several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,22 +19,13 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
 from nlptool.models.runtime import onnx as onnx_runtime
-from nlptool.models.runtime.batching import pack
+from nlptool.models.runtime.batching import pack, pad
+from nlptool.specs import MaskedModelSpec
 
 _LARGEST_LOGITS = 1 << 24  # numbers in a batch, 64 MiB
 _TOGETHER = 2**19  # tokens in the rows that are taken at once: 8 MB, and enough to sort rows of like length together
 _Tag = TypeVar("_Tag")
 HINT = "nlptool models list --task fill-mask shows the masked language models"
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedModelSettings:
-    """What can be chosen of a model."""
-
-    max_length: int | None = None  # tokens of a sequence, special tokens included; as the model says
-    batch_tokens: int | None = None  # tokens computed together; as the network likes it
-    threads: int = 0  # 0: all
-    deterministic: bool = False  # every sequence is computed alone, so that no padding changes the last digits
 
 
 class Network(Protocol):
@@ -95,7 +85,7 @@ class MaskedModel:
         texts: MaskedLmTokenizer,
         network: Network,
         about: Mapping[str, Any],
-        settings: MaskedModelSettings = MaskedModelSettings(),
+        spec: MaskedModelSpec = MaskedModelSpec(),
         *,
         name: str = "",
         device: str = "cpu",
@@ -106,8 +96,8 @@ class MaskedModel:
         self.texts = texts
         self._network = network
         self._pad_id = int(about["pad_id"])
-        alone = settings.deterministic or not about["masks"]
-        self._budget = 1 if alone else settings.batch_tokens or network.batch_tokens
+        alone = spec.deterministic or not about["masks"]
+        self._budget = 1 if alone else spec.batch_tokens or network.batch_tokens
 
     def logits(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """(i, logits) for each row, logits (len(rows[i].places), V); in the order of computation, not of ``rows``.
@@ -143,14 +133,10 @@ class MaskedModel:
             yield batch
 
     def _run(self, rows: Sequence[ModelInput]) -> dict[str, NDArray[np.float32]]:
-        width = max(len(row.ids) for row in rows)
-        ids = np.full((len(rows), width), self._pad_id, np.int64)  # (B, T)
-        mask, types = np.zeros_like(ids), np.zeros_like(ids)
-        for number, row in enumerate(rows):
-            ids[number, : len(row.ids)] = row.ids
-            types[number, : len(row.ids)] = row.types
-            mask[number, : len(row.ids)] = 1
-        places = np.array([width * number + place for number, row in enumerate(rows) for place in row.places], np.int64)
+        ids, mask = pad([row.ids for row in rows], self._pad_id)  # (B, T)
+        types, _ = pad([row.types for row in rows], 0)
+        length = ids.shape[1]
+        places = np.array([length * index + place for index, row in enumerate(rows) for place in row.places], np.int64)
         return self._network(ids, mask, types, places)
 
 

@@ -24,7 +24,8 @@ from nlptool.models.masked.transformers_model import Loaded, load
 from nlptool.models.runtime import onnx_export, transformers_loading
 from nlptool.models.runtime.onnx import GRAPH
 from nlptool.models.runtime.tokenizers import read_tokenizer
-from nlptool.models.store.converted import MASKED
+from nlptool.models.store.kinds import MASKED
+from nlptool.specs import MaskedModelSpec
 
 LARGEST_DIFFERENCE = 1e-4  # of a probability
 
@@ -45,7 +46,7 @@ def convert_masked(folder: Path, target: Path, *, allow_pickle: bool = False) ->
     loaded.tokenizer.no_truncation()
     loaded.tokenizer.no_padding()
     loaded.tokenizer.save(str(target / "tokenizer.json"), pretty=False)
-    (target / MASKED).write_text(json.dumps(loaded.about, indent=2, ensure_ascii=False))
+    (target / MASKED.manifest).write_text(json.dumps(loaded.about, indent=2, ensure_ascii=False))
     with transformers_loading.silenced():
         _export(loaded, target / GRAPH)
     _compare(loaded, target)
@@ -73,13 +74,13 @@ def _compare(loaded: Loaded, target: Path) -> None:
         NotConvertible: the graph does not run, or gives other probabilities than the network that it was made of.
     """
     about = loaded.about
-    settings = [masked_models.MaskedModelSettings(batch_tokens=budget) for budget in (_ALONE, _TOGETHER)]
+    specs = [MaskedModelSpec(batch_tokens=budget) for budget in (_ALONE, _TOGETHER)]
     try:
         tokenizer = read_tokenizer(target / "tokenizer.json")
         texts = MaskedLmTokenizer(tokenizer, about, words=words_of(about, tokenizer))
         models = [
-            masked_models.MaskedModel(texts, masked_models.OnnxMasked(about, target, target), about, each)
-            for each in settings
+            masked_models.MaskedModel(texts, masked_models.OnnxMasked(about, target, target), about, spec)
+            for spec in specs
         ]
         rows = _rows(models[0].texts)
         answers = [_answers(model, rows) for model in models]

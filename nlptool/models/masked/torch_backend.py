@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlptool.models.runtime import devices
+
 
 class LogitsAtPositions(torch.nn.Module):
     """A network of transformers whose head over the vocabulary, a fifth of the work in a BERT of the usual size, sees the
@@ -74,15 +76,24 @@ class TorchMasked:
     Args:
         device: cpu, cuda or mps.
         dtype: float32 or bfloat16; as the device likes it unless given.
+        threads: of the processor; as torch likes it unless given.
     """
 
     engine = "torch"
 
-    def __init__(self, network: Any, about: Mapping[str, Any], device: str, *, dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        network: Any,
+        about: Mapping[str, Any],
+        device: str,
+        *,
+        dtype: str | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
         self.batch_tokens = 512 if device == "cpu" else 32_768
         self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
-        self._device = device
+        self._device, self._threads = device, threads
         self._network = LogitsAtPositions(network, about).eval().to(device, getattr(torch, self.dtype))
 
     @torch.inference_mode()
@@ -91,8 +102,12 @@ class TorchMasked:
     ) -> dict[str, NDArray[np.float32]]:
         """As of ``masked.Network``."""
         inputs = [ids, mask if self._masks else None, places, types if self._takes_types else None]
-        outputs = self._network(
-            *(each if each is None else torch.from_numpy(each).to(self._device, non_blocking=True) for each in inputs)
-        )
+        with devices.torch_threads(self._threads):
+            outputs = self._network(
+                *(
+                    array if array is None else torch.from_numpy(array).to(self._device, non_blocking=True)
+                    for array in inputs
+                )
+            )
         found = zip(self._network.heads, outputs, strict=True)
         return {head: logits.float().cpu().numpy() for head, logits in found}

@@ -103,8 +103,11 @@ def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[
     return network, ["mlm"], missing
 
 
-def tokenizers(folder: Path) -> tuple[Any, Any]:
-    """That of the library ``tokenizers``, and the one of transformers that it stands for.
+def tokenizers(folder: Path, *, threads: int | None = None) -> tuple[Any, Any]:
+    """Return the tokenizer of the library ``tokenizers``, and the one of transformers that it stands for.
+
+    Args:
+        threads: as of ``read_tokenizer``.
 
     Raises:
         ModelError: it cannot be loaded, or does not run in that library.
@@ -119,7 +122,7 @@ def tokenizers(folder: Path) -> tuple[Any, Any]:
         )
     except Exception as error:  # of many libraries
         raise transformers_loading.cannot_be_loaded(folder, error) from error
-    tokenizer = runtime_tokenizers.tokenizer(own, folder)
+    tokenizer = runtime_tokenizers.backend(own, folder, threads=threads)
     if tokenizer is None:
         raise ModelError(f"{folder}: its tokenizer, a {type(own).__name__}, is none that nlptool can run")
     return tokenizer, own

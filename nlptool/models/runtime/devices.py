@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nlptool.errors import RunError
 
 
 def processors() -> int:
-    """Those that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -32,8 +34,24 @@ def torch_device(name: str, threads: int | None) -> str:
     return name
 
 
+@contextmanager
+def torch_threads(threads: int | None) -> Iterator[None]:
+    """Let torch compute with so many threads of the processor inside the block; None changes nothing."""
+    if threads is None:
+        yield
+        return
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
 def choose(device: str, engine: str) -> str:
-    """cpu, cuda or mps. torch, whose import takes seconds, is asked only where a GPU is wanted or its driver is there.
+    """Return cpu, cuda or mps. torch, whose import takes seconds, is asked only where a GPU is wanted or its driver is there.
 
     Args:
         device: cpu, cuda, mps, or auto: cuda where there is one.
@@ -58,7 +76,7 @@ def choose(device: str, engine: str) -> str:
 
 
 def is_there(device: str) -> bool:
-    """Whether torch can compute on ``device``; auto means a CUDA device."""
+    """Return whether torch can compute on ``device``; auto means a CUDA device."""
     import torch
 
     return bool(torch.backends.mps.is_available() if device == "mps" else torch.cuda.is_available())

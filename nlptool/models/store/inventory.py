@@ -16,13 +16,8 @@ from typing import Any
 from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError, RunError
-from nlptool.models.store import hub_cache, locate, model_folder, sentence_transformers_config
+from nlptool.models.store import hub_cache, kinds, locate, model_folder, sentence_transformers_config
 from nlptool.storage import cache, digest
-
-_MANIFESTS = {"embed": cache.MANIFESTS["encoders"], "fill-mask": cache.MANIFESTS["masked"]}
-
-PLAIN = ("fill-mask", "generate")
-"""Tasks whose models are those of transformers, without modules of sentence-transformers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ class Model:
         if self.known is not None and self.known.package:
             return True
         try:
-            return not model_folder.missing(folder, plain=self.task() in PLAIN)
+            return not model_folder.missing(folder, plain=kinds.is_plain(self.task()))
         except ModelError:
             return False
 
@@ -92,7 +87,7 @@ class Model:
     def copies(self) -> list[cache.Copy]:
         """What was converted, unpacked or quantized of it."""
         names = {self.name, self.repository, str(self.local and self.local.absolute())} - {""}
-        return [copy for copy in cache.copies() if {copy.source, copy.source.partition("@")[0]} & names]
+        return [copy for copy in cache.copies(kinds.MANIFESTS) if {copy.source, copy.source.partition("@")[0]} & names]
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -132,12 +127,12 @@ def find(name: str) -> Model:
 
 
 def _copied() -> set[str]:
-    return {copy.source for copy in cache.copies()} - {""}
+    return {copy.source for copy in cache.copies(kinds.MANIFESTS)} - {""}
 
 
 def copied_alone() -> Iterator[Model]:
     """Models of which there are converted copies, and which ``everything`` does not name: folders, and removed ones."""
-    others = {copy.folder: copy.source for copy in cache.copies() if copy.source}
+    others = {copy.folder: copy.source for copy in cache.copies(kinds.MANIFESTS) if copy.source}
     for model in everything():
         for copy in model.copies():
             others.pop(copy.folder, None)
@@ -187,8 +182,9 @@ def details(model: Model) -> dict[str, Any]:
     if known is None and folder is None and not copies:
         raise not_here(model)
     own = sentence_transformers_config.settings(folder) if folder is not None else {}
-    if known is not None and known.graph:
-        own |= _of_graph(locate.built_in_graph(known) / _MANIFESTS[known.task])
+    copy_kind = kinds.KINDS[known.task].copy if known is not None else None
+    if known is not None and known.graph and copy_kind is not None:
+        own |= _of_graph(locate.built_in_graph(known) / copy_kind.manifest)
     said = {
         **summary(model),
         "parameters": known.parameters if known else None,
@@ -222,7 +218,7 @@ def _missing(model: Model) -> list[str] | None:
     if folder is None:
         return None
     try:
-        return model_folder.missing(folder, plain=model.task() in PLAIN) or None
+        return model_folder.missing(folder, plain=kinds.is_plain(model.task())) or None
     except ModelError as error:
         return [error.message]
 
@@ -257,11 +253,13 @@ def damage(model: Model) -> tuple[int, list[str]]:
             damaged += names
             damaged += [f"{name} (missing)" for name in _missing(model) or ()]
         folder = model.folder()
-        vectors = folder is not None and (folder / cache.MANIFESTS["vectors"]).is_file()
-        for copy in (*model.copies(), *([cache.Copy("vectors", model.name, folder, 0)] if vectors and folder else [])):
-            n_copied, names = cache.check(copy)
+        manifests = [(copy.folder, kinds.MANIFESTS[copy.kind]) for copy in model.copies()]
+        if folder is not None and (folder / kinds.VECTORS.manifest).is_file():
+            manifests.append((folder, kinds.VECTORS.manifest))
+        for place, manifest in manifests:
+            n_copied, names = cache.check(place, manifest)
             n_files += n_copied
-            damaged += [str(copy.folder / name) for name in names]
+            damaged += [str(place / name) for name in names]
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror or error}") from error
     return n_files, damaged

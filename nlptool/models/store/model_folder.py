@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.storage import cache, safetensors
+from nlptool.models.store.kinds import VECTORS
+from nlptool.storage import safetensors
 
 NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 """Architectures that are trained with masked words and next sentences, index 0 of whose second head is *is next*."""
@@ -32,7 +33,7 @@ def is_model(folder: Path) -> bool:
 
 def no_model(folder: Path | str) -> ModelError:
     """What to say of a folder that is none of a model."""
-    if (Path(folder) / cache.MANIFESTS["vectors"]).is_file():
+    if (Path(folder) / VECTORS.manifest).is_file():
         return ModelError(f"the folder {folder} holds word vectors", hint=f"nlptool vectors info {folder}")
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
 

@@ -17,6 +17,7 @@ from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError
 from nlptool.models.store import locate, model_folder
+from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words import vectors as word_vectors
 from nlptool.models.words.vectors import Parts, WordVectors
 from nlptool.storage import cache, folders
@@ -25,7 +26,6 @@ from nlptool.text.scripts import JAPANESE
 if TYPE_CHECKING:
     from nlptool.models.words.formats.common import WordFile
 
-_SALT = f"vectors {word_vectors.FORMAT}"
 _GLOVE = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
 
 
@@ -131,7 +131,7 @@ def parts_of(found: WordFile, *, source: str) -> Parts:
 def _made(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
     """A converted copy in the cache; where that cannot be written, in a folder that is gone with this process."""
     try:
-        return cache.made_once("vectors", cache.content_key(files, _SALT), word_vectors.MANIFEST, make)
+        return cache.made_once(VECTORS.folder, cache.content_key(files, VECTORS.salt), VECTORS.manifest, make)
     except OSError as error:
         note(f"the cache {cache.folder()} cannot be written ({error.strerror}): {name} is converted for this run alone")
         try:

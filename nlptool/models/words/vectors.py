@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.geometry.top_k import TopK
+from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words.ngrams import Ngrams
-from nlptool.storage import cache, folders, npy
+from nlptool.storage import folders, npy
 
-MANIFEST = cache.MANIFESTS["vectors"]
+MANIFEST = VECTORS.manifest
 FORMAT = 1
 _BLOCK = 4_000_000  # numbers of the matrix that are looked at together
 _SCORES = 4_000_000  # scores that are computed together

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from nlptool.errors import RecordError
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.specs import WordVectorsSpec
 
 if TYPE_CHECKING:
     from nlptool.models.words.evaluation import Vocabulary
@@ -18,9 +19,9 @@ Item = TypeVar("Item")
 def open_vocabulary(pipe: Pipe, model: str, restrict: int, case: str) -> Vocabulary:
     """The words that count, with their vectors."""
     from nlptool.models.words import evaluation as word_evaluation
-    from nlptool.models.words import loading as word_loading
+    from nlptool.tasks.open_model import open_model
 
-    return word_evaluation.Vocabulary(word_loading.open_vectors(model, note=pipe.note), restrict, fold=case == "fold")
+    return word_evaluation.Vocabulary(open_model(WordVectorsSpec(model), pipe), restrict, fold=case == "fold")
 
 
 def sections(pipe: Pipe, parse: Callable[[Record], Item | None]) -> dict[str, list[Item]]:

@@ -13,6 +13,7 @@ from nlptool.models.runtime import devices
 from nlptool.records import pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
     from nlptool.training.distillation.corpus import Corpus
@@ -71,19 +72,14 @@ def open_teacher(
     """The device that there is, and the teacher on it."""
     import torch
 
-    from nlptool.models.encoders import encoder as encoders
-    from nlptool.models.encoders import loading as encoder_loading
+    from nlptool.tasks.open_model import locate_model
     from nlptool.training.distillation.trainer import Teacher
 
     torch.set_num_threads(threads or devices.processors())
-    prepared = encoder_loading.prepare(
-        name,
-        encoders.EncoderSettings(threads=threads or devices.processors()),
-        device=device,
-        offline=offline,
-        allow_pickle=allow_pickle,
+    prepared = locate_model(
+        EncoderSpec(name, device=device, threads=threads, offline=offline, allow_pickle=allow_pickle),
+        pipe,
         note=lambda message: pipe.note(message.partition("; --as")[0]),  # an option of embed
-        report=lambda there, total, _: pipe.bar.transfer(name, there, total),
     )
     if dim > prepared.dimension:
         raise RunError(f"{name} has {prepared.dimension} dimensions, fewer than --dim {dim}")

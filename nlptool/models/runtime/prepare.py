@@ -1,0 +1,99 @@
+"""The steps that every network takes from the name of a model to files that can be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlptool import catalog
+from nlptool.catalog import Known
+from nlptool.errors import ModelError, NotConvertible
+from nlptool.models.store import converted, hub_cache, locate
+from nlptool.models.store.kinds import CopyKind
+from nlptool.specs import NetworkSpec
+
+Note = Callable[[str], None]
+"""Is told what takes long, or did not work as usual."""
+
+Report = hub_cache.Report
+
+
+def silent(_: str) -> None:
+    """A ``Note`` that nobody reads."""
+
+
+def unwatched(there: int, total: int, received: int) -> None:
+    """A ``Report`` that nobody reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model whose files are here."""
+
+    name: str  # a hub id where the name was short for one
+    folder: Path
+    known: Known | None
+
+
+def check_task(name: str, tasks: Collection[str], *, hint: str, why: str = "") -> None:
+    """
+    Raises:
+        ModelError: ``name`` is a known model for another task; ``why`` says why that is of no use.
+    """
+    known = catalog.KNOWN.get(name)
+    if known is not None and known.task not in tasks:
+        raise ModelError(f"{name} is a model for {known.task}{why}", hint=hint)
+
+
+def find(spec: NetworkSpec, *, plain: bool, note: Note, report: Report) -> FoundModel:
+    """Find the files of a model, or fetch them.
+
+    Args:
+        plain: a model of transformers is wanted; that it may be part of one of sentence-transformers does not matter.
+
+    Raises:
+        ModelError: they are not there.
+    """
+    folder = locate.find(
+        spec.model, plain=plain, offline=spec.offline, allow_pickle=spec.allow_pickle, note=note, report=report
+    )
+    known = catalog.KNOWN.get(spec.model)
+    return FoundModel(known.hub if known is not None and known.hub else spec.model, folder, known)
+
+
+def graph_of(
+    found: FoundModel,
+    kind: CopyKind,
+    weight_files: list[Path],
+    convert: Callable[[Path], None],
+    *,
+    is_required: bool,
+    note: Note,
+    parts: Iterable[str] = (),
+) -> tuple[Path | None, Path]:
+    """Find the graph of a model that is shipped, or convert the model unless that has been done.
+
+    Args:
+        convert: writes the converted copy into a folder.
+        is_required: torch is no way out.
+        parts: folders in the model's whose settings count too.
+
+    Returns:
+        The folder with the graph, None where the model runs in torch alone, which is noted; and that with the weights.
+
+    Raises:
+        ModelError: the model is damaged, or it cannot be converted though that is required.
+    """
+    if found.known is not None and found.known.graph:
+        return locate.built_in_graph(found.known), found.folder
+    try:
+        copy = converted.convert_once(kind, found.name, found.folder, weight_files, convert, parts=parts, note=note)
+    except NotConvertible as error:
+        if is_required:
+            raise ModelError(
+                f"{found.name} does not run in {kind.library}: {error}", hint="--engine torch runs it"
+            ) from error
+        note(f"{found.name} runs in torch: {error}")
+        return None, found.folder
+    return copy, copy

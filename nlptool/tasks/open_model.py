@@ -1,0 +1,118 @@
+"""A spec to an open model: found, converted if that has not been done, and opened. No command opens a model in another way.
+
+It can be used without a command line: without a pipe nothing is said, and nothing of the process stays changed: not its
+environment, its streams, its warnings, nor torch's number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
+
+from nlptool.models.runtime import devices
+from nlptool.specs import AttentionSpec, EncoderSpec, GeneratorSpec, MaskedModelSpec, WordVectorsSpec
+
+if TYPE_CHECKING:
+    from nlptool.models.encoders.loading import LocatedAnyEncoder
+    from nlptool.models.generation.generator import Generator
+    from nlptool.models.generation.loading import LocatedGenerator
+    from nlptool.models.masked.attention import AttentionModel, LocatedAttentionModel
+    from nlptool.models.masked.loading import LocatedMaskedModel
+    from nlptool.models.masked.model import MaskedModel
+    from nlptool.models.words.vectors import WordVectors
+    from nlptool.records.pipe import Pipe
+
+    NetworkSpec = EncoderSpec | MaskedModelSpec | AttentionSpec | GeneratorSpec
+
+
+@overload
+def locate_model(
+    spec: EncoderSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Callable[[str], None] | None = None
+) -> LocatedAnyEncoder: ...
+@overload
+def locate_model(
+    spec: MaskedModelSpec, pipe: Pipe | None = None, *, workers: int = 1, head: str = "mlm"
+) -> LocatedMaskedModel: ...
+@overload
+def locate_model(spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1) -> LocatedAttentionModel: ...
+@overload
+def locate_model(spec: GeneratorSpec, pipe: Pipe | None = None, *, workers: int = 1) -> LocatedGenerator: ...
+def locate_model(
+    spec: NetworkSpec,
+    pipe: Pipe | None = None,
+    *,
+    workers: int = 1,
+    head: str = "mlm",
+    note: Callable[[str], None] | None = None,
+) -> Any:
+    """Find a model, fetch it if need be, and convert it if that has not been done.
+
+    Args:
+        pipe: shows the notes and the progress of a download; None: nobody does.
+        workers: processes in which the model is to be opened: they share the processors where the spec names no threads.
+        head: what a masked language model must be able to do: mlm | nsp.
+        note: gets the notes instead of the pipe.
+
+    Returns:
+        What can be opened, here or in another process: it has ``open``.
+
+    Raises:
+        ModelError: the model is not there, is damaged, or cannot do what is wanted.
+        RunError: the device is not there, or a setting does not go with the model.
+    """
+    if spec.threads is None:
+        spec = replace(spec, threads=max(1, devices.processors() // workers))
+    with _watched(spec.model, pipe, note) as watching:
+        match spec:
+            case EncoderSpec():
+                from nlptool.models.encoders import loading as encoder_loading
+
+                return encoder_loading.locate(spec, **watching)
+            case MaskedModelSpec():
+                from nlptool.models.masked import loading as masked_loading
+
+                return masked_loading.locate(spec, head=head, **watching)
+            case AttentionSpec():
+                from nlptool.models.masked import attention
+
+                return attention.locate(spec, **watching)
+            case GeneratorSpec():
+                from nlptool.models.generation import loading as generator_loading
+
+                return generator_loading.locate(spec, **watching)
+
+
+@overload
+def open_model(spec: EncoderSpec, pipe: Pipe | None = None) -> Any: ...
+@overload
+def open_model(spec: MaskedModelSpec, pipe: Pipe | None = None, *, head: str = "mlm") -> MaskedModel: ...
+@overload
+def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
+@overload
+def open_model(spec: GeneratorSpec, pipe: Pipe | None = None) -> Generator: ...
+@overload
+def open_model(spec: WordVectorsSpec, pipe: Pipe | None = None) -> WordVectors: ...
+def open_model(spec: NetworkSpec | WordVectorsSpec, pipe: Pipe | None = None, **needed: Any) -> Any:
+    """Locate a model and open it; the arguments are those of ``locate_model``. An encoder has ``encode``.
+
+    Raises:
+        ModelError: as of ``locate_model``, or the model cannot be loaded.
+        RunError: as of ``locate_model``.
+    """
+    if isinstance(spec, WordVectorsSpec):
+        from nlptool.models.words import loading as word_loading
+
+        return word_loading.open_vectors(spec.model, **({"note": pipe.note} if pipe is not None else {}))
+    return locate_model(spec, pipe, **needed).open()
+
+
+@contextmanager
+def _watched(name: str, pipe: Pipe | None, note: Callable[[str], None] | None) -> Iterator[dict[str, Any]]:
+    """The functions that notes and the progress of a download are given to."""
+    if pipe is None:
+        yield {}
+        return
+    with pipe.bar as bar:
+        yield {"note": note or pipe.note, "report": lambda there, total, _: bar.transfer(name, there, total)}
