@@ -82,26 +82,16 @@ def command(  # noqa: PLR0917
 
     With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical.
     """
-    from nlptool.tasks.fill_mask import NOTES, WINDOW, as_table, as_text, fill_mask, read_targets
+    from nlptool.tasks.fill_mask import NOTES, WINDOW, as_table, as_text, fill_mask
     from nlptool.tasks.open_model import open_model
 
     if joint != "beam" and "beams" in options.typed(["beams"]):
         raise click.UsageError(f"--beams belongs to --joint beam, not to --joint {joint}")
 
     model = open_model(spec, pipe)
-    said: dict[str, Any] = {"model": model.name, "joint": joint}
-    said |= {"beams": beams} if joint == "beam" else {}
-    said |= {"n_targets": len(targets)} if targets else {}
-    said |= {"device": model.device} if model.device != "cpu" else {}
-    found = fill_mask(
-        windows(pipe.read(), largest=WINDOW),
-        model,
-        said=said,
-        k=top_k or len(targets) or DEFAULT_K,
-        joint=joint,
-        beams=beams,
-        targets=read_targets(model, targets) if targets else None,
-    )
+    lists = windows(pipe.read(), largest=WINDOW)
+    k = top_k or len(targets) or DEFAULT_K
+    filled = fill_mask(lists, model, k=k, joint=joint, beams=beams, words=targets)
     table = wants_table(format, pipe.output)
     to_bytes: Callable[[Record], bytes] | None = as_text if format == "text" else as_table if table else None
-    pipe.write(found, to_bytes, notes=NOTES, terminator=None if table else b"\n")
+    pipe.write(filled, to_bytes, notes=NOTES, terminator=None if table else b"\n")

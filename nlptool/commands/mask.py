@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import click
 
@@ -64,8 +63,8 @@ def command(  # noqa: PLR0917
 
     settings = ClozeSettings(share=share, unit=unit, always=always, seed=seed)
     located = locate_model(replace(spec, device="cpu"), pipe, workers=workers)
-    said: dict[str, Any] = {"model": located.name, "share": share, "mask": unit, "always": always, "seed": seed}
-    found = mask(windows(pipe.read()), Workers(workers, open_worker, located, settings), said=said)
+    entry = {"model": located.name, "share": share, "mask": unit, "always": always, "seed": seed}
+    found = mask(windows(pipe.read()), Workers(workers, open_worker, located, settings), entry=entry)
     if format == "text":
         pipe.write(found, as_text)
     else:

@@ -48,7 +48,7 @@ def command(  # noqa: PLR0917
     (transformers truncates the end of both), and the entry says `truncated`. BERT was trained on segments of several
     sentences, so very short sentences are harder for it.
     """
-    from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, nsp, nsp_both_ways
+    from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, nsp, texts_of_neighbors
     from nlptool.tasks.open_model import open_model
 
     fields = options.pair_names(first, second)
@@ -63,7 +63,7 @@ def command(  # noqa: PLR0917
         pipe.form = pairs.accept_pairs(pipe.form, names)
     model = open_model(spec, pipe, head="nsp")
     if consecutive:
-        lists = nsp(consecutive_pairs(pipe), model, nsp_both_ways)
+        lists = nsp(consecutive_pairs(pipe), model, texts_of_neighbors)
     else:
         lists = nsp(
             windows(pairs.without_text(pipe.read()), largest=WINDOW),

@@ -47,8 +47,5 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, spec: MaskedModelSpec) 
     from nlptool.tasks.score import NOTES, WINDOW, score
 
     model = open_model(spec, pipe)
-    said: dict[str, Any] = {"model": model.name}
-    said |= {"within_word": True} if within_word else {}
-    said |= {"device": model.device} if model.device != "cpu" else {}
     lists = windows(pipe.read(), largest=WINDOW)
-    pipe.write(score(lists, model, said=said, within_word=within_word, pieces=pieces), notes=NOTES)
+    pipe.write(score(lists, model, within_word=within_word, pieces=pieces), notes=NOTES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,32 +19,34 @@ if TYPE_CHECKING:
 NOTES = notes("n_unknown of a tokenizer", "rebuilt")
 
 
-def mask(lists: Iterator[list[Record]], workers: Workers[Masked], *, said: dict[str, Any]) -> Iterator[list[Record]]:
+def mask(
+    lists: Iterator[list[Record]], workers: Workers[Masked], *, entry: Mapping[str, Any]
+) -> Iterator[list[Record]]:
     """Give each record its text with masks, and what stood in their places.
 
     Args:
-        said: what every record's entry says.
+        entry: what every record's entry says.
     """
 
-    def inputs(records: list[Record]) -> Any:
+    def numbered_texts(records: list[Record]) -> Any:
         return [(record.line, record.text) for record in records if record.pending]
 
-    for records, found in in_order(lists, workers, inputs):
-        for record, masked in zip([record for record in records if record.pending], found, strict=True):
+    for records, results in in_order(lists, workers, numbered_texts):
+        for record, masked in zip([record for record in records if record.pending], results, strict=True):
             record.results = {"masked": orjson.dumps(masked.text), "labels": orjson.dumps(masked.hidden)}
             rebuilt = {} if masked.rebuilt is None else {"rebuilt": True, "rebuilt_text": masked.rebuilt}
-            record.entry = {**said, "n_hidden": len(masked.hidden), "n_unknown": masked.n_unknown, **rebuilt}
+            record.entry = {**entry, "n_hidden": len(masked.hidden), "n_unknown": masked.n_unknown, **rebuilt}
         yield records
 
 
 def open_worker(located: LocatedMaskedModel, settings: ClozeSettings) -> Callable[[Sequence[Any]], list[Masked]]:
-    """What a worker does with the numbered texts of a window."""
+    """Make the function with which a worker masks the numbered texts of a window."""
     from nlptool.models.masked.cloze import ClozeMasker
 
     return ClozeMasker(located.tokenizer(), settings)
 
 
 def as_text(record: Record) -> bytes:
-    """The masked text in one line; an empty one for a record that failed."""
+    """Return the masked text in one line, an empty one for a record that failed."""
     text = orjson.loads(record.results.get("masked", b'""'))
     return re.sub(r"\r?\n|\r", " ", text).encode() + b"\n"

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nlptool.errors import RecordError, RunError
+from nlptool.models.masked import sentence_pairs
 from nlptool.records import pairs
 from nlptool.records.json_bytes import field_text, fields
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.records.windows import windows
+from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
 
-Names = tuple[str, str]
-
 MARK = "[SEP]"
-"""Stands between the sentences of a line, as in what BERT itself reads."""
+"""Separates the sentences of a line, as in BERT's own input."""
 
 WINDOW = 512  # records that are judged together; their pieces are in memory, and of long texts those are many
 
@@ -35,31 +35,29 @@ def nsp(
     """Give each record the probability that its second text follows its first.
 
     Args:
-        lists: windows of records; an empty one means that nothing new has come for a while.
-        texts_of: the two texts of a record. It may raise a RecordError.
+        lists: windows of records.
+        texts_of: returns the two texts of a record, or raises a RecordError.
     """
-    from nlptool.models.masked import sentence_pairs
-
-    said = {"model": model.name} | ({"device": model.device} if model.device != "cpu" else {})
+    entry = model_entry(model)
     for records in lists:
-        asked: list[tuple[Record, tuple[str, str]]] = []
+        with_texts: list[tuple[Record, tuple[str, str]]] = []
         for record in records:
             if record.pending:
                 try:
-                    asked.append((record, _checked(texts_of(record))))
+                    with_texts.append((record, _checked(texts_of(record))))
                 except RecordError as error:
                     record.fail(error)
-        kept = []
-        read = sentence_pairs.read(model.texts, [texts for _, texts in asked])
-        for (record, _), pair in zip(asked, read, strict=True):
+        to_judge = []
+        read = sentence_pairs.read(model.texts, [texts for _, texts in with_texts])
+        for (record, _), pair in zip(with_texts, read, strict=True):
             if pair.n_first and pair.n_second:
-                kept.append((record, pair))
+                to_judge.append((record, pair))
             else:  # of control characters alone, say
-                record.fail(_empty(pair.n_first, pair.n_second))
-        if kept:
-            margins = sentence_pairs.margins(model.next_sentence([pair.row for _, pair in kept]))
+                record.fail(_empty_text(pair.n_first, pair.n_second))
+        if to_judge:
+            margins = sentence_pairs.margins(model.next_sentence([pair.row for _, pair in to_judge]))
             columns = (sentence_pairs.probabilities(margins), sentence_pairs.probabilities(-margins), margins)
-            for (record, pair), is_next, not_next, margin in zip(kept, *columns, strict=True):
+            for (record, pair), is_next, not_next, margin in zip(to_judge, *columns, strict=True):
                 record.results = {
                     **record.results,
                     "is_next": _json(is_next),
@@ -69,22 +67,27 @@ def nsp(
                 }
                 n_tokens = len(pair.row.ids)
                 record.entry = {
-                    **said, "n_tokens": n_tokens, "n_unknown": pair.n_unknown, "truncated": pair.truncated
+                    **entry, "n_tokens": n_tokens, "n_unknown": pair.n_unknown, "truncated": pair.truncated
                 }  # fmt: skip
         yield records
 
 
 def _checked(texts: tuple[str, str]) -> tuple[str, str]:
+    """Return the texts of a pair.
+
+    Raises:
+        RecordError: one of them is empty or holds a lone surrogate.
+    """
     for text in texts:
         if lone := LONE_SURROGATE.search(text):
             raise lone_surrogate(lone)
     n_first, n_second = (len(text.strip()) for text in texts)
     if not (n_first and n_second):
-        raise _empty(n_first, n_second)
+        raise _empty_text(n_first, n_second)
     return texts
 
 
-def _empty(n_first: int, n_second: int) -> RecordError:
+def _empty_text(n_first: int, n_second: int) -> RecordError:
     which = "first sentence is" if n_second else "second sentence is" if n_first else "sentences are both"
     return RecordError("EmptyText", f"the {which} empty")
 
@@ -93,65 +96,12 @@ def _json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-class Neighbors:
-    """A record for each line and the next one of the same document, both among its results; failed records in their places.
-
-    An empty line ends a document, and so does the end of a file. The lines beside a failed record are no neighbors.
-
-    Args:
-        id_field: the field that names a line.
-        several: there are several files, and a record says which one it is of.
-    """
-
-    def __init__(self, *, id_field: str | None = None, several: bool = False) -> None:
-        self._id_field = id_field
-        self._several = several
-        self._source: str | None = None
-        self._line = 0
-        self._document = -1
-        self._within = False  # a document
-        self._before: Record | None = None
-
-    def __call__(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        for records in lists:
-            found: list[Record] = []
-            for record in records:
-                found += self._next(record)
-            yield found
-
-    def _next(self, record: Record) -> Sequence[Record]:
-        if record.source != self._source or record.line <= self._line:  # the same file can be named twice
-            self._source, self._within, self._before = record.source, False, None
-        self._line = record.line
-        before, self._before = self._before, None
-        if not record.pending:
-            return [record]
-        if not record.text.strip():
-            self._within = False
-            return []
-        self._document += not self._within
-        self._within, self._before = True, record
-        return [self._pair(before, record)] if before is not None else []
-
-    def _pair(self, first: Record, second: Record) -> Record:
-        said: dict[str, Any] = {"file": second.source} if self._several else {}
-        said |= {"document": self._document, "first_line": first.line, "second_line": second.line}
-        if self._id_field is not None:
-            said |= {"first_id": field_text(first.raw, self._id_field)}
-            said |= {"second_id": field_text(second.raw, self._id_field)}
-        said |= {"first": first.text, "second": second.text}
-        made = Record("", second.source, second.line, b"{}")
-        made.results = {name: orjson.dumps(value) for name, value in said.items()}
-        return made
-
-
-def nsp_both_ways(record: Record) -> tuple[str, str]:
-    """The texts of a pair that ``Neighbors`` made."""
-    return orjson.loads(record.results["first"]), orjson.loads(record.results["second"])
-
-
 def consecutive_pairs(pipe: Pipe) -> Iterator[list[Record]]:
-    """The pairs of neighbors of the input, without those that an interrupted run has written."""
+    """Yield a record for each two neighboring lines of the input, but for those that an interrupted run has written.
+
+    Raises:
+        RunError: that run has written more than there are.
+    """
     n_done, _ = pipe.done_before()
     neighbors = Neighbors(id_field=pipe.id_field, several=len(pipe.files) > 1)
     for records in neighbors(windows(pipe.read(), largest=WINDOW)):
@@ -164,18 +114,78 @@ def consecutive_pairs(pipe: Pipe) -> Iterator[list[Record]]:
         )
 
 
-class NspRows:
-    """Of a table."""
+class Neighbors:
+    """Makes a record of each line and the next one of the same document, its texts among its results.
 
-    def __init__(self, names: Iterable[Names], *, consecutive: bool) -> None:
+    An empty line ends a document, and so does the end of a file. A failed record stays in its place; the lines beside it are no
+    neighbors.
+
+    Args:
+        id_field: the field that names a line.
+        several: there are several files, and a record says which one it is of.
+    """
+
+    def __init__(self, *, id_field: str | None = None, several: bool = False) -> None:
+        self._id_field = id_field
+        self._several = several
+        self._source: str | None = None
+        self._line = 0
+        self._document = -1
+        self._in_document = False
+        self._before: Record | None = None
+
+    def __call__(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        for records in lists:
+            yield [pair for record in records for pair in self._next(record)]
+
+    def _next(self, record: Record) -> Sequence[Record]:
+        if record.source != self._source or record.line <= self._line:  # the same file can be named twice
+            self._source, self._in_document, self._before = record.source, False, None
+        self._line = record.line
+        before, self._before = self._before, None
+        if not record.pending:
+            return [record]
+        if not record.text.strip():
+            self._in_document = False
+            return []
+        self._document += not self._in_document
+        self._in_document, self._before = True, record
+        return [self._pair(before, record)] if before is not None else []
+
+    def _pair(self, first: Record, second: Record) -> Record:
+        values: dict[str, Any] = {"file": second.source} if self._several else {}
+        values |= {"document": self._document, "first_line": first.line, "second_line": second.line}
+        if self._id_field is not None:
+            values |= {"first_id": field_text(first.raw, self._id_field)}
+            values |= {"second_id": field_text(second.raw, self._id_field)}
+        values |= {"first": first.text, "second": second.text}
+        pair = Record("", second.source, second.line, b"{}")
+        pair.results = {name: orjson.dumps(value) for name, value in values.items()}
+        return pair
+
+
+def texts_of_neighbors(record: Record) -> tuple[str, str]:
+    """Return the texts of a pair that ``Neighbors`` made."""
+    return orjson.loads(record.results["first"]), orjson.loads(record.results["second"])
+
+
+class NspRows:
+    """The rows of a table of pairs.
+
+    Args:
+        names: fields that the two texts may have.
+        consecutive: the pairs are neighboring lines.
+    """
+
+    def __init__(self, names: Iterable[tuple[str, str]], *, consecutive: bool) -> None:
         self._names = names
-        self._places: dict[str, type] = {"document": int, "first_line": int} if consecutive else {}
+        self._lines: dict[str, type] = {"document": int, "first_line": int} if consecutive else {}
 
     def columns(self) -> Sequence[tuple[str, type]]:
-        said = {"is_next": float, "logit_margin": float, "label": str, "first": str, "second": str}
-        return list((self._places | said).items())
+        results = {"is_next": float, "logit_margin": float, "label": str, "first": str, "second": str}
+        return list((self._lines | results).items())
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
-        known = fields(record.raw) | {name: orjson.loads(value) for name, value in record.results.items()}
-        known |= dict(zip(pairs.PAIR_TEXTS[0], pairs.texts_of(known, self._names) or ("", ""), strict=True))
-        yield [known.get(name) for name, _ in self.columns()]
+        values = fields(record.raw) | {name: orjson.loads(value) for name, value in record.results.items()}
+        values |= dict(zip(pairs.PAIR_TEXTS[0], pairs.texts_of(values, self._names) or ("", ""), strict=True))
+        yield [values.get(name) for name, _ in self.columns()]

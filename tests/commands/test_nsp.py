@@ -357,7 +357,7 @@ def test_the_windows_make_no_difference() -> None:
     def found(size: int) -> list[Any]:
         lists = [lines(*texts)[start : start + size] for start in range(0, len(texts), size)]
         pairs_of = nsp.Neighbors()(windows([*lists, []]))
-        done = nsp.nsp(pairs_of, FakeModel(next_number), nsp.nsp_both_ways)  # type: ignore[arg-type]
+        done = nsp.nsp(pairs_of, FakeModel(next_number), nsp.texts_of_neighbors)  # type: ignore[arg-type]
         return [(record.line, dict(record.results)) for some in done for record in some]
 
     whole = found(300)

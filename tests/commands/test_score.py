@@ -24,7 +24,7 @@ from nlptool.tasks.score import score
 
 def scored(*texts: str, model: Any = None, **more: Any) -> list[dict[str, Any]]:
     records = [Record(text, "x", line) for line, text in enumerate(texts, 1)]
-    done = score(iter([records]), model or LetterModel(), said={"model": "letters"}, **more)
+    done = score(iter([records]), model or LetterModel(), **more)
     return [json.loads(render(record, "score")) for each in done for record in each]
 
 
@@ -111,13 +111,13 @@ def test_a_failed_record_passes_untouched_and_costs_the_model_nothing() -> None:
     failed = Record("half", "x", 1)
     failed.done = True
     model = LetterModel()
-    (done,) = score(iter([[failed, Record("a", "x", 2)]]), model, said={})  # type: ignore[arg-type]
+    (done,) = score(iter([[failed, Record("a", "x", 2)]]), model)  # type: ignore[arg-type]
     assert done[0].results == {}
     assert len(model.asked) == 1
 
 
 def test_an_empty_list_of_records_comes_out_at_once() -> None:
-    assert next(score(iter([[], [Record("", "x", 1)]]), LetterModel(), said={})) == []  # type: ignore[arg-type]
+    assert next(score(iter([[], [Record("", "x", 1)]]), LetterModel())) == []  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
