@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from nlptool.records.windows import windows
 from nlptool.specs import AttentionSpec
 
 if TYPE_CHECKING:
-    from nlptool.models.masked.attention import AttentionModel
     from nlptool.tasks.attention import Picture, Selection
 
 _NUMBERS = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
@@ -38,18 +36,6 @@ class _Numbers(click.ParamType[list[range]]):
                 self.fail(f"{value!r} is neither a number from 1 nor a range: 3, 1-4 or 1,3", param, ctx)
             found.append(range(first, last + 1))
         return found
-
-
-def _chosen(option: str, ranges: Iterable[Iterable[range]], model: AttentionModel, n_there: int) -> list[int]:
-    """
-    Raises:
-        UsageError: the model has no such layer or head.
-    """
-    numbers = sorted({number for each in chain.from_iterable(ranges) for number in each})
-    if numbers and numbers[-1] > n_there:
-        there = f"its {option}s are 1 to {n_there}" if n_there > 1 else f"it has one {option}"
-        raise click.UsageError(f"--{option} {numbers[-1]}: {model.name} has no such {option}, {there}")
-    return numbers or list(range(1, n_there + 1))
 
 
 @click.command(cls=Command)
@@ -110,6 +96,7 @@ def command(  # noqa: PLR0917
     than 1e-5; --deterministic makes all output byte-identical.
     """
     from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention
+    from nlptool.tasks.entries import model_entry
     from nlptool.tasks.open_model import open_model
 
     names = options.pair_names(first, second)
@@ -124,16 +111,13 @@ def command(  # noqa: PLR0917
 
         plots.check(plot)
     loaded = open_model(spec, pipe)
-    selection = Selection(
-        _chosen("layer", layer, loaded, loaded.n_layers), _chosen("head", head, loaded, loaded.n_heads), each
-    )
-    said: dict[str, Any] = {"model": loaded.name}
-    said |= {"layers": selection.layers} if layer or each else {}
-    said |= {"heads": selection.heads} if head or each else {}
-    said |= {"device": loaded.device} if loaded.device != "cpu" else {}
+    selection = Selection.of(loaded, chain.from_iterable(layer), chain.from_iterable(head), each=each)
+    layers, heads = (selection.layers if layer or each else ()), (selection.heads if head or each else ())
+    entry = model_entry(loaded, layers=layers, heads=heads)
     picture: list[Picture] | None = None if plot is None else []
-    lists = windows(pipe.read(), largest=WINDOW_OF_HEADS if each else WINDOW)
-    pipe.write(attention(lists, loaded, selection, said=said, paired=pair, names=names, picture=picture), notes=NOTES)
+    records = pairs.without_text(pipe.read()) if pair else pipe.read()
+    lists = windows(records, largest=WINDOW_OF_HEADS if each else WINDOW)
+    pipe.write(attention(lists, loaded, selection, entry=entry, paired=pair, names=names, picture=picture), notes=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], selection, plot)
 

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nlptool.errors import RecordError
+import numpy as np
+import orjson
+
+from nlptool.errors import RecordError, WrongUsage
 from nlptool.records import pairs
 from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from nlptool.models.masked.attention import AttentionModel, Reading
@@ -23,23 +25,42 @@ WINDOW_OF_HEADS = 8  # with the heads it may be a hundred times as much
 
 NOTES = notes("n_unknown of a masked model", "truncated")
 
-_MARK = "[SEP]"  # stands between two texts, as for nsp
+_MARK = "[SEP]"  # separates two texts, as for nsp
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The layers and heads whose weights are shown, counted from 1, and whether each is or their mean alone."""
+    """The layers and heads whose weights are shown, counted from 1: their mean, and with ``each`` those of each of them."""
 
     layers: Sequence[int]
     heads: Sequence[int]
     each: bool = False
 
+    @classmethod
+    def of(cls, model: AttentionModel, layers: Iterable[range], heads: Iterable[range], *, each: bool) -> Selection:
+        """Select layers and heads of a model; none stands for all.
+
+        Raises:
+            WrongUsage: the model has no such layer or head.
+        """
+        return cls(
+            _numbers("layer", layers, model, model.n_layers), _numbers("head", heads, model, model.n_heads), each
+        )
+
     def __str__(self) -> str:
-        """What the mean is of."""
+        """Say what the mean is of: ``layer 2, mean of 4 heads``."""
         parts = (("layer", self.layers), ("head", self.heads))
         single = [f"{noun} {numbers[0]}" for noun, numbers in parts if len(numbers) == 1]
         several = [f"{len(numbers)} {noun}s" for noun, numbers in parts if len(numbers) > 1]
         return ", ".join(single + ([f"mean of {' and '.join(several)}"] if several else []))
+
+
+def _numbers(noun: str, ranges: Iterable[range], model: AttentionModel, n: int) -> list[int]:
+    numbers = sorted({number for range in ranges for number in range})
+    if numbers and numbers[-1] > n:
+        existing = f"its {noun}s are 1 to {n}" if n > 1 else f"it has one {noun}"
+        raise WrongUsage(f"--{noun} {numbers[-1]}: {model.name} has no such {noun}, {existing}")
+    return numbers or list(range(1, n + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +76,36 @@ def attention(
     model: AttentionModel,
     selection: Selection,
     *,
-    said: dict[str, Any],
+    entry: dict[str, Any],
     paired: bool = False,
     names: tuple[str, str] | None = None,
     picture: list[Picture] | None = None,
 ) -> Iterator[list[Record]]:
-    """Give each record its tokens and how much each looks at each; null for a text that has none.
+    """Give each record its tokens and how much each attends to each; null for a text that has none.
 
     Args:
         lists: windows of records; an empty one means that nothing new has come for a while.
-        said: what every record's entry says.
+        entry: what every record's entry says.
         paired: a record holds two texts, which the model reads together.
         names: of the fields of the two texts; else one of ``pairs.PAIR_TEXTS``.
         picture: gets what is shown of the first record that has weights.
     """
-    import numpy as np
-    import orjson
-
     chosen = np.ix_([layer - 1 for layer in selection.layers], [head - 1 for head in selection.heads])
     for records in lists:
-        asked = _asked(records, model, said, paired=paired, names=names)
+        readings = _read(records, model, entry, paired=paired, names=names)
         first: tuple[int, Picture] | None = None
-        for index, weights in model.weights([reading.row for _, reading in asked]):
-            record, reading = asked[index]
+        for index, weights in model.weights([reading.row for _, reading in readings]):
+            record, reading = readings[index]
             shown = weights[chosen]  # (L, H, T, T)
             if not np.isfinite(shown).all():
                 record.fail(RecordError("NotFinite", "the model's attention holds NaN or infinity"))
                 continue
             tokens = [model.texts.piece(id) for id in reading.row.ids]
-            found: dict[str, Any] = {"tokens": tokens, "mean": shown.mean((0, 1))}
-            found |= {"heads": shown} if selection.each else {}
-            record.results = {"attention": orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)}
+            result: dict[str, Any] = {"tokens": tokens, "mean": shown.mean((0, 1))}
+            result |= {"heads": shown} if selection.each else {}
+            record.results = {"attention": orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY)}
             record.entry = {
-                **said, "n_tokens": len(tokens), "n_unknown": reading.n_unknown, "truncated": reading.truncated
+                **entry, "n_tokens": len(tokens), "n_unknown": reading.n_unknown, "truncated": reading.truncated
             }  # fmt: skip
             if first is None or index < first[0]:  # the weights come in another order
                 first = index, Picture(tokens, shown)
@@ -96,15 +114,12 @@ def attention(
         yield records
 
 
-def _asked(
-    records: list[Record], model: AttentionModel, said: dict[str, Any], *, paired: bool, names: tuple[str, str] | None
+def _read(
+    records: list[Record], model: AttentionModel, entry: dict[str, Any], *, paired: bool, names: tuple[str, str] | None
 ) -> list[tuple[Record, Reading]]:
-    """The records that have something to read; the others are given their answer, which is none."""
-    kept = []
+    """Return the records that have something to read, as the model reads them; the others get null and the reason."""
+    nonempty = []
     for record in records:
-        if paired and record.error is not None and record.error.type == "MissingField":  # --field would not mend it
-            message = record.error.message.replace("no field `text`", "no two texts")
-            record.fail(RecordError("NotAPair", message, hint="--first NAME and --second NAME name them"))
         if record.pending:
             try:
                 texts = _texts_of(record, paired=paired, names=names)
@@ -112,26 +127,27 @@ def _asked(
                 record.fail(error)
                 continue
             if all(map(str.strip, texts)):
-                kept.append((record, texts))
+                nonempty.append((record, texts))
             else:
-                _nothing(record, said, "empty text")
+                _set_empty(record, entry, "empty text")
     if paired:
-        readings = model.read_pairs([(texts[0], texts[1]) for _, texts in kept])
+        readings = model.read_pairs([(texts[0], texts[1]) for _, texts in nonempty])
     else:
-        readings = model.read([texts[0] for _, texts in kept])
-    asked = []
-    for (record, _), reading in zip(kept, readings, strict=True):
+        readings = model.read([texts[0] for _, texts in nonempty])
+    with_pieces = []
+    for (record, _), reading in zip(nonempty, readings, strict=True):
         if reading.n_pieces:
-            asked.append((record, reading))
+            with_pieces.append((record, reading))
         else:  # of control characters alone, say
-            _nothing(record, said, "no piece")
-    return asked
+            _set_empty(record, entry, "no piece")
+    return with_pieces
 
 
 def _texts_of(record: Record, *, paired: bool, names: tuple[str, str] | None) -> Sequence[str]:
-    """
+    """Return the text of a record, or its two texts.
+
     Raises:
-        RecordError: there are not two, or one holds half a character.
+        RecordError: there are not two, or one holds a lone surrogate.
     """
     if not paired or (record.raw is None and not record.text.strip()):
         return [record.text]
@@ -142,6 +158,6 @@ def _texts_of(record: Record, *, paired: bool, names: tuple[str, str] | None) ->
     return texts
 
 
-def _nothing(record: Record, said: dict[str, Any], reason: str) -> None:
+def _set_empty(record: Record, entry: dict[str, Any], reason: str) -> None:
     record.results = {"attention": b"null"}
-    record.entry = {**said, "reason": reason}
+    record.entry = {**entry, "reason": reason}
