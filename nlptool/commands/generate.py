@@ -92,8 +92,9 @@ def command(  # noqa: PLR0917
     may move by less than 1e-4; --deterministic makes all output byte-identical.
     """
     from nlptool.tasks import generate
-    from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded, stream_records
+    from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded
     from nlptool.tasks.open_model import open_model
+    from nlptool.tasks.stream import write_stream
 
     if not spec.model:
         raise _which_model()
@@ -104,16 +105,16 @@ def command(  # noqa: PLR0917
         plots.check(plot)
     needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
     generator = open_model(replace(spec, needs=needs), pipe)
-    said = generate.said(generator.name, spec, decoding)
-    said |= {"device": generator.device} if generator.device != "cpu" else {}
+    entry = generate.entry_of(generator, spec, decoding)
+    entry |= {"device": generator.device} if generator.device != "cpu" else {}
     picture: list[Attention] | None = None if plot is None else []
-    read = seeded(pipe, seed) if decoding.sample else pipe.read()
+    lists = seeded(pipe, seed) if decoding.sample else pipe.read()
     if stream:
-        stream_records(pipe, read, generator, decoding, said=said, picture=picture)
+        write_stream(pipe, lists, generator, decoding, entry=entry, picture=picture)
     else:
         largest = WINDOW_OF_ATTENTION if attention else WINDOW
         texts = generate.generate(
-            windows(read, largest=largest), generator, decoding, said=said, attention=attention, picture=picture
+            windows(lists, largest=largest), generator, decoding, entry=entry, attention=attention, picture=picture
         )
         if format == "text":
             pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES)

@@ -1,4 +1,4 @@
-"""Generated texts and what they should be: pairs as records of a stream."""
+"""Generated texts and their references: pairs as records of a stream."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from nlptool.records.record import Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
 
 HYPOTHESIS_FIELDS = ("/generated/0/text", "hypothesis", "first", "sentence1", "1")
-"""What a text to be judged is called, in JSONL and in TSV."""
+"""Names of a text that is judged, in JSONL and in TSV."""
 
 SOURCE_FIELDS = ("text", "source", "first", "sentence1", "1")
-"""What a text is called that a model is to answer."""
+"""Names of a text that a model is to answer."""
 
 REFERENCE_FIELDS = ("reference", "references", "target", "second", "sentence2", "2")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the two sides of a pair are called: fields, JSON Pointers or columns, of which the first that a record has counts."""
+    """Names of the two sides of a pair: fields, JSON Pointers or columns; the first that a record has counts."""
 
     what: str  # hypothesis | source: what the text is
     text: Sequence[str]
     reference: Sequence[str]
 
     def pair(self, record: Record) -> tuple[str, list[str]]:
-        """The text and its references.
+        """Return the text of a record and its references.
 
         Raises:
-            RecordError: there are not both.
+            RecordError: one of them is missing, or holds a lone surrogate.
         """
         if record.raw is None:
             cells = record.text.split("\t")
@@ -45,28 +45,29 @@ class Names:
                     hint="of a table with more columns: -I tsv --first 1 --second 3",
                 )
             return cells[0], cells[1:]
-        known = fields(record.raw)
-        text, reference = self._find(known, self.text), self._find(known, self.reference)
-        if self.text is HYPOTHESIS_FIELDS and known.get("generated") == []:
-            text = ""  # the model was not asked: the source was empty
+        values = fields(record.raw)
+        text, reference = _first_of(values, self.text), _first_of(values, self.reference)
+        if self.text is HYPOTHESIS_FIELDS and values.get("generated") == []:
+            text = ""  # the source was empty, and the model did not answer
         references = [reference] if isinstance(reference, str) else reference
         if not isinstance(text, str):
             raise _missing(self.what, self.text, "first")
-        if not (isinstance(references, list) and references and all(isinstance(each, str) for each in references)):
+        if not (isinstance(references, list) and references and all(isinstance(item, str) for item in references)):
             raise _missing("reference", self.reference, "second")
-        for each in (text, *references):
-            if lone := LONE_SURROGATE.search(each):
+        for item in (text, *references):
+            if lone := LONE_SURROGATE.search(item):
                 raise lone_surrogate(lone)
         return text, references
 
-    @staticmethod
-    def _find(known: Mapping[str, Any], names: Iterable[str]) -> Any:
-        for name in names:
-            try:
-                return find(known, path_of(name))
-            except KeyError:
-                continue
-        return None
+
+def _first_of(values: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """Return the value of the first of ``names`` that there is, or None."""
+    for name in names:
+        try:
+            return find(values, path_of(name))
+        except KeyError:
+            continue
+    return None
 
 
 def _missing(what: str, names: Sequence[str], option: str) -> RecordError:
@@ -80,22 +81,22 @@ def _missing(what: str, names: Sequence[str], option: str) -> RecordError:
 
 @dataclass(slots=True)
 class Pair:
-    """A text that was generated, and those that it should be."""
+    """A generated text and its references."""
 
     line: int
     hypothesis: str
     references: list[str]
-    source: str | None = None  # which the model answered
+    source: str | None = None  # the text that the model answered
 
 
 @dataclass(slots=True)
 class Pairs:
-    """Those of a file, and what they say of themselves."""
+    """The pairs of a file."""
 
     name: str
-    found: list[Pair] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
     n_skipped: int = 0  # without a reference, or with an error of an earlier command
-    models: set[str] = field(default_factory=set)  # that generated the hypotheses, as records say
+    models: set[str] = field(default_factory=set)  # those that generated the hypotheses, as records say
 
 
 def read(
@@ -106,15 +107,16 @@ def read(
     *,
     start: int = 0,
 ) -> Iterator[list[Record]]:
-    """Add the pairs of the records to ``pairs``.
+    """Add the pairs of the records to ``pairs``, and pass the records on.
 
     Args:
         lists: windows of records.
-        answer: gives records, whose texts are the sources, the result ``generated``, or makes them fail; is told their numbers.
+        answer: gives records, whose texts are the sources, the result ``generated``, or makes them fail; its second argument are
+            their numbers.
         start: the number of the first record.
     """
     for records in lists:
-        asked, numbers = [], []
+        with_references, numbers = [], []
         for number, record in enumerate(records, start):
             pairs.n_skipped += record.done
             if record.error is not None and record.error.type in ("MissingField", "NotText"):
@@ -126,34 +128,34 @@ def read(
             except RecordError as error:
                 record.fail(error)
                 continue
-            if any(each.strip() for each in references):
-                asked.append((record, references))
+            if any(reference.strip() for reference in references):
+                with_references.append((record, references))
                 numbers.append(number)
             else:
                 pairs.n_skipped += 1
         start += len(records)
         if answer is not None:
-            answer([record for record, _ in asked], numbers)
-        for record, references in asked:
+            answer([record for record, _ in with_references], numbers)
+        for record, references in with_references:
             if not record.pending:
                 continue
             pair = Pair(record.line, record.text, references)
             if answer is not None:
-                pair.source, pair.hypothesis = record.text, _best(record)
-            elif name := _model(record):
-                pairs.models.add(name)
-            pairs.found.append(pair)
+                pair.source, pair.hypothesis = record.text, _first_generated(record)
+            elif model := _model(record):
+                pairs.models.add(model)
+            pairs.pairs.append(pair)
         yield records
 
 
-def _best(record: Record) -> str:
-    """The text that was generated first; none of an empty source."""
-    texts = [each["text"] for each in orjson.loads(record.results["generated"])]
+def _first_generated(record: Record) -> str:
+    """Return the first generated text of a record, "" for an empty source."""
+    texts = [generated["text"] for generated in orjson.loads(record.results["generated"])]
     return texts[0] if texts else ""
 
 
 def _model(record: Record) -> str | None:
-    """Which model ``nlptool generate`` says it took."""
+    """Return the model that ``nlptool generate`` named in the record's entry."""
     try:
         return str(find(fields(record.raw), [RESERVED, "generate", "model"]))
     except KeyError:

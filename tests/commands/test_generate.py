@@ -21,7 +21,7 @@ from nlptool import specs
 from nlptool.models.generation.decoding import Decoding
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
-from nlptool.tasks import generate, open_generator
+from nlptool.tasks import generate, open_generator, stream
 
 
 @dataclass
@@ -231,7 +231,7 @@ def test_whatever_the_windows_each_record_gets_its_own_text(lines: list[str], cu
     came = [Record(text, "-", number) for number, text in enumerate(lines, 1)]
     left = list(came)
     arriving = [[left.pop(0) for _ in range(min(n, len(left)))] for n in cuts] + [left]
-    out = generate.generate(windows(arriving, largest=largest), Mirror(), Decoding(), said={})  # type: ignore[arg-type]
+    out = generate.generate(windows(arriving, largest=largest), Mirror(), Decoding(), entry={})  # type: ignore[arg-type]
     gone = [record for records in out for record in records]
     assert [id(record) for record in gone] == [id(record) for record in came]
     for record, text in zip(gone, lines, strict=True):
@@ -417,7 +417,7 @@ def test_an_interrupted_line_is_ended_and_nothing_more_is_written(ended: bytes, 
     pieces: list[bytes] = []
     lists = [[Record("x", "-", 1)], [Record("y", "-", 2)]]
     with pytest.raises(KeyboardInterrupt):
-        list(generate.stream(lists, Interrupted(), Decoding(), pieces.append, said={}, interrupted=ended))  # type: ignore[arg-type]
+        list(stream.stream(lists, Interrupted(), Decoding(), pieces.append, entry={}, interrupted=ended))  # type: ignore[arg-type]
     assert pieces == written
 
 

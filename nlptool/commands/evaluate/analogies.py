@@ -32,28 +32,13 @@ def command(  # noqa: PLR0917
     nlptool evaluate analogies questions-words.txt
     nlptool evaluate analogies -m my.vec --case exact --method 3cosmul questions.txt -f jsonl
     """
-    from nlptool.models.words import evaluation as word_evaluation
     from nlptool.tasks.evaluate import word_gold
-    from nlptool.tasks.evaluate.analogies import parse_question, tally
+    from nlptool.tasks.evaluate.analogies import analogies, parse_question
 
     vocabulary = word_gold.open_vocabulary(pipe, model, restrict, case)
     sections = word_gold.sections(pipe, parse_question)
-    questions = [question for each in sections.values() for question in each]
-    if not questions:
+    if not sections:
         raise RunError("there are no questions", hint="four words a line: Athens Greece Oslo Norway")
     with pipe.bar as bar:
-        outcome = word_evaluation.analogies(vocabulary, questions, product=method == "3cosmul", report=bar.records)
-    rules = {
-        "model": vocabulary.vectors.name,
-        "method": method,
-        "vocabulary": vocabulary.size,
-        "case": case,
-        "oov": oov,
-    }
-    records = []
-    start = 0
-    for name, each in sections.items():
-        records.append({"section": name, **tally(outcome[start : start + len(each)], oov), **rules})
-        start += len(each)
-    records.append({"section": "total", **tally(outcome, oov), **rules})
+        records = analogies(sections, vocabulary, method=method, case=case, oov=oov, report=bar.records)
     results.show(records, format)

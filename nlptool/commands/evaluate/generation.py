@@ -10,7 +10,6 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.errors import RunError
 from nlptool.records import references
 from nlptool.records.formats import results
 from nlptool.records.json_bytes import path_of
@@ -76,7 +75,7 @@ def command(  # noqa: PLR0917
     without colours by [-wrong-] and {+missing+}.
     """
     from nlptool.tasks import generate
-    from nlptool.tasks.evaluate.generation import NOTES, Answers, details, judge, read_file
+    from nlptool.tasks.evaluate.generation import Answers, details, evaluate, read
     from nlptool.tasks.open_model import open_model
 
     asks = bool(spec.model)
@@ -85,24 +84,13 @@ def command(  # noqa: PLR0917
     if show is not None and not results.wants_table(format):
         raise click.UsageError("--show N is for the table: -f table; --details FILE writes all pairs")
     names = _names(pipe, first, second, asks=asks)
-    answers, rules = None, dict[str, Any]()
+    answers, entry = None, dict[str, Any]()
     if asks:
         generator = open_model(replace(spec, needs="sampling" if decoding.sample else "search"), pipe)
         answers = Answers(generator, decoding, seed)
-        rules = generate.said(generator.name, spec, decoding) | ({"seed": seed} if decoding.sample else {})
-    files = [read_file(pipe, path, names, answers) for path in pipe.files or ("-",)]
-    for key, sentence in NOTES.items():
-        if answers is not None and answers.counts[key]:
-            pipe.note(f"{sentence}: {answers.counts[key]:,}")
-    files = [pairs for pairs in files if pairs.found]
-    if not files:
-        raise RunError(
-            "there are no pairs to evaluate", hint=f"a {names.what} and its reference a line, with a tab between them"
-        )
-    records = []
-    for pairs in files:
-        said = rules or {"model": next(iter(pairs.models)) if len(pairs.models) == 1 else None}
-        records.append({**judge(pairs, tokenize), **said})
+        entry = generate.entry_of(generator, spec, decoding) | ({"seed": seed} if decoding.sample else {})
+    files = read(pipe, names, answers)
+    records = evaluate(files, tokenize, entry)
     if results.wants_table(format):
         _show(files, records, _SHOWN if show is None else show)
     else:
@@ -155,18 +143,13 @@ def _names(pipe: Pipe, first: str | None, second: str | None, *, asks: bool) -> 
 
 
 def _show(files: list[Pairs], records: list[dict[str, Any]], most: int) -> None:
-    """A table, the signatures, and the first pairs that differ."""
-    from nlptool.tasks.evaluate.generation import comparison_blocks
+    """Show a table, the signatures, and the first pairs that differ."""
+    from nlptool.tasks.evaluate.generation import comparisons
     from nlptool.terminal import tables
 
     columns = ("file", "pairs", "skipped", "empty", "exact_match", "bleu", "chrf", "model")
     results.show([{name: record[name] for name in columns} for record in records], "table")
     signatures = (f"{_SIGNED[name]}|{each}\n" for record in records for name, each in record["signatures"].items())
     results.print_text("".join(dict.fromkeys(signatures)))
-    blocks = [
-        block
-        for pairs, record in zip(files, records, strict=True)
-        for block in comparison_blocks(pairs, record["tokenize"], most)
-    ]
-    if blocks:
+    if blocks := comparisons(files, records, most):
         results.print_text("\n" + tables.comparisons(blocks))

@@ -6,8 +6,6 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.errors import RunError
-from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.specs import MaskedModelSpec
@@ -44,32 +42,9 @@ def command(  # noqa: PLR0917
     nlptool evaluate mlm -m my-bert --limit 1000 works/*.txt
     nlptool evaluate mlm -m tohoku-nlp/bert-base-japanese-v3 --max-length 128 held_out.txt -f jsonl
     """
-    from nlptool.models.masked.mlm_evaluation import Evaluation
-    from nlptool.tasks.evaluate.mlm import figures, read, result_rows
+    from nlptool.tasks.evaluate.mlm import mlm, table_rows
     from nlptool.tasks.open_model import open_model
 
     model = open_model(spec, pipe)
-    texts = model.texts
-    rules = {
-        "model": model.name,
-        "max_length": texts.room() + len(texts.row([]).ids),
-        "share": share,
-        "by": by,
-        "limit": limit or None,
-        "seed": seed,
-    }
-    records = []
-    with pipe.bar:
-        for path in pipe.files or ("-",):
-            evaluation = Evaluation(model, share=share, seed=seed, by_line=by == "line", limit=limit)
-            read(pipe, path, evaluation)
-            name = STDIN if path == "-" else path
-            if evaluation.n_sequences:
-                records.append({"file": name, **figures(evaluation), **rules})
-            if evaluation.n_sequences and not evaluation.every.n_pieces:
-                pipe.note(f"{name}: there is no word to be guessed: the vocabulary knows none")
-    if not records and not pipe.tally.input_failed:  # else that has been said
-        raise RunError("there is no text", hint="lines of text, an empty one between documents")
-    results.show(
-        [row for record in records for row in result_rows(record)] if results.wants_table(format) else records, format
-    )
+    records = mlm(pipe, model, share=share, by=by, limit=limit, seed=seed)
+    results.show(list(table_rows(records)) if results.wants_table(format) else records, format)

@@ -6,8 +6,6 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.errors import RunError
-from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.specs import MaskedModelSpec
@@ -38,34 +36,9 @@ def command(pipe: Pipe, pairs: int, seed: int, format: str | None, spec: MaskedM
     nlptool evaluate nsp held_out.txt
     nlptool evaluate nsp --pairs 10000 --max-length 64 -m my-bert held_out.txt -f jsonl
     """
-    from nlptool.models.masked import nsp_evaluation
-    from nlptool.tasks.evaluate.nsp import QUESTIONS, REASONS, read, result_rows
+    from nlptool.tasks.evaluate.nsp import nsp, table_rows
     from nlptool.tasks.open_model import open_model
 
     model = open_model(spec, pipe, head="nsp")
-    records = []
-    for path in pipe.files or ("-",):
-        with pipe.beside(path) as own, own.bar as bar:
-            documents = read(own, model.texts)
-            own.refuse_failed(f"{path}: most records failed: this is no text")
-            if not len(documents):  # it is not there, or holds nothing
-                continue
-            found = nsp_evaluation.evaluate(
-                model, documents, n_pairs=pairs, seed=seed,
-                report=lambda done, total: bar.work("evaluate", done, total, "pairs"),
-            )  # fmt: skip
-        name = STDIN if path == "-" else path
-        rules = {
-            "model": model.name,
-            "max_length": model.texts.room(pair=True) + len(model.texts.row([], []).ids),
-            "seed": seed,
-        }
-        records.append({"file": name, **found, **rules})
-        for question in QUESTIONS:
-            if found[question] is None:
-                pipe.note(f"{name}: {REASONS[question]}")
-    if not any(record["runs"] for record in records) and not pipe.tally.input_failed:  # else that has been said
-        raise RunError("there is no text to evaluate on", hint="a sentence a line, an empty line between documents")
-    results.show(
-        [row for record in records for row in result_rows(record)] if results.wants_table(format) else records, format
-    )
+    records = nsp(pipe, model, n_pairs=pairs, seed=seed)
+    results.show(list(table_rows(records)) if results.wants_table(format) else records, format)

@@ -30,33 +30,11 @@ def command(  # noqa: PLR0917
     nlptool evaluate similarity wordsim353.tsv
     nlptool evaluate similarity -m my.vec --case exact simlex.csv -f jsonl
     """
-    import numpy as np
-
-    from nlptool.geometry import correlation
-    from nlptool.models.words import evaluation as word_evaluation
     from nlptool.tasks.evaluate import word_gold
-    from nlptool.tasks.evaluate.word_similarity import parse_pair
+    from nlptool.tasks.evaluate.word_similarity import parse_pair, word_similarity
 
     vocabulary = word_gold.open_vocabulary(pipe, model, restrict, case)
     sections = word_gold.sections(pipe, parse_pair)
     if not sections:
         raise RunError("there are no pairs", hint="two words and a number a line: tiger cat 7.35")
-    rules = {"model": vocabulary.vectors.name, "vocabulary": vocabulary.size, "case": case, "oov": oov}
-    everything = [pair for pairs in sections.values() for pair in pairs]
-    records = []
-    for name, pairs in [*(sections.items() if len(sections) > 1 else ()), ("total", everything)]:
-        cosines = list(word_evaluation.similarities(vocabulary, [(first, second) for first, second, _ in pairs]))
-        skipped = cosines.count(None)
-        used = [
-            (cosine or 0.0, score)
-            for cosine, (_, _, score) in zip(cosines, pairs, strict=True)
-            if cosine is not None or oov == "zero"
-        ]
-        tally = {"pairs": len(pairs), "used": len(used), "skipped": skipped}
-        ours, theirs = np.asarray(used, np.float64).reshape(-1, 2).T
-        agreement = {
-            "spearman": correlation.rounded(correlation.spearman(ours, theirs)),
-            "pearson": correlation.rounded(correlation.pearson(ours, theirs)),
-        }
-        records.append({"section": name, **tally, **agreement, **rules})
-    results.show(records, format)
+    results.show(word_similarity(sections, vocabulary, case=case, oov=oov), format)

@@ -6,9 +6,6 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.errors import RunError
-from nlptool.records import pairs
-from nlptool.records.blocks import STDIN
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.specs import EncoderSpec
@@ -51,37 +48,12 @@ def command(  # noqa: PLR0917
     nlptool evaluate sts -m static-ja-en jsts.jsonl stsb-ja.csv
     nlptool evaluate sts -m my.vec --measure dot pairs.tsv -f jsonl
     """
-    from nlptool.tasks.evaluate.sts import Sentences, agreement, no_result_reason, result_row
+    from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.evaluate.sts import sts, table_rows
 
     for name in sorted(options.typed(_OF_RECORDS)):
         raise click.UsageError(f"evaluate sts reads pairs, and makes no use of --{name.replace('_', '-')}")
     names = options.pair_names(first, second)
-    import numpy as np
-
-    from nlptool.tasks import embedder as task_embedder
-
-    files = [
-        (STDIN if path == "-" else path, pairs.read(pipe, path, scored=True, names=names))
-        for path in pipe.files or ("-",)
-    ]
-    everything = [pair for _, found in files for pair in found]
-    if not everything:
-        raise RunError("there are no pairs", hint="two sentences and a number a line, with tabs or commas between them")
-    embedder = task_embedder.Embedder(pipe, spec)
-    with pipe.bar as bar:
-        sentences = Sentences(
-            everything, embedder, measure, lambda done, total: bar.work("embed", done, total, "sentences")
-        )
-    if sentences.n_truncated:
-        pipe.note(f"sentences that were longer than the model takes, and were cut: {sentences.n_truncated:,}")
-    rules = {"model": embedder.model, "measure": measure, "bootstrap": bootstrap, "seed": seed}
-    records = []
-    for name, found in files:
-        if not found:  # it is not there, or holds nothing, which has been said
-            continue
-        similarities = sentences.similarities(found)
-        scores = np.asarray([pair.score for pair in found], np.float64)
-        records.append({"file": name, **agreement(similarities, scores, resamples=bootstrap, seed=seed), **rules})
-        if records[-1]["spearman"] is None:
-            pipe.note(f"{name}: there is no correlation: {no_result_reason(similarities, scores)}")
-    results.show([result_row(record) for record in records] if results.wants_table(format) else records, format)
+    embedder = Embedder(pipe, spec)
+    records = sts(pipe, embedder, names=names, measure=measure, resamples=bootstrap, seed=seed)
+    results.show(table_rows(records) if results.wants_table(format) else records, format)

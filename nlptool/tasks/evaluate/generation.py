@@ -1,12 +1,14 @@
-"""Generated texts against references."""
+"""Scores of generated texts against references: exact match, BLEU, chrF."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nlptool.errors import RunError
+from nlptool.models.generation import metrics
 from nlptool.records import references
 from nlptool.records.blocks import STDIN
 from nlptool.records.notes import notes
@@ -23,7 +25,39 @@ if TYPE_CHECKING:
 
 _WINDOW = 256  # records that are answered together
 
-NOTES = notes("truncated", "n_unknown of a generator")
+_NOTES = notes("truncated", "n_unknown of a generator")
+
+
+def read(pipe: Pipe, names: Names, answers: Answers | None) -> list[Pairs]:
+    """Return the pairs of each file of the input that has some.
+
+    Args:
+        answers: the model that generates the hypotheses; None: the input holds them.
+
+    Raises:
+        RunError: there are none, or most lines of a file are no pairs.
+    """
+    files = [_read_file(pipe, path, names, answers) for path in pipe.files or ("-",)]
+    for key, sentence in _NOTES.items():
+        if answers is not None and answers.counts[key]:
+            pipe.note(f"{sentence}: {answers.counts[key]:,}")
+    files = [pairs for pairs in files if pairs.pairs]
+    if not files:
+        raise RunError(
+            "there are no pairs to evaluate", hint=f"a {names.what} and its reference a line, with a tab between them"
+        )
+    return files
+
+
+def _read_file(pipe: Pipe, path: str, names: Names, answers: Answers | None) -> Pairs:
+    pairs = Pairs(STDIN if path == "-" else path)
+    with pipe.beside(path) as beside, beside.bar:
+        lists = windows(beside.read(), largest=_WINDOW)
+        beside.consume(references.read(lists, names, pairs, answers, start=pipe.tally.n_read))
+        beside.refuse_failed(f"{pairs.name}: most of its lines are no pairs")
+    if pairs.n_skipped and not pairs.pairs:
+        pipe.note(f"{pairs.name}: none of its pairs has a reference")
+    return pairs
 
 
 class Answers:
@@ -33,7 +67,7 @@ class Answers:
         seed: of samples, beside the number of the record in the input.
 
     Attributes:
-        counts: of what happened to the sources: keys of ``_TOLD``.
+        counts: sums of the entries' fields that ``_NOTES`` are about.
     """
 
     def __init__(self, generator: Generator, decoding: Decoding, seed: int) -> None:
@@ -45,36 +79,43 @@ class Answers:
     def __call__(self, records: list[Record], numbers: list[int]) -> None:
         for record, number in zip(records, numbers, strict=True):
             record.entry = {"seed": [self._seed, number]}
-        for _ in generate.generate([records], self._generator, self._decoding, said={}):
+        for _ in generate.generate([records], self._generator, self._decoding, entry={}):
             for record in records:
-                for key in NOTES if record.pending else ():
+                for key in _NOTES if record.pending else ():
                     self.counts[key] += record.entry.get(key, 0)
 
 
-def judge(pairs: Pairs, tokenize: str) -> dict[str, Any]:
-    """The scores of a file's pairs, as a record has them."""
-    from nlptool.models.generation import metrics
+def evaluate(files: Sequence[Pairs], tokenize: str, entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a record with the scores of each file's pairs.
 
-    hypotheses = [pair.hypothesis for pair in pairs.found]
-    scores = metrics.scores(hypotheses, [pair.references for pair in pairs.found], tokenize=tokenize)
-    return {
-        "file": pairs.name,
-        "pairs": scores.n,
-        "skipped": pairs.n_skipped,
-        "empty": sum(not hypothesis.strip() for hypothesis in hypotheses),
-        "exact_match": round(scores.exact_match, 4),
-        "bleu": round(scores.bleu, 2),
-        "chrf": round(scores.chrf, 2),
-        "tokenize": scores.tokenize,
-        "signatures": dict(scores.signatures),
-    }
+    Args:
+        tokenize: how BLEU splits texts: a name of ``metrics``.
+        entry: what a record says of the model that answered; empty: the records name it.
+    """
+    records = []
+    for pairs in files:
+        hypotheses = [pair.hypothesis for pair in pairs.pairs]
+        scores = metrics.scores(hypotheses, [pair.references for pair in pairs.pairs], tokenize=tokenize)
+        records.append(
+            {
+                "file": pairs.name,
+                "pairs": scores.n,
+                "skipped": pairs.n_skipped,
+                "empty": sum(not hypothesis.strip() for hypothesis in hypotheses),
+                "exact_match": round(scores.exact_match, 4),
+                "bleu": round(scores.bleu, 2),
+                "chrf": round(scores.chrf, 2),
+                "tokenize": scores.tokenize,
+                "signatures": dict(scores.signatures),
+                **(entry or {"model": next(iter(pairs.models)) if len(pairs.models) == 1 else None}),
+            }
+        )
+    return records
 
 
 def details(pairs: Pairs, tokenize: str) -> Iterator[dict[str, Any]]:
-    """A record for each pair: where it stands, its texts, and how alike they are."""
-    from nlptool.models.generation import metrics
-
-    for pair in pairs.found:
+    """Yield a record for each pair: its file and line, its texts, and how alike they are."""
+    for pair in pairs.pairs:
         one = pair.references[0] if len(pair.references) == 1 else None
         yield {
             "file": pairs.name,
@@ -87,44 +128,45 @@ def details(pairs: Pairs, tokenize: str) -> Iterator[dict[str, Any]]:
         }
 
 
+def comparisons(
+    files: Iterable[Pairs], records: Iterable[dict[str, Any]], most: int
+) -> list[tuple[str, dict[str, Runs]]]:
+    """Return the first ``most`` pairs of each file that differ, as blocks for ``tables.comparisons``."""
+    return [
+        block
+        for pairs, record in zip(files, records, strict=True)
+        for block in itertools.islice(_differing(pairs, record["tokenize"]), most)
+    ]
+
+
+def _differing(pairs: Pairs, tokenize: str) -> Iterator[tuple[str, dict[str, Runs]]]:
+    for pair in pairs.pairs:
+        if not metrics.is_exact(pair.hypothesis, pair.references, tokenize):
+            nearest = max(pair.references, key=lambda text: metrics.sentence_chrf(pair.hypothesis, [text]))
+            hypothesis, reference = difference(*(metrics.clean(text, tokenize) for text in (pair.hypothesis, nearest)))
+            source: dict[str, Runs] = {} if pair.source is None else {"source": [(pair.source, "")]}
+            yield f"{pairs.name}:{pair.line}", {**source, "hypothesis": hypothesis, "reference": reference}
+
+
 def difference(hypothesis: str, reference: str) -> tuple[Runs, Runs]:
-    """Both in runs, aligned with the fewest edits: of the first which characters are right and which wrong, of the second
-    which are missing in the first."""
+    """Align two texts with the fewest edits.
+
+    Returns:
+        The hypothesis in runs that are right or wrong, and the reference in runs that the hypothesis has or that are missing.
+    """
     from rapidfuzz.distance import Levenshtein
 
-    ours, theirs = [], []
+    hypothesis_runs, reference_runs = [], []
     for step in Levenshtein.opcodes(hypothesis, reference):
         if step.src_end > step.src_start:
-            ours.append((hypothesis[step.src_start : step.src_end], "right" if step.tag == "equal" else "wrong"))
+            kind = "right" if step.tag == "equal" else "wrong"
+            hypothesis_runs.append((hypothesis[step.src_start : step.src_end], kind))
         if step.dest_end > step.dest_start:
-            theirs.append((reference[step.dest_start : step.dest_end], "" if step.tag == "equal" else "missing"))
-    return _joined(ours), _joined(theirs)
+            kind = "" if step.tag == "equal" else "missing"
+            reference_runs.append((reference[step.dest_start : step.dest_end], kind))
+    return _merged(hypothesis_runs), _merged(reference_runs)
 
 
-def _joined(runs: Runs) -> Runs:
-    """Neighbours of one kind as one."""
+def _merged(runs: Runs) -> Runs:
+    """Merge neighboring runs of one kind."""
     return [("".join(text for text, _ in same), kind) for kind, same in itertools.groupby(runs, lambda run: run[1])]
-
-
-def comparison_blocks(pairs: Pairs, tokenize: str, most: int) -> Iterator[tuple[str, dict[str, Runs]]]:
-    """The first of the pairs that differ, for a person."""
-    from nlptool.models.generation import metrics
-
-    for pair in pairs.found:
-        if most and not metrics.is_exact(pair.hypothesis, pair.references, tokenize):
-            most -= 1
-            nearest = max(pair.references, key=lambda each: metrics.sentence_chrf(pair.hypothesis, [each]))
-            ours, theirs = difference(*(metrics.clean(each, tokenize) for each in (pair.hypothesis, nearest)))
-            source: dict[str, Runs] = {} if pair.source is None else {"source": [(pair.source, "")]}
-            yield f"{pairs.name}:{pair.line}", {**source, "hypothesis": ours, "reference": theirs}
-
-
-def read_file(pipe: Pipe, path: str, names: Names, answers: Answers | None) -> Pairs:
-    pairs = Pairs(STDIN if path == "-" else path)
-    with pipe.beside(path) as own, own.bar:
-        lists = windows(own.read(), largest=_WINDOW)
-        own.consume(references.read(lists, names, pairs, answers, start=pipe.tally.n_read))
-        own.refuse_failed(f"{pairs.name}: most of its lines are no pairs")
-    if pairs.n_skipped and not pairs.found:
-        pipe.note(f"{pairs.name}: none of its pairs has a reference")
-    return pairs

@@ -1,56 +1,93 @@
-"""Masked-token prediction on texts."""
+"""Masked-token prediction: how well a masked language model guesses hidden words of texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from nlptool.errors import RunError
+from nlptool.models.masked.mlm_evaluation import Evaluation
+from nlptool.records.blocks import STDIN
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 
 if TYPE_CHECKING:
-    from nlptool.models.masked.mlm_evaluation import Evaluation
+    from nlptool.models.masked.model import MaskedModel
 
 
-def read(pipe: Pipe, path: str, evaluation: Evaluation) -> None:
-    """Put the lines of a file to the model. A line end in a JSON string ends a line too."""
+def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, seed: int) -> list[dict[str, Any]]:
+    """Return a record for each file of the input that has text.
 
-    def lines(own: Pipe) -> Iterator[list[Record]]:
-        for records in own.read():
+    Args:
+        share: of the text, that is masked.
+        by: what a sequence holds: document (as many lines as the model takes) | line.
+        limit: sequences at most, drawn at random; 0: all.
+
+    Raises:
+        RunError: there is no text.
+    """
+    texts = model.texts
+    rules = {
+        "model": model.name,
+        "max_length": texts.room() + len(texts.row([]).ids),
+        "share": share,
+        "by": by,
+        "limit": limit or None,
+        "seed": seed,
+    }
+    records = []
+    with pipe.bar:
+        for path in pipe.files or ("-",):
+            evaluation = Evaluation(model, share=share, seed=seed, by_line=by == "line", limit=limit)
+            _read(pipe, path, evaluation)
+            name = STDIN if path == "-" else path
+            if evaluation.n_sequences:
+                records.append({"file": name, **_scores(evaluation), **rules})
+            if evaluation.n_sequences and not evaluation.every.n_pieces:
+                pipe.note(f"{name}: there is no word to be guessed: the vocabulary knows none")
+    if not records and not pipe.tally.input_failed:  # else that has been said
+        raise RunError("there is no text", hint="lines of text, an empty one between documents")
+    return records
+
+
+def _read(pipe: Pipe, path: str, evaluation: Evaluation) -> None:
+    """Evaluate the lines of a file. A line end in a JSON string ends a line too."""
+
+    def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        for records in lists:
             evaluation.add([line for record in records if record.pending for line in record.text.split("\n")])
             yield records
 
-    with pipe.beside(path) as own:
-        own.consume(lines(own))
-        own.refuse_failed(f"{path}: most records failed: this is no text")
+    with pipe.beside(path) as beside:
+        beside.consume(added(beside.read()))
+        beside.refuse_failed(f"{path}: most records failed: this is no text")
     evaluation.finish(lambda done, total: pipe.bar.work("evaluate", done, total, "sequences"))
 
 
-def figures(evaluation: Evaluation) -> dict[str, Any]:
-    """What is said of a file."""
-    every = evaluation.every.said()
+def _scores(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "n_sequences": evaluation.n_sequences,
-        **every,
+        **evaluation.every.said(),
         "top1_interval": evaluation.every.interval(),
         "content": evaluation.content.said() if evaluation.knows_content else None,
         "n_unknown": evaluation.n_unknown,
     }
 
 
-def result_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A record for a table: a row for all words, and one for those of content."""
-    for words, said in (("all", record), ("content", record["content"])):
-        if said is not None:
-            top1 = said["top1"]
-            if words == "all" and record["top1_interval"]:
-                top1 = "{} ({}–{})".format(top1, *record["top1_interval"])
-            yield {
-                "file": record["file"],
-                "words": words,
-                "pieces": said["n_pieces"],
-                "top1": top1,
-                "top5": said["top5"],
-                "perplexity": said["perplexity"],
-                "model": record["model"],
-            }
+def table_rows(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield for each record a row for all words, and one for the content words."""
+    for record in records:
+        for words, scores in (("all", record), ("content", record["content"])):
+            if scores is not None:
+                top1 = scores["top1"]
+                if words == "all" and record["top1_interval"]:
+                    top1 = "{} ({}–{})".format(top1, *record["top1_interval"])
+                yield {
+                    "file": record["file"],
+                    "words": words,
+                    "pieces": scores["n_pieces"],
+                    "top1": top1,
+                    "top5": scores["top5"],
+                    "perplexity": scores["perplexity"],
+                    "model": record["model"],
+                }

@@ -1,34 +1,70 @@
-"""Next-sentence prediction on documents."""
+"""Next-sentence prediction: whether a BERT tells the text that follows from text of elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from nlptool.errors import RunError
+from nlptool.models.masked import nsp_evaluation
+from nlptool.models.masked.nsp_evaluation import Documents
+from nlptool.records.blocks import STDIN
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
 
 if TYPE_CHECKING:
-    from nlptool.models.masked.nsp_evaluation import Documents
+    from nlptool.models.masked.model import MaskedModel
     from nlptool.models.masked.tokenizer import MaskedLmTokenizer
 
-QUESTIONS = ("another_document", "same_document")
-
-REASONS = {
+_QUESTIONS = {
     "another_document": "no text of another document: an empty line between two makes them two",
     "same_document": "no text of the same document that is far enough: its documents are short",
 }
+"""Where the text that does not follow is from -> what is said if there is no such text."""
 
 
-def read(pipe: Pipe, texts: MaskedLmTokenizer) -> Documents:
-    """The lines of the input as pieces. An empty line ends a document; a JSON string can hold several lines."""
-    from nlptool.models.masked.nsp_evaluation import Documents
+def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict[str, Any]]:
+    """Return a record for each file of the input that has text.
 
+    Args:
+        n_pairs: of each question, at most; half of them follow.
+
+    Raises:
+        RunError: there is no text, or most of the records failed.
+    """
+    rules = {
+        "model": model.name,
+        "max_length": model.texts.room(pair=True) + len(model.texts.row([], []).ids),
+        "seed": seed,
+    }
+    records = []
+    for path in pipe.files or ("-",):
+        with pipe.beside(path) as beside, beside.bar as bar:
+            documents = _read(beside, model.texts)
+            beside.refuse_failed(f"{path}: most records failed: this is no text")
+            if not len(documents):  # the file is not there, or holds nothing
+                continue
+            scores = nsp_evaluation.evaluate(
+                model, documents, n_pairs=n_pairs, seed=seed,
+                report=lambda done, total: bar.work("evaluate", done, total, "pairs"),
+            )  # fmt: skip
+        name = STDIN if path == "-" else path
+        records.append({"file": name, **scores, **rules})
+        for question, reason in _QUESTIONS.items():
+            if scores[question] is None:
+                pipe.note(f"{name}: {reason}")
+    if not any(record["runs"] for record in records) and not pipe.tally.input_failed:  # else that has been said
+        raise RunError("there is no text to evaluate on", hint="a sentence a line, an empty line between documents")
+    return records
+
+
+def _read(pipe: Pipe, texts: MaskedLmTokenizer) -> Documents:
+    """Tokenize the lines of the input. An empty line ends a document; a JSON string can hold several lines."""
     documents = Documents()
 
-    def taken_in() -> Iterator[list[Record]]:
-        for records in windows(pipe.read()):
+    def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        for records in lists:
             lines = [line for record in records if record.pending for line in record.text.split("\n")]
             for line, cut in zip(lines, texts.cut(lines), strict=True):
                 if line.strip():
@@ -37,20 +73,21 @@ def read(pipe: Pipe, texts: MaskedLmTokenizer) -> Documents:
                     documents.end()
             yield records
 
-    pipe.consume(taken_in())
+    pipe.consume(added(windows(pipe.read())))
     return documents
 
 
-def result_rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A record for a table: a row for each question."""
-    for question in QUESTIONS:
-        if record[question] is not None:
-            said = record[question]
-            yield {
-                "file": record["file"],
-                "not next": question.replace("_", " "),
-                "pairs": said["pairs"],
-                "accuracy": "{} ({}–{})".format(said["accuracy"], *said["accuracy_interval"]),
-                "auc": said["auc"],
-                "model": record["model"],
-            }
+def table_rows(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield for each record a row for each question."""
+    for record in records:
+        for question in _QUESTIONS:
+            if record[question] is not None:
+                scores = record[question]
+                yield {
+                    "file": record["file"],
+                    "not next": question.replace("_", " "),
+                    "pairs": scores["pairs"],
+                    "accuracy": "{} ({}–{})".format(scores["accuracy"], *scores["accuracy_interval"]),
+                    "auc": scores["auc"],
+                    "model": record["model"],
+                }

@@ -1,94 +1,138 @@
-"""Agreement of similarities with human scores."""
+"""Semantic textual similarity: how well similarities of sentence vectors agree with human scores (STS-B, JSTS)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from nlptool.errors import RunError
+from nlptool.geometry import correlation as geometry_correlation
+from nlptool.geometry import rsa
+from nlptool.geometry.similarity import of_rows
+from nlptool.records import pairs
+from nlptool.records.blocks import STDIN
+from nlptool.records.notes import notes
 from nlptool.records.pairs import Pair
+from nlptool.records.pipe import Pipe
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from nlptool.tasks.embedder import Embedder
 
-_TOGETHER = 4096  # texts that are embedded before the bar moves
+_CHUNK = 4096  # texts that are embedded before the bar moves
+
+
+def sts(
+    pipe: Pipe, embedder: Embedder, *, names: tuple[str, str] | None, measure: str, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return a record for each file of the input that has pairs.
+
+    Args:
+        names: of the fields or columns of the two texts; else one of ``pairs.PAIR_TEXTS``.
+        measure: cosine | dot | euclidean | pearson.
+        resamples: of the bootstrap, for the intervals; 0: none.
+
+    Raises:
+        RunError: there are no pairs.
+    """
+    files = [
+        (STDIN if path == "-" else path, pairs.read(pipe, path, scored=True, names=names))
+        for path in pipe.files or ("-",)
+    ]
+    all_pairs = [pair for _, scored_pairs in files for pair in scored_pairs]
+    if not all_pairs:
+        raise RunError("there are no pairs", hint="two sentences and a number a line, with tabs or commas between them")
+    with pipe.bar as bar:
+        sentences = Sentences(
+            all_pairs, embedder, measure, lambda done, total: bar.work("embed", done, total, "sentences")
+        )
+    if sentences.n_truncated:
+        pipe.note(f"{notes('truncated')['truncated']}: {sentences.n_truncated:,}")
+    rules = {"model": embedder.model, "measure": measure, "bootstrap": resamples, "seed": seed}
+    records = []
+    for name, scored_pairs in files:
+        if not scored_pairs:  # the file is not there, or holds nothing, which has been said
+            continue
+        similarities = sentences.similarities(scored_pairs)
+        scores = np.asarray([pair.score for pair in scored_pairs], np.float64)
+        records.append({"file": name, **_agreement(similarities, scores, resamples=resamples, seed=seed), **rules})
+        if records[-1]["spearman"] is None:
+            pipe.note(f"{name}: there is no correlation: {_no_result_reason(similarities, scores)}")
+    return records
 
 
 class Sentences:
-    """The sentences of all pairs, each embedded once however many pairs it stands in.
+    """The vectors of the sentences of all pairs, each embedded once however many pairs it stands in.
 
     Args:
-        report: is told how many sentences of how many are embedded.
+        report: called with the number of sentences embedded, and of all.
+
+    Attributes:
+        n_truncated: sentences that were truncated.
     """
 
-    def __init__(self, found: list[Pair], embedder: Embedder, measure: str, report: Callable[[int, int], None]) -> None:
-        import numpy as np
-
-        from nlptool.geometry import rsa
-
-        texts = list(dict.fromkeys(text for pair in found for text in (pair.first, pair.second)))
-        vectors, known = [], []
+    def __init__(
+        self, all_pairs: Sequence[Pair], embedder: Embedder, measure: str, report: Callable[[int, int], None]
+    ) -> None:
+        texts = list(dict.fromkeys(text for pair in all_pairs for text in (pair.first, pair.second)))
+        chunks, usable = [], []
         self.n_truncated = 0
-        for start in range(0, len(texts), _TOGETHER):
-            embeddings = embedder.encode(texts[start : start + _TOGETHER])
-            rows = embeddings.vectors
-            there = np.asarray(embeddings.n_tokens) > 0
-            known.append(there & np.isfinite(rows).all(axis=1) & rsa.has_direction(rows, measure))
-            vectors.append(np.where(known[-1][:, None], rows, 0))
+        for start in range(0, len(texts), _CHUNK):
+            embeddings = embedder.encode(texts[start : start + _CHUNK])
+            vectors = embeddings.vectors
+            has_tokens = np.asarray(embeddings.n_tokens) > 0
+            usable.append(has_tokens & np.isfinite(vectors).all(axis=1) & rsa.has_direction(vectors, measure))
+            chunks.append(np.where(usable[-1][:, None], vectors, 0))
             self.n_truncated += sum(embeddings.truncated)
-            report(start + len(rows), len(texts))
-        self._places = {text: place for place, text in enumerate(texts)}
-        self._vectors = np.concatenate(vectors)
-        self._known = np.concatenate(known)
+            report(start + len(vectors), len(texts))
+        self._rows = {text: row for row, text in enumerate(texts)}
+        self._vectors = np.concatenate(chunks)
+        self._usable = np.concatenate(usable)
         self._measure = measure
 
-    def similarities(self, found: list[Pair]) -> NDArray[np.float64]:
-        """similarities[i] is that of the two sentences of found[i], (n,): larger is more alike. NaN where one has no vector."""
-        import numpy as np
-
-        from nlptool.geometry.similarity import of_rows
-
-        first = np.asarray([self._places[pair.first] for pair in found])
-        second = np.asarray([self._places[pair.second] for pair in found])
+    def similarities(self, scored_pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """Return similarities[i], that of the two sentences of pair i, (N,): larger is more alike. NaN: one has no vector."""
+        first = np.asarray([self._rows[pair.first] for pair in scored_pairs])
+        second = np.asarray([self._rows[pair.second] for pair in scored_pairs])
         values = of_rows(self._vectors[first], self._vectors[second], self._measure)
-        return np.where(self._known[first] & self._known[second], values, np.nan)
+        return np.where(self._usable[first] & self._usable[second], values, np.nan)
 
 
-def agreement(
+def _agreement(
     similarities: NDArray[np.float64], scores: NDArray[np.float64], *, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """The correlations of similarities with scores, (n,) each, and their intervals; pairs whose similarity is NaN are skipped."""
-    import numpy as np
-
-    from nlptool.geometry import correlation as geometry_correlation
-
+    """Correlate similarities with scores, (N,) each, with intervals; pairs whose similarity is NaN are skipped."""
     used = np.isfinite(similarities)
-    ours, theirs = similarities[used], scores[used]
-    intervals = geometry_correlation.bootstrap(ours, theirs, resamples=resamples, seed=seed)
-    said: dict[str, Any] = {"pairs": len(used), "used": len(ours), "skipped": len(used) - len(ours)}
+    similarities, scores = similarities[used], scores[used]
+    intervals = geometry_correlation.bootstrap(similarities, scores, resamples=resamples, seed=seed)
+    result: dict[str, Any] = {"pairs": len(used), "used": len(scores), "skipped": len(used) - len(scores)}
     for name, correlation, interval in zip(
         ("spearman", "pearson"), (geometry_correlation.spearman, geometry_correlation.pearson), intervals, strict=True
     ):
-        said[name] = geometry_correlation.rounded(correlation(ours, theirs))
-        said[f"{name}_interval"] = interval and [geometry_correlation.rounded(end) for end in interval]
-    return said
+        result[name] = geometry_correlation.rounded(correlation(similarities, scores))
+        result[f"{name}_interval"] = interval and [geometry_correlation.rounded(end) for end in interval]
+    return result
 
 
-def no_result_reason(similarities: NDArray[np.float64], scores: NDArray[np.float64]) -> str:
-    """Why there is no correlation."""
+def _no_result_reason(similarities: NDArray[np.float64], scores: NDArray[np.float64]) -> str:
+    """Return why there is no correlation."""
     used = [score for similarity, score in zip(similarities, scores, strict=True) if not math.isnan(similarity)]
     if len(used) < 2:
         return f"it needs two pairs whose sentences have vectors, here {'is 1' if used else 'are none'}"
     return f"all {len(used):,} {'scores' if len(set(used)) == 1 else 'similarities'} are the same"
 
 
-def result_row(record: dict[str, Any]) -> dict[str, Any]:
-    """A record for a table: the correlations with their intervals, without the rules."""
-    row = {name: record[name] for name in ("file", "pairs", "used", "skipped", "spearman", "pearson", "model")}
-    for name in ("spearman", "pearson"):
-        if record[f"{name}_interval"]:
-            row[name] = "{} ({}–{})".format(record[name], *record[f"{name}_interval"])
-    return row
+def table_rows(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each record: the correlations with their intervals, without the rules."""
+    rows = []
+    for record in records:
+        row = {name: record[name] for name in ("file", "pairs", "used", "skipped", "spearman", "pearson", "model")}
+        for name in ("spearman", "pearson"):
+            if record[f"{name}_interval"]:
+                row[name] = "{} ({}–{})".format(record[name], *record[f"{name}_interval"])
+        rows.append(row)
+    return rows

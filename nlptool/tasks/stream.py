@@ -1,0 +1,96 @@
+"""The text of each record, written token by token while a model generates it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nlptool.errors import NlptoolError
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
+from nlptool.records.windows import windows
+from nlptool.tasks.generate import LINE_BREAKS, NOTES_OF_LINES, add_attention, as_lines, nonempty, set_result
+
+if TYPE_CHECKING:
+    from nlptool.models.generation.decoding import Decoding
+    from nlptool.models.generation.generator import Attention, Generator
+    from nlptool.storage.output import Output
+
+
+def stream(
+    lists: Iterable[list[Record]],
+    generator: Generator,
+    decoding: Decoding,
+    write: Callable[[bytes], object],
+    *,
+    entry: Mapping[str, Any],
+    interrupted: bytes = b"\n",
+    picture: list[Attention] | None = None,
+) -> Iterator[list[Record]]:
+    """Write the text of each record piece by piece as it is generated, a line for each.
+
+    Args:
+        lists: records one by one.
+        write: writes a piece.
+        interrupted: what is written behind a text that breaks off.
+        entry, picture: as in ``generate``.
+    """
+    for records in lists:
+        for record, source in nonempty(records, generator, entry):
+            seed = record.entry["seed"] if decoding.sample else None
+            try:
+                outputs = []
+                for piece in generator.stream(source, decoding, seed=seed):
+                    if isinstance(piece, str):
+                        write(piece.translate(LINE_BREAKS).encode())
+                    else:
+                        outputs.append(piece)
+            except (KeyboardInterrupt, NlptoolError):
+                with contextlib.suppress(BrokenPipeError):  # the reader has been interrupted too
+                    write(interrupted)
+                raise
+            write(b"\n")
+            set_result(record, source, outputs, entry)
+            if record.pending:
+                add_attention(record, source, outputs[0], generator, attention=False, picture=picture)
+        yield as_lines(records)
+
+
+def write_stream(
+    pipe: Pipe,
+    lists: Iterable[list[Record]],
+    generator: Generator,
+    decoding: Decoding,
+    *,
+    entry: Mapping[str, Any],
+    picture: list[Attention] | None,
+) -> None:
+    """Stream the texts of ``lists`` to the output of ``pipe``."""
+    if pipe.progress == "auto":
+        pipe.hide_bar()  # it would be drawn into the text
+    output: Output
+
+    def start(opened: Output) -> bytes:
+        nonlocal output
+        output = opened
+        return b""
+
+    def write(piece: bytes) -> None:
+        output.write(piece)
+
+    texts = stream(
+        windows(lists, largest=1),
+        generator,
+        decoding,
+        write,
+        entry=entry,
+        interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file a whole line is a whole record: --resume
+        picture=picture,
+    )
+    pipe.write(texts, _rest_of_line, notes=NOTES_OF_LINES, start=start)
+
+
+def _rest_of_line(record: Record) -> bytes:
+    """Return a line end for a record that the model did not read: the others' lines are written."""
+    return b"" if "text" in record.results else b"\n"
