@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from program import Invoke, Run
 
 from nlptool.models.generation.decoding import Decoding
-from nlptool.tasks import open_generator
+from nlptool.tasks import open_model
 from nlptool.tasks.evaluate.generation import difference
 from nlptool.terminal import tables
 
@@ -338,7 +338,7 @@ class Shouter:
 def shouter(monkeypatch: pytest.MonkeyPatch) -> Shouter:
     """The model that every -m means."""
     model = Shouter()
-    monkeypatch.setattr(open_generator, "load", lambda pipe, choice, needs: model)
+    monkeypatch.setattr(open_model, "open_model", lambda spec, pipe: model)
     return model
 
 

@@ -21,7 +21,7 @@ from nlptool import specs
 from nlptool.models.generation.decoding import Decoding
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
-from nlptool.tasks import generate, open_generator, stream
+from nlptool.tasks import generate, open_model, stream
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Mirror:
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
     """The model that every -m means."""
     model = Mirror()
-    monkeypatch.setattr(open_generator, "load", lambda pipe, choice, needs: model)
+    monkeypatch.setattr(open_model, "open_model", lambda spec, pipe: model)
     return model
 
 
@@ -336,7 +336,7 @@ USAGE = [
 def test_what_does_not_go_together_is_refused_before_anything_is_loaded(
     ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    monkeypatch.setattr(open_generator, "load", None)
+    monkeypatch.setattr(open_model, "open_model", None)
     result = ask(*arguments, stdin="a\n")
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
@@ -476,7 +476,7 @@ def test_nothing_to_draw_is_said(ask: Callable[..., Any], tmp_path: Path) -> Non
 def test_a_picture_that_cannot_be_written_is_refused_first(
     ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, said: str
 ) -> None:
-    monkeypatch.setattr(open_generator, "load", None)
+    monkeypatch.setattr(open_model, "open_model", None)
     result = ask("--plot", str(tmp_path / name), stdin="a\n")
     assert (result.exit_code, result.stdout) == (1, "")
     assert said in result.stderr
@@ -496,13 +496,13 @@ def test_a_picture_that_cannot_be_written_is_refused_first(
 def test_the_model_is_opened_for_what_it_is_to_do(
     ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], needs: str
 ) -> None:
-    opened: list[tuple[specs.GeneratorSpec, str]] = []
+    opened: list[specs.GeneratorSpec] = []
 
-    def load(_: Any, choice: specs.GeneratorSpec, *, needs: str) -> Mirror:
-        opened.append((choice, needs))
+    def open_(spec: specs.GeneratorSpec, _: Any) -> Mirror:
+        opened.append(spec)
         return Mirror(device="cuda")
 
-    monkeypatch.setattr(open_generator, "load", load)
+    monkeypatch.setattr(open_model, "open_model", open_)
     monkeypatch.chdir(tmp_path)
     languages = [
         "--prefix",
@@ -518,11 +518,14 @@ def test_the_model_is_opened_for_what_it_is_to_do(
     ]
     (record,) = records(ask(*options, *languages, stdin="a\n"))
     assert opened == [
-        (
-            specs.GeneratorSpec(
-                model="mirror", prefix="say: ", source_lang="ja", target_lang="en", engine="torch", max_length=9
-            ),
-            needs,
+        specs.GeneratorSpec(
+            model="mirror",
+            prefix="say: ",
+            source_lang="ja",
+            target_lang="en",
+            engine="torch",
+            max_length=9,
+            needs=needs,
         )
     ]
     said = record["nlptool"]["generate"]
