@@ -7,11 +7,13 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from program import NLPTOOL, PATIENCE, Invoke, Run, Start
+from xdist.scheduler import WorkStealingScheduling
 
 if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdecimal() and hasattr(os, "sched_setaffinity"):
     # A processor for each worker, and threads as many as processors: libraries whose threads wait for each other by spinning
@@ -20,15 +22,29 @@ if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdecimal() and has
     os.sched_setaffinity(0, {processors[int(WORKER) % len(processors)]})
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WorkStealingScheduling:
+    """Return the scheduler that leaves the tests of a file, which share fixtures, to one worker as long as it can."""
+    return WorkStealingScheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of a run share, for what takes long to make. Whoever makes something locks it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def environment(shared_folder: Path) -> Iterator[None]:
     """No settings of the user's, a cache of our own, and nothing that would hide a missing flush or fold a table (xdist sets
-    COLUMNS)."""
+    COLUMNS). A model is converted once for all tests: they find its copy by the bytes of its files."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("NLPTOOL_") or name in ("PYTHONUNBUFFERED", "COLUMNS"):
                 patch.delenv(name)
-        patch.setenv("NLPTOOL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("NLPTOOL_CACHE", str(shared_folder / "cache"))
         yield
 
 

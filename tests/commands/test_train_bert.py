@@ -790,7 +790,7 @@ def test_weights_of_half_the_size_and_without_next_sentences(place: Path) -> Non
 
 
 def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Start, run: Run) -> None:
-    options = ["train", "bert", *ENGLISH, "--steps", "400", "english.txt", "-o", "stopped"]
+    options = ["train", "bert", *ENGLISH, "--steps", "150", "english.txt", "-o", "stopped"]
     process = start(*options, "--progress", "always", cwd=place)
     assert process.stderr is not None
     shown = b""
@@ -804,7 +804,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
     assert [*(place / "stopped.work").glob("bert-*.safetensors")]
     done = run(*options, "--resume", cwd=place)
     assert done.returncode == 0, done.stderr.decode()
-    assert re.search(r"going on after \d+ of 400 steps", done.stderr.decode())
+    assert re.search(r"going on after \d+ of 150 steps", done.stderr.decode())
     assert "the corpus is in stopped.work already" in done.stderr.decode()
     assert not (place / "stopped.work").exists()
     succeeded(train(place, *options[2:-1], "went-through"))

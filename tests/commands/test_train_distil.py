@@ -573,7 +573,7 @@ def test_a_finished_stage_is_judged_by_the_dev_pairs_of_now(tmp_path: Path) -> N
 
 
 def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Start, run: Run) -> None:
-    options = ["train", "distil", "--teacher", "./teacher", *BERT, "--epochs", "40", "corpus.txt", "-o", "stopped"]
+    options = ["train", "distil", "--teacher", "./teacher", *BERT, "--epochs", "15", "corpus.txt", "-o", "stopped"]
     process = start(*options, "--progress", "always", cwd=place)
     assert process.stderr is not None
     shown = b""
@@ -588,7 +588,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
     done = run(*options, "--resume", cwd=place)
     assert done.returncode == 0, done.stderr.decode()
     assert "table: finished before" in done.stderr.decode()
-    assert re.search(r"student: going on after \d+ of 640 steps", done.stderr.decode())
+    assert re.search(r"student: going on after \d+ of 240 steps", done.stderr.decode())
     assert not (place / "stopped.work").exists()
     succeeded(train(place, *options[4:-2], "-o", "went-through"))
     for name in ("model.safetensors", "2_Dense/model.safetensors", "tokenizer.json"):

@@ -541,7 +541,7 @@ def test_what_generate_says_is_what_was_judged(place: Path) -> None:
 
 
 def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Start, run: Run) -> None:
-    options = ["train", "seq2seq", *OPTIONS, "--steps", "500", "pairs.tsv", "-o", "stopped"]
+    options = ["train", "seq2seq", *OPTIONS, "--steps", "200", "pairs.tsv", "-o", "stopped"]
     process = start(*options, "--progress", "always", cwd=place)
     assert process.stderr is not None
     shown = b""
@@ -555,7 +555,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
     assert [*(place / "stopped.work").glob("seq2seq-*.safetensors")]
     done = run(*options, "--resume", cwd=place)
     assert done.returncode == 0, done.stderr.decode()
-    assert re.search(r"going on after \d+ of 500 steps", done.stderr.decode())
+    assert re.search(r"going on after \d+ of 200 steps", done.stderr.decode())
     assert not (place / "stopped.work").exists()
     succeeded(train(place, *options[2:-1], "went-through"))
     for name in ("model.safetensors", "source.json", "target.json"):
