@@ -112,13 +112,20 @@ def _epochs(pairs: list[tuple[str, str]], passes: int, *, shifted: bool) -> list
     torch.manual_seed(1)
     source = learn([first for first, _ in pairs], unit="characters", size=128)
     target = learn([second for _, second in pairs], unit="characters", size=128)
-    sources = _padded([[*cut.ids, EOS] for cut in source.cut([first for first, _ in pairs])])
-    targets = _padded([[*cut.ids, EOS] for cut in target.cut([second for _, second in pairs])])
+    sources = _padded([[*line.ids, EOS] for line in source.tokenize([first for first, _ in pairs])])
+    targets = _padded([[*line.ids, EOS] for line in target.tokenize([second for _, second in pairs])])
     before = torch.cat((torch.full((len(targets), 1), BOS), targets[:, :-1]), 1)
     inputs = before if shifted else targets
     network = seq2seq_network.new(
         Seq2SeqConfig(
-            "transformer", len(source), len(target), layers=1, width=32, heads=4, intermediate=128, max_length=LONGEST
+            "transformer",
+            len(source),
+            len(target),
+            layers=1,
+            hidden_size=32,
+            heads=4,
+            intermediate_size=128,
+            max_length=LONGEST,
         )
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.0)

@@ -48,7 +48,7 @@ def build(pipe: Pipe, output: str | None, resume: bool, spec: EncoderSpec) -> No
 
     if output is None:
         raise click.UsageError("-o FOLDER is missing: the output folder of the index")
-    from nlptool.geometry.index import Builder
+    from nlptool.geometry.index_builder import Builder
     from nlptool.tasks.embedded_records import is_matrix, refuse_binary
     from nlptool.tasks.embedder import Embedder
 

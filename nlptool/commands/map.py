@@ -17,7 +17,7 @@ from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
-    from nlptool.geometry.projection import Places
+    from nlptool.geometry.projection import Projection
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
 
 
@@ -84,18 +84,18 @@ def command(  # noqa: PLR0917
 
     similarities.use_threads(spec.threads)
     embedder = Embedder(pipe, spec)
-    drawn: list[tuple[EmbeddedRecords | NpyRows, Places]] = []
+    drawn: list[tuple[EmbeddedRecords | NpyRows, Projection]] = []
 
     def lists() -> Iterator[list[Record]]:
         n_done, _ = pipe.done_before()
         found = embedded_records.read(pipe, embedder)
         if method == "tsne" and len(found) > MANY:
             pipe.note(f"t-SNE of {len(found):,} records takes minutes; --method pca is done at once")
-        where = projection.places(
+        where = projection.project(
             found.vectors, method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors()
         )
         drawn.append((found, where))
-        entry = {"model": embedder.model or None, "method": method, **where.said}
+        entry = {"model": embedder.model or None, "method": method, **where.info}
         yield from embedded_records.in_order(found, n_done, lambda start: map_(found, where, entry, start=start))
 
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
@@ -109,7 +109,13 @@ def command(  # noqa: PLR0917
 
 
 def _draw(
-    pipe: Pipe, path: str, found: EmbeddedRecords | NpyRows, where: Places, *, title: str, looks: dict[str, str | None]
+    pipe: Pipe,
+    path: str,
+    found: EmbeddedRecords | NpyRows,
+    where: Projection,
+    *,
+    title: str,
+    looks: dict[str, str | None],
 ) -> None:
     """Draw the map. A record that lacks a field of ``looks`` has no colour, shape or line by it."""
     from nlptool import plots

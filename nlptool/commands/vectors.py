@@ -100,7 +100,7 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
 
         found = word_files.read(path, format=given["from"])
         _note(quiet, *found.notes)
-        parts = word_loading.parts_of(found, source=str(path))
+        parts = word_loading.to_parts(found, source=str(path))
     else:
         parts = _parts(_open(source, quiet))
     _write(parts, target, to, precision, quiet)

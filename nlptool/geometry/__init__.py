@@ -1,1 +1,1 @@
-"""Vectors as points: similarity, top-k, index, projection, RSA, correlation."""
+"""Geometry of vectors: similarity, nearest neighbours, index, projection, RSA, correlation."""

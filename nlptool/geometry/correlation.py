@@ -1,8 +1,8 @@
-"""Correlations of two rows of numbers, and how far another sample could move them, or a share.
+"""Correlation coefficients, and confidence intervals of correlations and of proportions.
 
-Spearman's ρ is Pearson's r of the mid-ranks: equal numbers share the mean of their places. Intervals are those of the
-percentile bootstrap (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13), of shares those of E. B.
-Wilson: Probable Inference, the Law of Succession, and Statistical Inference (1927).
+Spearman's ρ is Pearson's r of the mid-ranks: equal numbers share the mean of their ranks. Intervals of correlations are those of
+the percentile bootstrap (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13), of proportions those of
+E. B. Wilson: Probable Inference, the Law of Succession, and Statistical Inference (1927).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Interval = tuple[float, float]
 
 
 def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """ranks[i] is the place of values[i] among all, counted from 1: (n,); equal values share the mean of theirs."""
-    found: NDArray[np.float64] = stats.rankdata(values)
-    return found
+    """Return ranks[i], the mid-rank of values[i], counted from 1, (n,) float64; equal values share the mean of their ranks."""
+    result: NDArray[np.float64] = stats.rankdata(values)
+    return result
 
 
 def pearson(first: NDArray[np.floating], second: NDArray[np.floating]) -> float | None:
-    """Pearson's r of two (n,), between -1 and 1; None where one of them is all the same, or n is less than two."""
+    """Return Pearson's r of two arrays (n,), in [-1, 1]; None if one of them is constant, or n < 2."""
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     first, second = first - np.mean(first, dtype=np.float64), second - np.mean(second, dtype=np.float64)
@@ -36,12 +36,12 @@ def pearson(first: NDArray[np.floating], second: NDArray[np.floating]) -> float 
 
 
 def spearman(first: NDArray[np.floating], second: NDArray[np.floating]) -> float | None:
-    """Spearman's ρ of two (n,), between -1 and 1; None where one of them is all the same, or n is less than two."""
+    """Return Spearman's ρ of two arrays (n,), in [-1, 1]; None if one of them is constant, or n < 2."""
     return pearson(ranks(first), ranks(second))
 
 
-def rounded(value: float | None) -> float | None:
-    """As records hold a correlation: four decimals are more than a sample can tell."""
+def round_score(value: float | None) -> float | None:
+    """Round a score to the four decimals that records hold, more than a sample can determine."""
     return None if value is None else round(value, 4)
 
 
@@ -53,13 +53,13 @@ def bootstrap(
     seed: int,
     report: Callable[[int], None] = lambda done: None,
 ) -> tuple[Interval | None, Interval | None]:
-    """The 95 % intervals of Spearman's ρ and of Pearson's r, by drawing the n pairs of numbers anew, with replacement.
+    """Return the 95 % bootstrap intervals of Spearman's ρ and of Pearson's r of two arrays (n,).
 
-    A resample in which one side is all the same has no correlation and is left out. Where more of them do than the interval
-    leaves out at its ends, as with two or three pairs, there is no interval.
+    A resample in which one side is constant has no correlation and is ignored. If there are more than 5 % of these, as with two
+    or three pairs, the interval is None.
 
     Args:
-        report: is told how many resamples have been drawn.
+        report: is called with the number of resamples drawn so far.
     """
     random = np.random.default_rng(seed)
     rank_first, rank_second = _resampled_ranks(first), _resampled_ranks(second)
@@ -74,29 +74,29 @@ def bootstrap(
 
 
 def _resampled_ranks(values: NDArray[np.floating]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
-    """What gives the mid-ranks of values[drawn]. It counts instead of sorting, since the order of the values is known."""
-    distinct, places = np.unique(values, return_inverse=True)
+    """Return a function that computes the mid-ranks of values[drawn] by counting: the order of the values is known already."""
+    distinct, positions = np.unique(values, return_inverse=True)
 
-    def ranked(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-        there = places[drawn]
-        counts = np.bincount(there, minlength=len(distinct))
-        found: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[there]
-        return found
+    def ranks_of(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        resampled = positions[drawn]
+        counts = np.bincount(resampled, minlength=len(distinct))
+        result: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[resampled]
+        return result
 
-    return ranked
+    return ranks_of
 
 
-def _interval(found: list[float | None]) -> Interval | None:
-    defined = [value for value in found if value is not None]
-    if not found or len(defined) < LEVEL * len(found):
+def _interval(values: list[float | None]) -> Interval | None:
+    defined = [value for value in values if value is not None]
+    if not values or len(defined) < LEVEL * len(values):
         return None
     low, high = np.quantile(defined, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)
 
 
 def wilson(n_right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share, ``n_right`` of ``n`` > 0."""
+    """Return the 95 % Wilson interval of the proportion n_right / n, n > 0."""
     squared = _QUANTILE**2
     middle = (n_right + squared / 2) / (n + squared)
-    reach = _QUANTILE / (n + squared) * math.sqrt(n_right * (n - n_right) / n + squared / 4)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    half_width = _QUANTILE / (n + squared) * math.sqrt(n_right * (n - n_right) / n + squared / 4)
+    return max(0.0, middle - half_width), min(1.0, middle + half_width)

@@ -1,13 +1,13 @@
-"""Representational similarity analysis: whether two embeddings of the same items find the same ones alike.
+"""Representational similarity analysis (RSA): whether two embeddings of the same items agree on which items are similar.
 
-Each embedding is turned into the distances between its items, and two embeddings are compared by the correlation of their
-distances, whatever their dimensions and axes are. Methods:
+Each embedding is represented by the distances between its items; two embeddings are compared by the correlation of their
+distances, independent of their dimensions and axes. Methods:
 
 N. Kriegeskorte, M. Mur, P. Bandettini: Representational similarity analysis (Frontiers in Systems Neuroscience, 2008)
 H. Nili et al.: A toolbox for representational similarity analysis (PLOS Computational Biology, 2014): the noise ceiling
-S. Kornblith et al.: Similarity of neural network representations revisited (ICML 2019): linear centred kernel alignment
+S. Kornblith et al.: Similarity of neural network representations revisited (ICML 2019): linear centered kernel alignment
 
-Distances stand as in ``scipy.spatial.distance.pdist``: the upper triangle row by row, P = N(N-1)/2 numbers.
+Distances are stored as in ``scipy.spatial.distance.pdist``: the upper triangle row by row, P = N(N-1)/2 numbers.
 """
 
 from __future__ import annotations
@@ -22,31 +22,30 @@ from scipy.spatial.distance import squareform
 from nlptool.geometry import correlation
 
 MEASURES = ("cosine", "euclidean", "pearson")
-
-_BLOCK = 256  # items whose products with all others are held at once
-_DECIMALS = 12  # of a distance: what differs by less differs by rounding alone, and would break ties
-_RANKING = 60  # bytes for each distance while distances are ranked (measured)
-_ROUNDING = 1e-12  # by which a sum of the same numbers in another order can differ
+_BLOCK = 256  # items whose products with all others are in memory at once
+_DECIMALS = 12  # of a distance: smaller differences are rounding errors, and would break ties
+_RANKING = 60  # bytes for each distance while ranking (measured)
+_ROUNDING = 1e-12  # the difference of a sum of the same numbers in another order
 
 
 def memory_needed(n_items: int, n_embeddings: int) -> int:
-    """Bytes that the comparison of ``n_embeddings`` of ``n_items`` takes at its height."""
-    rows = n_embeddings + 2  # and the sums of the noise ceiling
+    """Return the peak memory, in bytes, of the comparison of ``n_embeddings`` of ``n_items`` items."""
+    rows = n_embeddings + 2  # two more for the noise ceiling
     return n_items * (n_items - 1) // 2 * (8 * rows + _RANKING)
 
 
 def has_direction(vectors: NDArray[np.float32], measure: str) -> NDArray[np.bool_]:
-    """Which rows have distances to others, (N,): for cosine not a vector of zeros, for pearson none of equal components."""
+    """Return whether the distances of vectors[i] are defined, (N,) bool: not if it is 0 (cosine) or constant (pearson)."""
     if measure == "euclidean":
         return np.ones(len(vectors), np.bool_)
     return np.asarray(vectors.any(axis=1) if measure == "cosine" else np.ptp(vectors, axis=1) > 0, np.bool_)
 
 
 def distances(vectors: NDArray[np.float32], measure: str) -> NDArray[np.float64]:
-    """The distances of the rows of ``vectors`` (N, D), each of which has a direction: (P,).
+    """Return the distances of all pairs of ``vectors`` (N, D), (P,) float64. All must have a direction.
 
     Args:
-        measure: cosine: 1 - cosine, 0 to 2; pearson: 1 - Pearson's r of the components, 0 to 2; euclidean.
+        measure: cosine: 1 - cosine, in [0, 2]; pearson: 1 - Pearson's r of the components, in [0, 2]; euclidean: >= 0.
     """
     points = vectors.astype(np.float64)
     scale = 1.0
@@ -59,42 +58,42 @@ def distances(vectors: NDArray[np.float32], measure: str) -> NDArray[np.float64]
         if measure == "pearson":
             points -= points.mean(axis=1, keepdims=True)
         points /= np.linalg.norm(points, axis=1, keepdims=True)
-    halves = np.sum(points**2, axis=1) / 2  # of the squared lengths
+    halves = np.sum(points**2, axis=1) / 2  # half the squared lengths
     n_items = len(points)
-    found = np.empty(n_items * (n_items - 1) // 2)
-    at = 0
+    result = np.empty(n_items * (n_items - 1) // 2)
+    end = 0
     for start in range(0, n_items, _BLOCK):
         block = (
             halves[start : start + _BLOCK, None] + halves[start:] - points[start : start + _BLOCK] @ points[start:].T
         )
         for row, values in enumerate(block, 1):
-            found[at : at + len(values) - row] = values[row:]
-            at += len(values) - row
-    # Half the squared distance; between unit vectors that is 1 - cosine.
-    np.maximum(np.round(found, _DECIMALS, out=found), 0, out=found)
-    return np.sqrt(2 * found) * scale if measure == "euclidean" else found
+            result[end : end + len(values) - row] = values[row:]
+            end += len(values) - row
+    # Now half the squared distance; for unit vectors that is 1 - cosine.
+    np.maximum(np.round(result, _DECIMALS, out=result), 0, out=result)
+    return np.sqrt(2 * result) * scale if measure == "euclidean" else result
 
 
-def ranked(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mid-ranks of ``distances``, less their mean: (P,), multiples of a half, so that sums of them are exact. Zeros if all
-    distances are the same."""
+def centered_ranks(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mid-ranks of ``distances`` minus their mean, (P,) float64: multiples of 1/2, so that sums are exact. Zeros if
+    all distances are equal."""
     ranks = correlation.ranks(distances)
     ranks -= (len(ranks) + 1) / 2
     return ranks
 
 
 def spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Spearman's ρ of two rows of distances, given by their ``ranked``; None if all distances of one are the same."""
+    """Return Spearman's ρ of two embeddings, given their ``centered_ranks``; None if all distances of one are equal."""
     lengths = np.linalg.norm(first) * np.linalg.norm(second)
     return float(np.clip(first @ second / lengths, -1, 1)) if lengths else None
 
 
 def kendall(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Kendall's τ-b of two rows of distances, given by their ``ranked``; None if all distances of one are the same."""
+    """Return Kendall's τ-b of two embeddings, given their ``centered_ranks``; None if all distances of one are equal."""
     return float(stats.kendalltau(first, second).statistic) if first.any() and second.any() else None
 
 
-def permuted(
+def permutation_correlations(
     reference: NDArray[np.float64],
     others: Sequence[NDArray[np.float64]],
     n_items: int,
@@ -103,75 +102,77 @@ def permuted(
     seed: int,
     report: Callable[[int], None] = lambda done: None,
 ) -> NDArray[np.float64]:
-    """found[i][j] is Spearman's ρ of others[j] and the reference whose *items* were put into the i-th random order.
+    """Return result[i][j], Spearman's ρ of others[j] and the reference with its items in the i-th random order.
 
-    Distances are not independent of each other, so what is permuted are items: rows and columns of the matrix together.
+    Distances are not independent of each other, so items are permuted: rows and columns of the distance matrix together.
 
     Args:
-        reference, others: ``ranked`` distances of the same items.
-        report: is told how many permutations have been tried.
+        reference, others: ``centered_ranks`` of the same items.
+        report: is called with the number of permutations done.
 
     Returns:
-        (permutations, len(others)); 0 where there is no ρ.
+        (permutations, len(others)) float64; 0 if ρ is undefined.
     """
     random = np.random.default_rng(seed)
     square = squareform(reference, checks=False)  # (N, N)
     shuffled = np.empty_like(reference)
-    found = np.empty((permutations, len(others)))
+    result = np.empty((permutations, len(others)))
     for done in range(permutations):
         order = random.permutation(n_items)
-        at = 0
-        for place, item in enumerate(order, 1):
-            # One row after the other, so that what is picked from stands in the processor's cache.
-            width = n_items - place
-            np.take(square[item], order[place:], out=shuffled[at : at + width], mode="clip")
-            at += width
-        found[done] = [other @ shuffled for other in others]
+        end = 0
+        for row, item in enumerate(order, 1):
+            # Row by row, so that np.take reads from the processor's cache.
+            length = n_items - row
+            np.take(square[item], order[row:], out=shuffled[end : end + length], mode="clip")
+            end += length
+        result[done] = [other @ shuffled for other in others]
         report(done + 1)
     lengths = np.linalg.norm(reference) * np.asarray([np.linalg.norm(other) for other in others])
-    return found / np.where(lengths == 0, 1, lengths)
+    return result / np.where(lengths == 0, 1, lengths)
 
 
-def p_value(found: float | None, permuted: NDArray[np.float64]) -> float | None:
-    """One-sided: how often a random order of the items gives a correlation that is at least ``found``, which counts as one
-    of them: (1 + #) / (1 + n). None if nothing was found or there was no permutation."""
-    if found is None or not len(permuted):
+def p_value(observed: float | None, permuted: NDArray[np.float64]) -> float | None:
+    """Return the one-sided p-value of a permutation test, (1 + #(permuted >= observed)) / (1 + n), in (0, 1].
+
+    None if there is no observed correlation, or no permutation.
+    """
+    if observed is None or not len(permuted):
         return None
-    return float(1 + np.count_nonzero(permuted >= found - _ROUNDING)) / (1 + len(permuted))
+    return float(1 + np.count_nonzero(permuted >= observed - _ROUNDING)) / (1 + len(permuted))
 
 
 def noise_ceiling(subjects: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
-    """The range in which the mean Spearman's ρ of the true model with the subjects is to be expected, lower end first.
+    """Return the lower and upper bound of the mean Spearman's ρ that the true model would have with the subjects.
 
-    Upper: the mean ρ of each subject with the mean of the ranks of all; no model can have a higher one. Lower: with the mean of
-    the ranks of the others, as a model has that knows these alone. None where such a mean is the same for all distances.
+    Upper bound: the mean ρ of each subject with the mean ranks of all subjects; no model can exceed it. Lower bound: with the
+    mean ranks of the other subjects. None if such mean ranks are constant.
 
     Args:
-        subjects: the ``ranked`` distances of each; those whose distances are all the same say nothing and are left out.
+        subjects: the ``centered_ranks`` of each subject; subjects whose distances are all equal are ignored.
     """
     subjects = [subject for subject in subjects if subject.any()]
     if len(subjects) < 2:
         return None, None
     total = np.sum(subjects, axis=0)
     return (
-        mean([spearman(subject, ranked(total - subject)) for subject in subjects]),
-        mean([spearman(subject, ranked(total)) for subject in subjects]),
+        mean([spearman(subject, centered_ranks(total - subject)) for subject in subjects]),
+        mean([spearman(subject, centered_ranks(total)) for subject in subjects]),
     )
 
 
-def mean(found: Sequence[float | None]) -> float | None:
-    """The mean of scores; None if one of them is."""
-    known = [value for value in found if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(found) else None
+def mean(scores: Sequence[float | None]) -> float | None:
+    """Return the mean of scores; None if one of them is None, or there are none."""
+    defined = [score for score in scores if score is not None]
+    return sum(defined) / len(defined) if defined and len(defined) == len(scores) else None
 
 
 def linear_cka(first: NDArray[np.float32], second: NDArray[np.float32]) -> float | None:
-    """Linear centred kernel alignment of two embeddings (N, D1) and (N, D2) of the same items, 0 to 1.
+    """Return the linear centered kernel alignment of embeddings (N, D1) and (N, D2) of the same items, in [0, 1].
 
-    It is the same after a rotation or scaling of either; with few items and many dimensions it is high for vectors that have
-    nothing to do with each other. None if all vectors of one are the same.
+    It is invariant to rotation and scaling; with few items and many dimensions it is high even for unrelated vectors. None if all
+    vectors of one embedding are equal.
     """
-    centred = []
+    centered = []
     for vectors in (first, second):
         points = vectors.astype(np.float64)
         points -= points[0]  # equal rows become zeros, exactly
@@ -179,10 +180,10 @@ def linear_cka(first: NDArray[np.float32], second: NDArray[np.float32]) -> float
         length = np.linalg.norm(points)
         if length == 0:
             return None
-        centred.append(points / length)
-    a, b = centred
-    if max(a.shape[1], b.shape[1]) <= len(a):  # D × D matrices are the smaller ones
-        between, own, other = (np.linalg.norm(x.T @ y) for x, y in ((a, b), (a, a), (b, b)))
-        return float(between**2 / (own * other))
+        centered.append(points / length)
+    a, b = centered
+    if max(a.shape[1], b.shape[1]) <= len(a):  # D × D matrices are smaller than N × N
+        between, within_a, within_b = (np.linalg.norm(x.T @ y) for x, y in ((a, b), (a, a), (b, b)))
+        return float(between**2 / (within_a * within_b))
     grams = a @ a.T, b @ b.T  # (N, N)
     return float(np.vdot(*grams) / (np.linalg.norm(grams[0]) * np.linalg.norm(grams[1])))

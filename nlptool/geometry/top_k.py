@@ -1,4 +1,4 @@
-"""Rows of a matrix: their unit length, and the k largest scores of each."""
+"""Unit vectors, and the k largest scores of each row of a matrix."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows divided by their Euclidean length; a row of zeros stays."""
+def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return result[i] = vectors[i] / |vectors[i]|, (..., D) float32; a zero vector stays."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32, copy=False)
 
 
 class TopK:
-    """Scores in, block by block, the best ``k`` of each of ``n_rows`` out; of equal scores the one that stands first wins.
+    """The ``k`` largest scores of each of ``n_rows`` rows; scores come block by block. Of equal scores the first one wins.
 
-    Memory is that of one block and k numbers a row. Once k scores are known the smallest of them is a bar that most of a new
-    block does not pass, so a block costs one comparison a score and little more.
+    Memory is one block and k numbers a row. As soon as k scores are known, the smallest of them is a threshold that most scores
+    of a new block fail, so a block costs little more than one comparison a score.
     """
 
     def __init__(self, n_rows: int, k: int) -> None:
@@ -26,44 +26,47 @@ class TopK:
         self._columns = np.full((n_rows, k), -1, np.int64)
 
     def add(self, scores: NDArray[np.float32], first: int) -> None:
-        """Take in ``scores`` (n_rows, B), of the columns ``first`` to ``first + B``, in ascending order of ``first``.
-        -inf is no score. A transposed array is looked at as it lies in memory."""
-        width = scores.shape[1]
+        """Add the scores of the columns ``first`` to ``first + B``. Blocks must come in ascending order of ``first``.
+
+        Args:
+            scores: (n_rows, B) float32, in C or Fortran order; -inf is no score.
+        """
+        n_columns = scores.shape[1]
         if self._k == 1:
             columns = scores.argmax(axis=1)
-            found = scores[np.arange(self.n_rows), columns]
-            better = found > self._scores[:, 0]
-            self._scores[better, 0], self._columns[better, 0] = found[better], columns[better] + first
+            largest = scores[np.arange(self.n_rows), columns]
+            better = largest > self._scores[:, 0]
+            self._scores[better, 0], self._columns[better, 0] = largest[better], columns[better] + first
             return
-        bars = self._scores[:, -1]
-        if first == 0 and width > self._k:  # nothing is known yet: a partition instead of a bar
-            columns = np.argpartition(scores, width - self._k, axis=1)[:, width - self._k :]
-            # A partition takes any of equal scores: the bar lets those that stand before them in.
-            bars = np.take_along_axis(scores, columns, axis=1).min(axis=1)
-            rows, columns = np.nonzero(scores >= np.maximum(bars, np.finfo(np.float32).min)[:, None])
+        thresholds = self._scores[:, -1]
+        if first == 0 and n_columns > self._k:  # the first block: a partition gives the thresholds
+            columns = np.argpartition(scores, n_columns - self._k, axis=1)[:, n_columns - self._k :]
+            # A partition may take any of equal scores; with >= the first ones get in too.
+            thresholds = np.take_along_axis(scores, columns, axis=1).min(axis=1)
+            rows, columns = np.nonzero(scores >= np.maximum(thresholds, np.finfo(np.float32).min)[:, None])
         elif scores.flags.f_contiguous:
             by_column = scores.T
-            columns, rows = np.divmod(np.flatnonzero(by_column > bars), self.n_rows)
+            columns, rows = np.divmod(np.flatnonzero(by_column > thresholds), self.n_rows)
         else:
-            # Few rows, after the first blocks; a mask of all would cost ten times that.
-            better = np.flatnonzero(scores.max(axis=1) > bars)
-            places = np.flatnonzero(scores[better] > bars[better, None])
-            rows, columns = better[places // width], places % width
+            # After the first blocks few rows have a better score; a mask of all scores would cost ten times as much.
+            better = np.flatnonzero(scores.max(axis=1) > thresholds)
+            flat = np.flatnonzero(scores[better] > thresholds[better, None])
+            rows, columns = better[flat // n_columns], flat % n_columns
         if rows.size:
             self._merge(rows, columns + first, scores[rows, columns])
 
-    def _merge(self, rows: NDArray[np.int64], columns: NDArray[np.int64], found: NDArray[np.float32]) -> None:
-        """Put scores in their places among those that are known."""
+    def _merge(self, rows: NDArray[np.int64], columns: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        """Merge new scores into the k largest."""
         touched = np.unique(rows)
         rows = np.concatenate([np.repeat(touched, self._k), rows])
-        found = np.concatenate([self._scores[touched].ravel(), found])
+        scores = np.concatenate([self._scores[touched].ravel(), scores])
         columns = np.concatenate([self._columns[touched].ravel(), columns])
-        order = np.lexsort((columns, -found, rows))
-        begins = np.searchsorted(rows[order], touched)  # a row has k scores at least: those that it had
+        order = np.lexsort((columns, -scores, rows))
+        begins = np.searchsorted(rows[order], touched)  # a row has at least the k scores that it had
         best = order[(begins[:, None] + np.arange(self._k)).ravel()]
-        self._scores[touched] = found[best].reshape(-1, self._k)
+        self._scores[touched] = scores[best].reshape(-1, self._k)
         self._columns[touched] = columns[best].reshape(-1, self._k)
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """columns[i], scores[i]: (n_rows, k) each, the best first; -1 and -inf where there were fewer than k scores."""
+        """Return columns[i][j] int64 and scores[i][j] float32, (n_rows, k), largest first; -1 and -inf if there are fewer."""
         return self._columns, self._scores

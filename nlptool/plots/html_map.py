@@ -1,7 +1,7 @@
-"""A map of texts as one page for the browser, which needs nothing but itself.
+"""A map of texts as one self-contained HTML page.
 
-``html_map.html`` is the frame, ``html_map.css`` the style, ``html_map.js`` the program. The texts go in as JSON that no parser
-of HTML can take for anything else, and a content security policy lets that one program run, and nothing be fetched.
+``html_map.html`` is the template, ``html_map.css`` the style, ``html_map.js`` the script. The texts are embedded as JSON with
+every "<" escaped; a content security policy allows that one script to run, and nothing to be fetched.
 """
 
 from __future__ import annotations

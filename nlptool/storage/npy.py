@@ -5,6 +5,7 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, 
 
 from __future__ import annotations
 
+import mmap
 import tokenize
 from pathlib import Path
 from typing import Any
@@ -34,3 +35,10 @@ def header(dtype: str, shape: tuple[int, ...]) -> bytes:
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape!r}, }}"
     size = (HEADER_BYTES - 10).to_bytes(2, "little")
     return b"\x93NUMPY\x01\x00" + size + text.ljust(HEADER_BYTES - 11).encode() + b"\n"
+
+
+def release(array: NDArray[Any]) -> None:
+    """Tell the system that the pages of a memory-mapped file are not needed for now; they stay in its cache."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None:
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -160,8 +160,10 @@ def compare(
     from nlptool.geometry import correlation, rsa
 
     n_items = len(vectors[0])
-    reference, *others = (rsa.ranked(rsa.distances(each, measure)) for each in vectors)
-    chance = rsa.permuted(reference, others, n_items, permutations=permutations, seed=seed, report=report)
+    reference, *others = (rsa.centered_ranks(rsa.distances(each, measure)) for each in vectors)
+    chance = rsa.permutation_correlations(
+        reference, others, n_items, permutations=permutations, seed=seed, report=report
+    )
     rhos = [rsa.spearman(reference, other) for other in others]
     taus = [rsa.kendall(reference, other) for other in others]
     ckas = [rsa.linear_cka(vectors[0], other) for other in vectors[1:]]
@@ -174,17 +176,22 @@ def compare(
     if len(others) > 1:
         mean = rsa.mean(rhos)
         scores = _scores(mean, rsa.p_value(mean, chance.mean(axis=1)), rsa.mean(taus), rsa.mean(ckas))
-        lower, upper = map(correlation.rounded, rsa.noise_ceiling(others))
+        lower, upper = map(correlation.round_score, rsa.noise_ceiling(others))
         said = {"first": names[0], "second": f"mean of {len(others)}", "items": n_items}
         records.append({**said, **scores, "noise_ceiling": {"lower": lower, "upper": upper}})
     return records
 
 
 def _scores(spearman: float | None, p_value: float | None, kendall: float | None, cka: float | None) -> dict[str, Any]:
-    from nlptool.geometry.correlation import rounded
+    from nlptool.geometry.correlation import round_score
 
     digits = p_value and float(f"{p_value:.4g}")
-    return {"spearman": rounded(spearman), "p_value": digits, "kendall": rounded(kendall), "cka": rounded(cka)}
+    return {
+        "spearman": round_score(spearman),
+        "p_value": digits,
+        "kendall": round_score(kendall),
+        "cka": round_score(cka),
+    }
 
 
 def refuse_too_many(n_items: int, n_embeddings: int, memory: int) -> None:
@@ -193,13 +200,13 @@ def refuse_too_many(n_items: int, n_embeddings: int, memory: int) -> None:
         RunError: their distances need more than ``memory`` bytes.
     """
     from nlptool.geometry import rsa
-    from nlptool.geometry.similarity import size
+    from nlptool.geometry.similarity import format_size
 
     needed = rsa.memory_needed(n_items, n_embeddings)
     if needed > memory:
         fitting = int(n_items * (memory / needed) ** 0.5)
         raise RunError(
-            f"{n_items:,} items have {n_items * (n_items - 1) // 2:,} distances, which need {size(needed)} of memory, and "
-            f"--memory is {size(memory)}",
-            hint=f"--sample {fitting} takes so many of the items at random; --memory {size(needed)} takes all",
+            f"{n_items:,} items have {n_items * (n_items - 1) // 2:,} distances, which need {format_size(needed)} of memory, and "
+            f"--memory is {format_size(memory)}",
+            hint=f"--sample {fitting} takes so many of the items at random; --memory {format_size(needed)} takes all",
         )

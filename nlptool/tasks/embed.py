@@ -110,6 +110,6 @@ def compare_int8(lists: Iterator[list[Record]], prepared: Any, pipe: Pipe) -> It
 
 
 def _cosines(first: Embeddings, second: Embeddings) -> Any:
-    from nlptool.geometry.top_k import normalized
+    from nlptool.geometry.top_k import normalize
 
-    return (normalized(first.vectors) * normalized(second.vectors)).sum(axis=1)
+    return (normalize(first.vectors) * normalize(second.vectors)).sum(axis=1)

@@ -89,7 +89,7 @@ def nonempty(records: list[Record], generator: Generator, entry: Mapping[str, An
             with_text.append(record)
         elif record.pending:
             _set_empty(record, entry, "empty text")
-    sources = generator.read([record.text for record in with_text]) if with_text else []
+    sources = generator.tokenize([record.text for record in with_text]) if with_text else []
     with_tokens = []
     for record, source in zip(with_text, sources, strict=True):
         if source.ids:

@@ -10,7 +10,7 @@ import orjson
 from nlptool.records.record import Record
 
 if TYPE_CHECKING:
-    from nlptool.geometry.projection import Places
+    from nlptool.geometry.projection import Projection
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
 
 _AT_ONCE = 4096  # records that are written together
@@ -18,7 +18,7 @@ MANY = 20_000  # items, from which on t-SNE takes minutes
 
 
 def map_(
-    items: EmbeddedRecords | NpyRows, found: Places, entry: dict[str, Any], *, start: int = 0
+    items: EmbeddedRecords | NpyRows, found: Projection, entry: dict[str, Any], *, start: int = 0
 ) -> Iterator[list[Record]]:
     """Give each item its place."""
     for first in range(start, len(items), _AT_ONCE):

@@ -16,7 +16,8 @@ from nlptool.tasks import similarity
 from nlptool.tasks import word_queries as queries
 
 if TYPE_CHECKING:
-    from nlptool.geometry.index import Builder, Index
+    from nlptool.geometry.index import Index
+    from nlptool.geometry.index_builder import Builder
     from nlptool.specs import EncoderSpec
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
     from nlptool.tasks.embedder import Embedder
@@ -32,7 +33,7 @@ def build_index(
     Raises:
         RunError: it has more of them than there are.
     """
-    from nlptool.geometry.similarity import prepared
+    from nlptool.geometry.measures import prepare
 
     before, n_read = builder.n_read, 0
     for records in lists:
@@ -46,7 +47,7 @@ def build_index(
         if n_read > before:
             said = {"model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt}
             builder.about |= {name: value for name, value in {**said, "dim": embedder.dim}.items() if value}
-            builder.add(prepared(vectors, "cosine"), shown, n_read=n_read)
+            builder.add(prepare(vectors, "cosine"), shown, n_read=n_read)
         taken = set(map(id, kept))
         yield [record for record in records[skipped:] if id(record) not in taken and not record.pending]
     _check_same(builder, n_read)
@@ -54,13 +55,13 @@ def build_index(
 
 def add_records(path: str, builder: Builder) -> None:
     """The rows of an ``.npy``."""
-    from nlptool.geometry.similarity import prepared
+    from nlptool.geometry.measures import prepare
     from nlptool.tasks.embedded_records import NpyRows
 
     rows = NpyRows(path).vectors
     _check_same(builder, len(rows))
     for first in range(builder.n_read, len(rows), _ROWS):
-        block = prepared(rows[first : first + _ROWS], "cosine")
+        block = prepare(rows[first : first + _ROWS], "cosine")
         builder.add(block, [{}] * len(block), n_read=first + len(block))
 
 
@@ -93,7 +94,8 @@ def search(
     """
     import numpy as np
 
-    from nlptool.geometry.similarity import Vectors, nearest, prepared
+    from nlptool.geometry.measures import prepare
+    from nlptool.geometry.similarity import Vectors, nearest
 
     others = Vectors(corpus.vectors, "cosine", ready=corpus.ready)
     for records in lists:
@@ -109,7 +111,7 @@ def search(
                 record.results = {**queries.query(record, record.text), "neighbors": b"null"}
                 said = {"model": embedder.model or None, "measure": "cosine"}
                 record.entry = {**said, **record.entry, "reason": "the query has no vector, or one of zeros"}
-        ready = prepared(vectors, "cosine")
+        ready = prepare(vectors, "cosine")
         there = np.flatnonzero(ready.any(axis=1))
         kept, asked = [kept[row] for row in there], Vectors(ready[there])
         for first, columns, scores in nearest(asked, others, min(k, len(corpus)), memory=memory, threshold=threshold):
@@ -123,7 +125,7 @@ def open_corpus(
     pipe: Pipe, corpus: tuple[str, ...], choice: EncoderSpec
 ) -> tuple[EmbeddedRecords | NpyRows | Index, Embedder]:
     """What is searched, and what embeds the queries."""
-    from nlptool.geometry.similarity import prepared
+    from nlptool.geometry.measures import prepare
     from nlptool.tasks import embedded_records
     from nlptool.tasks.embedder import Embedder
 
@@ -139,9 +141,7 @@ def open_corpus(
         return index, Embedder(pipe, choice, role="query", **made)
     documents = Embedder(pipe, choice, role="document")
     with pipe.beside(*corpus) as own:
-        found = embedded_records.read(
-            own, documents, records=False, ready=functools.partial(prepared, measure="cosine")
-        )
+        found = embedded_records.read(own, documents, records=False, ready=functools.partial(prepare, measure="cosine"))
     documents.say()
     choice = replace(choice, dim=documents.dim)
     made = {"model": documents.model, "dimension": documents.dimension, "beside": documents}

@@ -151,7 +151,7 @@ def of_pairs(
     Args:
         names: of the fields of the two texts; else one of ``PAIR_TEXTS``.
     """
-    from nlptool.geometry import similarity as similarities
+    from nlptool.geometry import measures
 
     for records in lists:
         asked: list[tuple[Record, Record, Record]] = []
@@ -168,7 +168,7 @@ def of_pairs(
             (rows[id(first)], rows[id(second)]) for _, first, second in asked if {id(first), id(second)} <= rows.keys()
         ]
         left, right = zip(*both, strict=True) if both else ((), ())
-        scores = iter(similarities.of_rows(vectors[list(left)], vectors[list(right)], measure))
+        scores = iter(measures.pairwise(vectors[list(left)], vectors[list(right)], measure))
         for record, first, second in asked:
             record.entry = {**first.entry, **second.entry}
             if failure := first.error or second.error:
@@ -297,10 +297,11 @@ class Comparison:
 
     def _read(self) -> tuple[Vectors, Vectors]:
         """The two sides, ready to be compared."""
+        from nlptool.geometry import measures
         from nlptool.geometry import similarity as similarities
         from nlptool.tasks import embedded_records
 
-        ready = functools.partial(similarities.prepared, measure=self.measure)
+        ready = functools.partial(measures.prepare, measure=self.measure)
         self._n_done, self._last = self._pipe.done_before()
         self.items = embedded_records.read(self._pipe, self._embedder, ready=ready)
         if self._against is None:
@@ -330,14 +331,14 @@ class Comparison:
         Raises:
             RunError: the matrix does not fit on the disk.
         """
-        from nlptool.geometry.similarity import size
+        from nlptool.geometry.similarity import format_size
 
         where, free = self._pipe.output or "<stdout>", _free(self._pipe.output)
         needed = n_rows * n_columns * bytes_each
         if free is not None and needed > free:
             raise RunError(
-                f"{n_rows:,} x {n_columns:,} similarities of {bytes_each} bytes are {size(needed)}, and for {where} there are "
-                f"{size(free)} free",
+                f"{n_rows:,} x {n_columns:,} similarities of {bytes_each} bytes are {format_size(needed)}, and for {where} "
+                f"there are {format_size(free)} free",
                 hint="-k K keeps the K nearest of each alone, --threshold T the pairs above T",
             )
 

@@ -159,7 +159,7 @@ def analogy(
     """Give each record its answers: the words x with the largest cos(x, a − b + c), or by 3CosMul."""
     import numpy as np
 
-    from nlptool.geometry.top_k import normalized
+    from nlptool.geometry.top_k import normalize
     from nlptool.models.words import lookup as word_lookup
 
     settings: dict[str, Any] = {"method": method}
@@ -176,7 +176,7 @@ def analogy(
             if method == "3cosmul":
                 best = lexicon.vectors.nearest_by_product(vectors[:, [0, 2]], vectors[:, [1]], k, **rules)
             else:
-                best = lexicon.vectors.nearest(normalized(sums), k, **rules)
+                best = lexicon.vectors.nearest(normalize(sums), k, **rules)
             score = "score" if method == "3cosmul" else "similarity"
             for (record, words, each), total, indices, scores in zip(questions, sums, *best, strict=True):
                 if not total.any():
@@ -186,7 +186,7 @@ def analogy(
                     **query(record, words),
                     "answers": answers(lexicon, indices, scores, score),
                 }
-                record.entry = {"model": lexicon.name, **settings, **word_lookup.said(words, each)}
+                record.entry = {"model": lexicon.name, **settings, **word_lookup.match_info(words, each)}
         yield records
 
 
@@ -215,7 +215,7 @@ def neighbors(
     ``minus``."""
     import numpy as np
 
-    from nlptool.geometry.top_k import normalized
+    from nlptool.geometry.top_k import normalize
     from nlptool.models.words import lookup as word_lookup
 
     signs = np.asarray([1.0] * (1 + len(plus)) + [-1.0] * len(minus), np.float32)
@@ -234,7 +234,7 @@ def neighbors(
             exclude = (
                 [] if include_query else [[i for found in each for i in found.indices] for _, _, each in questions]
             )
-            best = lexicon.vectors.nearest(normalized(vectors), k, exclude=exclude, restrict=restrict)
+            best = lexicon.vectors.nearest(normalize(vectors), k, exclude=exclude, restrict=restrict)
             for (record, words, each), vector, indices, scores in zip(questions, vectors, *best, strict=True):
                 if not vector.any():
                     record.fail(nothing())
@@ -243,7 +243,7 @@ def neighbors(
                     **query(record, words[0]),
                     "neighbors": answers(lexicon, indices, scores),
                 }
-                record.entry = {"model": lexicon.name, **settings, **word_lookup.said(words, each)}
+                record.entry = {"model": lexicon.name, **settings, **word_lookup.match_info(words, each)}
         yield records
 
 
@@ -261,14 +261,14 @@ def odd_one_out(lists: Iterable[list[Record]], models: Models) -> Iterator[list[
     """Give each record the word whose cosine with the mean of all (of their unit vectors) is the smallest."""
     import numpy as np
 
-    from nlptool.geometry.top_k import normalized
+    from nlptool.geometry.top_k import normalize
     from nlptool.models.words import lookup as word_lookup
 
     for records in lists:
         for lexicon, questions in found(records, models, _several):
             for record, words, matches in questions:
                 vectors = np.stack([each.vector for each in matches])
-                similarities = vectors @ normalized(vectors.mean(axis=0))
+                similarities = vectors @ normalize(vectors.mean(axis=0))
                 order = np.argsort(similarities, kind="stable")
                 listed = [{"word": words[index], "similarity": similarities[index]} for index in order]
                 record.results = {
@@ -276,7 +276,7 @@ def odd_one_out(lists: Iterable[list[Record]], models: Models) -> Iterator[list[
                     "odd": orjson.dumps(words[order[0]]),
                     "similarities": orjson.dumps(listed, option=orjson.OPT_SERIALIZE_NUMPY),
                 }
-                record.entry = {"model": lexicon.name, **word_lookup.said(words, matches)}
+                record.entry = {"model": lexicon.name, **word_lookup.match_info(words, matches)}
         yield records
 
 

@@ -92,7 +92,7 @@ def ours(folder: Path, threads: int) -> Callable[[list[str], tuple[int, int, int
     def run(lines: list[str], how: tuple[int, int, int]) -> tuple[float, int]:
         beams, new_tokens, _ = how
         started = time.perf_counter()
-        found = model.generate(model.read(lines), Decoding(beams=beams, max_new_tokens=new_tokens))
+        found = model.generate(model.tokenize(lines), Decoding(beams=beams, max_new_tokens=new_tokens))
         return time.perf_counter() - started, sum(len(outputs[0].ids) for outputs in found)
 
     return run

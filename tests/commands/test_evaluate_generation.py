@@ -325,7 +325,7 @@ class Shouter:
     device: str = "cpu"
     asked: list[tuple[list[str], Decoding, Any]] = field(default_factory=list)
 
-    def read(self, texts: Sequence[str]) -> list[Source]:
+    def tokenize(self, texts: Sequence[str]) -> list[Source]:
         return [Source(list(map(ord, text)), len(text), tuple(set(text) & {"薔"}), len(text) > 20) for text in texts]
 
     def generate(self, sources: Sequence[Source], decoding: Decoding, *, seeds: Any = None) -> list[list[Output]]:
@@ -429,8 +429,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(2)
     symbols = seq2seq_vocabulary.learn(list(LETTERS), unit="characters", size=100)
     shape = config.Seq2SeqConfig(
-        architecture="transformer", source_size=len(symbols), target_size=len(symbols), layers=1, width=16, heads=2,
-        intermediate=32, max_length=24,
+        architecture="transformer", source_size=len(symbols), target_size=len(symbols), layers=1, hidden_size=16, heads=2,
+        intermediate_size=32, max_length=24,
     )  # fmt: skip
     weights = {name: value.numpy() for name, value in seq2seq_network.new(shape).state_dict().items()}
     folder = tmp_path_factory.mktemp("models") / "random"

@@ -58,7 +58,7 @@ class Mirror:
     kind: str = "encoder-decoder"
     asked: list[tuple[int, Decoding, Any]] = field(default_factory=list)  # how many texts, how, with which seeds
 
-    def read(self, texts: Sequence[str]) -> list[Source]:
+    def tokenize(self, texts: Sequence[str]) -> list[Source]:
         return [
             Source(
                 [ord(c) for c in text if c != "∅"], len(text) + 1, tuple(c for c in text if c in "薔薇"), len(text) > 10
@@ -605,8 +605,8 @@ def saved_own(folder: Path, architecture: str) -> None:
     torch.manual_seed(2)
     symbols = seq2seq_vocabulary.learn(list(LETTERS), unit="characters", size=100)
     shape = config.Seq2SeqConfig(
-        architecture=architecture, source_size=len(symbols), target_size=len(symbols), layers=1, width=16, heads=2,
-        intermediate=32, max_length=24,
+        architecture=architecture, source_size=len(symbols), target_size=len(symbols), layers=1, hidden_size=16, heads=2,
+        intermediate_size=32, max_length=24,
     )  # fmt: skip
     network = seq2seq_network.new(shape)
     weights = {name: value.numpy() for name, value in network.state_dict().items()}

@@ -20,7 +20,8 @@ from program import Invoke, Run, Start
 
 import nlptool
 from nlptool.errors import NlptoolError, RunError
-from nlptool.geometry.index import Builder, Index
+from nlptool.geometry.index import Index
+from nlptool.geometry.index_builder import Builder
 from nlptool.storage import npy
 
 CORPUS = (

@@ -60,7 +60,7 @@ SMALL = Seq2SeqSettings(
 
 
 def pairs(texts: Sequence[tuple[str, str]]) -> Pairs:
-    ids = [tuple(cut.ids for cut in SYMBOLS.cut(pair)) for pair in texts]
+    ids = [tuple(line.ids for line in SYMBOLS.tokenize(pair)) for pair in texts]
     return Pairs([(source, target) for source, target in ids], [target for _, target in texts])
 
 
@@ -171,7 +171,7 @@ class Copier(Seq2Seq):
         return inputs
 
     def project(self, states: Tensor) -> Tensor:
-        return 50.0 * functional.one_hot(states, self.shape.target_size).float()
+        return 50.0 * functional.one_hot(states, self.config.target_vocab_size).float()
 
 
 def test_a_network_that_copies_its_input_is_never_right(tmp_path: Path) -> None:
@@ -215,16 +215,16 @@ def test_it_learns_to_reverse_words_that_it_has_not_seen(tmp_path: Path, archite
     assert training.scores["teacher_forced_token_accuracy"] > least
     assert training.curves[-1]["train_loss"] < 0.2 * training.curves[0]["train_loss"]
     said = training.generate(pairs(known[:100]).ids[0][:1], 8)
-    assert SYMBOLS.text(said[0]) == known[0][1] or least < 0.9
+    assert SYMBOLS.decode(said[0]) == known[0][1] or least < 0.9
 
     folder = tmp_path / "model"
     folder.mkdir()
     seq2seq_folder.write(folder, weights(training.network), training.shape, SYMBOLS, SYMBOLS)
-    training.network = seq2seq_network.loaded(seq2seq_folder.read(folder))
+    training.network = seq2seq_network.load(seq2seq_folder.read(folder))
     sources = [source for source, _ in pairs(known).ids[:300]]
     again = training.generate(sources, 8)
     assert again == [training.generate([source], 8)[0] for source in sources]  # whatever is beside it
-    exact = np.mean([SYMBOLS.text(ids) == known[number][1] for number, ids in enumerate(again[:100])])
+    exact = np.mean([SYMBOLS.decode(ids) == known[number][1] for number, ids in enumerate(again[:100])])
     assert exact == pytest.approx(training.scores["exact_match"], abs=1e-9)
 
 
@@ -232,7 +232,7 @@ def test_the_hundred_poems_are_learned_by_heart_by_one_layer_of_width_32(tmp_pat
     lines = (resources.files("nlptool") / "samples" / "hyakunin_isshu.tsv").read_text(encoding="utf-8").split("\n")
     poems = [tuple(line.split("\t")[1:3]) for line in lines[1:101]]
     symbols = seq2seq_vocabulary.learn([kana for poem in poems for kana in poem], unit="characters", size=100)
-    ids = [tuple(cut.ids for cut in symbols.cut(poem)) for poem in poems]
+    ids = [tuple(line.ids for line in symbols.tokenize(poem)) for poem in poems]
     learned = Pairs([(upper, lower) for upper, lower in ids], [lower for _, lower in poems])
     settings = Seq2SeqSettings(
         layers=1, width=32, heads=4, intermediate=128, max_length=22, dropout=0.0, label_smoothing=0.0, rate=1e-2,
@@ -433,8 +433,8 @@ def test_the_folder_holds_the_model_and_says_how_it_came_about(place: Path) -> N
     for name in ("train loss", "dev bleu", "dev exact match"):
         assert f"<!-- {name} -->" in (place / "curves.svg").read_text()
     model = seq2seq_folder.read(place / "all")
-    assert model.shape.as_dict() == about["shape"]
-    network = seq2seq_network.loaded(model)
+    assert model.config.as_dict() == about["shape"]
+    network = seq2seq_network.load(model)
     assert sum(each.numel() for each in network.parameters()) == about["n_parameters"]
 
 

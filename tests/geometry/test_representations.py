@@ -22,7 +22,7 @@ def points(n_items: int, dimension: int, seed: int = 0) -> np.ndarray:
 
 
 def ranked(vectors: np.ndarray, measure: str = "euclidean") -> np.ndarray:
-    return rsa.ranked(rsa.distances(vectors, measure))
+    return rsa.centered_ranks(rsa.distances(vectors, measure))
 
 
 @given(NUMBERS, st.integers(0, 2**32 - 1))
@@ -119,7 +119,7 @@ def test_vectors_that_are_all_the_same_correlate_with_nothing(measure: str) -> N
     for pair in ((same, other), (other, same), (same, same)):
         assert rsa.spearman(*pair) is None
         assert rsa.kendall(*pair) is None
-    found = rsa.permuted(same, [other, same], 9, permutations=3, seed=1)
+    found = rsa.permutation_correlations(same, [other, same], 9, permutations=3, seed=1)
     assert found.tolist() == [[0, 0]] * 3
     assert rsa.p_value(None, found[:, 0]) is None
 
@@ -145,7 +145,7 @@ def test_rho_and_tau_are_scipys_on_scipys_distances(measure: str, n_items: int, 
 
 def test_a_permutation_moves_the_items_not_the_distances() -> None:
     a, b = points(9, 3, 1), points(9, 4, 2)
-    found = rsa.permuted(ranked(a), [ranked(b)], 9, permutations=20, seed=5)
+    found = rsa.permutation_correlations(ranked(a), [ranked(b)], 9, permutations=20, seed=5)
     random = np.random.default_rng(5)
     for value in found[:, 0]:
         order = random.permutation(9)
@@ -163,7 +163,7 @@ def test_the_p_value_is_that_of_all_orders_of_five_items() -> None:
         for order in itertools.permutations(range(5))
     ]
     exact = np.mean(np.array(every) >= observed - 1e-9)
-    found = rsa.permuted(ranked(a), [ranked(b)], 5, permutations=20_000, seed=1)
+    found = rsa.permutation_correlations(ranked(a), [ranked(b)], 5, permutations=20_000, seed=1)
     p_value = rsa.p_value(rsa.spearman(ranked(a), ranked(b)), found[:, 0])
     assert 0 < exact < 0.5
     assert p_value == pytest.approx(exact, abs=5 * np.sqrt(exact / 20_000))
@@ -178,7 +178,7 @@ def test_the_p_value_counts_the_observed_order_as_one() -> None:
 def test_a_permutation_that_changes_nothing_counts_although_its_sum_is_rounded() -> None:
     """Of three items with two equal sides, a third of the orders give the same matrix."""
     vectors = np.array([[0], [1], [3]], np.float32)
-    found = rsa.permuted(ranked(vectors), [ranked(vectors)], 3, permutations=600, seed=1)[:, 0]
+    found = rsa.permutation_correlations(ranked(vectors), [ranked(vectors)], 3, permutations=600, seed=1)[:, 0]
     assert rsa.p_value(1.0, found) == pytest.approx(1 / 6, abs=0.06)
     assert np.count_nonzero(found > 1 - 1e-12) == round((rsa.p_value(1.0, found) or 0) * 601) - 1
 
@@ -186,9 +186,9 @@ def test_a_permutation_that_changes_nothing_counts_although_its_sum_is_rounded()
 def test_permutations_are_shared_by_all_that_are_compared_and_told() -> None:
     told: list[int] = []
     a, b, c = (ranked(points(8, 3, seed)) for seed in (1, 2, 3))
-    both = rsa.permuted(a, [b, c], 8, permutations=6, seed=9, report=told.append)
+    both = rsa.permutation_correlations(a, [b, c], 8, permutations=6, seed=9, report=told.append)
     for column, other in enumerate((b, c)):
-        alone = rsa.permuted(a, [other], 8, permutations=6, seed=9)
+        alone = rsa.permutation_correlations(a, [other], 8, permutations=6, seed=9)
         assert both[:, column] == pytest.approx(alone[:, 0], abs=1e-15)
     assert told == [1, 2, 3, 4, 5, 6]
 
@@ -216,7 +216,7 @@ def test_the_noise_ceiling_is_that_of_a_plain_loop(n_subjects: int, n_items: int
         others = np.delete(ranks, index, axis=0).mean(axis=0).round(9)
         lower.append(stats.spearmanr(ranks[index], others).statistic)
         upper.append(stats.spearmanr(ranks[index], ranks.mean(axis=0).round(9)).statistic)
-    found = rsa.noise_ceiling([rsa.ranked(row) for row in matrices])
+    found = rsa.noise_ceiling([rsa.centered_ranks(row) for row in matrices])
     assert found == (pytest.approx(np.mean(lower), abs=1e-9), pytest.approx(np.mean(upper), abs=1e-9))
     assert found[0] <= found[1] + 1e-9  # type: ignore[operator]
 
@@ -279,7 +279,7 @@ def test_the_memory_that_is_foretold_is_taken() -> None:
     tracemalloc.start()
     first, second = ranked(a, "cosine"), ranked(b, "cosine")
     rsa.kendall(first, second)
-    rsa.permuted(first, [second], 1500, permutations=1, seed=1)
+    rsa.permutation_correlations(first, [second], 1500, permutations=1, seed=1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0.5 < peak / rsa.memory_needed(1500, 2) < 1.1

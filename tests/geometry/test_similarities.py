@@ -15,7 +15,8 @@ from scipy.spatial.distance import cdist
 
 from nlptool.errors import RunError
 from nlptool.geometry import similarity as similarities
-from nlptool.geometry.similarity import MEASURES, Vectors, prepared
+from nlptool.geometry.measures import MEASURES, prepare
+from nlptool.geometry.similarity import Vectors
 
 PLENTY = 10**9  # bytes
 SIZES = st.integers(1, 40)
@@ -26,7 +27,7 @@ def vectors(n: int, d: int = 16, seed: int = 0) -> NDArray[np.float32]:
 
 
 def side(rows: NDArray[Any], measure: str) -> Vectors:
-    return Vectors(prepared(rows, measure), measure)
+    return Vectors(prepare(rows, measure), measure)
 
 
 def slow(a: NDArray[Any], b: NDArray[Any], measure: str) -> NDArray[np.float64]:
@@ -222,8 +223,8 @@ def test_blocks_of_pairs_never_outgrow_their_memory() -> None:
 @pytest.mark.parametrize("measure", ["dot", "euclidean"])
 def test_products_beyond_float32_are_refused(measure: str) -> None:
     with pytest.raises(RunError, match=rf"a vector is longer than 1e\+19: its {measure} similarities would be beyond"):
-        prepared(np.array([[1, 2], [1e19, 1e19]], np.float32), measure)
-    assert prepared(np.array([[1e19, 1]], np.float32), measure).tolist() == [[np.float32(1e19), 1]]
+        prepare(np.array([[1, 2], [1e19, 1e19]], np.float32), measure)
+    assert prepare(np.array([[1e19, 1]], np.float32), measure).tolist() == [[np.float32(1e19), 1]]
 
 
 def test_many_duplicates_need_no_more_memory_than_is_given() -> None:
@@ -251,16 +252,16 @@ def test_close_vectors_keep_their_distance() -> None:
 @pytest.mark.parametrize("measure", ["cosine", "pearson"])
 def test_very_large_and_very_small_vectors_have_a_direction(scale: float, measure: str) -> None:
     a = vectors(10)
-    np.testing.assert_allclose(prepared(a * np.float32(scale), measure), prepared(a, measure), atol=1e-6)
+    np.testing.assert_allclose(prepare(a * np.float32(scale), measure), prepare(a, measure), atol=1e-6)
 
 
 def test_no_direction_is_similarity_0() -> None:
     rows = np.array([[0, 0, 0], [1, 2, 3], [2, 2, 2]], np.float32)
-    assert similarities.scores(prepared(rows, "cosine"), prepared(rows, "cosine"), "cosine")[0].tolist() == [0, 0, 0]
-    found = similarities.scores(prepared(rows, "pearson"), prepared(rows, "pearson"), "pearson")
+    assert similarities.scores(prepare(rows, "cosine"), prepare(rows, "cosine"), "cosine")[0].tolist() == [0, 0, 0]
+    found = similarities.scores(prepare(rows, "pearson"), prepare(rows, "pearson"), "pearson")
     assert found[2].tolist() == [0, 0, 0]
     constant = np.full((1, 300), 0.1, np.float32)
-    assert not prepared(constant, "pearson").any()
+    assert not prepare(constant, "pearson").any()
 
 
 def test_cosines_do_not_leave_their_range() -> None:
@@ -302,7 +303,7 @@ def test_nothing_gives_nothing() -> None:
     ("n_bytes", "text"), [(1, "1"), (1500, "1.5K"), (2 * 10**9, "2G"), (999_999, "1000K"), (123_456_789, "123.5M")]
 )
 def test_a_size_reads_as_it_is_typed(n_bytes: int, text: str) -> None:
-    assert similarities.size(n_bytes) == text
+    assert similarities.format_size(n_bytes) == text
 
 
 def test_products_among_themselves_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,4 +62,4 @@ def test_word_vectors_split_queries_with_the_dictionary_of_their_corpus(tmp_path
         folder.mkdir()
         word_vectors.write(folder, word_vectors.Parts(["猫"], np.ones((1, 2), np.float32), about))
         folders.seal(folder, word_vectors.MANIFEST)
-        assert WordLookup(word_vectors.WordVectors(folder, name)).cut(text) == expected
+        assert WordLookup(word_vectors.WordVectors(folder, name)).tokenize(text) == expected

@@ -354,7 +354,7 @@ def test_bfloat16_as_on_a_gpu_stays_close(monkeypatch: pytest.MonkeyPatch) -> No
     assert network.dtype == "bfloat16"
     found = network(ids, np.ones_like(ids))
     assert found.dtype == np.float32
-    cosine = np.sum(top_k.normalized(found) * top_k.normalized(exact))
+    cosine = np.sum(top_k.normalize(found) * top_k.normalize(exact))
     assert 0.99 < cosine < 0.9999999
 
 

@@ -127,7 +127,7 @@ def whole(generator: Generator, output: GeneratedText, theirs: Sequence[int]) ->
     """The ids of an output with the end that transformers leaves there."""
     return [
         *output.ids,
-        *(theirs[-1:] if output.finish_reason == "stop" and theirs[-1] in generator.rules.ends else []),
+        *(theirs[-1:] if output.finish_reason == "stop" and theirs[-1] in generator.constraints.end_ids else []),
     ]
 
 
@@ -138,14 +138,14 @@ def test_greedy_search_finds_what_transformers_finds(kind: str, made: Made) -> N
     assert prepared.engine == "ct2"
     generator = prepared.open()
     assert generator.kind == ("decoder" if kind in ("gpt2", "gpt-neox") else "encoder-decoder")
-    sources = generator.read(models.TEXTS)
+    sources = generator.tokenize(models.TEXTS)
     together = generator.generate(sources, GREEDY)
     for text, source, (output,) in zip(models.TEXTS, sources, together, strict=True):
         assert source.ids == pair.ids(text)
         assert (source.n_tokens, source.truncated) == (len(source.ids), False)
         expected = pair.theirs(source.ids, max_new_tokens=12)
         assert whole(generator, output, expected) == expected
-        assert output.finish_reason == ("stop" if expected[-1] in generator.rules.ends else "length")
+        assert output.finish_reason == ("stop" if expected[-1] in generator.constraints.end_ids else "length")
         pair.check(source, output)
         assert generator.generate([source], GREEDY)[0][0].ids == output.ids
         skipped = expected[:-1] if output.finish_reason == "stop" else expected
@@ -161,13 +161,13 @@ def test_hypotheses_of_a_beam_search_have_the_log_probability_that_transformers_
     generator = pair.prepare().open()
     for penalty in (0.0, 1.0, 2.0):
         decoding = Decoding(beams=4, n_return=3, max_new_tokens=9, length_penalty=penalty)
-        sources = generator.read(models.TEXTS)
+        sources = generator.tokenize(models.TEXTS)
         for source, outputs in zip(sources, generator.generate(sources, decoding), strict=True):
             assert len({tuple(output.ids) for output in outputs}) == 3
             for output in outputs:
                 pair.check(source, output)
             lengths = [
-                len(each.ids) + (each.finish_reason == "stop") + len(generator.rules.start or " ") - 1
+                len(each.ids) + (each.finish_reason == "stop") + len(generator.constraints.start_ids or " ") - 1
                 for each in outputs
             ]
             ranks = [each.log_probability / n**penalty for each, n in zip(outputs, lengths, strict=True)]
@@ -183,7 +183,7 @@ def test_what_is_ruled_out_is_as_in_transformers_and_the_log_probability_stays_t
 ) -> None:
     pair = made(kind)
     generator = pair.prepare().open()
-    sources = generator.read(models.TEXTS)
+    sources = generator.tokenize(models.TEXTS)
     found = generator.generate(sources, Decoding(max_new_tokens=12, **limits))
     names = {"no_repeat_ngram": "no_repeat_ngram_size"}
     for source, (output,) in zip(sources, found, strict=True):
@@ -202,7 +202,7 @@ def test_what_the_model_never_says_is_never_said(kind: str, made: Made, tmp_path
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", suppress_tokens=[said[0]], bad_words_ids=[[said[1], said[2]]])
     generator = generator_loading.locate(GeneratorSpec(str(copied))).open()
-    ((output,),) = generator.generate(generator.read(models.TEXTS[:1]), Decoding(max_new_tokens=8))
+    ((output,),) = generator.generate(generator.tokenize(models.TEXTS[:1]), Decoding(max_new_tokens=8))
     expected = pair.theirs(ids, max_new_tokens=8, suppress_tokens=[said[0]], bad_words_ids=[[said[1], said[2]]])
     assert whole(generator, output, expected) == expected
     assert said[0] not in output.ids
@@ -226,7 +226,7 @@ def test_an_end_that_is_forced_takes_the_last_place_as_in_transformers(made: Mad
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", forced_eos_token_id=2, eos_token_id=2)
     generator = generator_loading.locate(pair.spec(copied)).open()
-    source = generator.read(models.TEXTS[:1])[0]
+    source = generator.tokenize(models.TEXTS[:1])[0]
     ((output,),) = generator.generate([source], Decoding(max_new_tokens=6))
     expected = pair.theirs(source.ids, max_new_tokens=6, eos_token_id=2, forced_eos_token_id=2)
     assert expected[-1] == 2
@@ -240,7 +240,7 @@ def test_the_model_says_how_long_its_texts_may_be(made: Made, tmp_path: Path) ->
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", max_length=10, eos_token_id=2)
     generator = generator_loading.locate(pair.spec(copied)).open()
-    source = generator.read(models.TEXTS[:1])[0]
+    source = generator.tokenize(models.TEXTS[:1])[0]
     ((output,),) = generator.generate([source], Decoding())
     assert output.ids == pair.theirs(source.ids, max_length=10, eos_token_id=2)
     assert len(output.ids) == 8  # the token that begins every text and the language count, as in transformers
@@ -251,7 +251,7 @@ def test_what_is_found_does_not_depend_on_the_others(kind: str, made: Made) -> N
     pair = made(kind)
     generator = pair.prepare().open()
     lines = [text[:end] for text in models.LINES[:12] for end in (7, 20, 60) if text[:end].strip()]
-    sources = generator.read(lines)
+    sources = generator.tokenize(lines)
     for decoding in (GREEDY, Decoding(beams=3, n_return=2, max_new_tokens=8)):
         forward = generator.generate(sources, decoding)
         backward = generator.generate(sources[::-1][::2], decoding)[::-1]
@@ -270,7 +270,7 @@ def test_many_texts_are_shared_out_among_the_threads(kind: str, made: Made) -> N
     pair = made(kind)
     alone = pair.prepare().open()
     together = generator_loading.locate(GeneratorSpec(str(pair.folder), threads=3)).open()
-    sources = alone.read([text[:50] for text in models.LINES[:40] if text.strip()])
+    sources = alone.tokenize([text[:50] for text in models.LINES[:40] if text.strip()])
     for decoding in (GREEDY, Decoding(beams=2, n_return=2, max_new_tokens=5, no_repeat_ngram=2)):
         ours, theirs = together.generate(sources, decoding), alone.generate(sources, decoding)
         assert [[each.ids for each in outputs] for outputs in ours] == [
@@ -282,7 +282,7 @@ def test_many_texts_are_shared_out_among_the_threads(kind: str, made: Made) -> N
 @pytest.mark.parametrize("decoding", [GREEDY, Decoding(max_new_tokens=12, min_new_tokens=8, no_repeat_ngram=2)])
 def test_what_is_streamed_is_what_is_generated(kind: str, decoding: Decoding, made: Made) -> None:
     generator = made(kind).prepare().open()
-    for source in generator.read(models.TEXTS):
+    for source in generator.tokenize(models.TEXTS):
         ((expected,),) = generator.generate([source], decoding)
         *pieces, output = generator.stream(source, decoding)
         assert isinstance(output, GeneratedText)
@@ -293,7 +293,7 @@ def test_what_is_streamed_is_what_is_generated(kind: str, decoding: Decoding, ma
 
 def test_a_text_without_tokens_has_no_output(made: Made) -> None:
     generator = made("t5").prepare().open()
-    empty, full = generator.read(["", "a"])
+    empty, full = generator.tokenize(["", "a"])
     assert (empty.ids, empty.n_tokens) == ([], 0)
     found = generator.generate([empty, full, empty], GREEDY)
     assert [len(outputs) for outputs in found] == [0, 1, 0]
@@ -304,11 +304,11 @@ def test_a_text_without_tokens_has_no_output(made: Made) -> None:
 def test_beams_up_to_the_size_of_the_vocabulary_work_and_more_are_refused(kind: str, made: Made) -> None:
     pair = made(kind)
     generator = pair.prepare().open()
-    sources = generator.read(["a"])
-    size = generator.rules.size
+    sources = generator.tokenize(["a"])
+    size = generator.constraints.vocab_size
     (outputs,) = generator.generate(sources, Decoding(beams=size, n_return=size, max_new_tokens=1))
     assert sorted(output.ids for output in outputs if output.ids) == [
-        [id] for id in range(size) if id not in generator.rules.ends
+        [id] for id in range(size) if id not in generator.constraints.end_ids
     ]
     pair.check(sources[0], outputs[0])
     with pytest.raises(RunError, match=f"--beams {size + 1} is wider than the vocabulary"):
@@ -318,7 +318,7 @@ def test_beams_up_to_the_size_of_the_vocabulary_work_and_more_are_refused(kind: 
 @pytest.mark.parametrize("kind", ["bart", "gpt2", "t5"])
 def test_a_source_of_ten_thousand_tokens_is_cut_off_and_says_so(kind: str, made: Made) -> None:
     generator = made(kind).prepare().open()
-    (source,) = generator.read(["long " * 10_000])
+    (source,) = generator.tokenize(["long " * 10_000])
     assert source.truncated
     assert source.n_tokens >= 10_000
     assert len(source.ids) <= models.POSITIONS
@@ -329,7 +329,7 @@ def test_a_source_of_ten_thousand_tokens_is_cut_off_and_says_so(kind: str, made:
 def test_a_prompt_leaves_room_for_what_is_to_come(made: Made) -> None:
     pair = made("gpt2")
     generator = pair.prepare().open()
-    (source,) = generator.read(["long " * 10_000])
+    (source,) = generator.tokenize(["long " * 10_000])
     ((output,),) = generator.generate([source], Decoding(max_new_tokens=10_000, min_new_tokens=10_000))
     assert len(source.ids) + len(output.ids) == models.POSITIONS
     assert output.finish_reason == "length"
@@ -339,7 +339,7 @@ def test_a_prompt_leaves_room_for_what_is_to_come(made: Made) -> None:
 def test_t5_looks_at_distances_alone_and_may_be_given_more(made: Made) -> None:
     pair = made("t5")
     generator = generator_loading.locate(pair.spec(max_length=300)).open()
-    (source,) = generator.read(["long " * 1000])
+    (source,) = generator.tokenize(["long " * 1000])
     assert len(source.ids) == 300
     ((output,),) = generator.generate([source], GREEDY)
     pair.check(source, output)
@@ -350,9 +350,9 @@ def test_torch_and_ctranslate2_find_the_same(kind: str, made: Made) -> None:
     pair = made(kind)
     ct2, other = pair.prepare().open(), pair.prepare(engine="torch").open()
     assert (ct2.engine, other.engine) == ("ct2", "torch")
-    assert ct2.rules == other.rules
-    sources = ct2.read(models.TEXTS)
-    assert sources == other.read(models.TEXTS)
+    assert ct2.constraints == other.constraints
+    sources = ct2.tokenize(models.TEXTS)
+    assert sources == other.tokenize(models.TEXTS)
     for (ours,), (theirs,) in zip(ct2.generate(sources, GREEDY), other.generate(sources, GREEDY), strict=True):
         assert (ours.text, ours.ids, ours.finish_reason) == (theirs.text, theirs.ids, theirs.finish_reason)
         assert ours.log_probability == pytest.approx(theirs.log_probability, abs=1e-4)
@@ -363,7 +363,7 @@ def test_sampling_and_attention_are_torchs(made: Made) -> None:
     assert pair.prepare(needs="sampling").engine == "torch"
     generator = pair.prepare(needs="attention").open()
     assert generator.engine == "torch"
-    sources = generator.read(models.TEXTS)
+    sources = generator.tokenize(models.TEXTS)
     sampled = Decoding(sample=True, n_return=2, max_new_tokens=6)
     found = generator.generate(sources, sampled, seeds=[[1, number] for number in range(4)])
     again = generator.generate(sources[2:3], sampled, seeds=[[1, 2]])
@@ -392,14 +392,14 @@ def test_what_ctranslate2_cannot_do_is_refused_where_it_alone_is_wanted(needs: s
 def test_a_converted_model_runs_without_torch_and_transformers(made: Made) -> None:
     pair = made("nllb")
     expected = pair.prepare().open()
-    output = expected.generate(expected.read(["a"]), GREEDY)[0][0]
+    output = expected.generate(expected.tokenize(["a"]), GREEDY)[0][0]
     code = (
         "import sys; from nlptool.models.generation import loading\n"
         "from nlptool.specs import GeneratorSpec\n"
         "from nlptool.models.generation.decoding import Decoding\n"
         f"spec = GeneratorSpec({str(pair.folder)!r}, source_lang='eng_Latn', target_lang='jpn_Jpan');"
         "g = loading.locate(spec).open();"
-        "print(g.generate(g.read(['a']), Decoding(max_new_tokens=12))[0][0].ids);"
+        "print(g.generate(g.tokenize(['a']), Decoding(max_new_tokens=12))[0][0].ids);"
         "print([name for name in ('torch', 'transformers', 'sentencepiece', 'onnxruntime') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=120)
@@ -428,7 +428,7 @@ def test_where_the_cache_cannot_be_written_torch_runs_it(
     assert generator.engine == "torch"
     assert len(notes) == 1
     assert "cannot be written" in notes[0]
-    sources = generator.read(models.TEXTS)
+    sources = generator.tokenize(models.TEXTS)
     ours, theirs = generator.generate(sources, GREEDY), expected.generate(sources, GREEDY)
     assert [output.ids for (output,) in ours] == [output.ids for (output,) in theirs]
     with pytest.raises(ModelError, match=r"does not run in CTranslate2: the cache .* cannot be written"):
@@ -453,7 +453,7 @@ def test_what_ctranslate2_has_no_converter_for_runs_in_torch_and_that_is_kept(ma
         assert notes[-1] == f"{tmp_path} runs in torch: CTranslate2 has no converter for a gpt_neo"
         assert len(notes) == 2 - number
     generator = prepared.open()
-    (source,) = generator.read(["A plane"])
+    (source,) = generator.tokenize(["A plane"])
     ((output,),) = generator.generate([source], GREEDY)
     found = network.generate(torch.tensor([source.ids]), do_sample=False, max_new_tokens=12, pad_token_id=1)[0].tolist()
     assert output.ids == [id for id in found[len(source.ids) :] if id != 2]
@@ -471,7 +471,7 @@ def test_a_converted_copy_that_says_something_else_is_not_believed(
     monkeypatch.setenv("NLPTOOL_CACHE", str(tmp_path / "cache"))
     # As CTranslate2's own converter would take the scaling before T5's head.
     monkeypatch.setattr(
-        ct2_export, "_name_as_before", lambda loaded: setattr(loaded.config, "tie_word_embeddings", False)
+        ct2_export, "_restore_names", lambda loaded: setattr(loaded.config, "tie_word_embeddings", False)
     )
     notes: list[str] = []
     assert generator_loading.locate(GeneratorSpec(str(copied)), note=notes.append).engine == "torch"
@@ -548,7 +548,7 @@ def test_a_pickle_is_opened_only_if_it_may_be(made: Made, tmp_path: Path) -> Non
         generator_loading.locate(GeneratorSpec(str(copied)))
     assert "--allow-pickle" in caught.value.hint
     generator = generator_loading.locate(GeneratorSpec(str(copied), allow_pickle=True)).open()
-    (source,) = generator.read(["a"])
+    (source,) = generator.tokenize(["a"])
     expected = pair.theirs(source.ids, max_new_tokens=12)
     assert whole(generator, generator.generate([source], GREEDY)[0][0], expected) == expected
 
@@ -610,7 +610,14 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         folder.mkdir()
         symbols = seq2seq_vocabulary.learn(models.LINES, unit="characters", size=400)
         shape = Seq2SeqConfig(
-            architecture, len(symbols), len(symbols), layers=2, width=32, heads=4, intermediate=64, max_length=20
+            architecture,
+            len(symbols),
+            len(symbols),
+            layers=2,
+            hidden_size=32,
+            heads=4,
+            intermediate_size=64,
+            max_length=20,
         )
         torch.manual_seed(0)
         network = seq2seq_network.new(shape)
@@ -628,7 +635,7 @@ def test_our_transformer_runs_in_both_engines_and_finds_the_same(ours: Callable[
         generator_loading.locate(GeneratorSpec(str(folder), engine="torch")).open(),
     )
     assert (ct2.engine, other.engine) == ("ct2", "torch")
-    sources = ct2.read([*models.TEXTS, "🦆"])
+    sources = ct2.tokenize([*models.TEXTS, "🦆"])
     assert sources[-1].unknown == ("🦆",)
     for decoding in (Decoding(), Decoding(beams=3, n_return=3, max_new_tokens=9), Decoding(no_repeat_ngram=2)):
         for mine, its in zip(ct2.generate(sources, decoding), other.generate(sources, decoding), strict=True):
@@ -645,7 +652,7 @@ def test_our_transformer_runs_in_both_engines_and_finds_the_same(ours: Callable[
 
 def test_the_least_length_goes_before_the_most_that_the_user_has_not_chosen(ours: Callable[[str], Path]) -> None:
     generator = generator_loading.locate(GeneratorSpec(str(ours("transformer")))).open()
-    ((output,),) = generator.generate(generator.read(["a"]), Decoding(min_new_tokens=30))
+    ((output,),) = generator.generate(generator.tokenize(["a"]), Decoding(min_new_tokens=30))
     assert len(output.ids) == 30  # the training's max_length is 20
 
 
@@ -653,7 +660,7 @@ def test_our_other_networks_run_in_torch_alone(ours: Callable[[str], Path]) -> N
     folder = ours("lstm-attention")
     generator = generator_loading.locate(GeneratorSpec(str(folder))).open()
     assert generator.engine == "torch"
-    sources = generator.read(models.TEXTS)
+    sources = generator.tokenize(models.TEXTS)
     ((output,),) = generator.generate(sources[:1], Decoding(max_new_tokens=5))
     attention = generator.attention(sources[0], output)
     assert attention.weights.shape[2:] == (len(attention.target), len(sources[0].ids))
@@ -669,5 +676,5 @@ def test_our_other_networks_run_in_torch_alone(ours: Callable[[str], Path]) -> N
 def test_no_generator_of_the_library_draws_at_random(made: Made) -> None:
     generator = made("t5").prepare().open()
     with pytest.raises(ValueError, match="torch samples"):
-        generator.generate(generator.read(["a"]), Decoding(sample=True, max_new_tokens=3), seeds=[[0]])
+        generator.generate(generator.tokenize(["a"]), Decoding(sample=True, max_new_tokens=3), seeds=[[0]])
     assert ct2_backend.BATCH_TOKENS > 0

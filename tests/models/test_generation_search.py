@@ -15,19 +15,21 @@ import torch
 from torch import Tensor
 
 from nlptool.errors import ModelError
+from nlptool.models.generation import sampling
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 
 A, B, C, D, END, START, LANGUAGE = range(7)
-RULES = DecoderConstraints(ENCODER_DECODER, 7, start=(START,), ends=(END,))
+RULES = DecoderConstraints(ENCODER_DECODER, 7, start_ids=(START,), end_ids=(END,))
+
 Table = Callable[[tuple[int, ...], tuple[int, ...]], Sequence[float]]
 
 
 class Texts(list[tuple[tuple[int, ...], tuple[int, ...]]]):
     """The state of ``Fake``: source and text of each row."""
 
-    def reordered(self, rows: Tensor) -> Texts:
+    def reorder(self, rows: Tensor) -> Texts:
         return Texts(self[row] for row in rows.tolist())
 
 
@@ -69,9 +71,9 @@ def log_probability(table: Table, source: Sequence[int], text: Hypothesis, end: 
 
 
 def find(
-    table: Table, decoding: Decoding, sources: Any = ([1],), rules: DecoderConstraints = RULES, **more: Any
+    table: Table, decoding: Decoding, sources: Any = ([1],), constraints: DecoderConstraints = RULES, **more: Any
 ) -> Any:
-    return decoding_search.search(Fake(table), sources, decoding, rules, **more)
+    return decoding_search.search(Fake(table), sources, decoding, constraints, **more)
 
 
 def test_greedy_search_takes_the_most_probable_token_and_misses_the_best_text() -> None:
@@ -185,14 +187,16 @@ def test_a_text_does_not_end_before_the_least_length_and_its_probability_is_stil
 
 
 def test_any_of_several_end_tokens_ends_a_text() -> None:
-    rules = replace(RULES, ends=(C, END))
+    constraints = replace(RULES, end_ids=(C, END))
     for decoding in (Decoding(), Decoding(beams=2)):
         ((text,),) = find(
-            lambda source, text: (0.8, 0, 0.2, 0, 0) if not text else (0, 0, 0.9, 0, 0.1), decoding, rules=rules
+            lambda source, text: (0.8, 0, 0.2, 0, 0) if not text else (0, 0, 0.9, 0, 0.1),
+            decoding,
+            constraints=constraints,
         )
         assert text.ids == [A]
         assert text.log_probability == pytest.approx(math.log(0.8 * 0.9), abs=1e-6)
-        ((text,),) = find(random_table, replace(decoding, min_new_tokens=5), rules=rules)
+        ((text,),) = find(random_table, replace(decoding, min_new_tokens=5), constraints=constraints)
         assert not {C, END} & set(text.ids[:5])
         assert len(text.ids) >= 5
 
@@ -217,15 +221,15 @@ def test_the_prompt_of_a_decoder_counts_for_repetitions_and_the_source_of_an_enc
 
     decoding = Decoding(no_repeat_ngram=2)
     ((alone,),) = find(table, decoding, [[B, A, B]])
-    ((prompted,),) = find(table, decoding, [[B, A, B]], DecoderConstraints(DECODER, 7, ends=(END,)))
+    ((prompted,),) = find(table, decoding, [[B, A, B]], DecoderConstraints(DECODER, 7, end_ids=(END,)))
     assert (alone.ids, prompted.ids) == ([A], [B])
 
 
 def test_suppressed_tokens_and_sequences_are_never_said() -> None:
-    rules = replace(RULES, suppressed=((A,), (B, C), (START, D)))
+    constraints = replace(RULES, suppressed=((A,), (B, C), (START, D)))
     for decoding in (Decoding(max_new_tokens=30), Decoding(max_new_tokens=30, beams=4, n_return=4)):
         for source in range(10):
-            for text in find(random_table, replace(decoding, min_new_tokens=30), [[source]], rules)[0]:
+            for text in find(random_table, replace(decoding, min_new_tokens=30), [[source]], constraints)[0]:
                 assert A not in text.ids
                 assert (B, C) not in ngrams(text.ids, 2)
                 assert text.ids[0] != D
@@ -258,20 +262,20 @@ def test_the_language_that_a_text_starts_with_counts_in_the_length_alone() -> No
     assert short / 1 < long / 2
     assert short / 2 > long / 3
     for start, best in (((START,), [A]), ((START, LANGUAGE), [])):
-        (texts,) = find(table, decoding, rules=replace(RULES, start=start))
+        (texts,) = find(table, decoding, constraints=replace(RULES, start_ids=start))
         ended = [text for text in texts if text.finish_reason == "stop"]
         assert ended[0].ids == best
         assert ended[0].log_probability == pytest.approx(short if not best else long, abs=1e-6)
 
 
 def test_a_text_ends_where_the_model_has_no_more_positions_whatever_its_neighbours_need() -> None:
-    rules = DecoderConstraints(DECODER, 7, ends=(END,), positions=6)
+    constraints = DecoderConstraints(DECODER, 7, end_ids=(END,), max_positions=6)
     for decoding in (Decoding(max_new_tokens=9), Decoding(max_new_tokens=9, beams=2)):
-        found = find(lambda source, text: (0.9, 0.1, 0, 0, 0), decoding, [[1] * 5, [1], [1] * 3], rules)
+        found = find(lambda source, text: (0.9, 0.1, 0, 0, 0), decoding, [[1] * 5, [1], [1] * 3], constraints)
         assert [len(texts[0].ids) for texts in found] == [1, 5, 3]
         assert {texts[0].finish_reason for texts in found} == {"length"}
     with pytest.raises(ModelError, match="7 tokens, and the model has room for 6"):
-        find(random_table, Decoding(), [[1] * 7], rules)
+        find(random_table, Decoding(), [[1] * 7], constraints)
 
 
 def test_a_model_that_gives_no_numbers_is_an_error() -> None:
@@ -300,7 +304,7 @@ def test_the_tokens_kept_and_their_probabilities_are_those_of_transformers(
         expected = TopKLogitsWarper(top_k)(None, expected)
     if top_p < 1:
         expected = TopPLogitsWarper(top_p)(None, expected)
-    got = decoding_search.kept(logits, Decoding(sample=True, temperature=temperature, top_k=top_k, top_p=top_p))
+    got = sampling.filter_logits(logits, Decoding(sample=True, temperature=temperature, top_k=top_k, top_p=top_p))
     assert torch.equal(got.isneginf(), expected.isneginf())
     torch.testing.assert_close(got.softmax(-1), expected.softmax(-1))
 
@@ -308,7 +312,7 @@ def test_the_tokens_kept_and_their_probabilities_are_those_of_transformers(
 def test_the_token_drawn_is_the_first_where_the_probabilities_sum_up_to_more_than_the_number() -> None:
     scores = torch.tensor([[0.0, 0.25, 0.25, 0.0, 0.5, 0.0]]).log()
     numbers = [0.0, 0.2499, 0.25, 0.4999, 0.5, 0.9, float(np.nextafter(1, 0))]
-    drawn = [int(decoding_search.draw(scores, torch.tensor([number], dtype=torch.float64))) for number in numbers]
+    drawn = [int(sampling.sample(scores, torch.tensor([number], dtype=torch.float64))) for number in numbers]
     assert drawn == [1, 1, 2, 2, 4, 4, 4]
 
 
@@ -364,9 +368,9 @@ def test_more_samples_do_not_change_the_first_ones_and_the_most_probable_comes_f
 
 
 def test_samples_keep_to_the_rules_too() -> None:
-    rules = replace(RULES, suppressed=((A,),))
+    constraints = replace(RULES, suppressed=((A,),))
     decoding = Decoding(sample=True, n_return=50, max_new_tokens=12, min_new_tokens=4, no_repeat_ngram=2)
-    for text in find(random_table, decoding, rules=rules, seeds=[[0]])[0]:
+    for text in find(random_table, decoding, constraints=constraints, seeds=[[0]])[0]:
         assert A not in text.ids
         assert len(text.ids) >= 4
         assert len(set(ngrams(text.ids, 2))) == len(text.ids) - 1

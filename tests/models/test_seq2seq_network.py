@@ -19,6 +19,7 @@ from torch.nn import functional
 from nlptool.errors import ModelError, NotConvertible
 from nlptool.models.seq2seq import ct2_export as seq2seq_ct2
 from nlptool.models.seq2seq import folder as seq2seq_folder
+from nlptool.models.seq2seq import layers
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import (
     ARCHITECTURES,
@@ -27,7 +28,7 @@ from nlptool.models.seq2seq.config import (
     EOS,
     IMPOSSIBLE,
     LSTM,
-    NEVER_SAID,
+    NEVER_GENERATED,
     PAD,
     TRANSFORMER,
     Seq2SeqConfig,
@@ -39,14 +40,16 @@ ATTENTIVE = (ATTENTION, TRANSFORMER)
 TEXTS = ["むらさめのつゆもまだひぬまきのはに", "きりたちのぼるあきのゆふぐれ"]
 SOURCES = [[9, 4, 17, 6, 5, EOS], [8, EOS], [4, 4, 11, EOS]]
 TARGETS = [[7, 12, 5], [6, 4, 9, 10, 13], [8]]
-SAID = [id for id in range(20) if id not in NEVER_SAID]
+GENERATED = [id for id in range(20) if id not in NEVER_GENERATED]
 
 
 def made(architecture: str, *, layers: int = 2, width: int = 16, **more: int) -> Seq2Seq:
     """A network of 20 pieces on each side, with weights large enough for its answers to differ."""
     torch.manual_seed(0)
     network = seq2seq_network.new(
-        Seq2SeqConfig(architecture, 20, 20, layers=layers, width=width, heads=4, intermediate=32, max_length=32, **more)
+        Seq2SeqConfig(
+            architecture, 20, 20, layers=layers, hidden_size=width, heads=4, intermediate_size=32, max_length=32, **more
+        )
     )
     with torch.no_grad():
         for (
@@ -104,10 +107,10 @@ def test_scaled_dot_product_attention_is_that_of_the_formula() -> None:
     query = torch.tensor([[2.0, 0.0, 0.0, 0.0]])
     keys = torch.tensor([[2.0, 1.0, 0.0, 0.0], [0.0, 3.0, 0.0, 1.0], [1.0, 0.0, 5.0, 0.0]])
     exponentials = [math.exp(2), math.exp(0), math.exp(1)]  # 7.389, 1, 2.718
-    found = seq2seq_network.scaled_dot_product(query, keys)
+    found = layers.attention_weights(query, keys)
     close(found, torch.tensor([[value / sum(exponentials) for value in exponentials]]), 1e-6)
     close(found, torch.tensor([[0.6652409, 0.0900306, 0.2447285]]), 1e-6)
-    hidden = seq2seq_network.scaled_dot_product(query, keys, torch.tensor([[False, True, True]]))
+    hidden = layers.attention_weights(query, keys, torch.tensor([[False, True, True]]))
     close(hidden, torch.tensor([[0.0, 1 / (1 + math.e), math.e / (1 + math.e)]]), 1e-6)
 
 
@@ -117,15 +120,15 @@ def test_scaled_dot_product_attention_is_that_of_torch() -> None:
     mask = torch.rand(2, 1, 5, 7) > 0.3
     mask[..., 0] = True
     for each in (None, mask):
-        weights = seq2seq_network.scaled_dot_product(queries, keys, each)
+        weights = layers.attention_weights(queries, keys, each)
         close(weights.sum(-1), torch.ones(2, 4, 5))
         close(weights @ values, functional.scaled_dot_product_attention(queries, keys, values, each))
-    assert (seq2seq_network.scaled_dot_product(queries, keys, mask)[~mask.expand(2, 4, 5, 7)] == 0).all()
+    assert (layers.attention_weights(queries, keys, mask)[~mask.expand(2, 4, 5, 7)] == 0).all()
 
 
 def test_attention_of_many_heads_is_that_of_torch() -> None:
     torch.manual_seed(0)
-    ours = seq2seq_network.Attention(Seq2SeqConfig(TRANSFORMER, 20, 20, width=16, heads=4))
+    ours = layers.Attention(Seq2SeqConfig(TRANSFORMER, 20, 20, hidden_size=16, heads=4))
     theirs = nn.MultiheadAttention(16, 4, batch_first=True)
     with torch.no_grad():
         theirs.in_proj_weight.copy_(torch.cat((ours.query.weight, ours.key_value.weight)))
@@ -144,14 +147,14 @@ def test_attention_of_many_heads_is_that_of_torch() -> None:
 
 
 def test_the_places_of_tokens_are_sines_and_cosines() -> None:
-    found = seq2seq_network.positions(60, 4)
+    found = layers.positional_encoding(60, 4)
     assert found.shape == (60, 4)
     assert found.dtype == torch.float32
     # PE(p, 0) = sin p, PE(p, 1) = cos p, PE(p, 2) = sin(p / 100), PE(p, 3) = cos(p / 100)
     close(found[0], torch.tensor([0.0, 1.0, 0.0, 1.0]), 1e-7)
     close(found[1], torch.tensor([0.8414710, 0.5403023, 0.0099998, 0.9999500]), 1e-6)
     close(found[50], torch.tensor([-0.2623749, 0.9649660, 0.4794255, 0.8775826]), 1e-5)
-    wide = seq2seq_network.positions(100, 512)
+    wide = layers.positional_encoding(100, 512)
     for place, dimension in ((3, 10), (99, 0), (99, 510), (42, 256)):
         angle = place / 10_000 ** (dimension / 512)
         assert wide[place, dimension].item() == pytest.approx(math.sin(angle), abs=1e-5)
@@ -173,7 +176,7 @@ def test_the_encoder_is_that_of_torch_with_the_norm_first(transformer: Transform
             theirs |= {f"layers.{number}.{name}.{kind}": own[f"{at}.{ours}.{kind}"] for name, ours in names.items()}
     stack.load_state_dict(theirs)
     source = padded(SOURCES)
-    embedded = transformer.source_embedding(source) * math.sqrt(16) + seq2seq_network.positions(source.shape[1], 16)
+    embedded = transformer.source_embedding(source) * math.sqrt(16) + layers.positional_encoding(source.shape[1], 16)
     with torch.no_grad():
         expected = stack.eval()(embedded, src_key_padding_mask=source == PAD)
         found = transformer.encode(source).states
@@ -218,9 +221,9 @@ def test_a_token_at_a_time_gives_the_logits_of_whole_targets(network: Seq2Seq) -
         state = network.begin(network.encode(source))
         for place in range(5):
             logits, state = network.step(said[:, place], state)
-            close(logits[:, SAID], whole[:, place, SAID])
-            assert (logits[:, list(NEVER_SAID)] == IMPOSSIBLE).all()
-    assert state.n_said == 5
+            close(logits[:, GENERATED], whole[:, place, GENERATED])
+            assert (logits[:, list(NEVER_GENERATED)] == IMPOSSIBLE).all()
+    assert state.length == 5
 
 
 def test_rows_of_a_state_can_be_doubled_left_out_and_put_in_another_order(network: Seq2Seq) -> None:
@@ -230,13 +233,13 @@ def test_rows_of_a_state_can_be_doubled_left_out_and_put_in_another_order(networ
         state = network.begin(network.encode(padded(SOURCES)))
         for tokens in inputs(targets).T[:2]:
             _, state = network.step(tokens, state)
-        state = state.reordered(torch.tensor(rows))
+        state = state.reorder(torch.tensor(rows))
         for column in range(2):  # and go on with other tokens
             tokens = torch.tensor([[targets[row][1] for row in rows], [4, 5, 6, 7]][column])
             logits, state = network.step(tokens, state)
         for number, row in enumerate(rows):
             whole = network(torch.tensor([SOURCES[row]]), inputs([[*targets[row], 4 + number]]))
-            close(logits[number, SAID], whole[0, -1, SAID])
+            close(logits[number, GENERATED], whole[0, -1, GENERATED])
 
 
 def test_the_attention_of_each_token_sums_to_1_and_leaves_padding_out(attentive: Seq2Seq) -> None:
@@ -269,7 +272,7 @@ def test_the_attention_of_an_lstm_is_that_of_luong() -> None:
     source, said = torch.tensor([SOURCES[0]]), inputs(TARGETS[:1])
     with torch.no_grad():
         memory = network.encode(source)
-        states, _ = network.decoder(network.target_embedding(said), memory.last)
+        states, _ = network.decoder(network.target_embedding(said), memory.decoder_state)
         read = memory.states[0].numpy().astype(np.float64)  # (S, D)
         matrix, joined = (each.weight.numpy().astype(np.float64) for each in (network.alignment, network.combination))
         for place, state in enumerate(states[0].numpy().astype(np.float64)):
@@ -290,14 +293,14 @@ def test_both_directions_of_an_lstm_stand_side_by_side_in_the_first_state_of_the
     source = torch.tensor([SOURCES[0]])
     with torch.no_grad():
         memory = network.encode(source)
-    hidden = memory.last[0]
+    hidden = memory.decoder_state[0]
     assert hidden.shape == (layers, 1, 16)
     close(hidden[-1, 0, :8], memory.states[0, -1, :8])  # forwards it ends at the last token
     close(hidden[-1, 0, 8:], memory.states[0, 0, 8:])  # backwards at the first
 
 
 def test_dropout_is_for_training_alone(network: Seq2Seq) -> None:
-    dropping = seq2seq_network.new(dataclasses.replace(network.shape, dropout=0.5))
+    dropping = seq2seq_network.new(dataclasses.replace(network.config, dropout=0.5))
     dropping.load_state_dict(network.state_dict())
     source, said = padded(SOURCES), inputs(TARGETS)
     with torch.no_grad():
@@ -352,7 +355,7 @@ def saved(folder: Path, architecture: str, *, precision: str = "float32") -> tup
     source, target = (seq2seq_vocabulary.learn([text], unit="characters", size=100) for text in TEXTS)
     torch.manual_seed(1)
     shape = Seq2SeqConfig(
-        architecture, len(source), len(target), layers=2, width=32, heads=4, intermediate=48, max_length=32
+        architecture, len(source), len(target), layers=2, hidden_size=32, heads=4, intermediate_size=48, max_length=32
     )
     network = seq2seq_network.new(shape).eval()
     with torch.no_grad():
@@ -367,14 +370,14 @@ def saved(folder: Path, architecture: str, *, precision: str = "float32") -> tup
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_network_that_is_saved_and_loaded_is_the_same(tmp_path: Path, architecture: str) -> None:
     model, network = saved(tmp_path / "model", architecture)
-    again = seq2seq_network.loaded(model)
-    assert model.shape == network.shape
+    again = seq2seq_network.load(model)
+    assert model.config == network.config
     assert not again.training
-    source = padded([[*model.source.cut([text])[0].ids, EOS] for text in (TEXTS[0], "つゆ")])
+    source = padded([[*model.source.tokenize([text])[0].ids, EOS] for text in (TEXTS[0], "つゆ")])
     said = inputs([[4, 5, 6]])[[0, 0]]
     with torch.no_grad():
         assert torch.equal(again(source, said), network(source, said))
-    assert model.target.text(model.target.cut([TEXTS[1]])[0].ids) == TEXTS[1]
+    assert model.target.decode(model.target.tokenize([TEXTS[1]])[0].ids) == TEXTS[1]
 
 
 def test_weights_in_float16_are_nearly_the_same_and_half_as_large(tmp_path: Path) -> None:
@@ -384,7 +387,7 @@ def test_weights_in_float16_are_nearly_the_same_and_half_as_large(tmp_path: Path
     assert sizes[1] < 0.6 * sizes[0]
     source, said = padded([[4, 5, 6, EOS]]), inputs([[4, 5]])
     with torch.no_grad():
-        close(seq2seq_network.loaded(half)(source, said), network(source, said), 0.05)
+        close(seq2seq_network.load(half)(source, said), network(source, said), 0.05)
     assert {values.dtype for values in half.weights().values()} == {np.dtype(np.float32)}
 
 
@@ -392,10 +395,10 @@ def test_weights_of_another_shape_are_damage(tmp_path: Path) -> None:
     model, _ = saved(tmp_path / "model", TRANSFORMER)
     config = model.folder / seq2seq_folder.CONFIG
     about = json.loads(config.read_text())
-    for change in ({"layers": 3}, {"intermediate": 64}, {"width": 64}):
+    for change in ({"layers": 3}, {"intermediate_size": 64}, {"hidden_size": 64}):
         config.write_text(json.dumps(about | change))
         damaged = seq2seq_folder.read(model.folder)
-        for load in (seq2seq_network.loaded, seq2seq_ct2.translator_files):
+        for load in (seq2seq_network.load, seq2seq_ct2.translator_files):
             with pytest.raises(ModelError, match="weights are not those that its config"):
                 load(damaged)
 
@@ -403,7 +406,7 @@ def test_weights_of_another_shape_are_damage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"max_length": 2**24}, {"max_length": 1}, {"layers": 2**24}, {"width": 2**24}, {"intermediate": 2**24},
+        {"max_length": 2**24}, {"max_length": 1}, {"layers": 2**24}, {"hidden_size": 2**24}, {"intermediate_size": 2**24},
         {"heads": 5}, {"heads": True}, {"dropout": "no"}, {"architecture": ["transformer"]},
     ],
 )  # fmt: skip
@@ -424,10 +427,10 @@ def test_measures_that_no_training_makes_are_refused_before_they_cost_memory(
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_ctranslate2_says_what_torch_says_with_the_same_probability(tmp_path: Path, precision: str) -> None:
     model, _ = saved(tmp_path / "model", TRANSFORMER, precision=precision)
-    network = seq2seq_network.loaded(model)
+    network = seq2seq_network.load(model)
     translator = ctranslate2.Translator("model", files=seq2seq_ct2.translator_files(model), intra_threads=1)
     texts = [TEXTS[0], "む", "つゆもまだ", "はに" * 10, "まきのはにむらさめ"]
-    sources = [[*cut.ids, EOS] for cut in model.source.cut(texts)]
+    sources = [[*cut.ids, EOS] for cut in model.source.tokenize(texts)]
     results = translator.translate_batch(
         [list(map(seq2seq_ct2.token, source)) for source in sources],
         beam_size=1, min_decoding_length=0, max_decoding_length=12, length_penalty=0, return_scores=True, return_end_token=True,
@@ -443,12 +446,12 @@ def test_ctranslate2_says_what_torch_says_with_the_same_probability(tmp_path: Pa
 def test_ctranslate2_gives_a_verse_the_probability_that_torch_gives(tmp_path: Path) -> None:
     model, network = saved(tmp_path / "model", TRANSFORMER)
     translator = ctranslate2.Translator("model", files=seq2seq_ct2.translator_files(model), intra_threads=1)
-    source = [*model.source.cut([TEXTS[0]])[0].ids, EOS]
-    target = model.target.cut([TEXTS[1]])[0].ids
+    source = [*model.source.tokenize([TEXTS[0]])[0].ids, EOS]
+    target = model.target.tokenize([TEXTS[1]])[0].ids
     spelled = [list(map(seq2seq_ct2.token, ids)) for ids in (source, target)]
     (scored,) = translator.score_batch([spelled[0]], [spelled[1]])
     with torch.no_grad():
-        logits = network.said(network.decode(network.encode(torch.tensor([source])), inputs([target])))
+        logits = network.lm_logits(network.decode(network.encode(torch.tensor([source])), inputs([target])))
     expected = logits.log_softmax(-1)[0].gather(-1, torch.tensor([[*target, EOS]]).T)[:, 0]
     np.testing.assert_allclose(scored.log_probs, expected.numpy(), atol=1e-4)
 

@@ -21,7 +21,7 @@ from nlptool.models.generation.decoding import Decoding, Hypothesis
 from nlptool.models.generation.torch_backend import TorchEngine
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
-from nlptool.models.seq2seq.config import ARCHITECTURES, BOS, EOS, NEVER_SAID, PAD, Seq2SeqConfig
+from nlptool.models.seq2seq.config import ARCHITECTURES, BOS, EOS, NEVER_GENERATED, PAD, Seq2SeqConfig
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
 N_NEW = 14
@@ -35,7 +35,7 @@ class Case:
 
     engine: TorchEngine
     network: Any
-    rules: DecoderConstraints
+    constraints: DecoderConstraints
     sources: list[list[int]]
     folder: Path
 
@@ -45,25 +45,25 @@ class Case:
 
     def expected(self, source: list[int], **more: Any) -> tuple[list[list[int]], list[float]]:
         """The texts that transformers finds, and what it ranks them by."""
-        n_forced = max(0, len(self.rules.start) - 1)  # transformers counts it as new
+        n_forced = max(0, len(self.constraints.start_ids) - 1)  # transformers counts it as new
         more["min_new_tokens"] = more["min_new_tokens"] + n_forced if "min_new_tokens" in more else 0
         ids = torch.tensor([source])
         found = self.network.generate(
             ids, attention_mask=torch.ones_like(ids), max_new_tokens=N_NEW + n_forced, return_dict_in_generate=True,
-            output_scores=True, do_sample=False, eos_token_id=list(self.rules.ends), **more,
+            output_scores=True, do_sample=False, eos_token_id=list(self.constraints.end_ids), **more,
         )  # fmt: skip
-        before = len(self.rules.start or source)
+        before = len(self.constraints.start_ids or source)
         scores = found.get("sequences_scores")
-        texts = [cut(text[before:], self.rules.ends) for text in found.sequences.tolist()]
+        texts = [cut(text[before:], self.constraints.end_ids) for text in found.sequences.tolist()]
         return texts, [] if scores is None else scores.tolist()
 
     def rescored(self, source: list[int], text: Hypothesis, end: int | None) -> float:
         """The log-probability of a text by one look of transformers at all of it."""
         ids = [*text.ids, *([] if end is None else [end])]
-        before = list(self.rules.start or source)
+        before = list(self.constraints.start_ids or source)
         inputs = torch.tensor([[*before, *ids[:-1]]])
         with torch.inference_mode():
-            if self.rules.kind == DECODER:
+            if self.constraints.kind == DECODER:
                 logits = self.network(input_ids=inputs).logits
             else:
                 logits = self.network(input_ids=torch.tensor([source]), decoder_input_ids=inputs).logits
@@ -95,17 +95,17 @@ def case(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cas
     numbers = np.random.default_rng(5)  # the tokenizers, which are trained, do not cut a text the same way every time
     tail = [own.eos_token_id] if config.is_encoder_decoder else []
     sources = [numbers.integers(10, 600, n_tokens).tolist() + tail for n_tokens in (6, 17, 1, 11)]
-    rules = DecoderConstraints(
-        kind=ENCODER_DECODER if config.is_encoder_decoder else DECODER, size=config.vocab_size, start=start,
-        ends=(own.eos_token_id,), positions=None, pad_id=own.pad_token_id,
+    constraints = DecoderConstraints(
+        kind=ENCODER_DECODER if config.is_encoder_decoder else DECODER, vocab_size=config.vocab_size, start_ids=start,
+        end_ids=(own.eos_token_id,), max_positions=None, pad_id=own.pad_token_id,
     )  # fmt: skip
     # Random models hardly ever end a text: two of the tokens that they like become ends besides.
-    bare = Case(torch_backend.open_engine(folder, rules, name=kind), network, rules, sources, folder)
+    bare = Case(torch_backend.open_engine(folder, constraints, name=kind), network, constraints, sources, folder)
     liked = [
         text.ids[at] for (text,), at in zip(bare.generate(sources, Decoding()), (5, 2), strict=False) if text.ids[at:]
     ]
-    rules = replace(rules, ends=tuple(dict.fromkeys((*rules.ends, *liked))))
-    yield Case(torch_backend.open_engine(folder, rules, name=kind), network, rules, sources, folder)
+    constraints = replace(constraints, end_ids=tuple(dict.fromkeys((*constraints.end_ids, *liked))))
+    yield Case(torch_backend.open_engine(folder, constraints, name=kind), network, constraints, sources, folder)
 
 
 DECODINGS = {
@@ -134,7 +134,7 @@ def test_texts_are_those_of_transformers_alone_and_in_a_batch(case: Case, name: 
         assert [text.ids for text in alone] == expected
         assert [text.ids for text in texts] == expected
         for text, score in zip(texts, scores, strict=False):
-            n_tokens = len(text.ids) + (text.finish_reason == "stop") + max(0, len(case.rules.start) - 1)
+            n_tokens = len(text.ids) + (text.finish_reason == "stop") + max(0, len(case.constraints.start_ids) - 1)
             assert text.log_probability / n_tokens**decoding.length_penalty == pytest.approx(score, abs=1e-4)
         for text, other in zip(alone, texts, strict=True):
             assert text.finish_reason == other.finish_reason
@@ -149,7 +149,7 @@ def test_the_log_probability_is_what_transformers_gives_the_whole_text(case: Cas
     for source, texts in zip(case.sources, case.generate(case.sources, decoding), strict=True):
         for text in texts:
             reasons.add(text.finish_reason)
-            ends: Sequence[int | None] = case.rules.ends if text.finish_reason == "stop" else [None]
+            ends: Sequence[int | None] = case.constraints.end_ids if text.finish_reason == "stop" else [None]
             totals = [case.rescored(source, text, end) for end in ends]
             assert min(abs(text.log_probability - total) for total in totals) < 1e-4
             assert (len(text.ids) == N_NEW) == (text.finish_reason == "length")
@@ -179,13 +179,13 @@ def test_a_stream_gives_the_same_text(case: Case) -> None:
 
 def test_the_attention_is_that_of_transformers(case: Case) -> None:
     source = case.sources[0]
-    ids = [*case.generate([source], Decoding())[0][0].ids, case.rules.ends[0]]
+    ids = [*case.generate([source], Decoding())[0][0].ids, case.constraints.end_ids[0]]
     weights = case.engine.attention(source, ids)
-    before = list(case.rules.start or source)
+    before = list(case.constraints.start_ids or source)
     inputs = torch.tensor([[*before, *ids[:-1]]])
     case.network.set_attn_implementation("eager")
     with torch.inference_mode():
-        if case.rules.kind == DECODER:
+        if case.constraints.kind == DECODER:
             found = case.network(input_ids=inputs, output_attentions=True).attentions
         else:
             found = case.network(
@@ -196,7 +196,7 @@ def test_the_attention_is_that_of_transformers(case: Case) -> None:
     assert weights.dtype == np.float32
     assert weights.shape == (2, 4, len(ids), len(source))
     np.testing.assert_allclose(weights, expected, atol=1e-5)
-    if case.rules.kind == DECODER:  # the rest is what a token looks at in the text itself
+    if case.constraints.kind == DECODER:  # the rest is what a token looks at in the text itself
         assert weights.sum(-1).max() <= 1 + 1e-5
         np.testing.assert_allclose(weights.sum(-1)[:, :, 0], 1, atol=1e-5)
     else:
@@ -214,18 +214,18 @@ def test_looking_at_the_attention_changes_no_later_text(case: Case) -> None:
 
 
 def test_bfloat16_gives_probabilities_like_those_of_float32(case: Case) -> None:
-    engine = torch_backend.open_engine(case.folder, case.rules, name="half", dtype="bfloat16")
+    engine = torch_backend.open_engine(case.folder, case.constraints, name="half", dtype="bfloat16")
     decoding = Decoding(max_new_tokens=1)
     for source in case.sources:
         ((text,),) = engine.generate([source], decoding, [()])
-        end = case.rules.ends if text.finish_reason == "stop" else [None]
+        end = case.constraints.end_ids if text.finish_reason == "stop" else [None]
         assert min(abs(case.rescored(source, text, each) - text.log_probability) for each in end) < 0.5
 
 
 def test_the_positions_of_a_model_bound_its_texts(tmp_path: Path) -> None:
     generation_models.save("gpt2", tmp_path)
-    rules = DecoderConstraints(DECODER, 700, ends=(), positions=generation_models.POSITIONS, pad_id=1)
-    engine = torch_backend.open_engine(tmp_path, rules, name="gpt2")
+    constraints = DecoderConstraints(DECODER, 700, end_ids=(), max_positions=generation_models.POSITIONS, pad_id=1)
+    engine = torch_backend.open_engine(tmp_path, constraints, name="gpt2")
     found = engine.generate([[5] * 90, [6] * 3], Decoding(max_new_tokens=40), [(), ()])
     assert [(len(text.ids), text.finish_reason) for (text,) in found] == [(6, "length"), (40, "length")]
     ((alone,),) = engine.generate([[6] * 3], Decoding(max_new_tokens=40), [()])
@@ -236,7 +236,7 @@ def test_a_large_vocabulary_is_gone_through_some_sources_at_a_time() -> None:
     class Wide:
         """Says the first token of its source until that many were said; notes how many rows it was asked for."""
 
-        vocabulary = 1 << 24
+        vocab_size = 1 << 24
 
         def __init__(self) -> None:
             self.rows: list[int] = []
@@ -258,13 +258,15 @@ def test_a_large_vocabulary_is_gone_through_some_sources_at_a_time() -> None:
             return logits, state
 
     class Row(list[list[int]]):
-        def reordered(self, rows: Tensor) -> Row:
+        def reorder(self, rows: Tensor) -> Row:
             return Row(self[row] for row in rows.tolist())
 
     sources = [[number] for number in (3, 1, 4, 1, 5, 2, 6, 5, 3)]
     for decoding, most in ((Decoding(), 4), (Decoding(beams=2), 4), (Decoding(beams=16), 16)):
         network = Wide()
-        engine = TorchEngine(network, DecoderConstraints(ENCODER_DECODER, 9, start=(8,), ends=(0,)), "cpu", name="wide")
+        engine = TorchEngine(
+            network, DecoderConstraints(ENCODER_DECODER, 9, start_ids=(8,), end_ids=(0,)), "cpu", name="wide"
+        )
         found = engine.generate(sources, decoding, [()] * 9)
         assert [texts[0].ids for texts in found] == [[number] * number for (number,) in sources]
         assert max(network.rows) <= most
@@ -324,7 +326,9 @@ def own(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[TorchEn
     """A random one, and itself."""
     folder = tmp_path_factory.mktemp(request.param)
     symbols = seq2seq_vocabulary.learn(["abcdefghijklmnop"], unit="characters", size=20)
-    shape = Seq2SeqConfig(request.param, len(symbols), len(symbols), layers=2, width=32, heads=4, intermediate=64)
+    shape = Seq2SeqConfig(
+        request.param, len(symbols), len(symbols), layers=2, hidden_size=32, heads=4, intermediate_size=64
+    )
     torch.manual_seed(1)
     network = seq2seq_network.new(shape).eval()
     with torch.no_grad():
@@ -332,8 +336,8 @@ def own(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[TorchEn
             parameter.mul_(2.5)
     weights = {name: values.numpy() for name, values in network.state_dict().items()}
     seq2seq_folder.write(folder, weights, shape, symbols, symbols)
-    rules = DecoderConstraints(ENCODER_DECODER, len(symbols), start=(BOS,), ends=(EOS,), pad_id=PAD)
-    return torch_backend.open_engine(folder, rules, name="ours"), network
+    constraints = DecoderConstraints(ENCODER_DECODER, len(symbols), start_ids=(BOS,), end_ids=(EOS,), pad_id=PAD)
+    return torch_backend.open_engine(folder, constraints, name="ours"), network
 
 
 SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 10, 11, 12, 13, 14, EOS], [4, 4, 4, EOS]]
@@ -348,7 +352,7 @@ def test_a_network_of_our_own_goes_token_by_token_as_it_reads_a_whole_text(
         ids = [*text.ids, EOS] if text.finish_reason == "stop" else text.ids
         with torch.inference_mode():
             logits = network(torch.tensor([source]), torch.tensor([[BOS, *ids[:-1]]]))[0]
-            logits[:, list(NEVER_SAID)] = -np.inf
+            logits[:, list(NEVER_GENERATED)] = -np.inf
         assert logits.argmax(-1).tolist() == ids
         total = float(logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).sum())
         assert text.log_probability == pytest.approx(total, abs=1e-4)
@@ -374,12 +378,12 @@ def test_the_attention_of_our_networks_sums_to_one_and_one_without_any_says_so(
     own: tuple[TorchEngine, seq2seq_network.Seq2Seq],
 ) -> None:
     engine, network = own
-    if network.shape.architecture == "lstm":
+    if network.config.architecture == "lstm":
         with pytest.raises(ModelError, match="ours has no attention"):
             engine.attention(SOURCES[0], [4, 5, EOS])
         return
     weights = engine.attention(SOURCES[2], [4, 5, EOS])
-    layers, heads = (2, 4) if network.shape.architecture == "transformer" else (1, 1)
+    layers, heads = (2, 4) if network.config.architecture == "transformer" else (1, 1)
     assert weights.shape == (layers, heads, 3, 8)
     np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
     # What is looked at when a token is said depends on the tokens before it alone.

@@ -28,6 +28,7 @@ from hypothesis.extra import numpy as arrays
 from nlptool.errors import ModelError, RunError
 from nlptool.models.words.formats import common as word_formats
 from nlptool.models.words.formats import read as word_files
+from nlptool.models.words.formats import word2vec
 from nlptool.models.words.formats import write as word_files_writing
 from nlptool.models.words.formats.common import WordFile
 from nlptool.models.words.formats.read import read
@@ -245,9 +246,9 @@ def test_files_of_many_blocks_are_read_whole(format: str, monkeypatch: pytest.Mo
     rng = np.random.default_rng(3)
     names = [f"語{n}" for n in range(3000)]
     vectors = rng.standard_normal((3000, 4)).astype(np.float32)
-    for module in (word_formats, word_files):
+    for module in (word_formats, word2vec):
         monkeypatch.setattr(module, "BLOCK", 1000)
-    monkeypatch.setattr(word_files_writing, "_WRITTEN_TOGETHER", 999)
+    monkeypatch.setattr(word_files_writing, "_BLOCK_NUMBERS", 999)
     data = written(format, names, vectors)
     assert_same(read_bytes(data), names, vectors)
     assert_same(read_bytes(gzip.compress(data)), names, vectors)

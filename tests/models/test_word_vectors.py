@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlptool.errors import ModelError, RunError
-from nlptool.geometry.top_k import TopK, normalized
+from nlptool.geometry.top_k import TopK, normalize
 from nlptool.models.words import evaluation as word_evaluation
 from nlptool.models.words import vectors as word_vectors
 from nlptool.models.words.ngrams import Ngrams, buckets
@@ -65,7 +65,7 @@ def test_smaller_precisions_keep_unit_length_and_nearly_the_direction(
     assert not unit[5].any()
     lengths = np.linalg.norm(np.delete(unit, 5, axis=0), axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-6 if precision == "int8" else 1e-3)
-    assert np.sum(np.delete(unit, 5, 0) * normalized(np.delete(given, 5, 0)), axis=1).min() > 1 - tolerance
+    assert np.sum(np.delete(unit, 5, 0) * normalize(np.delete(given, 5, 0)), axis=1).min() > 1 - tolerance
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "norms.npy", "words.txt", "vectors.json"])
@@ -161,7 +161,7 @@ def test_3cosadd_gives_what_gensim_gives(tmp_path: Path) -> None:
     peer = gensim_of(vectors)
     questions = np.random.default_rng(2).integers(0, 3000, size=(40, 3))
     units = vectors.unit(questions.ravel()).reshape(40, 3, 20)
-    sums = normalized(units[:, 0] - units[:, 1] + units[:, 2])
+    sums = normalize(units[:, 0] - units[:, 1] + units[:, 2])
     indices, scores = vectors.nearest(sums, 10, exclude=questions.tolist())
     for (a, b, c), where, cosines in zip(questions, indices, scores, strict=True):
         theirs = peer.most_similar(positive=[words[a], words[c]], negative=[words[b]], topn=10)
@@ -196,7 +196,7 @@ def test_the_blocks_of_the_search_do_not_show(tmp_path: Path, monkeypatch: pytes
     vectors = WordVectors(word_models.write(tmp_path / "v", given, words))
     queries = vectors.unit(np.arange(50))
     whole = vectors.nearest(queries, 7)
-    monkeypatch.setattr(word_vectors, "_SCORES", 50 * 256)
+    monkeypatch.setattr(word_vectors, "_BLOCK_SCORES", 50 * 256)
     cut = vectors.nearest(queries, 7)
     np.testing.assert_array_equal(whole[0], cut[0])
     np.testing.assert_allclose(whole[1], cut[1], atol=1e-6)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.geometry.top_k import normalized
+from nlptool.geometry.top_k import normalize
 from nlptool.models.encoders.tokenizer import EncoderTokenizer
 from nlptool.models.runtime.batching import pack, pad
 from nlptool.models.runtime.onnx import BATCH_TOKENS, session
@@ -108,7 +108,7 @@ class Postprocess:
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         vectors = vectors[:, : self._dim]
-        return normalized(vectors) if self._normalize else np.ascontiguousarray(vectors)
+        return normalize(vectors) if self._normalize else np.ascontiguousarray(vectors)
 
 
 def _means(vectors: NDArray[np.float32], counts: list[int], weights: list[int]) -> NDArray[np.float32]:

@@ -76,7 +76,7 @@ class WordEncoder:
 
     def _words(self, text: Any) -> list[str]:
         if isinstance(text, str):
-            return self._lexicon.cut(text)
+            return self._lexicon.tokenize(text)
         try:
             return self._lexicon.of_tokens(text)
         except ValueError:

@@ -1,6 +1,6 @@
-"""Generation in CTranslate2 on the processor: greedy and beam search, several times as fast as torch.
+"""Generation in CTranslate2 on the CPU: greedy and beam search, several times as fast as torch.
 
-Tokens are spelled as the digits of their ids (``token``). The library is imported in a tenth of a second, and torch not at all.
+The library's tokens are the digits of their ids (``token``). It is imported in a tenth of a second, and without torch.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from nlptool.models.generation.decoding import Decoding, Hypothesis
 from nlptool.models.seq2seq.ct2_export import token
 
 BATCH_TOKENS = 4096
-"""Tokens of the sources of a batch, times the beams, for each thread: larger ones are no faster."""
+"""Tokens of the sources of a batch, times the beams, for each thread: larger batches are no faster."""
 
-_MANY = 4  # texts for each thread, from which on each thread has texts of its own
+_MANY = 4  # texts for each thread: with so many, each thread computes texts of its own
 _LARGEST_LOGITS = 1 << 25  # numbers in memory at once, 128 MiB
-_LOOK = 0.001  # seconds
+_POLL = 0.001  # seconds
 _PATIENCE = 2
-"""A beam search ends when this many times as many hypotheses have ended as there are beams (J. Kasai et al.: A Call for Clarity
-in Beam Search, LREC-COLING 2024). With 1, the library's default, the best one may not have been found by then; with 2
-transformers finds no better one in the hundred poems."""
+"""A beam search ends when patience x beams hypotheses have ended (J. Kasai et al.: A Call for Clarity in Beam Search, LREC-COLING
+2024). With 1, the library's default, it can miss the best one; with 2 it finds, for the hundred poems, none worse than those of
+transformers."""
 
 
 class Ct2Engine:
-    """A model in CTranslate2, as ``decoding.Engine`` describes it.
+    """A ``decoding.Engine`` in CTranslate2.
 
-    A few texts are computed by all threads together. When there are many, each thread gets texts of its own: none waits for the
-    others at the end of every product, which on a busy machine takes five times as long. The model is then loaded anew.
+    A few texts are computed by all threads together. If there are many, each thread computes texts of its own, because threads
+    that wait for each other after every matrix product take five times as long on a busy machine. The model is then reloaded.
 
     Args:
-        load: gives a ``ctranslate2.Translator``, or a ``ctranslate2.Generator`` for a decoder, for so many texts at a time and
-            so many threads for each.
-        starts_itself: whether the model knows by itself what begins every text.
+        load: returns a ``ctranslate2.Translator``, or a ``ctranslate2.Generator`` for a decoder-only model, given the number of
+            batches that are computed at the same time and the number of threads for each.
+        starts_itself: whether the model holds its first start token, as nlptool's own models do.
 
     Raises:
         ModelError: it cannot be loaded.
@@ -51,61 +51,70 @@ class Ct2Engine:
     device = "cpu"
 
     def __init__(
-        self, load: Callable[[int, int], Any], rules: DecoderConstraints, *, threads: int, starts_itself: bool = False
+        self,
+        load: Callable[[int, int], Any],
+        constraints: DecoderConstraints,
+        *,
+        threads: int,
+        starts_itself: bool = False,
     ) -> None:
         self._load, self._threads = load, threads
-        self._model, self._parts = load(1, 1 if starts_itself else threads), 1  # ours are too small to be shared out
-        self._rules = rules
+        self._model, self._parts = (
+            load(1, 1 if starts_itself else threads),
+            1,
+        )  # nlptool's own models are too small for several threads
+        self._constraints = constraints
         self.batch_tokens = BATCH_TOKENS * threads
-        start = rules.start[1:] if starts_itself else rules.start
+        start = constraints.start_ids[1:] if starts_itself else constraints.start_ids
         self._start = list(map(token, start))
-        self._n_forced = max(0, len(rules.start) - 1)  # tokens that the library counts as generated
-        self._suppressed = [list(map(token, ids)) for ids in rules.suppressed]
+        self._n_forced = max(0, len(constraints.start_ids) - 1)  # start tokens that the library counts as generated
+        self._suppressed = [list(map(token, ids)) for ids in constraints.suppressed]
 
     def generate(
         self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
     ) -> list[list[Hypothesis]]:
-        """The hypotheses of each source, best first.
+        """Return the hypotheses of each source, best first.
 
-        The library's beam search keeps ``beams`` hypotheses going until twice as many have ended, and then ranks by
-        log-probability / length ** length_penalty, the end token counted.
+        The library's beam search continues ``beams`` hypotheses until twice as many have ended, and then ranks by log-probability
+        / length ** length_penalty, the end token counted.
 
         Args:
-            sources: ids with all special tokens; of a decoder the prompts.
-            seeds: not used: nothing is left to chance.
+            sources: ids with all special tokens; for a decoder-only model the prompts.
+            seeds: not used, since nothing is sampled.
 
         Raises:
             ModelError: the network cannot be run.
-            ValueError: sampling is asked for.
+            ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
         if self._threads > self._parts and len(sources) >= _MANY * self._threads:
-            self._model = None  # not two of them in memory
+            self._model = None  # free it before the next one is loaded
             self._model, self._parts = self._load(self._threads, 1), self._threads
-        found: list[list[Hypothesis]] = [[] for _ in sources]
-        most = max(1, _LARGEST_LOGITS // (self._rules.size * max(decoding.beams, decoding.n_return)))
+        hypotheses: list[list[Hypothesis]] = [[] for _ in sources]
+        most = max(1, _LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
         try:
-            for indices in self._together(sources, most):
-                each = self._continued if self._rules.kind == DECODER else self._translated
-                hypotheses = each([sources[index] for index in indices], decoding)
-                for index, those in zip(indices, hypotheses, strict=True):
-                    found[index] = those
+            for indices in self._batches(sources, most):
+                run = self._continue if self._constraints.kind == DECODER else self._translate
+                for index, results in zip(indices, run([sources[index] for index in indices], decoding), strict=True):
+                    hypotheses[index] = results
         except RuntimeError as error:
             raise ModelError(f"CTranslate2 cannot run the model: {error}", hint="--engine torch runs it") from error
-        return found
+        return hypotheses
 
-    def _together(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
-        """Indices into ``sources``, so many at a time that there is memory for what the model says of every token."""
+    def _batches(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
+        """Yield the indices of ``sources``, at most ``most`` at a time."""
         groups = [list(range(len(sources)))]
-        if self._rules.kind == DECODER:  # of unequal prompts the library takes the longer ones' ends for its own words
+        if (
+            self._constraints.kind == DECODER
+        ):  # for unequal prompts the library returns the ends of longer ones as generated
             order = sorted(groups[0], key=lambda index: len(sources[index]))
             groups = [list(group) for _, group in groupby(order, key=lambda index: len(sources[index]))]
         for group in groups:
             yield from (group[start : start + most] for start in range(0, len(group), most))
 
-    def _translated(self, sources: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
+    def _translate(self, sources: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
         prefix = [self._start] * len(sources) if self._start else None
-        results = _finished(
+        results = _await(
             self._model.translate_batch,
             [list(map(token, source)) for source in sources],
             prefix,
@@ -118,12 +127,12 @@ class Ct2Engine:
         outputs = [[list(map(int, tokens)) for tokens in result.hypotheses] for result in results]
         return self._hypotheses(sources, outputs, [result.scores for result in results], decoding)
 
-    def _continued(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
-        # N-grams of the prompt count too, as in transformers; the library knows them if it repeats the prompt.
+    def _continue(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
+        # N-grams of the prompt count too, as in transformers; the library sees them if its results include the prompt.
         repeats = decoding.no_repeat_ngram > 0
         n_before = len(prompts[0]) if repeats else 0
-        n_counted = max(0, n_before - 1)  # all but the first, which begins the text
-        results = _finished(
+        n_counted = max(0, n_before - 1)  # without the first token, which begins the text
+        results = _await(
             self._model.generate_batch,
             [list(map(token, prompt)) for prompt in prompts],
             include_prompt_in_result=repeats,
@@ -144,7 +153,7 @@ class Ct2Engine:
             "length_penalty": decoding.length_penalty if beams > 1 else 0,
             "no_repeat_ngram_size": decoding.no_repeat_ngram,
             "suppress_sequences": self._suppressed or None,
-            "end_token": list(self._rules.ends) or None,
+            "end_token": list(self._constraints.end_ids) or None,
             "return_end_token": True,
             "return_scores": True,
         }
@@ -156,98 +165,97 @@ class Ct2Engine:
         scores: list[list[float]],
         decoding: Decoding,
     ) -> list[list[Hypothesis]]:
-        """
+        """Return the library's results as hypotheses, best first.
+
         Args:
-            outputs: tokens of each hypothesis, those included that were forced, and the end token.
-            scores: the library's: log-probabilities divided by the length ** length_penalty.
+            outputs: the tokens of each hypothesis, forced ones and the end token included.
+            scores: the library's scores: log-probabilities divided by length ** length_penalty.
         """
         penalty = self._options(decoding)["length_penalty"]
-        lengths = [[len(ids) ** penalty for ids in each] for each in outputs]
-        chosen = [[ids[self._n_forced :] for ids in each] for each in outputs]
-        rescored = self._rules_out(decoding)
+        divisors = [[len(ids) ** penalty for ids in texts] for texts in outputs]
+        chosen = [[ids[self._n_forced :] for ids in texts] for texts in outputs]
+        rescored = self._excludes_tokens(decoding)
         if rescored:
-            sums = self._scored(sources, chosen)
+            sums = self._score(sources, chosen)
         else:
-            sums = [[s * n for s, n in zip(*each, strict=True)] for each in zip(scores, lengths, strict=True)]
-        found = []
-        for each, totals, sizes in zip(chosen, sums, lengths, strict=True):
-            order = list(range(len(each)))
+            sums = [[s * n for s, n in zip(*row, strict=True)] for row in zip(scores, divisors, strict=True)]
+        hypotheses = []
+        for texts, totals, lengths in zip(chosen, sums, divisors, strict=True):
+            order = list(range(len(texts)))
             if rescored:
-                order.sort(key=lambda place: -totals[place] / sizes[place])
-            found.append([self._hypothesis(each[place], totals[place]) for place in order])
-        return found
+                order.sort(key=lambda rank: -totals[rank] / lengths[rank])
+            hypotheses.append([self._hypothesis(texts[rank], totals[rank]) for rank in order])
+        return hypotheses
 
-    def _rules_out(self, decoding: Decoding) -> bool:
-        """Whether tokens are ruled out. The library does so before it makes probabilities, which are then not the model's."""
+    def _excludes_tokens(self, decoding: Decoding) -> bool:
+        """Return whether tokens are excluded. The library does so before its softmax, so its scores are then not the model's."""
         return bool(self._suppressed or decoding.min_new_tokens or decoding.no_repeat_ngram)
 
     def _hypothesis(self, ids: list[int], log_probability: float) -> Hypothesis:
-        if ids and ids[-1] in self._rules.ends:
+        if ids and ids[-1] in self._constraints.end_ids:
             return Hypothesis(ids[:-1], log_probability, "stop")
         return Hypothesis(ids, log_probability, "length")
 
-    def _scored(self, sources: Sequence[Sequence[int]], chosen: list[list[list[int]]]) -> list[list[float]]:
-        """The log-probability of each hypothesis, ends included: the model is given it, and asked for each of its tokens."""
-        pairs = [(source, ids) for source, each in zip(sources, chosen, strict=True) for ids in each]
+    def _score(self, sources: Sequence[Sequence[int]], chosen: list[list[list[int]]]) -> list[list[float]]:
+        """Return the model's log-probability of each hypothesis, end tokens included, by teacher forcing."""
+        pairs = [(source, ids) for source, texts in zip(sources, chosen, strict=True) for ids in texts]
         flat: list[float] = []
         start = 0
         while start < len(pairs):
             widest, end = 1, start
             while end < len(pairs):
                 source, ids = pairs[end]
-                widest = max(widest, len(ids) + len(source if self._rules.kind == DECODER else self._start) + 1)
-                if end > start and (end + 1 - start) * widest * self._rules.size > _LARGEST_LOGITS:
+                widest = max(widest, len(ids) + len(source if self._constraints.kind == DECODER else self._start) + 1)
+                if end > start and (end + 1 - start) * widest * self._constraints.vocab_size > _LARGEST_LOGITS:
                     break
                 end += 1
             flat += self._log_probabilities(pairs[start:end])
             start = end
         values = iter(flat)
-        return [[next(values) for _ in each] for each in chosen]
+        return [[next(values) for _ in texts] for texts in chosen]
 
     def _log_probabilities(self, pairs: Sequence[tuple[Sequence[int], list[int]]]) -> list[float]:
         inputs = [list(map(token, source)) for source, _ in pairs]
-        if self._rules.kind == DECODER:
-            whole = [prompt + list(map(token, ids)) for prompt, (_, ids) in zip(inputs, pairs, strict=True)]
-            found = self._model.score_batch(whole, max_input_length=0)
-            return [sum(each.log_probs[len(prompt) - 1 :]) for prompt, each in zip(inputs, found, strict=True)]
+        if self._constraints.kind == DECODER:
+            texts = [prompt + list(map(token, ids)) for prompt, (_, ids) in zip(inputs, pairs, strict=True)]
+            results = self._model.score_batch(texts, max_input_length=0)
+            return [sum(result.log_probs[len(prompt) - 1 :]) for prompt, result in zip(inputs, results, strict=True)]
         targets = [self._start + list(map(token, ids)) for _, ids in pairs]
-        found = self._model.score_batch(inputs, targets, max_input_length=0)
+        results = self._model.score_batch(inputs, targets, max_input_length=0)
         n = self._n_forced
-        return [sum(each.log_probs[n : n + len(ids)]) for (_, ids), each in zip(pairs, found, strict=True)]
+        return [sum(result.log_probs[n : n + len(ids)]) for (_, ids), result in zip(pairs, results, strict=True)]
 
     def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
-        """The tokens of one text as greedy search chooses them, and at last the hypothesis.
+        """Yield the tokens of one text as greedy search chooses them, and finally the hypothesis.
 
         Raises:
             ModelError: the network cannot be run.
-            ValueError: sampling is asked for.
+            ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
-        if (
-            self._rules.kind == DECODER and decoding.no_repeat_ngram
-        ):  # the library would not look at the prompt's n-grams
-            ((whole,),) = self.generate([source], decoding, [])
-            yield from whole.ids
-            yield whole
+        if self._constraints.kind == DECODER and decoding.no_repeat_ngram:  # a stream ignores the n-grams of the prompt
+            ((hypothesis,),) = self.generate([source], decoding, [])
+            yield from hypothesis.ids
+            yield hypothesis
             return
         options: dict[str, Any] = {
             "no_repeat_ngram_size": decoding.no_repeat_ngram,
             "suppress_sequences": self._suppressed or None,
-            "end_token": list(self._rules.ends) or None,
+            "end_token": list(self._constraints.end_ids) or None,
             "sampling_topk": 1,
             "return_log_prob": True,
         }
         ids: list[int] = []
         total = 0.0
         n_skipped = self._n_forced
-        words = list(map(token, source))
-        if self._rules.kind == DECODER:
+        tokens = list(map(token, source))
+        if self._constraints.kind == DECODER:
             steps = self._model.generate_tokens(
-                words, max_length=_longest(decoding), min_length=decoding.min_new_tokens, **options
+                tokens, max_length=_longest(decoding), min_length=decoding.min_new_tokens, **options
             )
         else:
             steps = self._model.generate_tokens(
-                words,
+                tokens,
                 self._start or None,
                 max_decoding_length=_longest(decoding) + n_skipped,
                 min_decoding_length=decoding.min_new_tokens + n_skipped if decoding.min_new_tokens else 0,
@@ -261,28 +269,29 @@ class Ct2Engine:
                     continue
                 ids.append(step.token_id)
                 total += step.log_prob
-                if step.token_id not in self._rules.ends:
+                if step.token_id not in self._constraints.end_ids:
                     yield step.token_id
         except RuntimeError as error:
             raise ModelError(f"CTranslate2 cannot run the model: {error}", hint="--engine torch runs it") from error
-        if self._rules_out(decoding):
-            ((total,),) = self._scored([source], [[ids]])
+        if self._excludes_tokens(decoding):
+            ((total,),) = self._score([source], [[ids]])
         yield self._hypothesis(ids, total)
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
-        """
+        """Raise an error: the library returns no attention weights of single layers.
+
         Raises:
-            ModelError: always: torch shows what a decoder looks at.
+            ModelError: always.
         """
         raise ModelError("CTranslate2 does not show what each layer looks at", hint="--engine torch does")
 
 
-def _finished(run: Callable[..., list[Any]], *arguments: Any, **options: Any) -> list[Any]:
-    """What an asynchronous call gives. The library would not see Ctrl-C before the end of a batch, which may take long."""
+def _await(run: Callable[..., list[Any]], *arguments: Any, **options: Any) -> list[Any]:
+    """Return the results of an asynchronous call. A synchronous one could not be interrupted by Ctrl-C before its end."""
     pending = run(*arguments, **options, asynchronous=True)
-    while not all(each.done() for each in pending):
-        time.sleep(_LOOK)
-    return [each.result() for each in pending]
+    while not all(result.done() for result in pending):
+        time.sleep(_POLL)
+    return [result.result() for result in pending]
 
 
 def _refuse_sampling(decoding: Decoding) -> None:
@@ -297,25 +306,25 @@ def _longest(decoding: Decoding) -> int:
 
 
 def open_engine(
-    folder: Path, rules: DecoderConstraints, *, threads: int = 0, files: Mapping[str, bytes] | None = None
+    folder: Path, constraints: DecoderConstraints, *, threads: int = 0, files: Mapping[str, bytes] | None = None
 ) -> Ct2Engine:
     """Load a converted model.
 
     Args:
-        folder: of the copy; a name for messages where there are ``files``.
+        folder: of the copy; with ``files`` only a name for messages.
         threads: 0: as many as there are processors.
-        files: name -> content, of a model of our own (``seq2seq_ct2.translator_files``), which begins its texts itself.
+        files: name -> content, of a model of nlptool's own (``seq2seq.ct2_export.translator_files``).
 
     Raises:
         ModelError: it cannot be loaded.
     """
     import ctranslate2
 
-    kind = ctranslate2.Generator if rules.kind == DECODER else ctranslate2.Translator
+    model_class = ctranslate2.Generator if constraints.kind == DECODER else ctranslate2.Translator
 
     def load(parts: int, threads: int) -> Any:
         try:
-            return kind(
+            return model_class(
                 str(folder), device="cpu", compute_type="float32", inter_threads=parts, intra_threads=threads,
                 files=dict(files) if files else None,
             )  # fmt: skip
@@ -325,4 +334,4 @@ def open_engine(
                 hint=f"rm -r {folder}: the next run makes it anew",
             ) from error
 
-    return Ct2Engine(load, rules, threads=threads or os.cpu_count() or 1, starts_itself=bool(files))
+    return Ct2Engine(load, constraints, threads=threads or os.cpu_count() or 1, starts_itself=bool(files))

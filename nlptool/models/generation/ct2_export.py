@@ -1,8 +1,8 @@
-"""A model of transformers that generates, for CTranslate2, once, by its own converter.
+"""Convert a generation model of transformers to CTranslate2, with CTranslate2's own converter.
 
-What is written: the model in float32, the vocabulary, and ``generation.json`` with what has to be known beside them. The
-tokens of CTranslate2's vocabulary are the digits of their ids, so that no two are spelled alike, and the converter needs no
-tokenizer. The copy is run beside the original on a few texts before it is believed.
+Written are the model in float32, the vocabulary, and ``generation.json`` with the configuration (``transformers_config``). The
+tokens of CTranslate2's vocabulary are the digits of their ids, so that no two are equal, and the converter needs no tokenizer.
+The copy is compared with the original on a few texts.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from typing import Any
 import torch
 
 from nlptool.errors import NotConvertible
-from nlptool.models.generation import constraints, ct2_backend, torch_backend, transformers_config
-from nlptool.models.generation import tokenizer as generation_tokenizer
-from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, SOURCE, TARGET
+from nlptool.models.generation import constraints as decoder_constraints
+from nlptool.models.generation import ct2_backend, pieces, torch_backend, transformers_config
+from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, SOURCE, TARGET, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding
-from nlptool.models.generation.tokenizer import TOKENIZERS
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.seq2seq.ct2_export import token
 from nlptool.models.store.kinds import GENERATOR
 
 LARGEST_DIFFERENCE = 1e-3  # of a log-probability, over the tokens of a short text
-
 _SAMPLE = ["a", "A plane is taking off.", "東京は日本の首都です。"]
 _SHORT = 8  # tokens
 
@@ -35,67 +33,68 @@ def convert_generation(folder: Path, target: Path, *, allow_pickle: bool = False
     """Write the model in ``folder``, its vocabulary and ``generation.json`` to ``target``.
 
     Raises:
-        NotConvertible: CTranslate2 has no such architecture, or gives other texts.
-        ModelError: as of ``generation_about`` and ``torch_generation.load``.
+        NotConvertible: CTranslate2 does not support the architecture, or gives other probabilities.
+        ModelError: as for ``transformers_config.describe`` and ``torch_backend.load``.
     """
-    own = transformers_config.tokenizer(folder)
-    about = transformers_config.describe(folder, own)
-    loaded = torch_backend.load(folder, allow_pickle=allow_pickle)
-    transformers_loading.check_tokenizer(loaded, own, folder)
+    tokenizer = transformers_config.load_tokenizer(folder)
+    config = transformers_config.describe(folder, tokenizer)
+    network = torch_backend.load(folder, allow_pickle=allow_pickle)
+    transformers_loading.check_tokenizer(network, tokenizer, folder)
     with transformers_loading.silenced(), torch.inference_mode():
-        _write(loaded, about, target)
-    if about["form"] == TOKENIZERS:
-        own.backend_tokenizer.no_truncation()
-        own.backend_tokenizer.no_padding()
-        own.backend_tokenizer.save(str(target / "tokenizer.json"), pretty=False)
+        _write(network, config, target)
+    if config["form"] == pieces.TOKENIZERS:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.save(str(target / "tokenizer.json"), pretty=False)
     else:
-        for name in generation_tokenizer.FILES[about["form"]]:
+        for name in pieces.FILES[config["form"]]:
             shutil.copyfile(folder / name, target / name)
-    (target / GENERATOR.manifest).write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-    _compare(loaded, about, target)
+    (target / GENERATOR.manifest).write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
+    _compare(network, config, target)
 
 
-def _write(loaded: Any, about: Mapping[str, Any], target: Path) -> None:
-    """
+def _write(network: Any, config: Mapping[str, Any], target: Path) -> None:
+    """Run CTranslate2's converter on a loaded network.
+
     Raises:
-        NotConvertible: CTranslate2 has no such architecture.
+        NotConvertible: CTranslate2 does not support the architecture.
         OSError: the files cannot be written.
     """
     from ctranslate2.converters.transformers import _MODEL_LOADERS, BartLoader, TransformersConverter
 
     class Marian(BartLoader):  # type: ignore[misc]
-        """As BART, which it is. CTranslate2's own loader takes the last token for padding and drops it: the probabilities of
-        the others would not be those of the model."""
+        """Loads Marian as BART, whose architecture it has. CTranslate2's own loader drops the last token of the vocabulary as
+        padding, which changes the probabilities of the others."""
 
     class Converter(TransformersConverter):  # type: ignore[misc]
-        """Takes a network that has been loaded, and numbers for tokens."""
+        """Converts a loaded network, with ids as tokens."""
 
         def _load(self) -> Any:
-            name = type(loaded.config).__name__
+            name = type(network.config).__name__
             loader = Marian() if name == "MarianConfig" else _MODEL_LOADERS.get(name)
             if loader is None:
-                raise NotConvertible(f"CTranslate2 has no converter for a {loaded.config.model_type}")
-            _name_as_before(loaded)
-            spec = loader.get_model_spec(loaded)
-            loader.set_vocabulary(spec, [token(id) for id in range(about["size"])])
-            ends = about["ends"] or [about["pad_id"]]
-            spec.config.bos_token = spec.config.unk_token = token(about["pad_id"])
+                raise NotConvertible(f"CTranslate2 has no converter for a {network.config.model_type}")
+            _restore_names(network)
+            spec = loader.get_model_spec(network)
+            loader.set_vocabulary(spec, [token(id) for id in range(config["size"])])
+            ends = config["ends"] or [config["pad_id"]]
+            spec.config.bos_token = spec.config.unk_token = token(config["pad_id"])
             spec.config.eos_token = token(ends[0])
-            epsilons = (getattr(loaded.config, name, None) for name in ("layer_norm_epsilon", "layer_norm_eps"))
-            spec.config.layer_norm_epsilon = next((each for each in epsilons if each is not None), None)
-            if about["kind"] == ENCODER_DECODER:
-                spec.config.decoder_start_token = None  # it stands in the beginning that is given with each text
+            epsilons = (getattr(network.config, key, None) for key in ("layer_norm_epsilon", "layer_norm_eps"))
+            spec.config.layer_norm_epsilon = next((epsilon for epsilon in epsilons if epsilon is not None), None)
+            if config["kind"] == ENCODER_DECODER:
+                spec.config.decoder_start_token = None  # it is part of the target prefix of each text
             return spec
 
     try:
         Converter("").convert(str(target), quantization="float32", force=True)
     except (NotConvertible, OSError):
         raise
-    except Exception as error:  # of a converter that was written for other releases
+    except Exception as error:  # the converter was written for other releases
         raise NotConvertible(f"CTranslate2's converter fails: {type(error).__name__}: {str(error)[:200]}") from error
 
 
-_NORMALISED = {  # before the layers rather than behind them, and behind the embeddings
+_NORMALIZATION = {  # whether layer norm comes before each sublayer, and whether after the embeddings
     "bart": (False, True),
     "marian": (False, False),
     "mbart": (True, True),
@@ -103,49 +102,50 @@ _NORMALISED = {  # before the layers rather than behind them, and behind the emb
 }
 
 
-def _name_as_before(loaded: Any) -> None:
-    """Give a network the names that CTranslate2's converter (4.8) looks for, and transformers 5 has given up."""
-    config, kind = loaded.config, loaded.config.model_type
-    if kind in _NORMALISED:
-        config.normalize_before, config.normalize_embedding = _NORMALISED[kind]
-    if kind in ("t5", "mt5"):  # whether the states are scaled before the head, which was said of tied weights alone
+def _restore_names(network: Any) -> None:
+    """Give a network the attributes that CTranslate2's converter (4.8) reads, and transformers 5 has removed."""
+    config, model_type = network.config, network.config.model_type
+    if model_type in _NORMALIZATION:
+        config.normalize_before, config.normalize_embedding = _NORMALIZATION[model_type]
+    if model_type in ("t5", "mt5"):  # whether the states are scaled before the head
         config.tie_word_embeddings = bool(getattr(config, "scale_decoder_outputs", False))
-    if kind == "gpt_neox":
+    if model_type == "gpt_neox":
         config.rotary_pct = config.rope_parameters["partial_rotary_factor"]
-        loaded.embed_out = loaded.lm_head
+        network.embed_out = network.lm_head
 
 
-def _compare(loaded: Any, about: Mapping[str, Any], target: Path) -> None:
-    """
+def _compare(network: Any, config: Mapping[str, Any], target: Path) -> None:
+    """Compare the log-probabilities of the copy and of the network on a few texts.
+
     Raises:
-        NotConvertible: the copy does not run, or gives other probabilities than the network that it was made of.
+        NotConvertible: the copy does not run, or gives other probabilities.
     """
-    rules = constraints.of(about, next(iter(about["languages"].values()), None))
-    language = rules.start[-1:] if about["languages"] else ()
-    read = generation_tokenizer.pieces(target, about)
-    known = {SOURCE: language, TARGET: language}
-    parts = [[id for each in about[part] for id in known.get(each, (each,))] for part in ("before", "after")]
-    sources = [[*parts[0], *cut.ids[:_SHORT], *parts[1]] for cut in read.cut(_SAMPLE) if cut.ids]
-    decoding = Decoding(max_new_tokens=min(_SHORT, (rules.positions or _SHORT) // 4))
+    constraints = decoder_constraints.from_config(config, next(iter(config["languages"].values()), None))
+    language = constraints.start_ids[-1:] if config["languages"] else ()
+    ids_of = {SOURCE: language, TARGET: language}
+    before, after = ([id for key in config[part] for id in ids_of.get(key, (key,))] for part in ("before", "after"))
+    lines = pieces.read(target, config).tokenize(_SAMPLE)
+    sources = [[*before, *line.ids[:_SHORT], *after] for line in lines if line.ids]
+    decoding = Decoding(max_new_tokens=min(_SHORT, (constraints.max_positions or _SHORT) // 4))
     try:
-        found = ct2_backend.open_engine(target, rules, threads=1).generate(sources, decoding, [])
-    except Exception as error:  # of CTranslate2: RuntimeError and others
+        hypotheses = ct2_backend.open_engine(target, constraints, threads=1).generate(sources, decoding, [])
+    except Exception as error:  # CTranslate2 raises RuntimeError and others
         raise NotConvertible(f"its converted copy does not run: {str(error)[:200]}") from error
-    for source, (hypothesis,) in zip(sources, found, strict=True):
-        ended = [[id] for id in rules.ends] if hypothesis.finish_reason == "stop" else [[]]
+    for source, (hypothesis,) in zip(sources, hypotheses, strict=True):
+        ends = [[id] for id in constraints.end_ids] if hypothesis.finish_reason == "stop" else [[]]
         ours = hypothesis.log_probability
-        possible = [_log_probability(loaded, rules, source, hypothesis.ids + end) for end in ended]
-        theirs = min(possible, key=lambda each: abs(each - ours))
-        if not abs(theirs - ours) <= LARGEST_DIFFERENCE * (1 + abs(theirs)):  # nor if it is no number
+        possible = [_log_probability(network, constraints, source, hypothesis.ids + end) for end in ends]
+        theirs = min(possible, key=lambda value: abs(value - ours))
+        if not abs(theirs - ours) <= LARGEST_DIFFERENCE * (1 + abs(theirs)):  # true for NaN too
             raise NotConvertible(f"its converted copy gives a log-probability of {ours:.4f}, and not {theirs:.4f}")
 
 
-def _log_probability(loaded: Any, rules: constraints.DecoderConstraints, source: list[int], ids: list[int]) -> float:
-    """What the network itself says of an output."""
-    given = list(rules.start or source)
-    inputs = {"input_ids": torch.tensor([source]), "decoder_input_ids": torch.tensor([given + ids])}
-    if rules.kind == DECODER:
+def _log_probability(network: Any, constraints: DecoderConstraints, source: list[int], ids: list[int]) -> float:
+    """Return the network's log-probability of an output."""
+    prefix = list(constraints.start_ids or source)
+    inputs = {"input_ids": torch.tensor([source]), "decoder_input_ids": torch.tensor([prefix + ids])}
+    if constraints.kind == DECODER:
         inputs = {"input_ids": inputs["decoder_input_ids"]}
     with torch.inference_mode():
-        logits = loaded(**inputs).logits[0, len(given) - 1 : -1]  # (T, V)
+        logits = network(**inputs).logits[0, len(prefix) - 1 : -1]  # (T, V)
     return float(logits.double().log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).sum())

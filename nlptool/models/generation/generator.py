@@ -1,4 +1,4 @@
-"""A model that generates texts, open: sources in, texts out."""
+"""A loaded generation model: sources in, texts out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nlptool.models.generation.tokenizer import GenerationTokenizer, Source
 from nlptool.models.runtime.batching import pack
 from nlptool.specs import GeneratorSpec
 
-_BROKEN = "\ufffd"  # what the first bytes of a character are shown as
+_REPLACEMENT = "\ufffd"  # what an incomplete character is decoded to
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedText:
-    """A text that was written.
+    """A generated text.
 
     Attributes:
-        text: of a decoder-only model the continuation alone.
-        ids: its tokens, without those that begin every text and without the one that ended it.
-        log_probability: natural logarithm, summed over ``ids`` and the end token, if that was reached; at most 0, higher is
-            more probable.
-        finish_reason: stop, for an end token; length, where there was no room for more.
+        text: for a decoder-only model the continuation only.
+        ids: its tokens, without start tokens and without the end token.
+        log_probability: natural logarithm, summed over ``ids`` and, if it was reached, the end token; at most 0, higher is more
+            probable.
+        finish_reason: stop: an end token; length: the maximum length.
     """
 
     text: str
@@ -38,12 +38,12 @@ class GeneratedText:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What a decoder looked at.
+    """The attention of a decoder to its source.
 
     Attributes:
-        source: S tokens that were read.
-        target: T tokens that were written, the end token included, if it was reached.
-        weights: (L, H, T, S); of an encoder–decoder the sum over S is 1.
+        source: S tokens.
+        target: T generated tokens, the end token included if it was reached.
+        weights: (L, H, T, S) float32; for an encoder-decoder the sum over S is 1.
     """
 
     source: list[str]
@@ -52,21 +52,21 @@ class Attention:
 
 
 class Generator:
-    """Texts to texts, by an engine and a vocabulary.
+    """A generation model: a tokenizer and an engine.
 
     Attributes:
         engine: ct2 | torch.
         kind: encoder-decoder | decoder.
 
     Args:
-        new_tokens: of an output, at most, where the user does not say; those included that are forced upon it.
-        ends_by_force: whether the last of so many is always an end.
+        new_tokens: the default maximum number of new tokens, forced ones (start tokens after the first) included.
+        ends_by_force: whether the last of them is always an end token.
     """
 
     def __init__(
         self,
-        texts: GenerationTokenizer,
-        rules: DecoderConstraints,
+        tokenizer: GenerationTokenizer,
+        constraints: DecoderConstraints,
         engine: Engine,
         *,
         name: str,
@@ -76,20 +76,20 @@ class Generator:
     ) -> None:
         self.name = name
         self.engine, self.device = engine.name, engine.device
-        self.kind = rules.kind
-        self.rules = rules
-        self._texts, self._engine = texts, engine
+        self.kind = constraints.kind
+        self.constraints = constraints
+        self._tokenizer, self._engine = tokenizer, engine
         self._new_tokens, self._ends_by_force = new_tokens, ends_by_force
         self._budget = 1 if spec.deterministic else spec.batch_tokens or engine.batch_tokens
 
-    def read(self, texts: Sequence[str]) -> list[Source]:
-        """What the model reads of each text."""
-        return self._texts.read(texts)
+    def tokenize(self, texts: Sequence[str]) -> list[Source]:
+        """Tokenize sources."""
+        return self._tokenizer.tokenize(texts)
 
     def generate(
         self, sources: Sequence[Source], decoding: Decoding, *, seeds: Sequence[Sequence[int]] | None = None
     ) -> list[list[GeneratedText]]:
-        """The outputs of each source, best first, in the order of ``sources``; none of a source without tokens.
+        """Return the outputs of each source, best first, in the order of ``sources``; none for a source without tokens.
 
         Args:
             seeds: a seed for each source, for sampling.
@@ -99,95 +99,96 @@ class Generator:
             ModelError: the network cannot be run.
         """
         self._check(decoding)
-        found: list[list[GeneratedText]] = [[] for _ in sources]
-        rows = decoding.n_return if decoding.sample else max(decoding.beams, decoding.n_return)
-        for n_new, indices in self._alike(sources, decoding):
-            limited = self._limited(decoding, n_new)
+        outputs: list[list[GeneratedText]] = [[] for _ in sources]
+        n_hypotheses = decoding.n_return if decoding.sample else max(decoding.beams, decoding.n_return)
+        for n_new, indices in self._group_by_limit(sources, decoding):
+            limited = self._limit(decoding, n_new)
             lengths = [len(sources[index].ids) for index in indices]
-            for batch in pack(lengths, max(1, self._budget // rows)):
-                here = [indices[number] for number in batch]
+            for positions in pack(lengths, max(1, self._budget // n_hypotheses)):
+                batch = [indices[position] for position in positions]
                 hypotheses = self._engine.generate(
-                    [sources[index].ids for index in here], limited, [seeds[index] for index in here] if seeds else []
+                    [sources[index].ids for index in batch], limited, [seeds[index] for index in batch] if seeds else []
                 )
-                for index, each in zip(here, hypotheses, strict=True):
-                    found[index] = [self._output(sources[index], hypothesis) for hypothesis in each]
-        return found
+                for index, source_hypotheses in zip(batch, hypotheses, strict=True):
+                    outputs[index] = [self._output(sources[index], hypothesis) for hypothesis in source_hypotheses]
+        return outputs
 
     def _check(self, decoding: Decoding) -> None:
-        if decoding.beams > self.rules.size:
+        if decoding.beams > (size := self.constraints.vocab_size):
             raise RunError(
-                f"--beams {decoding.beams} is wider than the vocabulary of {self.name}, which has {self.rules.size} tokens",
-                hint=f"--beams {min(self.rules.size, 5)}",
+                f"--beams {decoding.beams} is wider than the vocabulary of {self.name}, which has {size} tokens",
+                hint=f"--beams {min(size, 5)}",
             )
 
-    def _alike(self, sources: Sequence[Source], decoding: Decoding) -> Iterator[tuple[int, list[int]]]:
-        """Indices into ``sources``, those together that have room for as many new tokens."""
+    def _group_by_limit(self, sources: Sequence[Source], decoding: Decoding) -> Iterator[tuple[int, list[int]]]:
+        """Yield each maximum number of new tokens, and the indices of the sources that have it."""
         groups: dict[int, list[int]] = {}
         for index, source in enumerate(sources):
             if source.ids:
-                groups.setdefault(self._room(source, decoding), []).append(index)
+                groups.setdefault(self._max_new_tokens(source, decoding), []).append(index)
         yield from groups.items()
 
-    def _room(self, source: Source, decoding: Decoding) -> int:
-        """How many new tokens an output may have. Those that are forced upon it count as such, as in transformers."""
-        asked = decoding.max_new_tokens or max(self._new_tokens, decoding.min_new_tokens)
-        given = source.ids if self.kind == DECODER else self.rules.start
+    def _max_new_tokens(self, source: Source, decoding: Decoding) -> int:
+        """Return the maximum number of tokens to generate. Forced tokens count as new ones, as in transformers."""
+        most = decoding.max_new_tokens or max(self._new_tokens, decoding.min_new_tokens)
+        prefix = source.ids if self.kind == DECODER else self.constraints.start_ids
         if self.kind != DECODER:
-            asked -= len(self.rules.start) - 1
+            most -= len(self.constraints.start_ids) - 1
         if self._ends_by_force:
-            asked -= 1
-        if self.rules.positions is not None:
-            asked = min(asked, self.rules.positions - len(given))
-        return max(1, asked)
+            most -= 1
+        if self.constraints.max_positions is not None:
+            most = min(most, self.constraints.max_positions - len(prefix))
+        return max(1, most)
 
-    def _limited(self, decoding: Decoding, n_new: int) -> Decoding:
-        least = decoding.min_new_tokens
+    def _limit(self, decoding: Decoding, n_new: int) -> Decoding:
+        n_least = decoding.min_new_tokens
         if self.kind != DECODER:
-            least -= len(self.rules.start) - 1
-        return replace(decoding, max_new_tokens=n_new, min_new_tokens=min(max(0, least), n_new))
+            n_least -= len(self.constraints.start_ids) - 1
+        return replace(decoding, max_new_tokens=n_new, min_new_tokens=min(max(0, n_least), n_new))
 
     def _output(self, source: Source, hypothesis: Hypothesis) -> GeneratedText:
-        text = self._texts.text(hypothesis.ids, prompt=source.ids if self.kind == DECODER else ())
+        text = self._tokenizer.decode(hypothesis.ids, prompt=source.ids if self.kind == DECODER else ())
         return GeneratedText(text, hypothesis.ids, hypothesis.log_probability, hypothesis.finish_reason)
 
     def stream(
         self, source: Source, decoding: Decoding, *, seed: Sequence[int] | None = None
     ) -> Iterator[str | GeneratedText]:
-        """Pieces of the text as they come, and at last the output; by greedy search or sampling. The pieces together are the
-        text of the output. Nothing at all for a source without tokens.
+        """Yield parts of the text as they are generated, and finally the output; by greedy search or sampling.
+
+        The parts together are the text of the output. Yields nothing for a source without tokens.
 
         Raises:
             ModelError: the network cannot be run.
         """
         if not source.ids:
             return
-        limited = self._limited(decoding, self._room(source, decoding))
+        limited = self._limit(decoding, self._max_new_tokens(source, decoding))
         prompt = source.ids if self.kind == DECODER else ()
         ids: list[int] = []
         shown = ""
-        for found in self._engine.stream(source.ids, limited, seed or []):
-            if isinstance(found, Hypothesis):
-                output = self._output(source, found)
+        for step in self._engine.stream(source.ids, limited, seed or []):
+            if isinstance(step, Hypothesis):
+                output = self._output(source, step)
                 if rest := output.text[len(shown) :]:
                     yield rest
                 yield output
                 return
-            ids.append(found)
-            text = self._texts.text(ids, prompt=prompt)
-            whole = text.rstrip(_BROKEN).rstrip()  # blanks too: the last one may yet be taken away
-            if whole.startswith(shown) and len(whole) > len(shown):
-                yield whole[len(shown) :]
-                shown = whole
+            ids.append(step)
+            text = self._tokenizer.decode(ids, prompt=prompt)
+            text = text.rstrip(_REPLACEMENT).rstrip()  # blanks too: decoding may remove the last one later
+            if text.startswith(shown) and len(text) > len(shown):
+                yield text[len(shown) :]
+                shown = text
 
     def attention(self, source: Source, output: GeneratedText) -> Attention:
-        """What the decoder looked at when it wrote ``output``.
+        """Compute the attention of the decoder to the source for ``output``.
 
         Raises:
-            ModelError: the model has no attention, or the engine does not show it.
+            ModelError: the model has no attention, or the engine cannot return it.
         """
-        ids = [*output.ids, *(self.rules.ends[:1] if output.finish_reason == "stop" else ())]
+        ids = [*output.ids, *(self.constraints.end_ids[:1] if output.finish_reason == "stop" else ())]
         return Attention(
-            self._texts.spelled(source.ids, of_source=True),
-            self._texts.spelled(ids, of_source=False),
+            self._tokenizer.pieces(source.ids, of_source=True),
+            self._tokenizer.pieces(ids, of_source=False),
             self._engine.attention(source.ids, ids),
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError, RunError
+from nlptool.models.generation import pieces
 from nlptool.models.generation import tokenizer as generation_tokenizer
 from nlptool.models.generation.constraints import DecoderConstraints
 from nlptool.models.generation.decoding import Engine
@@ -58,9 +59,9 @@ class LocatedGenerator:
         if not self.about:
             return self._open_ours()
         spec = self.spec
-        texts, rules = generation_tokenizer.of_transformers(
+        texts, rules = generation_tokenizer.for_transformers(
             self.name,
-            generation_tokenizer.pieces(self.copy, self.about) if self.copy else self._pieces(),
+            pieces.read(self.copy, self.about) if self.copy else self._pieces(),
             self.about,
             source_lang=spec.source_lang,
             target_lang=spec.target_lang,
@@ -83,24 +84,24 @@ class LocatedGenerator:
             if value is not None:
                 raise RunError(f"{self.name} takes no {option}", hint=f"leave out {option} {value}")
         model = seq2seq_folder.read(self.folder)
-        texts, rules = generation_tokenizer.of_ours(model, max_length=spec.max_length, prefix=spec.prefix)
+        texts, rules = generation_tokenizer.for_seq2seq(model, max_length=spec.max_length, prefix=spec.prefix)
         if self.engine == "torch":
             engine = self._torch(rules)
         else:
             from nlptool.models.seq2seq import ct2_export as seq2seq_ct2
 
             engine = self._ct2(self.folder, rules, seq2seq_ct2.translator_files(model))
-        return Generator(texts, rules, engine, name=self.name, spec=spec, new_tokens=model.shape.max_length)
+        return Generator(texts, rules, engine, name=self.name, spec=spec, new_tokens=model.config.max_length)
 
     def _ct2(self, folder: Path, rules: DecoderConstraints, files: Mapping[str, bytes] | None = None) -> Engine:
         from nlptool.models.generation import ct2_backend
 
         return ct2_backend.open_engine(folder, rules, threads=self.spec.threads or 0, files=files)
 
-    def _pieces(self) -> generation_tokenizer.Pieces:
+    def _pieces(self) -> pieces.Pieces:
         from nlptool.models.generation import transformers_config
 
-        return transformers_config.pieces(self.folder, transformers_config.tokenizer(self.folder), self.about)
+        return transformers_config.pieces(self.folder, transformers_config.load_tokenizer(self.folder), self.about)
 
     def _torch(self, rules: DecoderConstraints) -> Engine:
         from nlptool.models.generation import torch_backend
@@ -142,7 +143,7 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     wants_torch = engine == "torch" or device != "cpu" or spec.needs != "search"
     if engine == "ct2" and spec.needs != "search":
         raise ModelError(f"CTranslate2 {_UNABLE[spec.needs]}", hint="--engine auto leaves that to torch")
-    if seq2seq_folder.is_one(found.folder):
+    if seq2seq_folder.is_seq2seq(found.folder):
         return _ours(located, engine=engine, wants_torch=wants_torch)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     _refuse(found.name, model_folder.read_json(found.folder / "config.json"))
@@ -153,7 +154,7 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
             return replace(located, engine="ct2", about=model_folder.read_json(copy / GENERATOR.manifest), copy=copy)
     from nlptool.models.generation import transformers_config
 
-    tokenizer = transformers_config.tokenizer(found.folder)
+    tokenizer = transformers_config.load_tokenizer(found.folder)
     return replace(located, about=transformers_config.describe(found.folder, tokenizer))
 
 
@@ -170,7 +171,7 @@ def _ours(located: LocatedGenerator, *, engine: str, wants_torch: bool) -> Locat
         ModelError: it is damaged, or no Transformer, which ct2 alone runs.
     """
     model = seq2seq_folder.read(located.folder)
-    if wants_torch or model.shape.architecture != TRANSFORMER:
+    if wants_torch or model.config.architecture != TRANSFORMER:
         if engine == "ct2":
             raise ModelError(
                 f"{located.name} does not run in CTranslate2: it is an LSTM", hint="--engine torch runs it"

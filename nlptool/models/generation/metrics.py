@@ -1,7 +1,7 @@
-"""How well generated texts agree with references: exact match, and BLEU and chrF as sacrebleu computes them.
+"""Metrics of generated texts against references: exact match, BLEU and chrF, the latter two computed by sacrebleu.
 
 BLEU: Papineni et al. 2002, https://aclanthology.org/P02-1040. chrF: Popović 2015, https://aclanthology.org/W15-3049.
-sacrebleu: Post 2018, https://aclanthology.org/W18-6319; its signatures say with which settings a number was made.
+sacrebleu: Post 2018, https://aclanthology.org/W18-6319; a signature holds the settings of a score.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from nlptool.errors import RunError
 from nlptool.text.scripts import JAPANESE
 
 TOKENIZERS = ("char", "13a", "intl", "zh", "ja-mecab", "none")
-"""What ``tokenize`` can be besides auto: those of sacrebleu's that fetch nothing."""
+"""sacrebleu's tokenizers that download nothing."""
 
-_UNPARTED = re.compile(rf"{JAPANESE.pattern}|[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]")
-"""A letter of a script without blanks between words: Japanese and Chinese, Thai and Lao, Tibetan, Burmese, Khmer."""
+_NO_BLANKS = re.compile(rf"{JAPANESE.pattern}|[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]")
+"""Letters of scripts without blanks between words: Japanese and Chinese, Thai and Lao, Tibetan, Burmese, Khmer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of a corpus. Higher is better.
+    """The scores of a corpus. Higher is better.
 
     Attributes:
         n: pairs.
-        exact_match: the share of hypotheses that are one of their references, 0 to 1.
+        exact_match: the share of hypotheses that equal one of their references, 0 to 1.
         bleu: 0 to 100; 0 if no hypothesis has four tokens.
         chrf: chrF2, 0 to 100.
-        tokenize: into what texts were cut for BLEU, one of ``TOKENIZERS``; never auto.
-        signatures: sacrebleu's, of ``bleu`` and ``chrf``.
+        tokenize: the tokenizer of BLEU, one of ``TOKENIZERS``; never auto.
+        signatures: sacrebleu's signatures of ``bleu`` and ``chrf``.
     """
 
     n: int
@@ -48,33 +48,33 @@ class Scores:
 def scores(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], *, tokenize: str = "auto") -> Scores:
     """Score a corpus of n pairs.
 
-    Texts that are cut into characters are compared without their blanks, others with runs of blanks as one.
+    Texts that are tokenized into characters are compared without blanks, others with each run of blanks as one blank.
 
     Args:
-        hypotheses: n texts; an empty one is a bad one.
+        hypotheses: n texts; an empty one scores 0.
         references: n texts, or n lists of one or more each.
-        tokenize: for BLEU: one of ``TOKENIZERS``; auto: ``choose``.
+        tokenize: the tokenizer of BLEU: one of ``TOKENIZERS``, or auto for ``choose``.
 
     Raises:
-        RunError: what the tokenizer needs is not installed.
+        RunError: a package that the tokenizer needs is not installed.
         ValueError: there are no pairs, not as many references as hypotheses, or a hypothesis without a reference.
     """
     if not hypotheses or len(hypotheses) != len(references):
         raise ValueError(f"{len(hypotheses)} hypotheses for {len(references)} references")
-    several = [[each] if isinstance(each, str) else list(each) for each in references]
-    if not all(several):
+    reference_lists = [[texts] if isinstance(texts, str) else list(texts) for texts in references]
+    if not all(reference_lists):
         raise ValueError("a hypothesis has no reference")
-    tokenize = choose([text for texts in several for text in texts]) if tokenize == "auto" else tokenize
+    tokenize = choose([text for texts in reference_lists for text in texts]) if tokenize == "auto" else tokenize
     ours = [clean(text, tokenize) for text in hypotheses]
-    theirs = [[clean(text, tokenize) for text in texts] for texts in several]
+    theirs = [[clean(text, tokenize) for text in texts] for texts in reference_lists]
     most = max(map(len, theirs))
-    # sacrebleu wants the first references of all, the second of all, ...; where there are fewer, None
+    # sacrebleu takes the first references of all hypotheses, the second ones, ...; None if there are fewer
     streams: Any = [[texts[rank] if rank < len(texts) else None for texts in theirs] for rank in range(most)]
     bleu, chrf = _bleu(tokenize), CHRF()
     return Scores(
         n=len(ours),
         exact_match=sum(text in texts for text, texts in zip(ours, theirs, strict=True)) / len(ours),
-        bleu=min(100.0, bleu.corpus_score(ours, streams).score),  # a perfect one is rounded upwards
+        bleu=min(100.0, bleu.corpus_score(ours, streams).score),  # a perfect score can be rounded up
         chrf=chrf.corpus_score(ours, streams).score,
         tokenize=tokenize,
         signatures={"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())},
@@ -82,12 +82,12 @@ def scores(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]],
 
 
 def is_exact(hypothesis: str, references: Sequence[str], tokenize: str) -> bool:
-    """Whether a text is one of its references, but for blanks that mean nothing."""
+    """Return whether a text equals one of its references, after ``clean``."""
     return clean(hypothesis, tokenize) in [clean(text, tokenize) for text in references]
 
 
 def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
-    """chrF2 of one text, 0 to 100: that of the reference for which it is highest."""
+    """Return the chrF2 of one text, 0 to 100, against the reference that gives the highest."""
     return float(_SENTENCE.sentence_score(hypothesis, references).score)
 
 
@@ -95,20 +95,20 @@ _SENTENCE = CHRF()
 
 
 def choose(references: Sequence[str]) -> str:
-    """How texts are cut for BLEU: char where most letters are of scripts without blanks between words, else 13a."""
-    n_unparted = sum(len(_UNPARTED.findall(text)) for text in references)
-    n_other = sum(sum(map(str.isalpha, _UNPARTED.sub("", text))) for text in references)
-    return "char" if n_unparted > n_other else "13a"
+    """Choose BLEU's tokenizer: char if most letters belong to scripts without blanks between words, else 13a."""
+    n_without = sum(len(_NO_BLANKS.findall(text)) for text in references)
+    n_with = sum(sum(map(str.isalpha, _NO_BLANKS.sub("", text))) for text in references)
+    return "char" if n_without > n_with else "13a"
 
 
 def clean(text: str, tokenize: str) -> str:
-    """The text as it is compared: without blanks if it is cut into characters, else runs of them as one and none at the ends."""
+    """Return a text without blanks if ``tokenize`` is char, else stripped, with each run of blanks as one."""
     return ("" if tokenize == "char" else " ").join(text.split())
 
 
 def _bleu(tokenize: str) -> BLEU:
     try:
-        return BLEU(tokenize=tokenize, force=True)  # its advice on texts that look tokenized would go to stderr
+        return BLEU(tokenize=tokenize, force=True)  # no advice about tokenized texts on stderr
     except RuntimeError as error:
         raise RunError(
             f"BLEU's tokenizer {tokenize} needs packages that are not installed",

@@ -1,7 +1,7 @@
-"""Generation in torch: sampling, attention, GPUs, networks of our own, and whatever CTranslate2 does not run.
+"""Generation in torch: sampling, attention, GPUs, networks of nlptool's own, and whatever CTranslate2 does not run.
 
-The decoders here say what comes next, for ``search``: an encoder–decoder of transformers, a decoder-only model of transformers,
-and a network of ``nlptool train seq2seq``. Keys and values of what was read are kept from token to token.
+The decoders here implement ``search.Decoder``: an encoder-decoder of transformers, a decoder-only model of transformers, and a
+network of ``nlptool train seq2seq``. All keep a key-value cache.
 """
 
 from __future__ import annotations
@@ -26,62 +26,64 @@ from nlptool.models.runtime import devices, transformers_loading
 from nlptool.models.runtime.batching import pad
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
-from nlptool.models.seq2seq.config import NEVER_SAID, PAD
+from nlptool.models.seq2seq.config import NEVER_GENERATED, PAD
 
 _LARGEST_LOGITS = 1 << 26  # numbers in a step of a batch, 256 MiB
 
 
 class Network(decoding_search.Decoder, Protocol):
-    """A decoder that shows what it looks at."""
+    """A decoder that can return its attention weights."""
 
-    vocabulary: int
+    vocab_size: int
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """(L, H, T, S) as of ``decoding.Engine``; None without attention."""
+        """Return (L, H, T, S) as ``decoding.Engine`` does; None without attention."""
 
 
 class TorchEngine:
-    """A model in torch, as ``decoding.Engine`` describes it.
+    """A ``decoding.Engine`` in torch.
 
     Args:
         name: of the model, for messages.
-        device: cpu, cuda or mps, where the network is.
-        threads: of the processor; as torch likes it unless given.
+        device: of the network: cpu, cuda or mps.
+        threads: CPU threads; None: torch's default.
     """
 
     name = "torch"
 
     def __init__(
-        self, network: Network, rules: DecoderConstraints, device: str, *, name: str, threads: int | None = None
+        self, network: Network, constraints: DecoderConstraints, device: str, *, name: str, threads: int | None = None
     ) -> None:
         self.device, self._threads = device, threads
         self.batch_tokens = 2048 if device == "cpu" else 32_768
-        self._network, self._rules, self._name = network, rules, name
+        self._network, self._constraints, self._name = network, constraints, name
 
     def generate(
         self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
     ) -> list[list[Hypothesis]]:
-        """The hypotheses of each source, best first. Where the vocabulary is very large, some sources at a time.
+        """Return the hypotheses of each source, best first. With a very large vocabulary, some sources at a time.
 
         Raises:
-            ModelError: the model gives no numbers, or has no room for one more token.
+            ModelError: as for ``search.search``.
         """
         rows = decoding.n_return if decoding.sample else decoding.beams
-        most = max(1, _LARGEST_LOGITS // (self._network.vocabulary * rows))
-        found = []
+        most = max(1, _LARGEST_LOGITS // (self._network.vocab_size * rows))
+        hypotheses = []
         with devices.torch_threads(self._threads):
             for first in range(0, len(sources), most):
                 part = slice(first, first + most)
-                found += decoding_search.search(self._network, sources[part], decoding, self._rules, seeds[part])
-        return found
+                hypotheses += decoding_search.search(
+                    self._network, sources[part], decoding, self._constraints, seeds[part]
+                )
+        return hypotheses
 
     def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
-        """The tokens of one text as they are chosen, and at last the hypothesis.
+        """Yield the tokens of one text as they are chosen, and finally the hypothesis.
 
         Raises:
-            ModelError: as of ``generate``.
+            ModelError: as for ``search.stream``.
         """
-        tokens = decoding_search.stream(self._network, source, decoding, self._rules, seed)
+        tokens = decoding_search.stream(self._network, source, decoding, self._constraints, seed)
         while True:
             with devices.torch_threads(self._threads):  # not around a yield: it would last for the caller's work too
                 token = next(tokens, None)
@@ -90,8 +92,8 @@ class TorchEngine:
             yield token
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
-        """(L, H, T, S): how much the decoder looks at each token of the source when it says each of ``ids``. Of a decoder-only
-        model S are the tokens of the prompt, and what it looks at in its own text is left out.
+        """Return the attention weights, (L, H, T, S), of each of ``ids`` over the tokens of the source. For a decoder-only model
+        the source is the prompt; attention to its own output is left out.
 
         Raises:
             ModelError: the model has no attention.
@@ -107,40 +109,42 @@ class TorchEngine:
 
 
 def open_engine(
-    folder: Path, rules: DecoderConstraints, *, name: str, device: str = "cpu", threads: int | None = None,
+    folder: Path, constraints: DecoderConstraints, *, name: str, device: str = "cpu", threads: int | None = None,
     dtype: str | None = None, allow_pickle: bool = False,
 ) -> TorchEngine:  # fmt: skip
     """Load the model of a folder: one of transformers, running no code of its own, or one of ``nlptool train seq2seq``.
 
     Args:
-        name: for messages.
+        name: of the model, for messages.
         device: cpu, cuda or mps.
-        threads: of the processor; as torch likes it unless given.
-        dtype: float32 or bfloat16; bfloat16 on a CUDA device that computes in it unless given, elsewhere float32.
-        allow_pickle: open a pickle where there are no safetensors.
+        threads: CPU threads; None: torch's default.
+        dtype: float32 or bfloat16; None: bfloat16 on a CUDA device that supports it, else float32.
+        allow_pickle: load a pickle if there are no safetensors.
 
     Raises:
-        ModelError: it cannot be loaded, lacks weights, or writes no text.
+        ModelError: it cannot be loaded, lacks weights, or generates no text.
     """
     dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
     network: Network
-    if seq2seq_folder.is_one(folder):
-        own = seq2seq_network.loaded(seq2seq_folder.read(folder), torch.device(device))  # small: always in float32
-        network = OwnDecoder(own, rules.start)
-        rules = replace(rules, suppressed=(*rules.suppressed, *((id,) for id in NEVER_SAID)))
+    if seq2seq_folder.is_seq2seq(folder):
+        seq2seq = seq2seq_network.load(seq2seq_folder.read(folder), torch.device(device))  # small: always in float32
+        network = Seq2SeqDecoder(seq2seq, constraints.start_ids)
+        constraints = replace(constraints, suppressed=(*constraints.suppressed, *((id,) for id in NEVER_GENERATED)))
     else:
         with devices.torch_threads(threads):
             loaded = load(folder, allow_pickle=allow_pickle)
         loaded = loaded.to(getattr(torch, dtype)).to(device)
-        network = DecoderOnly(loaded, rules) if rules.kind == DECODER else EncoderDecoder(loaded, rules)
-    return TorchEngine(network, rules, device, name=name, threads=threads)
+        network = (
+            DecoderOnly(loaded, constraints) if constraints.kind == DECODER else EncoderDecoder(loaded, constraints)
+        )
+    return TorchEngine(network, constraints, device, name=name, threads=threads)
 
 
 def load(folder: Path, *, allow_pickle: bool = False) -> Any:
-    """The network of transformers in a folder, in float32 on the processor, with its head over the vocabulary.
+    """Load the network of transformers in a folder, with its language model head, in float32 on the CPU.
 
     Raises:
-        ModelError: transformers refuses it, it asks for code of its own, writes no text, or lacks weights.
+        ModelError: it cannot be loaded, requires code of its own, generates no text, or lacks weights.
     """
     with transformers_loading.silenced():
         from transformers import (
@@ -152,39 +156,39 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
         )
 
         transformers_loading.refuse_own_code(folder)
-        place = str(folder.absolute())
+        path = str(folder.absolute())
         safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
-            config = AutoConfig.from_pretrained(place, **safe)
-            kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+            config = AutoConfig.from_pretrained(path, **safe)
+            model_class: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
             known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if config.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
             if type(config) not in known:
                 raise ModelError(
                     f"{folder} is a {config.model_type}, which writes no text",
                     hint="nlptool models list --task generate shows models that do",
                 )
-            network, found = kind.from_pretrained(
-                place, **safe, use_safetensors=None if allow_pickle else True, dtype=torch.float32,
+            network, info = model_class.from_pretrained(
+                path, **safe, use_safetensors=None if allow_pickle else True, dtype=torch.float32,
                 output_loading_info=True,
             )  # fmt: skip
         except ModelError:
             raise
         except Exception as error:  # of many libraries
             raise transformers_loading.cannot_be_loaded(folder, error) from error
-    if missing := sorted(found["missing_keys"]):
+    if missing := sorted(info["missing_keys"]):
         raise transformers_loading.lacks(folder, missing)
     return network.eval()
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """How far an encoder–decoder has come.
+class _EncoderDecoderState:
+    """The state of an encoder-decoder between two tokens.
 
     Attributes:
-        sources: (R,) the source of each row; rows of one source share what the encoder read.
-        states: (R, S, D) of the encoder.
+        sources: (R,), the source of each sequence; sequences of one source share the encoder's output.
+        states: (R, S, D), the encoder's output.
         mask: (R, S), 0 for padding.
-        cache: keys and values, changed by every step.
+        cache: the key-value cache, changed in place by every step.
     """
 
     sources: Tensor
@@ -192,160 +196,160 @@ class _Read:
     mask: Tensor
     cache: Any
 
-    def reordered(self, rows: Tensor) -> Self:
+    def reorder(self, rows: Tensor) -> Self:
         sources = self.sources[rows]
         self.cache.self_attention_cache.reorder_cache(rows)
-        if sources.equal(self.sources):  # beams that change places: what they read is the same
+        if sources.equal(self.sources):  # beams of the same sources change places: the encoder's output stays
             return self
         self.cache.cross_attention_cache.reorder_cache(rows)
         return replace(self, sources=sources, states=self.states[rows], mask=self.mask[rows])
 
 
 class EncoderDecoder:
-    """An encoder–decoder of transformers: T5, BART, Marian and their like."""
+    """An encoder-decoder of transformers, such as T5, BART or Marian."""
 
-    def __init__(self, network: Any, rules: DecoderConstraints) -> None:
+    def __init__(self, network: Any, constraints: DecoderConstraints) -> None:
         self.network = network
-        self.vocabulary = rules.size
-        self._rules = rules
+        self.vocab_size = constraints.vocab_size
+        self._constraints = constraints
         self._cache_name = _cache_name(network)
 
     @torch.inference_mode()
-    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _Read]:
-        """As of ``search.Decoder``."""
-        ids, mask = _padded(sources, self._rules.pad_id, self.network.device)
+    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _EncoderDecoderState]:
+        """See ``search.Decoder``."""
+        ids, mask = _pad(sources, self._constraints.pad_id, self.network.device)
         states = self.network.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-        start = torch.tensor([self._rules.start], device=ids.device).expand(len(ids), -1)
-        return self._decoded(start, _Read(torch.arange(len(ids), device=ids.device), states, mask, None))
+        start = torch.tensor([self._constraints.start_ids], device=ids.device).expand(len(ids), -1)
+        return self._run(start, _EncoderDecoderState(torch.arange(len(ids), device=ids.device), states, mask, None))
 
     @torch.inference_mode()
-    def step(self, tokens: Tensor, state: _Read) -> tuple[Tensor, _Read]:
-        """As of ``search.Decoder``."""
-        return self._decoded(tokens[:, None], state)
+    def step(self, tokens: Tensor, state: _EncoderDecoderState) -> tuple[Tensor, _EncoderDecoderState]:
+        """See ``search.Decoder``."""
+        return self._run(tokens[:, None], state)
 
-    def _decoded(self, ids: Tensor, read: _Read) -> tuple[Tensor, _Read]:
+    def _run(self, ids: Tensor, state: _EncoderDecoderState) -> tuple[Tensor, _EncoderDecoderState]:
         from transformers.modeling_outputs import BaseModelOutput
 
-        found = self.network(
-            encoder_outputs=BaseModelOutput(last_hidden_state=read.states), attention_mask=read.mask,
-            decoder_input_ids=ids, use_cache=True, **{self._cache_name: read.cache},
+        outputs = self.network(
+            encoder_outputs=BaseModelOutput(last_hidden_state=state.states), attention_mask=state.mask,
+            decoder_input_ids=ids, use_cache=True, **{self._cache_name: state.cache},
         )  # fmt: skip
-        return found.logits[:, -1].float(), replace(read, cache=found[self._cache_name])
+        return outputs.logits[:, -1].float(), replace(state, cache=outputs[self._cache_name])
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """As of ``decoding.Engine``."""
-        before = self._rules.start
-        inputs = torch.tensor([[*before, *ids[:-1]]], device=self.network.device)
-        with _with_weights(self.network):
-            found = self.network(
+        """See ``decoding.Engine``."""
+        start_ids = self._constraints.start_ids
+        inputs = torch.tensor([[*start_ids, *ids[:-1]]], device=self.network.device)
+        with _eager_attention(self.network):
+            outputs = self.network(
                 input_ids=torch.tensor([list(source)], device=inputs.device), decoder_input_ids=inputs,
                 output_attentions=True, use_cache=False,
             )  # fmt: skip
-        return torch.cat(found.cross_attentions)[:, :, len(before) - 1 :]
+        return torch.cat(outputs.cross_attentions)[:, :, len(start_ids) - 1 :]
 
 
 @dataclass(frozen=True, slots=True)
-class _Prompted:
-    """How far a decoder-only model has come.
+class _DecoderOnlyState:
+    """The state of a decoder-only model between two tokens.
 
     Attributes:
         mask: (R, n), 0 for the padding before the prompts.
-        cache: keys and values, changed by every step.
+        cache: the key-value cache, changed in place by every step.
     """
 
     mask: Tensor
     cache: Any
 
-    def reordered(self, rows: Tensor) -> Self:
+    def reorder(self, rows: Tensor) -> Self:
         self.cache.reorder_cache(rows)
         return replace(self, mask=self.mask[rows])
 
 
 class DecoderOnly:
-    """A decoder-only model of transformers: GPT-2, GPT-NeoX and their like. Shorter prompts are filled up on the left, and
-    positions are counted from their first tokens."""
+    """A decoder-only model of transformers, such as GPT-2 or GPT-NeoX. Shorter prompts are padded on the left; positions count
+    from a prompt's first token."""
 
-    def __init__(self, network: Any, rules: DecoderConstraints) -> None:
+    def __init__(self, network: Any, constraints: DecoderConstraints) -> None:
         self.network = network
-        self.vocabulary = rules.size
-        self._pad_id = rules.pad_id
-        known = inspect.signature(network.forward).parameters
-        self._last: dict[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
-        self._takes_positions = "position_ids" in known
+        self.vocab_size = constraints.vocab_size
+        self._pad_id = constraints.pad_id
+        parameters = inspect.signature(network.forward).parameters
+        self._last: dict[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+        self._takes_positions = "position_ids" in parameters
         self._cache_name = _cache_name(network)
 
     @torch.inference_mode()
-    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _Prompted]:
-        """As of ``search.Decoder``."""
-        ids, mask = _padded(sources, self._pad_id, self.network.device, left=True)
-        return self._decoded(ids, mask, None)
+    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _DecoderOnlyState]:
+        """See ``search.Decoder``."""
+        ids, mask = _pad(sources, self._pad_id, self.network.device, left=True)
+        return self._run(ids, mask, None)
 
     @torch.inference_mode()
-    def step(self, tokens: Tensor, state: _Prompted) -> tuple[Tensor, _Prompted]:
-        """As of ``search.Decoder``."""
+    def step(self, tokens: Tensor, state: _DecoderOnlyState) -> tuple[Tensor, _DecoderOnlyState]:
+        """See ``search.Decoder``."""
         mask = torch.cat((state.mask, state.mask.new_ones(len(tokens), 1)), 1)
-        return self._decoded(tokens[:, None], mask, state.cache)
+        return self._run(tokens[:, None], mask, state.cache)
 
-    def _decoded(self, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, _Prompted]:
+    def _run(self, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, _DecoderOnlyState]:
         positions = {"position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]}
-        found = self.network(
+        outputs = self.network(
             input_ids=ids, attention_mask=mask, use_cache=True, **self._last, **{self._cache_name: cache},
             **(positions if self._takes_positions else {}),
         )  # fmt: skip
-        return found.logits[:, -1].float(), _Prompted(mask, found[self._cache_name])
+        return outputs.logits[:, -1].float(), _DecoderOnlyState(mask, outputs[self._cache_name])
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """As of ``decoding.Engine``: (L, H, T, S)."""
-        whole = torch.tensor([[*source, *ids[:-1]]], device=self.network.device)
-        before = len(source) - 1
+        """See ``decoding.Engine``: (L, H, T, S)."""
+        ids_in = torch.tensor([[*source, *ids[:-1]]], device=self.network.device)
+        n_before = len(source) - 1
         cache = None
-        if before:  # what is not asked for is not kept: the square of a long prompt in every layer
-            cache = self.network(input_ids=whole[:, :before], use_cache=True, **self._last)[self._cache_name]
-        with _with_weights(self.network):
-            found = self.network(
-                input_ids=whole[:, before:], use_cache=True, output_attentions=True, **self._last,
+        if n_before:  # without weights: for a long prompt they would be its length squared in every layer
+            cache = self.network(input_ids=ids_in[:, :n_before], use_cache=True, **self._last)[self._cache_name]
+        with _eager_attention(self.network):
+            outputs = self.network(
+                input_ids=ids_in[:, n_before:], use_cache=True, output_attentions=True, **self._last,
                 **{self._cache_name: cache},
             )  # fmt: skip
-        return torch.cat(found.attentions)[..., : len(source)]
+        return torch.cat(outputs.attentions)[..., : len(source)]
 
 
-class OwnDecoder:
+class Seq2SeqDecoder:
     """A network of ``nlptool train seq2seq``.
 
     Args:
-        network: ready to be asked (``eval``), on its device.
-        start: what its decoder begins with.
+        network: in evaluation mode, on its device.
+        start_ids: the first tokens of the decoder.
     """
 
-    def __init__(self, network: seq2seq_network.Seq2Seq, start: Sequence[int]) -> None:
+    def __init__(self, network: seq2seq_network.Seq2Seq, start_ids: Sequence[int]) -> None:
         self.network = network
-        self.vocabulary = network.shape.target_size
-        self._start = list(start)
+        self.vocab_size = network.config.target_vocab_size
+        self._start_ids = list(start_ids)
         self._device = network.output_bias.device
 
     @torch.inference_mode()
     def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, seq2seq_network.State]:
-        """As of ``search.Decoder``."""
-        ids, _ = _padded(sources, PAD, self._device)
+        """See ``search.Decoder``."""
+        ids, _ = _pad(sources, PAD, self._device)
         state = self.network.begin(self.network.encode(ids))
-        for token in self._start:
+        for token in self._start_ids:
             logits, state = self.step(torch.full((len(ids),), token, device=self._device), state)
         return logits, state
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: seq2seq_network.State) -> tuple[Tensor, seq2seq_network.State]:
-        """As of ``search.Decoder``."""
+        """See ``search.Decoder``."""
         logits, state = self.network.step(tokens, state)
         return logits.float(), state
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """As of ``decoding.Engine``; None without attention."""
-        inputs = torch.tensor([[*self._start, *ids[:-1]]], device=self._device)
+        """See ``decoding.Engine``; None without attention."""
+        inputs = torch.tensor([[*self._start_ids, *ids[:-1]]], device=self._device)
         weights = self.network.attention(torch.tensor([list(source)], device=self._device), inputs)
-        return None if weights is None else weights[0, :, :, len(self._start) - 1 :]
+        return None if weights is None else weights[0, :, :, len(self._start_ids) - 1 :]
 
 
 def _cache_name(network: Any) -> str:
@@ -354,17 +358,17 @@ def _cache_name(network: Any) -> str:
 
 
 @contextmanager
-def _with_weights(network: Any) -> Iterator[None]:
-    """Let a network of transformers compute attention in plain products: the faster ways show no weights."""
-    usual = network.config._attn_implementation
+def _eager_attention(network: Any) -> Iterator[None]:
+    """Let a network of transformers compute attention with plain matrix products: faster kernels return no weights."""
+    implementation = network.config._attn_implementation
     network.set_attn_implementation("eager")
     try:
         yield
     finally:
-        network.set_attn_implementation(usual)
+        network.set_attn_implementation(implementation)
 
 
-def _padded(sources: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool = False) -> tuple[Tensor, Tensor]:
+def _pad(sources: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool = False) -> tuple[Tensor, Tensor]:
     """Return ids and mask, both (B, S), on the device."""
     ids, mask = pad(sources, pad_id, left=left)
     return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

@@ -1,4 +1,4 @@
-"""What is known of a generating model of transformers beside its weights, read by transformers and written down once."""
+"""The configuration of a generation model of transformers, as nlptool needs it: read with transformers, once, and stored."""
 
 from __future__ import annotations
 
@@ -8,242 +8,246 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.generation import tokenizer as generation_tokenizer
+from nlptool.models.generation import pieces as generation_pieces
 from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, SOURCE, TARGET
-from nlptool.models.generation.tokenizer import M2M100, MARIAN, TOKENIZERS
+from nlptool.models.generation.pieces import M2M100, MARIAN, TOKENIZERS, Pieces, TokenizerPieces
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder
 
-_LIMIT = 512  # tokens of a source, where a model has no positions to run out of and says nothing
-_UNSAID = 20  # the length of texts that transformers takes where a model says nothing
+_DEFAULT_MAX_LENGTH = 512  # tokens of a source, for a model without a maximum that gives none
+_TRANSFORMERS_DEFAULT = 20  # transformers' max_length for a model that gives none
 _LANGUAGE = re.compile(r"[a-z]{2,3}_[A-Z]\w+")  # eng_Latn (NLLB), en_XX (mBART)
 _CODE = re.compile(r">>([\w-]+)<<")  # Marian
 _HINT = "nlptool models list --task generate shows models that do"
 
 
-def config(folder: Path) -> Any:
-    """What transformers makes of ``config.json``.
+def _load_config(folder: Path) -> Any:
+    """Load ``config.json`` with transformers.
 
     Raises:
-        ModelError: it cannot be read, asks for code of its own, or is that of a model that generates nothing.
+        ModelError: it cannot be read, requires code of its own, or describes a model that generates no text.
     """
     with transformers_loading.silenced():
         from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, AutoConfig
 
         transformers_loading.refuse_own_code(folder)
         try:
-            found = AutoConfig.from_pretrained(str(folder.absolute()), local_files_only=True, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(str(folder.absolute()), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # of many libraries
             raise transformers_loading.cannot_be_loaded(folder, error) from error
-        known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if found.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
-        if type(found) not in known:
-            raise ModelError(f"{folder} is a {found.model_type}, which writes no texts", hint=_HINT)
-    return found
+        known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if config.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
+        if type(config) not in known:
+            raise ModelError(f"{folder} is a {config.model_type}, which writes no texts", hint=_HINT)
+    return config
 
 
-def tokenizer(folder: Path) -> Any:
-    """The tokenizer of transformers.
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer with transformers.
 
     Raises:
-        ModelError: it cannot be loaded, or is none that nlptool can run.
+        ModelError: it cannot be loaded, or nlptool cannot run it.
     """
     with transformers_loading.silenced():
         from transformers import AutoTokenizer
 
         try:
-            own = AutoTokenizer.from_pretrained(str(folder.absolute()), local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(folder.absolute()), local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:  # of many libraries
             raise transformers_loading.cannot_be_loaded(folder, error) from error
-    if _form(own) is None:
-        raise ModelError(f"{folder}: its tokenizer, a {type(own).__name__}, is none that nlptool can run")
-    return own
+    if _form(tokenizer) is None:
+        raise ModelError(f"{folder}: its tokenizer, a {type(tokenizer).__name__}, is none that nlptool can run")
+    return tokenizer
 
 
-def _form(own: Any) -> str | None:
-    if getattr(own, "backend_tokenizer", None) is not None:
+def _form(tokenizer: Any) -> str | None:
+    """Return the form of the vocabulary, one of ``pieces.FORMS``; None if nlptool cannot read it."""
+    if getattr(tokenizer, "backend_tokenizer", None) is not None:
         return TOKENIZERS
-    form = {"MarianTokenizer": MARIAN, "M2M100Tokenizer": M2M100}.get(type(own).__name__)
-    return None if form == MARIAN and own.separate_vocabs else form
+    form = {"MarianTokenizer": MARIAN, "M2M100Tokenizer": M2M100}.get(type(tokenizer).__name__)
+    return None if form == MARIAN and tokenizer.separate_vocabs else form
 
 
-def pieces(folder: Path, own: Any, about: Mapping[str, Any]) -> generation_tokenizer.Pieces:
-    """The vocabulary of a tokenizer of transformers that has been loaded.
+def pieces(folder: Path, tokenizer: Any, about: Mapping[str, Any]) -> Pieces:
+    """Return the vocabulary of a loaded tokenizer of transformers.
+
+    Args:
+        about: what ``describe`` returned.
 
     Raises:
         ModelError: a file is damaged.
     """
     if about["form"] == TOKENIZERS:
-        return generation_tokenizer.TokenizerPieces(
-            own.backend_tokenizer, unknown_id=about.get("unknown_id"), cleans=about["cleans"]
-        )
-    return generation_tokenizer.pieces(folder, about)
+        return TokenizerPieces(tokenizer.backend_tokenizer, unknown_id=about.get("unknown_id"), cleans=about["cleans"])
+    return generation_pieces.read(folder, about)
 
 
-def describe(folder: Path, own: Any) -> dict[str, Any]:
-    """What has to be known of a model beside its weights and its vocabulary.
+def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
+    """Return what has to be known of a model beside its weights and its vocabulary.
 
-    Of ``generation_config.json`` is taken what belongs to the model: with which tokens its texts begin and end, how long they
-    may be, and what is never said. How they are searched for (beams, sampling, penalties, least lengths) is the user's choice,
-    and greedy search what is done unasked, as with every other model.
+    ``generation_config.json`` decides what belongs to the model: the tokens that begin and end its texts, their maximum length,
+    and the tokens that are never generated. The search (beams, sampling, penalties, minimum length) is the user's choice; the
+    default is greedy search, as for every other model.
 
     Args:
-        own: its tokenizer, of ``tokenizer``.
+        tokenizer: what ``load_tokenizer`` returned.
 
     Returns:
-        architecture; kind, size, positions and pad_id as of ``generation_rules.Rules``;
-        form: that of the vocabulary, one of ``generation_texts.FORMS``;
-        before, after: the special tokens around a source; start: what the decoder begins with (SOURCE and TARGET stand for
-        languages);
-        ends; ends_by_force: whether the last place is always an end's; suppressed;
-        max_length: tokens of a source; stretches: whether it could read more; max_new_tokens, where the model says so;
-        languages: code -> token; defaults: the languages that are taken where none is said;
-        unknown_id, special_ids, added, cleans: what the vocabulary's files do not say.
+        architecture; kind, size, positions and pad_id: see ``DecoderConstraints``;
+        form: of the vocabulary, one of ``pieces.FORMS``;
+        before, after: the special tokens around a source; start: the first tokens of the decoder (SOURCE and TARGET are
+        placeholders for languages);
+        ends; ends_by_force: whether the last possible token is always an end token; suppressed;
+        max_length: of a source; stretches: whether the model accepts longer ones; max_new_tokens, if the model gives it;
+        languages: code -> token; defaults: the languages if the user gives none;
+        unknown_id, special_ids, added, cleans: what the vocabulary's files do not hold.
 
     Raises:
-        ModelError: it cannot be read, or writes no texts.
+        ModelError: the model cannot be read, or generates no text.
     """
-    found = config(folder)
-    wishes = _wishes(folder, found)
-    languages, marian = _languages(own), _form(own) == MARIAN
+    config = _load_config(folder)
+    generation_config = _load_generation_config(folder, config)
+    languages, is_marian = _languages(tokenizer), _form(tokenizer) == MARIAN
     with transformers_loading.silenced():
-        before, after = _template(own, languages)
-    decides = not found.is_encoder_decoder
-    positions = _positions(found)
-    pad_id = _first(wishes.pad_token_id, _of(found, "pad_token_id"), own.pad_token_id, 0)
+        before, after = _template(tokenizer, languages)
+    is_decoder = not config.is_encoder_decoder
+    positions = _positions(config)
+    pad_id = _first(generation_config.pad_token_id, getattr(config, "pad_token_id", None), tokenizer.pad_token_id, 0)
     begin = _first(
-        wishes.decoder_start_token_id, _of(found, "decoder_start_token_id"), wishes.bos_token_id, _of(found, "bos_token_id"),
-        pad_id,
+        generation_config.decoder_start_token_id, getattr(config, "decoder_start_token_id", None),
+        generation_config.bos_token_id, getattr(config, "bos_token_id", None), pad_id,
     )  # fmt: skip
-    start = [begin] if wishes.forced_bos_token_id is None else [begin, wishes.forced_bos_token_id]
+    start = [begin] if generation_config.forced_bos_token_id is None else [begin, generation_config.forced_bos_token_id]
     default = next((id for id in reversed(start) if id in languages.values()), None)
-    if languages and marian:
+    if languages and is_marian:
         before = [TARGET, *before]
-    elif languages:  # the first mBART begins its texts with the language, the others with a token of their own
-        start = [TARGET] if type(own).__name__ == "MBartTokenizer" else [begin, TARGET]
-    ends = _first(wishes.eos_token_id, _of(found, "eos_token_id"), [])
+    elif languages:  # the first mBART begins its texts with the language, the others with a start token
+        start = [TARGET] if type(tokenizer).__name__ == "MBartTokenizer" else [begin, TARGET]
+    ends = _first(generation_config.eos_token_id, getattr(config, "eos_token_id", None), [])
     about = {
-        "architecture": found.model_type,
-        "kind": DECODER if decides else ENCODER_DECODER,
-        "form": _form(own),
-        "size": int(found.vocab_size),
+        "architecture": config.model_type,
+        "kind": DECODER if is_decoder else ENCODER_DECODER,
+        "form": _form(tokenizer),
+        "size": int(config.vocab_size),
         "positions": positions,
-        "max_length": _limit(own, positions, decides=decides),
+        "max_length": _max_length(tokenizer, positions, is_decoder=is_decoder),
         "stretches": positions is None,
-        "max_new_tokens": _new_tokens(wishes, decides=decides),
+        "max_new_tokens": _new_tokens(generation_config, is_decoder=is_decoder),
         "before": before,
-        "after": [] if decides else after,  # an end behind a prompt would end the text before it begins
-        "start": [] if decides else start,
+        "after": [] if is_decoder else after,  # an end token after the prompt would end the text before it begins
+        "start": [] if is_decoder else start,
         "ends": [int(id) for id in (ends if isinstance(ends, list) else [ends])],
-        "ends_by_force": wishes.forced_eos_token_id is not None,
-        "suppressed": _suppressed(wishes),
+        "ends_by_force": generation_config.forced_eos_token_id is not None,
+        "suppressed": _suppressed(generation_config),
         "pad_id": int(pad_id),
-        "unknown_id": own.unk_token_id,
-        "special_ids": sorted({*own.all_special_ids, *languages.values()}),
-        "added": _added(own),
-        "cleans": _cleans(own),
+        "unknown_id": tokenizer.unk_token_id,
+        "special_ids": sorted({*tokenizer.all_special_ids, *languages.values()}),
+        "added": _added(tokenizer),
+        "cleans": _cleans(tokenizer),
         "languages": languages,
-        "defaults": {str(TARGET): default, str(SOURCE): _spoken(folder, languages)},
+        "defaults": {str(TARGET): default, str(SOURCE): _source_language(folder, languages)},
     }
     return {name: value for name, value in about.items() if value is not None}
 
 
 def _first(*values: Any) -> Any:
-    """The first of them that is not None."""
+    """Return the first value that is not None."""
     return next(value for value in values if value is not None)
 
 
-def _of(found: Any, name: str) -> Any:
-    """An attribute of a configuration, of which the newer ones have those alone that their model needs."""
-    return getattr(found, name, None)
-
-
-def _wishes(folder: Path, found: Any) -> Any:
-    """The ``GenerationConfig`` of a model; where it has none of its own, what its config.json says."""
+def _load_generation_config(folder: Path, config: Any) -> Any:
+    """Load the ``GenerationConfig`` of a model; without a file, the one that its config.json implies."""
     with transformers_loading.silenced():
         from transformers import GenerationConfig
 
         if not (folder / "generation_config.json").is_file():
-            return GenerationConfig.from_model_config(found)
+            return GenerationConfig.from_model_config(config)
         try:
             return GenerationConfig.from_pretrained(str(folder.absolute()), local_files_only=True)
         except Exception as error:  # of many kinds
             raise transformers_loading.cannot_be_loaded(folder / "generation_config.json", error) from error
 
 
-def _limit(own: Any, positions: int | None, *, decides: bool) -> int:
-    """Tokens of a source. A model without positions to run out of takes what it was trained with, or 512: the attention of
-    10,000 tokens would be 3 GB in each of t5-small's layers."""
-    said = own.model_max_length if 0 < own.model_max_length < 10**6 else None
-    if decides and positions:
-        return positions
-    return (
-        int(min(positions or _LIMIT, said or _LIMIT)) if positions is None else int(min(positions, said or positions))
-    )
+def _max_length(tokenizer: Any, positions: int | None, *, is_decoder: bool) -> int:
+    """Return the maximum number of tokens of a source. Without positions it is that of the training, or 512: the attention
+    weights of 10,000 tokens would take 3 GB in each layer of t5-small."""
+    trained = tokenizer.model_max_length if 0 < tokenizer.model_max_length < 10**6 else None
+    if positions is None:
+        return int(min(_DEFAULT_MAX_LENGTH, trained or _DEFAULT_MAX_LENGTH))
+    return positions if is_decoder else int(min(positions, trained or positions))
 
 
-def _new_tokens(wishes: Any, *, decides: bool) -> int | None:
-    """What a model says of the length of its texts. Its max_length counts the token that begins every text, too."""
-    if wishes.max_new_tokens is not None:
-        return int(wishes.max_new_tokens)
-    if wishes.max_length in (None, _UNSAID) or decides:  # a decoder's counts the prompt
+def _new_tokens(generation_config: Any, *, is_decoder: bool) -> int | None:
+    """Return the maximum number of new tokens that a model gives, if any. Its max_length includes the start token."""
+    if generation_config.max_new_tokens is not None:
+        return int(generation_config.max_new_tokens)
+    if (
+        generation_config.max_length in (None, _TRANSFORMERS_DEFAULT) or is_decoder
+    ):  # a decoder's max_length includes the prompt
         return None
-    return max(1, int(wishes.max_length) - 1)
+    return max(1, int(generation_config.max_length) - 1)
 
 
-def _spoken(folder: Path, languages: Mapping[str, int]) -> int | None:
-    """The language of the source that a model's settings name."""
+def _source_language(folder: Path, languages: Mapping[str, int]) -> int | None:
+    """Return the source language that ``tokenizer_config.json`` names."""
     path = folder / "tokenizer_config.json"
     return languages.get(str(model_folder.read_json(path).get("src_lang"))) if path.is_file() else None
 
 
-def _positions(found: Any) -> int | None:
-    """How many positions a network has learned, or computes; None where it looks at distances alone, as T5 does."""
-    if hasattr(found, "relative_attention_num_buckets"):
+def _positions(config: Any) -> int | None:
+    """Return the number of positions of a network; None for relative positions, as in T5."""
+    if hasattr(config, "relative_attention_num_buckets"):
         return None
-    number = getattr(found, "max_position_embeddings", None) or getattr(found, "n_positions", None)
-    return int(number) if number else None
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return int(positions) if positions else None
 
 
-def _languages(own: Any) -> dict[str, int]:
-    """Code -> token of the languages that a tokenizer knows."""
-    if _form(own) == MARIAN:
-        found = ((_CODE.fullmatch(piece), id) for piece, id in own.encoder.items())
-        return {match[1]: int(id) for match, id in found if match}
-    if hasattr(own, "lang_code_to_id"):
-        return {str(code): int(id) for code, id in own.lang_code_to_id.items() if id != own.unk_token_id}
-    if not hasattr(own, "src_lang"):
+def _languages(tokenizer: Any) -> dict[str, int]:
+    """Return the languages that a tokenizer knows: code -> token."""
+    if _form(tokenizer) == MARIAN:
+        matches = ((_CODE.fullmatch(piece), id) for piece, id in tokenizer.encoder.items())
+        return {match[1]: int(id) for match, id in matches if match}
+    if hasattr(tokenizer, "lang_code_to_id"):
+        return {str(code): int(id) for code, id in tokenizer.lang_code_to_id.items() if id != tokenizer.unk_token_id}
+    if not hasattr(tokenizer, "src_lang"):
         return {}
-    codes = [str(token) for token in own.all_special_tokens if _LANGUAGE.fullmatch(str(token))]
-    return {code: own.convert_tokens_to_ids(code) for code in sorted(codes)}
+    codes = [str(token) for token in tokenizer.all_special_tokens if _LANGUAGE.fullmatch(str(token))]
+    return {code: tokenizer.convert_tokens_to_ids(code) for code in sorted(codes)}
 
 
-def _template(own: Any, languages: Mapping[str, int]) -> tuple[list[int], list[int]]:
-    """The special tokens before and behind a text, read off one."""
-    switches = languages and _form(own) != MARIAN
+def _template(tokenizer: Any, languages: Mapping[str, int]) -> tuple[list[int], list[int]]:
+    """Return the special tokens before and after a text, taken from an example."""
+    switches = languages and _form(tokenizer) != MARIAN
     if switches:
-        own.src_lang = code = next(iter(languages))
-    ids, bare = own("a").input_ids, own("a", add_special_tokens=False).input_ids
-    start = next(place for place in range(len(ids) + 1) if ids[place : place + len(bare)] == bare)
+        tokenizer.src_lang = code = next(iter(languages))
+    ids, bare = tokenizer("a").input_ids, tokenizer("a", add_special_tokens=False).input_ids
+    start = next(index for index in range(len(ids) + 1) if ids[index : index + len(bare)] == bare)
     if switches:
         ids = [SOURCE if id == languages[code] else id for id in ids]
     return ids[:start], ids[start + len(bare) :]
 
 
-def _suppressed(wishes: Any) -> list[list[int]]:
-    alone = [[int(id)] for id in wishes.suppress_tokens or []]
-    return alone + [list(map(int, ids)) for ids in wishes.bad_words_ids or [] if [list(ids)] != [[wishes.eos_token_id]]]
+def _suppressed(generation_config: Any) -> list[list[int]]:
+    """Return the sequences of tokens that are never generated."""
+    alone = [[int(id)] for id in generation_config.suppress_tokens or []]
+    return alone + [
+        list(map(int, ids))
+        for ids in generation_config.bad_words_ids or []
+        if [list(ids)] != [[generation_config.eos_token_id]]
+    ]
 
 
-def _added(own: Any) -> dict[str, int]:
-    """Pieces that are in no vocabulary file, of the forms that are read from one."""
-    if _form(own) == TOKENIZERS:
+def _added(tokenizer: Any) -> dict[str, int]:
+    """Return the pieces that are missing in the vocabulary file, of a form that is read from one."""
+    if _form(tokenizer) == TOKENIZERS:
         return {}
-    pieces = {**own.get_added_vocab(), **getattr(own, "lang_token_to_id", {})}
+    pieces = {**tokenizer.get_added_vocab(), **getattr(tokenizer, "lang_token_to_id", {})}
     return {str(piece): int(id) for piece, id in pieces.items()}
 
 
-def _cleans(own: Any) -> bool:
-    """Whether transformers takes blanks before marks away: not with byte-pair encoding, whatever the settings say."""
-    if not own.clean_up_tokenization_spaces or _form(own) != TOKENIZERS:
-        return bool(own.clean_up_tokenization_spaces)
-    return type(own.backend_tokenizer.model).__name__ != "BPE"
+def _cleans(tokenizer: Any) -> bool:
+    """Return whether transformers removes blanks before punctuation: not with byte-pair encoding, whatever the settings say."""
+    if not tokenizer.clean_up_tokenization_spaces or _form(tokenizer) != TOKENIZERS:
+        return bool(tokenizer.clean_up_tokenization_spaces)
+    return type(tokenizer.backend_tokenizer.model).__name__ != "BPE"

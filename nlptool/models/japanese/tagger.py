@@ -43,7 +43,6 @@ UNKNOWN = "?"  # ends the key of a word that the dictionary lacks
 _BLANKS = "\t\n\v"  # control characters that are blanks to MeCab
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
 _PICTURES = {code: (" " if chr(code) in _BLANKS else chr(0x2400 + code)) for code in range(0x20)} | {0x7F: "\u2421"}
-
 _KEY = r"%m\t%phl,%phr,%pw"
 
 

@@ -150,7 +150,7 @@ def locate(spec: AttentionSpec, *, note: Note = silent, report: Report = unwatch
     )
     device = devices.choose(spec.device, "torch")
     found = prepare.find(spec, plain=True, note=note, report=report)
-    if seq2seq_folder.is_one(found.folder):
+    if seq2seq_folder.is_seq2seq(found.folder):
         raise _writes(found.name, "seq2seq")
     kind, path = model_folder.modules(found.folder)[0]
     model_folder.weight_files(found.folder, plain=not path, allow_pickle=spec.allow_pickle)

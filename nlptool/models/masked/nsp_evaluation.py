@@ -168,13 +168,13 @@ def judged(following: NDArray[np.float32], others: NDArray[np.float32]) -> dict[
     ranks = correlation.ranks(np.concatenate([following, others]))
     return {
         "pairs": 2 * n,
-        "accuracy": correlation.rounded((n_found + n_refused) / (2 * n)),
-        "accuracy_interval": [correlation.rounded(end) for end in correlation.wilson(n_found + n_refused, 2 * n)],
-        "auc": correlation.rounded(float((ranks[:n].mean() - (n + 1) / 2) / n)),
-        "next": {"accuracy": correlation.rounded(n_found / n), "mean_margin": _mean(following)},
-        "not_next": {"accuracy": correlation.rounded(n_refused / n), "mean_margin": _mean(others)},
+        "accuracy": correlation.round_score((n_found + n_refused) / (2 * n)),
+        "accuracy_interval": [correlation.round_score(end) for end in correlation.wilson(n_found + n_refused, 2 * n)],
+        "auc": correlation.round_score(float((ranks[:n].mean() - (n + 1) / 2) / n)),
+        "next": {"accuracy": correlation.round_score(n_found / n), "mean_margin": _mean(following)},
+        "not_next": {"accuracy": correlation.round_score(n_refused / n), "mean_margin": _mean(others)},
     }
 
 
 def _mean(values: NDArray[np.float32]) -> float | None:
-    return correlation.rounded(float(values.mean(dtype=np.float64)))
+    return correlation.round_score(float(values.mean(dtype=np.float64)))

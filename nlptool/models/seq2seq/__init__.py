@@ -1,1 +1,1 @@
-"""Our own encoder–decoders."""
+"""Encoder-decoders of nlptool's own."""

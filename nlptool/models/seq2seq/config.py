@@ -1,4 +1,4 @@
-"""The measures of an encoder–decoder of our own, and its special tokens: known without torch."""
+"""The configuration of an encoder-decoder of nlptool's own, and its special tokens. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,53 +9,55 @@ from nlptool.errors import ModelError
 
 PAD, BOS, EOS, UNK = range(4)
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
-"""The first ids of both vocabularies, and how they are spelled."""
+"""The first pieces of both vocabularies, in the order of their ids."""
 
-NEVER_SAID = (PAD, BOS, UNK)
-"""Ids that no text is made of."""
+NEVER_GENERATED = (PAD, BOS, UNK)
+"""Ids that never occur in an output."""
 
 IMPOSSIBLE = -1e4
-"""Their logit: finite, and exp of it is 0."""
+"""The logit of an id that is never generated: finite, and its exp is 0."""
 
 LSTM, ATTENTION, TRANSFORMER = ARCHITECTURES = ("lstm", "lstm-attention", "transformer")
 
-_MOST = {
-    "source_size": 2**24, "target_size": 2**24, "layers": 48, "width": 8192, "heads": 128, "intermediate": 65_536,
-    "max_length": 8192,
+_MAXIMA = {
+    "source_vocab_size": 2**24, "target_vocab_size": 2**24, "layers": 48, "hidden_size": 8192, "heads": 128,
+    "intermediate_size": 65_536, "max_length": 8192,
 }  # fmt: skip
-"""What `nlptool train seq2seq` makes at most: what is larger is damaged, and would ask for any amount of memory."""
+"""What `nlptool train seq2seq` allows. A larger value in a config.json is damage, and would ask for any amount of memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seq2SeqConfig:
-    """An architecture and its measures. ``heads`` and ``intermediate`` are the Transformer's alone."""
+    """An architecture and its sizes. ``heads`` and ``intermediate_size`` matter to the Transformer alone."""
 
     architecture: str
-    source_size: int  # pieces of the vocabulary, the special ones included
-    target_size: int
+    source_vocab_size: int  # special tokens included
+    target_vocab_size: int
     layers: int = 1  # of the encoder, and of the decoder
-    width: int = 256  # even; a multiple of the heads
+    hidden_size: int = 256  # even; a multiple of the heads
     heads: int = 4
-    intermediate: int = 1024
-    max_length: int = 128  # tokens of a source or a target, their ends included
+    intermediate_size: int = 1024
+    max_length: int = 128  # tokens of a source or a target, special tokens included
     dropout: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields as ``config.json`` stores them."""
         return asdict(self)
 
 
-def from_dict(known: dict[str, Any]) -> Seq2SeqConfig:
-    """
+def from_dict(values: dict[str, Any]) -> Seq2SeqConfig:
+    """Return the configuration that the content of a ``config.json`` describes.
+
     Raises:
-        ModelError: something is missing, or out of range.
+        ModelError: a field is missing, or out of range.
     """
-    missing = [field.name for field in fields(Seq2SeqConfig) if field.name not in known]
+    missing = [field.name for field in fields(Seq2SeqConfig) if field.name not in values]
     if missing:
         raise ModelError(f"the model's config.json lacks {', '.join(missing)}")
-    shape = Seq2SeqConfig(**{field.name: known[field.name] for field in fields(Seq2SeqConfig)})
-    sound = shape.architecture in ARCHITECTURES and type(shape.dropout) in (int, float) and 0 <= shape.dropout < 1
-    sound = sound and all(type(known[name]) is int and 0 < known[name] <= most for name, most in _MOST.items())
-    sound = sound and shape.width % 2 == 0 and shape.width % shape.heads == 0 and shape.max_length > 1
-    if not sound:
+    config = Seq2SeqConfig(**{field.name: values[field.name] for field in fields(Seq2SeqConfig)})
+    is_valid = config.architecture in ARCHITECTURES and type(config.dropout) in (int, float) and 0 <= config.dropout < 1
+    is_valid = is_valid and all(type(values[name]) is int and 0 < values[name] <= n for name, n in _MAXIMA.items())
+    is_valid = is_valid and config.hidden_size % 2 == 0 and config.hidden_size % config.heads == 0
+    if not is_valid or config.max_length < 2:
         raise ModelError("the model's config.json describes no encoder–decoder of nlptool")
-    return shape
+    return config

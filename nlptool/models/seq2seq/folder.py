@@ -1,9 +1,9 @@
-"""The folder of an encoder–decoder of our own, as `nlptool train seq2seq` writes it.
+"""The folder of an encoder-decoder, as `nlptool train seq2seq` writes it.
 
-config.json         {"model_type": "nlptool-seq2seq", and the measures of ``Shape``}
-model.safetensors   float32 or float16; the names are those of ``seq2seq_network``
-source.json         the vocabulary of the source (``seq2seq_symbols``)
-target.json         that of the target
+config.json         {"model_type": "nlptool-seq2seq", and the fields of ``Seq2SeqConfig``}
+model.safetensors   float32 or float16; the names are the parameters of ``network``
+source.json         the vocabulary of the source (``vocabulary``)
+target.json         the vocabulary of the target
 """
 
 from __future__ import annotations
@@ -24,24 +24,23 @@ from nlptool.models.store import model_folder
 from nlptool.storage import safetensors
 
 MODEL_TYPE = model_folder.OUR_GENERATOR
-
 CONFIG, WEIGHTS, SOURCE, TARGET = FILES = ("config.json", "model.safetensors", "source.json", "target.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a folder holds; the weights are read when they are asked for."""
+    """The content of a folder; the weights are read on demand."""
 
     folder: Path
-    shape: Seq2SeqConfig
+    config: Seq2SeqConfig
     source: Vocabulary
     target: Vocabulary
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Name -> values.
+        """Read the weights: parameter name -> values.
 
         Raises:
-            ModelError: the file is not there, or is damaged.
+            ModelError: the file is missing, or damaged.
         """
         path = self.folder / WEIGHTS
         if not path.is_file():
@@ -49,8 +48,8 @@ class Model:
         return {name: safetensors.read(path, name).astype(np.float32) for name in safetensors.header(path)}
 
 
-def is_one(folder: Path) -> bool:
-    """Whether a folder holds such a model, whole or damaged."""
+def is_seq2seq(folder: Path) -> bool:
+    """Return whether a folder holds such a model, complete or damaged."""
     try:
         return model_folder.read_json(folder / CONFIG).get("model_type") == MODEL_TYPE
     except (ModelError, OSError):
@@ -58,22 +57,23 @@ def is_one(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Model:
-    """
+    """Read a folder, except for its weights.
+
     Raises:
-        ModelError: something is missing, or damaged.
+        ModelError: a file is missing, or damaged.
     """
-    shape = seq2seq_config.from_dict(model_folder.read_json(folder / CONFIG))
+    config = seq2seq_config.from_dict(model_folder.read_json(folder / CONFIG))
     source, target = Vocabulary.read(folder / SOURCE), Vocabulary.read(folder / TARGET)
-    if (len(source), len(target)) != (shape.source_size, shape.target_size):
+    if (len(source), len(target)) != (config.source_vocab_size, config.target_vocab_size):
         raise ModelError(f"{folder} is damaged: its vocabularies are not as large as its {CONFIG} says")
-    return Model(folder, shape, source, target)
+    return Model(folder, config, source, target)
 
 
 def write(
-    folder: Path, weights: Mapping[str, NDArray[np.float32]], shape: Seq2SeqConfig, source: Vocabulary, target: Vocabulary, *,
-    precision: str = "float32",
+    folder: Path, weights: Mapping[str, NDArray[np.float32]], config: Seq2SeqConfig, source: Vocabulary,
+    target: Vocabulary, *, precision: str = "float32",
 ) -> None:  # fmt: skip
-    """Write a model into a folder that exists.
+    """Write a model into an existing folder.
 
     Args:
         precision: float32 | float16, of the weights.
@@ -83,9 +83,9 @@ def write(
     """
     from safetensors import numpy as writer
 
-    config = {"model_type": MODEL_TYPE, **shape.as_dict()}
-    (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    content = {"model_type": MODEL_TYPE, **config.as_dict()}
+    (folder / CONFIG).write_text(json.dumps(content, indent=2), encoding="utf-8")
     source.save(folder / SOURCE)
     target.save(folder / TARGET)
-    values = {name: np.ascontiguousarray(each, dtype=precision) for name, each in weights.items()}
-    (folder / WEIGHTS).write_bytes(writer.save(values, {"format": "pt"}))
+    arrays = {name: np.ascontiguousarray(values, dtype=precision) for name, values in weights.items()}
+    (folder / WEIGHTS).write_bytes(writer.save(arrays, {"format": "pt"}))

@@ -1,19 +1,19 @@
-"""Encoder–decoders of three generations, in torch: what `nlptool train seq2seq` trains.
+"""Encoder-decoders of three generations, in torch: what `nlptool train seq2seq` trains.
 
-- ``lstm``: the whole source in one vector, from which an LSTM says the target (I. Sutskever, O. Vinyals, Q. Le: Sequence to
-  Sequence Learning with Neural Networks, NIPS 2014); the source is read in both directions.
-- ``lstm-attention``: the decoder looks at all of the source at every token (D. Bahdanau, K. Cho, Y. Bengio: Neural Machine
+- ``lstm``: the encoder compresses the source into one vector, from which an LSTM generates the target (I. Sutskever, O. Vinyals,
+  Q. Le: Sequence to Sequence Learning with Neural Networks, NIPS 2014); the encoder is bidirectional.
+- ``lstm-attention``: the decoder attends to the whole source at every token (D. Bahdanau, K. Cho, Y. Bengio: Neural Machine
   Translation by Jointly Learning to Align and Translate, ICLR 2015), in the global, "general" form of M.-T. Luong, H. Pham,
-  C. Manning: Effective Approaches to Attention-based Neural Machine Translation (EMNLP 2015) without feeding the last
-  attention back, so that the LSTM runs over a whole target at once.
-- ``transformer``: attention alone (A. Vaswani et al.: Attention Is All You Need, NIPS 2017), with the norm before each block
-  and one at the end (R. Xiong et al.: On Layer Normalization in the Transformer Architecture, ICML 2020), which learns without
-  a long warm-up.
+  C. Manning: Effective Approaches to Attention-based Neural Machine Translation (EMNLP 2015), without input feeding, so that
+  the LSTM runs over a whole target at once.
+- ``transformer``: A. Vaswani et al.: Attention Is All You Need (NIPS 2017), with layer norm before each sublayer and one at the
+  end (R. Xiong et al.: On Layer Normalization in the Transformer Architecture, ICML 2020), which trains without a long warm-up.
 
-All share one interface: ``forward`` reads whole targets in training, ``begin`` and ``step`` go a token at a time in use. The
-output layer is the target's embedding (O. Press, L. Wolf, EACL 2017). No search here: see ``search``.
+All share one interface: ``forward`` takes whole targets (training), ``begin`` and ``step`` go one token at a time (generation).
+The output layer is tied to the target embedding (O. Press, L. Wolf, EACL 2017). Search is in ``models.generation.search``.
 
-Shapes: B sentences, S tokens of the source, T of the target, D the width, H heads, L layers, V pieces of the target.
+Shapes: B sequences of a batch, S tokens of the source, T of the target, D the hidden size, H heads, L layers, V the size of the
+target vocabulary.
 """
 
 from __future__ import annotations
@@ -29,357 +29,253 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nlptool.errors import ModelError
-from nlptool.models.seq2seq.config import ATTENTION, IMPOSSIBLE, LSTM, NEVER_SAID, PAD, TRANSFORMER, Seq2SeqConfig
+from nlptool.models.seq2seq.config import ATTENTION, IMPOSSIBLE, LSTM, NEVER_GENERATED, PAD, TRANSFORMER, Seq2SeqConfig
 from nlptool.models.seq2seq.folder import Model
+from nlptool.models.seq2seq.layers import DecoderLayer, EncoderLayer, positional_encoding
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the encoder has read.
+    """The encoder's output.
 
     Attributes:
-        states: (B, S, D), of each token.
-        there: (B, S), False for padding.
-        last: what the decoder of an LSTM begins with: two of (L, B, D). A Transformer has none.
+        states: (B, S, D), one for each token.
+        padding_mask: (B, S) bool, False for padding.
+        decoder_state: the initial hidden and cell state of an LSTM decoder, each (L, B, D); () for a Transformer.
     """
 
     states: Tensor
-    there: Tensor
-    last: tuple[Tensor, ...] = ()
+    padding_mask: Tensor
+    decoder_state: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a decoder has come, for each of its rows.
+    """The state of a decoder between two tokens, for each sequence of its batch.
 
     Attributes:
-        there: (B, S), False for padding of the source.
-        read: (B, ...) tensors that stay as they are: what the encoder read.
-        said: tensors that change with every token; of an LSTM with the rows in their second dimension.
-        rows: the dimension of the rows in ``said``.
-        n_said: tokens so far.
+        padding_mask: (B, S) bool, False for padding of the source.
+        cross_kv: tensors (B, ...) of the source that stay the same: a Transformer's keys and values for cross-attention, the
+            encoder states of an LSTM.
+        kv_cache: tensors that change with every token: a Transformer's keys and values for self-attention, the hidden and cell
+            state of an LSTM.
+        batch_dim: the dimension of the batch in ``kv_cache``.
+        length: tokens so far.
     """
 
-    there: Tensor
-    read: tuple[Tensor, ...]
-    said: tuple[Tensor, ...]
-    rows: int
-    n_said: int = 0
+    padding_mask: Tensor
+    cross_kv: tuple[Tensor, ...]
+    kv_cache: tuple[Tensor, ...]
+    batch_dim: int
+    length: int = 0
 
-    def reordered(self, rows: Tensor) -> State:
-        """The state of these rows (N,), in this order; a row may come more than once, or not at all."""
+    def reorder(self, rows: Tensor) -> State:
+        """Return the state of the sequences ``rows`` (N,), in this order; a sequence may occur several times, or not at all."""
         return replace(
             self,
-            there=self.there.index_select(0, rows),
-            read=tuple(each.index_select(0, rows) for each in self.read),
-            said=tuple(each.index_select(self.rows, rows) for each in self.said),
+            padding_mask=self.padding_mask.index_select(0, rows),
+            cross_kv=tuple(tensor.index_select(0, rows) for tensor in self.cross_kv),
+            kv_cache=tuple(tensor.index_select(self.batch_dim, rows) for tensor in self.kv_cache),
         )
 
 
 class Seq2Seq(nn.Module):
-    """An encoder–decoder. The networks below fill in ``encode``, ``decode``, ``begin``, ``step`` and ``attention``."""
+    """An encoder-decoder. Subclasses define ``encode``, ``decode``, ``begin``, ``step`` and ``attention``."""
 
-    def __init__(self, shape: Seq2SeqConfig) -> None:
+    def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
-        self.shape = shape
-        self.source_embedding = nn.Embedding(shape.source_size, shape.width, padding_idx=PAD)
-        self.target_embedding = nn.Embedding(shape.target_size, shape.width, padding_idx=PAD)
-        self.output_bias = nn.Parameter(torch.zeros(shape.target_size))
-        self.dropout = nn.Dropout(shape.dropout)
+        self.config = config
+        self.source_embedding = nn.Embedding(config.source_vocab_size, config.hidden_size, padding_idx=PAD)
+        self.target_embedding = nn.Embedding(config.target_vocab_size, config.hidden_size, padding_idx=PAD)
+        self.output_bias = nn.Parameter(torch.zeros(config.target_vocab_size))
+        self.dropout = nn.Dropout(config.dropout)
         for embedding in (self.source_embedding, self.target_embedding):
-            nn.init.normal_(embedding.weight, std=shape.width**-0.5)
+            nn.init.normal_(embedding.weight, std=config.hidden_size**-0.5)
             with torch.no_grad():
                 embedding.weight[PAD] = 0.0
 
     def forward(self, source: Tensor, inputs: Tensor) -> Tensor:
-        """(B, T, V) logits of the token after each of ``inputs``.
+        """Return the logits, (B, T, V), of the token that follows each of ``inputs``.
 
         Args:
-            source: (B, S) ids, each row ended by </s> and filled up with 0.
-            inputs: (B, T) ids, <s> and the target but for its end, filled up with 0.
+            source: (B, S) int64, each sequence ended by </s> and padded with 0.
+            inputs: (B, T) int64, <s> and the target without its last token, padded with 0.
         """
         return self.project(self.decode(self.encode(source), inputs))
 
     def project(self, states: Tensor) -> Tensor:
-        """Decoder states (..., D) -> logits (..., V)."""
+        """Return the logits, (..., V), of decoder states (..., D)."""
         return functional.linear(self.dropout(states), self.target_embedding.weight, self.output_bias)
 
-    def said(self, states: Tensor) -> Tensor:
-        """The same for states that are asked what to say: padding, beginnings and unknown pieces are never said."""
+    def lm_logits(self, states: Tensor) -> Tensor:
+        """Return the logits for generation: as ``project``, but padding, <s> and <unk> are impossible."""
         logits = self.project(states)
-        logits[..., list(NEVER_SAID)] = IMPOSSIBLE
+        logits[..., list(NEVER_GENERATED)] = IMPOSSIBLE
         return logits
 
     def encode(self, source: Tensor) -> Memory:
-        """Read the sources (B, S)."""
+        """Run the encoder on sources (B, S)."""
         raise NotImplementedError
 
     def decode(self, memory: Memory, inputs: Tensor) -> Tensor:
-        """(B, T, D) states of the decoder, for whole targets at once."""
+        """Return the decoder states, (B, T, D), of whole targets at once."""
         raise NotImplementedError
 
     def begin(self, memory: Memory) -> State:
-        """The state before the first token."""
+        """Return the decoder's state before the first token."""
         raise NotImplementedError
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, V) logits of the token after ``tokens`` (B,), and the state behind them. The first tokens are <s>."""
+        """Return the logits, (B, V), of what follows ``tokens`` (B,), and the state after them. The first tokens are <s>."""
         raise NotImplementedError
 
     def attention(self, source: Tensor, inputs: Tensor) -> Tensor | None:
-        """(B, L, H, T, S): how much each position of the target looks at each of the source; None without attention."""
+        """Return the cross-attention weights, (B, L, H, T, S); None for a network without attention."""
         raise NotImplementedError
 
 
 class Recurrent(Seq2Seq):
     """LSTMs, with attention or without."""
 
-    def __init__(self, shape: Seq2SeqConfig) -> None:
-        super().__init__(shape)
-        width, between = shape.width, shape.dropout if shape.layers > 1 else 0.0
-        options: dict[str, Any] = {"num_layers": shape.layers, "batch_first": True, "dropout": between}
-        self.encoder = nn.LSTM(width, width // 2, bidirectional=True, **options)  # both directions together are D wide
-        self.decoder = nn.LSTM(width, width, **options)
-        if shape.architecture == ATTENTION:
-            self.alignment = nn.Linear(width, width, bias=False)
-            self.combination = nn.Linear(2 * width, width, bias=False)
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__(config)
+        size, dropout = config.hidden_size, config.dropout if config.layers > 1 else 0.0
+        options: dict[str, Any] = {"num_layers": config.layers, "batch_first": True, "dropout": dropout}
+        self.encoder = nn.LSTM(size, size // 2, bidirectional=True, **options)  # D for both directions together
+        self.decoder = nn.LSTM(size, size, **options)
+        if config.architecture == ATTENTION:
+            self.alignment = nn.Linear(size, size, bias=False)
+            self.combination = nn.Linear(2 * size, size, bias=False)
 
     def encode(self, source: Tensor) -> Memory:
-        there = source != PAD
+        padding_mask = source != PAD
         embedded = self.dropout(self.source_embedding(source))
-        packed = pack_padded_sequence(embedded, there.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-        states, last = self.encoder(packed)
+        packed = pack_padded_sequence(embedded, padding_mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        states, (hidden, cell) = self.encoder(packed)
         states, _ = pad_packed_sequence(states, batch_first=True, total_length=source.shape[1])
-        return Memory(self.dropout(states), there, (_joined(last[0]), _joined(last[1])))
+        return Memory(self.dropout(states), padding_mask, (_join_directions(hidden), _join_directions(cell)))
 
     def decode(self, memory: Memory, inputs: Tensor) -> Tensor:
-        states, _ = self.decoder(self.dropout(self.target_embedding(inputs)), memory.last)
-        return self._attended(states, memory.states, memory.there)[0]
+        states, _ = self.decoder(self.dropout(self.target_embedding(inputs)), memory.decoder_state)
+        return self._attend(states, memory.states, memory.padding_mask)[0]
 
     def begin(self, memory: Memory) -> State:
-        return State(memory.there, (memory.states,), memory.last, rows=1)
+        return State(memory.padding_mask, (memory.states,), memory.decoder_state, batch_dim=1)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        states, said = self.decoder(self.target_embedding(tokens)[:, None], state.said)  # (B, 1, D)
-        states, _ = self._attended(states, state.read[0], state.there)
-        return self.said(states[:, 0]), replace(state, said=tuple(said), n_said=state.n_said + 1)
+        states, decoder_state = self.decoder(self.target_embedding(tokens)[:, None], state.kv_cache)  # (B, 1, D)
+        states, _ = self._attend(states, state.cross_kv[0], state.padding_mask)
+        return self.lm_logits(states[:, 0]), replace(state, kv_cache=tuple(decoder_state), length=state.length + 1)
 
     def attention(self, source: Tensor, inputs: Tensor) -> Tensor | None:
         memory = self.encode(source)
-        states, _ = self.decoder(self.target_embedding(inputs), memory.last)
-        weights = self._attended(states, memory.states, memory.there)[1]
+        states, _ = self.decoder(self.target_embedding(inputs), memory.decoder_state)
+        weights = self._attend(states, memory.states, memory.padding_mask)[1]
         return None if weights is None else weights[:, None, None]
 
-    def _attended(self, states: Tensor, read: Tensor, there: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The states (B, T, D) with what they looked at in ``read`` (B, S, D), and the weights (B, T, S)."""
-        if self.shape.architecture == LSTM:
+    def _attend(self, states: Tensor, memory: Tensor, padding_mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Combine decoder states (B, T, D) with their context vectors.
+
+        Returns:
+            The attentional states (B, T, D), and the weights (B, T, S) over ``memory`` (B, S, D). Without attention the states
+            as they are, and None.
+        """
+        if self.config.architecture == LSTM:
             return states, None
-        scores = self.alignment(states) @ read.transpose(1, 2)  # (B, T, S)
-        weights = scores.masked_fill(~there[:, None], -math.inf).softmax(-1)
-        return torch.tanh(self.combination(torch.cat((weights @ read, states), -1))), weights
+        scores = self.alignment(states) @ memory.transpose(1, 2)  # (B, T, S)
+        weights = scores.masked_fill(~padding_mask[:, None], -math.inf).softmax(-1)
+        return torch.tanh(self.combination(torch.cat((weights @ memory, states), -1))), weights
 
 
-def _joined(last: Tensor) -> Tensor:
-    """The last states of both directions (2 L, B, D / 2) side by side: (L, B, D)."""
-    doubled, n_rows, half = last.shape
-    return last.view(doubled // 2, 2, n_rows, half).transpose(1, 2).reshape(doubled // 2, n_rows, 2 * half)
+def _join_directions(state: Tensor) -> Tensor:
+    """Concatenate the final states of both directions: (2 L, B, D / 2) -> (L, B, D)."""
+    doubled, batch_size, half = state.shape
+    return state.view(doubled // 2, 2, batch_size, half).transpose(1, 2).reshape(doubled // 2, batch_size, 2 * half)
 
 
 class Transformer(Seq2Seq):
-    """Attention alone."""
+    """A Transformer with the layers of ``layers``."""
 
-    def __init__(self, shape: Seq2SeqConfig) -> None:
-        super().__init__(shape)
-        self.encoder = nn.ModuleList(EncoderLayer(shape) for _ in range(shape.layers))
-        self.encoder_norm = nn.LayerNorm(shape.width)
-        self.decoder = nn.ModuleList(DecoderLayer(shape) for _ in range(shape.layers))
-        self.decoder_norm = nn.LayerNorm(shape.width)
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__(config)
+        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+        self.encoder_norm = nn.LayerNorm(config.hidden_size)
+        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        self.decoder_norm = nn.LayerNorm(config.hidden_size)
         for name, parameter in self.named_parameters():
             if parameter.ndim > 1 and not name.endswith("embedding.weight"):
                 nn.init.xavier_uniform_(parameter)
 
     def encode(self, source: Tensor) -> Memory:
-        there = source != PAD
-        states = self._embedded(self.source_embedding, source)
+        padding_mask = source != PAD
+        states = self._embed(self.source_embedding, source)
         for layer in self.encoder:
-            states = layer(states, there[:, None, None])  # (B, S, D)
-        return Memory(self.encoder_norm(states), there)
+            states = layer(states, padding_mask[:, None, None])  # (B, S, D)
+        return Memory(self.encoder_norm(states), padding_mask)
 
     def decode(self, memory: Memory, inputs: Tensor) -> Tensor:
-        return self._decoded(memory, inputs, None)
+        return self._decode(memory, inputs, None)
 
     def begin(self, memory: Memory) -> State:
-        read = [each for layer in self._decoder_layers() for each in layer.cross.keys_and_values(memory.states)]
-        shape = (len(memory.there), self.shape.heads, 0, self.shape.width // self.shape.heads)
-        nothing = memory.states.new_zeros(shape)
-        return State(memory.there, tuple(read), (nothing,) * len(read), rows=0)
+        cross_kv = [kv for layer in self._decoder_layers() for kv in layer.cross.keys_and_values(memory.states)]
+        heads = self.config.heads
+        empty = memory.states.new_zeros(len(memory.states), heads, 0, self.config.hidden_size // heads)
+        return State(memory.padding_mask, tuple(cross_kv), (empty,) * len(cross_kv), batch_dim=0)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        states = self._embedded(self.target_embedding, tokens[:, None], after=state.n_said)  # (B, 1, D)
-        said: list[Tensor] = []
-        for number, layer in enumerate(self._decoder_layers()):
-            own = slice(2 * number, 2 * number + 2)
-            states, kept = layer.step(states, state.said[own], state.read[own], state.there[:, None, None])
-            said += kept
-        logits = self.said(self.decoder_norm(states[:, 0]))
-        return logits, replace(state, said=tuple(said), n_said=state.n_said + 1)
+        states = self._embed(self.target_embedding, tokens[:, None], start=state.length)  # (B, 1, D)
+        kv_cache: list[Tensor] = []
+        for index, layer in enumerate(self._decoder_layers()):
+            kv = slice(2 * index, 2 * index + 2)
+            states, layer_cache = layer.step(
+                states, state.kv_cache[kv], state.cross_kv[kv], state.padding_mask[:, None, None]
+            )
+            kv_cache += layer_cache
+        logits = self.lm_logits(self.decoder_norm(states[:, 0]))
+        return logits, replace(state, kv_cache=tuple(kv_cache), length=state.length + 1)
 
     def attention(self, source: Tensor, inputs: Tensor) -> Tensor | None:
         weights: list[Tensor] = []
-        self._decoded(self.encode(source), inputs, weights)
+        self._decode(self.encode(source), inputs, weights)
         return torch.stack(weights, 1)
 
     def _decoder_layers(self) -> Iterator[DecoderLayer]:
         return cast("Iterator[DecoderLayer]", iter(self.decoder))
 
-    def _decoded(self, memory: Memory, inputs: Tensor, weights: list[Tensor] | None) -> Tensor:
+    def _decode(self, memory: Memory, inputs: Tensor, weights: list[Tensor] | None) -> Tensor:
         length = inputs.shape[1]
-        before = torch.ones(length, length, dtype=torch.bool, device=inputs.device).tril()  # row i sees columns 0 .. i
-        states = self._embedded(self.target_embedding, inputs)
+        causal_mask = torch.ones(length, length, dtype=torch.bool, device=inputs.device).tril()
+        states = self._embed(self.target_embedding, inputs)
         for layer in self._decoder_layers():
-            states = layer(states, before, memory.states, memory.there[:, None, None], weights)
+            states = layer(states, causal_mask, memory.states, memory.padding_mask[:, None, None], weights)
         normed: Tensor = self.decoder_norm(states)  # (B, T, D)
         return normed
 
-    def _embedded(self, embedding: nn.Module, ids: Tensor, *, after: int = 0) -> Tensor:
-        """(B, T, D): what the tokens are and where they stand."""
-        width = self.shape.width
-        places = positions(after + ids.shape[1], width, ids.device)[after:]
-        embedded: Tensor = self.dropout(embedding(ids) * math.sqrt(width) + places)
+    def _embed(self, embedding: nn.Module, ids: Tensor, *, start: int = 0) -> Tensor:
+        """Return the embeddings, (B, T, D), of tokens (B, T) at the positions from ``start`` on."""
+        size = self.config.hidden_size
+        encoding = positional_encoding(start + ids.shape[1], size, ids.device)[start:]
+        embedded: Tensor = self.dropout(embedding(ids) * math.sqrt(size) + encoding)
         return embedded
 
 
-class EncoderLayer(nn.Module):
-    """Self-attention, then two matrices with a ReLU between them; each is added to what came in."""
-
-    def __init__(self, shape: Seq2SeqConfig) -> None:
-        super().__init__()
-        self.self_norm, self.self_attention = nn.LayerNorm(shape.width), Attention(shape)
-        self.feed_norm, self.feed_forward = nn.LayerNorm(shape.width), feed_forward(shape)
-        self.dropout = nn.Dropout(shape.dropout)
-
-    def forward(self, states: Tensor, there: Tensor) -> Tensor:
-        normed = self.self_norm(states)
-        states = states + self.dropout(self.self_attention(normed, *self.self_attention.keys_and_values(normed), there))
-        fed: Tensor = self.dropout(self.feed_forward(self.feed_norm(states)))
-        return states + fed
+def new(config: Seq2SeqConfig) -> Seq2Seq:
+    """Return a network with random weights, drawn from torch's global generator."""
+    return Transformer(config) if config.architecture == TRANSFORMER else Recurrent(config)
 
 
-class DecoderLayer(nn.Module):
-    """The same, with attention to the source between the two."""
-
-    def __init__(self, shape: Seq2SeqConfig) -> None:
-        super().__init__()
-        self.self_norm, self.self_attention = nn.LayerNorm(shape.width), Attention(shape)
-        self.cross_norm, self.cross = nn.LayerNorm(shape.width), Attention(shape)
-        self.feed_norm, self.feed_forward = nn.LayerNorm(shape.width), feed_forward(shape)
-        self.dropout = nn.Dropout(shape.dropout)
-
-    def forward(
-        self, states: Tensor, before: Tensor, read: Tensor, there: Tensor, weights: list[Tensor] | None
-    ) -> Tensor:
-        """Whole targets: ``before`` (T, T) hides what comes later. The weights of the attention to the source are added to
-        ``weights``, if that is a list."""
-        normed = self.self_norm(states)
-        said = self.self_attention.keys_and_values(normed)
-        states = states + self.dropout(self.self_attention(normed, *said, before))
-        return self._rest(states, self.cross.keys_and_values(read), there, weights)
-
-    def step(
-        self, states: Tensor, said: tuple[Tensor, ...], read: tuple[Tensor, ...], there: Tensor
-    ) -> tuple[Tensor, list[Tensor]]:
-        """One token (B, 1, D) after those of which ``said`` holds the keys and values; the new ones are there with theirs."""
-        normed = self.self_norm(states)
-        kept = [
-            torch.cat((old, new), 2) for old, new in zip(said, self.self_attention.keys_and_values(normed), strict=True)
-        ]
-        states = states + self.self_attention(normed, *kept, None)
-        return self._rest(states, read, there, None), kept
-
-    def _rest(self, states: Tensor, read: tuple[Tensor, ...], there: Tensor, weights: list[Tensor] | None) -> Tensor:
-        states = states + self.dropout(self.cross(self.cross_norm(states), *read, there, weights))
-        fed: Tensor = self.dropout(self.feed_forward(self.feed_norm(states)))
-        return states + fed
-
-
-class Attention(nn.Module):
-    """Attention of several heads (Vaswani et al. 2017, section 3.2)."""
-
-    def __init__(self, shape: Seq2SeqConfig) -> None:
-        super().__init__()
-        self.n_heads = shape.heads
-        self.query = nn.Linear(shape.width, shape.width)
-        self.key_value = nn.Linear(shape.width, 2 * shape.width)
-        self.output = nn.Linear(shape.width, shape.width)
-
-    def keys_and_values(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Both (B, H, S, D / H)."""
-        keys, values = self.key_value(states).chunk(2, -1)
-        return self._parted(keys), self._parted(values)
-
-    def forward(
-        self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, weights: list[Tensor] | None = None
-    ) -> Tensor:
-        """(B, T, D): what each of ``states`` (B, T, D) found in ``values``.
-
-        Args:
-            mask: that can be broadcast to (B, H, T, S), False where nothing is to be seen.
-            weights: a list to which (B, H, T, S) are added.
-        """
-        queries = self._parted(self.query(states))
-        if weights is None:
-            found = functional.scaled_dot_product_attention(queries, keys, values, mask)
-        else:
-            shares = scaled_dot_product(queries, keys, mask)
-            weights.append(shares)
-            found = shares @ values
-        joined: Tensor = self.output(found.transpose(1, 2).flatten(2))
-        return joined
-
-    def _parted(self, states: Tensor) -> Tensor:
-        """(B, T, D) -> (B, H, T, D / H)."""
-        return states.view(*states.shape[:2], self.n_heads, -1).transpose(1, 2)
-
-
-def scaled_dot_product(queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
-    """softmax(Q Kᵀ / √d), (..., T, S): how much each query (..., T, d) takes of each key (..., S, d); rows sum to 1."""
-    scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
-    return (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1)
-
-
-def feed_forward(shape: Seq2SeqConfig) -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(shape.width, shape.intermediate), nn.ReLU(), nn.Dropout(shape.dropout),
-        nn.Linear(shape.intermediate, shape.width),
-    )  # fmt: skip
-
-
-def positions(length: int, width: int, device: torch.device | None = None) -> Tensor:
-    """(length, width) float32: PE(p, 2i) = sin(p / 10000^(2i / width)), PE(p, 2i + 1) = cos of the same (Vaswani et al. 2017,
-    section 3.5); ``width`` is even."""
-    places = torch.arange(length, dtype=torch.float32, device=device)[:, None]
-    rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float32, device=device) * (-math.log(10_000.0) / width))
-    angles = places * rates  # (length, width / 2)
-    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
-
-
-def new(shape: Seq2SeqConfig) -> Seq2Seq:
-    """A network with random weights, by torch's own generator."""
-    return Transformer(shape) if shape.architecture == TRANSFORMER else Recurrent(shape)
-
-
-def loaded(model: Model, device: torch.device | None = None) -> Seq2Seq:
-    """The network of a folder, in float32, ready to be asked.
+def load(model: Model, device: torch.device | None = None) -> Seq2Seq:
+    """Load the network of a folder in float32, in evaluation mode.
 
     Raises:
-        ModelError: its weights are damaged, or are those of another shape.
+        ModelError: its weights are damaged, or belong to another configuration.
     """
-    with torch.device("meta"):  # no memory before its weights are found to be as large as its config.json says
-        network = new(model.shape)
+    with torch.device("meta"):  # allocate nothing before the weights are known to be as large as config.json says
+        network = new(model.config)
     try:
         tensors = {name: torch.from_numpy(values).clone() for name, values in model.weights().items()}
         network.load_state_dict(tensors, assign=True)
-    except RuntimeError as error:  # of torch: names or shapes that differ
+    except RuntimeError as error:  # torch: names or shapes differ
         raise ModelError(
             f"{model.folder} is damaged: its weights are not those that its config.json describes"
         ) from error

@@ -1,11 +1,11 @@
-"""The vocabulary of one side of an encoder–decoder of our own: texts to ids, and ids to texts.
+"""The vocabulary of one side of an encoder-decoder of nlptool's own: text to token ids, and token ids to text.
 
-    characters   each character is a piece, blanks too
-    words        runs of letters and digits, and each other mark (languages with blanks), or the words that MeCab finds
-                 (languages without); a blank before a word belongs to it, except with MeCab, which knows no blanks
+    characters   each character is a token, blanks too
+    words        runs of letters and digits, and each other character (languages with blanks), or the words that MeCab finds
+                 (languages without); a blank before a word belongs to it, except with MeCab, which drops blanks
     subwords     byte-pair encoding (R. Sennrich, B. Haddow, A. Birch, ACL 2016) of words, or of whole texts without blanks
 
-Kept as one JSON file: {"unit", "mecab", "tokenizer": that of the library tokenizers}.
+Stored as one JSON file: {"unit", "mecab", "tokenizer": the tokenizer of the library tokenizers}.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ UNITS = ("characters", "words", "subwords")
 
 @dataclass(frozen=True, slots=True)
 class TokenizedLine:
-    """A text as the model reads it.
+    """A tokenized text.
 
     Attributes:
-        ids: (n,), without special tokens.
-        unknown: the pieces that the model has never seen, once each.
+        ids: n token ids, without special tokens.
+        unknown: the parts of the text that the vocabulary lacks, once each.
     """
 
     ids: list[int]
@@ -37,10 +37,10 @@ class TokenizedLine:
 
 
 class Vocabulary:
-    """A vocabulary. Its first ids are ``seq2seq_shape.SPECIALS``, which no text has in it.
+    """A vocabulary. Its first ids are ``config.SPECIALS``, which no text contains.
 
     Args:
-        mecab: texts are cut into words by MeCab before the tokenizer sees them.
+        mecab: split texts into words with MeCab before the tokenizer gets them.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, unit: str, mecab: bool = False) -> None:
@@ -52,63 +52,66 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def cut(self, texts: Sequence[str]) -> list[TokenizedLine]:
-        """
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedLine]:
+        """Tokenize texts.
+
         Raises:
-            ModelError: MeCab's dictionary is not there.
+            ModelError: MeCab's dictionary is missing.
         """
+        unknown: list[list[str]]
         if self.mecab:
             from nlptool.models.words.tokenizers import word_tokenizer
 
             words = list(map(word_tokenizer("unidic"), texts))
-            encoded = self._tokenizer.encode_batch(words, is_pretokenized=True)
+            encodings = self._tokenizer.encode_batch(words, is_pretokenized=True)
             unknown = [
                 [
-                    own[each]
-                    for id, each in zip(found.ids, found.word_ids, strict=True)
-                    if id == UNK and each is not None
+                    line_words[index]
+                    for id, index in zip(encoding.ids, encoding.word_ids, strict=True)
+                    if id == UNK and index is not None
                 ]
-                for own, found in zip(words, encoded, strict=True)
+                for line_words, encoding in zip(words, encodings, strict=True)
             ]
         else:
-            encoded = self._tokenizer.encode_batch(list(texts))
+            encodings = self._tokenizer.encode_batch(list(texts))
             unknown = [
-                [text[slice(*place)] for id, place in zip(found.ids, found.offsets, strict=True) if id == UNK]
-                for text, found in zip(texts, encoded, strict=True)
+                [text[start:end] for id, (start, end) in zip(encoding.ids, encoding.offsets, strict=True) if id == UNK]
+                for text, encoding in zip(texts, encodings, strict=True)
             ]
         return [
-            TokenizedLine(found.ids, tuple(dict.fromkeys(each.strip() or each for each in missed)))
-            for found, missed in zip(encoded, unknown, strict=True)
+            TokenizedLine(encoding.ids, tuple(dict.fromkeys(part.strip() or part for part in parts)))
+            for encoding, parts in zip(encodings, unknown, strict=True)
         ]
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The text of ids; special tokens are left out."""
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids; special tokens are skipped."""
         text: str = self._tokenizer.decode([id for id in ids if id >= len(SPECIALS)], skip_special_tokens=False)
         return text
 
     def save(self, path: Path) -> None:
-        """
+        """Write the vocabulary to a JSON file.
+
         Raises:
             OSError: the file cannot be written.
         """
-        known = {"unit": self.unit, "mecab": self.mecab, "tokenizer": json.loads(self._tokenizer.to_str())}
-        path.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+        content = {"unit": self.unit, "mecab": self.mecab, "tokenizer": json.loads(self._tokenizer.to_str())}
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """
+        """Read a vocabulary from its JSON file.
+
         Raises:
-            ModelError: it is not there, or is damaged.
+            ModelError: the file is missing, or damaged.
         """
         try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            symbols = cls(
-                Tokenizer.from_str(json.dumps(known["tokenizer"])), unit=known["unit"], mecab=known["mecab"] is True
-            )
+            content = json.loads(path.read_text(encoding="utf-8"))
+            tokenizer = Tokenizer.from_str(json.dumps(content["tokenizer"]))
+            vocabulary = cls(tokenizer, unit=content["unit"], mecab=content["mecab"] is True)
         except OSError as error:
             raise ModelError(f"{path.parent} has no {path.name}: {error.strerror}") from error
-        except Exception as error:  # of the library tokenizers: bare Exception
+        except Exception as error:  # the library tokenizers raises bare Exception
             raise ModelError(f"{path} is damaged: {error}") from error
-        if tuple(symbols.pieces[: len(SPECIALS)]) != SPECIALS or symbols.unit not in UNITS:
+        if tuple(vocabulary.pieces[: len(SPECIALS)]) != SPECIALS or vocabulary.unit not in UNITS:
             raise ModelError(f"{path} is no vocabulary of nlptool")
-        return symbols
+        return vocabulary

@@ -1,4 +1,4 @@
-"""From a name to open word vectors: built in, a folder of our own format, or another program's file, converted once."""
+"""Open word vectors by name: built-in ones, a folder of nlptool's format, or a file of another program, converted once."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _GLOVE = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
 
 
 def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> WordVectors:
-    """The word vectors called ``name``: a known name, a folder, or a file of word2vec, GloVe or fastText.
+    """Open the word vectors called ``name``: a known name, a folder, or a file of word2vec, GloVe or fastText.
 
     Args:
-        note: is told what takes long, and what a conversion left out.
+        note: is called with messages on slow steps, and on what a conversion omitted.
 
     Raises:
-        ModelError: they are not there, or are damaged.
+        ModelError: there are none of that name, or damaged ones.
     """
     known = catalog.KNOWN.get(name)
     if known is not None and known.task != "words":
@@ -53,16 +53,16 @@ def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> 
     path = _path(name)
     if path is not None:
         return WordVectors(path if path.is_dir() else _converted(path, note), name)
-    pool = [known.name for known in catalog.KNOWN.values() if known.task == "words"]
-    close = difflib.get_close_matches(name, pool, n=1, cutoff=0.4)
+    names = [known.name for known in catalog.KNOWN.values() if known.task == "words"]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     raise ModelError(
         f"no word vectors {name}: neither a known name, nor a folder, nor a file",
-        hint=f"did you mean {close[0]}?" if close else f"there are {', '.join(pool)}; nlptool train makes your own",
+        hint=f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}; nlptool train makes your own",
     )
 
 
 def are_vectors(name: str) -> bool:
-    """Whether ``name`` means word vectors rather than an encoder."""
+    """Return whether ``name`` means word vectors, not an encoder."""
     known = catalog.KNOWN.get(name)
     if known is not None:
         return known.task == "words"
@@ -71,15 +71,19 @@ def are_vectors(name: str) -> bool:
 
 
 def _path(name: str) -> Path | None:
-    """The file or folder of that name, if there is one."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no file can have
+    """Return the file or folder of that name, if there is one."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # not a valid file name
         path = Path(name).expanduser()
         return path if name and (path.is_file() or path.is_dir()) else None
     return None
 
 
 def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path:
-    """The folder with the word vectors that a package brings, in our format."""
+    """Return the folder with the word vectors of a package, in nlptool's format.
+
+    Raises:
+        ModelError: the package is missing, or incomplete.
+    """
     package = model_folder.package_folder(known.package)
     source = package / known.weights if package is not None else None
     if source is None:
@@ -89,7 +93,7 @@ def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path
     files = [source / name for name in _GLOVE]
     if not all(path.is_file() for path in files):
         raise ModelError(f"the package {known.package} lacks {_GLOVE[0]}", hint=known.reinstall)
-    return _made(files, known.name, lambda folder: _write_glove(folder, files, known.name), note)
+    return _convert_once(files, known.name, lambda folder: _write_glove(folder, files, known.name), note)
 
 
 def _write_glove(folder: Path, files: list[Path], name: str) -> None:
@@ -104,32 +108,36 @@ def _converted(path: Path, note: Callable[[str], None]) -> Path:
     def make(folder: Path) -> None:
         from nlptool.models.words.formats import read as word_files
 
-        found = word_files.read(path)
-        note(f"{path} was read ({len(found.words):,} words) and is kept in the cache, for quick starts")
-        for sentence in found.notes:
+        word_file = word_files.read(path)
+        note(f"{path} was read ({len(word_file.words):,} words) and is kept in the cache, for quick starts")
+        for sentence in word_file.notes:
             note(f"{path}: {sentence}")
-        word_vectors.write(folder, parts_of(found, source=str(path.absolute())))
+        word_vectors.write(folder, to_parts(word_file, source=str(path.absolute())))
 
-    return _made([path], str(path), make, note)
+    return _convert_once([path], str(path), make, note)
 
 
-def parts_of(found: WordFile, *, source: str) -> Parts:
-    """What a file of another program holds, as the parts of a folder. How its words were cut is guessed from them."""
-    sample = found.words[:100_000]
+def to_parts(word_file: WordFile, *, source: str) -> Parts:
+    """Return the content of another program's file as the parts of a folder. The tokenizer is guessed from the words."""
+    sample = word_file.words[:100_000]
     tokenizer = "unidic" if sum(map(bool, map(JAPANESE.search, sample))) * 2 > len(sample) else "words"
     lowercase = not any(word != word.lower() for word in sample)
     return Parts(
-        found.words,
-        found.vectors,
-        {"source": source, "method": found.format, "tokenizer": tokenizer, "lowercase": lowercase},
-        found.counts,
-        found.ngrams,
-        notes=found.notes,
+        word_file.words,
+        word_file.vectors,
+        {"source": source, "method": word_file.format, "tokenizer": tokenizer, "lowercase": lowercase},
+        word_file.counts,
+        word_file.ngrams,
+        notes=word_file.notes,
     )
 
 
-def _made(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
-    """A converted copy in the cache; where that cannot be written, in a folder that is gone with this process."""
+def _convert_once(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
+    """Return a converted copy in the cache; if that cannot be written, in a folder that is deleted at exit.
+
+    Raises:
+        ModelError: neither can be written.
+    """
     try:
         return cache.made_once(VECTORS.folder, cache.content_key(files, VECTORS.salt), VECTORS.manifest, make)
     except OSError as error:

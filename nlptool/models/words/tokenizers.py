@@ -1,11 +1,11 @@
-"""How text becomes the words of a word-vector model: the same way when it is trained and when it is asked.
+"""The tokenizers of word vectors: text is split into words in the same way for training and for queries.
 
     unidic       MeCab with unidic-lite or another dictionary, the surfaces
     lemma        the same, the lemmas (as ``nlptool tokenize`` gives them)
-    words        runs of letters and digits, and each mark of punctuation, for languages with blanks between words
-    whitespace   what stands between white space, U+3000 and NBSP included, for text that is tokenised already
+    words        runs of letters and digits, and each punctuation character, for languages with blanks between words
+    whitespace   runs between white space, U+3000 and NBSP included, for text that is tokenized already
 
-White space is no word, and inside a word a run of it counts as one blank.
+White space is no word; a run of white space inside a word becomes one blank.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nlptool.text.scripts import JAPANESE, LONE_SURROGATE, collapse_blanks
 
 Tokenizer = Callable[[str], list[str]]
 
-_WORD = r"[\w\p{M}\u200c\u200d]+(?:['’][\w\p{M}\u200c\u200d]+)*|[^\s]"  # vowel signs and joiners belong to the word
+_WORD = r"[\w\p{M}\u200c\u200d]+(?:['’][\w\p{M}\u200c\u200d]+)*|[^\s]"  # combining vowel signs and joiners belong to the word
 _RUN = re.compile(r"\S+")
 _ATTACHED = re.compile(r"[^\s,.;:!?।؟،][,.;:!?।؟،](?=\s|$)")
-_APART = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
-_LONG_RUN = 5  # characters between blanks: Japanese that is tokenised has two on average
+_SEPARATE = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
+_LONG_RUN = 5  # characters between blanks: tokenized Japanese has two on average
 
 
 def word_tokenizer(tokenizer: str, *, lowercase: bool = False, dictionary: str | None = None) -> Tokenizer:
@@ -37,7 +37,7 @@ def word_tokenizer(tokenizer: str, *, lowercase: bool = False, dictionary: str |
     """
     split: Tokenizer = str.split
     if tokenizer == "words":
-        import regex  # knows the classes of Unicode, which re does not
+        import regex  # supports Unicode categories, re does not
 
         split = regex.compile(_WORD).findall
     elif tokenizer in ("unidic", "lemma"):
@@ -61,10 +61,10 @@ def dictionary(tokenizer: str, name: str | None = None) -> str | None:
 
 
 def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[str]:
-    """The words of a record's ``tokens``: strings, or objects as ``nlptool tokenize`` writes them.
+    """Return the words of a record's ``tokens``: strings, or objects as ``nlptool tokenize`` writes them.
 
     Raises:
-        ValueError: they are something else.
+        ValueError: ``tokens`` is something else.
     """
     if not isinstance(tokens, list):
         raise ValueError("`tokens` is not a list")
@@ -75,11 +75,11 @@ def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[s
         raise ValueError("`tokens` holds half a character (a lone surrogate)")
     if len(strings) < len(words):
         raise ValueError(f"`tokens` holds something else than strings or objects with `{name}`")
-    return [word for each in strings if (word := collapse_blanks(each.lower() if lowercase else each))]
+    return [word for string in strings if (word := collapse_blanks(string.lower() if lowercase else string))]
 
 
 def choose(texts: Iterable[str]) -> tuple[str, str]:
-    """The tokenizer for a sample of a corpus, and why."""
+    """Choose the tokenizer for a sample of a corpus; returns its name and the reason."""
     sample = "\n".join(texts)
     runs = _RUN.findall(sample)
     letters = sum(map(len, runs))
@@ -90,6 +90,6 @@ def choose(texts: Iterable[str]) -> tuple[str, str]:
         if sum(japanese) > _LONG_RUN * len(japanese):
             return "unidic", "Japanese without blanks"
         return "whitespace", "Japanese with blanks between words"
-    if len(_ATTACHED.findall(sample)) > len(_APART.findall(sample)):
+    if len(_ATTACHED.findall(sample)) > len(_SEPARATE.findall(sample)):
         return "words", "punctuation stands at the words"
     return "whitespace", "words and punctuation stand apart"

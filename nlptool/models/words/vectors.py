@@ -1,16 +1,14 @@
-"""Word vectors in nlptool's own format: a folder that is opened in milliseconds and searched without being loaded.
+"""Word vectors in nlptool's own format: a folder that opens in milliseconds and is searched without being loaded.
 
-    vectors.json   the manifest: format, precision, dimension, how words are cut, options, counts, versions, files
+    vectors.json   the manifest: format, precision, dimension, tokenizer, options, counts, versions, files
     vectors.npy    (V, D) unit vectors: float32, float16, or int8 (then scales.npy (V,) gives unit = int8 × scale)
-    norms.npy      (V,) float32: the original lengths, so that unit × norm is the vector as it was trained
-    counts.npy     (V,) int64: how often the word stood in the corpus, where that is known
-    words.txt      UTF-8, a word a line, the most frequent first; a word may hold blanks, but no line break
-    subwords.npy   (B, D) float32: fastText's vectors of character n-grams, where there are such
+    norms.npy      (V,) float32: the original lengths; unit × norm is the vector as it was trained
+    counts.npy     (V,) int64: frequencies in the corpus, if known
+    words.txt      UTF-8, one word a line, the most frequent first; a word may contain blanks, but no line break
+    subwords.npy   (B, D) float32: fastText's vectors of character n-grams, if there are any
 
-The matrix is read through the page cache block by block, and each block is given back: a query of 400,000 words takes a few
-hundredths of a second, and no more memory than a block.
-
-What this does not do: approximate search. Every answer is exact.
+The matrix is memory-mapped and read block by block; the pages of a block are released after use. A query over 400,000 words takes
+a few hundredths of a second, and the memory of one block. Search is exact.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from __future__ import annotations
 import bisect
 import functools
 import json
-import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,19 +32,23 @@ from nlptool.storage import folders, npy
 
 MANIFEST = VECTORS.manifest
 FORMAT = 1
-_BLOCK = 4_000_000  # numbers of the matrix that are looked at together
-_SCORES = 4_000_000  # scores that are computed together
-_FEW = 32  # words that are looked up one by one before all of them are put into a dict
+_BLOCK_NUMBERS = 4_000_000  # numbers of a block of the matrix
+_BLOCK_SCORES = 4_000_000  # scores of a block
+_FEW = 32  # lookups without a dict of all words
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
-
 PRECISIONS = ("float32", "float16", "int8")
 
 
 class WordVectors:
-    """A folder of word vectors, open for queries.
+    """An open folder of word vectors.
+
+    Attributes:
+        vectors: (V, D), memory-mapped.
+        norms: (V,) float32.
+        counts: (V,) int64, or None.
 
     Raises:
-        ModelError: it holds none, or is damaged.
+        ModelError: the folder holds no word vectors, or damaged ones.
     """
 
     def __init__(self, folder: Path, name: str = "") -> None:
@@ -70,7 +71,7 @@ class WordVectors:
         self._n_looked_up = 0
 
     def _column(self, name: str) -> NDArray[Any]:
-        """A number for each word."""
+        """Map a file with one number for each word, (V,)."""
         column = npy.mapped(self.folder / name)
         if column.shape != (self.n_words,):
             raise ValueError("its files speak of different numbers of words")
@@ -90,27 +91,28 @@ class WordVectors:
         return np.flatnonzero(np.frombuffer(self._blob, np.uint8) == ord("\n"))
 
     def word(self, index: int) -> str:
+        """Return the word at an index."""
         start, end = self._line_ends[index : index + 2]
         return self._blob[start + 1 : end].decode()
 
     def index(self, word: str) -> int | None:
-        """The place of ``word``, None if it is not there. The first few are searched in the bytes of the file: that takes a
-        millisecond, and a dict of 400,000 words a hundred."""
+        """Return the index of ``word``, None if it is unknown. The first few words are searched for in the bytes of the file:
+        that takes a millisecond, a dict of 400,000 words a hundred."""
         self._n_looked_up += 1
         if self._n_looked_up > _FEW:
             return self._indices.get(word)
         if "\n" in word:
             return None
-        place = self._blob.find(b"\n%b\n" % word.encode(errors="surrogatepass"))
-        return None if place < 0 else bisect.bisect_left(self._line_ends, place)
+        offset = self._blob.find(b"\n%b\n" % word.encode(errors="surrogatepass"))
+        return None if offset < 0 else bisect.bisect_left(self._line_ends, offset)
 
     def unit(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
-        """The unit vectors of some words, (n, D); zeros where the vector itself is zero."""
+        """Return the unit vectors of words, (n, D) float32; a vector of zeros stays."""
         rows: NDArray[np.float32] = np.asarray(self.vectors[indices], np.float32)
         return rows if self._scales is None else rows * self._scales[indices, None]
 
     def frequencies(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The share of words in the corpus, (n,); where counts are not known, by Zipf's law from their rank."""
+        """Return the relative frequencies of words, (n,) float32; by Zipf's law from their ranks if the counts are unknown."""
         if self.counts is not None:
             return (self.counts[indices] / max(1, int(self.about.get("n_tokens") or self.counts.sum()))).astype(
                 np.float32
@@ -120,16 +122,17 @@ class WordVectors:
 
     @functools.cached_property
     def ngrams(self) -> Ngrams | None:
+        """fastText's n-grams, if there are any."""
         path = self.folder / "subwords.npy"
         if not path.exists():
             return None
         return Ngrams(npy.mapped(path), int(self.about["min_n"]), int(self.about["max_n"]))
 
     def blocks(self, stop: int, rows: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """The first ``stop`` unit vectors, in blocks of ``rows``: (index of the first, (n, D))."""
+        """Yield the first ``stop`` unit vectors in blocks of ``rows``: the index of the first, and (n, D) float32."""
         for first in range(0, stop, rows):
             yield first, self.unit(slice(first, min(first + rows, stop)))
-            _give_back(self.vectors)
+            npy.release(self.vectors)
 
     def nearest(
         self,
@@ -139,15 +142,15 @@ class WordVectors:
         exclude: Sequence[Sequence[int]] = (),
         restrict: int | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The words whose vectors have the largest cosine with each query (3CosAdd, for a sum of unit vectors).
+        """Find the words with the largest cosine with each query (3CosAdd, for a sum of unit vectors).
 
         Args:
-            queries: (Q, D), of unit length.
-            exclude: for each query the words that are no answers.
-            restrict: look at the first so many words alone.
+            queries: (Q, D) float32 unit vectors.
+            exclude: for each query the indices of words that are no answers.
+            restrict: search the first so many words only.
 
         Returns:
-            indices[i] and cosines[i], (Q, k) each, the largest first; -1 where there are fewer words.
+            indices[i][j] int64 and cosines[i][j] float32, (Q, k), largest first; -1 if there are fewer words.
         """
         return self._best(functools.partial(_products, queries), TopK(len(queries), k), 1, exclude, restrict)
 
@@ -160,8 +163,8 @@ class WordVectors:
         exclude: Sequence[Sequence[int]] = (),
         restrict: int | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The same by 3CosMul: the product of the cosines with the ``positive`` over that with the ``negative``, each moved
-        to [0, 1]. Scores are above zero and can be above one; larger is better.
+        """Find the best words by 3CosMul: the product of the cosines with ``positive`` over that of the cosines with
+        ``negative``, each cosine mapped to [0, 1]. Scores are positive and can exceed 1; larger is better.
 
         Source: O. Levy, Y. Goldberg: Linguistic Regularities in Sparse and Explicit Word Representations (CoNLL 2014),
         equation 4 and footnote 7.
@@ -171,14 +174,14 @@ class WordVectors:
             negative: (Q, N, D) unit vectors.
         """
 
-        def scores(block: NDArray[np.float32], above: NDArray[np.float32]) -> NDArray[np.float32]:
-            above[:] = 1
-            below = np.ones_like(above)
-            for total, terms in ((above, positive), (below, negative)):
-                for term in np.moveaxis(terms, 1, 0):
-                    total *= (1 + term @ block.T) / 2
-            above /= below + np.float32(_COSMUL_EPSILON)
-            return above
+        def scores(block: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.float32]:
+            out[:] = 1
+            divisor = np.ones_like(out)
+            for product, terms in ((out, positive), (divisor, negative)):
+                for term in np.moveaxis(terms, 1, 0):  # (Q, D)
+                    product *= (1 + term @ block.T) / 2
+            out /= divisor + np.float32(_COSMUL_EPSILON)
+            return out
 
         n_arrays = 3 + positive.shape[1] + negative.shape[1]
         return self._best(scores, TopK(len(positive), k), n_arrays, exclude, restrict)
@@ -191,28 +194,34 @@ class WordVectors:
         exclude: Sequence[Sequence[int]],
         restrict: int | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the best words of all blocks.
+
+        Args:
+            score: takes a block (B, D) and a buffer, and returns the scores (Q, B).
+            n_arrays: arrays of the size of the scores that ``score`` needs.
+        """
         stop = min(restrict or self.n_words, self.n_words)
-        left_out = [(row, index) for row, each in enumerate(exclude) for index in each]
-        rows = np.asarray([row for row, _ in left_out], np.int64)
-        columns = np.asarray([index for _, index in left_out], np.int64)
-        size = max(256, min(_BLOCK // self.dimension, _SCORES // (n_arrays * best.n_rows)))
-        # One for all blocks: fresh memory would cost as much as the product.
-        room = np.empty(best.n_rows * size, np.float32)
+        excluded = [(row, index) for row, indices in enumerate(exclude) for index in indices]
+        rows = np.asarray([row for row, _ in excluded], np.int64)
+        columns = np.asarray([index for _, index in excluded], np.int64)
+        size = max(256, min(_BLOCK_NUMBERS // self.dimension, _BLOCK_SCORES // (n_arrays * best.n_rows)))
+        # One buffer for all blocks: new memory would cost as much as the product.
+        buffer = np.empty(best.n_rows * size, np.float32)
         for first, block in self.blocks(stop, size):
-            scores = score(block, room[: best.n_rows * len(block)].reshape(best.n_rows, len(block)))  # (Q, B)
-            here = (columns >= first) & (columns < first + len(block))
-            scores[rows[here], columns[here] - first] = -np.inf
+            scores = score(block, buffer[: best.n_rows * len(block)].reshape(best.n_rows, len(block)))  # (Q, B)
+            in_block = (columns >= first) & (columns < first + len(block))
+            scores[rows[in_block], columns[in_block] - first] = -np.inf
             best.add(scores, first)
         return best.result()
 
 
 @dataclass(slots=True)
 class Parts:
-    """What a folder of word vectors is made of."""
+    """The content of a folder of word vectors."""
 
     words: Sequence[str]
     vectors: NDArray[Any]  # (V, D), as they were trained
-    about: Mapping[str, Any]  # what the manifest says beyond the shape
+    about: Mapping[str, Any]  # further fields of the manifest
     counts: NDArray[np.int64] | None = None
     ngrams: Ngrams | None = None
     precision: str = "float32"
@@ -220,13 +229,15 @@ class Parts:
 
 
 def write(folder: Path, parts: Parts) -> None:
-    """Write a folder's files and its manifest, without the sizes and hashes that ``cache.seal`` adds."""
+    """Write the files of a folder and its manifest, without the sizes and hashes that ``folders.seal`` adds."""
     vectors = np.asarray(parts.vectors)
     shape = vectors.shape
     norms = np.empty(shape[0], np.float32)
     dtype = np.dtype(parts.precision)
     scales = np.ones(shape[0], np.float32)
-    with (folder / "vectors.npy").open("wb") as file:  # not mapped: a full disk would end the process, not the call
+    with (folder / "vectors.npy").open(
+        "wb"
+    ) as file:  # not memory-mapped: a full disk would kill the process with SIGBUS
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         for rows in _rows(vectors, norms, scales, int8=parts.precision == "int8"):
@@ -250,24 +261,24 @@ def write(folder: Path, parts: Parts) -> None:
 def _rows(
     vectors: NDArray[Any], norms: NDArray[np.float32], scales: NDArray[np.float32], *, int8: bool
 ) -> Iterator[NDArray[np.float64]]:
-    """Unit vectors, block by block, and their ``norms``; for int8 multiplied so that the largest component is 127, and what
-    gives unit length again is put into ``scales``."""
+    """Yield the unit vectors in blocks (n, D) and fill in their ``norms``. For int8 they are scaled so that the largest component
+    is 127, and ``scales`` holds the factors that restore unit length."""
     for start in range(0, len(vectors), 65_536):
-        some = slice(start, start + 65_536)
-        block = np.asarray(vectors[some], np.float64)
+        part = slice(start, start + 65_536)
+        block = np.asarray(vectors[part], np.float64)
         lengths = np.linalg.norm(block, axis=1)
-        norms[some] = lengths
+        norms[part] = lengths
         unit = block / np.where(lengths == 0, 1, lengths)[:, None]
         if int8:
             largest = np.abs(unit).max(axis=1)
             unit = np.rint(unit * (127 / np.where(largest == 0, 1, largest))[:, None])
             lengths = np.linalg.norm(unit, axis=1)  # so that the rounded vectors have unit length too
-            scales[some] = 1 / np.where(lengths == 0, 1, lengths)
+            scales[part] = 1 / np.where(lengths == 0, 1, lengths)
         yield unit
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether it says that it holds word vectors."""
+    """Return whether a folder has the manifest of word vectors."""
     return (folder / MANIFEST).is_file()
 
 
@@ -278,6 +289,11 @@ def _products(
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest.
+
+    Raises:
+        ModelError: the folder holds no word vectors, or newer or damaged ones.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(f"the folder {folder} holds no word vectors: it has no {MANIFEST}")
@@ -292,10 +308,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not folders.is_whole(folder, MANIFEST):
         raise ModelError(f"{folder} is damaged: files are missing or cut off", hint="make or fetch the vectors again")
     return dict(about)
-
-
-def _give_back(array: NDArray[Any]) -> None:
-    """Tell the system that the pages of a mapped file are not needed for now; they stay in its cache."""
-    mapped = getattr(array, "_mmap", None)
-    if mapped is not None:
-        mapped.madvise(mmap.MADV_DONTNEED)

@@ -11,7 +11,7 @@ import numpy as np
 from nlptool.errors import RunError
 from nlptool.geometry import correlation as geometry_correlation
 from nlptool.geometry import rsa
-from nlptool.geometry.similarity import of_rows
+from nlptool.geometry.measures import pairwise
 from nlptool.records import pairs
 from nlptool.records.blocks import STDIN
 from nlptool.records.notes import notes
@@ -98,7 +98,7 @@ class Sentences:
         """Return similarities[i], that of the two sentences of pair i, (N,): larger is more alike. NaN: one has no vector."""
         first = np.asarray([self._rows[pair.first] for pair in scored_pairs])
         second = np.asarray([self._rows[pair.second] for pair in scored_pairs])
-        values = of_rows(self._vectors[first], self._vectors[second], self._measure)
+        values = pairwise(self._vectors[first], self._vectors[second], self._measure)
         return np.where(self._usable[first] & self._usable[second], values, np.nan)
 
 
@@ -113,8 +113,8 @@ def _agreement(
     for name, correlation, interval in zip(
         ("spearman", "pearson"), (geometry_correlation.spearman, geometry_correlation.pearson), intervals, strict=True
     ):
-        result[name] = geometry_correlation.rounded(correlation(similarities, scores))
-        result[f"{name}_interval"] = interval and [geometry_correlation.rounded(end) for end in interval]
+        result[name] = geometry_correlation.round_score(correlation(similarities, scores))
+        result[f"{name}_interval"] = interval and [geometry_correlation.round_score(end) for end in interval]
     return result
 
 

@@ -46,8 +46,8 @@ def _agreement(pairs: Sequence[ScoredPair], vocabulary: Vocabulary, oov: str) ->
         "pairs": len(pairs),
         "used": len(used),
         "skipped": cosines.count(None),
-        "spearman": correlation.rounded(correlation.spearman(similarities, scores)),
-        "pearson": correlation.rounded(correlation.pearson(similarities, scores)),
+        "spearman": correlation.round_score(correlation.spearman(similarities, scores)),
+        "pearson": correlation.round_score(correlation.pearson(similarities, scores)),
     }
 
 

@@ -166,8 +166,8 @@ def _cut(texts: Sequence[Texts], source: Vocabulary, target: Vocabulary, max_len
     """The pairs as token ids, and how many are too long."""
     from nlptool.training.seq2seq.trainer import Pairs
 
-    sources = [cut.ids for cut in source.cut([first for first, _ in texts])]
-    targets = [cut.ids for cut in target.cut([second for _, second in texts])]
+    sources = [line.ids for line in source.tokenize([first for first, _ in texts])]
+    targets = [line.ids for line in target.tokenize([second for _, second in texts])]
     fit = [number for number, ids in enumerate(zip(sources, targets, strict=True)) if max(map(len, ids)) < max_length]
     kept = Pairs([(sources[number], targets[number]) for number in fit], [texts[number][1] for number in fit])
     return kept, len(texts) - len(fit)

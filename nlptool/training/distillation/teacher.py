@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.geometry.top_k import normalized
+from nlptool.geometry.top_k import normalize
 from nlptool.text.scripts import is_japanese
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -67,11 +67,11 @@ class Space:
         Args:
             translations: (P, 2), indices of texts that mean the same: both get the mean of the two.
         """
-        rows = normalized(centred @ self.axes)
+        rows = normalize(centred @ self.axes)
         together = rows.copy()
         for side in (0, 1):
             np.add.at(together, translations[:, side], rows[translations[:, 1 - side]])
-        return normalized(together)
+        return normalize(together)
 
 
 def space(texts: Sequence[str], vectors: NDArray[np.floating], dim: int) -> Space:

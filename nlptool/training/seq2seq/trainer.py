@@ -27,7 +27,7 @@ from nlptool.models.generation import metrics
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.constraints import ENCODER_DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding
-from nlptool.models.generation.torch_backend import OwnDecoder
+from nlptool.models.generation.torch_backend import Seq2SeqDecoder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import BOS, EOS, PAD, Seq2SeqConfig
 from nlptool.models.seq2seq.network import Seq2Seq
@@ -212,8 +212,8 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
 
     def generate(self, sources: Sequence[Ids], most: int) -> list[list[int]]:
         """What the network, evaluating, says by itself, greedily: without special tokens, ``most`` tokens at most."""
-        rules = DecoderConstraints(ENCODER_DECODER, len(self._target), start=(BOS,), ends=(EOS,), pad_id=PAD)
-        decoder = OwnDecoder(self.network, rules.start)
+        rules = DecoderConstraints(ENCODER_DECODER, len(self._target), start_ids=(BOS,), end_ids=(EOS,), pad_id=PAD)
+        decoder = Seq2SeqDecoder(self.network, rules.start_ids)
         said: list[list[int]] = [[] for _ in sources]
         order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
         for start in range(0, len(order), _TOGETHER):
@@ -252,7 +252,7 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
 
     def _free_running(self, most: int) -> dict[str, float]:
         said = self.generate([source for source, _ in self._dev.ids[:GENERATED]], most)
-        found = metrics.scores(list(map(self._target.text, said)), self._dev.references[:GENERATED])
+        found = metrics.scores(list(map(self._target.decode, said)), self._dev.references[:GENERATED])
         return {"exact_match": round(found.exact_match, 5), "bleu": round(found.bleu, 3), "chrf": round(found.chrf, 3)}
 
 

@@ -1,4 +1,4 @@
-"""What the readers of word-vector files share: the bytes of a file, the words that can be used, and a matrix that grows."""
+"""Shared by the readers of word-vector files: a reader of bytes, a filter of words, and a matrix that grows."""
 
 from __future__ import annotations
 
@@ -23,39 +23,38 @@ FASTTEXT_MAGIC = (793712314).to_bytes(4, "little")
 
 @dataclass(frozen=True, slots=True)
 class WordFile:
-    """What a file of word vectors holds, as it holds it: vectors are not normalised."""
+    """The content of a file of word vectors. Vectors are not normalized."""
 
     format: str  # one of FORMATS
-    words: list[str]  # in the file's order, the first of doubles alone
+    words: list[str]  # in the file's order, without duplicates
     vectors: NDArray[np.float32]  # (V, D)
-    counts: NDArray[np.int64] | None  # (V,); fastText's .bin has them, the others not
+    counts: NDArray[np.int64] | None  # (V,); only fastText's .bin has them
     ngrams: Ngrams | None
-    notes: list[str]  # what was left out or changed, one sentence each, with numbers and the first examples
+    notes: list[str]  # what was omitted or changed, one sentence each, with numbers and the first examples
 
 
-BLOCK = 1 << 22  # bytes that are parsed together
-LONGEST_WORD = 10_000  # bytes; whatever is longer is no word, but a file of another kind
+BLOCK = 1 << 22  # bytes that are parsed at a time
+LONGEST_WORD = 10_000  # bytes; a longer word is a sign of another kind of file
 MOST_DIMENSIONS = 100_000
-
-_CHUNK = 1 << 20  # bytes asked for at once
-_LONGEST_LINE = 1 << 24  # bytes
+_CHUNK = 1 << 20  # bytes of one read
+LONGEST_LINE = 1 << 24  # bytes
 
 
 class ByteReader:
-    """The bytes of a file in their order, decompressed."""
+    """Reads the bytes of a file in order, decompressed."""
 
     def __init__(self, path: Path, file: io.BufferedReader) -> None:
         self.path = path
         self.ends_in_line = False  # the last line has no line end
         self._data = b""
         stored = file.peek(1)[:64]
-        about = os.fstat(file.fileno())
+        status = os.fstat(file.fileno())
         self._chunks = compression.decompressed(iter(lambda: file.read(_CHUNK), b""), str(path))
-        is_plain = stat.S_ISREG(about.st_mode) and self.peek(len(stored)) == stored
-        self.left: int | None = about.st_size if is_plain else None  # bytes still to come, where that is known
+        is_plain = stat.S_ISREG(status.st_mode) and self.peek(len(stored)) == stored
+        self.left: int | None = status.st_size if is_plain else None  # remaining bytes, if known
 
     def peek(self, n: int) -> bytes:
-        """The next ``n`` bytes, without going on; fewer at the end."""
+        """Return the next ``n`` bytes without consuming them; fewer at the end."""
         pieces, length = [self._data], len(self._data)
         while length < n and (chunk := next(self._chunks, b"")):
             pieces.append(chunk)
@@ -64,7 +63,7 @@ class ByteReader:
         return self._data[:n]
 
     def read(self, n: int) -> bytes:
-        """The next ``n`` bytes; fewer at the end."""
+        """Return the next ``n`` bytes; fewer at the end."""
         data = self.peek(n)
         self._data = self._data[n:]
         if self.left is not None:
@@ -72,13 +71,17 @@ class ByteReader:
         return data
 
     def put_back(self, data: bytes) -> None:
-        """Let ``data``, which was read last, be read again."""
+        """Put back ``data``, which was read last."""
         self._data = data + self._data
         if self.left is not None:
             self.left += len(data)
 
     def line_blocks(self) -> Iterator[list[bytes]]:
-        """The lines, block by block, without their ``\\n``."""
+        """Yield the lines in blocks, without their ``\\n``.
+
+        Raises:
+            ModelError: a line is too long.
+        """
         rest = b""
         while block := self.read(BLOCK):
             whole, end, block = block.rpartition(b"\n")
@@ -86,9 +89,9 @@ class ByteReader:
                 yield (rest + whole).split(b"\n")
                 rest = b""
             rest += block
-            if len(rest) > _LONGEST_LINE:
+            if len(rest) > LONGEST_LINE:
                 raise ModelError(
-                    f"{self.path} holds no word vectors as text: a line has more than {_LONGEST_LINE:,} bytes"
+                    f"{self.path} holds no word vectors as text: a line has more than {LONGEST_LINE:,} bytes"
                 )
         if rest:
             self.ends_in_line = True
@@ -96,36 +99,36 @@ class ByteReader:
 
 
 class WordFilter:
-    """Tells the words that can be used from those that cannot, and keeps account of these."""
+    """Selects the usable words, and counts the others by reason."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
         self._n = 0
-        self._left_out: Counter[str] = Counter()
+        self._omitted: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
 
-    def sift(self, words: list[bytes], vectors: NDArray[np.float32]) -> tuple[list[str], NDArray[np.bool_]]:
-        """The words that can be used, and for each of ``words`` whether it is among them.
+    def filter(self, words: list[bytes], vectors: NDArray[np.float32]) -> tuple[list[str], NDArray[np.bool_]]:
+        """Return the usable words, and for each of ``words`` whether it is usable, (n,) bool.
 
         Args:
-            vectors: (n, D), row by row those of the words.
+            vectors: (n, D), the vectors of the words.
         """
         finite = np.asarray(np.isfinite(vectors).all(axis=1))
         self._n += len(words)
-        with contextlib.suppress(UnicodeDecodeError):  # nearly always nothing is wrong, and all go through together
-            together = b"\n".join(words).decode().split("\n")
-            distinct = set(together)
-            usable = len(together) == len(words) == len(distinct) and finite.all() and "" not in distinct
+        with contextlib.suppress(UnicodeDecodeError):  # usually all words are usable: check them together
+            decoded = b"\n".join(words).decode().split("\n")
+            distinct = set(decoded)
+            usable = len(decoded) == len(words) == len(distinct) and finite.all() and "" not in distinct
             if usable and self._seen.isdisjoint(distinct):
                 self._seen |= distinct
-                return together, finite
+                return decoded, finite
         kept = []
         keep = np.zeros(len(words), bool)
-        for index, each in enumerate(words):
-            word = each.decode(errors="replace")
+        for index, raw in enumerate(words):
+            word = raw.decode(errors="replace")
             if not word:
                 why = "they are empty"
-            elif word.encode() != each:
+            elif word.encode() != raw:
                 why = "their bytes are not UTF-8 (word2vec cuts long words inside a character)"
             elif "\n" in word:
                 why = "there is a line end in them"
@@ -138,40 +141,42 @@ class WordFilter:
                 kept.append(word)
                 keep[index] = True
                 continue
-            self._left_out[why] += 1
+            self._omitted[why] += 1
             examples = self._examples.setdefault(why, [])
             if len(examples) < 3:
                 examples.append(f"{short(word)} (word {self._n - len(words) + index + 1:,})")
         return kept, keep
 
     def notes(self) -> list[str]:
-        """A sentence for each reason for which words were left out."""
+        """Return a sentence for each reason for which words were omitted."""
         return [
             f"{count:,} {'word was' if count == 1 else 'words were'} left out because {why}: {', '.join(self._examples[why])}"
             + (", ..." if count > len(self._examples[why]) else "")
-            for why, count in self._left_out.items()
+            for why, count in self._omitted.items()
         ]
 
 
 class Rows:
-    """A matrix that grows in its place: (number of rows so far, D) float32."""
+    """A matrix that grows in place: (n, D) float32, n the number of rows so far."""
 
     def __init__(self, dimension: int, n_expected: int = 0) -> None:
         self._array = np.empty((n_expected, dimension), np.float32)
         self.n = 0
 
     def append(self, rows: NDArray[np.float32]) -> None:
+        """Append rows (m, D)."""
         end = self.n + len(rows)
-        if end > len(self._array):  # no view of it is out yet, so it may move
+        if end > len(self._array):  # there is no view of it yet, so its memory may move
             self._array.resize((max(end, len(self._array) * 9 // 8), self._array.shape[1]), refcheck=False)
         self._array[self.n : end] = rows
         self.n = end
 
     def finish(self) -> NDArray[np.float32]:
+        """Return the matrix."""
         self._array.resize((self.n, self._array.shape[1]), refcheck=False)
         return self._array
 
 
 def short(word: str) -> str:
-    """As a message shows it."""
+    """Return a word as messages show it: quoted, at most 40 characters."""
     return repr(word if len(word) <= 40 else word[:40] + "...")

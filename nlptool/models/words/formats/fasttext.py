@@ -1,13 +1,13 @@
-"""fastText's own binary model (.bin, versions 11 and 12): words, counts, and the vectors of words and character n-grams.
+"""Reads fastText's binary model (.bin, versions 11 and 12): words, counts, and the vectors of words and character n-grams.
 
     magic, version          2 int32
     dim ... lrUpdateRate    12 int32, and t, a float64
     size, nwords, nlabels   3 int32; ntokens, pruneidx_size: 2 int64
     size entries            the word's bytes, a NUL, its count as int64, 0 for a word or 1 for a label
     quantized               1 byte
-    input matrix            rows and columns as int64, float32: a row a word, then a row a bucket of n-grams
+    input matrix            rows and columns as int64, float32: one row for each word, then one for each bucket of n-grams
     quantized               1 byte
-    output matrix           the same, which only training needs
+    output matrix           the same, needed only for training
 
 Source: https://github.com/facebookresearch/fastText/blob/main/src/ (fasttext.cc, args.cc, dictionary.cc, densematrix.cc).
 """
@@ -38,10 +38,10 @@ from nlptool.models.words.ngrams import Ngrams, buckets
 _HEAD = struct.Struct("<2i12id3i2q")
 _ENTRY = struct.Struct("<qb")  # after a word and its NUL
 _MATRIX = struct.Struct("<?2q")
-_CLASSIFIER = 3  # the kinds of models are cbow, skip-gram and this
+_CLASSIFIER = 3  # 1 is cbow, 2 skip-gram
 _LONGEST_NGRAM = 100  # characters; 6 is usual
-_LETTERS = 1 << 16  # bytes of words whose n-grams are looked up together
-_ROWS = 1 << 14  # of the matrix that are looked at together
+_GROUP_BYTES = 1 << 16  # bytes of the words whose n-grams are added at a time
+_ROWS = 1 << 14  # rows of the matrix that are checked at a time
 _END_OF_SENTENCE = b"</s>"  # has no n-grams
 
 
@@ -57,10 +57,10 @@ class _Header:
 
 
 def read(source: ByteReader) -> WordFile:
-    """A word's vector is the mean of its own row and those of its n-grams.
+    """Read a model. A word's vector is the mean of its own row and those of its n-grams.
 
     Raises:
-        ModelError: the file is no such model, is quantized, damaged, or cut off.
+        ModelError: the file is no such model, is quantized, damaged, or truncated.
     """
     path = source.path
     header = _header(source)
@@ -69,7 +69,7 @@ def read(source: ByteReader) -> WordFile:
     if header.is_pruned:
         raise _quantized(path)
     matrix = _input_matrix(source, n_words, header.n_buckets, header.dimension)
-    _pass_output_matrix(source)
+    _skip_output_matrix(source)
 
     n_labels = sum(bool(is_label) for _, is_label in counts)
     raw = [word for word, (_, is_label) in zip(raw, counts, strict=True) if not is_label]
@@ -88,32 +88,36 @@ def read(source: ByteReader) -> WordFile:
     if n_broken:
         notes.append(f"{n_broken:,} vectors of n-grams hold NaN or infinity and were set to zero")
     vectors = matrix[:n_words]
-    sieve = WordFilter()
+    word_filter = WordFilter()
     words: list[str] = []
     keeps = []
     for group in _groups(raw):
         block = vectors[group]
         if len(ngrams) and max_n:
             _add_ngrams(block, raw[group], ngrams, min_n, max_n)
-        kept, keep = sieve.sift(raw[group], block)
+        kept, keep = word_filter.filter(raw[group], block)
         words += kept
         keeps.append(keep)
     keep = np.concatenate(keeps)
-    known = np.array([count for count, is_label in counts if not is_label], np.int64)
+    word_counts = np.array([count for count, is_label in counts if not is_label], np.int64)
     if not keep.all():
-        vectors, known = vectors[keep], known[keep]
+        vectors, word_counts = vectors[keep], word_counts[keep]
     subwords = Ngrams(ngrams, min_n, max_n) if len(ngrams) and max_n else None
-    return WordFile("fasttext", words, vectors, known, subwords, notes + sieve.notes())
+    return WordFile("fasttext", words, vectors, word_counts, subwords, notes + word_filter.notes())
 
 
 def _header(source: ByteReader) -> _Header:
-    """The header, checked against the file's size where that is known."""
+    """Read the header and compare it with the size of the file, if that is known.
+
+    Raises:
+        ModelError: the header is damaged, or of another version.
+    """
     path = source.path
     head = source.read(_HEAD.size)
     if not head.startswith(FASTTEXT_MAGIC):
         raise ModelError(f"{path} is no binary model of fastText", hint="a .vec file of fastText is word2vec-text")
     if len(head) < _HEAD.size:
-        raise _cut_off(path, "within its header")
+        raise _truncated(path, "within its header")
     _, version, dimension, *arguments, _, size, n_words, _, _, n_pruned = _HEAD.unpack(head)
     n_buckets, min_n, max_n = arguments[7:10]
     if version not in (11, 12):
@@ -121,10 +125,10 @@ def _header(source: ByteReader) -> _Header:
     claim = f"{path}: the header claims {size:,} words of {dimension:,} dimensions and {n_buckets:,} buckets of n-grams"
     if not 0 < n_words <= size or dimension < 1 or min(n_buckets, min_n, max_n) < 0:
         raise ModelError(f"{claim}: the file is damaged", hint="fetch it again")
-    if version == 11 and arguments[6] == _CLASSIFIER:  # in version 11 these knew no n-grams of characters
+    if version == 11 and arguments[6] == _CLASSIFIER:  # in version 11 classifiers had no character n-grams
         max_n = 0
     entry = _ENTRY.size + 1  # bytes, without the word
-    # The matrix is checked where it begins: only there a model says whether it is quantized, and then it is smaller.
+    # The matrix is checked later: only its header tells whether the model is quantized, and then it is smaller.
     if source.left is not None and size * entry > source.left:
         raise ModelError(
             f"{claim}; the {source.left:,} bytes after it can hold at most {source.left // entry:,} words",
@@ -136,7 +140,7 @@ def _header(source: ByteReader) -> _Header:
 
 
 def _dictionary(source: ByteReader, size: int) -> tuple[list[bytes], list[tuple[int, int]]]:
-    """The entries, and for each its count and whether it is a label."""
+    """Read the entries: the words, and for each its count and whether it is a label."""
     words: list[bytes] = []
     counts: list[tuple[int, int]] = []
     data = b""
@@ -158,16 +162,16 @@ def _dictionary(source: ByteReader, size: int) -> tuple[list[bytes], list[tuple[
             position = end + 1 + _ENTRY.size
         data = data[position:]
         if not more and len(words) < size:
-            raise _cut_off(source.path, f"after {len(words):,} of the {size:,} words that its header promises")
+            raise _truncated(source.path, f"after {len(words):,} of the {size:,} words that its header promises")
     source.put_back(data)
     return words, counts
 
 
 def _input_matrix(source: ByteReader, n_words: int, n_buckets: int, dimension: int) -> NDArray[np.float32]:
-    """(n_words + n_buckets, D)."""
+    """Read the input matrix, (n_words + n_buckets, D) float32."""
     head = source.read(_MATRIX.size)
     if len(head) < _MATRIX.size:
-        raise _cut_off(source.path, "before its vectors")
+        raise _truncated(source.path, "before its vectors")
     quantized, n_rows, n_columns = _MATRIX.unpack(head)
     if quantized:
         raise _quantized(source.path)
@@ -177,40 +181,44 @@ def _input_matrix(source: ByteReader, n_words: int, n_buckets: int, dimension: i
             f"the matrix claims {n_rows:,} × {n_columns:,}",
             hint="fetch it again",
         )
-    width = 4 * dimension
-    rows = Rows(dimension, n_rows if source.left is not None and n_rows * width <= source.left else 0)
+    row_bytes = 4 * dimension
+    rows = Rows(dimension, n_rows if source.left is not None and n_rows * row_bytes <= source.left else 0)
     while rows.n < n_rows:
-        data = source.read(min(n_rows - rows.n, max(1, BLOCK // width)) * width)
-        whole = len(data) // width
+        data = source.read(min(n_rows - rows.n, max(1, BLOCK // row_bytes)) * row_bytes)
+        whole = len(data) // row_bytes
         rows.append(np.frombuffer(data, "<f4", whole * dimension).reshape(whole, dimension))
-        if len(data) % width or not data:
+        if len(data) % row_bytes or not data:
             words = f"after the vectors of {rows.n:,} of its {n_words:,} words"
-            raise _cut_off(source.path, words if rows.n < n_words else "within the vectors of its n-grams")
+            raise _truncated(source.path, words if rows.n < n_words else "within the vectors of its n-grams")
     return rows.finish()
 
 
-def _pass_output_matrix(source: ByteReader) -> None:
-    """It is not needed, but where it is cut off something went wrong with the file."""
+def _skip_output_matrix(source: ByteReader) -> None:
+    """Skip the output matrix.
+
+    Raises:
+        ModelError: it is truncated.
+    """
     head = source.read(_MATRIX.size)
     _, n_rows, n_columns = _MATRIX.unpack(head) if len(head) == _MATRIX.size else (False, -1, -1)
     left = 4 * n_rows * n_columns
-    whole = min(n_rows, n_columns) >= 0 and (source.left is None or left <= source.left)
-    while whole and source.left is None and left:
+    complete = min(n_rows, n_columns) >= 0 and (source.left is None or left <= source.left)
+    while complete and source.left is None and left:
         data = source.read(min(left, BLOCK))
         left -= len(data)
-        whole = bool(data)
-    if not whole:
-        raise _cut_off(source.path, "within its output matrix")
+        complete = bool(data)
+    if not complete:
+        raise _truncated(source.path, "within its output matrix")
 
 
 def _groups(words: list[bytes]) -> Iterator[slice]:
-    """Slices of ``words`` with about the same number of letters."""
-    start = letters = 0
+    """Yield slices of ``words`` with about the same number of bytes."""
+    start = n_bytes = 0
     for index, word in enumerate(words):
-        letters += len(word)
-        if letters > _LETTERS:
+        n_bytes += len(word)
+        if n_bytes > _GROUP_BYTES:
             yield slice(start, index + 1)
-            start, letters = index + 1, 0
+            start, n_bytes = index + 1, 0
     if start < len(words):
         yield slice(start, len(words))
 
@@ -218,18 +226,18 @@ def _groups(words: list[bytes]) -> Iterator[slice]:
 def _add_ngrams(
     vectors: NDArray[np.float32], words: list[bytes], ngrams: NDArray[np.float32], min_n: int, max_n: int
 ) -> None:
-    """Turn the words' own rows into the means of these and their n-grams' rows, in place."""
+    """Replace the rows of words by the means of them and their n-grams' rows, in place."""
     first, rows = buckets(words, min_n, max_n, len(ngrams))
     counts = np.diff(first)
     counts[[word == _END_OF_SENTENCE for word in words]] = 0
-    for nth in range(counts.max(initial=0)):  # the nth n-gram of all words, so that each sum has fastText's order
+    for nth in range(counts.max(initial=0)):  # the nth n-gram of all words: sums in fastText's order
         having = np.flatnonzero(counts > nth)
-        with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is left out afterwards
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite vectors are omitted later
             vectors[having] += ngrams[rows[first[having] + nth]]
     vectors /= (counts + 1).astype(np.float32)[:, None]
 
 
-def _cut_off(path: Path, where: str) -> ModelError:
+def _truncated(path: Path, where: str) -> ModelError:
     return ModelError(f"{path}: the file ends {where}", hint="fetch it again")
 
 

@@ -1,4 +1,4 @@
-"""Word vectors written as other programs read them: word2vec (binary and text), GloVe. See ``word_files`` for the formats."""
+"""Writes word vectors in the formats of other programs: word2vec (binary and text), GloVe. See ``read`` for the formats."""
 
 from __future__ import annotations
 
@@ -14,58 +14,61 @@ from nlptool.errors import ModelError
 from nlptool.models.words.formats.common import WordFilter, short
 from nlptool.storage.output import Output
 
-_WRITTEN_TOGETHER = 1 << 21  # numbers
-_BLANKS = re.compile(r"[ \t\n\v\f\r]")  # what C's isspace takes for the end of a word
+_BLOCK_NUMBERS = 1 << 21  # numbers that are written at a time
+_BLANKS = re.compile(r"[ \t\n\v\f\r]")  # C's isspace, which ends a word
 
 
 def write(path: Path, format: str, words: Sequence[str], vectors: NDArray[np.float32]) -> list[str]:
-    """Write a file of word vectors that other programs read; the file is replaced when all is written.
+    """Write a file of word vectors for other programs; an existing file is replaced at the end.
 
     Args:
         format: word2vec, word2vec-text or glove.
         words: V different words.
-        vectors: (V, D); numbers are written so that the same float32 is read back.
+        vectors: (V, D); each float32 is written so that the same one is read back.
 
     Returns:
-        What was left out or changed, one sentence each.
+        Notes on what was omitted or changed, one sentence each.
 
     Raises:
-        ModelError: there is nothing to write, or no such format to write.
-        RunError: the file cannot be written; what was there before stays.
+        ModelError: there is nothing to write, or the format cannot be written.
+        RunError: the file cannot be written; an existing file stays.
     """
     if format not in ("word2vec", "word2vec-text", "glove"):
         raise ModelError(f"{format} cannot be written", hint="there are word2vec, word2vec-text and glove")
     names, notes = _names(words)
-    step = max(1, _WRITTEN_TOGETHER // max(1, vectors.shape[1]))
+    step = max(1, _BLOCK_NUMBERS // max(1, vectors.shape[1]))
     starts = range(0, len(names), step)
-    sieve = WordFilter()
-    kept = [sieve.sift(names[start : start + step], np.asarray(vectors[start : start + step]))[1] for start in starts]
+    word_filter = WordFilter()
+    kept = [
+        word_filter.filter(names[start : start + step], np.asarray(vectors[start : start + step]))[1]
+        for start in starts
+    ]
     n_kept = sum(int(keep.sum()) for keep in kept)
     if not n_kept or not vectors.shape[1]:
-        raise ModelError(f"there is no word to write to {path}", hint=" ".join(sieve.notes()))
+        raise ModelError(f"there is no word to write to {path}", hint=" ".join(word_filter.notes()))
     with Output(str(path), terminator=b"") as output:
         if format != "glove":
             output.write(b"%d %d\n" % (n_kept, vectors.shape[1]))
         for start, keep in zip(starts, kept, strict=True):
-            some = [name for name, good in zip(names[start : start + step], keep, strict=True) if good]
+            usable = [name for name, is_kept in zip(names[start : start + step], keep, strict=True) if is_kept]
             block = np.ascontiguousarray(np.asarray(vectors[start : start + step], "<f4")[keep])
-            output.write(b"".join(_records(some, block, binary=format == "word2vec")))
-    return notes + sieve.notes()
+            output.write(b"".join(_records(usable, block, binary=format == "word2vec")))
+    return notes + word_filter.notes()
 
 
 def _records(names: list[bytes], vectors: NDArray[np.float32], *, binary: bool) -> Iterator[bytes]:
-    """A word and its vector each."""
+    """Return the bytes of each word with its vector."""
     if binary:
         return (b"%b %b\n" % (name, row.tobytes()) for name, row in zip(names, vectors, strict=True))
     if not names:
         return iter(())
-    # orjson writes the shortest decimals that are read as the same float32, fifty times as fast as str().
+    # orjson writes the shortest decimals that round to the same float32, fifty times as fast as str().
     numbers = orjson.dumps(vectors, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].replace(b",", b" ").split(b"] [")
     return (b"%b %b\n" % pair for pair in zip(names, numbers, strict=True))
 
 
 def _names(words: Sequence[str]) -> tuple[list[bytes], list[str]]:
-    """The words as they can be written, and a note on those that were changed.
+    """Return the words as bytes, and a note on those that were changed.
 
     Blanks become ``_``: other programs cannot tell a word with a blank from two words.
     """
@@ -81,7 +84,7 @@ def _names(words: Sequence[str]) -> tuple[list[bytes], list[str]]:
             taken.add(name)
             changed.append(f"{short(word)} as {short(name)}")
             word = name
-        names.append(word.encode(errors="surrogatepass"))  # half a character is no UTF-8: the sieve leaves it out
+        names.append(word.encode(errors="surrogatepass"))  # a lone surrogate is no UTF-8: the filter omits it
     if not changed:
         return names, []
     more = ", ..." if len(changed) > 3 else ""

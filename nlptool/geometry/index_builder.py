@@ -1,0 +1,206 @@
+"""Builds an index folder item by item; an interrupted build can be resumed.
+
+While it is built, the folder is called NAME.part and holds ``state.json``, from which a build resumes. It is locked, so that no
+two processes build it at the same time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from nlptool.errors import RunError
+from nlptool.geometry.index import FORMAT, MANIFEST
+from nlptool.storage import folders, npy
+
+_STATE = "state.json"
+_SAVE_INTERVAL = 1.0  # seconds between two states: the most that an interruption loses
+
+
+class Builder:
+    """Writes an index, item by item. A context manager: leaving it after an error saves the state for ``resume``.
+
+    Attributes:
+        n_read: records of the input that are done.
+        about: what is known of the model that makes the vectors.
+
+    Args:
+        target: the folder of the finished index.
+        settings: they must be the same when a build is resumed.
+        resume: continue an unfinished build.
+
+    Raises:
+        RunError: the index cannot be written, or another process is building it.
+    """
+
+    def __init__(self, target: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
+        folders.check_replaceable(target, MANIFEST)
+        self._target = target.resolve()
+        self.part = self._target.with_name(self._target.name + ".part")
+        folders.check_replaceable(self.part, MANIFEST)
+        self._settings = dict(settings)
+        self.about: dict[str, Any] = {}
+        self.n_read = self.n_items = self.dimension = 0
+        self._n_bytes = 0
+        self._saved = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.callback(os.close, _lock(self.part))
+                if resume:
+                    self._load_state()
+                else:
+                    for path in self.part.iterdir():
+                        path.unlink()
+                (self.part / MANIFEST).write_text("{}")
+                self._vectors = stack.enter_context(
+                    self._open("vectors.npy", npy.HEADER_BYTES + 4 * self.n_items * self.dimension)
+                )
+                self._records = stack.enter_context(self._open("records.jsonl", self._n_bytes))
+            except OSError as error:
+                raise RunError(f"cannot write {self.part}: {error.strerror or error}") from error
+            self._opened = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with contextlib.suppress(OSError):  # the first error is more important
+            if kind is not None:
+                self.save()
+        with contextlib.suppress(OSError):
+            self._opened.close()
+
+    def _open(self, name: str, size: int) -> IO[bytes]:
+        path = self.part / name
+        path.touch()
+        if path.stat().st_size < size and self.n_items:
+            raise RunError(f"{self.part} is damaged: {name} is cut off", hint="without --resume it is built anew")
+        file = path.open("r+b")
+        file.truncate(size)
+        file.seek(size)
+        return file
+
+    def _load_state(self) -> None:
+        """Read the state of the unfinished build, if there is one."""
+        try:
+            state = json.loads((self.part / _STATE).read_text())
+            self.n_read, self.n_items, self.dimension, self._n_bytes = (
+                int(state[name]) for name in ("n_read", "n_items", "dimension", "n_bytes")
+            )
+            self.about = dict(state["about"])
+            settings = dict(state["settings"])
+        except FileNotFoundError:
+            return  # interrupted before anything was done
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.part} is damaged: {error}", hint="without --resume it is built anew") from error
+        if different := [name for name, value in self._settings.items() if settings.get(name) != value]:
+            raise RunError(
+                f"{self.part} was begun with another {', '.join(different)}", hint="without --resume it is built anew"
+            )
+
+    def add(self, vectors: NDArray[np.float32], shown: Iterable[Mapping[str, str]], *, n_read: int) -> None:
+        """Add items.
+
+        Args:
+            vectors: (n, D) float32 unit vectors.
+            shown: the id and text of each.
+            n_read: records of the input that are done then.
+
+        Raises:
+            RunError: the files cannot be written.
+        """
+        lines = b"".join(orjson.dumps(fields) + b"\n" for fields in shown)
+        try:
+            self._vectors.write(np.ascontiguousarray(vectors, "<f4").data)
+            self._records.write(lines)
+            self.n_items += len(vectors)
+            self.n_read = n_read
+            self._n_bytes += len(lines)
+            self.dimension = vectors.shape[1] if len(vectors) else self.dimension
+            if time.monotonic() - self._saved > _SAVE_INTERVAL:
+                self.save()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def save(self) -> None:
+        """Write the state of the build to the disk."""
+        self._vectors.flush()
+        self._records.flush()
+        state = {"n_read": self.n_read, "n_items": self.n_items, "dimension": self.dimension, "n_bytes": self._n_bytes}
+        new = self.part / f"{_STATE}.new"
+        new.write_text(json.dumps({**state, "settings": self._settings, "about": self.about}))
+        new.replace(self.part / _STATE)
+        self._saved = time.monotonic()
+
+    def finish(self, about: Mapping[str, Any]) -> None:
+        """Write the manifest and move the index to its final place.
+
+        Raises:
+            RunError: the files cannot be written.
+        """
+        try:
+            self._vectors.seek(0)
+            self._vectors.write(npy.header("<f4", (self.n_items, self.dimension)))
+            self._vectors.flush()
+            self._records.flush()
+            np.save(self.part / "offsets.npy", _line_starts(self.part / "records.jsonl", self.n_items))
+            (self.part / _STATE).unlink(missing_ok=True)
+            manifest = {"format": FORMAT, "n_items": self.n_items, "dimension": self.dimension, **about}
+            (self.part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False))
+            folders.seal(self.part, MANIFEST)
+            folders.put(self.part, self._target)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> RunError:
+        return RunError(
+            f"cannot write {self._target}: {error.strerror or error}; what was made is in {self.part}",
+            hint="--resume goes on from there",
+        )
+
+
+def _lock(folder: Path) -> int:
+    """Create a folder if there is none, lock it, and return a file descriptor that holds the lock while it is open.
+
+    Raises:
+        RunError: another process has locked it.
+        OSError: it cannot be created.
+    """
+    while True:
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):  # finished and renamed in between
+                if os.path.samestat(os.fstat(lock), folder.stat()):
+                    return lock
+        except BlockingIOError as error:
+            os.close(lock)
+            raise RunError(
+                f"another process is building {folder}", hint="wait for it, or build under another name"
+            ) from error
+        os.close(lock)
+
+
+def _line_starts(path: Path, n_lines: int) -> NDArray[np.int64]:
+    """Return the offset of each line, and the size of the file, (n_lines + 1,) int64."""
+    starts = [np.zeros(1, np.int64)]
+    position = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 24):
+            starts.append(np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n")) + position + 1)
+            position += len(chunk)
+    offsets = np.concatenate(starts)
+    if len(offsets) != n_lines + 1:
+        raise OSError(f"{path} holds {len(offsets) - 1:,} lines, not {n_lines:,}")
+    return offsets
