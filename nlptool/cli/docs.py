@@ -1,29 +1,33 @@
-"""Text that is derived, not written: completion scripts, and in README.md help, the table of commands, transcripts.
+"""Text that is derived, not written: completion scripts, manual pages, and in README and docs/ help, the table of commands, transcripts.
 
     python -m nlptool.cli.docs --write    bring everything up to date
     python -m nlptool.cli.docs --check    name what is stale, exit 1
 
-In README.md these lines mark what is derived; all else in it is prose and stays as it is:
+In README.md, README.ja.md and docs/**/*.md these lines mark what is derived; all else in them is prose and stays as it is:
 
     <!-- help: tokenize -->  ...  <!-- /help -->       the output of `nlptool tokenize --help`, 88 columns wide
-    <!-- commands -->  ...  <!-- /commands -->         a table of the commands
-    <!-- run -->  and a fence ```console               each `$ command` is run by bash in the repository
+    <!-- commands -->  ...  <!-- /commands -->         a table of the commands, with links to their pages
+    <!-- run -->  and a fence ```console               each `$ command` is run by bash
 
-It knows nothing that the click tree, the shells and the commands themselves do not say.
+The commands of one page run one after the other in a new folder of their own, in which `tests` is the repository's. The generator knows
+nothing that the click tree, the shells and the commands themselves do not say.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 
-from nlptool.cli import completion_scripts
+from nlptool.cli import completion_scripts, man
 from nlptool.cli import main as cli_main
 
 FOLDER = Path(__file__).resolve().parent.parent.parent
@@ -44,12 +48,22 @@ _ENVIRONMENT = re.compile(  # what a person may have set, and what changes an ou
 
 
 def derive(folder: Path, *, run: bool = True) -> dict[Path, str]:
-    """Return every file with derived text under ``folder`` as it should be; without ``run`` transcripts stay."""
-    readme = folder / "README.md"
-    texts = {readme: _readme(readme.read_text(encoding="utf-8"), folder, run=run)}
+    """Return every file with derived text under ``folder`` as it should be.
+
+    Args:
+        run: run the transcripts; otherwise they stay.
+
+    Returns:
+        path -> text; "" for a file that should not exist.
+    """
+    paths = [*sorted(folder.glob("README*.md")), *sorted((folder / "docs").rglob("*.md"))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a page waits for its processes most of the time
+        pages = pool.map(lambda path: _page(path, folder, run=run), paths)
+        texts = dict(zip(paths, pages, strict=True))
     for shell, name in completion_scripts.FILES.items():
         texts[folder / "completions" / name] = completion_scripts.script(shell, cli_main.root)
-    return texts
+    texts |= dict.fromkeys((folder / "man").glob("*.1"), "")
+    return texts | {folder / "man" / name: text for name, text in man.pages(cli_main.root).items()}
 
 
 def stale(folder: Path, *, run: bool = True) -> dict[Path, str]:
@@ -64,30 +78,41 @@ def help_text(path: str) -> str:
     for name in path.removeprefix(completion_scripts.NAME).split():
         command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
         if command is None:
-            raise click.ClickException(f"README.md: <!-- help: {path} -->: nlptool has no such command")
+            raise click.ClickException(f"<!-- help: {path} -->: nlptool has no such command")
         ctx = click.Context(command, ctx, info_name=name, **command.context_settings)
     return ctx.get_help().rstrip() + "\n"
 
 
-def _readme(text: str, folder: Path, *, run: bool) -> str:
-    regions = sum(len(pattern.findall(text)) for pattern in (_HELP, _TABLE, _RUN))
-    if regions != len(_MARKER.findall(text)):
-        raise click.ClickException("README.md: a help, commands or run marker is without its end or its fence")
-    text = _HELP.sub(lambda found: f"{found[1]}```text\n{help_text(found[2])}```\n{found[4]}", text)
-    text = _TABLE.sub(lambda found: found[1] + _table() + found[3], text)
-    return _RUN.sub(lambda found: found[1] + _transcript(found[2], folder) + found[3], text) if run else text
+def _page(path: Path, folder: Path, *, run: bool) -> str:
+    """Return the text of one page with its regions filled."""
+    text = path.read_text(encoding="utf-8")
+    name = path.relative_to(folder)
+    if sum(len(pattern.findall(text)) for pattern in (_HELP, _TABLE, _RUN)) != len(_MARKER.findall(text)):
+        raise click.ClickException(f"{name}: a help, commands or run marker is without its end or its fence")
+    text = _HELP.sub(lambda match: f"{match[1]}```text\n{help_text(match[2])}```\n{match[4]}", text)
+    text = _TABLE.sub(lambda match: match[1] + _table() + match[3], text)
+    if not run or not _RUN.search(text):
+        return text
+    with tempfile.TemporaryDirectory(prefix="nlptool-docs-") as scratch:
+        (Path(scratch) / "tests").symlink_to(folder / "tests")
+        transcript = functools.partial(_transcript, folder=Path(scratch), name=str(name))
+        return _RUN.sub(lambda match: match[1] + transcript(match[2]) + match[3], text)
 
 
 def _table() -> str:
-    rows = [f"| `{name}` | {help.replace('|', chr(92) + '|')} |\n" for name, help in sorted(cli_main.COMMANDS.items())]
+    rows = [f"| [`{name}`]({name}.md) | {_cell(line)} |\n" for name, line in sorted(cli_main.COMMANDS.items())]
     return "| command | what it does |\n|---|---|\n" + "".join(rows)
 
 
-def _transcript(text: str, folder: Path) -> str:
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _transcript(text: str, folder: Path, name: str) -> str:
     """Run the commands of one fence; an output that is the same but for the last digits stays as it is."""
     before, *parts = _COMMAND.split(text)
     if before or not parts:
-        raise click.ClickException("README.md: a fence after <!-- run --> begins with a line `$ command`")
+        raise click.ClickException(f"{name}: a fence after <!-- run --> begins with a line `$ command`")
     lines = []
     for command, written in zip(parts[::2], parts[1::2], strict=True):
         output = _run(command, folder)
@@ -124,11 +149,14 @@ def _read(path: Path) -> str:
 @click.command()
 @click.option("--write/--check", required=True, help="Bring derived text up to date, or name what is stale (exit 1).")
 def main(*, write: bool) -> None:
-    """Completion scripts and the derived parts of README.md."""
+    """Completion scripts, manual pages, and the derived parts of README and docs/."""
     files = stale(FOLDER)
     for path, text in files.items():
         name = path.relative_to(FOLDER)
-        if write:
+        if write and not text:
+            path.unlink()
+            click.echo(f"{name}: removed")
+        elif write:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             click.echo(f"{name}: written")
