@@ -12,10 +12,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool analogy')
-        options=(-m --model --method -k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --method -k --top-k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -m | --model | -k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | -k | --top-k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
@@ -25,10 +25,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool attention')
-        options=(--pair --layer --head --all --plot -m --model --max-length --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--pair --first --second --layer --head --all --plot -m --model --max-length --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
@@ -94,10 +94,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate generation')
-        options=(--hypothesis --reference --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --hypothesis | --reference | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenize) kind=word words=(auto char 13a intl zh ja-mecab none) ;;
         --details) kind=file ;;
         --engine) kind=word words=(auto ct2 torch) ;;
@@ -149,10 +149,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate sts')
-        options=(-m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
         -f | --format) kind=word words=(table jsonl) ;;
@@ -162,10 +162,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool fill-mask')
-        options=(-k --targets --joint --beams -f --format -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-k --top-k --targets --joint --beams -f --format -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -k | --targets | --beams | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -k | --top-k | --targets | --beams | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --joint) kind=word words=(beam greedy independent) ;;
         -f | --format) kind=word words=(table jsonl text) ;;
         --engine) kind=word words=(auto onnx torch) ;;
@@ -291,10 +291,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool neighbors')
-        options=(-m --model --plus --minus -k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --plus --minus -k --top-k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -m | --model | --plus | --minus | -k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --plus | --minus | -k | --top-k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
@@ -303,10 +303,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool nsp')
-        options=(--consecutive --fields -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--consecutive --first --second -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --fields | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
@@ -363,10 +363,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool similarity')
-        options=(--against --pairs -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--against --pairs --first --second -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --against | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
         -f | --format) kind=word words=(jsonl npy csv parquet table) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
@@ -377,11 +377,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool tokenize')
-        options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --plot --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --top-k --plot --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -f | --format) kind=word words=(jsonl wakati mecab conllu tsv) ;;
-        --fields | --pos | --stop-pos | --n-best | -k | --plot | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --fields | --pos | --stop-pos | --n-best | -k | --top-k | --plot | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --normalize) kind=word words=(nfkc) ;;
         --count) kind=word words=(chars words) ;;
         --by) kind=word words=(surface lemma) ;;
@@ -392,9 +392,17 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train')
-        options=(-h --help)
+        options=(-h --help -o --output --method --dim --window --min-count --max-words --epochs --negative --sample --alpha --subwords --buckets --contexts --n-contexts --smoothing --center --tokenizer --lowercase --precision --fast --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
-        "") kind=word words=(word2vec bert distil seq2seq) ;;
+        "") kind=file words=(word2vec bert distil seq2seq) ;;
+        -o | --output) kind=file ;;
+        --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
+        --dim | --window | --min-count | --max-words | --epochs | --negative | --sample | --alpha | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
+        --precision) kind=word words=(float32 float16 int8) ;;
+        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train word2vec')

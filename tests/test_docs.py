@@ -1,4 +1,4 @@
-"""Derived text is up to date, is right, and ``--check`` notices when it is not."""
+"""The documentation is complete, its examples do what they show, and derived text is up to date."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ import pytest
 from click.testing import CliRunner
 
 from nlptool import __version__
-from nlptool.cli import completion_scripts, docs, main
+from nlptool.cli import completion_scripts, docs, main, man
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+PAGES = [str(path.relative_to(REPOSITORY)) for path in docs.pages(REPOSITORY)]
+
+TEST_COMMAND = "pip install '.[dev]' && python -m pytest -n auto"
 
 
 def run(*arguments: str, **environment: str) -> str:
@@ -35,19 +39,21 @@ def checkout(tmp_path: Path) -> Path:
         "# nlptool\n\n<!-- commands -->\n<!-- /commands -->\n\n<!-- help: tokenize -->\nold\n<!-- /help -->\n\nprose\n"
         "\n<!-- help: -->\n<!-- /help -->\n\n<!-- run -->\n```console\n$ printf 'a\\nb'\n```\n"
     )
-    (tmp_path / "completions").mkdir()
+    for folder in ("completions", "man", "tests"):
+        (tmp_path / folder).mkdir()
     for path, text in docs.derive(tmp_path).items():
         path.write_text(text)
     return tmp_path
 
 
-def test_completions_help_blocks_and_table_are_up_to_date() -> None:
-    assert [path.name for path in docs.stale(REPOSITORY, run=False)] == []
+def test_completions_manual_pages_help_blocks_and_tables_are_up_to_date() -> None:
+    assert [str(path.relative_to(REPOSITORY)) for path in docs.stale(REPOSITORY, run=False)] == []
 
 
-def test_transcripts_of_the_readme_are_up_to_date() -> None:
-    readme = REPOSITORY / "README.md"
-    assert docs.derive(REPOSITORY)[readme] == readme.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", PAGES)
+def test_transcripts_are_what_the_commands_print(name: str) -> None:
+    path = REPOSITORY / name
+    assert docs.page(path, REPOSITORY) == path.read_text(encoding="utf-8")
 
 
 def commands(command: click.Command = main.root, *path: str) -> Iterator[tuple[str, list[str]]]:
@@ -67,6 +73,8 @@ def commands(command: click.Command = main.root, *path: str) -> Iterator[tuple[s
 )
 def test_every_option_is_in_each_script(path: str, options: list[str]) -> None:
     assert {"-h", "--help"} <= set(options)
+    if path == "nlptool train":  # takes the options of its default subcommand
+        options = [*options, *dict(commands())["nlptool train word2vec"][:-2]]
 
     bash = completion_scripts.script("bash", main.root)
     section = bash.partition(f"    {shlex.quote(path)})\n")[2].partition("\n        ;;\n")[0]
@@ -154,7 +162,10 @@ def test_write_fills_the_regions_and_leaves_prose_alone(checkout: Path) -> None:
     text = (checkout / "README.md").read_text()
     assert f"<!-- help: tokenize -->\n```text\n{docs.help_text('tokenize')}```\n<!-- /help -->\n\nprose\n" in text
     assert f"<!-- help: -->\n```text\n{docs.help_text('')}```\n<!-- /help -->\n" in text
-    assert "<!-- commands -->\n| command | what it does |\n|---|---|\n| `analogy` | A is to B" in text
+    assert (
+        f"<!-- commands -->\n| command | what it does |\n|---|---|\n| [`analogy`](analogy.md) | {main.COMMANDS['analogy']} |\n"
+        in text
+    )
     assert text.endswith("<!-- run -->\n```console\n$ printf 'a\\nb'\na\nb\n```\n")
     assert docs.stale(checkout) == {}
 
@@ -163,7 +174,7 @@ def test_write_fills_the_regions_and_leaves_prose_alone(checkout: Path) -> None:
     ("old", "new"),
     [
         ("--n-best N", "--m-best N"),
-        ("| `embed` |", "| `imbed` |"),
+        ("| [`embed`]", "| [`imbed`]"),
         ("\na\nb\n", "\na\nc\n"),
         ("\nold\n", "\nnew\n"),
     ],
@@ -179,25 +190,32 @@ def test_check_notices_what_changed_in_the_readme(checkout: Path, old: str, new:
 
 def test_check_names_stale_files_and_write_mends_them(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "FOLDER", checkout)
-    assert CliRunner().invoke(docs.main, ["--check"]).exit_code == 0
+    assert CliRunner().invoke(docs.main, ["--check"]).output == ""
 
     script = checkout / "completions" / "_nlptool"
     right = script.read_text()
     script.write_text(right.replace("--normalize", "--normalise"))
     (checkout / "completions" / "nlptool.fish").unlink()
+    (checkout / "man" / "nlptool-gone.1").write_text("a command that is no more")
     result = CliRunner().invoke(docs.main, ["--check"])
     assert result.exit_code == 1
     assert "completions/_nlptool: stale" in result.stdout
     assert "--normalise" in result.stdout
     assert "completions/nlptool.fish: stale" in result.stdout
+    assert "man/nlptool-gone.1: stale" in result.stdout
     assert "README.md" not in result.stdout
     assert result.stdout.endswith("python -m nlptool.cli.docs --write\n")
 
     result = CliRunner().invoke(docs.main, ["--write"])
     assert result.exit_code == 0
-    assert result.stdout == "completions/_nlptool: written\ncompletions/nlptool.fish: written\n"
+    assert result.stdout.split("\n") == [
+        "completions/_nlptool: written",
+        "completions/nlptool.fish: written",
+        "man/nlptool-gone.1: removed",
+        "",
+    ]
     assert script.read_text() == right
-    assert CliRunner().invoke(docs.main, ["--check"]).exit_code == 0
+    assert CliRunner().invoke(docs.main, ["--check"]).output == ""
 
 
 @pytest.mark.parametrize(
@@ -218,13 +236,13 @@ def test_a_marker_that_is_wrong_is_an_error_and_no_silence(tmp_path: Path, text:
 
 def test_a_readme_without_regions_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# prose\n\n```console\n$ not run\n```\n")
-    assert set(docs.stale(tmp_path)) == {tmp_path / "completions" / name for name in completion_scripts.FILES.values()}
+    assert tmp_path / "README.md" not in docs.stale(tmp_path)
 
 
 def transcript(folder: Path, text: str) -> str:
     """What becomes of one fence."""
     (folder / "README.md").write_text(f"<!-- run -->\n```console\n{text}```\n")
-    found = docs.derive(folder)[folder / "README.md"]
+    found = docs.page(folder / "README.md", folder)
     return found.removeprefix("<!-- run -->\n```console\n").removesuffix("```\n")
 
 
@@ -233,7 +251,7 @@ def transcript(folder: Path, text: str) -> str:
     [
         ("echo out; echo err >&2", "out\nerr\n"),
         ("false | cat || echo $?", "1\n"),
-        ("ls", "README.md\n"),
+        ("ls", "tests\n"),
         ("true", ""),
         ("cat", ""),
         ("printf 猫", "猫\n"),
@@ -275,3 +293,170 @@ def test_an_output_that_differs_in_the_last_digits_stays(tmp_path: Path) -> None
 def test_same(a: str, b: str, expected: bool) -> None:
     assert docs.same(a, b) is expected
     assert docs.same(b, a) is expected
+
+
+def test_the_commands_of_a_page_share_a_folder_that_is_new(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "README.md").write_text(
+        "<!-- run -->\n```console\n$ ls; echo 猫 > a.txt\n```\n\n<!-- run -->\n```console\n$ cat a.txt\n```\n"
+    )
+    assert "$ ls; echo 猫 > a.txt\ntests\n```" in (text := docs.page(tmp_path / "README.md", tmp_path))
+    assert "$ cat a.txt\n猫\n```" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "tests"]
+
+
+def test_versions_of_libraries_may_differ() -> None:
+    assert docs.same("BLEU|tok:char|version:2.6.0", "BLEU|tok:char|version:2.10.1")
+    assert not docs.same("BLEU|tok:char|version:2.6.0", "BLEU|tok:13a|version:2.6.0")
+
+
+def fences(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the line before each fence, the fence's language and its content."""
+    for match in re.finditer(r"^(?:(<!-- [^\n]* -->)\n)?```(\w*)\n(.*?)^```$", text, re.M | re.S):
+        yield match[1] or "", match[2], match[3]
+
+
+def invocations(text: str) -> Iterator[list[str]]:
+    """Yield the words after each ``nlptool`` in a piece of shell."""
+    pending = ""
+    for line in text.replace("\\\n", " ").split("\n"):
+        pending += f"{line.removeprefix('$ ')}\n"
+        lexer = shlex.shlex(pending, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        try:
+            tokens = list(lexer)
+        except ValueError:  # a quotation that ends in a later line
+            continue
+        pending = ""
+        words: list[str] | None = None
+        for token in [*tokens, ";"]:
+            if set(token) <= set(";|&<>()"):
+                if words is not None and token not in ("<", ">", ">>"):
+                    yield words
+                    words = None
+            elif words is not None:
+                words.append(token)
+            elif token == "nlptool":
+                words = []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_transcript_is_run_and_each_option_of_an_example_exists(name: str) -> None:
+    known = dict(commands())
+    unrun, unknown = [], []
+    for before, language, content in fences((REPOSITORY / name).read_text(encoding="utf-8")):
+        if language == "console" and before != "<!-- run -->" and not before.startswith("<!-- not run: "):
+            unrun.append(content)
+        if language == "console":
+            content = "".join(re.findall(r"^\$ .*\n", content, re.M))
+        for words in invocations(content) if language in ("sh", "console", "make", "") else ():
+            path = "nlptool"
+            while words and f"{path} {words[0]}" in known:
+                path += f" {words.pop(0)}"
+            options = known["nlptool train word2vec" if path == "nlptool train" else path]
+            given = [
+                re.split(r"[= ]", word)[0] for word in words if re.match(r"-{1,2}[a-zA-Z0]", word) and " " not in word
+            ]
+            unknown += [(path, option) for option in given if option not in options]
+    assert unrun == []
+    assert unknown == []
+
+
+def test_commands_are_found_in_shell() -> None:
+    example = (
+        "cat a.txt | nlptool embed --dim 1 '-x | y' > b && nlptool train -o m <(nlptool tokenize -0 b.txt)  # nlptool x"
+    )
+    assert list(invocations(example)) == [
+        ["embed", "--dim", "1", "-x | y", "b"],
+        ["train", "-o", "m"],
+        ["tokenize", "-0", "b.txt"],
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    page = REPOSITORY / name
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, anchor = target.partition("#")
+        goal = page.parent / file if file else page
+        headings = re.findall(r"^#+ (.*)$", goal.read_text(encoding="utf-8"), re.M) if anchor and goal.is_file() else []
+        if not goal.exists() or (anchor and anchor not in [heading.lower().replace(" ", "-") for heading in headings]):
+            broken.append(target)
+    assert broken == []
+
+
+def test_each_command_has_a_page_that_ends_with_its_help() -> None:
+    for path, _ in list(commands())[1:]:
+        page = REPOSITORY / "docs" / "commands" / f"{path.removeprefix('nlptool ').replace(' ', '-')}.md"
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {path}\n\n")
+        assert text.partition("## Help\n\n")[2].startswith(f"<!-- help: {path.removeprefix('nlptool ')} -->\n")
+        assert text.endswith("\n<!-- /help -->\n")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_the_readme_is_short_and_has_a_row_for_each_command(name: str) -> None:
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    assert text.count("\n") <= 250
+    rows = re.findall(r"^\| [^|]+ \| \[`([\w-]+)`\]\(docs/commands/\1\.md\)", text, re.M)
+    assert sorted(rows) == sorted(main.COMMANDS)
+    assert f"```sh\n{TEST_COMMAND}\n```\n" in text
+    assert TEST_COMMAND in (REPOSITORY / ".ci" / "run").read_text()
+
+
+def test_both_readmes_have_the_same_sections_and_examples() -> None:
+    texts = [(REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md")]
+    levels, links, examples = [], [], []
+    for text in texts:
+        levels.append(re.findall(r"^#+", text, re.M))
+        links.append([link for link in re.findall(r"\]\(([^)]+)\)", text) if "README" not in link])
+        examples.append([re.sub(r" +#.*", "", content) for _, kind, content in fences(text) if kind == "sh"])
+    assert levels[0] == levels[1]
+    assert links[0] == links[1]
+    assert examples[0] == examples[1]
+
+
+def test_no_text_says_to_install_nlptool_from_the_index() -> None:
+    """A project of this name on the index is somebody else's."""
+    files = [path for suffix in ("md", "py", "toml", "1") for path in REPOSITORY.rglob(f"*.{suffix}")]
+    bad = re.compile(r"(?:pip|pipx|uv) install [^\n`&|;{]*\bnlptool\b")
+    texts = {path: path.read_text(encoding="utf-8") for path in files if path != Path(__file__)}
+    assert [str(path) for path, text in texts.items() if bad.search(text)] == []
+
+
+MACROS = {".TH", ".SH", ".SS", ".PP", ".TP", ".RS", ".RE", ".nf", ".fi", ".ad", ".nh"}
+
+
+@pytest.mark.parametrize("name", sorted(man.pages(main.root)))
+def test_a_manual_page_has_its_parts_and_every_option(name: str) -> None:
+    text = man.pages(main.root)[name]
+    lines = text.split("\n")
+    assert lines[0] == '.\\" -*- coding: utf-8 -*-'
+    assert {line.split(" ")[0] for line in lines[2:] if line.startswith(".")} <= MACROS
+    assert not any(line.startswith("'") for line in lines)
+    assert re.findall(r"\\(?!-|\(rs|\(aq|\(ga|\(ha|\(ti|\(dq|fB|fR|&| )", "\n".join(lines[2:])) == []
+    sections = re.findall(r"^\.SH (.*)$", text, re.M)
+    assert sections[:3] == ["NAME", "SYNOPSIS", "DESCRIPTION"]
+    assert sections[-3:] == ["ENVIRONMENT", "EXIT STATUS", "SEE ALSO"]
+    options = dict(commands())[next(path for path, _ in commands() if path.replace(" ", "-") == name[:-2])]
+    shown = text.replace("\\-", "-")
+    assert [option for option in options if f"\\fB{option}\\fR" not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        (".hidden at the start", "\\&.hidden at the start"),
+        ("a\\b -x 'y' ~ ^", "a\\(rsb \\-x \\(aqy\\(aq \\(ti \\(ha"),
+        ("`nlptool embed` 猫", "\\fBnlptool embed\\fR 猫"),
+    ],
+)
+def test_text_is_escaped_for_roff(text: str, source: str) -> None:
+    formatter = man.RoffFormatter()
+    formatter.write_text(text)
+    assert formatter.getvalue() == f".PP\n{source}\n"
+    formatter = man.RoffFormatter()
+    formatter.write_text(f"\b\n{text}\nnext line")
+    assert formatter.getvalue().startswith(".PP\n.RS 4\n.nf\n")

@@ -1,4 +1,4 @@
-"""Text that is derived, not written: completion scripts, manual pages, and in README and docs/ help, the table of commands, transcripts.
+"""Derived text: completion scripts, manual pages, and in README and docs/ help, the table of commands, transcripts.
 
     python -m nlptool.cli.docs --write    bring everything up to date
     python -m nlptool.cli.docs --check    name what is stale, exit 1
@@ -9,8 +9,8 @@ In README.md, README.ja.md and docs/**/*.md these lines mark what is derived; al
     <!-- commands -->  ...  <!-- /commands -->         a table of the commands, with links to their pages
     <!-- run -->  and a fence ```console               each `$ command` is run by bash
 
-The commands of one page run one after the other in a new folder of their own, in which `tests` is the repository's. The generator knows
-nothing that the click tree, the shells and the commands themselves do not say.
+The commands of one page run one after the other in a new folder of their own, in which `tests` is the repository's.
+The generator knows nothing that the click tree, the shells and the commands themselves do not say.
 """
 
 from __future__ import annotations
@@ -42,9 +42,15 @@ _RUN = re.compile(r"^(<!-- run -->\n```console\n)((?:(?!```).*\n)*?)(```)$", re.
 _MARKER = re.compile(r"^<!-- (?:help:|commands -->|run -->)", re.M)
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n", re.M)  # a backslash at the end: it goes on in the next line
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e-\d+")
+_VERSION = re.compile(r"(?<=version:)[\d.]+")  # of a library, in a signature of sacrebleu
 _ENVIRONMENT = re.compile(  # what a person may have set, and what changes an output
     r"_?NLPTOOL_.*|LC_.*|LANG|LANGUAGE|.*COLOR.*|COLUMNS|LINES|TERM|PYTHONUNBUFFERED|BASH_ENV|BASH_FUNC_.*|PYTEST_.*"
 )
+
+
+def pages(folder: Path) -> list[Path]:
+    """Return the files with prose under ``folder``: README.md, README.ja.md, and all of docs/."""
+    return [*sorted(folder.glob("README*.md")), *sorted((folder / "docs").rglob("*.md"))]
 
 
 def derive(folder: Path, *, run: bool = True) -> dict[Path, str]:
@@ -56,10 +62,10 @@ def derive(folder: Path, *, run: bool = True) -> dict[Path, str]:
     Returns:
         path -> text; "" for a file that should not exist.
     """
-    paths = [*sorted(folder.glob("README*.md")), *sorted((folder / "docs").rglob("*.md"))]
+    paths = pages(folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # a page waits for its processes most of the time
-        pages = pool.map(lambda path: _page(path, folder, run=run), paths)
-        texts = dict(zip(paths, pages, strict=True))
+        texts_of_pages = pool.map(lambda path: page(path, folder, run=run), paths)
+        texts = dict(zip(paths, texts_of_pages, strict=True))
     for shell, name in completion_scripts.FILES.items():
         texts[folder / "completions" / name] = completion_scripts.script(shell, cli_main.root)
     texts |= dict.fromkeys((folder / "man").glob("*.1"), "")
@@ -83,8 +89,8 @@ def help_text(path: str) -> str:
     return ctx.get_help().rstrip() + "\n"
 
 
-def _page(path: Path, folder: Path, *, run: bool) -> str:
-    """Return the text of one page with its regions filled."""
+def page(path: Path, folder: Path, *, run: bool = True) -> str:
+    """Return the text of one page of ``folder`` with its regions filled."""
     text = path.read_text(encoding="utf-8")
     name = path.relative_to(folder)
     if sum(len(pattern.findall(text)) for pattern in (_HELP, _TABLE, _RUN)) != len(_MARKER.findall(text)):
@@ -135,7 +141,8 @@ def _run(command: str, folder: Path) -> str:
 
 
 def same(a: str, b: str) -> bool:
-    """Say whether two outputs are equal, but for numbers with a decimal point that differ by ``TOLERANCE`` at most."""
+    """Say whether two outputs are equal, but for versions of libraries, and decimal numbers within ``TOLERANCE``."""
+    a, b = _VERSION.sub("", a), _VERSION.sub("", b)
     if _NUMBER.split(a) != _NUMBER.split(b):
         return False
     pairs = zip(_NUMBER.findall(a), _NUMBER.findall(b), strict=True)

@@ -84,10 +84,9 @@ def _siblings(ctx: click.Context) -> list[click.Context]:
 
 def _environment(ctx: click.Context) -> str:
     prefix = ctx.command_path.upper().replace(" ", "_").replace("-", "_")
-    rows = [(f"{prefix}_<OPTION>", "The value of --<option>, unless it is given on the command line.")]
-    if ctx.parent is None:
-        rows = [(f"{prefix}_<COMMAND>_<OPTION>", "The value of --<option> of a command.")]
-    rows += [
+    below = "<COMMAND>_" if isinstance(ctx.command, click.Group) else ""
+    rows = [
+        (f"{prefix}_{below}<OPTION>", "The value of --<option>, unless it is given on the command line."),
         ("NLPTOOL_CACHE", "Folder for converted models."),
         ("HF_HOME, HF_HUB_CACHE", "Where models of the hub are kept."),
         ("HF_HUB_OFFLINE", "1: open no network connection, as with --offline."),
@@ -98,6 +97,9 @@ def _environment(ctx: click.Context) -> str:
 
 class RoffFormatter(click.HelpFormatter):
     """What click writes as help, as the sections of a manual page."""
+
+    def __init__(self) -> None:
+        super().__init__(width=300)  # so that the help of a subcommand is not shortened
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         self.write(f".SH SYNOPSIS\n\\fB{_escape(prog)}\\fR {_escape(args)}\n.SH DESCRIPTION\n")

@@ -5,9 +5,10 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 missing=
-for program in bash zsh fish; do
+for program in bash zsh fish groff; do
     command -v "$program" >/dev/null || missing="$missing $program"
 done
+command -v man >/dev/null || missing="$missing man-db"
 command -v chromium >/dev/null || missing="$missing chromium"
 [ -n "$(fc-list :lang=ja 2>/dev/null)" ] || missing="$missing fontconfig fonts-noto-cjk"
 if [ -n "$missing" ]; then
