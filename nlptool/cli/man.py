@@ -7,7 +7,7 @@ The source is UTF-8 and says so in its first line, which ``man`` (preconv) reads
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -120,7 +120,7 @@ class RoffFormatter(click.HelpFormatter):
             else:
                 self.write(f".PP\n{_prose(' '.join(paragraph.split()))}\n")
 
-    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         for term, text in rows:
             name = re.sub(r"(?<![\w-])(--?[\w-]+)", lambda match: f"\0{match[1]}\1", term)
             if name == term:  # a command, which has no dashes
