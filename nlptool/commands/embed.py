@@ -11,6 +11,7 @@ from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import formats
+from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @options.records("embed")
 @options.model(DEFAULT_ENCODER)
-@options.format_choice(
+@options.table_choice(
     *formats.names("vectors"),
-    text="npy: a matrix, a row for each record; npz: with ids; parquet: id, text, embedding, error; base64: JSONL with "
-    "little-endian bytes.",
+    text="; npy: a matrix, a row for each record; npz: the same with ids; parquet: id, text, embedding, error; base64: JSONL "
+    "with little-endian bytes",
 )  # fmt: skip
 @click.option(
     "--as",
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 @options.allow_pickle
 @options.spec(EncoderSpec)
 def command(  # noqa: PLR0917
-    pipe: Pipe, format: str, precision: str, on_long: str, workers: int, spec: EncoderSpec
+    pipe: Pipe, format: str | None, precision: str, on_long: str, workers: int, spec: EncoderSpec
 ) -> None:
     """Sentence embeddings: a vector for each line of text (sentence-transformers models).
 
@@ -97,6 +98,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.embed import NOTES, compare_int8, embed, open_worker
     from nlptool.tasks.open_model import locate_model
 
+    format = results.format_or_default(format, pipe.output)
     pipe.refuse_binary_on_terminal(format)
     spec = replace(_typed_over_environment(spec), chunk=on_long == "chunk")
     if spec.role and spec.prompt is not None:

@@ -10,7 +10,7 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import formats
-from nlptool.records.formats import cells
+from nlptool.records.formats import cells, results
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="Of t-SNE: about how many neighbors count.",
 )  # fmt: skip
 @options.seed
-@options.format_choice(*formats.names("cells"), text="csv, parquet: text, x, y and the fields of the picture.")
+@options.table_choice(*formats.names("cells"), text="; csv, parquet: text, x, y and the fields of the picture")
 @click.option(
     "--plot", metavar="FILE", help="Draw the map: .png, .svg, .pdf, or .html, a page of its own to look around in."
 )
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0917
     method: str,
     perplexity: float | None,
     seed: int,
-    format: str,
+    format: str | None,
     plot: str | None,
     group: str | None,
     shape: str | None,
@@ -70,6 +70,7 @@ def command(  # noqa: PLR0917
     from nlptool.models.runtime import devices
     from nlptool.tasks.map import MANY, map_
 
+    format = results.format_or_default(format, pipe.output)
     pipe.refuse_binary_on_terminal(format)
     if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
         raise click.UsageError("--perplexity is of t-SNE: --method tsne")

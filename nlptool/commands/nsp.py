@@ -72,6 +72,6 @@ def command(  # noqa: PLR0917
         )
     if results.wants_table(format, pipe.output):
         rows = NspRows([*names, *pairs.PAIR_FIELDS], consecutive=consecutive)
-        pipe.write_rows(lists, formats.row_writer("table", "cells", rows))
+        pipe.write_rows(lists, formats.row_writer("table", "cells", rows), notes=NOTES)
     else:
         pipe.write(lists, notes=NOTES)

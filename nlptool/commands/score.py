@@ -6,6 +6,8 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
+from nlptool.records import formats
+from nlptool.records.formats import cells, results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.specs import MaskedModelSpec
@@ -17,7 +19,8 @@ from nlptool.specs import MaskedModelSpec
               help="Mask the pieces to the right in the same word too, so that long words do not look likely.")  # fmt: skip
 @click.option("--pieces/--no-pieces", default=True, show_default=True, help="The log-probability of each piece.")
 @options.bert
-def command(pipe: Pipe, within_word: bool, pieces: bool, spec: MaskedModelSpec) -> None:
+@options.table_choice()
+def command(pipe: Pipe, within_word: bool, pieces: bool, format: str | None, spec: MaskedModelSpec) -> None:
     """How natural a text is: the pseudo-log-likelihood of a line, by a BERT or its kin.
 
     Each piece of the text is masked in turn, and the model says how probable what stood there is (Salazar et al. 2020). Each
@@ -46,4 +49,7 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, spec: MaskedModelSpec) 
 
     model = open_model(spec, pipe)
     lists = windows(pipe.read(), largest=WINDOW)
-    pipe.write(score(lists, model, within_word=within_word, pieces=pieces), notes=NOTES)
+    scored = score(lists, model, within_word=within_word, pieces=pieces)
+    columns = cells.Columns({"pseudo_log_likelihood": float, "pseudo_perplexity": float, "text": str})
+    format = results.format_or_default(format, pipe.output)
+    pipe.write_rows(scored, formats.row_writer(format, "cells", columns), notes=NOTES)

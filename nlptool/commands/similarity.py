@@ -9,7 +9,7 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import formats
-from nlptool.records.formats import cells
+from nlptool.records.formats import cells, results
 from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, accept_pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 @options.top_k(largest=100_000, help="Number of nearest neighbors of each record.")
 @options.threshold("Only what is at least T alike; without -k as pairs.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
-@options.format_choice(
-    *formats.names("matrix"),
-    text="npy: the matrix; csv, parquet: a row for each item, neighbor or pair; table: for a person.",
-)  # fmt: skip
+@options.table_choice(
+    *formats.names("matrix"), text="; npy: the matrix; csv, parquet: a row for each record, neighbor or pair"
+)
 @click.option("--plot", metavar="FILE", help="Draw the matrix as a heat map: .png, .svg or .pdf.")
 @options.memory
 @options.encoder()
@@ -45,7 +44,7 @@ def command(  # noqa: PLR0917
     top_k: int | None,
     threshold: float | None,
     measure: str,
-    format: str,
+    format: str | None,
     plot: str | None,
     memory: int,
     spec: EncoderSpec,
@@ -70,6 +69,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import similarity
     from nlptool.tasks.similarity import Comparison, write_matrix
 
+    format = results.format_or_default(format, pipe.output)
     pipe.refuse_binary_on_terminal(format)
     some = pairs or top_k is not None or threshold is not None
     if pairs and (against is not None or top_k is not None or threshold is not None):

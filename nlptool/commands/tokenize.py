@@ -10,6 +10,8 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
+from nlptool.records import formats
+from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers
@@ -28,7 +30,7 @@ UNUSED_IN_COUNTS = {  # options of which --count makes no use
 }  # fmt: skip
 
 
-def check_count_options(what: str | None, format: str, plot: str | None) -> None:
+def check_count_options(what: str | None, format: str | None, plot: str | None) -> None:
     """See whether ``--count`` goes with the other options of ``tokenize``.
 
     Args:
@@ -42,7 +44,7 @@ def check_count_options(what: str | None, format: str, plot: str | None) -> None
         for name in sorted(options.typed(NEEDED_BY_COUNTS)):
             raise click.UsageError(f"{option_spelling(name)} goes with --count alone")
         return
-    if format != "jsonl":
+    if format not in (None, "jsonl"):
         raise click.UsageError(f"--count goes with -f jsonl alone: what it gives is no tokens to write as {format}")
     for name in sorted(options.typed(UNUSED_IN_COUNTS[what])):
         raise click.UsageError(f"--count {what} makes no use of {option_spelling(name)}")
@@ -84,10 +86,13 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 
 @click.command(cls=Command)
 @options.records("tokenize")
-@options.format_choice(
-    "jsonl", "wakati", "mecab", "conllu", "tsv",
-    text="wakati: words separated by blanks; mecab: what the mecab command prints.",
-)  # fmt: skip
+@options.table_choice(
+    "wakati",
+    "mecab",
+    "conllu",
+    "tsv",
+    text="; wakati: words separated by spaces; mecab: the format of the mecab command",
+)
 @click.option("--fields", metavar="NAMES", callback=_fields, help="Fields to add to a token (see below), or all.")
 @click.option("--pos", metavar="NAMES", callback=_names, help="Keep these parts of speech alone: 名詞,動詞-一般.")
 @click.option("--stop-pos", metavar="NAMES", callback=_names, help="Drop these parts of speech: 補助記号,助詞.")
@@ -104,7 +109,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @options.workers
 def command(  # noqa: PLR0917
     pipe: Pipe,
-    format: str,
+    format: str | None,
     fields: tuple[str, ...],
     pos: tuple[str, ...],
     stop_pos: tuple[str, ...],
@@ -146,16 +151,17 @@ def command(  # noqa: PLR0917
     accent_modification.
     """
     from nlptool.tasks import count as task_count
-    from nlptool.tasks.tokenize import NOTES, TERMINATORS, as_written, open_analyser, tokenize
+    from nlptool.tasks.tokenize import NOTES, TERMINATORS, TokenRows, as_written, open_analyser, tokenize
 
     check_count_options(count, format, plot)
-    if n_best > 1 and format != "jsonl":
+    if n_best > 1 and format not in (None, "jsonl"):
         raise click.UsageError("--n-best goes with -f jsonl alone")
     if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
+    format = "jsonl" if count or n_best > 1 else results.format_or_default(format, pipe.output)
     wanted = {
         "fields": fields,
-        "format": format,
+        "format": "jsonl" if format == "table" else format,
         "pos": pos,
         "stop_pos": stop_pos,
         "n_best": n_best,
@@ -167,11 +173,16 @@ def command(  # noqa: PLR0917
         if plot is not None:
             _draw_counts(pipe, ranked[: top_k or BARS], _NOUNS[count], plot)
         return
+    tokenized = tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted))
+    if format == "table":
+        rows = TokenRows((*fields, *(("normalized",) if normalize else ())))
+        pipe.write_rows(tokenized, formats.row_writer(format, "cells", rows), notes=NOTES)
+        return
     to_bytes: Callable[[Record], bytes] | None = None
     if format != "jsonl":
         to_bytes = functools.partial(as_written, format=format)
     pipe.write(
-        tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted)),
+        tokenized,
         to_bytes,
         notes=NOTES,
         terminator=TERMINATORS.get(format),

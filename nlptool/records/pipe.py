@@ -112,6 +112,7 @@ class Pipe:
         notes: Mapping[str, str] | None = None,
         terminator: bytes | None = b"\n",
         start: Callable[[Output], bytes] = lambda output: b"",
+        flush: Callable[[], bytes] = lambda: b"",
         finish: Callable[[Output], None] = lambda output: None,
     ) -> None:
         """Write every record of ``lists``, flush after each list, and say the summary at the end.
@@ -122,6 +123,7 @@ class Pipe:
             notes: field of the records' entries -> the sentence on stderr about the sum of its values.
             terminator: what ends a record in the output, by which ``--resume`` counts them; None: it cannot.
             start: returns what is written first.
+            flush: returns what is written after the records of a list.
             finish: writes what is written last.
 
         Raises:
@@ -153,7 +155,7 @@ class Pipe:
                             continue
                     parts.append(to_bytes(record))
                 if parts:
-                    output.write(*parts)
+                    output.write(*parts, flush())
                 if failure is not None:
                     raise failure
                 self.bar.records(self.tally.n_read)
@@ -167,7 +169,15 @@ class Pipe:
         if writer is None:
             self.write(lists, notes=notes)
             return
-        self.write(lists, writer.row, start=writer.start, finish=writer.finish, notes=notes, terminator=None)
+        self.write(
+            lists,
+            writer.row,
+            start=writer.start,
+            flush=writer.flush,
+            finish=writer.finish,
+            notes=notes,
+            terminator=None,
+        )
         if writer.n_empty:
             self.note(f"{writer.empty}, whose records have no text or failed: {writer.n_empty:,}")
         if self.tally.n_unnamed:

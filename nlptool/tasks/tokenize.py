@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from nlptool.errors import RecordError
 from nlptool.records.notes import notes
@@ -53,6 +55,21 @@ def as_written(record: Record, format: str) -> bytes:
     if record.error is not None and format == "conllu":
         return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
     return record.results.get("", _FAILED.get(format, b""))
+
+
+class TokenRows:
+    """A token in each row of a table, and an empty row after each text."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._fields = fields
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return [(name, int if name in ("start", "end") else str) for name in self._fields]
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        for token in orjson.loads(record.results["tokens"]):
+            yield [token[name] for name in self._fields]
+        yield [""] * len(self._fields)
 
 
 NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control")

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -20,18 +21,40 @@ _WIDE = 1000  # cells: what goes into a file or a pipe is not folded
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> str:
-    """Lines under a head. Where they do not fit, the first column is the last to be folded.
+    """Draw rows under a head. If they are too wide, the first column is the last to be folded.
 
     Args:
         right: the columns that hold numbers.
     """
-    drawn = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    numbers = set(right)
-    for index, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        drawn.add_row(*map(_text, row))
-    return _draw(drawn)
+    return GrowingTable(columns, right=right).draw(list(rows))
+
+
+class GrowingTable:
+    """A table that is drawn some rows at a time, with its head before the first; a column never becomes narrower.
+
+    Args:
+        right: the columns that hold numbers.
+    """
+
+    def __init__(self, columns: Sequence[str], *, right: Iterable[str] = ()) -> None:
+        self._columns = columns
+        self._numbers = set(right)
+        self._widths = [cell_len(column) for column in columns]
+        self._begun = False
+
+    def draw(self, rows: Sequence[Sequence[str]]) -> str:
+        for row in rows:
+            for index, value in enumerate(row):
+                lines = printable(value).split("\n")
+                self._widths[index] = max(self._widths[index], *map(cell_len, lines))
+        drawn = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False, show_header=not self._begun)
+        self._begun = True
+        for index, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
+            justify: JustifyMethod = "right" if column in self._numbers else "left"
+            drawn.add_column(column, justify=justify, overflow="fold", no_wrap=index == 0, min_width=width)
+        for row in rows:
+            drawn.add_row(*map(_text, row))
+        return _draw(drawn)
 
 
 def details(values: Mapping[str, str]) -> str:
@@ -100,7 +123,7 @@ def _draw(drawn: Table | Text, console: Console | None = None) -> str:
     console = console or _console()
     with console.capture() as captured:
         console.print(drawn)
-    return "".join(f"{line.rstrip()}\n" for line in captured.get().strip("\n").split("\n"))
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 
 def cell(name: str, value: Any) -> str:

@@ -135,9 +135,9 @@ def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
 
 
 def table_choice(*more: str, text: str = "") -> Decorator:
-    """``-f`` of a command that prints a table on a terminal: table, jsonl, and ``more`` formats, which ``text`` explains."""
+    """Add ``-f`` of a command that prints a table on a terminal: table, jsonl, and ``more`` formats, which ``text`` explains."""
     return shared_option(
-        "Output", "-f", "--format", type=click.Choice(["table", "jsonl", *more]),
+        "Output", "-f", "--format", type=click.Choice(list(dict.fromkeys(["table", "jsonl", *more]))),
         show_default="table on a terminal, else jsonl", help=f"Output format; jsonl: a JSON object a line{text}.",
     )  # fmt: skip
 

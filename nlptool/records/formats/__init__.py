@@ -29,8 +29,13 @@ class RowWriter(Protocol):
         """Return what is written for a record, failed ones included."""
         ...
 
+    def flush(self) -> bytes:
+        """Return what is written after the rows of a list of records."""
+        return b""
+
     def finish(self, output: Output) -> None:
         """Write what stands behind the last row."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ FORMATS = {
     "csv": Format("csv", matrix="json", cells="json"),
     "parquet": Format("parquet", vectors="raw", matrix="json", cells="json", binary=True),
     "base64": Format(vectors="base64"),
-    "table": Format("table", matrix="json", cells="json"),
+    "table": Format("table", vectors="json", matrix="json", cells="json"),
 }
 
 

@@ -18,6 +18,11 @@ def wants_table(format: str | None, output: str | None = None) -> bool:
     return format == "table" or (format is None and is_terminal)
 
 
+def format_or_default(format: str | None, output: str | None) -> str:
+    """Return the chosen format; else table if the output goes to a terminal, and jsonl if not."""
+    return format or ("table" if wants_table(None, output) else "jsonl")
+
+
 def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False) -> None:
     """Print records in ``format``: jsonl, table, or None for a table on a terminal.
 
