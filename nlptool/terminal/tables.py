@@ -17,6 +17,8 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+_GAP = 2  # cells between two columns
+
 _WIDE = 1000  # cells: what goes into a file or a pipe is not folded
 
 
@@ -47,14 +49,22 @@ class GrowingTable:
             for index, value in enumerate(row):
                 lines = printable(value).split("\n")
                 self._widths[index] = max(self._widths[index], *map(cell_len, lines))
-        drawn = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False, show_header=not self._begun)
+        drawn = Table(
+            box=None, header_style="bold", padding=(0, _GAP, 0, 0), pad_edge=False, show_header=not self._begun
+        )
         self._begun = True
+        console = _console()
+        fits = (
+            sum(self._widths) + _GAP * (len(self._widths) - 1) <= console.width
+        )  # else rich folds these rows as they need
         for index, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
             justify: JustifyMethod = "right" if column in self._numbers else "left"
-            drawn.add_column(column, justify=justify, overflow="fold", no_wrap=index == 0, min_width=width)
+            drawn.add_column(
+                column, justify=justify, overflow="fold", no_wrap=index == 0, min_width=width if fits else None
+            )
         for row in rows:
             drawn.add_row(*map(_text, row))
-        return _draw(drawn)
+        return _draw(drawn, console)
 
 
 def details(values: Mapping[str, str]) -> str:
