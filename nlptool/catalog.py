@@ -1,7 +1,7 @@
-"""The models that nlptool knows by name: shipped with it, brought by a package, or on the hub.
+"""The models that nlptool knows by name: shipped with it, in an installed package, or on the hub.
 
-The one table of names, sizes, licences and quirks. It holds facts alone: where a model is, and whether it is there, is
-found out in ``models/folders.py``.
+The one table of names, sizes, licences and quirks. Whether a model is on this machine, and where, is found by
+``models/store/locate.py``.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A model with a name of its own. Either ``package`` or ``hub`` says where its weights come from."""
+    """A model that has a name here. Its weights are in ``package`` or on the ``hub``."""
 
     name: str
     task: str  # the command that uses it; words: analogy, neighbors and all others that take word vectors
     licence: str  # SPDX
     languages: tuple[str, ...]  # ISO 639-1, the most important first; "mul": a hundred of them
-    note: str  # what somebody who chooses a model wants to know
+    note: str  # for a person who chooses a model
     dimension: int | None = None
     parameters: int | None = None
-    size: int | None = None  # bytes that are fetched or were installed, nearly
-    hub: str = ""  # org/name, from where it is fetched
+    size: int | None = None  # approximate bytes of the download or the installation
+    hub: str = ""  # org/name from which it is fetched
     origin: str = ""  # org/name of which the package's weights are a copy
     package: str = ""  # the Python package that holds the weights, as it is imported
     weights: str = ""  # folder or file in the package
-    graph: str = ""  # folder under nlptool/builtin with the network's graph: it needs no conversion
+    graph: str = ""  # folder under nlptool/builtin with the ONNX graph, which makes a conversion unnecessary
     sha256: str = ""  # of that file, or of model.safetensors in that folder
-    prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files do not name them
-    default_prompt: str | None = None  # name of the prompt that texts get when none was chosen
+    prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files have none
+    default_prompt: str | None = None  # name of the prompt of texts for which none was chosen
 
     @property
     def install(self) -> str:
@@ -229,10 +229,10 @@ JAPANESE_WORDS = "aozora-100d"
 
 
 def like(repository: str) -> Known | None:
-    """The known model that the hub's ``org/name`` is, or is a copy of: what is known of one holds for the other."""
+    """Return the known model that has the weights of the hub's ``org/name``, or None."""
     return next((known for known in _TABLE if repository and repository in (known.hub, known.origin)), None)
 
 
 def on_hub(repository: str) -> Known | None:
-    """What is known of the hub's ``org/name``."""
+    """Return the known model that is fetched from the hub's ``org/name``, or None."""
     return next((known for known in _TABLE if known.hub == repository), None)

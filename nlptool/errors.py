@@ -1,7 +1,7 @@
-"""One small tree of errors, each with its exit code.
+"""The errors, each with its exit code.
 
-A ``RunError`` ends the run. A ``RecordError`` belongs to one record: it travels with it, is written in its place, and
-the run goes on. Usage errors are click's own (exit 2).
+A ``RunError`` ends the run. A ``RecordError`` belongs to one record: it is written in the record's place, and the run goes
+on. ``WrongUsage`` is what tasks raise for options that contradict each other.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 EXIT_FAILED = 1
-
 EXIT_USAGE = 2
 EXIT_RECORDS_FAILED = 3
 EXIT_NO_MODEL = 4
 
 
 class NlptoolError(Exception):
-    """What was wrong, and the next thing to type."""
+    """An error with a message (what was wrong) and a hint (the next thing to type)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -49,10 +48,13 @@ class NotConvertible(ModelError):
 
 
 class RecordError(NlptoolError):
-    """One record cannot be processed. ``type`` is a word for programs, ``message`` a sentence for people.
+    """One record cannot be processed.
 
-    ``raw`` holds the record's own bytes where ``text`` cannot hold them; ``details`` are fields that the record's error
-    has besides.
+    Args:
+        type: a word for programs.
+        message: a sentence for people.
+        raw: the record's bytes where its text cannot hold them.
+        details: further fields of the record's error.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class RecordError(NlptoolError):
         self.details = details or {}
 
     def __reduce__(self) -> tuple[Callable[..., RecordError], tuple[str, str]]:
-        """Workers send it through a pipe."""
+        """Pickle it: workers send it through a pipe."""
         return functools.partial(RecordError, hint=self.hint, raw=self.raw, details=self.details), (
             self.type,
             self.message,

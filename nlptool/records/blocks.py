@@ -1,7 +1,6 @@
-"""Bytes in, bytes out: files, pipes and terminals, compressed or not.
+"""FILE arguments or stdin as blocks of lines, as they arrive: files, pipes and terminals, compressed or not.
 
-``read_blocks`` turns FILE arguments or stdin into blocks of lines as they arrive; ``Output`` is a place to write,
-stdout or a file that is replaced as a whole. What a line means is the business of ``records``.
+What a line means is decided in ``parse``.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from nlptool.errors import RecordError, RunError
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
-HEAD_OF_LONG_LINE = 4000  # bytes of a too long line that its error record shows
+_SHOWN_OF_LONG_LINE = 4000  # bytes that the error record of a too long line holds
 STDIN = "<stdin>"
 
 
 @dataclass(slots=True)
 class Block:
-    """Consecutive lines of one source, without their line ends. No lines at all: nothing new came for a while."""
+    """Consecutive lines of one source, without their line ends; no lines mean that nothing new came for a while."""
 
     source: str
     first_line: int  # 1-based
@@ -39,7 +38,7 @@ def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
     """Yield what arrives; ``b""`` once whenever nothing has arrived for ``max_latency`` seconds."""
     try:
         fd = file.fileno()
-    except (OSError, AttributeError):  # not a real file: a test's
+    except (OSError, AttributeError):  # not a real file, as in tests
         yield from iter(lambda: file.read(CHUNK), b"")
         return
     waits = not stat.S_ISREG(os.fstat(fd).st_mode)
@@ -54,14 +53,14 @@ def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
 
 
 def is_wide(encoding: str) -> bool:
-    """Whether a line end is more than one byte in it."""
+    """Return whether a line end is more than one byte in this encoding."""
     return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
 
 
 def _wide_to_utf8(chunks: Iterable[bytes], encoding: str, source: str) -> Iterator[bytes]:
-    """UTF-16 and UTF-32 to UTF-8: there a line end is more than one byte, so lines cannot be cut first.
+    """Recode UTF-16 and UTF-32 as UTF-8: in them a line end is more than one byte, so bytes cannot be split at it.
 
-    Half a character (a lone surrogate) stays half a character: whoever decodes the line finds it there.
+    A lone surrogate is kept, and found where the line is decoded.
     """
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:
@@ -77,14 +76,14 @@ def _line_too_long(line: bytes, max_line: int) -> RecordError:
         "LineTooLong",
         f"the line is longer than {max_line:,} bytes; `text` holds its beginning",
         hint="--max-line allows longer lines",
-        raw=line[: min(max_line, HEAD_OF_LONG_LINE)],
+        raw=line[: min(max_line, _SHOWN_OF_LONG_LINE)],
     )
 
 
 def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line: int) -> Iterator[Block]:
-    """Cut chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped."""
+    """Split chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped."""
     number = 1
-    rest: list[bytes] = []  # the pieces of a line whose end has not come
+    rest: list[bytes] = []  # the pieces of a line whose end has not arrived
     length = 0  # bytes in ``rest``
     too_long: RecordError | None = None
 
@@ -132,13 +131,13 @@ def read_blocks(
 
     Args:
         files: paths; ``-`` is stdin.
-        report: is told (message, hint) of an input that cannot be read; the others are read all the same.
-        hint: is told what a person at a terminal should know.
+        report: called with a message and a hint for an input that cannot be read; the others are read all the same.
+        hint: called with what a person at a terminal should know.
         separator: ``b"\\n"`` or ``b"\\0"``.
-        encoding: only UTF-16 and UTF-32 are undone here, the rest a line at a time by whoever decodes it.
-        max_line: bytes; a longer line comes as a ``RecordError`` and its rest is passed over.
+        encoding: only UTF-16 and UTF-32 are decoded here, all others line by line in ``parse``.
+        max_line: bytes; a longer line is yielded as a ``RecordError``, and its rest is skipped.
         max_latency: seconds without input after which an empty block is yielded.
-        on_bytes: is told how many bytes were read (before decompression).
+        on_bytes: called with the number of bytes read (before decompression).
         on_missing: returns the hint about a path that does not exist.
     """
     wide = is_wide(encoding)

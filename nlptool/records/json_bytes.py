@@ -1,6 +1,6 @@
-"""JSON objects as bytes: members found, taken out and added without touching the others, and their values.
+"""JSON objects as bytes: members are found, removed, added and parsed without touching the others.
 
-What is not looked at stays as it came: big integers, ``1.10``, doubled keys, escapes, the blanks between.
+All other bytes stay as they came: big integers, ``1.10``, duplicate keys, escapes, white space.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ RESERVED = "nlptool"  # the one key that the commands keep for themselves
 
 
 def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, replaced: set[str] | None = None) -> bytes:
-    """Add ``results`` and ``"nlptool": {key: entry}`` to the JSON object ``raw``, change nothing else in it, and end the line.
+    """Add ``results`` and ``"nlptool": {key: entry}`` to the JSON object ``raw`` and end the line; change nothing else.
 
-    A result that the object already has under the same name is replaced: two values under one name would leave it to
-    each reader which of them counts. The entries of earlier commands are kept and the new one stands behind them.
+    A field that has the name of a result is replaced, and its name is added to ``replaced``: with two values under one name
+    each reader would choose another. The entries of earlier commands are kept before the new one.
     """
-    said = b""
+    earlier_entries = b""
     if b'"nlptool"' in raw or b"\\u" in raw or any(b'"%b"' % name.encode() in raw for name in results):
         raw, earlier = _take_out(raw, {*results, RESERVED})
         if earlier.get(RESERVED, b"").startswith(b"{"):
-            said = _without(earlier.pop(RESERVED), key)
+            earlier_entries = _without(earlier.pop(RESERVED), key)
         if replaced is not None:
             replaced.update(earlier)
     body = raw.rstrip()[:-1].rstrip()
@@ -34,7 +34,7 @@ def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, rep
     for name, value in results.items():
         parts += (joiner, b'"%b":' % name.encode(), value)
         joiner = b","
-    parts += (joiner, b'"nlptool":{', said, b'"%b":' % key.encode(), entry, b"}}\n")
+    parts += (joiner, b'"nlptool":{', earlier_entries, b'"%b":' % key.encode(), entry, b"}}\n")
     return b"".join(parts)
 
 
@@ -45,9 +45,9 @@ _TO_NEXT_BRACKET = re.compile(rb'[^]["{}]*+(?:%b[^]["{}]*+)*+([][{}])' % _STRING
 
 
 def members(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
-    """The members of a JSON object, in order: (name, start, start of the value, end), as offsets into ``raw``.
+    """Yield the members of a JSON object in order: (name, start, start of the value, end), offsets into ``raw``.
 
-    ``raw`` is known to be JSON. Its values are passed over, not parsed: however long a number, however deep a list.
+    ``raw`` must be JSON. Values are skipped, not parsed, however long a number and however deep a list.
     """
     position = raw.index(b"{") + 1
     while named := _NAME.match(raw, position):
@@ -66,8 +66,8 @@ def _end_of_value(raw: bytes, start: int) -> int:
 
 
 def _take_out(raw: bytes, names: set[str]) -> tuple[bytes, dict[str, bytes]]:
-    """Take the members called ``names`` out of an object; return the rest, as it was, and their values (the last, if
-    doubled)."""
+    """Remove the members called ``names`` from an object; return the rest, as it was, and their values (the last of
+    duplicates)."""
     kept: list[bytes] = []
     taken: dict[str, bytes] = {}
     last = raw.index(b"{") + 1
@@ -80,48 +80,49 @@ def _take_out(raw: bytes, names: set[str]) -> tuple[bytes, dict[str, bytes]]:
     return (b"{" + b"".join(kept) + b"}") if taken else raw, taken
 
 
-def _without(said: bytes, key: str) -> bytes:
-    """The members of the reserved object except ``key``, each with a comma behind it."""
-    return b"".join(said[start:end] + b"," for name, start, _, end in members(said) if name != key)
+def _without(raw: bytes, key: str) -> bytes:
+    """Return the members of an object except ``key``, each with a comma behind it."""
+    return b"".join(raw[start:end] + b"," for name, start, _, end in members(raw) if name != key)
 
 
 def only_id(raw: bytes, id_field: str | None) -> bytes:
-    """The object with nothing but the field that says which record it is, and what earlier commands said."""
+    """Return the object with its id field and the entries of earlier commands alone."""
     kept = [raw[start:end] for name, start, _, end in members(raw) if name in (id_field, RESERVED)]
     return b"{" + b",".join(kept) + b"}"
 
 
 def field_text(raw: bytes | None, name: str | None) -> str:
-    """The field ``name`` of a JSON object as text: a string as it reads, anything else as JSON, ``""`` if there is none."""
-    found = _field(raw, name) if raw is not None and name is not None else b""
-    if not found.startswith(b'"'):
-        return found.decode()
-    # A lone surrogate, which JSON can spell, is no text.
-    return str(json.loads(found)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """Return the field ``name`` of a JSON object as text: a string as it is, anything else as JSON, "" if there is none."""
+    value = _field(raw, name) if raw is not None and name is not None else b""
+    if not value.startswith(b'"'):
+        return value.decode()
+    # JSON can spell a lone surrogate; it becomes U+FFFD.
+    return str(json.loads(value)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def field_value(raw: bytes | None, name: str) -> Any:
-    """The value of the field ``name`` of a JSON object; None if there is none."""
-    found = _field(raw, name) if raw is not None and b'"%b"' % name.encode() in raw else b""
-    return loads(found.decode()) if found else None
+    """Parse the value of the field ``name`` of a JSON object; None if there is none."""
+    value = _field(raw, name) if raw is not None and b'"%b"' % name.encode() in raw else b""
+    return loads(value.decode()) if value else None
 
 
 def fields(raw: bytes | None) -> dict[str, Any]:
-    """All fields of a JSON object, parsed; none of nothing."""
+    """Parse a JSON object into a dict; None becomes an empty one."""
     return dict(loads(raw.decode())) if raw is not None else {}
 
 
 def _field(raw: bytes, name: str) -> bytes:
-    found = b""
+    """Return the bytes of a field's value, the last of duplicates, or none."""
+    value = b""
     for member, _, start, end in members(raw):
         if member == name:
-            found = raw[start:end].strip()
-    return found
+            value = raw[start:end].strip()
+    return value
 
 
 def loads(line: str) -> Any:
-    """Parse JSON. orjson is fast, but refuses a lone surrogate anywhere, which is an error in the text alone, and numbers
-    that are too large for a float."""
+    """Parse JSON with orjson, and with a lenient parser what it refuses: a lone surrogate, which is an error in the text alone,
+    and numbers beyond a float."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -135,22 +136,22 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
-# Numbers are never looked at, and an int of more than 4,300 digits would be an error.
+# No number is used, and an int of more than 4,300 digits would be an error.
 _lenient = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 
 
 def path_of(field: str) -> list[str]:
-    """A name is a path of one step; a JSON Pointer (RFC 6901) is one of several."""
+    """Split a field into the steps of a path: a name is one step, a JSON Pointer (RFC 6901) several."""
     if not field.startswith("/"):
         return [field]
     return [step.replace("~1", "/").replace("~0", "~") for step in field[1:].split("/")]
 
 
 def find(value: Any, path: list[str]) -> Any:
-    """What stands in ``value`` at the end of ``path``.
+    """Return the value in ``value`` at the end of ``path``.
 
     Raises:
-        KeyError: nothing.
+        KeyError: there is none.
     """
     for step in path:
         if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""Bytes to records and back: what a line means, and how a command's results are written beside it.
+"""Lines to records.
 
-A line of text becomes ``{"text": line}``. A JSONL record keeps all its bytes as they came: it is parsed to find the text
-in it, but what is written is the record's own line with the results spliced in before its last brace, so that big
-integers, ``1.10``, duplicate keys and escapes survive (``json_objects``). Nothing here knows a model.
+A line of text becomes ``{"text": line}``. A JSONL record keeps all its bytes as they came: it is parsed to find the text in
+it, but what is written is the record's own line with the results spliced in before its last brace (``json_bytes``), so that
+big integers, ``1.10``, duplicate keys and escapes survive.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true o
 
 
 class Parser:
-    """Blocks of lines to lists of records. Decides on the format once for each source, on its first line."""
+    """Parses blocks of lines; the format is decided once for each source, by its first line."""
 
     def __init__(self, form: InputFormat) -> None:
         self.form = form
@@ -36,7 +36,7 @@ class Parser:
         self._path = path_of(form.field or "text")
 
     def parse(self, blocks: Iterator[Block]) -> Iterator[list[Record]]:
-        """Yield a list of records for each block; an empty one where nothing new has come for a while."""
+        """Yield a list of records for each block; an empty one means that nothing new has come for a while."""
         for block in blocks:
             start = self._source != block.source or block.first_line == 1
             self._source = block.source
@@ -65,7 +65,7 @@ class Parser:
         return self._jsonl(text, source, number) if text.strip(" \t\r\n") else None
 
     def _text(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
-        """A line as text, and what is wrong with it; where something is, as much of it as can be shown."""
+        """Decode a line; return its text, or as much as can be shown of it and the error."""
         if isinstance(line, RecordError):
             return readable(codecs.getincrementaldecoder(self._encoding)("replace").decode(line.raw)), line
         try:
@@ -90,8 +90,8 @@ class Parser:
             return record.fail(RecordError("NotAnObject", f"a JSONL record is an object, this is {_kind_of(value)}"))
         record.raw = line.strip(" \t\r\n").replace("\n", " ").replace("\r", " ").encode()
         record.text = ""
-        said = value.get(RESERVED)
-        if isinstance(said, dict) and "error" in said:
+        entries = value.get(RESERVED)
+        if isinstance(entries, dict) and "error" in entries:
             record.done = True
             return record
         try:
@@ -145,7 +145,7 @@ class Parser:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """The first few names, as a terminal can show them whatever is in them."""
+    """List the first few names, with whatever would steer a terminal escaped."""
     return ", ".join(f"`{repr(name)[1:-1]}`" for name in itertools.islice(names, 8) if name != RESERVED) or "none"
 
 
@@ -154,7 +154,7 @@ def _kind_of(value: Any) -> str:
 
 
 def _sniff(text: str, *, whole: bool) -> str:
-    """Whether the first line of an input is a JSON object; of a line that is too long only the beginning is seen."""
+    """Return ``jsonl`` if the first line of an input is a JSON object (a too long line: begins like one), else ``text``."""
     if not text.lstrip(" \t").startswith("{"):
         return "text"
     try:
@@ -167,7 +167,7 @@ _LIKELY_ENCODINGS = ("iso2022_jp", "euc_jp", "cp932", "latin-1")
 
 
 def _undecodable(line: bytes, error: UnicodeDecodeError, encoding: str) -> RecordError:
-    """An error that holds the bytes and, where another encoding reads them as Japanese, names it."""
+    """Make an error that holds the bytes and names the likely encoding."""
     likely = ""
     if encoding == "utf-8":
         if line.startswith((b"\xff\xfe", b"\xfe\xff")) or line.count(b"\0") * 3 > len(line):

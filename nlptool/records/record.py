@@ -1,4 +1,4 @@
-"""A record, and how the input is told apart."""
+"""A record on its way through a command, and the format of its input."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from nlptool.text.scripts import LONE_SURROGATE
 
 
 class Record:
-    """One line on its way through a command.
+    """One record of the input.
 
-    ``raw`` is the JSON object as it came (None for a line of text, whose object is ``{"text": ...}``). A command fills
-    ``results`` (field name to JSON, in the order of writing), ``entry`` (what it says about its work), or ``error``.
-    ``done`` marks a record that an earlier command failed on: it passes through untouched.
+    Attributes:
+        raw: the JSON object as it came, None for a line of text, whose object is ``{"text": ...}``.
+        line: the physical line in ``source``, from 1.
+        results: field name -> JSON, in the order of writing; set by the command.
+        entry: what the command says of its work on the record.
+        error: why the command could not process it.
+        done: whether it arrived with the error of an earlier command, and passes through untouched.
     """
 
     __slots__ = ("done", "entry", "error", "line", "raw", "results", "source", "text")
@@ -24,7 +28,7 @@ class Record:
     def __init__(self, text: str, source: str, line: int, raw: bytes | None = None) -> None:
         self.text = text
         self.source = source
-        self.line = line  # 1-based
+        self.line = line
         self.raw = raw
         self.results: Mapping[str, bytes] = {}
         self.entry: Mapping[str, Any] = {}
@@ -33,7 +37,7 @@ class Record:
 
     @property
     def pending(self) -> bool:
-        """Whether there is work to do on it."""
+        """Whether the command still has work to do on it."""
         return self.error is None and not self.done
 
     def fail(self, error: RecordError) -> Record:
@@ -49,19 +53,17 @@ class InputFormat:
     field: str | None = None  # a name, a JSON Pointer, or the number of a column
     header: bool = False
     encoding: str = "utf-8"
-    instead: tuple[
-        str, ...
-    ] = ()  # fields that make the text dispensable: work already done, or another form of the input
+    instead: tuple[str, ...] = ()  # fields in place of the text: work already done, or another form of the input
 
 
 def readable(text: str) -> str:
-    """Half characters, which UTF-8 cannot hold, become U+FFFD."""
+    """Replace lone surrogates, which UTF-8 cannot hold, by U+FFFD."""
     return LONE_SURROGATE.sub("\ufffd", text)
 
 
-def lone_surrogate(found: re.Match[str]) -> RecordError:
-    """What to say of what ``LONE_SURROGATE`` found."""
-    code = f"\\u{ord(found[0]):04x}"
+def lone_surrogate(match: re.Match[str]) -> RecordError:
+    """Return the error of a text in which ``LONE_SURROGATE`` was found."""
+    code = f"\\u{ord(match[0]):04x}"
     return RecordError(
-        "LoneSurrogate", f"half a character (the lone surrogate {code}) at character {found.start()} of the text"
+        "LoneSurrogate", f"half a character (the lone surrogate {code}) at character {match.start()} of the text"
     )

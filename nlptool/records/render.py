@@ -21,9 +21,11 @@ def render(
     id_field: str | None = None,
     replaced: set[str] | None = None,
 ) -> bytes:
-    """The record as a line of JSON: as it came, with the results and the command's entry added.
+    """Return the record as a line of JSON: as it came, with the results and the command's entry added.
 
-    ``replaced`` is told the names of fields that were there before and gave way to a result.
+    Args:
+        drop_input: write the results and ``id_field`` alone, unless the record failed.
+        replaced: receives the names of fields that gave way to a result.
     """
     if record.done and record.raw is not None:
         return record.raw + b"\n"

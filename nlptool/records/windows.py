@@ -1,7 +1,7 @@
-"""A stream of records cut into windows, and the texts of a window packed into batches by their numbers of tokens.
+"""A stream of records in windows, which bound memory and delay.
 
-A window bounds memory and delay: it is closed when it is full, or when nothing new has come for a while. Within it,
-texts of like length are computed together, so that little is spent on padding; the results go back in order.
+A window is closed when it is full, or when nothing new has come for a while. A model packs the texts of a window into
+batches of similar length, to spend little on padding, and returns the results in order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LARGEST_TEXT = 2_000_000  # characters in a window
 
 
 def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> Iterator[list[Record]]:
-    """Regroup lists of records. An empty list closes the window under way, and is passed on."""
+    """Regroup lists of records into windows. An empty list closes the current window, and is passed on."""
     window: list[Record] = []
     characters = 0
     limit = min(FIRST_WINDOW, largest)

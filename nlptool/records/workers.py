@@ -1,7 +1,7 @@
-"""Work shared by processes, results in order.
+"""Texts processed by several processes, with results in order.
 
 Processes are spawned, not forked: MeCab and the tokenizers library hold locks and threads that a fork would break. Each
-worker makes its own analyser once and then answers lists of texts.
+worker opens its model once and then processes lists of texts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Workers(Generic[Result]):
     """
 
     def __init__(self, n: int, make: Callable[..., Callable[[Sequence[str]], list[Result]]], *arguments: Any) -> None:
-        self.capacity = 1 if n == 1 else 2 * n  # lists under way that keep every worker busy
+        self.capacity = 1 if n == 1 else 2 * n  # lists in progress that keep every worker busy
         self._call = make(*arguments) if n == 1 else None
         self._answers: deque[list[Result]] = deque()
         self._order: deque[int] = deque()
@@ -58,6 +58,11 @@ class Workers(Generic[Result]):
         self.receive()
 
     def send(self, texts: Sequence[str]) -> None:
+        """Give a list of texts to the next worker.
+
+        Raises:
+            RunError: the worker died.
+        """
         if self._call is not None:
             self._answers.append(self._call(texts))
             return
@@ -69,7 +74,7 @@ class Workers(Generic[Result]):
         self._next = (self._next + 1) % len(self._connections)
 
     def receive(self) -> list[Result]:
-        """The results of the list sent first among those under way.
+        """Return the results of the list that was sent first among those in progress.
 
         Raises:
             RunError: the worker died.
@@ -89,8 +94,8 @@ class Workers(Generic[Result]):
 def in_order(
     lists: Iterator[Any], workers: Workers[Result], texts_of: Callable[[Any], Sequence[str]]
 ) -> Iterator[tuple[Any, list[Result]]]:
-    """Yield each item of ``lists`` with the results of its texts. An item without texts (nothing new has come for a
-    while) first brings out all that is under way."""
+    """Yield each item of ``lists`` with the results of its texts. Before an item without texts (nothing new has come for a
+    while) all that is in progress is yielded."""
     waiting: deque[Any] = deque()
     for item in lists:
         texts = texts_of(item)
@@ -110,10 +115,10 @@ def _worker_died() -> NoReturn:
 def _serve(
     connection: Connection, mode: library_warnings.Mode, make: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
-    """A worker's life. It ends with the pipe: when the parent ends, however it ends."""
-    # A thread takes the texts in: else parent and worker could each wait for the other to read, with both pipes full.
+    """Process lists of texts until the pipe is closed: when the parent ends, however it ends."""
+    # A thread receives the texts: else parent and worker could each wait for the other to read, with both pipes full.
     inbox: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
-    threading.Thread(target=_take_in, args=(connection, inbox), daemon=True).start()
+    threading.Thread(target=_receive_into, args=(connection, inbox), daemon=True).start()
     call: Callable[[Sequence[str]], Any] | None = None
     with contextlib.suppress(BrokenPipeError, ConnectionResetError), library_warnings.in_mode(mode):
         while True:
@@ -121,14 +126,14 @@ def _serve(
             try:
                 call = call or make(*arguments)
                 answer = call(texts)
-            except Exception as error:  # noqa: BLE001  # told to the parent, which raises it
+            except Exception as error:  # noqa: BLE001  # sent to the parent, which raises it
                 answer = error
             connection.send(answer)
     os._exit(0)
 
 
-def _take_in(connection: Connection, inbox: queue.SimpleQueue[Sequence[str]]) -> None:
+def _receive_into(connection: Connection, inbox: queue.SimpleQueue[Sequence[str]]) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             inbox.put(connection.recv())
-    os._exit(0)  # the parent is gone: nobody waits for what is under way
+    os._exit(0)  # the parent is gone: nobody waits for results

@@ -1,4 +1,4 @@
-"""Data that is shipped with nlptool, to try things on: tables in TSV whose first line names the columns, each with a card."""
+"""Sample data shipped with nlptool: TSV tables with a header, each with a card."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class Sample:
     """A table of texts."""
 
     name: str
-    file: str  # beside this one
+    file: str  # in this folder
     about: str
     licence: str
 
     def read(self) -> str:
-        """The file as it is."""
+        """Return the text of the file."""
         return (Path(__file__).parent / self.file).read_text(encoding="utf-8")
 
     def rows(self) -> list[dict[str, str]]:
-        """Its rows: column -> cell."""
-        head, *rows = (line.split("\t") for line in self.read().removesuffix("\n").split("\n"))
-        return [dict(zip(head, row, strict=True)) for row in rows]
+        """Return the rows: column -> cell."""
+        header, *rows = (line.split("\t") for line in self.read().removesuffix("\n").split("\n"))
+        return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 _TABLE = (

@@ -1,4 +1,4 @@
-"""The user's cache folder: what was converted once, locked and replaced as a whole."""
+"""The user's cache: models that were converted once, in folders that are locked and replaced as a whole."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Copy:
 
 
 def folder() -> Path:
-    """``$NLPTOOL_CACHE``, or nlptool's folder in the user's cache."""
+    """Return ``$NLPTOOL_CACHE``, or nlptool's folder in the user's cache."""
     return Path(os.environ.get("NLPTOOL_CACHE") or platformdirs.user_cache_dir("nlptool"))
 
 
 def content_key(files: Iterable[Path], salt: str) -> str:
-    """SHA-256 over the names and contents of ``files`` and ``salt``, in hexadecimal.
+    """Return the SHA-256 of ``salt`` and the names and contents of ``files``, in hexadecimal.
 
-    Reading hundreds of megabytes at every start would be slow, so the answer is kept beside the files' sizes and times of
-    change, and computed anew when one of those differs.
+    Reading hundreds of megabytes at every start would be slow, so the key is kept with the sizes and times of change of the
+    files, and computed anew when one of those differs.
     """
     paths = sorted(files)
     stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
@@ -54,7 +54,7 @@ def content_key(files: Iterable[Path], salt: str) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     key = digest.hexdigest()
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the result
         memo.parent.mkdir(parents=True, exist_ok=True)
         part = memo.with_suffix(f".{os.getpid()}")
         part.write_text(json.dumps({"stats": stats, "key": key}))
@@ -63,10 +63,10 @@ def content_key(files: Iterable[Path], salt: str) -> str:
 
 
 def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) -> Path:
-    """The folder ``kind/key`` of the cache, made by ``make(folder)`` unless a whole one is there.
+    """Return the folder ``kind/key`` of the cache, made by ``make(folder)`` unless a whole one is there.
 
     Processes that want the same folder at once wait for the one that makes it. ``make`` works in a folder beside it that
-    is renamed at the end, and ``manifest``, which lists the sizes of the files, is written last: a copy that was cut off is
+    is renamed at the end, and ``manifest``, which lists the sizes of the files, is written last, so that an unfinished copy is
     noticed and made again.
 
     Raises:
@@ -124,7 +124,7 @@ def check(folder: Path, manifest: str) -> tuple[int, list[str]]:
 
 
 def remove(copy: Copy) -> int:
-    """Delete a copy; return the bytes that this freed.
+    """Delete a copy; return the number of bytes freed.
 
     Raises:
         RunError: it cannot be deleted.

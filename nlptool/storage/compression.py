@@ -1,4 +1,4 @@
-"""Compressed input, recognised by its magic bytes and decompressed as a stream."""
+"""Compressed input: recognised by its magic bytes, decompressed as a stream."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from nlptool.errors import RunError
 
-CHUNK = 1 << 18  # bytes asked for at once; small enough that a block of records stays small in memory
-SLICE = 1 << 12  # compressed bytes undone at once; they can become 30,000 times as many
+CHUNK = 1 << 18  # bytes read at once; small enough that a block of records stays small in memory
+SLICE = 1 << 12  # bytes decompressed at once; they can become 30,000 times as many
 
 
 class _Decompressor(Protocol):
-    """What zlib, bz2, lzma and zstandard have in common."""
+    """The interface that zlib, bz2, lzma and zstandard share."""
 
     eof: bool
     unused_data: bytes
@@ -37,7 +37,7 @@ _COMPRESSIONS: dict[bytes, tuple[str, Callable[[], Any]]] = {
     b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
     # A frame to be skipped, with which pzstd begins.
     **{bytes([first]) + b"*M\x18": ("zstd", _zstd) for first in range(0x50, 0x60)},
-    # A text may begin with BZh too, so the mark of the first block is asked for (the other one: there is no block).
+    # A text may begin with BZh too, so the magic of the first block must follow (the second one: there is no block).
     **{
         b"BZh%d%b" % (level, block): ("bzip2", bz2.BZ2Decompressor)
         for level in range(1, 10)
@@ -48,7 +48,10 @@ _LONGEST_MAGIC = max(map(len, _COMPRESSIONS))
 
 
 def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
-    """Undo the compression that the first bytes announce; concatenated members are read one after the other.
+    """Yield the chunks decompressed, if their first bytes are those of a compressed file; concatenated members follow each other.
+
+    Args:
+        source: name of the input, for messages.
 
     Raises:
         RunError: the data are damaged or end in the middle.
@@ -67,7 +70,7 @@ def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
     for chunk in chunks:
         if not chunk:
             yield b""
-        for data in _cut(chunk, SLICE):
+        for data in _slices(chunk, SLICE):
             while data:
                 if decompressor.eof:
                     data = data.lstrip(b"\0")  # padding after a member, as tar and tape write it
@@ -78,7 +81,7 @@ def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
                     plain = decompressor.decompress(data)
                 except Exception as error:  # each library has a class of its own for it
                     raise RunError(f"{source}: damaged {name} data: {error}") from error
-                yield from _cut(plain, CHUNK)
+                yield from _slices(plain, CHUNK)
                 data = decompressor.unused_data if decompressor.eof else b""
     if not decompressor.eof:
         raise RunError(
@@ -88,6 +91,6 @@ def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
         )
 
 
-def _cut(data: bytes, size: int) -> Iterator[bytes]:
-    """Pieces of at most ``size`` bytes; none of nothing."""
+def _slices(data: bytes, size: int) -> Iterator[bytes]:
+    """Split into pieces of at most ``size`` bytes."""
     return (data[start : start + size] for start in range(0, len(data), size))

@@ -16,10 +16,10 @@ from nlptool.storage.digest import sha256
 
 
 def check_replaceable(target: Path, manifest: str) -> None:
-    """
+    """Check that a folder can be written to ``target``, in the place of one with ``manifest``, an empty one, or nothing.
+
     Raises:
-        RunError: ``target`` is something else than a folder with ``manifest``, an empty one, or nothing; or no folder can be
-            made there.
+        RunError: something else is there, or no folder can be made.
     """
     if str(target) == "-":
         raise RunError("a folder cannot go to stdout", hint="-o FOLDER; ./- is a folder of that name")
@@ -47,8 +47,8 @@ def _is_other(target: Path, manifest: str) -> bool:
 
 
 def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) -> None:
-    """Let ``make(folder)`` write a folder, and put it in the place of ``target`` when it is whole: where that fails the old
-    one stays as it was.
+    """Let ``make(folder)`` write a folder, and put it in the place of ``target`` when it is whole; until then, and if that
+    fails, the old one stays as it was.
 
     Raises:
         RunError: it cannot be written, or ``target`` is something that is not replaced.
@@ -70,7 +70,7 @@ def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) ->
 
 
 def put(work: Path, target: Path) -> None:
-    """Rename the folder ``work`` to ``target``, in the place of the one that is there.
+    """Rename the folder ``work`` to ``target``, replacing the one there.
 
     Raises:
         OSError: it cannot be renamed; the old folder is then where it was.
@@ -80,7 +80,7 @@ def put(work: Path, target: Path) -> None:
 
 
 def _moved_into(work: Path, target: Path) -> bool:
-    """Rename ``work`` to ``target``, whose old folder goes away. False if a new one came there in between."""
+    """Rename ``work`` to ``target`` and remove the old folder. Return False if another process put one there in between."""
     aside = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".old", dir=target.parent))
     old = aside / target.name
     moved = False
@@ -121,7 +121,7 @@ def seal(made: Path, manifest: str) -> None:
 
 
 def is_whole(made: Path, manifest: str) -> bool:
-    """Whether every file that ``manifest`` lists is there in its full size."""
+    """Return whether every file that ``manifest`` lists is there in its full size."""
     try:
         sizes = json.loads((made / manifest).read_text())["files"]
         return all((made / name).stat().st_size == size for name, size in sizes.items())

@@ -17,21 +17,21 @@ HEADER_BYTES = 128
 
 
 def mapped(path: Path) -> NDArray[Any]:
-    """The array of an ``.npy``, mapped from the file.
+    """Map the array of an ``.npy`` into memory.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: it is no ``.npy``, or is cut off.
+        ValueError: it is no ``.npy``, or is incomplete.
     """
     try:
-        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (SyntaxError, tokenize.TokenError, EOFError, OverflowError, TypeError, MemoryError, RecursionError) as error:
         raise ValueError(f"its header cannot be read: {error}") from error
-    return found
+    return array
 
 
 def header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """The 128 bytes before the values of an ``.npy``."""
+    """Return the 128 bytes before the values of an ``.npy``."""
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape!r}, }}"
     size = (HEADER_BYTES - 10).to_bytes(2, "little")
     return b"\x93NUMPY\x01\x00" + size + text.ljust(HEADER_BYTES - 11).encode() + b"\n"

@@ -22,10 +22,10 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8"
 
 
 def header(path: Path) -> dict[str, Any]:
-    """The header of a file: name -> {dtype, shape, data_offsets}, checked against the file's size.
+    """Read the header of a file: name -> {dtype, shape, data_offsets}, checked against the file's size.
 
     Raises:
-        ModelError: they do not agree.
+        ModelError: the header is damaged, or does not agree with the size.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -33,23 +33,23 @@ def header(path: Path) -> dict[str, Any]:
         if size < 8 or length > size - 8:
             raise ModelError(f"{path} is damaged: it is shorter than its header says", hint=_AGAIN)
         try:
-            found: dict[str, Any] = json.loads(file.read(length))
-            found.pop("__metadata__", None)
-            end = max((entry["data_offsets"][1] for entry in found.values()), default=0)
+            entries: dict[str, Any] = json.loads(file.read(length))
+            entries.pop("__metadata__", None)
+            end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
             raise ModelError(f"{path} is damaged: its header cannot be read", hint=_AGAIN) from error
     if 8 + length + end != size:
         raise ModelError(
             f"{path} is damaged: {size:,} bytes, but its header promises {8 + length + end:,}", hint=_AGAIN
         )
-    return found
+    return entries
 
 
 def read(path: Path, name: str) -> NDArray[Any]:
-    """A tensor, mapped into memory where its values lie there as numpy can use them. bfloat16 comes as float32.
+    """Read a tensor, mapped into memory if it is aligned there. bfloat16 becomes float32.
 
     Raises:
-        ModelError: it is not there, its header does not agree with itself, or numpy has no such numbers.
+        ModelError: there is none of this name, its header contradicts itself, or numpy has no such dtype.
     """
     import numpy as np
 
@@ -68,7 +68,7 @@ def read(path: Path, name: str) -> NDArray[Any]:
     if not fits:
         raise ModelError(f"{path} is damaged: {name} is not as large as its shape {shape} says", hint=_AGAIN)
     if start == end:
-        return np.zeros(shape, dtype)  # nothing can not be mapped
+        return np.zeros(shape, dtype)  # an empty file range cannot be mapped
     with path.open("rb") as file:
         offset = 8 + int.from_bytes(file.read(8), "little") + start
         mapped = np.memmap(file, dtype, "r", offset, shape)
@@ -77,15 +77,15 @@ def read(path: Path, name: str) -> NDArray[Any]:
 
 
 def write(path: Path, tensors: Iterable[tuple[str, tuple[int, ...], Callable[[], NDArray[np.float32]]]]) -> None:
-    """Write float32 tensors in the order given, holding one of them in memory at a time.
+    """Write float32 tensors in this order, holding one of them in memory at a time.
 
     Args:
-        tensors: name, shape, and a function that gives the values.
+        tensors: name, shape, and a function that returns the values.
 
     Raises:
         OSError: the file cannot be written.
     """
-    import numpy as np  # `models list` looks at headers alone and must not wait for it
+    import numpy as np  # `models list` reads headers alone and must not wait for it
 
     tensors = list(tensors)
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
@@ -94,7 +94,7 @@ def write(path: Path, tensors: Iterable[tuple[str, tuple[int, ...], Callable[[],
         start, end = end, end + 4 * int(np.prod(shape))
         entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
     text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % 64)  # tensors that begin at a multiple of 64 can be mapped as they are
+    text += b" " * (-(8 + len(text)) % 64)  # tensors that begin at a multiple of 64 can be mapped
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for _, _, values in tensors:

@@ -1,1 +1,1 @@
-"""What a person sees on a terminal: progress, tables; and Ctrl-C."""
+"""The terminal: progress bars, tables, Ctrl-C."""

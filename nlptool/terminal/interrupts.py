@@ -1,4 +1,4 @@
-"""Ctrl-C in a training: the first one asks for an end that loses nothing, the second ends the program at once."""
+"""Ctrl-C in a training: the first one stops it at the next checkpoint, the second ends the program at once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def stop_at_interrupt(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was typed, to be asked now and then.
+    """Give a function that returns whether Ctrl-C was typed, to be called now and then.
 
     Args:
-        say: called once, by the first question after it.
+        say: called once, in the first such call after Ctrl-C.
     """
-    caught = said = False
+    caught = announced = False
 
-    def stop(*_: object) -> None:  # says nothing: it may have interrupted a write to stderr
+    def stop(*_: object) -> None:  # writes nothing: it may have interrupted a write to stderr
         nonlocal caught
         caught = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stopped() -> bool:
-        nonlocal said
-        if caught and not said:
-            said = True
+        nonlocal announced
+        if caught and not announced:
+            announced = True
             say()
         return caught
 

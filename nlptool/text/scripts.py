@@ -1,4 +1,4 @@
-"""What letters a text is made of."""
+"""Scripts and single characters of texts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ JAPANESE = re.compile(
 """Kana or kanji."""
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half a character, which JSON can spell and UTF-8 cannot hold."""
+"""A code unit of UTF-16 without its other half, which JSON can spell and UTF-8 cannot hold."""
 
 
 def is_japanese(words: Iterable[str]) -> bool:
-    """Whether kana or kanji are among them."""
+    """Return whether one of the words has kana or kanji."""
     return any(map(JAPANESE.search, words))
 
 
 def collapse_blanks(word: str) -> str:
-    """``word`` with each run of white space in it as one blank, and none around it."""
+    """Replace each run of white space by one blank, and remove it at the ends."""
     return " ".join(word.split())
