@@ -1,7 +1,7 @@
-"""How the tokens of a text are written: JSON, wakati, MeCab's own format, CoNLL-U, TSV.
+"""The tokens of a text in a format: JSON, wakati, MeCab's own, CoNLL-U, TSV.
 
-The JSON of a token but for its offsets is the same wherever the token comes again, so it is made once for each distinct
-token and kept; a text then costs one look-up a token and one join.
+Except for its offsets, the JSON of a token is always the same, so it is made once for each distinct token and kept; a text
+then costs one look-up a token and one join.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import orjson
 
 from nlptool.errors import RecordError
 from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, cut, for_mecab, spans
+from nlptool.tasks.universal_pos import upos
+from nlptool.text.normalization import nfkc_origins
 
 _MOST_PIECES = 400_000  # distinct tokens kept; about 80 MB
 _MOST_OFFSETS = 20_000  # characters; the offsets of longer texts are formatted anew
@@ -26,12 +28,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 Result = tuple[dict[str, bytes], dict[str, Any]]
-"""What a text gave: JSON by field name (or the whole output under ``""``), and the entry about the work."""
+"""JSON by field name (or the whole output under ``""``), and the record's entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to say of a text's tokens."""
+    """What is written of a text's tokens."""
 
     fields: tuple[str, ...]
     format: str = "jsonl"
@@ -47,7 +49,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Token:
-    """A token in its place. Offsets count characters of the original text."""
+    """A token at its position; offsets count characters of the original text."""
 
     surface: str
     start: int
@@ -56,18 +58,18 @@ class Token:
     normalized: str | None = None
 
     def to_dict(self, plan: Plan) -> dict[str, Any]:
-        """The fields of ``plan`` by name; None where the dictionary has no value."""
+        """Return the fields of ``plan`` by name; None where the dictionary has no value."""
         columns = self.morpheme.columns
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, column in plan:
             if column is None:
-                found[name] = self._made(name)
+                values[name] = self._derived(name)
             else:
                 value = columns[column] if column < len(columns) else "*"  # an unknown word has parts of speech alone
-                found[name] = None if value == "*" or not value else value
-        return found
+                values[name] = None if value == "*" or not value else value
+        return values
 
-    def _made(self, name: str) -> Any:
+    def _derived(self, name: str) -> Any:
         feature = self.morpheme.feature
         match name:
             case "lemma":
@@ -80,7 +82,7 @@ class Token:
 
 
 Plan = list[tuple[str, int | None]]
-"""Names of fields, each with the column of the dictionary that holds it, or None where it is made of something else."""
+"""Names of fields, each with the column of the dictionary that holds it, or None where it is derived."""
 
 
 def plan(fields: Iterable[str], layout: Mapping[str, int]) -> Plan:
@@ -93,7 +95,7 @@ class _Pieces(dict[str, tuple[bytes, int]]):
 
     def __init__(self, tagger: Tagger, wanted: Wanted) -> None:
         super().__init__()
-        self.text = ""  # the text whose tokens are asked for
+        self.text = ""  # the text that the tokens are of
         self.kept: dict[str, bool] = {}
         self._tagger = tagger
         self._wanted = wanted
@@ -109,12 +111,12 @@ class _Pieces(dict[str, tuple[bytes, int]]):
         if self._filters:
             self.kept[key] = is_kept(morpheme, self._wanted)
         token = Token(morpheme.surface, 0, 0, morpheme)
-        found = self[key] = orjson.dumps(token.to_dict(self._plan))[:-1] + b',"start":', len(morpheme.surface)
-        return found
+        piece = self[key] = orjson.dumps(token.to_dict(self._plan))[:-1] + b',"start":', len(morpheme.surface)
+        return piece
 
 
 class Analyser:
-    """Texts in, results out, in the format that is wanted."""
+    """Tokenizes texts and writes the tokens in a format."""
 
     def __init__(self, tagger: Tagger, wanted: Wanted) -> None:
         self.tagger = tagger
@@ -142,7 +144,7 @@ class Analyser:
     def _jsonl(self, text: str) -> Result:
         uneven = _UNEVEN.search(text) is not None
         if not self._even or (uneven and _CONTROL.search(text)):
-            return self._jsonl_slowly(text)
+            return self._jsonl_with_offsets(text)
         parsed = self.tagger.parse(text)
         entry = {"model": self.tagger.name, "n_unknown": parsed.count(f"{UNKNOWN}\n") + parsed.endswith(UNKNOWN)}
         if not parsed:
@@ -152,16 +154,16 @@ class Analyser:
         if len(pieces) > _MOST_PIECES:
             pieces.forget()
         pieces.text = text
-        found, lengths = zip(*[pieces[key] for key in keys], strict=True)
+        tokens, lengths = zip(*[pieces[key] for key in keys], strict=True)
         ends = list(accumulate(lengths))
         starts = [0, *ends[:-1]]
         if uneven or ends[-1] != len(text):
-            places = spans(text, [key.partition("\t")[0] for key in keys])
-            starts, ends = [start for start, _ in places], [end for _, end in places]
+            offsets = spans(text, [key.partition("\t")[0] for key in keys])
+            starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
         if self._filters:
             kept = list(map(pieces.kept.__getitem__, keys))
-            found, starts, ends = (list(compress(each, kept)) for each in (found, starts, ends))  # type: ignore[assignment]
-        return {"tokens": self._join(found, starts, ends)}, entry
+            tokens, starts, ends = (list(compress(column, kept)) for column in (tokens, starts, ends))  # type: ignore[assignment]
+        return {"tokens": self._join(tokens, starts, ends)}, entry
 
     def _join(self, pieces: Sequence[bytes], starts: list[int], ends: list[int]) -> bytes:
         """``[`` piece ``start,"end":`` end ``},`` piece ... ``]``"""
@@ -183,8 +185,8 @@ class Analyser:
         joined[-1] = b"%d}]" % ends[-1]
         return b"".join(joined)
 
-    def _jsonl_slowly(self, text: str) -> Result:
-        """With offsets that are not the sums of the tokens' lengths, or several analyses."""
+    def _jsonl_with_offsets(self, text: str) -> Result:
+        """Write offsets that are not the sums of the tokens' lengths, or several analyses."""
         entry: dict[str, Any] = {"model": self.tagger.name}
         if self.wanted.normalize:
             entry["normalize"] = "nfkc"
@@ -201,13 +203,13 @@ class Analyser:
         return {"tokens": orjson.dumps([token.to_dict(self._plan) for token in self._kept(tokens)])}, entry
 
     def _shown(self, text: str) -> str:
-        """What MeCab is shown of a text."""
+        """Return the text as MeCab gets it."""
         return for_mecab(unicodedata.normalize("NFKC", text) if self.wanted.normalize else text)
 
     def _tokens(self, text: str, keys: Sequence[str] | None = None) -> list[Token]:
-        """The tokens of ``text``, with offsets into it whatever was normalised or replaced on the way."""
+        """Return the tokens of ``text``, with offsets into it whatever was normalised or replaced for MeCab."""
         shown = self._shown(text)
-        origins = _origins(text) if self.wanted.normalize and shown != text else None
+        origins = nfkc_origins(text) if self.wanted.normalize and shown != text else None
         if keys is None:
             parsed = self.tagger.parse(shown)
             keys = parsed.split("\n") if parsed else []
@@ -250,8 +252,8 @@ class Analyser:
     def _conllu(self, text: str) -> Result:
         """https://universaldependencies.org/format.html, with UPOS by ``upos`` and no heads."""
         lines = [f"# text = {_CONTROL.sub(' ', text)}"]
-        found = self._tokens(text)
-        tokens = self._kept(found)
+        all_tokens = self._tokens(text)
+        tokens = self._kept(all_tokens)
         for number, token in enumerate(tokens, 1):
             named = token.to_dict(self._conllu_plan)
             xpos = "-".join(filter(None, (named["pos"], named["pos_detail"], named["conjugation_type"])))
@@ -269,26 +271,11 @@ class Analyser:
                 "|".join(misc) or "_",
             )  # fmt: skip
             lines.append("\t".join(columns))
-        return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": _n_unknown(found)}
-
-
-_UPOS = (
-    ("名詞-固有名詞", "PROPN"), ("名詞-数詞", "NUM"), ("名詞-助動詞語幹", "AUX"), ("名詞", "NOUN"), ("代名詞", "PRON"),
-    ("形状詞-助動詞語幹", "AUX"), ("形状詞", "ADJ"), ("連体詞", "DET"), ("副詞", "ADV"), ("接続詞", "CCONJ"),
-    ("感動詞", "INTJ"), ("動詞-非自立可能-サ行変格", "AUX"), ("動詞", "VERB"), ("形容詞", "ADJ"), ("助動詞", "AUX"),
-    ("助詞-接続助詞", "SCONJ"), ("助詞-準体助詞", "SCONJ"), ("助詞-終助詞", "PART"), ("助詞", "ADP"), ("接頭辞", "NOUN"),
-    ("接尾辞-形状詞的", "PART"), ("接尾辞-形容詞的", "AUX"), ("接尾辞-動詞的", "PART"), ("接尾辞", "NOUN"),
-    ("補助記号-一般", "SYM"), ("補助記号", "PUNCT"), ("記号-文字", "NOUN"), ("記号", "PUNCT"), ("空白", "PUNCT"),
-)  # fmt: skip
-
-
-def upos(xpos: str) -> str:
-    """The universal part of speech that UD Japanese GSD has most often for a UniDic one, without looking at its context:
-    right for 95 % of the words of its dev set."""
-    return next((tag for prefix, tag in _UPOS if xpos.startswith(prefix)), "X")
+        return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": _n_unknown(all_tokens)}
 
 
 def is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:
+    """Return whether the part of speech is among those to keep, and not among those to drop."""
     whole = "-".join(morpheme.columns[:4]) + "-"
     if wanted.pos and not any(whole.startswith(f"{pos}-") for pos in wanted.pos):
         return False
@@ -300,30 +287,7 @@ def _n_unknown(tokens: list[Token]) -> int:
 
 
 def _escaped(word: str) -> str:
-    """White space and backslashes as JSON would escape them, so that splitting at blanks gives the tokens back."""
+    """Escape white space and backslashes as JSON would, so that splitting at blanks gives the tokens back."""
     return "".join(
         "\\\\" if char == "\\" else f"\\u{ord(char):04x}" if char.isspace() or char == "\0" else char for char in word
     )
-
-
-def _origins(text: str) -> list[tuple[int, int]]:
-    """For each character of NFKC(``text``): where in ``text`` the piece stands that it comes from.
-
-    A piece is the shortest run that normalises the same alone and together with what follows: a kana and its combining
-    voice mark are one, and so is a letter with its accents.
-    """
-    nfkc = unicodedata.normalize
-    origins: list[tuple[int, int]] = []
-    start = 0
-    while start < len(text):
-        end = start + 1
-        piece = nfkc("NFKC", text[start:end])
-        while end < len(text):
-            longer = nfkc("NFKC", text[start : end + 1])
-            following = nfkc("NFKC", text[end])
-            if longer == piece + following and not unicodedata.combining(following[:1] or "\0"):
-                break
-            piece, end = longer, end + 1
-        origins += [(start, end)] * len(piece)
-        start = end
-    return origins

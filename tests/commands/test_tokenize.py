@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from nlptool.cli.main import root
 from nlptool.models.japanese.tagger import Tagger
-from nlptool.tasks.token_formats import Analyser, Wanted, _origins
+from nlptool.tasks.token_formats import Analyser, Wanted
 from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
+from nlptool.text.normalization import nfkc_origins
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
 TEXTS = NOVEL.read_text(encoding="utf-8").split("\n")[:-1]
@@ -58,7 +59,7 @@ def test_every_token_is_a_slice_and_only_blanks_are_left_out(text: str, normaliz
 @settings(max_examples=300, deadline=None)
 @given(any_text | japanese)
 def test_the_pieces_of_nfkc_make_up_the_whole(text: str) -> None:
-    origins = _origins(text)
+    origins = nfkc_origins(text)
     pieces = list(dict.fromkeys(origins))
     assert "".join(unicodedata.normalize("NFKC", text[start:end]) for start, end in pieces) == unicodedata.normalize(
         "NFKC", text
