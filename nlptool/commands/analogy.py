@@ -43,11 +43,11 @@ def command(  # noqa: PLR0917
     words.
     """
     from nlptool.tasks import word_queries as queries
-    from nlptool.tasks.word_queries import analogy
+    from nlptool.tasks.analogy import analogy
 
     if words and len(words) != 3:
         raise click.UsageError(f"an analogy has three words, here are {len(words)}: A B C asks for A - B + C")
-    models = queries.Models(model, pipe)
+    models = queries.WordModels(model, pipe)
     lists = queries.read(pipe, [list(words)] if words else [])
     found = analogy(lists, models, method=method, k=top_k, include_query=include_query, restrict=restrict)
     queries.write(

@@ -46,9 +46,9 @@ def command(  # noqa: PLR0917
     words.
     """
     from nlptool.tasks import word_queries as queries
-    from nlptool.tasks.word_queries import neighbors
+    from nlptool.tasks.neighbors import neighbors
 
-    models = queries.Models(model, pipe)
+    models = queries.WordModels(model, pipe)
     lists = queries.read(pipe, words)
     found = neighbors(lists, models, plus=plus, minus=minus, k=top_k, include_query=include_query, restrict=restrict)
     added = "".join(f" + {word}" for word in plus) + "".join(f" - {word}" for word in minus)

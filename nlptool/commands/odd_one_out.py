@@ -25,10 +25,10 @@ def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str |
     nlptool odd-one-out 犬 猫 馬 机
     """
     from nlptool.tasks import word_queries as queries
-    from nlptool.tasks.word_queries import odd_one_out
+    from nlptool.tasks.odd_one_out import odd_one_out
 
     if words and len(words) < 3:
         raise click.UsageError(f"three words or more have one that is odd, here are {len(words)}")
-    models = queries.Models(model, pipe)
+    models = queries.WordModels(model, pipe)
     found = odd_one_out(queries.read(pipe, [list(words)] if words else []), models)
     queries.write(pipe, found, format, lambda asked, entry: f"{' '.join(asked)}   {entry['model']}", "similarities")

@@ -108,7 +108,7 @@ def search(
         kept, vectors = embedder(records)
         for record in records:
             if record.pending:
-                record.results = {**queries.query(record, record.text), "neighbors": b"null"}
+                record.results = {**queries.query_result(record, record.text), "neighbors": b"null"}
                 said = {"model": embedder.model or None, "measure": "cosine"}
                 record.entry = {**said, **record.entry, "reason": "the query has no vector, or one of zeros"}
         ready = prepare(vectors, "cosine")
