@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from nlptool.cli import options
@@ -47,50 +45,9 @@ def command(  # noqa: PLR0917
     nlptool compare --id-field id model.jsonl person1.jsonl person2.jsonl -f jsonl
     nlptool compare --sample 5000 --measure pearson a.npy b.npy
     """
-    from nlptool.tasks.compare import compare, refuse_too_many
+    from nlptool.tasks.compare import compare, table_rows
 
     if len(pipe.files) < 2:
         raise click.UsageError("compare needs two files: A and B")
-    from nlptool.tasks import compare as comparison
-
-    with pipe.bar as bar:
-        found = [comparison.read(pipe, path) for path in pipe.files]
-        rows, n_left_out = comparison.matched(found, pipe.id_field)
-        rows = comparison.sampled(rows, sample, seed)
-        refuse_too_many(rows.shape[1], len(found), memory)
-        if pipe.id_field is None:
-            comparison.say_other_texts(pipe, found, rows)
-        vectors, n_without = comparison.vectors(found, rows, measure)
-        if n_left_out:
-            pipe.note(f"items that have no vector in one of the files, and were left out: {n_left_out:,}")
-        if n_without:
-            pipe.note(f"items whose vector in one of the files has no direction, and were left out: {n_without:,}")
-        names = [each.name for each in found]
-        records = compare(
-            names, vectors, measure=measure, permutations=permutations, seed=seed,
-            report=lambda done: bar.work("compare", done, permutations, "permutations"),
-        )  # fmt: skip
-    for record in records:
-        if record["spearman"] is None and "dimensions" in record:
-            pipe.note(f"{record['second']}: no correlation, since all distances in it, or in {names[0]}, are the same")
-    models = [each.items.model or None for each in found]
-    rules = {"left_out": n_left_out + n_without, "measure": measure, "permutations": permutations, "seed": seed}
-    for record, model in zip(records, models[1:], strict=False):
-        record["models"] = [models[0], model]
-    records = [{**record, **rules} for record in records]
-    results.show(_rows(records) if results.wants_table(format) else records, format)
-
-
-def _rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of a table: the scores without the rules, and the models if they are known."""
-    known = any(model for record in records for model in record.get("models", []))
-    rows = []
-    for record in records:
-        row = {name: record[name] for name in ("first", "second", "items", "spearman", "p_value", "kendall", "cka")}
-        if len(records) > 1:
-            ends = record.get("noise_ceiling", {}).values()
-            row["noise_ceiling"] = "" if None in ends else "–".join(map(str, ends))
-        if known:
-            row["models"] = ", ".join(model or "?" for model in record.get("models", []))
-        rows.append(row)
-    return rows
+    records = compare(pipe, measure=measure, permutations=permutations, sample=sample, seed=seed, memory=memory)
+    results.show(table_rows(records) if results.wants_table(format) else records, format)
