@@ -170,8 +170,8 @@ def _note_other_texts(pipe: Pipe, embeddings: Sequence[Embedding], rows: NDArray
         if different:
             position, text, other_text = different[0]
             pipe.note(
-                f"{len(different):,} of {len(pairs):,} items have another text in {other.name} than in {first.name}; the first is "
-                f"record {position + 1}: {_short(text)} and {_short(other_text)}; --id-field NAME matches items by a field"
+                f"{len(different):,} of {len(pairs):,} items have another text in {other.name} than in {first.name}; the first "
+                f"is record {position + 1}: {_short(text)} and {_short(other_text)}; --id-field NAME matches items by a field"
             )
 
 
