@@ -60,15 +60,15 @@ def texts(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     "command",
     [
-        "similarity -m static-ja-en --progress always",
-        "similarity -m static-ja-en --progress always -k 3",
-        "embed -m static-ja-en --dim 2 --progress always",
-        "tokenize --progress always --max-latency 0",
-        "map -m static-ja-en --progress always -f jsonl",
+        "similarity -m static-ja-en",
+        "similarity -m static-ja-en -k 3",
+        "embed -m static-ja-en",
+        "tokenize",
+        "map -m static-ja-en",
     ],
 )
 def test_no_line_of_a_terminal_holds_both_a_bar_and_a_record(command: str, texts: str) -> None:
-    shown = on_a_terminal(*command.split(), texts).decode()
+    shown = on_a_terminal(*command.split(), "-f", "jsonl", "--progress", "always", "--max-latency", "0", texts).decode()
     lines = shown.replace("\r\n", "\n").split("\n")
     with_bar = [line for line in lines if "━" in line]
     with_record = [line for line in lines if '"nlptool"' in line]
@@ -76,3 +76,12 @@ def test_no_line_of_a_terminal_holds_both_a_bar_and_a_record(command: str, texts
     assert not set(with_bar) & set(with_record)
     records = [orjson.loads(re.sub(r"^(\r|\x1b\[[0-9;?]*[A-Za-z])+", "", line)) for line in with_record]
     assert [record["text"] for record in records] == [f"猫が{number}匹いる。" for number in range(N_LINES)]
+
+
+def test_no_line_of_a_terminal_holds_both_a_bar_and_a_row_of_a_table(texts: str) -> None:
+    shown = on_a_terminal("embed", "-m", "static-ja-en", "--progress", "always", texts).decode()
+    lines = shown.replace("\r\n", "\n").split("\n")
+    assert any("━" in line for line in lines)
+    rows = [line for line in lines if "匹いる。" in line]
+    assert len(rows) == N_LINES
+    assert not any("━" in row for row in rows)
