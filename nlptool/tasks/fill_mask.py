@@ -76,17 +76,17 @@ def _filled(
 ) -> Iterator[list[Record]]:
     for records in lists:
         pending = [(record, texts.split(record.text)) for record in records if record.pending]
-        cuts = model.texts.cut([texts.join(parts) for _, parts in pending])
+        tokenized_texts = model.texts.tokenize([texts.join(parts) for _, parts in pending])
         with_masks = []
         questions = []
-        for (record, parts), cut in zip(pending, cuts, strict=True):
-            positions = [position for position, piece in enumerate(cut.ids) if piece == model.texts.mask_id]
+        for (record, parts), tokenized in zip(pending, tokenized_texts, strict=True):
+            positions = [position for position, piece in enumerate(tokenized.ids) if piece == model.texts.mask_id]
             if error := _mask_error(parts, len(positions), model.texts.mask_token):
                 record.fail(error)
                 continue
             allowed = [targets[texts.context(parts, mask)] for mask in range(len(positions))] if targets else None
-            with_masks.append((record, parts, cut.n_unknown))
-            questions.append(masked_fill.Question(cut.ids, positions, allowed))
+            with_masks.append((record, parts, tokenized.n_unknown))
+            questions.append(masked_fill.Question(tokenized.ids, positions, allowed))
         answers = masked_fill.fill(model, questions, k=k, joint=joint, beams=beams)
         for (record, parts, n_unknown), answer in zip(with_masks, answers, strict=True):
             if not (all(answer.masks) and answer.fills):

@@ -89,7 +89,7 @@ def our_fills(folder: Path, threads: int) -> Callable[[list[str], int], float]:
 
     def run(lines: list[str], _: int) -> float:
         started = time.perf_counter()
-        rows = [texts.row(cut.ids, places=[cut.ids.index(texts.mask_id)]) for cut in texts.cut(lines)]
+        rows = [texts.model_input(cut.ids, positions=[cut.ids.index(texts.mask_id)]) for cut in texts.tokenize(lines)]
         best: list[list[str]] = [[]] * len(rows)
         for index, logits in model.logits(rows):
             found = masked_models.log_softmax(logits)[0]
@@ -121,8 +121,8 @@ def our_pairs(folder: Path, threads: int) -> Callable[[list[tuple[str, str]], in
     def run(pairs: list[tuple[str, str]], _: int) -> float:
         started = time.perf_counter()
         first, second = zip(*pairs, strict=True)
-        cuts = zip(model.texts.cut(first), model.texts.cut(second), strict=True)
-        np.exp(masked_models.log_softmax(model.next_sentence([model.texts.row(a.ids, b.ids) for a, b in cuts])))
+        cuts = zip(model.texts.tokenize(first), model.texts.tokenize(second), strict=True)
+        np.exp(masked_models.log_softmax(model.next_sentence([model.texts.model_input(a.ids, b.ids) for a, b in cuts])))
         return time.perf_counter() - started
 
     return run

@@ -101,7 +101,7 @@ def test_nothing_is_lost_or_seen_twice_however_the_lines_arrive() -> None:
     made = Passages(Letters(10))  # type: ignore[arg-type]
     alone = [each for line in lines for each in made.add([line])] + list(made.end())
     assert [each.ids.tolist() for each in together] == [each.ids.tolist() for each in alone]
-    expected = [id for cut in Letters().cut(lines) for id in cut.ids]
+    expected = [id for cut in Letters().tokenize(lines) for id in cut.ids]
     assert [id for each in together for id in each.ids] == expected
     assert max(len(each.ids) for each in together) == 8
 
@@ -117,14 +117,14 @@ def test_the_figures_equal_a_slow_loop_over_what_the_model_was_asked() -> None:
     total = 0.0
     for row in model.asked:
         whole = texts[len(row.ids)]
-        for place in row.places:
+        for place in row.positions:
             assert row.ids[place] == MASK
             logits = by_chance(row.ids, place)
             right = int(whole[place - 1])
             best = np.argsort(-logits, kind="stable")[:5].tolist()
             n, n_first, n_five = n + 1, n_first + (best[0] == right), n_five + (right in best)
             total += float(log_softmax(logits.astype(np.float64))[right])
-        shown = [id for place, id in enumerate(row.ids[1:-1]) if place + 1 not in row.places]
+        shown = [id for place, id in enumerate(row.ids[1:-1]) if place + 1 not in row.positions]
         assert MASK not in shown
     assert found.every.n_pieces == n
     assert (found.every.n_first, found.every.n_first_five) == (n_first, n_five)
@@ -162,15 +162,15 @@ def test_all_pieces_of_a_word_are_masked_together() -> None:
     assert len(model.asked) == 50
     words = [{1, 2, 3}, {4, 5}, {6, 7, 8}, {9}, {10, 11, 12}, {13, 14}]
     for row in model.asked:
-        assert all(word <= set(row.places) or not word & set(row.places) for word in words)
-    assert len({tuple(row.places) for row in model.asked}) > 10
-    assert np.mean([len(row.places) for row in model.asked]) == pytest.approx(0.3 * 14, abs=0.5)
+        assert all(word <= set(row.positions) or not word & set(row.positions) for word in words)
+    assert len({tuple(row.positions) for row in model.asked}) > 10
+    assert np.mean([len(row.positions) for row in model.asked]) == pytest.approx(0.3 * 14, abs=0.5)
 
 
 def test_unknown_pieces_and_special_tokens_are_never_to_be_guessed() -> None:
     model = LetterModel()
     found = evaluated(model, ["CAT a [SEP] DOG [MASK]"] * 20, by_line=True, share=1.0)
-    assert {tuple(row.places) for row in model.asked} == {(2,)}
+    assert {tuple(row.positions) for row in model.asked} == {(2,)}
     assert found.n_unknown == 40
     assert found.every.n_pieces == 20
 
@@ -209,7 +209,7 @@ def test_the_seed_decides_what_is_masked_and_nothing_else_does() -> None:
         for start in range(0, len(lines), size):
             evaluation.add(lines[start : start + size])
         evaluation.finish()
-        return [(row.ids, row.places) for row in model.asked]
+        return [(row.ids, row.positions) for row in model.asked]
 
     assert asked(1, 90) == asked(1, 7)
     assert asked(1, 90) != asked(2, 90)
@@ -292,12 +292,12 @@ def test_the_figures_are_those_of_transformers_on_the_same_masks(bert: tuple[Any
     assert len(asked) > 10
     for row in asked:
         original = originals[len(row.ids)]
-        assert [id for place, id in enumerate(row.ids) if place not in row.places] == [
-            id for place, id in enumerate(original) if place not in row.places
+        assert [id for place, id in enumerate(row.ids) if place not in row.positions] == [
+            id for place, id in enumerate(original) if place not in row.positions
         ]
         with torch.inference_mode():
             logits = peer(input_ids=torch.tensor([row.ids])).logits[0].double()
-        for place in row.places:
+        for place in row.positions:
             values.append(torch.log_softmax(logits[place], -1)[original[place]].item())
             ranks.append(int((logits[place] > logits[place, original[place]]).sum()))
     assert found.every.n_pieces == len(values)
@@ -347,7 +347,7 @@ def test_every_word_of_odd_japanese_has_a_part_of_speech(japanese: tuple[Any, An
     texts = masked_loading.load(MaskedModelSpec(japanese[2], threads=1, offline=True)).texts
     assert texts.words is not None
     for text in [*JAPANESE, *ODD]:
-        (cut,) = texts.cut([text])
+        (cut,) = texts.tokenize([text])
         assert len(texts.words.parts_of_speech(text)) == (cut.words[-1] + 1 if cut.words else 0), text
 
 

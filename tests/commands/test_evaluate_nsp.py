@@ -25,14 +25,14 @@ class Numbers:
     def __init__(self, room: int) -> None:
         self._room = room
 
-    def cut(self, texts: list[str]) -> list[TokenizedText]:
+    def tokenize(self, texts: list[str]) -> list[TokenizedText]:
         ids = [[int(word) for word in text.split()] for text in texts]
         return [TokenizedText(each, list(range(len(each))), 0) for each in ids]
 
-    def room(self, *, pair: bool = False) -> int:
+    def max_pieces(self, *, pair: bool = False) -> int:
         return self._room
 
-    def row(self, first: list[int], second: list[int]) -> ModelInput:
+    def model_input(self, first: list[int], second: list[int]) -> ModelInput:
         return ModelInput([*first, *second], [0] * len(first) + [1] * len(second), [])
 
 

@@ -161,20 +161,20 @@ def test_fills_are_scored_as_their_way_says(each: Bert, joint: str) -> None:
     (record,) = each.records("--joint", joint, stdin=lines(text))
     mask = each.tokenizer.mask_token_id
     ids = each.tokenizer(text)["input_ids"]
-    places = [place for place, id in enumerate(ids) if id == mask]
+    positions = [place for place, id in enumerate(ids) if id == mask]
     assert len(record["fills"]) == 5
     scores = [fill["log_probability"] for fill in record["fills"]]
     assert scores == sorted(scores, reverse=True)
     best = record["fills"][0]
-    alone = [each.log_p(ids, place) for place in places]
+    alone = [each.log_p(ids, place) for place in positions]
     order = sorted(range(2), key=lambda number: -alone[number].max()) if joint == "greedy" else [0, 1]
     chosen = {}  # the best fill, by its tokens
     for number, token in enumerate(best["tokens"]):
         (chosen[number],) = [id for id in range(len(each.tokenizer)) if shown(each, id) == token]
     score, known = 0.0, list(ids)
     for number in order:
-        score += float(each.log_p(ids if joint == "independent" else known, places[number])[chosen[number]])
-        known[places[number]] = chosen[number]
+        score += float(each.log_p(ids if joint == "independent" else known, positions[number])[chosen[number]])
+        known[positions[number]] = chosen[number]
     assert best["log_probability"] == pytest.approx(score, abs=1e-3)
     entry = record["nlptool"]["fill-mask"]
     assert entry["joint"] == joint

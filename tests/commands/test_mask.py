@@ -155,8 +155,10 @@ def test_the_masks_follow_from_the_seed_and_the_line_alone() -> None:
 def test_surfaces_are_found_again_in_their_text(
     text: str, surfaces: list[str | None], expected: list[str | None] | None
 ) -> None:
-    places = align(text, surfaces)
-    assert expected == (places and [place and text[slice(*place)] for place in places] if places else places)
+    positions = align(text, surfaces)
+    assert expected == (
+        positions and [place and text[slice(*place)] for place in positions] if positions else positions
+    )
 
 
 @given(st.lists(st.sampled_from(["猫", "が", "ガ", "ｶﾞ", "é", "E", "①", "🍣", "の"]), max_size=12), st.data())
@@ -166,10 +168,10 @@ def test_alignment_finds_every_part_of_a_text_whatever_was_not_known(some: list[
     text = "".join(blank + part for blank, part in zip(blanks, some, strict=True))
     surfaces = [unicodedata.normalize("NFKC", part).lower() if is_known else None
                 for part, is_known in zip(some, known, strict=True)]  # fmt: skip
-    places = align(text, surfaces)
-    assert places is not None
+    positions = align(text, surfaces)
+    assert positions is not None
     end = 0
-    for place, surface in zip(places, surfaces, strict=True):
+    for place, surface in zip(positions, surfaces, strict=True):
         assert (place is None) == (surface is None)
         if place is not None and surface is not None:
             assert place[0] >= end
@@ -224,9 +226,9 @@ def test_labels_are_words_of_the_tokenizer_and_their_masks_are_read_again(invoke
     texts = masked_loading.locate(MaskedModelSpec(str(model), offline=True)).tokenizer()
     found = answers(invoke("mask", "-m", str(model), "--always", stdin="\n".join(TEXTS[model.name]).encode()))
     for record in found:
-        pieces = [texts.piece(id) for id in texts.cut([record["text"]])[0].ids]
+        pieces = [texts.piece(id) for id in texts.tokenize([record["text"]])[0].ids]
         n_before = record["text"].count("[MASK]")
-        (cut,) = texts.cut([record["masked"]])
+        (cut,) = texts.tokenize([record["masked"]])
         assert cut.ids.count(texts.mask_id) == n_before + sum(len(label["pieces"]) for label in record["labels"])
         for label in record["labels"]:
             length = len(label["pieces"])
@@ -297,7 +299,7 @@ def test_other_tokenizers_leave_the_text_around_as_it_was(made: Any, settings: d
                   for each in masked.hidden]  # fmt: skip
         assert stays({"text": text, "masked": masked.text, "labels": labels}, texts.mask_token)
         n_masks = text.count(texts.mask_token) + sum(len(each.pieces) for each in masked.hidden if each.shown == "mask")
-        assert texts.cut([masked.text])[0].ids.count(texts.mask_id) == n_masks
+        assert texts.tokenize([masked.text])[0].ids.count(texts.mask_id) == n_masks
 
 
 def test_workers_files_and_stdin_give_the_same(invoke: Invoke, model: Path, tmp_path: Path) -> None:

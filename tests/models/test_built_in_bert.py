@@ -58,13 +58,15 @@ def test_masked_words_are_those_of_transformers(plain: tuple[Any, Any]) -> None:
     model = masked_loading.load(MaskedModelSpec(KNOWN.name))
     texts = [each["text"] for each in sentences("everyday.jsonl")]
     rows = []
-    for text, cut in zip(texts, model.texts.cut(texts), strict=True):
-        rows.append(model.texts.row(cut.ids, places=[cut.ids.index(model.texts.mask_id)]))
+    for text, cut in zip(texts, model.texts.tokenize(texts), strict=True):
+        rows.append(model.texts.model_input(cut.ids, positions=[cut.ids.index(model.texts.mask_id)]))
         assert rows[-1].ids == tokenizer(text).input_ids
     for number, logits in model.logits(rows):
         row = rows[number]
         with torch.no_grad():
-            expected = network(input_ids=torch.tensor([row.ids])).prediction_logits[0, row.places].softmax(-1).numpy()
+            expected = (
+                network(input_ids=torch.tensor([row.ids])).prediction_logits[0, row.positions].softmax(-1).numpy()
+            )
         assert np.exp(masked_models.log_softmax(logits)) == pytest.approx(expected, abs=1e-4)
 
 
@@ -95,7 +97,7 @@ def test_the_first_run_imports_no_torch_and_writes_no_cache(tmp_path: Path) -> N
     script = (
         "import sys; from nlptool.models.masked import loading; from nlptool.specs import MaskedModelSpec;"
         "model = loading.load(MaskedModelSpec(sys.argv[1]));"
-        "model.next_sentence([model.texts.row([9], [9])]);"
+        "model.next_sentence([model.texts.model_input([9], [9])]);"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy', 'gensim'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -31,12 +31,12 @@ class FakeTexts:
     def __init__(self, room: int) -> None:
         self._room = room
 
-    def room(self) -> int:
+    def max_pieces(self) -> int:
         return self._room
 
-    def row(self, ids: Sequence[int], *, places: Sequence[int] = ()) -> ModelInput:
+    def model_input(self, ids: Sequence[int], *, positions: Sequence[int] = ()) -> ModelInput:
         assert len(ids) <= self._room
-        return ModelInput([11, *ids, 11], [0] * (len(ids) + 2), [place + 1 for place in places])
+        return ModelInput([11, *ids, 11], [0] * (len(ids) + 2), [place + 1 for place in positions])
 
 
 class FakeModel:
@@ -49,7 +49,7 @@ class FakeModel:
     def logits(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, Any]]:
         self.rows += rows
         for index, row in reversed(list(enumerate(rows))):
-            yield index, np.stack([self.at(row.ids, place) for place in row.places])
+            yield index, np.stack([self.at(row.ids, place) for place in row.positions])
 
     def at(self, ids: Sequence[int], place: int) -> Any:
         return np.random.default_rng([*ids, place]).normal(0, 2, V).astype(np.float32)
@@ -83,10 +83,10 @@ def best(scored: Any, k: int) -> list[Any]:
     return sorted(scored, key=lambda each: -each[0])[:k]
 
 
-def with_pieces(places: Sequence[int], known: dict[int, int], text: Sequence[int] = TEXT) -> list[int]:
+def with_pieces(positions: Sequence[int], known: dict[int, int], text: Sequence[int] = TEXT) -> list[int]:
     ids = list(text)
     for mask, piece in known.items():
-        ids[places[mask]] = piece
+        ids[positions[mask]] = piece
     return ids
 
 
@@ -222,14 +222,14 @@ def test_targets_of_one_piece_need_one_reading_of_the_text_whatever_the_number_o
 
 def test_a_wide_beam_of_targets_finds_the_best_of_all() -> None:
     model = FakeModel()
-    ids, places = [3, MASK, 5, MASK], [1, 3]
+    ids, positions = [3, MASK, 5, MASK], [1, 3]
     every = []
     for first, second in itertools.product(TARGETS.choices, repeat=2):
         score = of_target(model, ids, 1, first)
         filled = [3, *first.ids, 5, MASK]
         score += of_target(model, filled, len(filled) - 1, second)
         every.append((score, [first.ids, second.ids]))
-    same(answer(model, Question(ids, places, [TARGETS] * 2), k=25, beams=5).fills, best(every, 25))
+    same(answer(model, Question(ids, positions, [TARGETS] * 2), k=25, beams=5).fills, best(every, 25))
 
 
 @pytest.mark.parametrize("joint", ["greedy", "independent"])
@@ -268,10 +268,10 @@ def test_a_window_at_an_end_of_the_text_is_full(place: int, start: int) -> None:
 def test_masks_far_apart_have_windows_of_their_own_and_none_is_lost() -> None:
     model = FakeModel(room=6)
     ids = [1 + number % 10 for number in range(60)]
-    places = [0, 3, 20, 40, 42, 59]
-    for place in places:
+    positions = [0, 3, 20, 40, 42, 59]
+    for place in positions:
         ids[place] = MASK
-    found = answer(model, Question(ids, places), k=3)
+    found = answer(model, Question(ids, positions), k=3)
     assert found.n_windows == 4
     assert len(found.masks) == 6
     assert all(len(of_mask) == 3 for of_mask in found.masks)
@@ -283,10 +283,10 @@ def test_masks_far_apart_have_windows_of_their_own_and_none_is_lost() -> None:
 @pytest.mark.parametrize("shift", range(10))
 def test_fills_of_several_windows_are_the_best_products_of_theirs(joint: str, shift: int) -> None:
     ids = [1 + (number + shift) % 10 for number in range(40)]
-    places = [2, 4, 6, 20, 22, 24, 39]
-    for place in places:
+    positions = [2, 4, 6, 20, 22, 24, 39]
+    for place in positions:
         ids[place] = MASK
-    found = answer(FakeModel(room=6), Question(ids, places), k=12, joint=joint)
+    found = answer(FakeModel(room=6), Question(ids, positions), k=12, joint=joint)
     windows = [(ids[2:8], [0, 2, 4]), (ids[20:26], [0, 2, 4]), (ids[34:], [5])]
     assert found.n_windows == len(windows)
     alone = [answer(FakeModel(room=6), Question(*window), k=12, joint=joint).fills for window in windows]
@@ -302,7 +302,7 @@ def test_other_masks_in_a_window_stay_masks() -> None:
     ids = [MASK] * 6
     found = answer(model, Question(ids, list(range(6))), k=2, joint="independent")
     assert found.n_windows == 2
-    assert sorted((row.ids, row.places) for row in model.rows) == [
+    assert sorted((row.ids, row.positions) for row in model.rows) == [
         ([11, *[MASK] * 4, 11], [1, 2, 3, 4]),
         ([11, *[MASK] * 4, 11], [3, 4]),
     ]
@@ -338,9 +338,9 @@ def test_a_word_as_long_as_the_room_is_scored_alone() -> None:
 @pytest.mark.parametrize("joint", masked_fill.JOINT)
 def test_two_hundred_masks_are_answered(joint: str) -> None:
     model = FakeModel(room=30)
-    places = list(range(0, 400, 2))
+    positions = list(range(0, 400, 2))
     ids = [MASK if place % 2 == 0 else 3 for place in range(400)]
-    found = answer(model, Question(ids, places), k=2, beams=2, joint=joint)
+    found = answer(model, Question(ids, positions), k=2, beams=2, joint=joint)
     assert len(found.masks) == 200
     assert len(found.fills) == 2
     assert all(len(fill.choices) == 200 for fill in found.fills)
@@ -619,6 +619,6 @@ def test_three_spellings_of_a_mask_are_understood() -> None:
 
 def test_the_fake_has_the_interface_of_the_real_one() -> None:
     own = wordpiece()
-    assert own.cut(["the [MASK]"]) == [TokenizedText([3, 1], [0, 1], 0)]
-    row = own.row([3, 1], places=[1])
-    assert (row.places, row.ids) == ([1], [3, 1])
+    assert own.tokenize(["the [MASK]"]) == [TokenizedText([3, 1], [0, 1], 0)]
+    row = own.model_input([3, 1], positions=[1])
+    assert (row.positions, row.ids) == ([1], [3, 1])

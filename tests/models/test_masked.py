@@ -77,10 +77,10 @@ def rows_of(model: MaskedModel, items: Sequence[tuple[str, ...]]) -> list[ModelI
     """Each mask is a place."""
     rows = []
     for item in items:
-        cuts = model.texts.cut(list(item))
+        cuts = model.texts.tokenize(list(item))
         ids = [id for cut in cuts for id in cut.ids]
-        places = [place for place, id in enumerate(ids) if id == model.texts.mask_id]
-        rows.append(model.texts.row(*(cut.ids for cut in cuts), places=places))
+        positions = [place for place, id in enumerate(ids) if id == model.texts.mask_id]
+        rows.append(model.texts.model_input(*(cut.ids for cut in cuts), positions=positions))
     return rows
 
 
@@ -112,7 +112,7 @@ def test_probabilities_at_the_masks_are_those_of_transformers(kind: str, folder:
         found = dict(masked_loading.load(MaskedModelSpec(str(path), batch_tokens=budget)).logits(rows))
         assert len(found) == len(rows)
         for number, probabilities in enumerate(expected):
-            assert found[number].shape == probabilities.shape == (len(rows[number].places), model.texts.size)
+            assert found[number].shape == probabilities.shape == (len(rows[number].positions), model.texts.size)
             assert np.allclose(np.exp(log_softmax(found[number])), probabilities, rtol=0, atol=CLOSE)
 
 
@@ -130,8 +130,8 @@ def test_next_sentence_probabilities_are_those_of_transformers(kind: str, folder
     assert np.ptp(expected[:, 0]) > 0.01  # the pairs differ
     for budget in (ALONE, TOGETHER):
         model = masked_loading.load(MaskedModelSpec(str(path), batch_tokens=budget), head="nsp")
-        first, second = (model.texts.cut(side) for side in zip(*pairs, strict=True))
-        rows = [model.texts.row(a.ids, b.ids, places=[0]) for a, b in zip(first, second, strict=True)]
+        first, second = (model.texts.tokenize(side) for side in zip(*pairs, strict=True))
+        rows = [model.texts.model_input(a.ids, b.ids, positions=[0]) for a, b in zip(first, second, strict=True)]
         assert [row.types for row in rows] == [each["token_type_ids"][0].tolist() for each in encoded]
         assert np.allclose(np.exp(log_softmax(model.next_sentence(rows))), expected, rtol=0, atol=CLOSE)
 
@@ -153,7 +153,7 @@ def test_index_0_says_that_the_second_sentence_follows(home: Path, folder: Any) 
     own.save_pretrained(path)
     model = masked_loading.load(MaskedModelSpec(str(path)), head="nsp")
     assert model.heads == {"nsp"}  # of masked words it was saved without
-    rows = [model.texts.row(*(cut.ids for cut in model.texts.cut(pair))) for pair in pairs]
+    rows = [model.texts.model_input(*(cut.ids for cut in model.texts.tokenize(pair))) for pair in pairs]
     is_next = np.exp(log_softmax(model.next_sentence(rows)))[:, 0]
     assert is_next[[0, 2]].min() > 0.9
     assert is_next[[1, 3]].max() < 0.1
@@ -186,21 +186,21 @@ def test_deterministic_answers_do_not_depend_on_the_neighbours(folder: Any) -> N
 
 
 class Counting:
-    """A network whose logits are the ids at the places, and which remembers the sizes of its batches."""
+    """A network whose logits are the ids at the positions, and which remembers the sizes of its batches."""
 
     engine, batch_tokens = "fake", 100
 
     def __init__(self, size: int) -> None:
-        self.batches: list[tuple[int, int, int]] = []  # rows, tokens, places
+        self.batches: list[tuple[int, int, int]] = []  # rows, tokens, positions
         self._size = size
 
     def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], places: NDArray[np.int64]
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
         assert np.array_equal(mask == 1, ids != 0)
-        self.batches.append((len(ids), ids.size, len(places)))
-        at_places = ids.ravel()[places].astype(np.float32)
-        return {"mlm": np.repeat(at_places[:, None], self._size, axis=1), "nsp": ids[:, :2].astype(np.float32)}
+        self.batches.append((len(ids), ids.size, len(positions)))
+        at_positions = ids.ravel()[positions].astype(np.float32)
+        return {"mlm": np.repeat(at_positions[:, None], self._size, axis=1), "nsp": ids[:, :2].astype(np.float32)}
 
 
 def test_batches_are_bounded_in_tokens_and_in_logits_and_each_row_gets_its_own(
@@ -212,19 +212,19 @@ def test_batches_are_bounded_in_tokens_and_in_logits_and_each_row_gets_its_own(
     chosen = np.random.default_rng(1)
     rows = []
     for length in chosen.integers(1, 60, 200):
-        places = chosen.choice(length, int(chosen.integers(0, min(length, 7) + 1)), replace=False)
-        rows.append(ModelInput(chosen.integers(5, 900, length).tolist(), [0] * int(length), places.tolist()))
+        positions = chosen.choice(length, int(chosen.integers(0, min(length, 7) + 1)), replace=False)
+        rows.append(ModelInput(chosen.integers(5, 900, length).tolist(), [0] * int(length), positions.tolist()))
     monkeypatch.setattr(masked_models, "_LARGEST_LOGITS", 10 * model.texts.size)
     found = dict(model.logits(rows))
     assert sorted(found) == list(range(200))
     for row, logits in zip(rows, (found[number] for number in range(200)), strict=True):
-        assert logits.shape == (len(row.places), model.texts.size)
-        assert logits[:, 0].tolist() == [row.ids[place] for place in row.places]
+        assert logits.shape == (len(row.positions), model.texts.size)
+        assert logits[:, 0].tolist() == [row.ids[place] for place in row.positions]
     assert max(tokens for _, tokens, _ in network.batches) <= 100
-    assert max(places for _, _, places in network.batches) == 10
+    assert max(positions for _, _, positions in network.batches) == 10
     network.batches.clear()
     assert model.next_sentence(rows)[:, 0].tolist() == [row.ids[0] for row in rows]
-    assert {places for _, _, places in network.batches} == {0}
+    assert {positions for _, _, positions in network.batches} == {0}
     assert list(model.logits([])) == []
     assert model.next_sentence([]).shape == (0, 2)
 
@@ -475,8 +475,8 @@ catalogue.KNOWN["bert-test"] = replace(
 from nlptool.models import masked
 from nlptool.specs import MaskedModelSpec
 model = masked.load("bert-test", offline=True)
-(cut,) = model.texts.cut(["[MASK]が好き"])
-print(dict(model.logits([model.texts.row(cut.ids, places=[0])]))[0].shape[0])
+(cut,) = model.texts.tokenize(["[MASK]が好き"])
+print(dict(model.logits([model.texts.model_input(cut.ids, positions=[0])]))[0].shape[0])
 print(*({{"torch", "transformers", "sentence_transformers", "gensim", "scipy", "onnx"}} & set(sys.modules)))
 """
     environment = os.environ | {"NLPTOOL_CACHE": "/dev/null/none"}

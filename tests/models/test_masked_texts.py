@@ -46,12 +46,12 @@ def test_ids_and_types_are_those_of_transformers_and_texts_come_back(kind: str, 
     assert (texts.mask_token, texts.mask_id, texts.unknown_id) == (own.mask_token, own.mask_token_id, own.unk_token_id)
     assert texts.special_ids == set(own.all_special_ids)
     assert texts.size == len(own)
-    cuts = texts.cut(TEXTS)
+    cuts = texts.tokenize(TEXTS)
     for text, cut in zip(TEXTS, cuts, strict=True):
         if texts.words is not None and "\x00" in text:  # where the MeCab of transformers stops
             continue
         expected = own(text, return_token_type_ids=True, verbose=False)
-        row = texts.row(cut.ids)
+        row = texts.model_input(cut.ids)
         assert (row.ids, row.types) == (expected["input_ids"], expected["token_type_ids"])
         assert cut.n_unknown == cut.ids.count(own.unk_token_id)
         assert [texts.piece(id) for id in cut.ids] == own.convert_ids_to_tokens(cut.ids)
@@ -60,16 +60,16 @@ def test_ids_and_types_are_those_of_transformers_and_texts_come_back(kind: str, 
         if not text:  # transformers takes an empty second text for none
             continue
         pair = own("is a man", text, return_token_type_ids=True, verbose=False)
-        row = texts.row(texts.cut(["is a man"])[0].ids, cut.ids)
+        row = texts.model_input(texts.tokenize(["is a man"])[0].ids, cut.ids)
         assert (row.ids, row.types) == (pair["input_ids"], pair["token_type_ids"])
-    assert texts.room() == texts.room(pair=True) + len(own("a", "a")["input_ids"]) - len(own("a")["input_ids"]) - (
-        len(texts.cut(["a"])[0].ids)
-    )
+    assert texts.max_pieces() == texts.max_pieces(pair=True) + len(own("a", "a")["input_ids"]) - len(
+        own("a")["input_ids"]
+    ) - (len(texts.tokenize(["a"])[0].ids))
 
 
 def words_of(texts: MaskedLmTokenizer, text: str) -> list[str]:
     """The pieces of each word, joined."""
-    (cut,) = texts.cut([text])
+    (cut,) = texts.tokenize([text])
     found = [""] * (max(cut.words) + 1)
     for id, word in zip(cut.ids, cut.words, strict=True):
         found[word] += texts.piece(id).removeprefix("##")
@@ -95,20 +95,23 @@ def test_pieces_know_their_word_and_a_mask_is_one_of_its_own(
 def test_places_count_through_both_texts(made: Any) -> None:
     texts = made("bert")[1]
     first, second = [10, 11, 12], [20, 21]
-    assert texts.row(first, second, places=[0, 2, 3, 4]) == ModelInput(
+    assert texts.model_input(first, second, positions=[0, 2, 3, 4]) == ModelInput(
         [2, 10, 11, 12, 3, 20, 21, 3], [0, 0, 0, 0, 0, 1, 1, 1], [1, 3, 5, 6]
     )
-    assert texts.row(first, places=[1]) == ModelInput([2, 10, 11, 12, 3], [0] * 5, [2])
+    assert texts.model_input(first, positions=[1]) == ModelInput([2, 10, 11, 12, 3], [0] * 5, [2])
     roberta = made("roberta")[1]
-    assert roberta.row(first, second, places=[3]).places == [6]  # <s> A </s> </s> B </s>
-    assert (texts.room(), texts.room(pair=True)) == (62, 61)
-    assert (roberta.room(), roberta.room(pair=True)) == (61, 59)  # positions count from behind the padding's id, 0
+    assert roberta.model_input(first, second, positions=[3]).positions == [6]  # <s> A </s> </s> B </s>
+    assert (texts.max_pieces(), texts.max_pieces(pair=True)) == (62, 61)
+    assert (roberta.max_pieces(), roberta.max_pieces(pair=True)) == (
+        61,
+        59,
+    )  # positions count from behind the padding's id, 0
 
 
 def test_japanese_words_are_joined_without_blanks(made: Any) -> None:
     texts = made("bert-japanese")[1]
     for text in ("こんな夢を見た。", "腕組をして[MASK]に坐っている。"):
-        assert texts.text(texts.cut([text])[0].ids) == text
+        assert texts.text(texts.tokenize([text])[0].ids) == text
     letters = {texts.piece(id): id for id in range(texts.size)}
     assert texts.text([letters["a"], letters["##b"], letters["a"], letters["が"], letters["a"]]) == "ab aがa"
 
@@ -120,7 +123,7 @@ def test_a_limit_lowers_the_room_and_never_raises_it(made: Any) -> None:
     def texts(max_length: int) -> MaskedLmTokenizer:
         return LocatedMaskedModel("", "torch", "cpu", about, MaskedModelSpec(max_length=max_length), path).tokenizer()
 
-    assert (texts(10).room(), texts(10).room(pair=True), texts(1000).room()) == (8, 7, 62)
+    assert (texts(10).max_pieces(), texts(10).max_pieces(pair=True), texts(1000).max_pieces()) == (8, 7, 62)
     with pytest.raises(RunError, match="leaves no room"):
         texts(2)
 

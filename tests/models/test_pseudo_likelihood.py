@@ -124,9 +124,9 @@ def test_a_word_longer_than_the_window_is_masked_to_the_windows_end() -> None:
     model = LetterModel(max_length=8)  # room for 6
     (found,) = likelihoods(model, ["abcdefghij"], within_word=True)
     assert found.n_pieces == 10
-    first = next(row for row in model.asked if row.places == [1])
+    first = next(row for row in model.asked if row.positions == [1])
     assert first.ids == [CLS, *[MASK] * 6, SEP]
-    last = next(row for row in model.asked if row.places == [6])
+    last = next(row for row in model.asked if row.positions == [6])
     assert last.ids == [CLS, *found.ids[4:9], MASK, SEP]
 
 

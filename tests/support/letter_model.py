@@ -30,7 +30,7 @@ class Letters:
     def __init__(self, max_length: int = 32) -> None:
         self._max_length = max_length
 
-    def cut(self, texts: Sequence[str]) -> list[TokenizedText]:
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         found = []
         for text in texts:
             ids, words = [], []
@@ -42,15 +42,15 @@ class Letters:
             found.append(TokenizedText(ids, words, ids.count(UNK)))
         return found
 
-    def room(self, *, pair: bool = False) -> int:
+    def max_pieces(self, *, pair: bool = False) -> int:
         return self._max_length - 2 - pair
 
-    def row(
-        self, first: Sequence[int], second: Sequence[int] | None = None, *, places: Sequence[int] = ()
+    def model_input(
+        self, first: Sequence[int], second: Sequence[int] | None = None, *, positions: Sequence[int] = ()
     ) -> ModelInput:
         assert second is None
-        assert len(first) <= self.room()
-        return ModelInput([CLS, *first, SEP], [0] * (len(first) + 2), [place + 1 for place in places])
+        assert len(first) <= self.max_pieces()
+        return ModelInput([CLS, *first, SEP], [0] * (len(first) + 2), [place + 1 for place in positions])
 
     def piece(self, id: int) -> str:
         return PIECES[id]
@@ -85,9 +85,9 @@ class LetterModel:
         self.asked += rows
         self.most_tokens = max(self.most_tokens, sum(len(row.ids) for row in rows))
         for number in sorted(range(len(rows)), key=lambda number: len(rows[number].ids)):
-            ids, places = rows[number].ids, rows[number].places
-            assert places
-            yield number, np.stack([self._opinion(ids, place) for place in places])
+            ids, positions = rows[number].ids, rows[number].positions
+            assert positions
+            yield number, np.stack([self._opinion(ids, place) for place in positions])
 
 
 class FakeTexts:
@@ -102,7 +102,7 @@ class FakeTexts:
         self.size = len(self._pieces)
         self.special_ids = frozenset(range(5))
 
-    def cut(self, texts: Sequence[str]) -> list[TokenizedText]:
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         return [self._cut(text) for text in texts]
 
     def _cut(self, text: str) -> TokenizedText:
@@ -113,14 +113,14 @@ class FakeTexts:
             words += [number] * len(parts)
         return TokenizedText(ids, words, ids.count(1))
 
-    def room(self, *, pair: bool = False) -> int:
+    def max_pieces(self, *, pair: bool = False) -> int:
         return self._room
 
-    def row(
-        self, first: Sequence[int], second: Sequence[int] | None = None, *, places: Sequence[int] = ()
+    def model_input(
+        self, first: Sequence[int], second: Sequence[int] | None = None, *, positions: Sequence[int] = ()
     ) -> ModelInput:
         second = list(second or [])
-        return ModelInput([2, *first, 3, *second, 3], [0] * (len(first) + 2) + [1] * (len(second) + 1), list(places))
+        return ModelInput([2, *first, 3, *second, 3], [0] * (len(first) + 2) + [1] * (len(second) + 1), list(positions))
 
     def piece(self, id: int) -> str:
         return self._pieces[id]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -323,11 +324,11 @@ def open_engine(
     model_class = ctranslate2.Generator if constraints.kind == DECODER else ctranslate2.Translator
 
     def load(parts: int, threads: int) -> Any:
+        options = {"inter_threads": parts, "intra_threads": threads, "files": dict(files) if files else None}
         try:
-            return model_class(
-                str(folder), device="cpu", compute_type="float32", inter_threads=parts, intra_threads=threads,
-                files=dict(files) if files else None,
-            )  # fmt: skip
+            # In a thread of its own: the library sets OpenMP's number of threads, which torch shares, for the thread that loads.
+            with ThreadPoolExecutor(1) as thread:
+                return thread.submit(model_class, str(folder), device="cpu", compute_type="float32", **options).result()
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the converted copy in {folder} cannot be loaded: {error}",

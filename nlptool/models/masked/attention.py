@@ -72,14 +72,14 @@ class AttentionModel:
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
         """Cut each text into pieces, of which there may be fewer than it has: the beginning stays."""
-        room = self.texts.room()
-        return [self._reading(cut.ids, room) for cut in self.texts.cut(texts)]
+        max_pieces = self.texts.max_pieces()
+        return [self._reading(tokenized.ids, max_pieces) for tokenized in self.texts.tokenize(texts)]
 
-    def _reading(self, ids: list[int], room: int) -> Reading:
-        kept = ids[:room]
+    def _reading(self, ids: list[int], max_pieces: int) -> Reading:
+        kept = ids[:max_pieces]
         unknown = self.texts.unknown_id
         n_unknown = 0 if unknown is None else kept.count(unknown)
-        return Reading(self.texts.row(kept), len(kept), n_unknown, len(ids) > room)
+        return Reading(self.texts.model_input(kept), len(kept), n_unknown, len(ids) > max_pieces)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
         """Cut both texts of a pair into pieces of one sequence; of what is too long the part nearest to their border stays."""
@@ -96,9 +96,9 @@ class AttentionModel:
         """
         for batch in pack([len(row.ids) for row in rows], self._budget):
             found = self._run([rows[index] for index in batch])  # L of (B, H, T, T)
-            for number, index in enumerate(batch):
+            for row, index in enumerate(batch):
                 length = len(rows[index].ids)
-                yield index, torch.stack([each[number, :, :length, :length] for each in found]).float().cpu().numpy()
+                yield index, torch.stack([layer[row, :, :length, :length] for layer in found]).float().cpu().numpy()
 
     @torch.inference_mode()
     def _run(self, rows: Sequence[ModelInput]) -> Sequence[torch.Tensor]:
@@ -232,7 +232,7 @@ def _check(model: AttentionModel, kind: str) -> None:
     Raises:
         ModelError: the network has no weights for each token and each other token, as Fourier transforms and windows have not.
     """
-    row = model.texts.row(model.texts.cut([_SAMPLE])[0].ids)
+    row = model.texts.model_input(model.texts.tokenize([_SAMPLE])[0].ids)
     try:
         _, weights = next(model.weights([row]))
         shape = weights.shape

@@ -1,6 +1,6 @@
 """Words of a text hidden behind masks, for a model to guess: what BERT is trained on, as text.
 
-Which words are hidden, and what stands in their places, is ``nlptool.training.masking``'s choice. The text itself stays as it
+Which words are hidden, and what stands at their positions, is the choice of ``masking``. The text itself stays as it
 was around them: a tokenizer may change letters and blanks on its way to the pieces (NFKC, lower case), so each word is found
 again in the text, both folded until such changes make no difference.
 """
@@ -83,28 +83,29 @@ class ClozeMasker:
 
     def __call__(self, texts: Sequence[tuple[int, str]]) -> list[Masked]:
         """Each text, which comes with its number, masked."""
-        cuts = self._texts.cut([text for _, text in texts])
-        return [self._masked(number, text, cut) for (number, text), cut in zip(texts, cuts, strict=True)]
-
-    def _masked(self, number: int, text: str, cut: TokenizedText) -> Masked:
-        units = list(self._units(cut))
-        surfaces = [unit.surface for unit in units]
-        places = align(text, surfaces)
-        rebuilt = places is None
-        if places is None:
-            text = self._texts.text(cut.ids)
-            places = align(text, surfaces) or [None] * len(units)
-        can = [
-            place is not None and unit.ids != [self._texts.mask_id] for place, unit in zip(places, units, strict=True)
+        tokenized_texts = self._texts.tokenize([text for _, text in texts])
+        return [
+            self._masked(number, text, tokenized)
+            for (number, text), tokenized in zip(texts, tokenized_texts, strict=True)
         ]
+
+    def _masked(self, number: int, text: str, tokenized: TokenizedText) -> Masked:
+        units = list(self._units(tokenized))
+        surfaces = [unit.surface for unit in units]
+        spans = align(text, surfaces)
+        rebuilt = spans is None
+        if spans is None:
+            text = self._texts.text(tokenized.ids)
+            spans = align(text, surfaces) or [None] * len(units)
+        can = [span is not None and unit.ids != [self._texts.mask_id] for span, unit in zip(spans, units, strict=True)]
         shown = self._shown(units, can, np.random.default_rng([self._settings.seed, number]))
         parts: list[str] = []
         hidden: list[MaskedWord] = []
         end = length = 0  # of what has been read of the text, and of what stands for it
         found: list[tuple[int, int]] = []  # masked words: where in hidden, and where in the masked text
-        for unit, place, how in zip(units, places, shown, strict=True):
-            if how != _SEEN and place is not None:
-                start, until = place
+        for unit, span, how in zip(units, spans, shown, strict=True):
+            if how != _SEEN and span is not None:
+                start, until = span
                 stood = text[start:until]
                 stands = stood if how == _SAME else self._standing(unit, how)
                 kind = "mask" if how == _MASKED else "same" if stands == stood else "other"
@@ -120,16 +121,16 @@ class ClozeMasker:
         starts = [match.start() for match in self._masks.finditer(masked)]
         for which, start in found:
             hidden[which] = replace(hidden[which], index=bisect_left(starts, start))
-        return Masked(masked, hidden, cut.n_unknown, rebuilt=text if rebuilt else None)
+        return Masked(masked, hidden, tokenized.n_unknown, rebuilt=text if rebuilt else None)
 
     def _standing(self, unit: _Unit, how: int) -> str:
         """What is written for masks, or for another piece."""
         return self._texts.mask_token * len(unit.ids) if how == _MASKED else self._texts.text([how]).strip()
 
-    def _units(self, cut: TokenizedText) -> Iterator[_Unit]:
+    def _units(self, tokenized: TokenizedText) -> Iterator[_Unit]:
         """The words, or the pieces, in order."""
-        numbers = cut.words if self._settings.unit == "words" else range(len(cut.ids))
-        for _, pairs in groupby(zip(numbers, cut.ids, strict=True), key=lambda pair: pair[0]):
+        numbers = tokenized.words if self._settings.unit == "words" else range(len(tokenized.ids))
+        for _, pairs in groupby(zip(numbers, tokenized.ids, strict=True), key=lambda pair: pair[0]):
             ids = [id for _, id in pairs]
             yield _Unit(ids, self._surface(ids))
 
@@ -178,7 +179,7 @@ def align(text: str, surfaces: Sequence[str | None]) -> list[tuple[int, int] | N
         (start, end) of each; None for None, for a surface that is nothing but what tokenizers drop, and for those that come
         from the same character, as ㍿ may. None for all if they do not stand there like that.
     """
-    folded = [(letter, place) for place, character in enumerate(text) for letter in _folded(character)]
+    folded = [(letter, position) for position, character in enumerate(text) for letter in _folded(character)]
     whole = "".join(letter for letter, _ in folded)
     runs = [(known, list(some)) for known, some in groupby(surfaces, key=lambda surface: surface is not None)]
     found: list[tuple[int, int] | None] = []
@@ -203,13 +204,13 @@ def align(text: str, surfaces: Sequence[str | None]) -> list[tuple[int, int] | N
 
 def _apart(text: str, found: list[tuple[int, int] | None]) -> list[tuple[int, int] | None]:
     """Without those that share a character, and with the combining marks behind each."""
-    there = [(number, *place) for number, place in enumerate(found) if place is not None]
+    there = [(number, *span) for number, span in enumerate(found) if span is not None]
     for (number, _, end), (following, start, _) in pairwise(there):
         if start < end:
             found[number] = found[following] = None
-    for number, place in enumerate(found):
-        if place is not None:
-            start, end = place
+    for number, span in enumerate(found):
+        if span is not None:
+            start, end = span
             while end < len(text) and _is_mark(text[end]):
                 end += 1
             found[number] = start, end

@@ -79,7 +79,7 @@ class Question:
     """A text with masks."""
 
     ids: Sequence[int]  # (n,), no special tokens
-    places: Sequence[int]  # (M,), of its masks in ids, rising; at least one
+    positions: Sequence[int]  # (M,), of its masks in ids, rising; at least one
     targets: Sequence[Targets] | None = None  # (M,); None: any piece of the vocabulary
 
 
@@ -117,7 +117,7 @@ def fill(
     n_held = 0
     for question in questions:
         some.append(question)
-        n_held += len(question.places) * max(k, beams)
+        n_held += len(question.positions) * max(k, beams)
         if n_held >= _HELD:
             yield from _answers(model, some, k, joint, beams)
             some, n_held = [], 0
@@ -125,9 +125,9 @@ def fill(
 
 
 def _answers(model: MaskedModel, questions: Sequence[Question], k: int, joint: str, beams: int) -> Iterator[Answer]:
-    windows = [_windows(question, model.texts.room()) for question in questions]
+    windows = [_windows(question, model.texts.max_pieces()) for question in questions]
     flat = [window for of_question in windows for window in of_question]
-    alone = _best(model, [_Ask(window, {}, range(len(window.places))) for window in flat], max(k, beams))
+    alone = _best(model, [_Ask(window, {}, range(len(window.positions))) for window in flat], max(k, beams))
     if joint == "independent":
         together = [combined(masks, k) for masks in alone]
     else:
@@ -138,7 +138,7 @@ def _answers(model: MaskedModel, questions: Sequence[Question], k: int, joint: s
         yield Answer(
             masks=[best[:k] for of_window in masks for best in of_window],
             fills=combined(fills, k),
-            n_tokens=sum(len(model.texts.row(window.ids).ids) for window in of_question),
+            n_tokens=sum(len(model.texts.model_input(window.ids).ids) for window in of_question),
             n_windows=len(of_question),
             truncated=any(len(window.ids) < len(question.ids) for window in of_question),
         )
@@ -165,8 +165,8 @@ def _beam(
 ) -> list[list[Fill]]:
     """The k best fills of each window that a beam from left to right finds."""
     found = [masks[0][: beams if len(masks) > 1 else k] for masks in alone]
-    for mask in range(1, max((len(window.places) for window in windows), default=0)):
-        longer = [number for number, window in enumerate(windows) if len(window.places) > mask]
+    for mask in range(1, max((len(window.positions) for window in windows), default=0)):
+        longer = [number for number, window in enumerate(windows) if len(window.positions) > mask]
         asks = [
             _Ask(windows[number], {place: choice.ids for place, choice in enumerate(begun.choices)}, [mask])
             for number in longer
@@ -179,7 +179,7 @@ def _beam(
                 for begun in found[number]
                 for score, choices in next(nexts)[0]
             )
-            last = mask == len(windows[number].places) - 1
+            last = mask == len(windows[number].positions) - 1
             found[number] = heapq.nlargest(k if last else beams, fills, key=_log_probability)
     return found
 
@@ -202,11 +202,11 @@ def _greedy(
         mask = _surest(masks)
         chains += [_Chain(number, fill.log_probability, {mask: fill.choices[0]}) for fill in masks[mask][:k]]
     begun = chains
-    while begun := [each for each in begun if len(each.known) < len(windows[each.window].places)]:
+    while begun := [each for each in begun if len(each.known) < len(windows[each.window].positions)]:
         asks = []
         for each in begun:
             window = windows[each.window]
-            missing = [mask for mask in range(len(window.places)) if mask not in each.known]
+            missing = [mask for mask in range(len(window.positions)) if mask not in each.known]
             asks.append(_Ask(window, {mask: choice.ids for mask, choice in each.known.items()}, missing))
         going_on = []
         for each, ask, best in zip(begun, asks, _best(model, asks, 1), strict=True):
@@ -218,7 +218,7 @@ def _greedy(
         begun = going_on
     found: list[list[Fill]] = [[] for _ in windows]
     for each in chains:
-        if len(each.known) == len(windows[each.window].places):
+        if len(each.known) == len(windows[each.window].positions):
             choices = tuple(each.known[mask] for mask in range(len(each.known)))
             found[each.window].append(Fill(each.log_probability, choices))
     return [sorted(fills, key=_log_probability, reverse=True) for fills in found]
@@ -284,13 +284,13 @@ def _row(texts: MaskedLmTokenizer, ask: _Ask, asked: Sequence[tuple[int, int]]) 
     """
     ids: list[int] = []
     starts, end = [], 0
-    for number, place in enumerate(ask.question.places):
+    for number, place in enumerate(ask.question.positions):
         ids += ask.question.ids[end:place]
         starts.append(len(ids))
         ids += ask.known.get(number, (texts.mask_id,))
         end = place + 1
     ids += ask.question.ids[end:]
-    return texts.row(ids, places=[starts[number] + piece for number, piece in asked])
+    return texts.model_input(ids, positions=[starts[number] + piece for number, piece in asked])
 
 
 def _top(scores: NDArray[np.floating], n: int) -> list[int]:
@@ -305,13 +305,13 @@ def _windows(question: Question, room: int) -> list[Question]:
     """The text whole where there is room for it and its targets; else windows around its masks, as few as go. A mask is asked
     about in one of them; where another one sees it, it is text."""
     targets = question.targets
-    growth = [of_mask.longest - 1 for of_mask in targets] if targets is not None else [0] * len(question.places)
+    growth = [of_mask.longest - 1 for of_mask in targets] if targets is not None else [0] * len(question.positions)
     if len(question.ids) + sum(growth) <= room:
         return [question]
     groups: list[list[int]] = []  # numbers of masks
     needed = 0  # pieces beside the text between the first mask of a group and its last
-    for number, place in enumerate(question.places):
-        start = question.places[groups[-1][0]] if groups else place
+    for number, place in enumerate(question.positions):
+        start = question.positions[groups[-1][0]] if groups else place
         if groups and place + 1 - start + needed + growth[number] <= room:
             groups[-1].append(number)
             needed += growth[number]
@@ -320,7 +320,7 @@ def _windows(question: Question, room: int) -> list[Question]:
             needed = growth[number]
     found: list[Question] = []
     for group in groups:
-        first, last = question.places[group[0]], question.places[group[-1]] + 1
+        first, last = question.positions[group[0]], question.positions[group[-1]] + 1
         spare = room - (last - first) - sum(growth[number] for number in group)
         behind = len(question.ids) - last
         before = min(first, max(spare // 2, spare - behind))
@@ -328,7 +328,7 @@ def _windows(question: Question, room: int) -> list[Question]:
         found.append(
             Question(
                 question.ids[start:end],
-                [question.places[number] - start for number in group],
+                [question.positions[number] - start for number in group],
                 [targets[number] for number in group] if targets is not None else None,
             )
         )

@@ -49,22 +49,22 @@ class Passages:
     def __init__(self, texts: MaskedLmTokenizer, *, by_line: bool = False) -> None:
         self._texts = texts
         self._by_line = by_line
-        self._room = texts.room()
+        self._room = texts.max_pieces()
         self._rest = Passage(np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool))
 
     def add(self, lines: Sequence[str]) -> Iterator[Passage]:
         """Those that are complete with ``lines``. A line of blanks ends a document."""
         words = self._texts.words
-        for line, cut in zip(lines, self._texts.cut(lines), strict=True):
+        for line, tokenized in zip(lines, self._texts.tokenize(lines), strict=True):
             if not line.strip():
                 yield from self.end()
                 continue
-            numbers = np.array(cut.words, np.int64)
+            numbers = np.array(tokenized.words, np.int64)
             content = np.zeros(len(numbers), bool)
             if words is not None:
                 content = np.array([part in CONTENT for part in words.parts_of_speech(line)], bool)[numbers]
             self._rest = Passage(
-                np.concatenate([self._rest.ids, np.array(cut.ids, np.int64)]),
+                np.concatenate([self._rest.ids, np.array(tokenized.ids, np.int64)]),
                 np.concatenate([self._rest.continues, np.diff(numbers, prepend=-1) == 0]),
                 np.concatenate([self._rest.content, content]),
             )
@@ -186,20 +186,20 @@ class Evaluation:
         shown = np.where(chosen, texts.mask_id, ids)
         used = np.flatnonzero(chosen.any(axis=1)).tolist()
         rows = [
-            texts.row(
-                shown[number, : len(passages[number].ids)].tolist(), places=np.flatnonzero(chosen[number]).tolist()
+            texts.model_input(
+                shown[number, : len(passages[number].ids)].tolist(), positions=np.flatnonzero(chosen[number]).tolist()
             )
             for number in used
         ]
         for index, logits in self._model.logits(rows):  # (M, V)
             number = used[index]
-            places = np.flatnonzero(chosen[number])
-            right = ids[number, places]
+            positions = np.flatnonzero(chosen[number])
+            right = ids[number, positions]
             ranks, log_probabilities = ranked(logits, right), log_softmax(logits)[np.arange(len(right)), right]
             if np.isnan(log_probabilities).any():
                 raise ModelError(f"{self._model.name} gives numbers that are none: NaN or infinity")
             self.every.add(ranks, log_probabilities)
-            of_content = passages[number].content[places]
+            of_content = passages[number].content[positions]
             self.content.add(ranks[of_content], log_probabilities[of_content])
 
 

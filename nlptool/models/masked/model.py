@@ -1,4 +1,4 @@
-"""BERT and its kin, asked: which token stands at a place, and does one sentence follow another.
+"""Masked language models (BERT and its kin): the logits of tokens at positions, and of the next sentence.
 
 Method of the models: J. Devlin et al.: BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding (NAACL
 2019). They run in onnxruntime, or in torch where a model or a GPU needs it. Sequences are sorted by their length and packed by
@@ -29,20 +29,21 @@ HINT = "nlptool models list --task fill-mask shows the masked language models"
 
 
 class Network(Protocol):
-    """Token ids to the outputs of those heads that the model has."""
+    """Token ids to the outputs of the heads that the model has."""
 
     engine: str
     batch_tokens: int
 
     def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], places: NDArray[np.int64]
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
-        """
+        """Run the network.
+
         Args:
             ids: (B, T).
             mask: (B, T), 0 for padding.
             types: (B, T), 0: the first text, 1: the second.
-            places: (M,), counted through all rows of ``ids``.
+            positions: (M,), counted through all rows of ``ids``.
 
         Returns:
             mlm: (M, V) logits of the tokens; nsp: (B, 2) of the next sentence.
@@ -50,7 +51,7 @@ class Network(Protocol):
 
 
 class OnnxMasked:
-    """A network in onnxruntime; the arguments are those of ``onnx_network.session``."""
+    """A network in onnxruntime; the arguments are those of ``runtime.onnx.session``."""
 
     engine = "onnx"
     batch_tokens = onnx_runtime.BATCH_TOKENS
@@ -61,7 +62,7 @@ class OnnxMasked:
         self._session = onnx_runtime.session(graph, weights, **arguments)
 
     def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], places: NDArray[np.int64]
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
         feeds = {"input_ids": ids}
         if self._masks:
@@ -69,7 +70,7 @@ class OnnxMasked:
         if self._takes_types:
             feeds["token_type_ids"] = types
         if "mlm" in self._heads:
-            feeds["places"] = places
+            feeds["places"] = positions  # as the graphs call them that are shipped and in the caches
         return dict(zip(self._heads, self._session.run(None, feeds), strict=True))
 
 
@@ -100,17 +101,17 @@ class MaskedModel:
         self._budget = 1 if alone else spec.batch_tokens or network.batch_tokens
 
     def logits(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(i, logits) for each row, logits (len(rows[i].places), V); in the order of computation, not of ``rows``.
+        """Yield (i, logits) for each row, logits (len(rows[i].positions), V); in the order of computation, not of ``rows``.
 
         The logits of a batch alone are in memory at a time: what is to be kept of them should be copied.
         """
         for batch in self._batches(rows):
             found = self._run([rows[index] for index in batch])["mlm"]
-            ends = np.cumsum([len(rows[index].places) for index in batch])
+            ends = np.cumsum([len(rows[index].positions) for index in batch])
             yield from zip(batch, np.split(found, ends[:-1]), strict=True)
 
     def next_sentence(self, rows: Sequence[ModelInput]) -> NDArray[np.float32]:
-        """(N, 2) logits in the order of rows; index 0: the second text follows the first."""
+        """Return (N, 2) logits in the order of ``rows``; index 0: the second text follows the first."""
         logits = np.empty((len(rows), 2), np.float32)
         bare = [ModelInput(row.ids, row.types, []) for row in rows]
         for batch in self._batches(bare):
@@ -118,31 +119,33 @@ class MaskedModel:
         return logits
 
     def _batches(self, rows: Sequence[ModelInput]) -> Iterator[list[int]]:
-        """Indices into ``rows``, in batches that are bounded in their tokens and in their logits."""
-        most = max(1, _LARGEST_LOGITS // self.texts.size)  # places
+        """Yield indices into ``rows``, in batches that are bounded in their tokens and in their logits."""
+        most = max(1, _LARGEST_LOGITS // self.texts.size)  # positions
         for packed in pack([len(row.ids) for row in rows], self._budget):
             batch: list[int] = []
-            n_places = 0
+            n_positions = 0
             for index in packed:
-                n_more = len(rows[index].places)
-                if batch and n_places + n_more > most:
+                n_more = len(rows[index].positions)
+                if batch and n_positions + n_more > most:
                     yield batch
-                    batch, n_places = [], 0
+                    batch, n_positions = [], 0
                 batch.append(index)
-                n_places += n_more
+                n_positions += n_more
             yield batch
 
     def _run(self, rows: Sequence[ModelInput]) -> dict[str, NDArray[np.float32]]:
         ids, mask = pad([row.ids for row in rows], self._pad_id)  # (B, T)
         types, _ = pad([row.types for row in rows], 0)
         length = ids.shape[1]
-        places = np.array([length * index + place for index, row in enumerate(rows) for place in row.places], np.int64)
-        return self._network(ids, mask, types, places)
+        positions = np.array(
+            [length * index + place for index, row in enumerate(rows) for place in row.positions], np.int64
+        )
+        return self._network(ids, mask, types, positions)
 
 
 def scored(model: MaskedModel, rows: Iterable[tuple[ModelInput, _Tag]]) -> Iterator[tuple[_Tag, NDArray[np.float32]]]:
-    """(tag, log-probabilities (M, V)) of each row, not in order. Rows are taken as they are needed, so that there may be any
-    number of them."""
+    """Yield (tag, log-probabilities (M, V)) of each row, not in order. Rows are taken as they are needed, so that there may be
+    any number of them."""
     rows = iter(rows)
     for first in rows:
         some, n_tokens = [first], len(first[0].ids)
@@ -154,14 +157,14 @@ def scored(model: MaskedModel, rows: Iterable[tuple[ModelInput, _Tag]]) -> Itera
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits (..., V) to natural logarithms of probabilities."""
+    """Return the natural logarithms of the probabilities that belong to logits (..., V)."""
     shifted: NDArray[np.float32] = logits - logits.max(axis=-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return shifted
 
 
 def decoder(name: object, kind: str) -> ModelError:
-    """What to say of a model that looks at one side of a place alone."""
+    """Return the error for a model that attends to one side of a position alone."""
     return ModelError(
         f"{name} is a decoder ({kind}): it sees only what stands before a word, and was not trained to fill masks",
         hint=HINT,

@@ -63,7 +63,7 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of lines, each divided in two; places in the pieces of the documents."""
+    """Runs of lines, each divided in two; positions in the pieces of the documents."""
 
     starts: NDArray[np.int64]  # (N,)
     middles: NDArray[np.int64]  # (N,), where A ends and B begins
@@ -75,7 +75,7 @@ class Runs:
         return len(self.starts)
 
 
-def runs(documents: Documents, room: int, rng: np.random.Generator) -> Runs:
+def runs(documents: Documents, max_pieces: int, rng: np.random.Generator) -> Runs:
     """The runs of all documents, each of as many lines as have room. A run is divided at any end of a line within it, at any
     piece where there is none; what is left of the line that it ends in is passed over, unless that is a lot."""
     found: list[tuple[int, int, int, int, int]] = []
@@ -83,12 +83,12 @@ def runs(documents: Documents, room: int, rng: np.random.Generator) -> Runs:
         begins = documents.line_starts(number)
         at, end = begins[0], begins[-1]
         while end - at >= _FEWEST:
-            until = min(end, at + room)
+            until = min(end, at + max_pieces)
             low, high = bisect_right(begins, at), bisect_right(begins, until - 1)  # the ends of lines within
             middle = begins[rng.integers(low, high)] if high > low else int(rng.integers(at + 1, until))
             found.append((at, middle, until, end, number))
             following = begins[high]
-            at = until if following - until > room // 2 else following
+            at = until if following - until > max_pieces // 2 else following
     return Runs(*np.array(found, np.int64).reshape(-1, 5).T)
 
 
@@ -128,7 +128,7 @@ def evaluate(
         report: is told how many pairs of how many are done.
     """
     rng = np.random.default_rng(seed)
-    found = runs(documents, model.texts.room(pair=True), rng)
+    found = runs(documents, model.texts.max_pieces(pair=True), rng)
     some = np.sort(rng.permutation(len(found))[: n_pairs // 2])
     asked = {"another_document": elsewhere(found, some, rng, same=False)}
     asked["same_document"] = elsewhere(found, some, rng, same=True)
@@ -154,7 +154,7 @@ def _row(model: MaskedModel, documents: Documents, found: Runs, run: int, other:
     start, middle, length = found.starts[run], found.middles[run], found.ends[run] - found.middles[run]
     second = found.middles[other]
     until = min(second + length, found.limits[other])
-    return model.texts.row(documents.pieces(start, middle), documents.pieces(second, until))
+    return model.texts.model_input(documents.pieces(start, middle), documents.pieces(second, until))
 
 
 def judged(following: NDArray[np.float32], others: NDArray[np.float32]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A masked language model of transformers to an ONNX graph, once, by torch.
 
-The graph goes from token ids to the logits of the tokens that are asked for (``torch_masked.AtPlaces``), and, where the model
-was trained for it, to those of the next sentence. It is run beside the original on a few texts, alone and in one padded batch,
-before it is believed.
+The graph goes from token ids to the logits at the positions that are asked for (``torch_backend.LogitsAtPositions``), and,
+where the model was trained for it, to those of the next sentence. It is compared with the original on a few texts, alone and in
+one padded batch, before it is used.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def _export(loaded: Loaded, path: Path) -> None:
 
 
 def _compare(loaded: Loaded, target: Path) -> None:
-    """
+    """Compare the graph with the network.
+
     Raises:
         NotConvertible: the graph does not run, or gives other probabilities than the network that it was made of.
     """
@@ -96,19 +97,19 @@ def _compare(loaded: Loaded, target: Path) -> None:
 
 
 def _rows(texts: MaskedLmTokenizer) -> list[ModelInput]:
-    """The sample, and a pair, with a mask in the middle of each and two more places."""
+    """Return the sample and a pair as inputs, with a mask in the middle of each and two more positions."""
     rows = []
-    for cut in texts.cut(_SAMPLE):
-        ids = cut.ids[: texts.room()]
+    for tokenized in texts.tokenize(_SAMPLE):
+        ids = tokenized.ids[: texts.max_pieces()]
         middle = len(ids) // 2
         ids[middle] = texts.mask_id
-        rows.append(texts.row(ids, places=sorted({0, middle, len(ids) - 1})))
-    first, second = (cut.ids[: texts.room(pair=True) // 2] for cut in texts.cut(_SAMPLE[1:3]))
-    return [*rows, texts.row(first, [texts.mask_id, *second[1:]], places=[0, len(first)])]
+        rows.append(texts.model_input(ids, positions=sorted({0, middle, len(ids) - 1})))
+    first, second = (text.ids[: texts.max_pieces(pair=True) // 2] for text in texts.tokenize(_SAMPLE[1:3]))
+    return [*rows, texts.model_input(first, [texts.mask_id, *second[1:]], positions=[0, len(first)])]
 
 
 def _answers(model: MaskedModel, rows: list[ModelInput]) -> dict[str, list[NDArray[np.float32]]]:
-    """What the graph says of each row: mlm (M, V), nsp (1, 2)."""
+    """Return what the graph gives for each input: mlm (M, V), nsp (1, 2)."""
     said = {}
     if "mlm" in model.heads:
         found = dict(model.logits(rows))
@@ -120,13 +121,13 @@ def _answers(model: MaskedModel, rows: list[ModelInput]) -> dict[str, list[NDArr
 
 @torch.inference_mode()
 def _plainly(loaded: Loaded, row: ModelInput) -> dict[str, NDArray[np.float32]]:
-    """What the network says of a row by itself: mlm (M, V), nsp (1, 2)."""
+    """Return what the network gives for one input by itself: mlm (M, V), nsp (1, 2)."""
     types = {"token_type_ids": torch.tensor([row.types])} if loaded.about["types"] else {}
     found = loaded.network(input_ids=torch.tensor([row.ids]), **types)
     said = {}
     if "mlm" in loaded.about["heads"]:
         logits = found.logits if "logits" in found else found.prediction_logits
-        said["mlm"] = logits[0, row.places].numpy()
+        said["mlm"] = logits[0, row.positions].numpy()
     if "nsp" in loaded.about["heads"]:
         said["nsp"] = found.seq_relationship_logits.numpy()
     return said

@@ -69,34 +69,38 @@ def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool =
     Args:
         within_word: mask the pieces to the right in the same word too (Kauf and Ivanova 2023).
     """
-    cuts = model.texts.cut(texts)
-    room = model.texts.room()
+    tokenized_texts = model.texts.tokenize(texts)
+    max_pieces = model.texts.max_pieces()
     unscored = model.texts.special_ids - {model.texts.unknown_id}
-    there = [np.array([piece not in unscored for piece in cut.ids], bool) for cut in cuts]
-    found = [np.full(len(cut.ids), np.nan, np.float32) for cut in cuts]
+    is_scored = [np.array([piece not in unscored for piece in tokenized.ids], bool) for tokenized in tokenized_texts]
+    log_probabilities_of = [np.full(len(tokenized.ids), np.nan, np.float32) for tokenized in tokenized_texts]
     rows = (
-        (_row(model.texts, cut, int(place), room, within_word), (number, int(place)))
-        for number, cut in enumerate(cuts)
-        for place in np.flatnonzero(there[number])
+        (_row(model.texts, tokenized, int(position), max_pieces, within_word), (number, int(position)))
+        for number, tokenized in enumerate(tokenized_texts)
+        for position in np.flatnonzero(is_scored[number])
     )
-    for (number, place), log_probabilities in scored(model, rows):  # (1, V)
-        found[number][place] = log_probabilities[0, cuts[number].ids[place]]
+    for (number, position), log_probabilities in scored(model, rows):  # (1, V)
+        log_probabilities_of[number][position] = log_probabilities[0, tokenized_texts[number].ids[position]]
     return [
-        Likelihood(cut.ids, values, known, cut.n_unknown, room if len(cut.ids) > room else None)
-        for cut, values, known in zip(cuts, found, there, strict=True)
+        Likelihood(
+            tokenized.ids, values, known, tokenized.n_unknown, max_pieces if len(tokenized.ids) > max_pieces else None
+        )
+        for tokenized, values, known in zip(tokenized_texts, log_probabilities_of, is_scored, strict=True)
     ]
 
 
-def _row(texts: MaskedLmTokenizer, cut: TokenizedText, place: int, room: int, within_word: bool) -> ModelInput:
+def _row(
+    texts: MaskedLmTokenizer, tokenized: TokenizedText, position: int, max_pieces: int, within_word: bool
+) -> ModelInput:
     """The text, or the window of it around the piece at ``place``, with that piece masked and asked for."""
-    start = max(0, min(place - room // 2, len(cut.ids) - room))
-    shown = cut.ids[start : start + room]
-    masked = place - start
+    start = max(0, min(position - max_pieces // 2, len(tokenized.ids) - max_pieces))
+    shown = tokenized.ids[start : start + max_pieces]
+    masked = position - start
     shown[masked] = texts.mask_id
     if within_word:
-        word = cut.words[place]
+        word = tokenized.words[position]
         for right in range(masked + 1, len(shown)):
-            if cut.words[start + right] != word:
+            if tokenized.words[start + right] != word:
                 break
             shown[right] = texts.mask_id
-    return texts.row(shown, places=[masked])
+    return texts.model_input(shown, positions=[masked])

@@ -31,39 +31,39 @@ class Pair:
 
 def read(texts: MaskedLmTokenizer, pairs: Sequence[tuple[str, str]]) -> list[Pair]:
     """Cut pairs of texts into pieces, and fit each into one sequence."""
-    room = texts.room(pair=True)
-    firsts = _cut(texts, [first for first, _ in pairs], room, end=True)
-    seconds = _cut(texts, [second for _, second in pairs], room, end=False)
-    return [_pair(texts, first, second, room) for first, second in zip(firsts, seconds, strict=True)]
+    max_pieces = texts.max_pieces(pair=True)
+    firsts = _tokenize(texts, [first for first, _ in pairs], max_pieces, end=True)
+    seconds = _tokenize(texts, [second for _, second in pairs], max_pieces, end=False)
+    return [_pair(texts, first, second, max_pieces) for first, second in zip(firsts, seconds, strict=True)]
 
 
-def _cut(texts: MaskedLmTokenizer, some: Sequence[str], room: int, *, end: bool) -> list[TokenizedText]:
+def _tokenize(texts: MaskedLmTokenizer, some: Sequence[str], max_pieces: int, *, end: bool) -> list[TokenizedText]:
     """The pieces; of a text much longer than ``room`` only those of its end or its beginning, if these are enough."""
-    limit = _CHARACTERS_PER_PIECE * room
-    cuts = texts.cut([text[-limit:] if end else text[:limit] for text in some])
+    limit = _CHARACTERS_PER_PIECE * max_pieces
+    tokenized_texts = texts.tokenize([text[-limit:] if end else text[:limit] for text in some])
     for index, text in enumerate(some):
-        if len(text) > limit and len(cuts[index].ids) <= room:
-            cuts[index] = texts.cut([text])[0]
-    return cuts
+        if len(text) > limit and len(tokenized_texts[index].ids) <= max_pieces:
+            tokenized_texts[index] = texts.tokenize([text])[0]
+    return tokenized_texts
 
 
-def _pair(texts: MaskedLmTokenizer, first: TokenizedText, second: TokenizedText, room: int) -> Pair:
-    end, beginning = fitted(first.ids, second.ids, room)
+def _pair(texts: MaskedLmTokenizer, first: TokenizedText, second: TokenizedText, max_pieces: int) -> Pair:
+    end, beginning = fitted(first.ids, second.ids, max_pieces)
     truncated = len(end) + len(beginning) < len(first.ids) + len(second.ids)
     n_unknown = first.n_unknown + second.n_unknown
-    return Pair(texts.row(end, beginning), truncated, n_unknown, len(first.ids), len(second.ids))
+    return Pair(texts.model_input(end, beginning), truncated, n_unknown, len(first.ids), len(second.ids))
 
 
-def fitted(first: Sequence[int], second: Sequence[int], room: int) -> tuple[Sequence[int], Sequence[int]]:
+def fitted(first: Sequence[int], second: Sequence[int], max_pieces: int) -> tuple[Sequence[int], Sequence[int]]:
     """As much of two texts as has room together: the end of the first and the beginning of the second, where they meet.
 
     The longer one gives way first, as with ``longest_first`` of transformers. That cuts both at their ends, and loses where
     they meet.
     """
-    half = room // 2
-    n_first = len(first) if len(first) <= half else max(half, room - len(second))
+    half = max_pieces // 2
+    n_first = len(first) if len(first) <= half else max(half, max_pieces - len(second))
     first = first[max(0, len(first) - n_first) :]
-    return first, second[: room - len(first)]
+    return first, second[: max_pieces - len(first)]
 
 
 def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -31,7 +31,7 @@ class FillTexts:
     def __init__(self, texts: MaskedLmTokenizer) -> None:
         self._texts = texts
         self._masks = masks_of(texts)
-        (two,) = texts.cut(["a a"])
+        (two,) = texts.tokenize(["a a"])
         self._blank = next((mark for mark in BLANKS for id in two.ids[1:] if texts.piece(id).startswith(mark)), "")
 
     def split(self, text: str) -> list[str]:
@@ -52,17 +52,21 @@ class FillTexts:
             ValueError: a word has no pieces, or is no word; the message says which.
         """
         own = self._texts.mask_token
-        cuts = self._texts.cut(words)
-        for word, cut in zip(words, cuts, strict=True):
-            if cut.n_unknown or not cut.ids or max(cut.ids) >= self._texts.size:
+        tokenized_texts = self._texts.tokenize(words)
+        for word, tokenized in zip(words, tokenized_texts, strict=True):
+            if tokenized.n_unknown or not tokenized.ids or max(tokenized.ids) >= self._texts.size:
                 raise ValueError(f"the model's vocabulary has no pieces for {word!r}")
-            if not self._texts.special_ids.isdisjoint(cut.ids):
+            if not self._texts.special_ids.isdisjoint(tokenized.ids):
                 raise ValueError(f"{word!r} is no word: it holds a special token of the model")
-        start = [cut.ids for cut in cuts]
+        start = [tokenized.ids for tokenized in tokenized_texts]
         if not self._blank:
             return dict.fromkeys(("start", "blank", "inside"), self._targets(words, start))
-        behind = [self._behind_mask(cut.ids) for cut in self._texts.cut([f"{own} {word}" for word in words])]
-        inside = [self._behind_mask(cut.ids) for cut in self._texts.cut([f"{own}{word}" for word in words])]
+        behind = [
+            self._behind_mask(tokenized.ids) for tokenized in self._texts.tokenize([f"{own} {word}" for word in words])
+        ]
+        inside = [
+            self._behind_mask(tokenized.ids) for tokenized in self._texts.tokenize([f"{own}{word}" for word in words])
+        ]
         return {
             "start": self._targets(words, start),
             "blank": self._targets(words, behind),
@@ -124,12 +128,12 @@ class FillTexts:
     @cached_property
     def _takes_blank(self) -> bool:
         """Whether the tokenizer drops the blank before a mask, so that what stands there brings its own."""
-        with_blank, without = self._texts.cut([f"a {self._texts.mask_token}", f"a{self._texts.mask_token}"])
+        with_blank, without = self._texts.tokenize([f"a {self._texts.mask_token}", f"a{self._texts.mask_token}"])
         return with_blank.ids == without.ids
 
     def _targets(self, words: Sequence[str], pieces: Sequence[Sequence[int]]) -> Targets:
         for word, ids in zip(words, pieces, strict=True):
-            if len(ids) > self._texts.room():
+            if len(ids) > self._texts.max_pieces():
                 raise ValueError(f"{word[:20]!r}... has {len(ids):,} pieces, more than the model takes")
         return Targets([Candidate(tuple(ids), word) for word, ids in zip(words, pieces, strict=True)])
 

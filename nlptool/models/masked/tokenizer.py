@@ -1,4 +1,4 @@
-"""Texts to the pieces that a masked language model reads, and back."""
+"""Texts to the subwords (pieces) that a masked language model reads, and back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ CONTINUES = "##"  # how WordPiece writes that a piece goes on with a word
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """A sequence as the network reads it."""
+    """A sequence as the network reads it: [CLS] text [SEP], or two texts."""
 
     ids: list[int]  # (T,), special tokens included
     types: list[int]  # (T,), 0: the first text, 1: the second
-    places: list[int]  # (M,), positions in ids whose tokens are asked for; [] for none
+    positions: list[int]  # (M,), positions in ids whose tokens are asked for; [] for none
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
     """The pieces of a text."""
 
-    ids: list[int]  # (n,), of the text alone, no special tokens, nothing cut off
+    ids: list[int]  # (n,), of the text alone: no special tokens, not truncated
     words: list[int]  # (n,), the number of the word that each piece belongs to, from 0; a mask is a word of its own
     n_unknown: int  # pieces that stand for what the vocabulary lacks
 
@@ -35,20 +35,21 @@ class TokenizedText:
 class MaskedLmTokenizer:
     """The tokenizer of a masked language model.
 
-    A word is what the tokenizer cuts before it makes pieces: with BERT a run of letters or a single mark, with
-    ``BertJapaneseTokenizer`` a word of MeCab, else what stands between blanks, marks apart where the tokenizer takes them
-    apart. Metaspace without blanks, as in Japanese, makes one word of a sentence.
+    A word is what the tokenizer splits off before it makes pieces: with BERT a run of letters or a punctuation character, with
+    ``BertJapaneseTokenizer`` a word of MeCab, else what stands between blanks, without punctuation where the tokenizer splits
+    that off. Metaspace without blanks, as in Japanese, makes one word of a sentence.
 
     Args:
-        tokenizer: of the library ``tokenizers``; gets the words of a text if there are ``words``, else the text.
+        tokenizer: of the library ``tokenizers``, which belongs to this object from now on: its padding and truncation are
+            switched off. It gets the words of a text if there are ``words``, else the text.
         about: ``size``, ``max_length``, ``mask_token``, ``unknown_id`` (if there is one) and ``special_ids`` of the model.
-        words: cuts a text into words first; None where the tokenizer does that itself.
+        words: splits a text into words first; None where the tokenizer does that itself.
         max_length: tokens of a sequence, special tokens included; as many as the model takes unless given.
 
     Attributes:
         size: V, the tokens for which there are logits.
         special_ids: of [CLS], [MASK] and the like.
-        words: what cuts a text into words first; None where the tokenizer does.
+        words: what splits a text into words first; None where the tokenizer does.
         unknown_id: of what stands for all that the vocabulary lacks; None if there is no such piece.
 
     Raises:
@@ -74,49 +75,50 @@ class MaskedLmTokenizer:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._single, self._pair = self._template("a"), self._template("a", "a")
-        if self.room() < 1:
-            n_special = self._max_length - self.room()
+        if self.max_pieces() < 1:
+            n_special = self._max_length - self.max_pieces()
             raise RunError(
                 f"--max-length {self._max_length} leaves no room for a text beside {n_special} special tokens"
             )
 
-    def cut(self, texts: Sequence[str]) -> list[TokenizedText]:
-        """The pieces of each text. Special tokens written in a text are taken as such, as transformers does."""
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
+        """Return the pieces of each text. Special tokens written in a text are taken as such, as transformers does."""
         if self.words is None:
             encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-            return [self._cut(encoding.ids, encoding.word_ids, encoding.tokens) for encoding in encodings]
+            return [self._tokenized(encoding.ids, encoding.word_ids, encoding.tokens) for encoding in encodings]
         parts, numbers = zip(*map(self.words.numbered, texts), strict=True) if texts else ((), ())
         encodings = self._tokenizer.encode_batch(list(parts), is_pretokenized=True, add_special_tokens=False)
         return [
-            self._cut(encoding.ids, [of_part[part] for part in encoding.word_ids], [])
+            self._tokenized(encoding.ids, [of_part[part] for part in encoding.word_ids], [])
             for encoding, of_part in zip(encodings, numbers, strict=True)
         ]
 
-    def _cut(self, ids: list[int], numbers: Sequence[int | None], pieces: list[str]) -> TokenizedText:
-        """
+    def _tokenized(self, ids: list[int], numbers: Sequence[int | None], pieces: list[str]) -> TokenizedText:
+        """Number the words of a text.
+
         Args:
             numbers: of the words as the tokenizer says; special tokens have numbers too, of their own.
             pieces: where one that begins with a blank begins a word.
         """
         blank = [piece.startswith(BLANKS) for piece in pieces] or [False] * len(ids)
         words = [0] if ids else []
-        for place, (before, here) in enumerate(pairwise(numbers), 1):
-            alone = self.mask_id in (ids[place - 1], ids[place])
-            words.append(words[-1] + (before != here or blank[place] or alone))
+        for position, (before, here) in enumerate(pairwise(numbers), 1):
+            alone = self.mask_id in (ids[position - 1], ids[position])
+            words.append(words[-1] + (before != here or blank[position] or alone))
         return TokenizedText(ids, words, ids.count(self.unknown_id) if self.unknown_id is not None else 0)
 
-    def room(self, *, pair: bool = False) -> int:
-        """The pieces that fit beside the special tokens of one sequence, those of both texts together for a pair."""
+    def max_pieces(self, *, pair: bool = False) -> int:
+        """Return how many pieces fit beside the special tokens of one sequence; for a pair those of both texts together."""
         template = self._pair if pair else self._single
         return self._max_length - sum(len(ids) for ids, _ in template.special)
 
-    def row(
-        self, first: Sequence[int], second: Sequence[int] | None = None, *, places: Sequence[int] = ()
+    def model_input(
+        self, first: Sequence[int], second: Sequence[int] | None = None, *, positions: Sequence[int] = ()
     ) -> ModelInput:
-        """Add the special tokens of the model's own template, and the types.
+        """Return the sequence with the special tokens of the model's own template, and the types.
 
         Args:
-            places: count in ``first`` and then on in ``second``, and are moved.
+            positions: in ``first`` and then on in ``second``; they are moved by the special tokens before them.
         """
         template = self._single if second is None else self._pair
         texts = [first] if second is None else [first, second]
@@ -127,15 +129,17 @@ class MaskedLmTokenizer:
             ids += [*text, *special]
             types += [*[type] * len(text), *its_types]
         n_first = len(first)
-        moved = [place + starts[0] if place < n_first else place - n_first + starts[-1] for place in places]
+        moved = [
+            position + starts[0] if position < n_first else position - n_first + starts[-1] for position in positions
+        ]
         return ModelInput(ids, types, moved)
 
     def piece(self, id: int) -> str:
-        """As the vocabulary spells it: ``##ing``. "" for an id that it does not have."""
+        """Return a piece as the vocabulary spells it: ``##ing``; "" for an id that it does not have."""
         return str(self._tokenizer.id_to_token(id) or "")
 
     def text(self, ids: Sequence[int]) -> str:
-        """Decoded, as transformers' ``decode``, special tokens included.
+        """Decode ids as transformers' ``decode`` does, special tokens included.
 
         Words of MeCab, which transformers would write with blanks between them, are joined without, but for two with
         Latin letters or digits at their border.
@@ -152,7 +156,7 @@ class MaskedLmTokenizer:
         return joined
 
     def _template(self, *texts: str) -> _Template:
-        """Of a text or of two, read off an encoded one."""
+        """Read the template of one text or of two off an encoded one."""
         if self.words is None:
             encoding = self._tokenizer.encode(*texts)
         else:
@@ -178,7 +182,7 @@ class _Template:
 
 
 def continues(piece: str) -> bool:
-    """Whether a piece of WordPiece goes on with a word; ``##`` alone is two marks of a text."""
+    """Return whether a piece of WordPiece goes on with a word; ``##`` alone is two characters of a text."""
     return piece.startswith(CONTINUES) and piece != CONTINUES
 
 

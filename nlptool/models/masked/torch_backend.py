@@ -14,8 +14,8 @@ from nlptool.models.runtime import devices
 
 
 class LogitsAtPositions(torch.nn.Module):
-    """A network of transformers whose head over the vocabulary, a fifth of the work in a BERT of the usual size, sees the
-    hidden states at some places alone."""
+    """A network of transformers whose head over the vocabulary, a fifth of the work in a BERT of the usual size, gets the
+    hidden states at some positions alone."""
 
     def __init__(self, network: Any, about: Mapping[str, Any]) -> None:
         super().__init__()
@@ -29,11 +29,12 @@ class LogitsAtPositions(torch.nn.Module):
         places: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
-        """
+        """Run the network.
+
         Args:
             input_ids: (B, T).
             attention_mask: (B, T), 0 for padding, where the model takes one.
-            places: (M,), counted through all rows of ``input_ids``.
+            places: (M,), the positions, counted through all rows of ``input_ids``; the graphs have an input of that name.
             token_type_ids: (B, T), 0 for the first text and 1 for the second, where the model takes that.
 
         Returns:
@@ -55,12 +56,12 @@ class LogitsAtPositions(torch.nn.Module):
 
 
 @contextmanager
-def _gathered(base: Any, places: torch.Tensor) -> Iterator[None]:
-    """Let a network give (1, M, H) of its last hidden states (B, T, H): its own head then runs as it is."""
+def _gathered(base: Any, positions: torch.Tensor) -> Iterator[None]:
+    """Make a network give (1, M, H) of its last hidden states (B, T, H): its own head then runs as it is."""
 
     def gather(module: Any, arguments: Any, output: Any) -> Any:
         states = output.last_hidden_state  # (B, T, H)
-        output["last_hidden_state"] = states.flatten(0, 1).index_select(0, places).unsqueeze(0)
+        output["last_hidden_state"] = states.flatten(0, 1).index_select(0, positions).unsqueeze(0)
         return output
 
     hook = base.register_forward_hook(gather)
@@ -98,10 +99,10 @@ class TorchMasked:
 
     @torch.inference_mode()
     def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], places: NDArray[np.int64]
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
         """As of ``masked.Network``."""
-        inputs = [ids, mask if self._masks else None, places, types if self._takes_types else None]
+        inputs = [ids, mask if self._masks else None, positions, types if self._takes_types else None]
         with devices.torch_threads(self._threads):
             outputs = self._network(
                 *(

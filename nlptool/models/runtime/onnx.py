@@ -11,6 +11,10 @@ import numpy as np
 from nlptool.errors import ModelError, RunError
 from nlptool.terminal import library_warnings
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+"""Since 1.29 onnxruntime reports to its makers unless told not to. It is told once, before it is imported anywhere here, and for
+good: this is the only variable of the environment that stays changed."""
+
 GRAPH = "model.onnx"
 BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache
 _MEND = "nlptool models verify finds what is damaged; after nlptool models rm NAME it is made anew"
@@ -27,7 +31,6 @@ def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool
     Raises:
         ModelError: it cannot be loaded.
     """
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # since 1.29 onnxruntime reports to its makers unless told not to
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -54,7 +57,6 @@ def quantize(graph: Path, weights: Path, target: Path) -> None:
         RunError: the library cannot do it, with more than 2 GB of weights for one.
         OSError: a file cannot be read or written.
     """
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,20 @@ from nlptool.terminal import library_warnings
 
 _UNLIMITED = 2**31 - 1
 
+_LOCK = threading.RLock()
+
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Keep what libraries print and warn of while they load a model away from stdout and, without --debug, from stderr."""
-    stderr = sys.stderr if library_warnings.mode() == "shown" else io.StringIO()
-    with library_warnings.hidden(), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(stderr):
-        yield
+    """Keep what libraries print and warn of while they load a model away from stdout and, without --debug, from stderr.
+
+    The streams and the environment are of the whole process, so that threads enter the context one after the other, and
+    find them unchanged when they leave it.
+    """
+    with _LOCK:
+        stderr = sys.stderr if library_warnings.mode() == "shown" else io.StringIO()
+        with library_warnings.hidden(), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(stderr):
+            yield
 
 
 def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:

@@ -29,7 +29,7 @@ def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, se
     texts = model.texts
     rules = {
         "model": model.name,
-        "max_length": texts.room() + len(texts.row([]).ids),
+        "max_length": texts.max_pieces() + len(texts.model_input([]).ids),
         "share": share,
         "by": by,
         "limit": limit or None,

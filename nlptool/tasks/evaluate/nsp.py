@@ -35,7 +35,7 @@ def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict
     """
     rules = {
         "model": model.name,
-        "max_length": model.texts.room(pair=True) + len(model.texts.row([], []).ids),
+        "max_length": model.texts.max_pieces(pair=True) + len(model.texts.model_input([], []).ids),
         "seed": seed,
     }
     records = []
@@ -66,9 +66,9 @@ def _read(pipe: Pipe, texts: MaskedLmTokenizer) -> Documents:
     def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
         for records in lists:
             lines = [line for record in records if record.pending for line in record.text.split("\n")]
-            for line, cut in zip(lines, texts.cut(lines), strict=True):
+            for line, tokenized in zip(lines, texts.tokenize(lines), strict=True):
                 if line.strip():
-                    documents.add(cut.ids)
+                    documents.add(tokenized.ids)
                 else:
                     documents.end()
             yield records
