@@ -13,7 +13,7 @@ from nlptool.records.workers import Workers, in_order
 from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
-    from nlptool.models.japanese.counts import Characters, Counts, Words
+    from nlptool.models.japanese.counts import CharacterCounter, Counts, WordCounter
 
 _TOGETHER = 4096  # records that are written together
 
@@ -24,7 +24,7 @@ _NOTES = notes("n_unknown of a dictionary", "n_control")
 
 def counter(
     what: str, by: str, dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]
-) -> Characters | Words:
+) -> CharacterCounter | WordCounter:
     """What counts: made once in each process.
 
     Args:
@@ -37,9 +37,11 @@ def counter(
 
     chosen = Wanted(**wanted)  # type: ignore[arg-type]
     if what == "chars":
-        return japanese_counts.Characters(normalize=chosen.normalize)
+        return japanese_counts.CharacterCounter(normalize=chosen.normalize)
     keeps = functools.partial(is_kept, wanted=chosen)
-    return japanese_counts.Words(Tagger(dictionary, user_dictionary), by=by, keeps=keeps, normalize=chosen.normalize)
+    return japanese_counts.WordCounter(
+        Tagger(dictionary, user_dictionary), by=by, keeps=keeps, normalize=chosen.normalize
+    )
 
 
 def count(lists: Iterator[list[Record]], workers: Workers[Counts], counts: Counts) -> Iterator[list[Record]]:
@@ -75,7 +77,7 @@ def write(pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None) 
         with pipe.beside(*pipe.files) as own, own.bar:
             own.on_error = "fail" if pipe.on_error == "fail" else "skip"  # a record that fails has no place to be in
             own.consume(count(own.read(), workers, counts))
-        ranked, total = counts.ranked(most), counts.of.total()
+        ranked, total = counts.most_frequent(most), counts.of.total()
         for start in range(0, len(ranked), _TOGETHER):
             rows = (
                 {_NAMES[what]: each, "count": n, "share": float(f"{n / total:.6g}")}

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from nlptool.errors import RecordError
-from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, cut, for_mecab, spans
+from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, for_mecab, spans, split_long
 from nlptool.tasks.universal_pos import upos
 from nlptool.text.normalization import nfkc_origins
 
@@ -139,7 +139,7 @@ class Analyser:
                 "TooLong", f"--n-best takes texts of up to {LONGEST:,} characters, this has {len(text):,}"
             )
         fields, entry = self._write(text)
-        return fields, entry | {"n_pieces": len(cut(self._shown(text)))}
+        return fields, entry | {"n_pieces": len(split_long(self._shown(text)))}
 
     def _jsonl(self, text: str) -> Result:
         uneven = _UNEVEN.search(text) is not None

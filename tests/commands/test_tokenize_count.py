@@ -18,7 +18,7 @@ from program import Invoke, Run
 from nlptool import plots
 from nlptool.errors import RunError
 from nlptool.models.japanese import counts as japanese_counts
-from nlptool.models.japanese.counts import Characters, Words
+from nlptool.models.japanese.counts import CharacterCounter, WordCounter
 from nlptool.models.japanese.tagger import Tagger
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
@@ -154,7 +154,11 @@ def test_the_counts_go_into_a_file(invoke: Invoke, tmp_path: Path) -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(alphabet="猫がいる。走った ﾊﾟ\u3000\tab1\0", max_size=15), max_size=8), st.integers(0, 8))
 def test_however_texts_are_divided_the_counts_are_the_same(texts: list[str], at: int) -> None:
-    for counter in (Characters(), Words(TAGGER, keeps=lambda _: True), Words(TAGGER, by="lemma", keeps=lambda _: True)):
+    for counter in (
+        CharacterCounter(),
+        WordCounter(TAGGER, keeps=lambda _: True),
+        WordCounter(TAGGER, by="lemma", keeps=lambda _: True),
+    ):
         whole, halves = japanese_counts.Counts(), japanese_counts.Counts()
         whole.add(counter(texts)[0])
         for half in (texts[:at], texts[at:]):
@@ -164,14 +168,14 @@ def test_however_texts_are_divided_the_counts_are_the_same(texts: list[str], at:
 
 
 def test_equally_frequent_ones_are_ordered_by_code_point() -> None:
-    counts = Characters()(["bあaＺ猫b"])[0]
-    assert counts.ranked() == [("b", 2), ("a", 1), ("あ", 1), ("猫", 1), ("Ｚ", 1)]
-    assert counts.ranked(2) == [("b", 2), ("a", 1)]
+    counts = CharacterCounter()(["bあaＺ猫b"])[0]
+    assert counts.most_frequent() == [("b", 2), ("a", 1), ("あ", 1), ("猫", 1), ("Ｚ", 1)]
+    assert counts.most_frequent(2) == [("b", 2), ("a", 1)]
 
 
 def test_words_that_were_forgotten_are_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(japanese_counts, "_MOST_KEYS", 1)
-    words = Words(TAGGER, keeps=lambda morpheme: morpheme.columns[0] == "名詞")
+    words = WordCounter(TAGGER, keeps=lambda morpheme: morpheme.columns[0] == "名詞")
     for _ in range(3):
         assert words(["猫と犬と猫"])[0].of == {"猫": 2, "犬": 1}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.japanese.dictionary_file import Dictionary
-from nlptool.models.japanese.tagger import LONGEST, Tagger, cut, for_mecab, spans
+from nlptool.models.japanese.tagger import LONGEST, Tagger, for_mecab, spans, split_long
 
 TEXTS = (Path(__file__).parent.parent / "data" / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
 USER = (
@@ -142,7 +142,7 @@ def test_a_text_too_long_for_mecab_is_analysed_in_pieces(tagger: Tagger) -> None
 
 def test_cuts_come_after_a_sentence_if_there_is_one() -> None:
     text = ("あ" * 20_000 + "。") * 3
-    assert [len(piece) for piece in cut(text)] == [20_001] * 3
-    assert [len(piece) for piece in cut("あ" * 20_000 + "、" + "い" * 20_000)] == [20_001, 20_000]
-    assert [len(piece) for piece in cut("あ" * (2 * LONGEST + 1))] == [LONGEST, LONGEST, 1]
-    assert cut("") == [""]
+    assert [len(piece) for piece in split_long(text)] == [20_001] * 3
+    assert [len(piece) for piece in split_long("あ" * 20_000 + "、" + "い" * 20_000)] == [20_001, 20_000]
+    assert [len(piece) for piece in split_long("あ" * (2 * LONGEST + 1))] == [LONGEST, LONGEST, 1]
+    assert split_long("") == [""]

@@ -1,7 +1,7 @@
-"""The tokenizer of Japanese BERT models, ``BertJapaneseTokenizer``: MeCab's words, cut into WordPiece or characters.
+"""The tokenizer of Japanese BERT models, ``BertJapaneseTokenizer``: MeCab's words, split into WordPiece or characters.
 
-Made for models such as https://huggingface.co/tohoku-nlp/bert-base-japanese-v3. The ids are those of transformers, whose class
-is slow Python; here MeCab and the library ``tokenizers`` do the work.
+For models such as https://huggingface.co/tohoku-nlp/bert-base-japanese-v3. The ids are those of transformers, whose class is slow
+Python; this uses MeCab and the library ``tokenizers``.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 from nlptool.models.japanese import dictionaries
 from nlptool.models.store import model_folder
 
-IPADIC_UNTIL = (4, 47)  # the release of transformers that made unidic_lite the default instead
+IPADIC_UNTIL = (4, 47)  # the release of transformers that made unidic_lite the default
 
 
 class JapaneseWords:
-    """Words by MeCab, as ``BertJapaneseTokenizer`` cuts them: NFKC first, special tokens left whole.
+    """Splits text into words as ``BertJapaneseTokenizer`` does: NFKC first, special tokens stay whole.
 
     Args:
         dictionary: name or folder of a MeCab dictionary (``dictionaries.locate``).
-        special: tokens such as ``[MASK]`` that are words of their own.
-        lower_case: of the words that MeCab found.
-        normalize: NFKC before anything else.
-        characters: cut the words into characters.
+        special: tokens such as ``[MASK]``, each of which is a word.
+        lower_case: convert the words to lower case.
+        normalize: apply NFKC first.
+        characters: split the words into characters.
 
     Raises:
-        ModelError: the dictionary is not there.
+        ModelError: the dictionary is missing.
     """
 
     def __init__(
@@ -53,19 +53,20 @@ class JapaneseWords:
         self._parts: dict[str, str] = {}  # MeCab's key of a token -> its part of speech
 
     def __call__(self, text: str) -> list[str]:
-        return self.numbered(text)[0] if self._characters else self._whole(text)
+        return self.numbered(text)[0] if self._characters else self._words(text)
 
     def numbered(self, text: str) -> tuple[list[str], list[int]]:
-        """What ``self(text)`` gives, and of each part the number of the word that it is of: the same for the characters of
-        a word."""
-        words = self._whole(text)
+        """Return the parts of ``self(text)``, and the index of each part's word: the same for all characters of a word."""
+        words = self._words(text)
         if not self._characters:
             return words, list(range(len(words)))
         parts = [[word] if self._special.fullmatch(word) else list(_nfkc(word)) for word in words]
-        return [part for each in parts for part in each], [n for n, each in enumerate(parts) for _ in each]
+        return [part for word_parts in parts for part in word_parts], [
+            n for n, word_parts in enumerate(parts) for _ in word_parts
+        ]
 
     def parts_of_speech(self, text: str) -> list[str]:
-        """The first part of speech of each word that ``numbered`` counts, as the dictionary has it: 名詞, 動詞, 助詞; "" of a
+        """Return the main part of speech of each word that ``numbered`` counts, as in the dictionary: 名詞, 動詞, 助詞; "" for a
         special token."""
         found: list[str] = []
         end = 0
@@ -85,16 +86,16 @@ class JapaneseWords:
             found += [part] * (1 if self._characters else len(surface.split()))
         return found
 
-    def _whole(self, text: str) -> list[str]:
-        """Words and special tokens."""
+    def _words(self, text: str) -> list[str]:
+        """Return words and special tokens."""
         found: list[str] = []
         end = 0
         for match in self._special.finditer(text):
-            found += [*self._cut(text[end : match.start()]), match[0]]
+            found += [*self._split(text[end : match.start()]), match[0]]
             end = match.end()
-        return found + self._cut(text[end:])
+        return found + self._split(text[end:])
 
-    def _cut(self, text: str) -> list[str]:
+    def _split(self, text: str) -> list[str]:
         if self._normalize:
             text = _nfkc(text)
         words = self._tagger.wakati(self._mecab.for_mecab(text)).split(" ")
@@ -110,11 +111,11 @@ def _nfkc(text: str) -> str:
 
 
 def words_of(about: Mapping[str, Any], tokenizer: Any) -> JapaneseWords | None:
-    """What splits a text into words before ``tokenizer``, by a model's manifest; None where the tokenizer does that itself.
+    """Return the word tokenizer that a model's manifest describes; None if the tokenizer needs none.
 
     Args:
         about: the manifest; ``words`` are the arguments of ``JapaneseWords``.
-        tokenizer: of the library ``tokenizers``; its special tokens stay whole.
+        tokenizer: a ``tokenizers.Tokenizer``; its special tokens stay whole.
     """
     if not (words := about.get("words")):
         return None
@@ -122,24 +123,24 @@ def words_of(about: Mapping[str, Any], tokenizer: Any) -> JapaneseWords | None:
 
 
 def settings(folder: Path) -> dict[str, Any] | None:
-    """How the tokenizer in ``folder`` cuts words, as arguments of ``JapaneseWords``; None if it is no such tokenizer.
+    """Return the arguments of ``JapaneseWords`` for the tokenizer in ``folder``; None if it is no ``BertJapaneseTokenizer``.
 
-    A configuration that names no dictionary means the one that was the default when it was written: IPADIC, until
-    transformers 4.47 (https://github.com/huggingface/transformers changed it to unidic_lite for all at once).
+    A configuration without a dictionary means the default of the transformers release that wrote it: IPADIC until 4.47,
+    unidic_lite from then on.
     """
     path = folder / "tokenizer_config.json"
     about = model_folder.read_json(path) if path.is_file() else {}
-    named = "BertJapanese" in str(about.get("tokenizer_class", ""))
-    if not named or about.get("word_tokenizer_type") != "mecab":
+    is_japanese = "BertJapanese" in str(about.get("tokenizer_class", ""))
+    if not is_japanese or about.get("word_tokenizer_type") != "mecab":
         return None
     if about.get("subword_tokenizer_type", "wordpiece") not in ("wordpiece", "character"):
         return None
     mecab: Any = about.get("mecab_kwargs") or {}
     option = re.search(r"-d\s+(\S+)", str(mecab.get("mecab_option") or ""))
-    written = re.match(
+    release = re.match(
         r"(\d+)\.(\d+)", str(model_folder.read_json(folder / "config.json").get("transformers_version", "0.0"))
     )
-    version = tuple(map(int, written.groups())) if written else (0, 0)
+    version = tuple(map(int, release.groups())) if release else (0, 0)
     default = option[1] if option else "ipadic" if version < IPADIC_UNTIL else "unidic_lite"
     return {
         "dictionary": str(mecab.get("mecab_dic") or default),
@@ -150,23 +151,23 @@ def settings(folder: Path) -> dict[str, Any] | None:
 
 
 def arguments(words: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes the class of transformers cut words as ``JapaneseWords(**words)``."""
+    """Return the arguments with which transformers' class splits words as ``JapaneseWords(**words)``."""
     option = f"-r {os.devnull} -d {dictionaries.locate(words['dictionary']).folder}"
     return {"mecab_kwargs": {"mecab_dic": None, "mecab_option": option, "normalize_text": words["normalize"]}}
 
 
 def tokenizer(folder: Path, own: Any) -> Any:
-    """The WordPiece part of ``own``, a ``BertJapaneseTokenizer``, as a ``tokenizers.Tokenizer`` for words."""
+    """Return the WordPiece part of ``own``, a ``BertJapaneseTokenizer``, as a ``tokenizers.Tokenizer`` for words."""
     from tokenizers import Tokenizer, decoders, models, processors
 
     vocabulary = models.WordPiece.read_file(str(folder / "vocab.txt"))
-    made = Tokenizer(models.WordPiece(vocabulary, unk_token=own.unk_token, max_input_chars_per_word=100))
+    result = Tokenizer(models.WordPiece(vocabulary, unk_token=own.unk_token, max_input_chars_per_word=100))
     start, end = own.cls_token, own.sep_token
-    made.post_processor = processors.TemplateProcessing(
+    result.post_processor = processors.TemplateProcessing(
         single=f"{start} $A {end}",
         pair=f"{start} $A {end} $B:1 {end}:1",
         special_tokens=[(token, vocabulary[token]) for token in (start, end)],
     )
-    made.decoder = decoders.WordPiece()
-    made.add_special_tokens(sorted(own.all_special_tokens))
-    return made
+    result.decoder = decoders.WordPiece()
+    result.add_special_tokens(sorted(own.all_special_tokens))
+    return result

@@ -1,4 +1,4 @@
-"""How often each character or word comes in texts."""
+"""Count characters or words of texts."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from dataclasses import dataclass, field
 
 from nlptool.models.japanese.tagger import UNKNOWN, Morpheme, Tagger, for_mecab
 
-_MOST_KEYS = 400_000  # distinct tokens whose words are kept; about 60 MB
-_CONTROL = re.compile(r"[\x00-\x08\x0c-\x1f\x7f]")  # but those that are blanks to MeCab
+_MOST_KEYS = 400_000  # distinct tokens whose words are cached; about 60 MB
+_CONTROL = re.compile(r"[\x00-\x08\x0c-\x1f\x7f]")  # except those that are blanks to MeCab
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was counted. White space is not."""
+    """Frequencies. White space is not counted."""
 
     of: Counter[str] = field(default_factory=Counter)
-    n_unknown: int = 0  # words that the dictionary lacks, each time one comes
-    n_control: int = 0  # control characters among words, which are shown as pictures (␀)
+    n_unknown: int = 0  # occurrences of words that the dictionary lacks
+    n_control: int = 0  # control characters among words, which become control pictures (␀)
 
     def add(self, other: Counts) -> None:
+        """Add the counts of other texts."""
         self.of.update(other.of)
         self.n_unknown += other.n_unknown
         self.n_control += other.n_control
 
-    def ranked(self, most: int | None = None) -> list[tuple[str, int]]:
-        """The most frequent first, and of those that are equally frequent the one with the lowest code points."""
+    def most_frequent(self, most: int | None = None) -> list[tuple[str, int]]:
+        """Return (item, count) pairs, the most frequent first, equally frequent ones in the order of their code points."""
         return sorted(self.of.items(), key=lambda item: (-item[1], item[0]))[:most]
 
 
-class Characters:
-    """Counts the characters (Unicode code points) of texts, all texts in one.
+class CharacterCounter:
+    """Counts the characters (Unicode code points) of texts.
 
     Args:
-        normalize: NFKC first.
+        normalize: apply NFKC first.
     """
 
     def __init__(self, *, normalize: bool = False) -> None:
@@ -50,13 +51,13 @@ class Characters:
         return [counts]
 
 
-class Words:
-    """Counts the words of texts, all texts in one.
+class WordCounter:
+    """Counts the words of texts.
 
     Args:
-        by: surface | lemma; a word that the dictionary lacks is its own lemma.
-        keeps: whether a word counts.
-        normalize: NFKC first.
+        by: surface | lemma; the lemma of a word that the dictionary lacks is its surface.
+        keeps: whether a word is counted.
+        normalize: apply NFKC first.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Words:
         self._by = by
         self._keeps = keeps
         self._normalize = normalize
-        self._words: dict[str, str | None] = {}  # key of a token -> its word; None where that does not count
+        self._words: dict[str, str | None] = {}  # key of a token -> its word; None if it is not counted
 
     def __call__(self, texts: Sequence[str]) -> list[Counts]:
         counts, keys = Counts(), Counter[str]()
@@ -77,11 +78,11 @@ class Words:
             parsed = self._tagger.parse(shown)
             if not parsed:
                 continue
-            found = parsed.split("\n")
-            for key in found:
+            text_keys = parsed.split("\n")
+            for key in text_keys:
                 if key not in self._words:
                     self._words[key] = self._word(self._tagger.morpheme(key, shown))
-            keys.update(found)
+            keys.update(text_keys)
             counts.n_control += len(_CONTROL.findall(text)) if shown != text else 0
         for key, n in keys.items():
             counts.n_unknown += n * key.endswith(UNKNOWN)
@@ -98,5 +99,5 @@ class Words:
 
 
 def _drop_blanks(counts: Counts) -> None:
-    for each in [each for each in counts.of if each.isspace()]:
-        del counts.of[each]
+    for blank in [item for item in counts.of if item.isspace()]:
+        del counts.of[blank]

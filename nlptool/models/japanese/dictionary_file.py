@@ -1,11 +1,11 @@
-"""Reads the entries of a compiled MeCab dictionary (``sys.dic``, a user's ``.dic``, ``unk.dic``).
+"""Reads entries of a compiled MeCab dictionary (``sys.dic``, a user's ``.dic``, ``unk.dic``).
 
 The file, little-endian: a header of ten uint32 (magic, version, type, number of words, sizes of the two id tables, bytes
 of the double array, of the tokens and of the features, unused) and the name of the charset in 32 bytes; a double array
 (J. Aoe: An Efficient Digital Search Algorithm by Using a Double-Array Structure, 1989) from a word's bytes to the run of
 its tokens; tokens of 16 bytes; features, ended by NUL. As written by MeCab 0.996, format version 102.
 
-It does not segment: that is MeCab's work.
+MeCab itself segments text; this looks up the features of its tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Dictionary:
     """A compiled dictionary, memory-mapped.
 
     Raises:
-        ModelError: it is not one, or its sizes do not agree with the file's.
+        ModelError: the file is no dictionary, or its header does not match its size.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +44,8 @@ class Dictionary:
         self._tokens = view[tokens : self._features].cast("H")
 
     def look_up(self, word: str | None, left: int, right: int, cost: int) -> list[str]:
-        """The features of the entries of ``word`` that have these ids and this cost; of any word if it is None, which is
-        what ``unk.dic``, whose words are classes of characters, is asked."""
+        """Return the features of the entries of ``word`` with these ids and this cost; of any word if it is None, as needed for
+        ``unk.dic``, whose words are classes of characters."""
         if word is None:
             return self._matching(0, len(self._tokens) // _TOKEN_SIZE, left, right, cost)
         array = self._array
@@ -64,15 +64,15 @@ class Dictionary:
     def _matching(self, first: int, count: int, left: int, right: int, cost: int) -> list[str]:
         tokens = self._tokens
         unsigned_cost = cost & 0xFFFF
-        found = []
-        for at in range(first * _TOKEN_SIZE, (first + count) * _TOKEN_SIZE, _TOKEN_SIZE):
-            if tokens[at] == left and tokens[at + 1] == right and tokens[at + 3] == unsigned_cost:
-                start = self._features + tokens[at + 4] + (tokens[at + 5] << 16)
-                found.append(self._string(start))
-        return found
+        features = []
+        for offset in range(first * _TOKEN_SIZE, (first + count) * _TOKEN_SIZE, _TOKEN_SIZE):
+            if tokens[offset] == left and tokens[offset + 1] == right and tokens[offset + 3] == unsigned_cost:
+                start = self._features + tokens[offset + 4] + (tokens[offset + 5] << 16)
+                features.append(self._string(start))
+        return features
 
     def first(self) -> str:
-        """The features of the first entry, from which the layout of all is known."""
+        """Return the features of the first entry, which tell the layout of all entries."""
         return self._string(self._features + self._tokens[4] + (self._tokens[5] << 16))
 
     def _string(self, start: int) -> str:

@@ -8,7 +8,7 @@ import re
 from nlptool.models.japanese.tagger import Tagger, for_mecab
 from nlptool.text.scripts import collapse_blanks
 
-_MOST_KEPT = 1_000_000  # tokens whose word is remembered
+_MOST_CACHED = 1_000_000  # tokens whose word is cached
 _KATAKANA = re.compile(r"[\u30a1-\u30ff]+")
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
@@ -26,8 +26,8 @@ def tagger(dictionary: str | None = None) -> Tagger:
     return Tagger(dictionary)
 
 
-class Words(dict[str, str]):
-    """Split a text into words when called. As a dict: MeCab's key of a token -> its word, ``""`` for white space."""
+class WordTokenizer(dict[str, str]):
+    """A function that splits a text into words. As a dict: MeCab's key of a token -> its word, ``""`` for white space."""
 
     def __init__(self, *, lemma: bool, dictionary: str | None = None) -> None:
         super().__init__()
@@ -37,28 +37,28 @@ class Words(dict[str, str]):
 
     def __call__(self, text: str) -> list[str]:
         self._text = for_mecab(text)
-        if len(self) > _MOST_KEPT:
+        if len(self) > _MOST_CACHED:
             self.clear()
         return [word for key in self._tagger.parse(self._text).split("\n") if key and (word := self[key])]
 
     def __missing__(self, key: str) -> str:
         surface = key.partition("\t")[0]
         word = (self._tagger.morpheme(key, self._text).feature("lemma") or surface) if self._lemma else surface
-        found = self[key] = collapse_blanks(word)
-        return found
+        self[key] = word = collapse_blanks(word)
+        return word
 
 
 def reading(word: str, dictionary: str | None = None) -> str:
-    """Return MeCab's reading of a word by itself, in katakana. Kana that the dictionary lacks are read as they stand; ``""``
-    where another part of the word has no reading."""
+    """Return MeCab's reading of a word by itself, in katakana. Kana that the dictionary lacks are their own reading; ``""``
+    if another part of the word has none."""
     mecab = tagger(dictionary)
     shown = for_mecab(word)
     readings = []
     for key in filter(None, mecab.parse(shown).split("\n")):
         morpheme = mecab.morpheme(key, shown)
         kana = morpheme.surface.translate(_TO_KATAKANA)
-        found = morpheme.feature("reading") or (kana if _KATAKANA.fullmatch(kana) else "")
-        if not found:
+        part = morpheme.feature("reading") or (kana if _KATAKANA.fullmatch(kana) else "")
+        if not part:
             return ""
-        readings.append(found)
+        readings.append(part)
     return "".join(readings)

@@ -43,7 +43,7 @@ def word_tokenizer(tokenizer: str, *, lowercase: bool = False, dictionary: str |
     elif tokenizer in ("unidic", "lemma"):
         from nlptool.models.japanese import words as japanese_words
 
-        split = japanese_words.Words(lemma=tokenizer == "lemma", dictionary=dictionary)
+        split = japanese_words.WordTokenizer(lemma=tokenizer == "lemma", dictionary=dictionary)
     return (lambda text: split(text.lower())) if lowercase else split
 
 
