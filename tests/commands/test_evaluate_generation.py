@@ -429,7 +429,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(2)
     symbols = seq2seq_vocabulary.learn(list(LETTERS), unit="characters", size=100)
     shape = config.Seq2SeqConfig(
-        architecture="transformer", source_size=len(symbols), target_size=len(symbols), layers=1, hidden_size=16, heads=2,
+        architecture="transformer", source_vocab_size=len(symbols), target_vocab_size=len(symbols), layers=1,
+        hidden_size=16, heads=2,
         intermediate_size=32, max_length=24,
     )  # fmt: skip
     weights = {name: value.numpy() for name, value in seq2seq_network.new(shape).state_dict().items()}

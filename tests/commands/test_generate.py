@@ -605,7 +605,8 @@ def saved_own(folder: Path, architecture: str) -> None:
     torch.manual_seed(2)
     symbols = seq2seq_vocabulary.learn(list(LETTERS), unit="characters", size=100)
     shape = config.Seq2SeqConfig(
-        architecture=architecture, source_size=len(symbols), target_size=len(symbols), layers=1, hidden_size=16, heads=2,
+        architecture=architecture, source_vocab_size=len(symbols), target_vocab_size=len(symbols), layers=1,
+        hidden_size=16, heads=2,
         intermediate_size=32, max_length=24,
     )  # fmt: skip
     network = seq2seq_network.new(shape)
