@@ -12,8 +12,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, settings
 from program import NLPTOOL, PATIENCE, Invoke, Run, Start
 from xdist.scheduler import WorkStealingScheduling
+
+# The same examples in every run, however slow the machine is; --hypothesis-profile explore looks for new ones.
+settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, max_examples=2000)
+settings.load_profile("repeatable")
 
 if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdecimal() and hasattr(os, "sched_setaffinity"):
     # A processor for each worker, and threads as many as processors: libraries whose threads wait for each other by spinning
