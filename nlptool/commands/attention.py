@@ -1,4 +1,4 @@
-"""``nlptool attention``: which token looks at which."""
+"""``nlptool attention``: attention weights of a BERT."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class _Numbers(click.ParamType[list[range]]):
 @click.option("--pair", is_flag=True, help="Read two texts a record, together.")
 @options.pair_fields
 @click.option("--layer", metavar="N", type=_Numbers(), multiple=True, show_default="all",
-              help="Layers, the lowest is 1: 4, 1-3 or 1,4.")  # fmt: skip
+              help="Layers to use, counted from 1: 4, 1-3 or 1,4; repeatable.")  # fmt: skip
 @click.option("--head", metavar="N", type=_Numbers(), multiple=True, show_default="all",
-              help="Heads of each layer, from 1.")  # fmt: skip
+              help="Heads of each layer to use, counted from 1; repeatable.")  # fmt: skip
 @click.option("--all", "each", envvar="NLPTOOL_ATTENTION_ALL", is_flag=True,
-              help="The weights of each of these heads, too, not their mean alone.")  # fmt: skip
-@click.option("--plot", metavar="FILE", help="Draw those of the first text: .png, .svg or .pdf.")
+              help="Write the weights of each head in addition to the mean.")  # fmt: skip
+@click.option("--plot", metavar="FILE", help="Heat map of the weights of the first text: .png, .svg or .pdf.")
 @options.model(DEFAULT_BERT)
-@options.max_length("as the model says, at most 512")
+@options.max_length("the model's own, at most 512")
 @options.device
 @options.batch_tokens(512)
 @options.threads_alone
@@ -69,12 +69,12 @@ def command(  # noqa: PLR0917
     plot: str | None,
     spec: AttentionSpec,
 ) -> None:
-    """Which token looks at which: the attention weights of a BERT or its kin, a sentence encoder too.
+    """Extract and draw the attention weights of a BERT, a similar model, or a sentence encoder.
 
-    Each record gets `attention`: {tokens, mean}, the T tokens as the vocabulary spells them, special ones included, and T x T
-    numbers from 0 to 1: mean[i][j] is how much token i looks at token j, and each row sums to 1. It is the mean over all heads
-    of all layers, or of those that --layer and --head choose, counted from 1. With --all there is also heads[layer][head], the
-    T x T weights of each of them: in a BERT of the usual size 4 MB for a text of 50 tokens.
+    Each record gets `attention`: {tokens, mean}, the T tokens with special tokens, and a T x T matrix of weights: mean[i][j],
+    from 0 to 1, is how much token i attends to token j; each row sums to 1. It is the mean over all heads of all layers, or
+    over those chosen with --layer and --head. With --all there is also heads[layer][head], the T x T weights of each head: 4 MB
+    for a text of 50 tokens and a model of the size of BERT base.
 
     \b
     echo 猫が魚を食べる。 | nlptool attention | jq -c .attention.tokens
@@ -84,16 +84,17 @@ def command(  # noqa: PLR0917
     printf '雨が降ってきた。\\t彼は傘をさした。\\n' | nlptool attention --pair --layer 1-2,4 > pair.jsonl
     echo The cat sat on the mat. | nlptool attention -m all-MiniLM-L6-v2 > english.jsonl
 
-    --plot draws the mean, or with --all a matrix for each layer (a row) and head (a column): the tokens that look stand at the
-    side, those that are looked at along the top, black is 0 and white is 1, or what is said below a mean. With --pair the two
-    texts of a record are as for nsp: beside the only tab of a line, or its only [SEP], or the fields first and second.
+    --plot draws the mean, or with --all a matrix for each layer (row) and head (column): rows are the attending tokens, columns
+    those attended to; black is 0 and white is 1, or the value given below a mean. With --pair the two texts of a record are
+    given as for nsp: separated by a tab or by [SEP], or in the fields first and second, or those that --first and --second
+    name.
 
-    Attention says where a head took its numbers from, not why the model decided: much of it often goes to [CLS], [SEP] and full
-    stops, as to a place where there is nothing to fetch. Where a text-to-text model looks, nlptool generate --attention says.
+    Attention weights show which vectors a head has combined; they do not explain a decision of the model. Often much of the
+    weight goes to [CLS], [SEP] and punctuation. For text-to-text models see `nlptool generate --attention`.
 
-    The networks run in torch. An empty line gets null and the reason. A text that is longer than --max-length loses its end, and
-    a pair what is farthest from the border; the entry says `truncated`. With another batch composition a weight may move by less
-    than 1e-5; --deterministic makes all output byte-identical.
+    The network runs in torch. An empty line gets null and the reason. A text longer than --max-length is truncated at its end,
+    a pair at both outer ends; the entry says `truncated`. With different batches a weight may change by less than 1e-5;
+    --deterministic makes the output byte-identical.
     """
     from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention
     from nlptool.tasks.entries import model_entry

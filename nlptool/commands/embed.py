@@ -1,4 +1,4 @@
-"""``nlptool embed``: a vector for each text."""
+"""``nlptool embed``: compute sentence embeddings."""
 
 from __future__ import annotations
 
@@ -34,28 +34,34 @@ if TYPE_CHECKING:
     "role",
     envvar="NLPTOOL_EMBED_AS",
     type=click.Choice(["query", "document"]),
-    help="Use the model's own prompt for these.",
+    help="Kind of text, for models with a prompt for each kind.",
 )
 @options.prompt
 @options.dim
 @click.option(
     "--precision", type=click.Choice(["float32", "float16", "int8", "binary"]), default="float32", show_default=True,
-    help="Of the output. int8: each vector has its scale; binary: the signs, eight to a byte.",
+    help="Number type of the output; int8: with a scale for each vector; binary: the signs, 8 to a byte.",
 )  # fmt: skip
-@click.option("--normalize/--no-normalize", default=None, help="Vectors of unit length or not; as the model says.")
-@click.option("--max-length", metavar="N", type=click.IntRange(min=2), help="Use the first N tokens of a text at most.")
+@click.option(
+    "--normalize/--no-normalize",
+    default=None,
+    help="Scale vectors to unit length, or not; default: as the model is configured.",
+)
+@click.option("--max-length", metavar="N", type=click.IntRange(min=2), help="Longest text in tokens; see --on-long.")
 @click.option(
     "--on-long", type=click.Choice(["truncate", "chunk", "error"]), default="truncate", show_default=True,
-    help="A text longer than the model takes: cut it (the record says so), take the mean over its chunks, or fail it.",
+    help="A text longer than --max-length: truncate it, average the vectors of its chunks, or fail.",
 )  # fmt: skip
 @options.engine
 @options.device
 @click.option(
-    "--quantize", type=click.Choice(["int8"]), help="Run the network in 8 bits; what that costs is measured and said."
+    "--quantize",
+    type=click.Choice(["int8"]),
+    help="Run the network in 8-bit integers; the loss of accuracy is measured and printed.",
 )
 @click.option(
     "--weighting", type=click.Choice(["inverse-frequency", "none"]), default="inverse-frequency", show_default=True,
-    help="Of the words, where the model is word vectors: frequent ones count less, or all the same.",
+    help="Weights of words in the mean of word vectors; inverse-frequency: frequent words weigh less.",
 )  # fmt: skip
 @options.batch_tokens(None)
 @options.workers
@@ -67,11 +73,11 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0917
     pipe: Pipe, format: str | None, precision: str, on_long: str, workers: int, spec: EncoderSpec
 ) -> None:
-    """Sentence embeddings: a vector for each line of text (sentence-transformers models).
+    """Compute sentence embeddings: a vector for each line of text (sentence-transformers models).
 
-    Each record gets `embedding`, a list of D floats; texts that mean the same have vectors that point the same way. An
-    empty line gets null and the reason. The entry says the model, the prompt, the tokens used and whether the text was
-    cut.
+    Each record gets `embedding`, a list of D floats; texts of similar meaning have vectors with a high cosine. An empty line
+    gets null and the reason. The record's entry says the model, the prompt, the number of tokens and whether the text was
+    truncated. On a terminal the output is a table of the first components and the norm of each vector.
 
     \b
     echo 飛行機が離陸する。 | nlptool embed
@@ -80,19 +86,19 @@ def command(  # noqa: PLR0917
     nlptool embed -m multilingual-e5-small --as document -f parquet -o docs.parquet docs.txt
     nlptool embed -m cl-nagoya/ruri-v3-30m --on-long chunk -f npy -o vectors.npy corpus.txt.zst
 
-    The default, sbert-mini-ja-en, knows Japanese and English; static-ja-en does too, many times faster and a little worse: it
-    is a table of token vectors, whose mean is taken, and needs neither onnxruntime nor torch.
+    The default model, sbert-mini-ja-en, is for Japanese and English. static-ja-en is for the same languages, many times faster
+    and a little less accurate: it averages static token vectors and needs neither onnxruntime nor torch.
 
-    `nlptool models list` shows the models that have a name; any other sentence-transformers model is a folder or an
-    org/name of the hub. Those of the usual stack (Transformer, Pooling, Normalize, Dense) run in onnxruntime, from a copy
-    that torch makes once; any other runs in sentence-transformers itself. On a CUDA GPU torch computes in bfloat16.
+    `nlptool models list` shows the models with a name; any other sentence-transformers model is given as a folder or as
+    org/name of the hub. Models of the usual modules (Transformer, Pooling, Normalize, Dense) are converted once and run in
+    onnxruntime; all others run in sentence-transformers. On a CUDA GPU torch computes in bfloat16.
 
-    Word vectors (`nlptool models list --task words`, a folder of `nlptool train`) are a model too: the vector is the mean of
-    those of the words, by default weighted with 0.001 / (0.001 + the word's frequency); a record's `tokens` are used if it
-    has them.
+    Word vectors (`nlptool models list --task words`, or a folder of `nlptool train`) are a model too: the embedding is the
+    mean of the vectors of the words, by default weighted by 0.001 / (0.001 + frequency of the word). A record's `tokens` are
+    used if it has them.
 
-    With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical. Not
-    so --quantize int8: on processors without VNNI its results depend on the batch and the processor.
+    With different batches a number may change by less than 1e-5; --deterministic makes the output byte-identical. This does
+    not hold for --quantize int8, whose results depend on the batch and the processor where VNNI is missing.
     """
     from nlptool.records.formats.vectors import Precision
     from nlptool.tasks.embed import NOTES, compare_int8, embed, open_worker

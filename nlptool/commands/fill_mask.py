@@ -1,4 +1,4 @@
-"""``nlptool fill-mask``: the words that a BERT expects behind the masks of a text."""
+"""``nlptool fill-mask``: predict masked words."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ DEFAULT_K = 5
                help="Number of candidates of each mask, and of fills of all masks together.")  # fmt: skip
 @click.option(
     "--targets", multiple=True, metavar="WORDS", callback=_words,
-    help="Only these words are candidates: 寿司,ピザ; of any number of pieces. Can be given several times.",
+    help="Words that are scored as candidates, with commas between them: 寿司,ピザ; repeatable.",
 )  # fmt: skip
 @click.option(
     "--joint", type=click.Choice(["beam", "greedy", "independent"]), default="beam", show_default=True,
-    help="How several masks are filled together; see below.",
+    help="Search for joint fills of several masks; see above.",
 )  # fmt: skip
 @click.option(
     "--beams", default=5, show_default=True, metavar="N", type=click.IntRange(1, 1000),
-    help="Fills that --joint beam keeps between one mask and the next.",
+    help="Beam size of --joint beam.",
 )  # fmt: skip
 @options.table_choice("text", text="; text: the best fill alone")
 @options.bert
@@ -53,12 +53,12 @@ def command(  # noqa: PLR0917
     format: str | None,
     spec: MaskedModelSpec,
 ) -> None:
-    """Which words stand behind [MASK]: the guesses of a masked language model (BERT and its kin).
+    """Predict masked words with a masked language model (BERT, RoBERTa and similar models).
 
     Each record gets `masks`, for each mask of the text a list of candidates {token, probability}, and `fills`, a list of {text,
-    tokens, log_probability} in which all masks are filled; the best come first. [MASK], <mask> and the model's own mask token
-    are all understood. A probability is between 0 and 1, of all tokens of the vocabulary; a log-probability is a natural
-    logarithm, nearer to 0 is likelier.
+    tokens, log_probability} in which all masks are filled, the most probable first. [MASK], <mask> and the model's own mask
+    token are accepted. A probability is relative to all tokens of the vocabulary (0 to 1); a log-probability is a natural
+    logarithm (at most 0, higher is more probable).
 
     \b
     echo '吾輩は[MASK]である。名前はまだ無い。' | nlptool fill-mask
@@ -66,20 +66,20 @@ def command(  # noqa: PLR0917
     nlptool fill-mask -k 1 -f text < masked.txt > filled.txt
     echo 'The man went to the [MASK] to buy a [MASK] of milk.' | nlptool fill-mask -m google-bert/bert-base-uncased
 
-    The candidates of a mask know nothing of the other masks. The fills of several do, and --joint says how their
-    log-probability is made: beam: from left to right, each token given the text, the tokens before it, and the later masks as
-    masks; greedy: in the same way, but the mask of which the model is surest comes first, and each of its best candidates leads
-    to one fill; independent: the product of the probabilities in `masks`, and exactly the best. With one mask the three are
-    the same. beam reads a text --beams times for each mask, greedy -k times, independent once in all.
+    The candidates of a mask are predicted independently of the other masks; the fills are joint predictions, and --joint
+    chooses the search. beam: beam search from left to right; each token is conditioned on the text, the tokens filled so far
+    and the remaining masks. greedy: the same, but the mask with the most certain prediction is filled first, and each of its
+    best candidates leads to one fill. independent: the product of the probabilities in `masks`. With one mask the three are
+    the same. The network runs --beams times for each mask with beam, -k times with greedy, and once with independent.
 
-    A word of --targets with n pieces is scored with n masks in the place of the one: the probability of its first piece,
-    times that of the second given the first, and so on. Its candidate has its log_probability too, and its pieces if they
-    are several. A word that the vocabulary cannot spell is refused.
+    A word of --targets with n subwords is scored with n masks in place of the one: the probability of the first subword, times
+    that of the second given the first, and so on. Its candidate also has its log_probability, and its subwords if there are
+    several. A word that the vocabulary cannot represent is refused.
 
-    Of a text that is longer than the model takes, the network sees a window around the masks, or several if they are far apart;
-    the record says `truncated` and how many `windows`, whose masks know nothing of each other. A text without a mask fails.
+    If a text is longer than --max-length, the network reads a window around the masks, or several windows if the masks are far
+    apart; the record then says `truncated` and the number of `windows`. A text without a mask fails.
 
-    With another batch composition a float may move by less than 1e-5; --deterministic makes all output byte-identical.
+    With different batches a number may change by less than 1e-5; --deterministic makes the output byte-identical.
     """
     from nlptool.tasks.fill_mask import NOTES, WINDOW, as_table, as_text, fill_mask
     from nlptool.tasks.open_model import open_model

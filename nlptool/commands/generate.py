@@ -1,4 +1,4 @@
-"""``nlptool generate``: text for text, by an encoder–decoder or a GPT."""
+"""``nlptool generate``: generate text from text with an encoder–decoder or a GPT."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ def _which_model() -> click.UsageError:
 
 @click.command(cls=Command)
 @options.records("generate")
-@options.format_choice("jsonl", "text", text="text: the best text alone, in a line.")
-@click.option("--stream", is_flag=True, help="Show the text while it is written, a line for each input.")
-@click.option("--attention", is_flag=True, help="Where the model looked while it wrote the first text.")
-@click.option("--plot", metavar="FILE", help="Draw that, of the first input: .png, .svg or .pdf.")
+@options.format_choice("jsonl", "text", text="Output format; text: only the best text, a line for each input.")
+@click.option("--stream", is_flag=True, help="Print tokens as they are generated, a line for each input.")
+@click.option("--attention", is_flag=True, help="Add the attention weights of the first generated text.")
+@click.option(
+    "--plot", metavar="FILE", help="Heat map of the attention weights of the first input: .png, .svg or .pdf."
+)
 @options.decoding
 @options.seed
 @options.generator()
@@ -50,12 +52,12 @@ def command(  # noqa: PLR0917
     decoding: Decoding,
     spec: GeneratorSpec,
 ) -> None:
-    """Text for text: an encoder–decoder translates, answers or completes it, a GPT goes on from it.
+    """Generate text from text with an encoder–decoder (translation, answers, completion) or a GPT (continuation).
 
-    Each record gets `generated`, a list of {text, log_probability, finish_reason}, the best first; -f text writes the best text
-    alone, a line for each input. log_probability is the natural logarithm of the probability that the model gives to the text,
-    the sum over its tokens, at most 0: higher is more probable, and longer texts are less so. finish_reason is stop, if the
-    model ended the text, or length, if it was cut off at --max-new-tokens.
+    Each record gets `generated`, a list of {text, log_probability, finish_reason}, the best first; -f text writes only the best
+    text, a line for each input. log_probability is the natural logarithm of the text's probability, the sum over its tokens (at
+    most 0, higher is more probable; longer texts have lower values). finish_reason is stop if the model ended the text, and
+    length if --max-new-tokens was reached.
 
     \b
     echo むらさめのつゆもまだひぬまきのはに | nlptool generate -m hyakunin -f text
@@ -64,9 +66,9 @@ def command(  # noqa: PLR0917
     nlptool generate -m mini-en-ja --stream letter.txt
     echo "It is cold." | nlptool generate -m mini-en-ja --plot alignment.png
 
-    The first two are the hundred poems, whose second half follows from the first, or from its deciding syllable. Of the hub, and
-    from a folder, T5, mT5, BART, mBART, Marian, NLLB, M2M100 and Pegasus models are read, GPT-2 and GPT-NeoX models, and those of
-    `nlptool train seq2seq`. T5 is told its task by a prefix, many-language models their two languages:
+    hyakunin completes the poems of the Hyakunin Isshu from the first half or the first syllables. From the hub or a folder,
+    nlptool runs T5, mT5, BART, mBART, Marian, NLLB, M2M100, Pegasus, GPT-2 and GPT-NeoX models, and those of `nlptool train
+    seq2seq`. T5 takes its task as a prefix; multilingual models take the two languages:
 
     \b
     nlptool generate -m google-t5/t5-small --prefix 'translate English to German: ' letter.txt
@@ -74,22 +76,21 @@ def command(  # noqa: PLR0917
     nlptool generate -m facebook/nllb-200-distilled-600M --source-lang jpn_Jpan --target-lang eng_Latn novel.txt
     nlptool generate -m rinna/japanese-gpt2-medium --top-p 0.95 --num-return 3 --max-new-tokens 50 beginnings.txt
 
-    Greedy search, the default, takes the most probable token each time. --beams N keeps the N best beginnings instead, and
-    --num-return N, at most as many, gives several texts, the best by log_probability / tokens first (--length-penalty);
-    without --beams it means as many beams. --sample draws tokens at random, and so do --temperature, --top-k and --top-p, which
-    leave less to chance or more; several samples are ordered by their log_probability. A sample depends on --seed, the number
-    of the record in the input and the text alone: `seed` in the entry. log_probability is the model's own in all cases, before
-    any of these options.
+    Greedy search, the default, takes the most probable token at each step. --beams N is beam search; --num-return N, at most
+    the number of beams, returns several texts, sorted by log_probability / tokens (see --length-penalty), and without --beams
+    sets the number of beams. --sample, --temperature, --top-k and --top-p sample tokens at random; several samples are sorted
+    by log_probability. A sample depends only on --seed, the number of the record in the input and the text; the entry says
+    `seed`. log_probability is always that of the unmodified distribution of the model.
 
-    --attention adds `attention`: {source, target, mean, heads}, the tokens read and written, and for each token written how
-    much weight each token read had, a row that sums to 1 (of a GPT, which looks at what it has written too, to less): the mean
-    over all layers and heads, and heads[layer][head], left out if there is only one. --plot draws the mean as Bahdanau, Cho and
-    Bengio (2015) did: what was read along the top, what was written down the side, and the lighter, the more weight.
+    --attention adds `attention`: {source, target, mean, heads}: the input and output tokens, and for each output token its
+    weights on the input tokens, which sum to 1 (less for a GPT, which also attends to its output); the mean over all layers and
+    heads, and heads[layer][head] if there are several. --plot draws the mean as in Bahdanau, Cho and Bengio (2015): input
+    tokens are columns, output tokens are rows, lighter means more weight.
 
-    The entry says how many tokens the text has (`n_tokens`, with the prefix and special tokens), whether the text was
-    `truncated`, and which of its characters or words the model has never seen (`unknown`). An empty line gets an empty list and
-    the `reason`. A text's result does not depend on its neighbours, but with another batch composition a log_probability
-    may move by less than 1e-4; --deterministic makes all output byte-identical.
+    The entry says the number of input tokens (`n_tokens`, with the prefix and special tokens), whether the input was
+    `truncated`, and which of its characters or words are unknown to the model (`unknown`). An empty line gets an empty list and
+    the `reason`. The result for a text does not depend on the other texts, but with different batches a log_probability may
+    change by less than 1e-4; --deterministic makes the output byte-identical.
     """
     from nlptool.tasks import generate
     from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded

@@ -1,4 +1,4 @@
-"""``nlptool map``: a place in the plane for each record."""
+"""``nlptool map``: project embeddings onto a plane."""
 
 from __future__ import annotations
 
@@ -25,21 +25,19 @@ if TYPE_CHECKING:
 @options.records("map", instead=("embedding", "tokens"))
 @click.option(
     "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,
-    help="pca: the two directions in which the vectors vary most; tsne: what is near stays near.",
+    help="Projection; pca: the two directions of largest variance; tsne: t-SNE, which keeps neighborhoods.",
 )  # fmt: skip
 @click.option(
     "--perplexity", metavar="P", type=options.FloatRange(1), show_default="30, or a third of the records",
-    help="Of t-SNE: about how many neighbors count.",
+    help="Perplexity of t-SNE: about the number of neighbors that are taken into account.",
 )  # fmt: skip
 @options.seed
 @options.table_choice(*formats.names("cells"), text="; csv, parquet: text, x, y and the fields of the picture")
-@click.option(
-    "--plot", metavar="FILE", help="Draw the map: .png, .svg, .pdf, or .html, a page of its own to look around in."
-)
-@click.option("--group", metavar="FIELD", help="Field that gives a record its colour.")
-@click.option("--shape", metavar="FIELD", help="Field that gives a record its shape.")
-@click.option("--join", metavar="FIELD", help="Records with the same value there are joined by a line.")
-@click.option("--title", default="", metavar="TEXT", help="Of the picture.")
+@click.option("--plot", metavar="FILE", help="Picture of the map: .png, .svg, .pdf, or .html, an interactive page.")
+@click.option("--group", metavar="FIELD", help="Field that determines the colour of a point.")
+@click.option("--shape", metavar="FIELD", help="Field that determines the shape of a point.")
+@click.option("--join", metavar="FIELD", help="Field whose equal values are joined by a line.")
+@click.option("--title", default="", metavar="TEXT", help="Title of the picture.")
 @options.encoder()
 def command(  # noqa: PLR0917
     pipe: Pipe,
@@ -54,18 +52,20 @@ def command(  # noqa: PLR0917
     title: str,
     spec: EncoderSpec,
 ) -> None:
-    """A place in the plane for each record, so that like texts are near each other, and a picture of them all.
+    """Project the embeddings of records onto a plane, so that similar texts are near each other, and draw them.
 
-    Each record gets `x` and `y`. The same records, method and seed give the same map. PCA keeps distances as well as a plane
-    can, and says how much of the variance it shows; t-SNE keeps neighborhoods, and the distances between them mean little.
+    Each record gets `x` and `y`. The same records, method and seed give the same map. PCA keeps distances as well as two
+    dimensions can, and the record says the share of the variance that is shown; t-SNE keeps neighborhoods, but the distances
+    between them mean little.
 
     \b
     nlptool map captions.txt --plot captions.png > places.jsonl
     nlptool map --method tsne --group author --plot novels.html novels.jsonl -o places.jsonl
     nlptool map --shape lang --join id --plot translations.svg pairs.jsonl > places.jsonl
 
-    The page is one file and needs no network: it shows the text under the pointer, zooms, and has a field to search in. Records
-    that hold an `embedding` (nlptool embed) are not encoded again. An empty line has no vector: it is left out and counted.
+    The .html page is one file and needs no network: it shows the text under the pointer, zooms, and has a search field.
+    Records with an `embedding` (from `nlptool embed`) are not embedded again. An empty line has no vector: it is left out and
+    counted.
     """
     from nlptool.models.runtime import devices
     from nlptool.tasks.map import MANY, map_
@@ -73,7 +73,7 @@ def command(  # noqa: PLR0917
     format = results.format_or_default(format, pipe.output)
     pipe.refuse_binary_on_terminal(format)
     if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
-        raise click.UsageError("--perplexity is of t-SNE: --method tsne")
+        raise click.UsageError("--perplexity goes with --method tsne alone")
     if plot is not None:
         from nlptool import plots
 

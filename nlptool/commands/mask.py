@@ -1,4 +1,4 @@
-"""``nlptool mask``: words of a text hidden behind [MASK]."""
+"""``nlptool mask``: replace words of a text by [MASK]."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from nlptool.specs import MaskedModelSpec
 @options.model(DEFAULT_BERT)
 @options.format_choice("jsonl", "text", text="text: the masked text alone.")
 @click.option("--share", default=0.15, show_default=True, metavar="P",
-              type=options.FloatRange(0, 1, min_open=True), help="Share of the pieces to hide.")  # fmt: skip
+              type=options.FloatRange(0, 1, min_open=True), help="Share of the subwords to mask.")  # fmt: skip
 @click.option("--mask", "unit", envvar="NLPTOOL_MASK_MASK", type=click.Choice(["words", "pieces"]), default="words",
-              show_default=True, help="words: all pieces of a word together.")  # fmt: skip
-@click.option("--always", is_flag=True, help="[MASK] for all that is hidden, not for 80 % of it.")
+              show_default=True, help="Unit of masking; words: all subwords of a word together.")  # fmt: skip
+@click.option("--always", is_flag=True, help="Replace all of them by [MASK], not 80 %.")
 @options.seed
 @options.workers
 @options.offline
@@ -39,13 +39,13 @@ def command(  # noqa: PLR0917
     workers: int,
     spec: MaskedModelSpec,
 ) -> None:
-    """Hide words of a text behind [MASK], as BERT is trained: cloze tests, and material for fill-mask.
+    """Replace words of a text by [MASK], as in the training of BERT: cloze tests, and input for fill-mask.
 
-    Each record gets `masked`, its text with masks, and `labels`, a list of {text, pieces, start, end, shown, index}: what stood
-    there, the pieces of the vocabulary that it is made of, its place in the text, in characters, what stands there now, and,
-    where that is masks, which of the masks of the text its first one is, from 0, as fill-mask counts. `shown` is mask for 80 %,
-    other (a piece drawn from the vocabulary) for 10 %, and same for 10 %; with --always it is mask, so that fill-mask has
-    something to guess in every text. A word has as many masks as pieces.
+    Each record gets `masked`, its text with masks, and `labels`, a list of {text, pieces, start, end, shown, index}: the
+    original text, its subwords, its offsets in characters, what replaces it, and, if that is masks, the index of its first
+    mask in the text, from 0, as in the output of fill-mask. `shown` is mask for 80 % of the words, other (a random subword of
+    the vocabulary) for 10 %, and same (unchanged) for 10 %; with --always it is always mask. A word has one mask for each of
+    its subwords.
 
     \b
     echo 吾輩は猫である。 | nlptool mask --always --seed 6
@@ -53,9 +53,9 @@ def command(  # noqa: PLR0917
     nlptool mask --always --share 0.05 --seed 7 -f text novel.txt > cloze.txt
     nlptool mask -m google-bert/bert-base-uncased --mask pieces english.txt
 
-    Words and pieces are those of the model's tokenizer; the network is not run. The text around what is hidden stays as it
-    was. 15 % are exact in the mean, and a text that has words has one hidden. The masks of a text depend on --seed, the number
-    of its line and the text alone. An empty line stays one; fill-mask, which finds no mask in it, ends with exit code 3.
+    Words and subwords are those of the model's tokenizer; the network is not run. The rest of the text is unchanged. The share
+    holds on average; at least one word of a text is masked. The masks depend only on --seed, the line number and the text. An
+    empty line stays empty; fill-mask finds no mask in it and then ends with exit code 3.
     """
     from nlptool.models.masked.cloze import ClozeSettings
     from nlptool.tasks.mask import NOTES, as_text, mask, open_worker

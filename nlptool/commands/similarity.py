@@ -1,4 +1,4 @@
-"""``nlptool similarity``: how alike sentences are, all with all, the nearest of each, or the pairs above a threshold."""
+"""``nlptool similarity``: similarities of sentences, as a matrix, nearest neighbors or pairs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @options.records("similarity", instead=("embedding", "tokens"))
-@click.option("--against", metavar="FILE", help="Compare with the records of FILE, not with each other.")
+@click.option("--against", metavar="FILE", help="File of records to compare with, instead of with each other.")
 @click.option(
-    "--pairs", is_flag=True, help="Compare the two texts of each record: beside the tab of a line, or two fields."
+    "--pairs", is_flag=True, help="Compare the two texts of each record, separated by a tab or in two fields."
 )
 @options.pair_fields
 @options.top_k(largest=100_000, help="Number of nearest neighbors of each record.")
-@options.threshold("Only what is at least T alike; without -k as pairs.")
+@options.threshold("Smallest similarity that is written; without -k the output is a record for each pair.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @options.table_choice(
     *formats.names("matrix"), text="; npy: the matrix; csv, parquet: a row for each record, neighbor or pair"
 )
-@click.option("--plot", metavar="FILE", help="Draw the matrix as a heat map: .png, .svg or .pdf.")
+@click.option("--plot", metavar="FILE", help="Heat map of the matrix: .png, .svg or .pdf.")
 @options.memory
 @options.encoder()
 def command(  # noqa: PLR0917
@@ -49,12 +49,12 @@ def command(  # noqa: PLR0917
     memory: int,
     spec: EncoderSpec,
 ) -> None:
-    """How alike sentences are: all with all, the nearest of each, or the pairs above a threshold.
+    """Compute similarities of sentences: a matrix, the nearest neighbors of each, or pairs above a threshold.
 
-    Each record gets `index`, which counts the records that have a vector from 0, and `similarities` with all of them, itself
-    included; with -k `neighbors`, a list of {index, text, similarity}, the nearest first. --threshold alone gives a record
-    for each pair: {first_index, second_index, first, second, similarity}. --pairs gives each record `similarity`. Larger is
-    more alike, whatever the measure; cosine and Pearson's r are between -1 and 1.
+    Each record gets `index`, which counts the records with a vector from 0, and `similarities` with all of them, itself
+    included; with -k it gets `neighbors`, a list of {index, text, similarity}, the nearest first. --threshold without -k
+    writes a record for each pair: {first_index, second_index, first, second, similarity}. --pairs compares the two texts of
+    each record and adds `similarity`. Larger is more similar for all measures; cosine and Pearson's r are between -1 and 1.
 
     \b
     nlptool similarity captions.txt -f table
@@ -63,8 +63,8 @@ def command(  # noqa: PLR0917
     nlptool similarity --threshold 0.9 corpus.txt > duplicates.jsonl
     printf '犬が走る。\\tA dog runs.\\n' | nlptool similarity --pairs
 
-    Records that hold an `embedding` (nlptool embed) are not encoded again; an .npy of vectors is read as it is. An empty line
-    has no vector: it is left out and counted. All is exact; products are made block by block, --memory of them at a time.
+    Records with an `embedding` (from `nlptool embed`) are not embedded again; an .npy of vectors can be read too. An empty line
+    has no vector: it is left out and counted. The results are exact; the matrix is computed in blocks that fit into --memory.
     """
     from nlptool.tasks import similarity
     from nlptool.tasks.similarity import Comparison, write_matrix

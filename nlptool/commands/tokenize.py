@@ -1,4 +1,4 @@
-"""``nlptool tokenize``: Japanese text into words."""
+"""``nlptool tokenize``: split Japanese text into words."""
 
 from __future__ import annotations
 
@@ -93,19 +93,36 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     "tsv",
     text="; wakati: words separated by spaces; mecab: the format of the mecab command",
 )
-@click.option("--fields", metavar="NAMES", callback=_fields, help="Fields to add to a token (see below), or all.")
-@click.option("--pos", metavar="NAMES", callback=_names, help="Keep these parts of speech alone: 名詞,動詞-一般.")
-@click.option("--stop-pos", metavar="NAMES", callback=_names, help="Drop these parts of speech: 補助記号,助詞.")
-@click.option("--normalize", type=click.Choice(["nfkc"]), help="Normalise first; offsets stay those of the text.")
-@click.option("--n-best", default=1, metavar="N", type=click.IntRange(1, 512), help="The N best analyses, with costs.")
-@click.option("--count", type=click.Choice(["chars", "words"]), help="Instead: how often each comes in all the input.")
+@click.option(
+    "--fields", metavar="NAMES", callback=_fields, help="Additional fields of a token (listed above), or all."
+)
+@click.option("--pos", metavar="NAMES", callback=_names, help="Parts of speech to keep: 名詞,動詞-一般.")
+@click.option("--stop-pos", metavar="NAMES", callback=_names, help="Parts of speech to leave out: 補助記号,助詞.")
+@click.option(
+    "--normalize",
+    type=click.Choice(["nfkc"]),
+    help="Unicode normalisation before the analysis; offsets still refer to the original text.",
+)
+@click.option(
+    "--n-best", default=1, metavar="N", type=click.IntRange(1, 512), help="Number of best analyses, each with its cost."
+)
+@click.option(
+    "--count",
+    type=click.Choice(["chars", "words"]),
+    help="Count characters or words of the whole input instead of writing tokens.",
+)
 @click.option("--by", type=click.Choice(["surface", "lemma"]), default="surface", show_default=True,
-              help="What --count words counts.")  # fmt: skip
+              help="Form of the words that --count words counts.")  # fmt: skip
 @options.top_k(largest=None, help="Number of most frequent words or characters that --count writes.")
-@click.option("--plot", metavar="FILE", help="Draw --count as a bar chart, -k bars or 30: .png, .svg or .pdf.")
+@click.option("--plot", metavar="FILE", help="Bar chart of --count, with -k bars or 30: .png, .svg or .pdf.")
 @click.option("--dictionary", metavar="NAME", type=click.Path(),
-              help="Another MeCab dictionary (UTF-8): unidic, ipadic, or a folder.")  # fmt: skip
-@click.option("--user-dictionary", metavar="FILE", type=click.Path(), help="More words: a compiled .dic, or a .csv.")
+              help="MeCab dictionary (UTF-8): unidic, ipadic, or a folder.")  # fmt: skip
+@click.option(
+    "--user-dictionary",
+    metavar="FILE",
+    type=click.Path(),
+    help="User dictionary of additional words: a compiled .dic, or a .csv.",
+)
 @options.workers
 def command(  # noqa: PLR0917
     pipe: Pipe,
@@ -123,27 +140,27 @@ def command(  # noqa: PLR0917
     user_dictionary: str | None,
     workers: int,
 ) -> None:
-    """Cut Japanese text into words (MeCab with unidic-lite).
+    """Split Japanese text into words with lemma, part of speech and reading (MeCab with unidic-lite).
 
-    Each record gets `tokens`, a list of {surface, lemma, pos, reading, start, end}. Offsets count characters:
-    text[start:end] is the surface. Lemma and reading are UniDic's; a word that it lacks has itself as its lemma and
-    null as its reading, and is counted in the record.
+    Each record gets `tokens`, a list of {surface, lemma, pos, reading, start, end}. Offsets count characters: text[start:end]
+    is the surface. Lemma and reading come from UniDic; an unknown word has its surface as lemma and null as reading, and
+    the record counts it. On a terminal the output is a table with one word a line.
 
     \b
     echo 吾輩は猫である。 | nlptool tokenize
     nlptool tokenize -f wakati --pos 名詞,動詞 novel.txt.gz > words.txt
     nlptool tokenize --fields pronunciation,is_unknown -j 4 corpus.jsonl -o tokens.jsonl
 
-    --count gives no tokens but a record for each character or word of all the input, {char, count, share} or {word, count,
-    share}, the most frequent first and equally frequent ones by code point; the share is of all that is counted, whatever -k
-    leaves out. White space is not counted, U+3000 included. A character is a Unicode code point. --pos and --stop-pos choose
-    words before they are counted; records that fail are left out and counted on stderr.
+    --count writes a record for each character or word of the whole input instead: {char, count, share} or {word, count,
+    share}, sorted by frequency and then by code point. The share is relative to everything that was counted, whatever -k
+    leaves out. White space, including U+3000, is not counted. A character is a Unicode code point. --pos and --stop-pos are
+    applied before counting; records that fail are left out and counted on stderr.
 
     \b
     nlptool tokenize --count words --by lemma --pos 名詞 -k 20 novel.txt
     nlptool tokenize --count chars --plot letters.png novel.txt > letters.jsonl
 
-    In wakati, white space inside a token is written as JSON would escape it (\\u3000) and a backslash is doubled.
+    In wakati format, white space inside a token is escaped as in JSON (\\u3000) and a backslash is doubled.
 
     Fields for --fields: pos_detail, pronunciation, conjugation_type, conjugation_form, is_unknown, lemma_reading,
     orthography, orthography_base, pronunciation_base, origin, initial_type, initial_form, final_type, final_form,

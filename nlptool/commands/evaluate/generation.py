@@ -1,4 +1,4 @@
-"""``nlptool evaluate generation``: do generated texts agree with references?"""
+"""``nlptool evaluate generation``: exact match, BLEU and chrF of generated text."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
 @options.records("evaluate", writes=False)
 @options.pair_fields
 @click.option("--tokenize", type=click.Choice(_TOKENIZERS), default="auto", show_default=True,
-              help="How BLEU cuts texts. auto: char for Japanese, Chinese, Thai ..., else 13a.")  # fmt: skip
+              help="Tokenizer of BLEU; auto: char for Japanese, Chinese, Thai ..., else 13a.")  # fmt: skip
 @click.option("--show", metavar="N", type=click.IntRange(min=0), show_default=str(_SHOWN),
-              help="Pairs that differ, shown below the table.")  # fmt: skip
+              help="Number of differing pairs that are shown below the table.")  # fmt: skip
 @click.option(
-    "--details", "details_file", metavar="FILE", type=click.Path(), help="A record for each pair goes to FILE."
+    "--details", "details_file", metavar="FILE", type=click.Path(), help="Output file for a record of each pair."
 )
 @options.decoding
 @options.seed
@@ -53,12 +53,12 @@ def command(  # noqa: PLR0917
     decoding: Decoding,
     spec: GeneratorSpec,
 ) -> None:
-    """Generated text against references: exact match, BLEU and chrF, as sacrebleu computes them.
+    """Evaluate generated text against references: exact match, BLEU and chrF, computed by sacrebleu.
 
-    A line is a hypothesis, a tab, and its reference, or a JSON object with both: what `nlptool generate` has made of a record
-    with a field reference, target or second, or what --first and --second name. A reference may be a list of several.
-    With -m a line is a source and its reference, and the model is asked first, with the options of `nlptool generate`; --first
-    then names the source.
+    A line holds a hypothesis and its reference, separated by a tab, or it is a JSON object with both: the output of `nlptool
+    generate` for a record with a field reference, target or second, or the fields that --first and --second name. A reference
+    may be a list. With -m a line holds a source and its reference, and the model generates the hypothesis, with the options of
+    `nlptool generate`; --first then names the source.
 
     \b
     nlptool sample hyakunin-isshu --columns kami,shimo | nlptool evaluate generation -m hyakunin
@@ -66,13 +66,13 @@ def command(  # noqa: PLR0917
     nlptool generate -m mini-en-ja --field en dev.jsonl | nlptool evaluate generation --first /generated/0/text --second ja
     paste output.txt reference.txt | nlptool evaluate generation -f jsonl --details pairs.jsonl
 
-    One record a file: pairs, skipped (those without a reference, or with an error of an earlier command), empty (hypotheses
-    that are, which count as wrong), exact_match (the share of hypotheses that are a reference, 0 to 1), bleu and chrf (0 to
-    100), tokenize, and sacrebleu's signatures. Higher is better. BLEU needs texts of four tokens, and says little of a few
-    pairs. With --tokenize char blanks are left out everywhere, else several are one.
+    The output is one record a file: pairs, skipped (without a reference, or with an error of an earlier command), empty (empty
+    hypotheses, which count as wrong), exact_match (share of hypotheses equal to a reference, 0 to 1), bleu and chrf (0 to 100),
+    tokenize, and sacrebleu's signatures. Higher is better. BLEU needs texts of at least four tokens and is unreliable for a few
+    pairs. With --tokenize char all spaces are removed, otherwise runs of spaces count as one.
 
-    A table is followed by the first pairs that differ, the wrong characters of a hypothesis in red and the right ones in blue;
-    without colours by [-wrong-] and {+missing+}.
+    A table is followed by the first pairs that differ, with wrong characters of the hypothesis in red and correct ones in blue,
+    or without colours as [-wrong-] and {+missing+}.
     """
     from nlptool.tasks import generate
     from nlptool.tasks.evaluate.generation import Answers, details, evaluate, read

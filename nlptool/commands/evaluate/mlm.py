@@ -1,4 +1,4 @@
-"""``nlptool evaluate mlm``: does a masked language model guess the hidden words of a text?"""
+"""``nlptool evaluate mlm``: accuracy and perplexity of a masked language model on masked words."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from nlptool.specs import MaskedModelSpec
 @click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @click.option("--share", default=0.15, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1, min_open=True),
-              help="Of the text, that is masked.")  # fmt: skip
+              help="Share of the words that are masked.")  # fmt: skip
 @click.option("--by", type=click.Choice(["document", "line"]), default="document", show_default=True,
-              help="A sequence is as many lines of a document as the model takes, or one line.")  # fmt: skip
+              help="A sequence is as many lines of a document as fit into --max-length, or one line.")  # fmt: skip
 @click.option("--limit", default=0, show_default="all", metavar="N", type=click.IntRange(min=0),
-              help="Use N sequences, drawn at random.")  # fmt: skip
+              help="Number of sequences to use, drawn at random; 0: all.")  # fmt: skip
 @options.bert
 @options.seed
 @options.table_choice()
 def command(  # noqa: PLR0917
     pipe: Pipe, share: float, by: str, limit: int, seed: int, format: str | None, spec: MaskedModelSpec
 ) -> None:
-    """Masked language models: words of a text are hidden, and guessed.
+    """Evaluate a masked language model: mask words of a text and measure how well it predicts them.
 
-    The text is what such models are trained on: lines, an empty one between documents. It is cut into sequences of as many
-    tokens as the model takes. Words drawn at random, 15 % of the text, are masked with all their pieces, and each piece is
-    guessed. Choose text that the model has not been trained on.
+    The input is lines of text with an empty line between documents, and should not be part of the model's training data. It is
+    split into sequences of up to --max-length tokens. Random words (15 % of the text) are masked with all their subwords, and
+    each subword is predicted.
 
-    One record a file: n_sequences; n_pieces (that were guessed); top1, the share of pieces for which the right one is the first
-    guess, with its 95 % interval; top5, for which it is among the first five; perplexity, exp of the mean of -ln p of the right
-    piece, at least 1, lower is better; and the same of content words alone (nouns, verbs, adjectives and adverbs: UniDic's
-    名詞 動詞 形容詞 形状詞 副詞), null for models that do not cut words with MeCab. Pieces that the vocabulary lacks
-    (n_unknown) are read, not guessed. Perplexities of models with other vocabularies do not compare.
+    The output is one record a file: n_sequences; n_pieces, the number of predicted subwords; top1, the share of subwords that
+    are the most probable prediction, with its 95 % confidence interval; top5, the share among the five most probable;
+    perplexity, exp of the mean of -ln p of the correct subword (at least 1, lower is better); and the same for content words
+    (nouns, verbs, adjectives and adverbs: 名詞 動詞 形容詞 形状詞 副詞 in UniDic), null for models that do not use MeCab.
+    Unknown subwords (n_unknown) are not predicted. Perplexities of models with different vocabularies cannot be compared.
 
     \b
     nlptool evaluate mlm held_out.txt

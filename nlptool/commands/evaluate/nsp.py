@@ -1,4 +1,4 @@
-"""``nlptool evaluate nsp``: does a BERT tell the text that follows from text of elsewhere?"""
+"""``nlptool evaluate nsp``: accuracy of next-sentence prediction."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from nlptool.specs import MaskedModelSpec
 @click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @click.option("--pairs", default=2000, show_default=True, metavar="N", type=click.IntRange(min=2),
-              help="Pairs of each question, at most; half of them follow.")  # fmt: skip
+              help="Largest number of pairs of each question; half of them are consecutive.")  # fmt: skip
 @options.bert
 @options.seed
 @options.table_choice()
 def command(pipe: Pipe, pairs: int, seed: int, format: str | None, spec: MaskedModelSpec) -> None:
-    """Next-sentence prediction: whether a BERT tells the text that follows from text of another work, and of the same one.
+    """Evaluate next-sentence prediction of a BERT.
 
-    A file is a sentence or a paragraph a line, with an empty line between documents; it should be text that the model was not
-    trained on. As in its training, runs of lines that fill --max-length tokens are divided in two. Half of the pairs are such;
-    in the others the second text is one of as many tokens from elsewhere: from another document, or, a question of its own and a
-    harder one, from the same document, three runs away or more.
+    The input holds a sentence or a paragraph a line, with an empty line between documents, and should not be part of the
+    model's training data. As in the training, segments that fill --max-length tokens are divided in two: these are the
+    consecutive pairs. In the other half of the pairs the second text has the same number of tokens and comes from another
+    document, or, as a second and harder question, from the same document at a distance of three segments or more.
 
-    One record a file: documents, skipped (documents of a single piece), runs, and for another_document and same_document each
-    pairs, accuracy with its 95 % interval (Wilson), auc (the probability that a pair that follows has a larger logit margin
-    than one that does not; both are 0.5 by chance and better higher), and of the pairs that follow (next) and the others
-    (not_next) the accuracy and the mean margin.
-    null stands where a file has no such text.
+    The output is one record a file: documents, skipped (documents of a single segment), runs (segments), and for
+    another_document and same_document: pairs, accuracy with its 95 % confidence interval (Wilson), auc (the probability that a
+    consecutive pair has a larger logit margin than another pair; accuracy and auc are 0.5 by chance, higher is better), and
+    for consecutive pairs (next) and the others (not_next) the accuracy and the mean margin. null: the file has no such pairs.
 
     \b
     nlptool evaluate nsp held_out.txt
