@@ -15,6 +15,7 @@ from nlptool.records.blocks import read_blocks
 from nlptool.records.formats import results
 from nlptool.records.parse import Parser
 from nlptool.records.record import InputFormat
+from nlptool.specs import WordVectorsSpec
 
 if TYPE_CHECKING:
     from nlptool.models.words.vectors import Parts, WordVectors
@@ -201,9 +202,9 @@ def _check_output(output: str | None, to: str, precision: str) -> Path:
 
 
 def _open(name: str, quiet: bool) -> WordVectors:
-    from nlptool.models.words import loading as word_loading
+    from nlptool.tasks.open_model import open_model
 
-    return word_loading.open_vectors(name, note=lambda message: _note(quiet, message))
+    return open_model(WordVectorsSpec(name), note=lambda message: _note(quiet, message))
 
 
 def _parts(vectors: WordVectors, indices: Any = None) -> Parts:

@@ -6,7 +6,7 @@ environment, its streams, its warnings, nor torch's number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nlptool.models.masked.attention import AttentionModel, LocatedAttentionModel
     from nlptool.models.masked.loading import LocatedMaskedModel
     from nlptool.models.masked.model import MaskedModel
+    from nlptool.models.runtime.prepare import Note
     from nlptool.models.words.vectors import WordVectors
     from nlptool.records.pipe import Pipe
 
@@ -29,23 +30,32 @@ if TYPE_CHECKING:
 
 @overload
 def locate_model(
-    spec: EncoderSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Callable[[str], None] | None = None
+    spec: EncoderSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
 ) -> LocatedAnyEncoder: ...
 @overload
 def locate_model(
-    spec: MaskedModelSpec, pipe: Pipe | None = None, *, workers: int = 1, head: str = "mlm"
+    spec: MaskedModelSpec,
+    pipe: Pipe | None = None,
+    *,
+    workers: int = 1,
+    head: str = "mlm",
+    note: Note | None = None,
 ) -> LocatedMaskedModel: ...
 @overload
-def locate_model(spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1) -> LocatedAttentionModel: ...
+def locate_model(
+    spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedAttentionModel: ...
 @overload
-def locate_model(spec: GeneratorSpec, pipe: Pipe | None = None, *, workers: int = 1) -> LocatedGenerator: ...
+def locate_model(
+    spec: GeneratorSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedGenerator: ...
 def locate_model(
     spec: NetworkSpec,
     pipe: Pipe | None = None,
     *,
     workers: int = 1,
     head: str = "mlm",
-    note: Callable[[str], None] | None = None,
+    note: Note | None = None,
 ) -> Any:
     """Find a model, fetch it if need be, and convert it if that has not been done.
 
@@ -93,9 +103,15 @@ def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel:
 @overload
 def open_model(spec: GeneratorSpec, pipe: Pipe | None = None) -> Generator: ...
 @overload
-def open_model(spec: WordVectorsSpec, pipe: Pipe | None = None) -> WordVectors: ...
-def open_model(spec: NetworkSpec | WordVectorsSpec, pipe: Pipe | None = None, **needed: Any) -> Any:
-    """Locate a model and open it; the arguments are those of ``locate_model``. An encoder has ``encode``.
+def open_model(spec: WordVectorsSpec, pipe: Pipe | None = None, *, note: Note | None = None) -> WordVectors: ...
+def open_model(
+    spec: NetworkSpec | WordVectorsSpec,
+    pipe: Pipe | None = None,
+    *,
+    head: str = "mlm",
+    note: Note | None = None,
+) -> Any:
+    """Find a model and open it; the arguments are those of ``locate_model``. An encoder has ``encode``.
 
     Raises:
         ModelError: as of ``locate_model``, or the model cannot be loaded.
@@ -104,12 +120,15 @@ def open_model(spec: NetworkSpec | WordVectorsSpec, pipe: Pipe | None = None, **
     if isinstance(spec, WordVectorsSpec):
         from nlptool.models.words import loading as word_loading
 
-        return word_loading.open_vectors(spec.model, **({"note": pipe.note} if pipe is not None else {}))
-    return locate_model(spec, pipe, **needed).open()
+        note = note or (pipe.note if pipe is not None else None)
+        return word_loading.open_vectors(spec.model, **({} if note is None else {"note": note}))
+    if isinstance(spec, MaskedModelSpec):
+        return locate_model(spec, pipe, head=head, note=note).open()
+    return locate_model(spec, pipe, note=note).open()
 
 
 @contextmanager
-def _watched(name: str, pipe: Pipe | None, note: Callable[[str], None] | None) -> Iterator[dict[str, Any]]:
+def _watched(name: str, pipe: Pipe | None, note: Note | None) -> Iterator[dict[str, Any]]:
     """The functions that notes and the progress of a download are given to."""
     if pipe is None:
         yield {}

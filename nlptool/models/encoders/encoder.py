@@ -112,7 +112,7 @@ class Postprocess:
 
 
 def _means(vectors: NDArray[np.float32], counts: list[int], weights: list[int]) -> NDArray[np.float32]:
-    """The mean of each text's chunks, a chunk counting as its tokens."""
+    """Return the mean vector of the chunks of each text, weighted by their numbers of tokens."""
     starts = np.cumsum([0, *counts[:-1]])
     shares = np.asarray(weights, np.float32)[:, None]
     sums = np.add.reduceat(vectors * shares, starts) / np.add.reduceat(shares, starts)
@@ -130,6 +130,6 @@ class OnnxNetwork:
         self._session = session(graph, weights, threads=threads, deterministic=deterministic)
 
     def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(B, T) ids and mask to (B, D) vectors."""
+        """Run the network: (B, T) ids and mask to (B, D) vectors."""
         (vectors,) = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})
         return vectors  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ _DOCUMENT = ("document", "passage", "corpus")  # the names that sentence-transfo
 
 
 def with_quirks(about: Mapping[str, Any], known: Known | None) -> Mapping[str, Any]:
-    """What is known of a model and its own files do not say."""
+    """Return a model's manifest with what is known of the model and its own files do not say."""
     if known is None or not known.prompts:
         return about
     return {**about, "prompts": about.get("prompts") or dict(known.prompts),

@@ -20,7 +20,7 @@ from nlptool.models.store import model_folder, sentence_transformers_config
 
 
 def load(folder: Path, *, allow_pickle: bool = False) -> Any:
-    """The ``SentenceTransformer`` of a folder, in float32 on the CPU, running no code of its own.
+    """Load the ``SentenceTransformer`` of a folder, in float32 on the CPU, running no code of its own.
 
     Args:
         allow_pickle: open a pickle where there are no safetensors.
@@ -58,13 +58,13 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
 
 
 def network(model: Any) -> list[Any]:
-    """The modules of a ``SentenceTransformer`` without the last normalisation."""
+    """Return the modules of a ``SentenceTransformer`` without the last normalisation."""
     modules = list(model)
     return modules[:-1] if type(modules[-1]).__name__ == "Normalize" else modules
 
 
 def is_usual(modules: list[Any]) -> bool:
-    """Whether token ids go in and one vector comes out, and nothing else is asked for."""
+    """Return whether token ids go in and one vector comes out, and nothing else is asked for."""
     names = [type(module).__name__ for module in modules]
     if names[:2] != ["Transformer", "Pooling"] or not set(names[2:]) <= {"Dense"}:
         return False
@@ -77,7 +77,7 @@ def is_usual(modules: list[Any]) -> bool:
 
 
 def describe(model: Any, folder: Path) -> dict[str, Any]:
-    """What an encoder has to know beside the graph."""
+    """Return the manifest of an encoder: what has to be known beside the graph."""
     pooling = next((module.pooling_mode for module in model if type(module).__name__ == "Pooling"), None)
     about = {
         "dimension": int(model.get_embedding_dimension()),
@@ -97,12 +97,13 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
 
 
 def max_length(model: Any) -> int:
-    """The number of tokens that a model takes: what it says itself, but not more than it has positions for."""
+    """Return the number of tokens that a model takes: what it says itself, but not more than it has positions for."""
     return positions(model[0], said=model.max_seq_length or 512)
 
 
 def _check_pooling(folder: Path) -> None:
-    """
+    """Check the pooling modes.
+
     Raises:
         ModelError: a pooling is none, or one that nobody knows. sentence-transformers would take the mean for none.
     """
@@ -118,7 +119,8 @@ def _check_pooling(folder: Path) -> None:
 
 
 def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
-    """The tensors that are in no file and so are random, which transformers only logs. Many models lack BERT's unused pooler."""
+    """Return the tensors that are in no file and so are random, which transformers only logs. Many models lack BERT's unused
+    pooler."""
     import torch
 
     kind, path = model_folder.modules(folder)[0]
@@ -135,7 +137,8 @@ def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
 
 
 def _check_sizes(model: Any, folder: Path) -> None:
-    """
+    """Check the limit in tokens and the size of the pooled vectors.
+
     Raises:
         ModelError: a limit that is none, or a pooling of vectors of another width.
     """
@@ -149,5 +152,5 @@ def _check_sizes(model: Any, folder: Path) -> None:
 
 
 def describe_folder(folder: Path, *, allow_pickle: bool = False) -> Mapping[str, Any]:
-    """What ``convert.describe`` says of a folder whose model is not converted."""
+    """Return the manifest of an encoder that is not converted."""
     return describe(load(folder, allow_pickle=allow_pickle), folder)

@@ -98,17 +98,17 @@ class StaticEncoder:
         return self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
 
     def _used(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
-        """How many of each text's tokens are used."""
+        """Return how many tokens of each text are used."""
         return lengths if self._limit is None or self._chunk else np.minimum(lengths, self._limit)
 
     def _means(self, ids: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.float32]:
-        """means[i] is that of the rows of ids[starts[i] : starts[i] + lengths[i]]: (N, D)."""
+        """Return the means (N, D): means[i] is that of the rows of ids[starts[i] : starts[i] + lengths[i]]."""
         means = np.zeros((len(lengths), self.dimension), np.float32)
         capacity = max(1, _FLOATS // self.dimension)
         rows = np.empty((min(capacity, len(ids)), self.dimension), np.float32)
 
         def sums(places: NDArray[np.intp]) -> NDArray[np.float32]:
-            """Of the rows of ids[places], (B, T), over T: (B, D)."""
+            """Sum the rows of ids[places], (B, T), over T: (B, D)."""
             found = rows[: places.size]
             np.take(self._table, ids[places.ravel()], axis=0, out=found, mode="clip")  # "raise" would copy once more
             total: NDArray[np.float32] = found.reshape(*places.shape, -1).sum(axis=1)
@@ -125,7 +125,7 @@ class StaticEncoder:
 
 
 def _ahead(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-    """``map``, with the next result made by another thread while the last one is used."""
+    """Do as ``map`` does, with the next result made by another thread while the last one is used."""
     if len(items) < 2:
         yield from map(function, items)
         return
@@ -138,7 +138,7 @@ def _ahead(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any
 
 
 def _by_length(lengths: NDArray[np.intp], capacity: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """The indices of texts of one length, of at most ``capacity`` tokens together; those of no token are left out."""
+    """Yield the indices of texts of one length, of at most ``capacity`` tokens together; texts without tokens are left out."""
     order = np.argsort(lengths, kind="stable")
     ends = np.flatnonzero(np.diff(lengths[order], append=-1)) + 1
     start = 0
@@ -211,8 +211,8 @@ def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: No
 
 
 def read_table(path: Path) -> NDArray[np.float32]:
-    """The vectors of the tokens, table[id]: (V, D) float32. A table in float32 is mapped into memory, any other converted:
-    numpy takes longer to convert the rows of a thousand texts than the few thousand rows of a usual table.
+    """Return the vectors of the tokens, table[id]: (V, D) float32. A table in float32 is mapped into memory, any other
+    converted: numpy takes longer to convert the rows of a thousand texts than the few thousand rows of a usual table.
 
     model2vec's tables can have fewer rows than there are tokens (``mapping``), and a weight for each token (``weights``).
 
@@ -240,7 +240,8 @@ def read_table(path: Path) -> NDArray[np.float32]:
 
 
 def _shape_of(path: Path, header: Mapping[str, Any]) -> tuple[int, int]:
-    """
+    """Return the shape (V, D) of the table of token vectors.
+
     Raises:
         ModelError: there is no table, or it is none of vectors.
     """
@@ -268,7 +269,8 @@ def _own_prompts(folder: Path) -> Mapping[str, Any]:
 
 
 def _check_tokenizer(tokenizer: Any, n_rows: int, folder: Path) -> None:
-    """
+    """Check that the tokenizer and the table belong together.
+
     Raises:
         ModelError: the tokenizer gives ids that the table has no row for, or fails at characters that it does not know.
     """

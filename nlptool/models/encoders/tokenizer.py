@@ -72,7 +72,7 @@ class EncoderTokenizer:
         prompt: str = "",
         chunk: bool = False,
     ) -> EncoderTokenizer:
-        """The tokenizer with the words and limits of a model.
+        """Make the tokenizer with the words and limits of a model.
 
         Args:
             about: the manifest of the model: ``max_length``, and ``words`` if words come before pieces.
@@ -88,7 +88,7 @@ class EncoderTokenizer:
         )
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """The ids of each text."""
+        """Tokenize each text."""
         encodings = self._encodings([self._prompt + text for text in texts])
         found = []
         for text, encoding in zip(texts, encodings, strict=True):
@@ -113,7 +113,7 @@ class EncoderTokenizer:
         return self._tokenizer.encode_batch_fast(words, is_pretokenized=True)  # type: ignore[no-any-return]
 
     def _in_chunks(self, text: str) -> list[list[int]]:
-        """The ids of the whole text in pieces that the network takes; the prompt stands in each of them."""
+        """Return the ids of the whole text in pieces that the network takes; the prompt stands in each of them."""
         room = self.max_length - len(self._prompt_ids)
         self._tokenizer.enable_truncation(room)
         (first,) = self._tokenize([text])

@@ -39,7 +39,7 @@ class TorchNetwork:
 
     @torch.inference_mode()
     def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(B, T) ids and mask to (B, D) vectors."""
+        """Run the network: (B, T) ids and mask to (B, D) vectors."""
         features: dict[str, Any] = {
             "input_ids": torch.from_numpy(input_ids).to(self._device, non_blocking=True),
             "attention_mask": torch.from_numpy(mask).to(self._device, non_blocking=True),

@@ -66,7 +66,7 @@ class WordEncoder:
         return Embeddings(self._postprocess(vectors), n_tokens, truncated, [1] * len(texts), said)
 
     def _rows(self, places: NDArray[np.int64], others: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The weighted vectors of words, (n, D)."""
+        """Return the weighted vectors of words, (n, D)."""
         rows = np.empty((len(places), self._lexicon.vectors.dimension), np.float32)
         known = places < self._lexicon.vectors.n_words
         rows[known] = self._lexicon.vectors.unit(places[known]) * self._weights[places[known], None]
@@ -84,7 +84,7 @@ class WordEncoder:
 
 
 def _means(rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The mean of each run of ``lengths`` rows; zeros for one of none."""
+    """Return the mean of each run of ``lengths`` rows; zeros for an empty run."""
     vectors = np.zeros((len(lengths), rows.shape[1]), np.float32)
     some = lengths > 0
     if some.any():

@@ -71,7 +71,7 @@ class AttentionModel:
         self.n_layers, self.n_heads = network.config.num_hidden_layers, network.config.num_attention_heads
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
-        """Cut each text into pieces, of which there may be fewer than it has: the beginning stays."""
+        """Tokenize each text and truncate it at the end."""
         max_pieces = self.texts.max_pieces()
         return [self._reading(tokenized.ids, max_pieces) for tokenized in self.texts.tokenize(texts)]
 
@@ -82,14 +82,14 @@ class AttentionModel:
         return Reading(self.texts.model_input(kept), len(kept), n_unknown, len(ids) > max_pieces)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
-        """Cut both texts of a pair into pieces of one sequence; of what is too long the part nearest to their border stays."""
+        """Tokenize both texts of a pair into one sequence; of what is too long the part nearest to their border stays."""
         return [
             Reading(pair.row, min(pair.n_first, pair.n_second), pair.n_unknown, pair.truncated)
             for pair in sentence_pairs.read(self.texts, pairs)
         ]
 
     def weights(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(i, weights) for each row, in the order of computation, not of ``rows``.
+        """Yield (i, weights) for each row, in the order of computation, not of ``rows``.
 
         weights: (L, H, T, T) for the T tokens of ``rows[i]``; weights[l, h, j, k] is how much token j looks at token k in head
         h of layer l, from 0 to 1; the sum over k is 1.
@@ -193,7 +193,7 @@ def _opened(located: LocatedAttentionModel) -> AttentionModel:
 
 
 def _network(name: str, folder: Path, *, allow_pickle: bool) -> Any:
-    """The Transformer without its heads, in float32 on the processor."""
+    """Load the Transformer without its heads, in float32 on the processor."""
     from transformers import AutoConfig, AutoModel
 
     place = str(folder.absolute())
@@ -220,7 +220,7 @@ def _network(name: str, folder: Path, *, allow_pickle: bool) -> Any:
 
 
 def _writes(name: str, kind: str) -> ModelError:
-    """What to say of an encoder–decoder."""
+    """Return the error for an encoder–decoder."""
     return ModelError(
         f"{name} is a sequence-to-sequence model ({kind})",
         hint=f"nlptool generate --attention -m {name} shows where it looks while it writes",
@@ -228,7 +228,8 @@ def _writes(name: str, kind: str) -> ModelError:
 
 
 def _check(model: AttentionModel, kind: str) -> None:
-    """
+    """Check that the network gives attention weights.
+
     Raises:
         ModelError: the network has no weights for each token and each other token, as Fourier transforms and windows have not.
     """

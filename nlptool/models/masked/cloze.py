@@ -82,7 +82,7 @@ class ClozeMasker:
         self._masks = masks_of(texts)
 
     def __call__(self, texts: Sequence[tuple[int, str]]) -> list[Masked]:
-        """Each text, which comes with its number, masked."""
+        """Mask each text, which comes with its number."""
         tokenized_texts = self._texts.tokenize([text for _, text in texts])
         return [
             self._masked(number, text, tokenized)
@@ -124,11 +124,11 @@ class ClozeMasker:
         return Masked(masked, hidden, tokenized.n_unknown, rebuilt=text if rebuilt else None)
 
     def _standing(self, unit: _Unit, how: int) -> str:
-        """What is written for masks, or for another piece."""
+        """Return what is written for masks, or for another piece."""
         return self._texts.mask_token * len(unit.ids) if how == _MASKED else self._texts.text([how]).strip()
 
     def _units(self, tokenized: TokenizedText) -> Iterator[_Unit]:
-        """The words, or the pieces, in order."""
+        """Yield the words, or the pieces, in order."""
         numbers = tokenized.words if self._settings.unit == "words" else range(len(tokenized.ids))
         for _, pairs in groupby(zip(numbers, tokenized.ids, strict=True), key=lambda pair: pair[0]):
             ids = [id for _, id in pairs]
@@ -146,8 +146,8 @@ class ClozeMasker:
         return None if _BROKEN in decoded else decoded
 
     def _shown(self, units: list[_Unit], can: list[bool], rng: np.random.Generator) -> list[int]:
-        """What stands in the place of each unit: of those that are to be guessed the id of another piece, ``_MASKED`` or
-        ``_SAME``; of the rest ``_SEEN``."""
+        """Return what stands in the place of each unit: of those that are to be guessed the id of another piece, ``_MASKED``
+        or ``_SAME``; of the rest ``_SEEN``."""
         lengths = np.array([len(unit.ids) for unit in units], np.int64)
         starts = np.cumsum(lengths) - lengths
         allowed = np.repeat(np.array(can, bool), lengths)[None, :]  # (1, T)
@@ -164,7 +164,7 @@ class ClozeMasker:
 
 
 def _beginnings(texts: MaskedLmTokenizer) -> Any:
-    """(n,) pieces that a word begins with, of which one can take a word's place."""
+    """Return (n,) pieces that a word begins with, of which one can stand for a word."""
     pieces = {id: texts.piece(id) for id in range(texts.size) if id not in texts.special_ids}
     blank = [id for id, piece in pieces.items() if piece.startswith(BLANKS) and len(piece) > 1]
     whole = [id for id, piece in pieces.items() if piece and not piece.startswith(CONTINUES) and piece[-1:] != "]"]
@@ -172,8 +172,8 @@ def _beginnings(texts: MaskedLmTokenizer) -> Any:
 
 
 def align(text: str, surfaces: Sequence[str | None]) -> list[tuple[int, int] | None] | None:
-    """Where in ``text`` each of the surfaces stands, in characters: one behind the other, with nothing between but blanks and
-    what tokenizers drop, and anything where None stands.
+    """Find where each of the surfaces stands in ``text``, in characters: one behind the other, with nothing between but blanks
+    and what tokenizers drop, and anything where None stands.
 
     Returns:
         (start, end) of each; None for None, for a surface that is nothing but what tokenizers drop, and for those that come
@@ -203,7 +203,7 @@ def align(text: str, surfaces: Sequence[str | None]) -> list[tuple[int, int] | N
 
 
 def _apart(text: str, found: list[tuple[int, int] | None]) -> list[tuple[int, int] | None]:
-    """Without those that share a character, and with the combining marks behind each."""
+    """Drop spans that share a character, and extend each by the combining marks behind it."""
     there = [(number, *span) for number, span in enumerate(found) if span is not None]
     for (number, _, end), (following, start, _) in pairwise(there):
         if start < end:
@@ -218,13 +218,13 @@ def _apart(text: str, found: list[tuple[int, int] | None]) -> list[tuple[int, in
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it is an accent, a voice mark or the like of the letter before it."""
+    """Return whether it is an accent, a voice mark or the like of the letter before it."""
     return unicodedata.category(unicodedata.normalize("NFKD", character)[0]) in ("Mn", "Me")
 
 
 @functools.lru_cache(1 << 16)
 def _folded(text: str) -> str:
-    """Without what a tokenizer may change: case, widths, accents, blanks, control characters and pictures of them."""
+    """Remove what a tokenizer may change: case, widths, accents, blanks, control characters and pictures of them."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return "".join(letter for letter in decomposed if not _is_dropped(letter))
 

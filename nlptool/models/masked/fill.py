@@ -64,7 +64,7 @@ class Targets:
 
     @cached_property
     def steps(self) -> list[tuple[int, tuple[int, ...], list[int], list[int]]]:
-        """(n, pieces known, choices, their next pieces) for each distribution that is asked for."""
+        """Yield (n, pieces known, choices, their next pieces) for each distribution that is needed."""
         found: dict[tuple[int, tuple[int, ...]], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for number, (ids, _) in enumerate(self.choices):
             for place, piece in enumerate(ids):
@@ -145,7 +145,7 @@ def _answers(model: MaskedModel, questions: Sequence[Question], k: int, joint: s
 
 
 def combined(lists: Sequence[Sequence[Fill]], k: int) -> list[Fill]:
-    """The ``k`` best that take one fill from each list, exactly; each list is the best first, and so is the result.
+    """Return the ``k`` best that take one fill from each list, exactly; each list is the best first, and so is the result.
 
     Of two lists the i-th and the j-th together (from 1) have i * j - 1 that are as good, so that few pairs are looked at.
     """
@@ -163,7 +163,7 @@ def combined(lists: Sequence[Sequence[Fill]], k: int) -> list[Fill]:
 def _beam(
     model: MaskedModel, windows: Sequence[Question], alone: Sequence[list[list[Fill]]], k: int, beams: int
 ) -> list[list[Fill]]:
-    """The k best fills of each window that a beam from left to right finds."""
+    """Return the k best fills of each window that a beam from left to right finds."""
     found = [masks[0][: beams if len(masks) > 1 else k] for masks in alone]
     for mask in range(1, max((len(window.positions) for window in windows), default=0)):
         longer = [number for number, window in enumerate(windows) if len(window.positions) > mask]
@@ -196,7 +196,7 @@ class _Chain:
 def _greedy(
     model: MaskedModel, windows: Sequence[Question], alone: Sequence[list[list[Fill]]], k: int
 ) -> list[list[Fill]]:
-    """Up to k fills of each window: one for each of the best choices of the surest mask."""
+    """Return up to k fills of each window: one for each of the best choices of the surest mask."""
     chains = []
     for number, masks in enumerate(alone):
         mask = _surest(masks)
@@ -225,7 +225,7 @@ def _greedy(
 
 
 def _surest(masks: Sequence[Sequence[Fill]]) -> int:
-    """Which of the masks has the most probable choice; of equal ones the first."""
+    """Return which of the masks has the most probable choice; of equal ones the first."""
     return max(range(len(masks)), key=lambda mask: masks[mask][0].log_probability if masks[mask] else -np.inf)
 
 
@@ -234,7 +234,7 @@ def _log_probability(fill: Fill) -> float:
 
 
 def _best(model: MaskedModel, asks: Sequence[_Ask], n: int) -> list[list[list[Fill]]]:
-    """best[i][j]: the n best of the j-th mask of ask i, each alone, the best first."""
+    """Return best[i][j]: the n best of the j-th mask of ask i, each alone, the best first."""
     if asks and asks[0].question.targets is not None:
         return _best_targets(model, asks, n)
     found: list[list[list[Fill]]] = [[] for _ in asks]
@@ -277,7 +277,7 @@ def _best_targets(model: MaskedModel, asks: Sequence[_Ask], n: int) -> list[list
 
 
 def _row(texts: MaskedLmTokenizer, ask: _Ask, asked: Sequence[tuple[int, int]]) -> ModelInput:
-    """The text with what is known in it.
+    """Return the input of a text with the pieces that are known in it.
 
     Args:
         asked: the number of a mask, and of a piece in what stands there.
@@ -294,7 +294,7 @@ def _row(texts: MaskedLmTokenizer, ask: _Ask, asked: Sequence[tuple[int, int]]) 
 
 
 def _top(scores: NDArray[np.floating], n: int) -> list[int]:
-    """Where the n best scores are, the best first, of equal ones the first; without those that are -inf or NaN."""
+    """Return the indices of the n best scores, the best first, of equal ones the first; without those that are -inf or NaN."""
     n = min(n, len(scores))
     some = np.argpartition(-scores, n - 1)[:n]
     order = some[np.lexsort((some, -scores[some]))]
@@ -302,8 +302,8 @@ def _top(scores: NDArray[np.floating], n: int) -> list[int]:
 
 
 def _windows(question: Question, room: int) -> list[Question]:
-    """The text whole where there is room for it and its targets; else windows around its masks, as few as go. A mask is asked
-    about in one of them; where another one sees it, it is text."""
+    """Return the text whole where there is room for it and its targets; else windows around its masks, as few as go. A mask
+    is asked about in one of them; where another one sees it, it is text."""
     targets = question.targets
     growth = [of_mask.longest - 1 for of_mask in targets] if targets is not None else [0] * len(question.positions)
     if len(question.ids) + sum(growth) <= room:

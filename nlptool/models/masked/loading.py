@@ -44,7 +44,7 @@ class LocatedMaskedModel:
 
     @property
     def heads(self) -> frozenset[str]:
-        """What the model can do: mlm, nsp."""
+        """Return what the model can do: mlm, nsp."""
         return frozenset(self.about["heads"])
 
     def open(self) -> MaskedModel:
@@ -151,7 +151,8 @@ def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
 
 
 def _refuse(name: str, config: Mapping[str, Any], *, head: str) -> None:
-    """
+    """Check what config.json says of the model.
+
     Raises:
         ModelError: its config.json says that the model cannot do what is wanted.
     """

@@ -16,7 +16,7 @@ _MASKED, _REPLACED = 0.8, 0.1  # of the chosen; the rest stays as it is
 def choose(
     allowed: NDArray[np.bool_], continues: NDArray[np.bool_], rng: np.random.Generator, *, share: float = SHARE
 ) -> NDArray[np.bool_]:
-    """(B, T): the tokens that are to be guessed: in the mean ``share`` of those allowed in each row, or one if that is more.
+    """Draw the tokens that are to be predicted, (B, T) bool: on average ``share`` of those allowed in each row, at least one.
 
     Words are drawn in a random order. The one that would go beyond the share is in or out at random, so that the share is
     exact in the mean, whatever the lengths of the words are; a short row of one long word can have none.
@@ -51,11 +51,11 @@ def corrupt(
     pieces: NDArray[np.int64],
     always: bool = False,
 ) -> NDArray[np.int64]:
-    """(B, T): ``ids`` with [MASK], another piece, or nothing new at the places that were chosen.
+    """Return ``ids`` (B, T) with [MASK], another piece, or the same piece at the positions that were chosen.
 
     Args:
         mask: the id of [MASK].
-        pieces: ids of which a random one may take a token's place.
+        pieces: ids of which a random one may replace a token.
         always: [MASK] everywhere, as one evaluates.
     """
     found = ids.copy()

@@ -53,7 +53,7 @@ class Passages:
         self._rest = Passage(np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool))
 
     def add(self, lines: Sequence[str]) -> Iterator[Passage]:
-        """Those that are complete with ``lines``. A line of blanks ends a document."""
+        """Yield the passages that are complete with ``lines``. A line of blanks ends a document."""
         words = self._texts.words
         for line, tokenized in zip(lines, self._texts.tokenize(lines), strict=True):
             if not line.strip():
@@ -71,7 +71,7 @@ class Passages:
             yield from self.end() if self._by_line else self._filled()
 
     def end(self) -> Iterator[Passage]:
-        """Those of what is left of the document."""
+        """Yield the passages of what is left of the document."""
         yield from self._filled()
         if len(self._rest.ids):
             yield self._split(len(self._rest.ids))
@@ -98,14 +98,14 @@ class Tally:
     log_probability: float = 0.0  # natural, added up
 
     def add(self, ranks: NDArray[np.int64], log_probabilities: NDArray[np.float32]) -> None:
-        """Of some pieces, (M,) each: how many pieces stand before the right one, and its log-probability."""
+        """Count some pieces, (M,) each: the rank of the right one, and its log-probability."""
         self.n_pieces += len(ranks)
         self.n_first += int((ranks < 1).sum())
         self.n_first_five += int((ranks < 5).sum())
         self.log_probability += float(log_probabilities.sum(dtype=np.float64))
 
     def said(self) -> dict[str, Any]:
-        """The figures; None where no piece was guessed."""
+        """Return the figures; None where no piece was guessed."""
         n = self.n_pieces
         return {
             "n_pieces": n,
@@ -115,7 +115,7 @@ class Tally:
         }
 
     def interval(self) -> list[float] | None:
-        """95 % for top1, as if the pieces were independent."""
+        """Return the 95 % interval of top1, as if the pieces were independent."""
         return [round(end, 4) for end in wilson(self.n_first, self.n_pieces)] if self.n_pieces else None
 
 
@@ -204,7 +204,8 @@ class Evaluation:
 
 
 def ranked(logits: NDArray[np.float32], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(M,): how many pieces stand before the right one in each row of logits, (M, V). Of equals the smaller id comes first."""
+    """Return (M,) ranks: how many pieces have a larger logit than the right one in each row of (M, V); of equals the smaller id
+    comes first."""
     own = np.take_along_axis(logits, right[:, None], axis=1)
     equals_before = (logits == own) & (np.arange(logits.shape[1]) < right[:, None])
     return np.asarray(((logits > own) | equals_before).sum(axis=1))

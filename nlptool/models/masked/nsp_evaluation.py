@@ -41,7 +41,7 @@ class Documents:
         return len(self._documents)
 
     def add(self, pieces: Sequence[int]) -> None:
-        """One line more."""
+        """Add a line."""
         if not self._within:
             self._documents.append(len(self._lines) - 1)
         self._within = True
@@ -49,14 +49,14 @@ class Documents:
         self._lines.append(len(self._pieces))
 
     def end(self) -> None:
-        """The next line begins a document."""
+        """End the document: the next line begins another."""
         self._within = False
 
     def pieces(self, start: int, end: int) -> list[int]:
         return self._pieces[start:end].tolist()
 
     def line_starts(self, document: int) -> list[int]:
-        """Where in the pieces each of its lines begins, and the last one ends."""
+        """Return where in the pieces each of its lines begins, and the last one ends."""
         ends = [*self._documents[document + 1 : document + 2], len(self._lines) - 1]
         return self._lines[self._documents[document] : ends[0] + 1].tolist()
 
@@ -76,8 +76,8 @@ class Runs:
 
 
 def runs(documents: Documents, max_pieces: int, rng: np.random.Generator) -> Runs:
-    """The runs of all documents, each of as many lines as have room. A run is divided at any end of a line within it, at any
-    piece where there is none; what is left of the line that it ends in is passed over, unless that is a lot."""
+    """Return the runs of all documents, each of as many lines as have room. A run is divided at any end of a line within it,
+    at any piece where there is none; what is left of the line that it ends in is passed over, unless that is a lot."""
     found: list[tuple[int, int, int, int, int]] = []
     for number in range(len(documents)):
         begins = documents.line_starts(number)
@@ -95,7 +95,7 @@ def runs(documents: Documents, max_pieces: int, rng: np.random.Generator) -> Run
 def elsewhere(
     found: Runs, some: NDArray[np.int64], rng: np.random.Generator, *, same: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Those of the runs ``some`` for which there are others, and of each of these one other, (n,) both.
+    """Return those of the runs ``some`` for which there are others, and for each of these one other, (n,) both.
 
     Args:
         same: others of the same document, at least ``NEAR`` runs between; else of another document.
@@ -120,8 +120,8 @@ def evaluate(
     seed: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """``runs``, ``documents`` that have some and those that are ``skipped``, and what ``judged`` says of both questions; None
-    where there are no others.
+    """Return the numbers of ``runs``, of ``documents`` that have some and of those that are ``skipped``, and the figures of both
+    questions (``judged``); None where there are no other runs.
 
     Args:
         n_pairs: of each question, at most; half of them follow.
@@ -150,7 +150,7 @@ def evaluate(
 
 
 def _row(model: MaskedModel, documents: Documents, found: Runs, run: int, other: int) -> ModelInput:
-    """A of a run, and B of it or, as long, what begins where another run is divided."""
+    """Return the input of A of a run, and B of it or, as long, the text that begins where another run is divided."""
     start, middle, length = found.starts[run], found.middles[run], found.ends[run] - found.middles[run]
     second = found.middles[other]
     until = min(second + length, found.limits[other])
@@ -158,7 +158,7 @@ def _row(model: MaskedModel, documents: Documents, found: Runs, run: int, other:
 
 
 def judged(following: NDArray[np.float32], others: NDArray[np.float32]) -> dict[str, Any]:
-    """What margins, (n,) each, say of pairs that follow and of others.
+    """Return the figures of the margins, (n,) each, of pairs that follow and of others.
 
     ``accuracy`` with its 95 % interval, ``auc``: the probability that a pair that follows has a larger margin than one that does
     not (0.5: chance), and of both kinds how many are right, and the mean margin.

@@ -37,22 +37,23 @@ class Likelihood:
 
     @property
     def n_pieces(self) -> int:
-        """Those that are scored."""
+        """Return the number of pieces that are scored."""
         return int(self.scored.sum())
 
     @property
     def total(self) -> float:
-        """The pseudo-log-likelihood, a natural logarithm, at most 0: higher is more likely."""
+        """Return the pseudo-log-likelihood, a natural logarithm, at most 0: higher is more likely."""
         return float(self.log_probabilities[self.scored].sum(dtype=np.float64))
 
     @property
     def perplexity(self) -> float:
-        """The pseudo-perplexity."""
+        """Return the pseudo-perplexity."""
         return perplexity(self.total, self.n_pieces)
 
 
 def perplexity(log_likelihood: float, n_pieces: int) -> float:
-    """exp(-log_likelihood / n_pieces), at least 1: lower is better, as if so many pieces were equally likely at each place.
+    """Return exp(-log_likelihood / n_pieces), at least 1: lower is better, as if so many pieces were equally likely at each
+    position.
     Infinite where no float holds it; NaN of no pieces."""
     try:
         return math.exp(-log_likelihood / n_pieces) if n_pieces else math.nan
@@ -92,7 +93,7 @@ def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool =
 def _row(
     texts: MaskedLmTokenizer, tokenized: TokenizedText, position: int, max_pieces: int, within_word: bool
 ) -> ModelInput:
-    """The text, or the window of it around the piece at ``place``, with that piece masked and asked for."""
+    """Return the text, or the window of it around the piece at ``position``, with that piece masked and its logits asked for."""
     start = max(0, min(position - max_pieces // 2, len(tokenized.ids) - max_pieces))
     shown = tokenized.ids[start : start + max_pieces]
     masked = position - start

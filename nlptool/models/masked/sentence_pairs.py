@@ -30,7 +30,7 @@ class Pair:
 
 
 def read(texts: MaskedLmTokenizer, pairs: Sequence[tuple[str, str]]) -> list[Pair]:
-    """Cut pairs of texts into pieces, and fit each into one sequence."""
+    """Tokenize pairs of texts, and fit each pair into one sequence."""
     max_pieces = texts.max_pieces(pair=True)
     firsts = _tokenize(texts, [first for first, _ in pairs], max_pieces, end=True)
     seconds = _tokenize(texts, [second for _, second in pairs], max_pieces, end=False)
@@ -38,7 +38,7 @@ def read(texts: MaskedLmTokenizer, pairs: Sequence[tuple[str, str]]) -> list[Pai
 
 
 def _tokenize(texts: MaskedLmTokenizer, some: Sequence[str], max_pieces: int, *, end: bool) -> list[TokenizedText]:
-    """The pieces; of a text much longer than ``room`` only those of its end or its beginning, if these are enough."""
+    """Tokenize texts; of one much longer than ``max_pieces`` only its end or its beginning, if that is enough."""
     limit = _CHARACTERS_PER_PIECE * max_pieces
     tokenized_texts = texts.tokenize([text[-limit:] if end else text[:limit] for text in some])
     for index, text in enumerate(some):
@@ -55,9 +55,9 @@ def _pair(texts: MaskedLmTokenizer, first: TokenizedText, second: TokenizedText,
 
 
 def fitted(first: Sequence[int], second: Sequence[int], max_pieces: int) -> tuple[Sequence[int], Sequence[int]]:
-    """As much of two texts as has room together: the end of the first and the beginning of the second, where they meet.
+    """Truncate two texts to ``max_pieces`` together: the end of the first and the beginning of the second stay.
 
-    The longer one gives way first, as with ``longest_first`` of transformers. That cuts both at their ends, and loses where
+    The longer one gives way first, as with ``longest_first`` of transformers. That truncates both at their ends, and loses where
     they meet.
     """
     half = max_pieces // 2
@@ -67,11 +67,11 @@ def fitted(first: Sequence[int], second: Sequence[int], max_pieces: int) -> tupl
 
 
 def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) from the (N, 2) logits of the head: that of *is next* less that of *not next*; 0: undecided."""
+    """Return (N,) from the (N, 2) logits of the head: that of *is next* less that of *not next*; 0: undecided."""
     return logits[:, 0] - logits[:, 1]
 
 
 def probabilities(margins: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,): that the second text follows; of ``-margins``, that it does not. The softmax of two logits."""
+    """Return (N,) probabilities that the second text follows; of ``-margins``, that it does not. The softmax of two logits."""
     small = np.exp(-np.abs(margins))  # never overflows
     return np.where(margins >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)

@@ -21,7 +21,7 @@ MASKS = ("[MASK]", "<mask>")  # are understood, whatever the model's own is
 
 
 def masks_of(texts: MaskedLmTokenizer) -> re.Pattern[str]:
-    """What finds the masks of a text, in all their spellings."""
+    """Return the pattern that finds the masks of a text, in all their spellings."""
     return re.compile("|".join(map(re.escape, sorted({*MASKS, texts.mask_token}))))
 
 
@@ -35,15 +35,15 @@ class FillTexts:
         self._blank = next((mark for mark in BLANKS for id in two.ids[1:] if texts.piece(id).startswith(mark)), "")
 
     def split(self, text: str) -> list[str]:
-        """The text between its masks: one part more than there are masks."""
+        """Split a text at its masks: one part more than there are masks."""
         return self._masks.split(text)
 
     def join(self, parts: Sequence[str]) -> str:
-        """The text as the model's tokenizer takes it."""
+        """Return the text as the model's tokenizer takes it."""
         return self._texts.mask_token.join(parts)
 
     def targets(self, words: Sequence[str]) -> dict[str, Targets]:
-        """Words as the only choices, by where the mask stands (``context``).
+        """Return words as the only candidates, by where the mask stands (``context``).
 
         A word is cut as the tokenizer cuts it alone. Where pieces carry the blank before them, it has one unless the mask goes
         on with a word.
@@ -74,7 +74,8 @@ class FillTexts:
         }
 
     def context(self, parts: Sequence[str], mask: int) -> str:
-        """Where a mask stands: at the ``start`` of the text, behind a ``blank``, or ``inside`` a word or behind a mark.
+        """Return where a mask stands: at the ``start`` of the text, behind a ``blank``, or ``inside`` a word or behind a
+        mark.
 
         Where the blank before a mask is a piece of its own, what stands behind it needs none.
         """
@@ -84,15 +85,15 @@ class FillTexts:
         return "blank" if before[-1:].isspace() and self._takes_blank else "inside"
 
     def token(self, choice: Candidate) -> str:
-        """A target as it was given, or a piece as ``decode`` of transformers writes it: `` sushi``, ``##ing``."""
+        """Return a target as it was given, or a piece as ``decode`` of transformers writes it: `` sushi``, ``##ing``."""
         return choice.word or self._texts.text(choice.ids)
 
     def pieces(self, choice: Candidate) -> list[str]:
-        """As the vocabulary spells them."""
+        """Return the pieces of a candidate as the vocabulary spells them."""
         return [self._texts.piece(id) for id in choice.ids]
 
     def filled(self, parts: Sequence[str], choices: Sequence[Candidate]) -> str:
-        """The text with its masks filled in.
+        """Return the text with its masks filled in.
 
         A piece that goes on with a word stands right behind what is before it; one that brings a blank does not double it.
         """
@@ -108,14 +109,14 @@ class FillTexts:
         return text
 
     def _goes_on(self, choice: Candidate) -> bool:
-        """Whether it belongs to the word before it."""
+        """Return whether it belongs to the word before it."""
         first = self._texts.piece(choice.ids[0])
         if self._blank:
             return not first.startswith(self._blank)
         return continues(first)
 
     def _with(self, text: str, ids: tuple[int, ...]) -> str:
-        """The text with pieces behind it."""
+        """Return the text with pieces behind it."""
         written = self._texts.text(ids)
         if self._goes_on(Candidate(ids)):
             before = (self._takes_blank and text.rstrip()) or text  # blanks at the start of a line stay
@@ -127,7 +128,7 @@ class FillTexts:
 
     @cached_property
     def _takes_blank(self) -> bool:
-        """Whether the tokenizer drops the blank before a mask, so that what stands there brings its own."""
+        """Return whether the tokenizer drops the blank before a mask, so that what stands there brings its own."""
         with_blank, without = self._texts.tokenize([f"a {self._texts.mask_token}", f"a{self._texts.mask_token}"])
         return with_blank.ids == without.ids
 
@@ -141,7 +142,7 @@ class FillTexts:
         return ids[ids.index(self._texts.mask_id) + 1 :]
 
     def _without_blank(self, ids: Sequence[int]) -> Sequence[int]:
-        """The pieces of a word that goes on with another, where the tokenizer puts a blank before every word."""
+        """Return the pieces of a word that goes on with another, where the tokenizer puts a blank before every word."""
         rest = self._texts.piece(ids[0])
         if not rest.startswith(self._blank):
             return ids

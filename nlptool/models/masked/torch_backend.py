@@ -101,7 +101,7 @@ class TorchMasked:
     def __call__(
         self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
-        """As of ``masked.Network``."""
+        """Run the network, as ``model.Network`` describes it."""
         inputs = [ids, mask if self._masks else None, positions, types if self._takes_types else None]
         with devices.torch_threads(self._threads):
             outputs = self._network(

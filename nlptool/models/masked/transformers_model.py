@@ -27,7 +27,7 @@ class Loaded:
 
 
 def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
-    """The model of a folder with those heads for which it has weights, running no code of its own.
+    """Load the model of a folder with those heads for which it has weights, running no code of its own.
 
     Args:
         allow_pickle: open a pickle where there are no safetensors.
@@ -60,8 +60,12 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
 
 
 def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[str]]:
-    """A network with the head for masks, and that for next sentences if there is one; the heads; and the names of the tensors
-    that are in no file and so are random, which transformers only logs."""
+    """Load a network with the head for masks, and that for next sentences if there is one.
+
+    Returns:
+        The network, its heads, and the names of the tensors that are in no file and so are random, which transformers only
+        logs.
+    """
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
         MODEL_FOR_MASKED_LM_MAPPING,
@@ -129,7 +133,7 @@ def tokenizers(folder: Path, *, threads: int | None = None) -> tuple[Any, Any]:
 
 
 def _describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str, Any]:
-    """What ``MaskedModel`` and ``Texts`` have to know beside the graph."""
+    """Return the manifest: what ``MaskedModel`` and ``MaskedLmTokenizer`` have to know beside the graph."""
     config = network.config
     limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))
     pad_id = next((id for id in (getattr(config, "pad_token_id", None), own.pad_token_id) if id is not None), 0)

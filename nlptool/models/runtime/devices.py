@@ -16,7 +16,7 @@ def processors() -> int:
 
 
 def torch_device(name: str, threads: int | None) -> str:
-    """The device that there is, for torch, which is told of the threads.
+    """Return the device for torch, and set its number of threads.
 
     Args:
         name: what ``--device`` says.

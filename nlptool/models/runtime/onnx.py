@@ -21,7 +21,7 @@ _MEND = "nlptool models verify finds what is damaged; after nlptool models rm NA
 
 
 def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False) -> Any:
-    """An ``onnxruntime.InferenceSession`` of the graph ``model.onnx`` of a folder, on the processor.
+    """Open an ``onnxruntime.InferenceSession`` of the graph ``model.onnx`` of a folder, on the processor.
 
     Args:
         graph: the folder with the graph.

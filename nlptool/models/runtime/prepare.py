@@ -20,11 +20,11 @@ Report = hub_cache.Report
 
 
 def silent(_: str) -> None:
-    """A ``Note`` that nobody reads."""
+    """Ignore a note."""
 
 
 def unwatched(there: int, total: int, received: int) -> None:
-    """A ``Report`` that nobody reads."""
+    """Ignore the progress of a download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class FoundModel:
 
 
 def check_task(name: str, tasks: Collection[str], *, hint: str, why: str = "") -> None:
-    """
+    """Check that the catalog does not know a model for another task.
+
     Raises:
         ModelError: ``name`` is a known model for another task; ``why`` says why that is of no use.
     """

@@ -33,13 +33,13 @@ def silenced() -> Iterator[None]:
 
 
 def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:
-    """What to say of a model that a library refuses with ``error``."""
+    """Return the error for a model that a library refuses with ``error``."""
     reason = "its weights do not fit its config.json" if "mismatched" in str(error) else first_line(error)
     return ModelError(f"{folder} cannot be loaded: {reason}")
 
 
 def lacks(folder: Path, tensors: Sequence[str]) -> ModelError:
-    """What to say of a model whose files do not hold all of its tensors."""
+    """Return the error for a model whose files do not hold all of its tensors."""
     return ModelError(
         f"{folder} lacks {len(tensors)} of the tensors that its config.json asks for: {tensors[0]}",
         hint="download the model again",
@@ -47,20 +47,21 @@ def lacks(folder: Path, tensors: Sequence[str]) -> ModelError:
 
 
 def positions(network: Any, *, said: float) -> int:
-    """``said``, but not more than a network has learned positions for."""
+    """Return ``said``, but not more than a network has learned positions for."""
     tables = [module for module in network.modules() if hasattr(module, "position_embeddings")]
     return int(min(said, *map(_positions, tables), _UNLIMITED))
 
 
 def _positions(embeddings: Any) -> int:
-    """The positions that a module has learned; RoBERTa and its kin count them from behind the padding's id."""
+    """Return the positions that a module has learned; RoBERTa and its kin count them from behind the padding's id."""
     table = embeddings.position_embeddings
     rows = int(getattr(table, "num_embeddings", _UNLIMITED))
     return rows if getattr(table, "padding_idx", None) is None else rows - int(table.padding_idx) - 1
 
 
 def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
-    """
+    """Check that a model needs no code of its own.
+
     Raises:
         ModelError: the architecture of one of its parts is not one of transformers but code in the folder or in another
             repository.
@@ -78,7 +79,8 @@ def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
 
 
 def check_tokenizer(network: Any, tokenizer: Any, folder: Path) -> None:
-    """
+    """Check that the tokenizer and the network belong together.
+
     Raises:
         ModelError: the tokenizer gives ids that the network has no embedding for.
     """

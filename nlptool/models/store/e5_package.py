@@ -62,7 +62,7 @@ class Packed:
     tensors: dict[str, tuple[int, memoryview]]  # name -> (0 for float32 or 1 for Q4_0, bytes)
 
     def tensor(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """The tensor called ``name`` as float32.
+        """Return the tensor called ``name`` as float32.
 
         Raises:
             ModelError: there is none, or it has another size.
@@ -175,7 +175,7 @@ def unpack(source: Path, target: Path) -> None:
 
 
 def weights(packed: Packed) -> Iterator[tuple[str, tuple[int, ...], Any]]:
-    """Name, shape, and a function that gives the float32 values, of each tensor under its name in ``BertModel``."""
+    """Yield the name, the shape and a function that gives the float32 values of each tensor, named as in ``BertModel``."""
     width, inner = packed.hidden, packed.intermediate
     shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight emb.word": (packed.rows, width),
@@ -197,7 +197,7 @@ def weights(packed: Packed) -> Iterator[tuple[str, tuple[int, ...], Any]]:
 
 
 def tokenizer(packed: Packed) -> Any:
-    """The ``tokenizers.Tokenizer``: as XLM-RoBERTa's, but with SentencePiece's normalisation spelled out.
+    """Return the ``tokenizers.Tokenizer``: as XLM-RoBERTa's, but with SentencePiece's normalisation spelled out.
 
     The map of the file is SentencePiece's ``nmt_nfkc`` for single characters. ``Nmt`` and ``NFKC`` give the same, but for ～,
     which stays, and one squared ideograph; they also compose sequences (か + ゛), as SentencePiece does.

@@ -49,7 +49,7 @@ class Repository:
 
 
 def is_offline() -> bool:
-    """Whether the environment forbids the network, in the words of ``huggingface_hub``."""
+    """Return whether the environment forbids the network, in the words of ``huggingface_hub``."""
     return _offline_variable() is not None
 
 
@@ -59,19 +59,19 @@ def _offline_variable() -> str | None:
 
 
 def cache_folder() -> Path:
-    """Where ``huggingface_hub`` keeps what it fetched."""
+    """Return where ``huggingface_hub`` keeps what it fetched."""
     home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
     return Path(os.path.expandvars(named)).expanduser()
 
 
 def repository_folder(repository: str) -> Path:
-    """Where the cache keeps ``org/name``, there or not."""
+    """Return where the cache keeps ``org/name``, there or not."""
     return cache_folder() / f"models--{repository.replace('/', '--')}"
 
 
 def commit(repository: str, revision: str = "main") -> str | None:
-    """The commit that the cache knows as ``revision``: a branch, a tag or a commit itself."""
+    """Return the commit that the cache knows as ``revision``: a branch, a tag or a commit itself."""
     if not _is_named_well(repository, revision):
         return None
     folder = repository_folder(repository)
@@ -83,7 +83,7 @@ def commit(repository: str, revision: str = "main") -> str | None:
 
 
 def _is_named_well(repository: str, revision: str) -> bool:
-    """Whether both are names that a hub allows, and none that leads out of the cache."""
+    """Return whether both are names that a hub allows, and none that leads out of the cache."""
     return bool(
         _REPOSITORY.fullmatch(repository)
         and _REVISION.fullmatch(revision)
@@ -93,13 +93,13 @@ def _is_named_well(repository: str, revision: str) -> bool:
 
 
 def cached(repository: str, revision: str = "main") -> Path | None:
-    """The folder with the files of a model; None if the cache has none. It may lack some: see ``folders.missing``."""
+    """Return the folder with the files of a model; None if the cache has none. It may lack some: see ``folders.missing``."""
     found = commit(repository, revision)
     return repository_folder(repository) / "snapshots" / found if found else None
 
 
 def repositories() -> Iterator[Repository]:
-    """All models of the cache, by name."""
+    """Yield all models of the cache, by name."""
     for folder in sorted(path for path in cache_folder().glob("models--*--*") if path.is_dir()):
         revisions = {}
         for path in sorted((folder / "refs").rglob("*")):
@@ -115,12 +115,12 @@ def repositories() -> Iterator[Repository]:
 
 
 def _size(folder: Path) -> int:
-    """Bytes on the disk, parts of broken downloads included."""
+    """Return bytes on the disk, parts of broken downloads included."""
     return sum(_blobs(folder).values())
 
 
 def _blobs(folder: Path) -> dict[str, int]:
-    """Name -> bytes of what is in ``blobs``, where another process may be at work."""
+    """Return name -> bytes of what is in ``blobs``, where another process may be at work."""
     sizes = {}
     for path in (folder / "blobs").glob("*"):
         with contextlib.suppress(FileNotFoundError):
@@ -145,7 +145,7 @@ def remove(repository: str) -> int:
 
 
 def check(repository: str) -> tuple[int, list[str]]:
-    """How many cached files were read, and the names of those whose contents are not what their hash says.
+    """Return how many cached files were read, and the names of those whose contents are not what their hash says.
 
     Where links cannot be made, ``huggingface_hub`` puts the files themselves into a snapshot: their hashes are not known.
     """
@@ -165,7 +165,7 @@ def check(repository: str) -> tuple[int, list[str]]:
 
 
 def _hash(path: Path, *, like: str) -> str:
-    """SHA-256 or git's SHA-1 of a blob, by the length of ``like``."""
+    """Return SHA-256 or git's SHA-1 of a blob, by the length of ``like``."""
     digest = hashlib.sha256() if len(like) == 64 else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -249,7 +249,7 @@ def _make_room(folder: Path, files: list[File]) -> None:
 
 
 def wanted(repository: str, files: list[File], *, allow_pickle: bool = False) -> list[File]:
-    """Those files that nlptool reads: configurations, vocabularies, and weights in safetensors.
+    """Return those files that nlptool reads: configurations, vocabularies, and weights in safetensors.
 
     Raises:
         ModelError: there are no weights, or some are a pickle alone.
@@ -269,7 +269,7 @@ def wanted(repository: str, files: list[File], *, allow_pickle: bool = False) ->
 
 
 def _parent(file: File) -> str:
-    """The folder of a file with its last slash; empty for the first one."""
+    """Return the folder of a file with its last slash; empty for the first one."""
     return file.name[: file.name.rfind("/") + 1]
 
 
@@ -287,7 +287,7 @@ class _Tally:
     received: int = 0
 
     def part(self, n_bytes: int, fresh: int) -> None:
-        """The file that is on its way has ``n_bytes``, ``fresh`` of which have just come."""
+        """Report that the file that is on its way has ``n_bytes``, ``fresh`` of which have just come."""
         self.received += fresh
         self.report(self.there + n_bytes, self.total, self.received)
 
@@ -335,7 +335,7 @@ def _download(client: Client, found: str, file: File, part: Path, tally: _Tally)
 
 
 def _publish(folder: Path, found: str, files: list[File]) -> Path:
-    """The snapshot with links to all ``files``, whose blobs are there; what a model does not have is marked."""
+    """Make the snapshot with links to all ``files``, whose blobs are there; what a model does not have is marked."""
     snapshot = folder / "snapshots" / found
     for file in files:
         link, blob = snapshot / file.name, folder / "blobs" / file.hash

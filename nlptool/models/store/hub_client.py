@@ -80,7 +80,7 @@ class Client:
         self._session.close()
 
     def listing(self) -> tuple[str, list[File]]:
-        """The commit that the revision means, and the repository's files in it.
+        """Return the commit that the revision means, and the repository's files in it.
 
         Raises:
             ModelError: there is no such model or revision, or the answer is none of a hub.
@@ -148,7 +148,7 @@ class Client:
 
     @contextlib.contextmanager
     def _get(self, path: str, headers: dict[str, str] | None = None) -> Iterator[Any]:
-        """The answer to a GET, its body yet to be read."""
+        """Send a GET and return the answer, its body yet to be read."""
         httpx, asked = self._httpx, f"asked for {self.repository}"
         try:
             with self._session.stream("GET", f"{self.endpoint}/{path}", headers=headers) as response:
@@ -172,7 +172,7 @@ class Client:
             ) from error
 
     def _refusal(self, response: Any) -> ModelError:
-        """What a status other than 200 means. Its codes are those that huggingface_hub knows: utils/_http.py there."""
+        """Return the error for a status other than 200. Its codes are those that huggingface_hub knows: utils/_http.py there."""
         status, headers = response.status_code, response.headers
         code = headers.get("X-Error-Code", "")
         if code == "GatedRepo":
@@ -214,7 +214,7 @@ def _file(entry: dict[str, Any]) -> File:
 
 
 def _is_safe(name: str) -> bool:
-    """Whether a file of that name lies in the folder that it is put into, just as it is written."""
+    """Return whether a file of that name lies in the folder that it is put into, just as it is written."""
     path = PurePosixPath(name)
     inside = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
     return inside and str(path) == name and name.isprintable() and "\\" not in name

@@ -32,13 +32,13 @@ class Model:
 
     @property
     def source(self) -> str:
-        """``package:module``, ``hub:org/name`` or ``folder:path``."""
+        """Return ``package:module``, ``hub:org/name`` or ``folder:path``."""
         if self.known is not None and self.known.package:
             return f"package:{self.known.package}"
         return f"hub:{self.repository}" if self.repository else f"folder:{self.local}"
 
     def folder(self) -> Path | None:
-        """Where its files are; None if they are not here."""
+        """Return where its files are; None if they are not here."""
         if self.known is not None and self.known.package:
             package = model_folder.package_folder(self.known.package)
             weights = package / self.known.weights if package else None
@@ -48,7 +48,7 @@ class Model:
         return hub_cache.cached(self.repository, self.revision) if self.repository else self.local
 
     def task(self) -> str | None:
-        """The command that uses it; None where that is not known."""
+        """Return the command that uses it; None where that is not known."""
         folder = self.folder()
         if self.known is not None:
             return self.known.task
@@ -61,7 +61,7 @@ class Model:
         return "generate" if model_folder.is_generator(folder) else None
 
     def is_here(self) -> bool:
-        """Whether it works now, and with no network."""
+        """Return whether it works now, and with no network."""
         folder = self.folder()
         if folder is None:
             return False
@@ -73,7 +73,7 @@ class Model:
             return False
 
     def files(self) -> dict[str, int]:
-        """Name -> size in bytes."""
+        """Return name -> size in bytes."""
         folder = self.folder()
         if folder is None:
             return {}
@@ -85,18 +85,18 @@ class Model:
         return {_name(path, folder): path.stat().st_size for path in paths}
 
     def copies(self) -> list[cache.Copy]:
-        """What was converted, unpacked or quantized of it."""
+        """Return what was converted, unpacked or quantized of it."""
         names = {self.name, self.repository, str(self.local and self.local.absolute())} - {""}
         return [copy for copy in cache.copies(kinds.MANIFESTS) if {copy.source, copy.source.partition("@")[0]} & names]
 
 
 def _name(path: Path, folder: Path) -> str:
-    """A file's name below ``folder``, as text even where it is none."""
+    """Return a file's name below ``folder``, as text even where it is none."""
     return path.relative_to(folder).as_posix().encode(errors="surrogateescape").decode(errors="replace")
 
 
 def find(name: str) -> Model:
-    """The model that ``name`` means, here or not.
+    """Find the model that ``name`` means, here or not.
 
     Raises:
         ModelError: neither a known name, nor one of the hub, nor a folder.
@@ -131,7 +131,8 @@ def _copied() -> set[str]:
 
 
 def copied_alone() -> Iterator[Model]:
-    """Models of which there are converted copies, and which ``everything`` does not name: folders, and removed ones."""
+    """Yield the models of which there are converted copies, and which ``everything`` does not name: folders, and removed
+    ones."""
     others = {copy.folder: copy.source for copy in cache.copies(kinds.MANIFESTS) if copy.source}
     for model in everything():
         for copy in model.copies():
@@ -140,7 +141,7 @@ def copied_alone() -> Iterator[Model]:
 
 
 def everything() -> Iterator[Model]:
-    """The known models, and what else the hub's cache holds."""
+    """Yield the known models, and what else the hub's cache holds."""
     for known in catalog.KNOWN.values():
         yield Model(known.name, known, known.hub)
     for found in hub_cache.repositories():
@@ -151,7 +152,7 @@ def everything() -> Iterator[Model]:
 
 
 def summary(model: Model) -> dict[str, Any]:
-    """What ``models list`` says: name, task, size in bytes, licence, languages, dimension, source, offline."""
+    """Return what ``models list`` says: name, task, size in bytes, licence, languages, dimension, source, offline."""
     known, folder, here = model.known, model.folder(), model.is_here()
     size = known.size if known else None
     if model.repository and folder is not None:
@@ -172,7 +173,7 @@ def summary(model: Model) -> dict[str, Any]:
 
 
 def details(model: Model) -> dict[str, Any]:
-    """All that is known of a model and of what is here of it.
+    """Return all that is known of a model and of what is here of it.
 
     Raises:
         ModelError: nothing is.
@@ -203,7 +204,7 @@ def details(model: Model) -> dict[str, Any]:
 
 
 def not_here(model: Model) -> ModelError:
-    """What to say of a model that is nowhere on this machine."""
+    """Return the error for a model that is nowhere on this machine."""
     if model.known is not None and model.known.package:
         return locate.not_installed(model.known)
     if model.local is not None:

@@ -29,7 +29,7 @@ def find(
     note: Callable[[str], None] = lambda _: None,
     report: hub_cache.Report = lambda there, total, received: None,
 ) -> Path:
-    """The folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
+    """Return the folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
 
     Args:
         plain: a model of transformers is wanted; that it may be part of one of sentence-transformers does not matter.
@@ -61,24 +61,25 @@ def find(
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether it is ``org/name`` or ``org/name@revision``, and no path."""
+    """Return whether it is ``org/name`` or ``org/name@revision``, and no path."""
     return _HUB_ID.fullmatch(name) is not None and not name.startswith(".")
 
 
 def not_installed(known: Known) -> ModelError:
-    """What to say of a model whose package is not there."""
+    """Return the error for a model whose package is not there."""
     return ModelError(
         f"{known.name} comes with the package {known.package}, which is not installed", hint=known.install
     )
 
 
 def built_in_graph(known: Known) -> Path:
-    """The folder with the graph that is shipped for a known model."""
+    """Return the folder with the graph that is shipped for a known model."""
     return Path(__file__).parent.parent.parent / "builtin" / known.graph
 
 
 def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> Path:
-    """The folder with the weights of a model that a package brings; unpacked into the cache first where they are packed.
+    """Return the folder with the weights of a model that a package brings; unpacked into the cache first where they are
+    packed.
 
     Raises:
         ModelError: the package is not installed, or the cache cannot be written.

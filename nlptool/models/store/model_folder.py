@@ -27,25 +27,25 @@ _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder says that it holds a model."""
+    """Return whether a folder says that it holds a model."""
     return any((folder / name).is_file() for name in ("modules.json", "config.json"))
 
 
 def no_model(folder: Path | str) -> ModelError:
-    """What to say of a folder that is none of a model."""
+    """Return the error for a folder that is none of a model."""
     if (Path(folder) / VECTORS.manifest).is_file():
         return ModelError(f"the folder {folder} holds word vectors", hint=f"nlptool vectors info {folder}")
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
 
 
 def package_folder(package: str) -> Path | None:
-    """Where a Python package is installed, found without importing it; None if it is not."""
+    """Return where a Python package is installed, found without importing it; None if it is not."""
     spec = importlib.util.find_spec(package)
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a model's folder.
+    """Return a JSON object from a model's folder.
 
     Raises:
         ModelError: it is not there or is none.
@@ -64,8 +64,8 @@ def _json(path: Path) -> Any:
 
 
 def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
-    """The parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a transformer,
-    and ``plain`` takes any for one.
+    """Return the parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a
+    transformer, and ``plain`` takes any for one.
 
     Raises:
         ModelError: ``modules.json`` cannot be read, or names a folder outside.
@@ -89,7 +89,8 @@ def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
 
 
 def is_masked(folder: Path) -> bool:
-    """Whether ``config.json`` says that it is a masked language model of transformers; of its weights nothing is known."""
+    """Return whether ``config.json`` says that it is a masked language model of transformers; of its weights nothing is
+    known."""
     try:
         config = read_json(folder / "config.json")
     except ModelError:
@@ -101,12 +102,12 @@ def is_masked(folder: Path) -> bool:
 
 
 def writes_texts(architecture: str) -> bool:
-    """Whether a class of transformers is an encoder–decoder or a decoder. XLMWithLMHeadModel and its kin are BERTs."""
+    """Return whether a class of transformers is an encoder–decoder or a decoder. XLMWithLMHeadModel and its kin are BERTs."""
     return architecture.endswith(_WRITERS) and "WithLMHead" not in architecture
 
 
 def is_generator(folder: Path) -> bool:
-    """Whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
+    """Return whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
     try:
         config = read_json(folder / "config.json")
     except ModelError:
@@ -117,7 +118,7 @@ def is_generator(folder: Path) -> bool:
 
 
 def is_static(folder: Path) -> bool:
-    """Whether it holds a table of token vectors in safetensors, whose mean a text's vector is, and nothing else.
+    """Return whether it holds a table of token vectors in safetensors, whose mean a text's vector is, and nothing else.
 
     Raises:
         ModelError: ``modules.json`` cannot be read, or names a folder outside.
@@ -132,8 +133,8 @@ def is_static(folder: Path) -> bool:
 
 
 def missing(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[str]:
-    """The files that a sentence-transformers model, or a ``plain`` one of transformers, needs and that are not in ``folder``,
-    by name; [] if it is whole."""
+    """Return the files that a sentence-transformers model, or a ``plain`` one of transformers, needs and that are not in
+    ``folder``, by name; [] if it is whole."""
     return list(_missing(folder, plain=plain, allow_pickle=allow_pickle))
 
 
@@ -164,7 +165,7 @@ def _missing(folder: Path, *, plain: bool, allow_pickle: bool) -> Iterator[str]:
 
 
 def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[Path]:
-    """The files with the weights of a model, which was looked over for what it should not hold.
+    """Return the files with the weights of a model, which was looked over for what it should not hold.
 
     Args:
         plain: of a model of transformers, of which there may be more parts for sentence-transformers.
@@ -202,7 +203,7 @@ def _weights(folder: Path, *, allow_pickle: bool) -> list[Path]:
 
 
 def _shards(folder: Path) -> list[str]:
-    """The files that the index of a large model names."""
+    """Return the files that the index of a large model names."""
     path = folder / "model.safetensors.index.json"
     if not path.is_file():
         return []
@@ -215,7 +216,8 @@ def _shards(folder: Path) -> list[str]:
 
 
 def _stay_inside(folder: Path, name: str) -> None:
-    """
+    """Check that a file lies in its folder.
+
     Raises:
         ModelError: ``name`` leads out of ``folder``, by itself or by a link. Links of the hub's cache into its blobs are as
             they should be.

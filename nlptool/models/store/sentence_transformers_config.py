@@ -27,7 +27,7 @@ TABLES = ("embedding.weight", "embeddings")
 
 
 def settings(folder: Path) -> dict[str, Any]:
-    """Dimension, limit in tokens, pooling, prompts and the like, as far as they can be read."""
+    """Read the dimension, limit in tokens, pooling, prompts and the like, as far as they can be read."""
     said: dict[str, Any] = {}
     with contextlib.suppress(ModelError, OSError, AttributeError, LookupError, TypeError, ValueError):
         for kind, path in model_folder.modules(folder):
@@ -76,12 +76,12 @@ def _of_static(path: Path) -> dict[str, Any]:
 
 
 def token_table(header: Mapping[str, Any]) -> str | None:
-    """Which tensor of a StaticEmbedding's weights holds the vectors of the tokens; None if there is none."""
+    """Return which tensor of a StaticEmbedding's weights holds the vectors of the tokens; None if there is none."""
     return next((name for name in TABLES if name in header), None)
 
 
 def pooling_modes(config: Mapping[str, Any]) -> list[str]:
-    """The modes by name, or, as sentence-transformers wrote them before its release 6, by one flag each."""
+    """Return the modes by name, or, as sentence-transformers wrote them before its release 6, by one flag each."""
     named = config.get("pooling_mode")
     if named is not None:
         return [str(mode) for mode in (named if isinstance(named, list) else [named])]
