@@ -1,10 +1,11 @@
-"""Makes ``aozora-100d`` anew: ``python recipes/aozora.py aozora.txt.xz``, and prints the table of its card.
+"""Train ``aozora-100d`` again: ``python recipes/aozora.py aozora.txt.xz``, and print the table of its card.
 
-With ``--table`` the table alone. Training takes about 22 minutes: one thread, so that it gives the same bytes each time.
+Without a corpus it prints the table alone. Training takes about 22 minutes: one thread, so that the files are the same each time.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ import orjson
 FOLDER = Path(__file__).parent.parent / "nlptool" / "builtin" / "aozora-100d"
 
 OPTIONS = (
-    "--dim 100 --window 5 --min-count 10 --max-words 62000 --epochs 10 --sample 1e-4 --negative 5 --tokenizer unidic "
-    "--precision int8 --deterministic"
+    "--dimension 100 --window 5 --min-count 10 --max-words 62000 --epochs 10 --sample 1e-4 --negative 5 --tokenizer unidic "
+    "--save-dtype int8 --deterministic"
 )
 
 QUESTIONS = {
@@ -28,33 +29,36 @@ QUESTIONS = {
     "医者 病院 学校": "fair", "魚 海 山": "fair", "春 桜 秋": "bad", "犬 仔犬 猫": "bad", "馬 走る 飛ぶ": "fair",
     "坊さん 寺 教会": "bad", "右 左 下": "good",
 }  # fmt: skip
-"""Written down while the training was under way, none left out since; and what a reader thinks of the answers."""
+"""Questions that were written down before the training was over, none left out since, and a reader's judgement of the answers."""
 
 WORDS = ("猫", "東京", "悲しい", "走る", "電車", "侍", "銀座", "数学", "漱石", "学校")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", nargs="?")
+    corpus = parser.parse_args().corpus
     nlptool = [sys.executable, "-m", "nlptool"]
-    if sys.argv[1:] != ["--table"]:
-        subprocess.run([*nlptool, "train", *sys.argv[1:], "-o", FOLDER, *OPTIONS.split()], check=True)
+    if corpus:
+        subprocess.run([*nlptool, "train", "word2vec", corpus, "-o", FOLDER, *OPTIONS.split()], check=True)
     for line in table(nlptool):
         sys.stdout.write(line + "\n")
 
 
 def table(nlptool: list[str]) -> list[str]:
-    """The rows of the card: a question, its first five answers, and the judgement."""
-    asked = "".join(f"{question}\n" for question in QUESTIONS)
-    answers = _asked([*nlptool, "analogy", "-m", FOLDER.name, "-k", "5", "-f", "jsonl"], asked)
+    """Return the lines of the card: a question, its first five answers, and the judgement."""
+    questions = "".join(f"{question}\n" for question in QUESTIONS)
+    answers = _run([*nlptool, "analogy", "-m", FOLDER.name, "-k", "5", "-f", "jsonl"], questions)
     rows = ["| A - B + C | the first five answers | |", "|---|---|---|"]
     for (question, judged), record in zip(QUESTIONS.items(), answers, strict=True):
         words = " ".join(answer["word"] for answer in record["answers"])
         rows.append(f"| {' - '.join(question.split()[:2])} + {question.split()[2]} | {words} | {judged} |")
     rows += ["", "| word | its ten neighbors |", "|---|---|"]
-    neighbors = _asked([*nlptool, "neighbors", "-m", FOLDER.name, "-f", "jsonl", *WORDS], "")
-    return rows + [f"| {r['query']} | {' '.join(each['word'] for each in r['neighbors'])} |" for r in neighbors]
+    neighbors = _run([*nlptool, "neighbors", "-m", FOLDER.name, "-f", "jsonl", *WORDS], "")
+    return rows + [f"| {r['query']} | {' '.join(answer['word'] for answer in r['neighbors'])} |" for r in neighbors]
 
 
-def _asked(command: list[str], text: str) -> list[dict[str, list[dict[str, str]]]]:
+def _run(command: list[str], text: str) -> list[dict[str, list[dict[str, str]]]]:
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return [orjson.loads(line) for line in done.stdout.split("\n") if line]
 

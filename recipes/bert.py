@@ -1,10 +1,10 @@
-"""Makes ``bert-mini-ja`` anew: ``python recipes/bert.py DATA WORK [--gpu] [--runs N]``.
+"""Train ``bert-mini-ja`` again: ``python recipes/bert.py DATA WORK [--gpu] [--runs N]``.
 
-DATA holds ``aozora.txt.xz``; WORK gets the token ids, the checkpoints, the works that are held out as ``held_out.txt``, and what
-the model answers on them: the same command goes on from there after an interruption.
+DATA holds ``aozora.txt.xz``; WORK gets the token ids, the checkpoints, the held-out works as ``held_out.txt``, and the
+evaluations of the model on them: the same command goes on from there after an interruption.
 
-Two CPU cores: 75 minutes. One GPU (``--gpu``): a run of less than nine minutes. Each further run (``--runs``) goes on from the
-model of the one before, with other masks and other pairs.
+Two CPU cores: 75 minutes. One GPU (``--gpu``): a run of less than nine minutes. Each further run (``--runs``) begins with
+the model of the run before, with other masks and other pairs.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ import onnx_graph
 from nlptool import catalog
 
 NAME = "bert-mini-ja"
+COMMON = "--mlm-probability 0.3 --save-dtype float16"
 
-COMMON = "--share 0.3 --precision float16"
-
-# Of the first run, and of those that go on from another: the lower rate is what next sentences are learned with.
-ON_CPU = "--device cpu --minutes 75 --batch 16 --nsp-from 0.3", "--device cpu --minutes 75 --batch 32 --rate 2e-4"
+# Options of the first run, and of later ones: next-sentence prediction is learned with the lower rate.
+ON_CPU = (
+    "--device cpu --max-minutes 75 --batch-size 16 --nsp-warmup-ratio 0.3",
+    "--device cpu --max-minutes 75 --batch-size 32 --learning-rate 2e-4",
+)
 
 ON_GPU = (
-    "--device cuda --minutes 8.5 --workers 16 --batch 256 --nsp-from 0.3",
-    "--device cuda --minutes 8.5 --workers 16 --batch 256 --rate 3e-4",
+    "--device cuda --max-minutes 8.5 --workers 16 --batch-size 256 --nsp-warmup-ratio 0.3",
+    "--device cuda --max-minutes 8.5 --workers 16 --batch-size 256 --learning-rate 3e-4",
 )
 
 EVALUATIONS = {"mlm": [], "nsp": ["--pairs", "10000"]}
-
 SHIPPED = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "pretraining.json", "curves.jsonl")
-
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 
 
@@ -62,16 +62,16 @@ def main() -> None:
 
 
 def train(data: Path, work: Path, folder: Path, before: Sequence[Path], options: tuple[str, str]) -> None:
-    """One run, from the beginning or from the model of the last one ``before``."""
+    """Train one run, from scratch or from the last model of ``before``."""
     chosen = f"{options[1]} --init {before[-1]} --seed {len(before) + 1}" if before else options[0]
     nlptool(
-        "train", "bert", *COMMON.split(), *chosen.split(), "--work", work / "stages", "--resume", "-o", folder,
+        "train", "bert", *COMMON.split(), *chosen.split(), "--checkpoint-dir", work / "stages", "--resume", "-o", folder,
         "--plot", folder.with_suffix(".png"), data / "aozora.txt.xz",
     )  # fmt: skip
 
 
 def hold_out(data: Path, folder: Path, target: Path) -> Path:
-    """The works that nothing was learned from, as a corpus."""
+    """Write the held-out works as a corpus."""
     numbers = set(json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))["dev_documents"])
     with lzma.open(data / "aozora.txt.xz", "rt", encoding="utf-8", newline="\n") as file:
         works = [work for work in file.read().split("\n\n") if work.strip()]
@@ -80,13 +80,15 @@ def hold_out(data: Path, folder: Path, target: Path) -> Path:
 
 
 def ship(made: Path, target: Path) -> None:
-    """What the model needs to run, in the package: its files, and the graph that onnxruntime reads."""
+    """Copy the model into the package, and write the graph that onnxruntime reads."""
     target.mkdir(exist_ok=True)
     for name in SHIPPED:
         shutil.copyfile(made / name, target / name)
-    about = json.loads((target / "pretraining.json").read_text(encoding="utf-8"))
-    del about["files"], about["sha256"]  # of another card
-    (target / "pretraining.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    manifest = json.loads((target / "pretraining.json").read_text(encoding="utf-8"))
+    del manifest["files"], manifest["sha256"]  # the card of the package is another one
+    (target / "pretraining.json").write_text(
+        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     onnx_graph.make(catalog.KNOWN[NAME])
 
 

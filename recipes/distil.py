@@ -1,4 +1,4 @@
-"""Makes ``sbert-mini-ja-en`` and ``static-ja-en`` anew: ``python recipes/distil.py DATA WORK [--gpu]``.
+"""Train ``sbert-mini-ja-en`` and ``static-ja-en`` again: ``python recipes/distil.py DATA WORK [--gpu]``.
 
 DATA holds ``small_parallel_enja/train.{en,ja}``, ``wikisplit/*.tsv``, ``jsts/train.jsonl`` and ``aozora.txt.xz``; WORK gets the
 texts, the teacher's vectors and all checkpoints: the same command goes on from there after an interruption.
@@ -26,23 +26,18 @@ import orjson
 from nlptool import catalog
 
 TEACHER = "multilingual-e5-small"
-
-COMMON = "--dim 256 --vocabulary 14336 --precision float16 --seed 1"
-
+COMMON = "--dimension 256 --vocab-size 14336 --save-dtype float16 --seed 1"
 TABLE = "--table-epochs 6"
 
 MODELS = {
     "static-ja-en": f"--student static {TABLE} --scored-epochs 5 --scored-weight 0.1",
-    "sbert-mini-ja-en": f"--student bert {TABLE} --layers 3 --feed-forward 512 --epochs 6 --rate 1e-3 "
+    "sbert-mini-ja-en": f"--student bert {TABLE} --layers 3 --intermediate-size 512 --epochs 6 --learning-rate 1e-3 "
     "--scored-epochs 3 --scored-weight 0.01",
 }
 
-ON_GPU = {"static-ja-en": "", "sbert-mini-ja-en": "--layers 4 --feed-forward 1024 --epochs 20"}
-
+ON_GPU = {"static-ja-en": "", "sbert-mini-ja-en": "--layers 4 --intermediate-size 1024 --epochs 20"}
 SENTENCES = {False: 40_000, True: 200_000}  # of Aozora Bunko
-
 SHIPPED = ("*.json", "*.safetensors", "2_Dense/*", "1_Pooling/*", "*_Normalize/*")
-
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 
 
@@ -61,7 +56,7 @@ def main() -> None:
 
 
 def prepare(data: Path, work: Path, n_sentences: int) -> None:
-    """The texts as plain sentences: WORK/sentences.txt, WORK/translations.tsv."""
+    """Write the texts as plain sentences: WORK/sentences.txt, WORK/translations.tsv."""
     parallel = data / "small_parallel_enja"
     english = [capital(join_english(line)) for line in lines(parallel / "train.en")]
     japanese = [join_japanese(line) for line in lines(parallel / "train.ja")]
@@ -77,34 +72,34 @@ def train(data: Path, work: Path, name: str, options: str) -> None:
     command: list[str | Path] = [
         sys.executable, "-m", "nlptool", "train", "distil", "--teacher", TEACHER, "--corpus", work / "sentences.txt",
         "--translations", work / "translations.tsv", "--scored", data / "jsts" / "train.jsonl", "--dev", "0.2",
-        "--work", work / "stages", "--resume", "-o", work / name, "--plot", work / f"{name}.png",
+        "--checkpoint-dir", work / "stages", "--resume", "-o", work / name, "--plot", work / f"{name}.png",
     ]  # fmt: skip
     (work / "stages").mkdir(exist_ok=True)
     subprocess.run([*command, *COMMON.split(), *options.split()], check=True)
 
 
 def ship(made: Path, target: Path) -> None:
-    """What a model needs to run, in the package: its files and, for a network, the graph that onnxruntime reads."""
+    """Copy a model into the package and, for a network, write the graph that onnxruntime reads."""
     target.mkdir(exist_ok=True)
     for path in (path for pattern in SHIPPED for path in made.glob(pattern)):
         (target / path.relative_to(made)).parent.mkdir(exist_ok=True)
         copy = target / path.relative_to(made)
         shutil.copyfile(path, copy)
-        if copy.name == "tokenizer.json":  # without the blanks, which are half of it
+        if copy.name == "tokenizer.json":  # without white space, which is half of it
             copy.write_bytes(orjson.dumps(orjson.loads(copy.read_bytes())))
     if catalog.KNOWN[target.name].graph:
         onnx_graph.make(catalog.KNOWN[target.name])
 
 
 def wikisplit(path: Path) -> Iterator[str]:
-    """A sentence, and the two that say the same."""
+    """Yield a sentence, and the two sentences into which it was split."""
     for line in lines(path):
         whole, _, parts = line.partition("\t")
         yield from map(join_english, (whole, *parts.split("<::::>")))
 
 
 def sentences(paragraph: str) -> Iterator[str]:
-    """Those of 8 to 60 characters."""
+    """Yield the sentences of 8 to 60 characters."""
     for part in re.findall(r"[^。！？!?]*[。！？!?]+[」』）]*|[^。！？!?]+$", paragraph):
         part = part.strip("\u3000 ")
         if part.startswith("「") and "」" not in part:
@@ -114,7 +109,7 @@ def sentences(paragraph: str) -> Iterator[str]:
 
 
 def join_japanese(line: str) -> str:
-    """Tokens to text: blanks stay only between Latin letters."""
+    """Join tokens to text: spaces stay only between Latin letters."""
     return re.sub(r"(?<![!-~]) | (?![!-~])", "", line.strip())
 
 
@@ -128,7 +123,7 @@ _ENGLISH = (
 
 
 def join_english(line: str) -> str:
-    """Tokens to text: marks go back to the words that they belong to."""
+    """Join tokens to text: punctuation is attached to its word."""
     line = line.strip()
     for pattern, text in _ENGLISH:
         line = re.sub(pattern, text, line)
@@ -136,7 +131,7 @@ def join_english(line: str) -> str:
 
 
 def capital(line: str) -> str:
-    """Lower-cased text with a capital at its beginning, and I."""
+    """Capitalize the first letter of lower-cased text, and I."""
     line = re.sub(r"\bi\b", "I", line)
     return line[:1].upper() + line[1:]
 

@@ -1,10 +1,10 @@
-"""Makes ``mini-en-ja`` anew, and the table of its card: ``python recipes/en_ja.py DATA WORK [--gpu]``.
+"""Train ``mini-en-ja`` again, and evaluate it for the table of its card: ``python recipes/en_ja.py DATA WORK [--gpu]``.
 
-DATA holds ``small_parallel_enja``; WORK gets the pairs as plain text, a model of each architecture, and what ``evaluate
-generation`` says of it. Each architecture is trained for as long on one processor core (or, with ``--gpu``, on a GPU for a
-quarter of the time), so that two can be trained at once on two; the same command goes on from there after an interruption.
+DATA holds ``small_parallel_enja``; WORK gets the pairs as plain text, a model of each architecture, and its evaluation. All
+architectures are trained for the same time on one processor core (with ``--gpu``: a quarter of it on a GPU), so that two can be
+trained at once on two cores; the same command goes on from there after an interruption.
 
-The data is tokenised: Japanese is joined again, English gets its apostrophes and punctuation back. It stays in small letters.
+The data is tokenized: Japanese is joined again, English gets its apostrophes and punctuation back. It stays in lower case.
 """
 
 from __future__ import annotations
@@ -19,28 +19,23 @@ from pathlib import Path
 from typing import IO
 
 NAME = "mini-en-ja"
-
 MINUTES = 40  # on one core: as much as 20 minutes on two
 
 COMMON = (
-    "--source-unit subwords --target-unit characters --vocabulary 4000 --target-vocabulary 2500 --lowercase source "
-    "--batch-tokens 2500 --rate 2e-3 --evaluations 10 --precision float16"
+    "--source-unit subwords --target-unit characters --vocab-size 4000 --target-vocab-size 2500 --lowercase source "
+    "--batch-tokens 2500 --learning-rate 2e-3 --evaluations 10 --save-dtype float16"
 )
 
 ARCHITECTURES = {
-    "transformer": "--layers 2 --width 192 --heads 6",
-    "lstm-attention": "--layers 1 --width 256",
-    "lstm": "--layers 1 --width 256",
+    "transformer": "--layers 2 --hidden-size 192 --heads 6",
+    "lstm-attention": "--layers 1 --hidden-size 256",
+    "lstm": "--layers 1 --hidden-size 256",
 }
 
 SHIPPED = ("config.json", "model.safetensors", "source.json", "target.json", "seq2seq.json", "curves.jsonl")
-
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
-
 _CONTRACTIONS = re.compile(r" (['’](?:s|m|t|re|ve|ll|d)\b)")
-
 _CLOSING = re.compile(r" ([.,?!;:%)])")
-
 _QUOTED = re.compile(r'" (.*?) "')
 
 
@@ -60,7 +55,8 @@ def main() -> None:
         if not folder.is_dir():
             nlptool(
                 "train", "seq2seq", "--architecture", architecture, *shape.split(), *COMMON.split(), *machine,
-                "--minutes", str(minutes), "--dev", work / "dev.tsv", "--resume", "--work", work / f"{architecture}.work",
+                "--max-minutes", str(minutes), "--dev", work / "dev.tsv", "--resume",
+                "--checkpoint-dir", work / f"{architecture}.work",
                 "--plot", work / f"{architecture}.png", "-o", folder, work / "train.tsv",
             )  # fmt: skip
         for beams in (1, 4):
@@ -78,7 +74,7 @@ def ship(made: Path) -> None:
 
 
 def write_pairs(data: Path, work: Path) -> None:
-    """``train.tsv`` and ``dev.tsv``; a pair whose English or Japanese is among those of dev is not learned from."""
+    """Write ``train.tsv`` and ``dev.tsv``, without pairs in train whose English or Japanese is in dev."""
     dev = list(_pairs(data, "dev"))
     known = {text for pair in dev for text in pair}
     learned = [pair for pair in _pairs(data, "train") if known.isdisjoint(pair)]
@@ -93,7 +89,7 @@ def _pairs(data: Path, part: str) -> Iterator[tuple[str, str]]:
 
 
 def as_written(english: str) -> str:
-    """Tokenised English, as people write it: "i can 't swim ." -> "i can't swim."."""
+    """Detokenize English: "i can 't swim ." -> "i can't swim."."""
     joined = _CLOSING.sub(r"\1", _CONTRACTIONS.sub(r"\1", english.strip())).replace("( ", "(")
     return _QUOTED.sub(r'"\1"', joined).replace("' clock", "'clock").replace(" ' ", " '")
 

@@ -1,11 +1,11 @@
-"""Makes ``hyakunin`` anew, and the tables of its card: ``python recipes/hyakunin.py WORK``.
+"""Train ``hyakunin`` again, and compute the tables of its card: ``python recipes/hyakunin.py WORK``.
 
 The model learns every beginning of an upper verse that no other poem shares, from the deciding syllables to the whole, with the
 lower verse as its target. On two CPU cores it takes a minute.
 
-The exercise is the published one: a Transformer of one layer, width 32, 4 heads. There the decoder was given the very verse that
-it had to say, not shifted by a token, and was judged by what it made of that. Both are done here, with the shift and without,
-and judged both ways.
+The exercise is the published one: a Transformer of one layer, hidden size 32, 4 heads. There the decoder was given the very verse
+that it had to predict, not shifted by a token, and was evaluated on that. Here it is trained with the shift and without, and
+evaluated both ways.
 """
 
 from __future__ import annotations
@@ -30,25 +30,21 @@ from nlptool.training.seq2seq.vocabulary import learn
 NAME = "hyakunin"
 
 OPTIONS = (
-    "--unit characters --layers 1 --width 64 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 --rate 5e-3 "
-    "--batch-tokens 4096 --epochs 80 --evaluations 8 --weight-decay 0 --precision float16 --device cpu --threads 1"
+    "--unit characters --layers 1 --hidden-size 64 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 "
+    "--learning-rate 5e-3 --batch-tokens 4096 --epochs 80 --evaluations 8 --weight-decay 0 --save-dtype float16 "
+    "--device cpu --threads 1"
 )
 
 SMALL = (  # as large as the network of the exercise
-    "--unit characters --layers 1 --width 32 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 --rate 1e-2 "
-    "--batch-tokens 1024 --epochs 66 --evaluations 1 --weight-decay 0 --device cpu --threads 1"
+    "--unit characters --layers 1 --hidden-size 32 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 "
+    "--learning-rate 1e-2 --batch-tokens 1024 --epochs 66 --evaluations 1 --weight-decay 0 --device cpu --threads 1"
 )
 
 SHIPPED = ("config.json", "model.safetensors", "source.json", "target.json", "seq2seq.json", "curves.jsonl")
-
 EPOCHS = 6  # of the exercise
-
 PASSES = (2, 20)  # times that an epoch of it goes through the poems: how often is not published
-
 LONGEST = 22
-
 BATCH = 10
-
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 
 
@@ -80,7 +76,7 @@ def main() -> None:
 
 
 def timed(work: Path, pairs: str, dev: str, output: Path, options: str) -> None:
-    """Train, and say how long all of it took, the start of the program too."""
+    """Train, and print how long it took, start of the program included."""
     began = time.monotonic()
     nlptool(
         "train", "seq2seq", *options.split(), "--dev", str(work / f"{dev}.tsv"), "-o", str(output),
@@ -94,15 +90,15 @@ def nlptool(*arguments: str) -> None:
 
 
 def exercise(pairs: list[tuple[str, str]], passes: int) -> str:
-    """The table of the exercise, in Markdown: after each epoch the tokens that are right if the decoder is given the verse, and
-    the verses that are right if it is given its own tokens, both in percent."""
-    said = [_epochs(pairs, passes, shifted=shifted) for shifted in (False, True)]
+    """Return the table of the exercise in Markdown: after each epoch the accuracy of tokens with teacher forcing, and of verses
+    with free-running generation, both in percent."""
+    results = [_epochs(pairs, passes, shifted=shifted) for shifted in (False, True)]
     lines = [
         "| epoch | not shifted: tokens | verses | shifted: tokens | verses |",
         "|---|---|---|---|---|",
         *(
             f"| {epoch} | {' | '.join(map(str, (*copied, *learned)))} |"
-            for epoch, (copied, learned) in enumerate(zip(*said, strict=True), 1)
+            for epoch, (copied, learned) in enumerate(zip(*results, strict=True), 1)
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -147,7 +143,7 @@ def _epochs(pairs: list[tuple[str, str]], passes: int, *, shifted: bool) -> list
 
 
 def _free_running(network: Seq2Seq, sources: Tensor, targets: Tensor) -> int:
-    """The verses that the network says rightly when it is given its own tokens alone."""
+    """Return the number of verses that free-running generation gets right."""
     state = network.begin(network.encode(sources))
     tokens = torch.full((len(sources),), BOS)
     right = torch.ones(len(sources), dtype=torch.bool)

@@ -1,16 +1,16 @@
-"""Makes what onnxruntime needs of a built-in model: ``python recipes/onnx_graph.py multilingual-e5-small``.
+"""Write the files that onnxruntime needs for a built-in model: ``python recipes/onnx_graph.py multilingual-e5-small``.
 
-That is ``model.onnx`` and ``encoder.json``; of a masked language model, ``model.onnx``, ``masked.json`` and ``tokenizer.json``.
+These are ``model.onnx`` and ``encoder.json``; for a masked language model ``model.onnx``, ``masked.json`` and ``tokenizer.json``.
 
-The graph holds no weights. Each large tensor of the exported graph is found again in the model's ``model.safetensors``
-(as it stands, or transposed) and replaced by its place in that file, from which onnxruntime maps it into memory.
+The graph holds no weights. Each large tensor of the exported graph is looked up in the model's ``model.safetensors`` (unchanged,
+or transposed) and replaced by its position in that file, which onnxruntime maps into memory.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ from nlptool.models.masked import onnx_export as masked_export
 from nlptool.models.store import kinds, locate
 
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
-
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
-
 TYPES = {"F32": np.float32, "F16": np.float16}
 
 
 def main() -> None:
-    make(catalog.KNOWN[sys.argv[1]])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=[name for name, known in catalog.KNOWN.items() if known.graph])
+    make(catalog.KNOWN[parser.parse_args().model])
 
 
 def make(known: catalog.Known) -> None:
-    """Write the graph of a model that a package brings, and its manifest, to its folder here."""
+    """Write the graph of a model and its manifest to its built-in folder."""
     weights = locate.packaged(known)
     target = BUILTIN / known.graph
     target.mkdir(exist_ok=True)
@@ -69,14 +69,14 @@ class Stored:
     offset: int  # bytes
     array: NDArray[np.floating]
 
-    def holds(self, array: NDArray[np.floating], *, turned: bool) -> bool:
-        """Whether it has the same numbers, rows and columns exchanged or not."""
-        own = self.array.T if turned and self.array.ndim == 2 else self.array
+    def equals(self, array: NDArray[np.floating], *, transposed: bool) -> bool:
+        """Return whether it has the same numbers, transposed or not."""
+        own = self.array.T if transposed and self.array.ndim == 2 else self.array
         return own.shape == array.shape and np.array_equal(own.astype(array.dtype), array)
 
 
 def without_weights(model: onnx.ModelProto, folder: Path) -> None:
-    """Let the large tensors of ``model`` point into the safetensors files of ``folder``; those of float16 are cast."""
+    """Let the large tensors of ``model`` point into the safetensors files of ``folder``; float16 tensors are cast."""
     stored = [tensor for path in sorted(folder.rglob("*.safetensors")) for tensor in _tensors(folder, path)]
     initializers, before = [], []
     for tensor in model.graph.initializer:
@@ -84,27 +84,30 @@ def without_weights(model: onnx.ModelProto, folder: Path) -> None:
         if array.nbytes < SMALLEST or array.dtype != np.float32:
             initializers.append(tensor)
             continue
-        turned, found = next(
-            (turned, each) for turned in (False, True) for each in stored if each.holds(array, turned=turned)
+        transposed, weight = next(
+            (transposed, candidate)
+            for transposed in (False, True)
+            for candidate in stored
+            if candidate.equals(array, transposed=transposed)
         )
-        half = found.array.dtype == np.float16
-        place = onnx.TensorProto(
-            name=found.name if turned or half else tensor.name,
+        half = weight.array.dtype == np.float16
+        external = onnx.TensorProto(
+            name=weight.name if transposed or half else tensor.name,
             data_type=onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT,
-            dims=found.array.shape,
+            dims=weight.array.shape,
             data_location=onnx.TensorProto.EXTERNAL,
         )
-        for key, value in (("location", found.file), ("offset", found.offset), ("length", found.array.nbytes)):
-            place.external_data.add(key=key, value=str(value))
-        initializers.append(place)
-        # onnxruntime turns and casts once, when it loads the graph.
-        wide = f"{found.name}.float32" if turned else tensor.name
+        for key, value in (("location", weight.file), ("offset", weight.offset), ("length", weight.array.nbytes)):
+            external.external_data.add(key=key, value=str(value))
+        initializers.append(external)
+        # onnxruntime transposes and casts once, when it loads the graph.
+        wide = f"{weight.name}.float32" if transposed else tensor.name
         if half:
-            before.append(helper.make_node("Cast", [found.name], [wide], to=onnx.TensorProto.FLOAT))
-        if turned:
-            before.append(helper.make_node("Transpose", [wide if half else found.name], [tensor.name], perm=[1, 0]))
+            before.append(helper.make_node("Cast", [weight.name], [wide], to=onnx.TensorProto.FLOAT))
+        if transposed:
+            before.append(helper.make_node("Transpose", [wide if half else weight.name], [tensor.name], perm=[1, 0]))
     nodes = [*before, *model.graph.node]
-    for node in nodes:  # names of the exporter's machine and traces of its stack
+    for node in nodes:  # paths and stack traces of the exporter's machine
         del node.metadata_props[:]
         node.doc_string = node.name = ""
     for field in (model.graph.initializer, model.graph.node, model.graph.value_info, model.metadata_props):

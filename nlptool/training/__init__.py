@@ -1,1 +1,1 @@
-"""What makes models. Nothing here knows click, records or streams."""
+"""Training of models. Nothing here knows click, records or streams."""

@@ -1,4 +1,4 @@
-"""A training's state on the disk: weights, the optimizer's moments, and how far it got. Safetensors, no pickle."""
+"""The state of a training on the disk: weights, moments of the optimizer, step and curves. Safetensors, no pickle."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Where a training stands."""
+    """The progress of a training."""
 
     step: int = 0
-    seconds: float = 0.0  # of training so far
+    seconds: float = 0.0  # of training
     curves: list[dict[str, Any]] = field(default_factory=list)
     losses: list[dict[str, float]] = field(default_factory=list)  # of the steps since the last line of the curves
 
 
 def steps_done(path: Path) -> int:
-    """How far the training went whose checkpoint is at ``path``; 0 if there is none, or a damaged one."""
+    """Return the number of steps in the checkpoint ``path``; 0 if there is none, or it is damaged."""
     if not path.exists():
         return 0
     try:
@@ -37,46 +37,47 @@ def steps_done(path: Path) -> int:
 
 
 class Checkpoint:
-    """The state of ``model`` and ``optimizer`` (AdamW) in the file ``path``, replaced as a whole."""
+    """A file with the state of ``model`` and ``optimizer`` (AdamW)."""
 
     def __init__(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._path = path
         self._model = model
         self._optimizer = optimizer
 
-    def save(self, place: TrainingState) -> None:
-        """
+    def save(self, state: TrainingState) -> None:
+        """Replace the file as a whole.
+
         Raises:
-            OSError: the file cannot be written; the old one is still there then.
+            OSError: the file cannot be written; the old one is kept.
         """
-        tensors: dict[str, torch.Tensor] = {f"model.{name}": each for name, each in self._model.named_parameters()}
-        for index, state in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(state[name]) for name in _MOMENTS}
-        about = {"step": str(place.step), "seconds": str(place.seconds), "curves": json.dumps(place.curves)}
-        about["losses"] = json.dumps(place.losses)
+        tensors: dict[str, torch.Tensor] = {f"model.{name}": tensor for name, tensor in self._model.named_parameters()}
+        for index, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(moments[name]) for name in _MOMENTS}
+        metadata = {"step": str(state.step), "seconds": str(state.seconds), "curves": json.dumps(state.curves)}
+        metadata["losses"] = json.dumps(state.losses)
         work = self._path.with_suffix(".new")
         try:
-            save_file({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, work, about)
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, work, metadata)
         except SafetensorError as error:  # how the library says that a disk is full
             work.unlink(missing_ok=True)
             raise OSError(None, str(error), str(work)) from error
         work.replace(self._path)
 
     def restore(self, device: torch.device, *, least: int = 0) -> TrainingState:
-        """Bring model and optimizer to what the file holds; they stay as they are if there is none, one that is damaged, or
-        one that has not gone ``least`` steps."""
+        """Load the file into model and optimizer. They are not changed if there is no file, if it is damaged, or if it has fewer
+        than ``least`` steps."""
         if not self._path.exists():
             return TrainingState()
         try:
             with safe_open(self._path, "pt") as file:
-                about = file.metadata()
-                if int(about["step"]) < least:
+                metadata = file.metadata()
+                if int(metadata["step"]) < least:
                     return TrainingState()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except SafetensorError:  # the power went away before all of it was on the disk
             return TrainingState()
         with torch.no_grad():
-            for name, parameter in self._model.named_parameters():  # those that are tied are there once
+            for name, parameter in self._model.named_parameters():  # tied parameters come once
                 parameter.copy_(tensors[f"model.{name}"])
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in tensors.items():
@@ -86,8 +87,8 @@ class Checkpoint:
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": state, "param_groups": groups})
         return TrainingState(
-            int(about["step"]),
-            float(about["seconds"]),
-            json.loads(about["curves"]),
-            json.loads(about.get("losses", "[]")),
+            int(metadata["step"]),
+            float(metadata["seconds"]),
+            json.loads(metadata["curves"]),
+            json.loads(metadata["losses"]),
         )

@@ -1,7 +1,8 @@
-"""A training that goes step by step in a work folder: how many steps there are, their learning rate, the curves, a checkpoint
-every two minutes, and going on after an interruption as if there had been none.
+"""The training loop of every network: number of steps, learning rate, curves, checkpoints and resuming.
 
-What is learned, from which batches, and how it is judged, a subclass says: ``Pretraining``, ``Seq2SeqTraining``.
+A checkpoint is written to the checkpoint folder every two minutes. A training that goes on from one ends with the same weights
+as a training that was never interrupted. The network, its batches, its loss and its evaluation are those of a subclass:
+``BertTraining``, ``Seq2SeqTraining``, and ``Stage`` of the distillation.
 """
 
 from __future__ import annotations
@@ -25,38 +26,40 @@ from nlptool.storage.digest import short_digest
 from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
 
 _BETAS = (0.9, 0.98)
-_LOGGED = 50  # steps between two lines of the curves
-_JUDGED = 20  # times at most that what is held out is looked at
-_SAVED = 120  # seconds between two checkpoints
-_MEASURED = 10.0  # seconds for which the speed is measured
-_AHEAD = 4  # batches that are made while a GPU computes
+_LOG_STEPS = 50  # steps between two lines of the curves
+_MAX_EVALUATIONS = 20  # evaluations on the dev set in a training
+_CHECKPOINT_SECONDS = 120  # between two checkpoints
+_SPEED_SECONDS = 10.0  # for which the speed is measured
+_PREFETCHED = 4  # batches that are prepared while a GPU computes
 
 
 class TrainingSettings(Protocol):
-    """What all such trainings let one choose; a frozen dataclass."""
+    """The settings that every training has; a frozen dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def rate(self) -> float: ...  # the highest learning rate
+    def learning_rate(self) -> float: ...  # the peak
     @property
-    def warm_up(self) -> float: ...  # share of the steps in which it rises
+    def warmup_ratio(self) -> float: ...  # share of the steps in which the learning rate rises
     @property
     def weight_decay(self) -> float: ...
     @property
-    def accumulate(self) -> int: ...  # batches of a step
+    def max_grad_norm(self) -> float: ...  # gradients are clipped to this norm; 0: not
     @property
-    def steps(self) -> int | None: ...
+    def gradient_accumulation(self) -> int: ...  # batches of a step
+    @property
+    def max_steps(self) -> int | None: ...
     @property
     def epochs(self) -> int | None: ...
     @property
-    def minutes(self) -> float | None: ...
+    def max_minutes(self) -> float | None: ...
     @property
     def seed(self) -> int: ...
 
 
 class SizedBatch(Protocol):
-    """A batch."""
+    """A batch that knows its number of tokens."""
 
     @property
     def n_tokens(self) -> int: ...  # without padding
@@ -68,14 +71,14 @@ SettingsT = TypeVar("SettingsT", bound=TrainingSettings)
 
 
 class RunOptions(TypedDict, total=False):
-    """How a training runs; what comes of it is the same.
+    """Options of a run that do not change its result.
 
     resume: go on from the checkpoint of an interrupted training.
-    device: cpu, or where torch has one.
-    began: ``time.monotonic()`` from which on ``settings.minutes`` are counted.
-    report: is told how the work goes on.
-    note: is told how long it will take, and the like.
-    stop: asked between two steps: when it says yes, a checkpoint is written and KeyboardInterrupt raised.
+    device: cpu, or another device of torch.
+    began: ``time.monotonic()`` at which ``settings.max_minutes`` begin to count.
+    report: called with label, done, total and unit as the work goes on.
+    note: called with messages for the user, such as the planned number of steps.
+    stop: called before each step; if it returns True, a checkpoint is written and KeyboardInterrupt raised.
     """
 
     resume: bool
@@ -87,296 +90,314 @@ class RunOptions(TypedDict, total=False):
 
 
 class Trainer(Generic[SettingsT, BatchT]):
-    """One training, in a work folder. A subclass sets ``network``.
+    """The training of one network, with its files in a checkpoint folder. A subclass sets ``network``.
 
     Args:
-        kind: with this and a hyphen the names of its files in ``work`` begin.
-        data: a name for what is learned from: the same only for the same.
+        settings: their digest is part of the name of the checkpoint.
+        folder: the checkpoint folder.
+        kind: the files in ``folder`` are named ``{kind}-...``.
+        data: identifies the training data; part of the name of the checkpoint.
     """
 
     stage = "training"
     epsilon = 1e-6  # of AdamW
-    clip: float = 1.0  # largest norm of a step's gradient; 0: any
+    fused = True  # AdamW in one kernel; the last bits differ from the plain one
+    remedy = "a smaller --learning-rate, or a larger --warmup-ratio"  # for a loss that is not finite
     network: nn.Module
 
-    def __init__(self, settings: SettingsT, work: Path, kind: str, data: str, run: RunOptions) -> None:
+    def __init__(self, settings: SettingsT, folder: Path, kind: str, data: str, run: RunOptions) -> None:
         self.settings = settings
         self.curves: list[dict[str, Any]] = []
         self.seconds = 0.0
         self.n_steps = 0
         self.n_tokens = 0  # that went through the network, without padding
-        self.scores: dict[str, float] = {}  # on what is held out, at the end
+        self.scores: dict[str, float] = {}  # on the dev set, at the end
         self._kind = kind
-        self._path = work / f"{kind}-{short_digest([data, asdict(settings)])}.safetensors"
+        self._path = folder / f"{kind}-{short_digest([data, asdict(settings)])}.safetensors"
         self._resume = run.get("resume", False)
         self._device = torch.device(run.get("device", "cpu"))
         self._began = run.get("began", time.monotonic())
         self._report: Callable[[str, int, int, str], None] = run.get("report", lambda label, done, total, unit: None)
         self._note: Callable[[str], None] = run.get("note", lambda message: None)
         self._stop: Callable[[], bool] = run.get("stop", lambda: False)
-        self._since: list[Mapping[str, Tensor | float]] = []  # of the steps since the last line of the curves
+        self._unlogged: list[Mapping[str, Tensor | float]] = []  # losses of the steps since the last line of the curves
 
     @property
     def n_parameters(self) -> int:
-        return sum(each.numel() for each in self.network.parameters())
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
-    # What a subclass says.
+    # What a subclass defines.
 
     def n_batches(self) -> int:
-        """Of the first epoch."""
+        """Return the number of batches of the first epoch."""
         raise NotImplementedError
 
     def batches(self, first: int) -> Iterator[BatchT]:
-        """Those of all epochs, without end and without the ``first`` ones."""
+        """Yield the batches of all epochs without end, from number ``first`` on."""
         raise NotImplementedError
 
     def losses(self, batch: BatchT, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """What is to become smaller, and what the curves are told of the batch."""
+        """Return the loss to be minimised, and the values of this batch for the curves."""
         raise NotImplementedError
 
-    def judge(self) -> dict[str, float]:
-        """Scores on what is held out; ``{}`` without. The network is evaluating."""
+    def evaluate(self) -> dict[str, float]:
+        """Return the scores on the dev set, ``{}`` without one. The network is in evaluation mode."""
         raise NotImplementedError
 
-    def time_to_judge(self) -> float:
-        """Seconds that all evaluations of the training will take, about."""
-        return _JUDGED * seconds(self.judge)
+    def describe_step(self) -> str:
+        """Return the size of a step in words: "of 32 sequences each"."""
+        raise NotImplementedError
 
-    def judged(self, total: int) -> set[int]:
-        """The steps after which ``judge`` is asked; the last one among them."""
-        return shares(total, max(1, min(_JUDGED, total // _LOGGED)))
+    # What a subclass may define otherwise.
 
-    def kept(self) -> nn.Module:
-        """What a checkpoint holds: ``network``, or a module that it is a part of."""
+    def evaluation_seconds(self) -> float:
+        """Estimate how long all evaluations of the training will take."""
+        return _MAX_EVALUATIONS * seconds(self.evaluate)
+
+    def evaluation_steps(self, total: int) -> set[int]:
+        """Return the steps after which the dev set is evaluated; the last step is among them."""
+        return shares(total, max(1, min(_MAX_EVALUATIONS, total // _LOG_STEPS)))
+
+    def checkpointed(self) -> nn.Module:
+        """Return the module that a checkpoint holds: ``network``, or one that contains it."""
         return self.network
 
-    def is_over(self) -> bool:
-        """Whether it ends before its last step."""
+    def stops_early(self) -> bool:
+        """Return whether the training ends before its last step."""
         return False
 
-    # What all share.
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameters for AdamW: biases and norms have no weight decay."""
+        matrices = [parameter for parameter in self.network.parameters() if parameter.ndim > 1]
+        vectors = [parameter for parameter in self.network.parameters() if parameter.ndim <= 1]
+        return [
+            {"params": matrices, "weight_decay": self.settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
 
-    def run(self) -> None:
-        """Train ``network``, which is then on the CPU.
+    def learning_rate(self, step: int, total: int) -> float:
+        """Return the learning rate of a step: it rises linearly to the peak, and decays linearly to 0."""
+        warmup = max(1, round(self.settings.warmup_ratio * total))
+        share = (step + 1) / warmup if step < warmup else (total - step) / max(1, total - warmup)
+        return self.settings.learning_rate * share
+
+    def plan(self) -> int:
+        """Return the number of steps; the plan is kept beside the checkpoint.
 
         Raises:
-            RunError: the training went wrong.
-            KeyboardInterrupt: it was stopped; a checkpoint is there.
-            OSError: the work folder cannot be written.
+            RunError: there is a checkpoint, but with other settings.
+        """
+        path = self._path.with_suffix(".json")
+        if self._resume and path.is_file():
+            return int(json.loads(path.read_text(encoding="utf-8"))["n_steps"])
+        for other in sorted(self._path.parent.glob(f"{self._kind}-*.json")) if self._resume else ():
+            before = json.loads(other.read_text(encoding="utf-8"))
+            if 0 < steps_done(other.with_suffix(".safetensors")) < before["n_steps"]:
+                differences = _differences(before["settings"], asdict(self.settings))
+                raise RunError(
+                    f"the training that was interrupted had {differences}",
+                    hint="without --resume the training begins anew",
+                )
+        n_steps = self._count_steps()
+        path.write_text(json.dumps({"n_steps": n_steps, "settings": asdict(self.settings)}), encoding="utf-8")
+        return n_steps
+
+    def restore(self, checkpoint: Checkpoint, total: int) -> TrainingState:
+        """Load the checkpoint of an interrupted training, if the training is to be resumed."""
+        if not self._resume:
+            return TrainingState()
+        state = checkpoint.restore(self._device)
+        if state.step:
+            self._note(f"going on after {state.step:,} of {total:,} steps")
+        elif self._path.exists():
+            self._note(f"the checkpoint {self._path} is damaged: beginning anew")
+        else:
+            self._note("there is no checkpoint yet: beginning anew")
+        return state
+
+    def finish(self) -> None:
+        """Set ``scores``, and choose the weights that are kept."""
+        self.scores = dev_scores(self.curves[-1])
+
+    def log(self, line: dict[str, Any], *, evaluate: bool) -> None:
+        """Add a line to the curves: the means of the losses since the last one, and the dev scores if ``evaluate``."""
+        steps = list(map(_floats, self._unlogged))
+        self._unlogged = []
+        self.n_tokens += round(sum(values["tokens"] for values in steps))
+        means = {name: sum(values[name] for values in steps) / len(steps) for name in steps[0] if name != "tokens"}
+        line |= {"tokens": self.n_tokens, **{name: round(value, 6) for name, value in means.items()}}
+        if evaluate:
+            line |= {f"dev_{name}": value for name, value in self._evaluated().items()}
+        self.curves.append(line)
+
+    # The loop.
+
+    def run(self) -> None:
+        """Train ``network``, which is then on the CPU in evaluation mode.
+
+        Raises:
+            RunError: a loss is not finite, or the checkpoint has other settings.
+            KeyboardInterrupt: ``stop`` returned True; a checkpoint has been written.
+            OSError: the checkpoint folder cannot be written.
         """
         self.network.train()
         optimizer = self._optimizer()
-        checkpoint = Checkpoint(self._path, self.kept(), optimizer)
-        total = self.n_steps = self._planned()
-        place = checkpoint.restore(self._device) if self._resume else TrainingState()
-        if self._resume:
-            self._tell(place, total)
-        self.curves, self._since = place.curves, list(place.losses)
+        checkpoint = Checkpoint(self._path, self.checkpointed(), optimizer)
+        total = self.n_steps = self.plan()
+        state = self.restore(checkpoint, total)
+        self.curves, self._unlogged = state.curves, list(state.losses)
         self.n_tokens = self.curves[-1]["tokens"] if self.curves else 0
-        judged = self.judged(total)
-        step, began, saved = place.step, time.monotonic() - place.seconds, time.monotonic()
+        evaluation_steps = self.evaluation_steps(total)
+        step, began, saved = state.step, time.monotonic() - state.seconds, time.monotonic()
 
         def save() -> None:
             self._check(step)
-            checkpoint.save(TrainingState(step, time.monotonic() - began, self.curves, list(map(_floats, self._since))))
+            losses = list(map(_floats, self._unlogged))
+            checkpoint.save(TrainingState(step, time.monotonic() - began, self.curves, losses))
 
-        batches = self._ahead(step * self.settings.accumulate)
-        while step < total and not self.is_over():
+        batches = self._prefetched(step * self.settings.gradient_accumulation)
+        while step < total and not self.stops_early():
             if self._stop():
                 save()
                 raise KeyboardInterrupt
-            rate = self._rate(step, total)
+            rate = self.learning_rate(step, total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            self._since.append(self._step(optimizer, list(itertools.islice(batches, self.settings.accumulate)), step))
+            of_step = list(itertools.islice(batches, self.settings.gradient_accumulation))
+            self._unlogged.append(self._step(optimizer, of_step, step))
             step += 1
             self._report(self.stage, step, total, "steps")
-            if step % _LOGGED == 0 or step in judged:
+            if step % _LOG_STEPS == 0 or step in evaluation_steps:
                 self._check(step)
-                about = {"stage": self.stage, "step": step, "seconds": round(time.monotonic() - began, 1)}
-                self.log({**about, "learning_rate": rate}, judge=step in judged)
-            if time.monotonic() - saved > _SAVED:
+                line = {"stage": self.stage, "step": step, "seconds": round(time.monotonic() - began, 1)}
+                self.log({**line, "learning_rate": rate}, evaluate=step in evaluation_steps)
+            if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 save()
                 saved = time.monotonic()
-        if place.step < step:
+        if state.step < step:
             save()
         self.n_steps = step
         self.seconds = round(time.monotonic() - began, 1)
         self.finish()
         self.network.to("cpu").eval()
 
-    def finish(self) -> None:
-        """Set ``scores``, and the weights that are kept."""
-        self.scores = dev_scores(self.curves[-1])
-
-    def log(self, about: dict[str, Any], *, judge: bool) -> None:
-        """Add a line to the curves."""
-        steps = list(map(_floats, self._since))
-        self._since = []
-        self.n_tokens += round(sum(each["tokens"] for each in steps))
-        means = {name: sum(each[name] for each in steps) / len(steps) for name in steps[0] if name != "tokens"}
-        line = {**about, "tokens": self.n_tokens, **{name: round(value, 5) for name, value in means.items()}}
-        if judge:
-            line |= {f"dev_{name}": value for name, value in self._judged().items()}
-        self.curves.append(line)
-
-    def _judged(self) -> dict[str, float]:
-        self.network.eval()
-        with torch.no_grad():
-            said = self.judge()
-        self.network.train()
-        return said
-
-    def _tell(self, place: TrainingState, total: int) -> None:
-        if place.step:
-            self._note(f"going on after {place.step:,} of {total:,} steps")
-        elif self._path.exists():
-            self._note(f"the checkpoint {self._path} is damaged: beginning anew")
-        else:
-            self._note("there is no checkpoint yet: beginning anew")
-
-    def _check(self, step: int) -> None:
-        """
-        Raises:
-            RunError: a loss or a gradient since the last line of the curves is not finite.
-        """
-        self._since = [_floats(each) for each in self._since]  # waits for a GPU
-        if not all(math.isfinite(value) for each in self._since for value in each.values()):
-            raise RunError(
-                f"the training went wrong: the loss or its gradient is not finite after {step:,} steps",
-                hint="a smaller --rate, or a longer --warm-up",
-            )
-
     def _step(self, optimizer: torch.optim.Optimizer, batches: list[BatchT], step: int) -> dict[str, Tensor | float]:
-        """Take a step; what is worth knowing of it."""
-        torch.manual_seed(self.settings.seed + step)  # of the dropout, which is then the same after an interruption
-        said: dict[str, Tensor | float] = {"tokens": float(sum(batch.n_tokens for batch in batches))}
+        """Take one step; return its number of tokens, its losses and the norm of its gradient."""
+        torch.manual_seed(self.settings.seed + step)  # so that dropout is the same after an interruption
+        values: dict[str, Tensor | float] = {"tokens": float(sum(batch.n_tokens for batch in batches))}
         optimizer.zero_grad()
         for batch in batches:
-            loss, told = self.losses(batch, step)
+            loss, parts = self.losses(batch, step)
             (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
-            for name, value in told.items():
-                said[name] = said.get(name, 0.0) + value.detach() / len(batches)
-        said["gradient_norm"] = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)
+            for name, value in parts.items():
+                values[name] = values.get(name, 0.0) + value.detach() / len(batches)
+        max_norm = self.settings.max_grad_norm or math.inf
+        values["gradient_norm"] = nn.utils.clip_grad_norm_(self.network.parameters(), max_norm)
         optimizer.step()
-        return said
+        return values
+
+    def _evaluated(self) -> dict[str, float]:
+        self.network.eval()
+        with torch.no_grad():
+            scores = self.evaluate()
+        self.network.train()
+        return scores
+
+    def _check(self, step: int) -> None:
+        """Check the steps since the last line of the curves.
+
+        Raises:
+            RunError: a loss or a gradient is not finite.
+        """
+        self._unlogged = [_floats(values) for values in self._unlogged]  # waits for a GPU
+        if not all(math.isfinite(value) for values in self._unlogged for value in values.values()):
+            raise RunError(
+                f"the training went wrong: the loss or its gradient is not finite after {step:,} steps",
+                hint=self.remedy,
+            )
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        """AdamW; biases and norms do not decay."""
-        decaying = [each for each in self.network.parameters() if each.ndim > 1]
-        others = [each for each in self.network.parameters() if each.ndim <= 1]
-        groups = [
-            {"params": decaying, "weight_decay": self.settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.settings.rate, betas=_BETAS, eps=self.epsilon, fused=True)
+        rate = self.settings.learning_rate
+        return torch.optim.AdamW(
+            self.parameter_groups(), lr=rate, betas=_BETAS, eps=self.epsilon, fused=self.fused or None
+        )
 
-    def _rate(self, step: int, total: int) -> float:
-        """It rises in a line, and falls in a line to 0."""
-        warm_up = max(1, round(self.settings.warm_up * total))
-        share = (step + 1) / warm_up if step < warm_up else (total - step) / max(1, total - warm_up)
-        return self.settings.rate * share
-
-    def _ahead(self, first: int) -> Iterator[BatchT]:
-        """The batches but for the ``first``. For a GPU some are made ahead, beside its work."""
+    def _prefetched(self, first: int) -> Iterator[BatchT]:
+        """Yield the batches from number ``first`` on. For a GPU a thread prepares some of them while it computes."""
         batches = self.batches(first)
         if self._device.type == "cpu":
             yield from batches
             return
         with ThreadPoolExecutor(1) as pool:
-            waiting = [pool.submit(next, batches) for _ in range(_AHEAD)]
+            waiting = [pool.submit(next, batches) for _ in range(_PREFETCHED)]
             while True:
                 waiting.append(pool.submit(next, batches))
                 yield waiting.pop(0).result()
 
-    def _tensor(self, values: Any) -> Tensor:
-        return torch.from_numpy(values).to(self._device, non_blocking=True)
+    def _tensor(self, array: Any) -> Tensor:
+        return torch.from_numpy(array).to(self._device, non_blocking=True)
 
-    def _planned(self) -> int:
-        """How many steps there are; what was planned is kept beside the checkpoint.
-
-        Raises:
-            RunError: there is a checkpoint, but of other settings.
-        """
-        plan = self._path.with_suffix(".json")
-        if self._resume and plan.is_file():
-            return int(json.loads(plan.read_text(encoding="utf-8"))["n_steps"])
-        for other in sorted(self._path.parent.glob(f"{self._kind}-*.json")) if self._resume else ():
-            before = json.loads(other.read_text(encoding="utf-8"))
-            if 0 < steps_done(other.with_suffix(".safetensors")) < before["n_steps"]:
-                told = _differences(before["settings"], asdict(self.settings))
-                raise RunError(
-                    f"the training that was interrupted had {told}", hint="without --resume the training begins anew"
-                )
-        n_steps = self._measured()
-        plan.write_text(json.dumps({"n_steps": n_steps, "settings": asdict(self.settings)}), encoding="utf-8")
-        return n_steps
-
-    def _measured(self) -> int:
-        """The number of steps: what comes first of so many steps, epochs and minutes."""
+    def _count_steps(self) -> int:
+        """Return the smallest of the limits: max_steps, epochs, and as many steps as fit into max_minutes."""
         settings = self.settings
-        epoch_steps = -(-self.n_batches() // settings.accumulate)
-        limits = [settings.steps] if settings.steps is not None else []
+        epoch_steps = -(-self.n_batches() // settings.gradient_accumulation)
+        limits = [settings.max_steps] if settings.max_steps is not None else []
         limits += [settings.epochs * epoch_steps] if settings.epochs is not None else []
-        pace, judging = self._pace(_MEASURED if settings.minutes is not None else 0.0)
-        if settings.minutes is not None:
-            left = 60 * settings.minutes - (time.monotonic() - self._began) - judging
-            limits.append(max(1, int(left / pace)))
+        step_seconds, evaluations = self._measure_speed(_SPEED_SECONDS if settings.max_minutes is not None else 0.0)
+        if settings.max_minutes is not None:
+            left = 60 * settings.max_minutes - (time.monotonic() - self._began) - evaluations
+            limits.append(max(1, int(left / step_seconds)))
         n_steps = min(limits)
         self._note(
-            f"steps: {n_steps:,}, {self.about_a_step()}; epochs: {n_steps / epoch_steps:.2f}; minutes: about "
-            f"{n_steps * pace / 60:.1f}"
+            f"steps: {n_steps:,}, {self.describe_step()}; epochs: {n_steps / epoch_steps:.2f}; minutes: about "
+            f"{n_steps * step_seconds / 60:.1f}"
         )
         return n_steps
 
-    def about_a_step(self) -> str:
-        """How large it is, in words."""
-        raise NotImplementedError
-
-    def _pace(self, least: float) -> tuple[float, float]:
-        """Seconds that a step takes, and those for all evaluations; measured for ``least`` seconds, on a copy of the network."""
+    def _measure_speed(self, least: float) -> tuple[float, float]:
+        """Return the seconds of a step and those of all evaluations, measured for ``least`` seconds on a copy of the network."""
         network, self.network = self.network, copy.deepcopy(self.network)
         try:
             optimizer = self._optimizer()
-            batches = self._ahead(0)
+            batches = self._prefetched(0)
             times: list[float] = []
             while len(times) < 3 or (sum(times) < least and len(times) < 30):
                 if self._stop():
                     raise KeyboardInterrupt
                 began = time.monotonic()
-                said = self._step(optimizer, list(itertools.islice(batches, self.settings.accumulate)), 0)
-                _floats(said)  # waits for a GPU
+                values = self._step(optimizer, list(itertools.islice(batches, self.settings.gradient_accumulation)), 0)
+                _floats(values)  # waits for a GPU
                 times.append(time.monotonic() - began)
             self.network.eval()
             with torch.no_grad():
-                judging = self.time_to_judge() if least else 0.0
+                evaluations = self.evaluation_seconds() if least else 0.0
         finally:
             self.network = network
-        return sum(times[1:]) / (len(times) - 1), judging
+        return sum(times[1:]) / (len(times) - 1), evaluations
 
 
 def shares(total: int, parts: int) -> set[int]:
-    """The ends of ``parts`` nearly equal parts of ``total`` steps."""
+    """Return the ends of ``parts`` nearly equal parts of ``total`` steps."""
     return {math.ceil(total * number / parts) for number in range(1, parts + 1)}
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long ``work`` takes."""
+    """Return how long ``work()`` takes."""
     began = time.monotonic()
     work()
     return time.monotonic() - began
 
 
 def dev_scores(line: Mapping[str, Any]) -> dict[str, float]:
-    """Those of a line of the curves, under their names without ``dev_``."""
+    """Return the dev scores of a line of the curves, under their names without ``dev_``."""
     return {name[4:]: value for name, value in line.items() if name.startswith("dev_")}
 
 
-def _floats(said: Mapping[str, Tensor | float]) -> dict[str, float]:
-    return {name: float(value) for name, value in said.items()}
+def _floats(values: Mapping[str, Tensor | float]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> str:
     names = [name for name in now if before.get(name) != now[name]]
-    told = (f"--{name.replace('_', '-')} {before.get(name)} and not {now[name]}" for name in names)
-    return ", ".join(told) or "another corpus"
+    options = (f"--{name.replace('_', '-')} {before.get(name)} and not {now[name]}" for name in names)
+    return ", ".join(options) or "another corpus"

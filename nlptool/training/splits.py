@@ -1,7 +1,8 @@
-"""Which scored pairs are kept out of a training, so that none of their texts is in it."""
+"""Train/dev splits of pairs, such that no text is in both parts."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,36 +10,43 @@ from numpy.typing import NDArray
 
 
 def split_dev(pairs: Sequence[tuple[str, str]], share: float, seed: int) -> NDArray[np.bool_]:
-    """(N,): whether a pair is held out. No text is in a pair of both kinds: pairs that share a text, directly or by way of
-    other pairs, stay together, and the groups come in a random order until ``share`` of all pairs is reached.
+    """Return which pairs are held out, (N,) bool.
+
+    Pairs that share a text, directly or through other pairs, form a group (a connected component) that stays together; groups
+    are held out in random order until ``share`` of all pairs is reached.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    places: dict[str, int] = {}
-    sides = np.array([[places.setdefault(text, len(places)) for text in pair] for pair in pairs], np.int64).reshape(
-        -1, 2
-    )
-    edges = coo_array((np.ones(len(sides)), (sides[:, 0], sides[:, 1])), shape=(len(places), len(places)))
-    n_groups, groups = connected_components(edges, directed=False)
-    of_pairs = groups[sides[:, 0]]
-    order = np.random.default_rng(seed).permutation(n_groups)
-    sizes = np.bincount(of_pairs, minlength=n_groups)[order]
-    chosen = order[np.cumsum(sizes) <= share * len(pairs)]
-    return np.isin(of_pairs, chosen)
+    ids: dict[str, int] = {}
+    edges = np.array([[ids.setdefault(text, len(ids)) for text in pair] for pair in pairs], np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(ids), len(ids)))
+    n_groups, group_of_text = connected_components(graph, directed=False)
+    group_of_pair = group_of_text[edges[:, 0]]
+    return _held_out(group_of_pair, np.random.default_rng(seed).permutation(n_groups), share * len(pairs))
 
 
 def dev_by_source(
     pairs: Sequence[tuple[str, str]], share: float, most: int
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs to learn from, and a share of them that is held out, always the same: no source is in both, pairs with the same one
-    stay together. ``most`` pairs are held out, if no source has more."""
+    """Return the training pairs and the dev pairs, always the same ones. Pairs with the same source stay together.
+
+    Args:
+        share: of the pairs, held out at most.
+        most: number of pairs that are held out at most.
+    """
     sources: dict[str, int] = {}
-    of_pairs = np.array([sources.setdefault(source, len(sources)) for source, _ in pairs], np.int64)
+    source_of_pair = np.array([sources.setdefault(source, len(sources)) for source, _ in pairs], np.int64)
     order = np.random.default_rng(0).permutation(len(sources))
-    sizes = np.bincount(of_pairs, minlength=len(sources))[order]
-    apart = np.isin(of_pairs, order[np.cumsum(sizes) <= min(most, share * len(pairs))])
-    return (
-        [pair for pair, held in zip(pairs, apart, strict=True) if not held],
-        [pair for pair, held in zip(pairs, apart, strict=True) if held],
-    )
+    dev = _held_out(source_of_pair, order, min(most, share * len(pairs))).tolist()
+    return list(itertools.compress(pairs, [not is_dev for is_dev in dev])), list(itertools.compress(pairs, dev))
+
+
+def _held_out(groups: NDArray[np.int64], order: NDArray[np.int64], most: float) -> NDArray[np.bool_]:
+    """Return which pairs are in the first groups of ``order`` that have at most ``most`` pairs together, (N,) bool.
+
+    Args:
+        groups: (N,), the group of each pair.
+    """
+    sizes = np.bincount(groups, minlength=len(order))[order]
+    return np.isin(groups, order[np.cumsum(sizes) <= most])

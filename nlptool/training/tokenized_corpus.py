@@ -1,7 +1,7 @@
-"""A corpus as numbers: cut into words once, counted, and kept in a temporary file for every pass of the training.
+"""A corpus as word ids: tokenized once, counted, and kept in a temporary file for every pass of the training.
 
-Words get ids as they first come; a sentence is a row of ids. What the vocabulary counts and what the trainer sees is the same
-array, so no token can be lost between the two, whatever white space is in it. A sentence of more than 10,000 words is
+Words get ids in the order in which they first occur; a sentence is a row of ids. The vocabulary counts and the trainer reads the
+same array, so that no token is lost between the two, whatever white space is in it. A sentence of more than 10,000 words is
 continued in the next row, since gensim would drop the rest.
 """
 
@@ -19,19 +19,19 @@ from nlptool.errors import RunError
 from nlptool.storage.temp_files import disk_space
 
 LONGEST = 10_000
-"""Words that gensim trains in one batch; the same number as its MAX_WORDS_IN_BATCH."""
+"""Words of a row at most: gensim's MAX_WORDS_IN_BATCH."""
 
-_CHUNK = 1_000_000  # words that are looked at together
+_CHUNK = 1_000_000  # words of a chunk
 
 
 class _Ids(dict[str, int]):
     def __missing__(self, word: str) -> int:
-        found = self[word] = len(self)
-        return found
+        id = self[word] = len(self)
+        return id
 
 
 class Corpus:
-    """Sentences in, ids and counts out.
+    """The sentences of a corpus as word ids, with the counts of the words.
 
     Raises:
         RunError: the temporary folder cannot hold it.
@@ -50,7 +50,7 @@ class Corpus:
             self._length_file: IO[bytes] = tempfile.TemporaryFile(prefix="nlptool-")  # noqa: SIM115
 
     def add(self, sentence: list[str]) -> None:
-        """Take in the words of a sentence."""
+        """Add the words of a sentence."""
         if not sentence:
             self.n_empty += 1
             self._lengths.append(0)
@@ -75,18 +75,18 @@ class Corpus:
         self._waiting, self._lengths = [], []
 
     def counted(self) -> tuple[list[str], NDArray[np.int64]]:
-        """The different words in the order in which they came, and how often each comes, (V,)."""
+        """Return the different words in the order of their first occurrence, and their counts (V,)."""
         self._store()
         return list(self._ids), self._counts
 
     def vocabulary(self, min_count: int = 1, most: int | None = None) -> Vocabulary:
-        """The words that come at least ``min_count`` times, the most frequent first; of equals the one that came first.
+        """Return the words with at least ``min_count`` occurrences, the most frequent first, ties by first occurrence.
 
         Args:
-            most: so many words at most.
+            most: number of words at most.
 
         Raises:
-            RunError: there are none, or only one; or no sentence has two words.
+            RunError: there are no such words, or only one; or no sentence has two words.
         """
         self._store()
         if not self.n_words:
@@ -94,7 +94,7 @@ class Corpus:
         if self.n_words == self.n_sentences - self.n_empty:
             raise RunError(
                 f"none of the {self.n_words:,} lines with words has two of them: a word alone has no context",
-                hint="a line is a sentence or a paragraph; --tokenizer says how it is cut",
+                hint="a line is a sentence or a paragraph; --tokenizer says how it is split into words",
             )
         order = np.argsort(-self._counts, kind="stable")
         n_kept = int(np.searchsorted(-self._counts[order], -min_count, side="right"))
@@ -118,8 +118,12 @@ class Corpus:
         return Vocabulary([names[i] for i in order], self._counts[order], index)
 
     def passes(self, index: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        """Go once through the corpus, in chunks: (indices into the vocabulary, -1 for a word that is not in it;
-        lengths of the sentences)."""
+        """Yield the corpus once, in chunks: indices into the vocabulary, -1 for a word that is not in it, and the lengths of the
+        sentences.
+
+        Args:
+            index: (V,), the index of each word id in the vocabulary.
+        """
         self._id_file.seek(0)
         self._length_file.seek(0)
         lengths = np.empty(0, np.int32)
@@ -136,30 +140,30 @@ class Corpus:
 
 
 class Passes(Protocol):
-    """What can be gone through, as ``Corpus.passes``."""
+    """Sentences that can be read again and again, as ``Corpus.passes``."""
 
     def passes(self, index: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words that are trained."""
+    """The words that get vectors."""
 
     words: list[str]
     counts: NDArray[np.int64]  # (V,), descending
-    index: NDArray[np.int32]  # id of the corpus -> place in ``words``, -1 where it was left out
+    index: NDArray[np.int32]  # word id of the corpus -> position in ``words``, -1 for a word that is left out
 
 
 def kept(
     indices: NDArray[np.int32], lengths: NDArray[np.int32], keep: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The words of a chunk where ``keep`` is true, and the lengths of its sentences without the others."""
+    """Return the words of a chunk where ``keep`` is True, and the new lengths of its sentences."""
     n_kept = np.concatenate([[0], np.cumsum(keep)])  # before each word, and at the end
     return indices[keep], np.diff(n_kept[np.cumsum(lengths)], prepend=0)
 
 
 def sentences(indices: NDArray[np.int32], lengths: Iterable[int]) -> Iterator[list[int]]:
-    """A chunk's sentences as lists; one that is empty is left out."""
+    """Yield the sentences of a chunk as lists, without empty ones."""
     flat, end = indices.tolist(), 0
     for length in lengths:
         if length:

@@ -1,8 +1,8 @@
 """A vocabulary of subwords for texts in several scripts: a unigram language model.
 
-Source: T. Kudo: Subword Regularization (ACL 2018); the library ``tokenizers`` trains it. Texts are put into NFKC and small
-letters. A word of a script with blanks begins with ▁ and never crosses one; Japanese has no such mark, so that 今日 is the
-same piece at the beginning of a line and within it. What no piece can spell is spelled in bytes: nothing is unknown.
+Source: T. Kudo: Subword Regularization (ACL 2018); the library ``tokenizers`` trains it. Texts are normalized to NFKC and lower
+case. A word of a script with spaces begins with ▁, and no piece crosses one; Japanese has no ▁, so that 今日 is the same piece at
+the beginning of a line and within it. Text without a piece is encoded in bytes: nothing is unknown.
 """
 
 from __future__ import annotations
@@ -20,42 +20,41 @@ if TYPE_CHECKING:
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD_ID = SPECIAL.index("[PAD]")
 COVERAGE = 0.9985  # share of the corpus's characters that have a piece of their own, the most frequent ones
-LONGEST = 12  # characters of a piece
-
+MAX_PIECE = 12  # characters of a piece
 _JAPANESE = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆"
-_MARKS = r"!-&(-/:-@\[-`{-~、。「」『』・…―〜"  # all but the apostrophe
-_BYTE_SCORE = 10.0  # below the rarest piece: bytes only where nothing else is left
-_DIGITS = 4  # of a score; more would double the file
-_TOGETHER = 10_000  # characters of a text at once: a million of them overflow the stack of the trainer's library
+_PUNCTUATION = r"!-&(-/:-@\[-`{-~、。「」『』・…―〜"  # all but the apostrophe
+_BYTE_PENALTY = 10.0  # score of a byte below that of the rarest piece: bytes are the last resort
+_DIGITS = 4  # decimals of a score; more would double the file
+_MAX_TEXT = 10_000  # characters of a text at once: a million overflow the stack of the library
 
 
 def train(texts: Sequence[str], size: int) -> Tokenizer:
-    """A tokenizer with ``size`` pieces, the special ones and 256 bytes among them; with fewer, if the texts have not so many.
+    """Return a tokenizer with ``size`` pieces, special tokens and 256 bytes included; fewer if the texts do not have so many.
 
     Raises:
-        RunError: there is no room for words beside the texts' characters.
+        RunError: the vocabulary has no room for words beside the characters.
     """
     from tokenizers import trainers
 
     tokenizer = _untrained()
     normalized = [
-        tokenizer.normalizer.normalize_str(text[start : start + _TOGETHER])
+        tokenizer.normalizer.normalize_str(text[start : start + _MAX_TEXT])
         for text in texts
-        for start in range(0, len(text), _TOGETHER)
+        for start in range(0, len(text), _MAX_TEXT)
     ]
-    letters = _frequent_letters(normalized)
-    rare = {ord(letter): " " for text in normalized for letter in text if letter not in letters}
+    characters = _frequent_characters(normalized)
+    rare = {ord(char): " " for text in normalized for char in text if char not in characters}
     n_learned = size - 256
-    if n_learned <= len(letters) + len(SPECIAL):
+    if n_learned <= len(characters) + len(SPECIAL):
         raise RunError(
-            f"a vocabulary of {size:,} pieces has no room for words beside {len(letters):,} characters and 256 bytes",
-            hint=f"--vocabulary {2 * (len(letters) + 256):,}".replace(",", "_"),
+            f"a vocabulary of {size:,} pieces has no room for words beside {len(characters):,} characters and 256 bytes",
+            hint=f"--vocab-size {2 * (len(characters) + 256):,}".replace(",", "_"),
         )
     trainer = trainers.UnigramTrainer(
         vocab_size=n_learned,
         special_tokens=list(SPECIAL),
         unk_token="[UNK]",
-        max_piece_length=LONGEST,
+        max_piece_length=MAX_PIECE,
         shrinking_factor=0.6,
         show_progress=False,
     )
@@ -71,49 +70,49 @@ def _untrained() -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=True),
-            pre_tokenizers.Split(Regex(f"▁(?=[{_JAPANESE}]|[{_MARKS}]|$)"), "removed"),
+            pre_tokenizers.Split(Regex(f"▁(?=[{_JAPANESE}]|[{_PUNCTUATION}]|$)"), "removed"),
             pre_tokenizers.Split(Regex(r"[!-&(-/:-@\[-`{-~]"), "isolated"),
         ]
     )
     return tokenizer
 
 
-def _frequent_letters(texts: Sequence[str]) -> set[str]:
-    """Those that make up ``COVERAGE`` of the texts."""
+def _frequent_characters(texts: Sequence[str]) -> set[str]:
+    """Return the most frequent characters, which make up ``COVERAGE`` of the texts."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
     wanted = COVERAGE * counts.total()
     kept: set[str] = set()
-    for letter, count in counts.most_common():
+    for char, count in counts.most_common():
         if wanted <= 0:
             break
-        kept.add(letter)
+        kept.add(char)
         wanted -= count
     return kept
 
 
 def _with_bytes(tokenizer: Tokenizer) -> Tokenizer:
-    """The same with the 256 bytes as its last pieces."""
+    """Return the tokenizer with 256 bytes as its last pieces."""
     from tokenizers import Tokenizer
 
-    about = json.loads(tokenizer.to_str())
-    pieces = _in_order(about["model"]["vocab"])
-    lowest = round(min(score for _, score in pieces) - _BYTE_SCORE, _DIGITS)
+    config = json.loads(tokenizer.to_str())
+    pieces = _in_order(config["model"]["vocab"])
+    lowest = round(min(score for _, score in pieces) - _BYTE_PENALTY, _DIGITS)
     pieces += [(f"<0x{byte:02X}>", lowest) for byte in range(256)]
-    about["model"] |= {"vocab": pieces, "byte_fallback": True}
-    return Tokenizer.from_str(json.dumps(about, ensure_ascii=False))
+    config["model"] |= {"vocab": pieces, "byte_fallback": True}
+    return Tokenizer.from_str(json.dumps(config, ensure_ascii=False))
 
 
 def _in_order(pieces: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """The pieces as they are each time that the same texts are given.
+    """Return the pieces in an order and with scores that are the same for the same texts.
 
-    The library leaves those of equal scores in the order of a hash table with a random key; and the characters that are too
-    rare to be learned get the lowest score and, in that order, 0.0001 more each: here all of them get the lowest.
+    The library leaves pieces of equal scores in the order of a hash table with a random key; and the characters that are too
+    rare to be learned get the lowest score plus 0.0001 each in that order: here all of them get the lowest score.
     """
     special, learned = pieces[: len(SPECIAL)], pieces[len(SPECIAL) :]
     lowest = min((score for _, score in learned), default=0.0)
     rare = lowest + 1e-4 * sum(len(piece) == 1 for piece, _ in learned)
     scores = {piece: lowest if len(piece) == 1 and score < rare else score for piece, score in learned}
     rounded = [(piece, round(score, _DIGITS)) for piece, score in scores.items()]
-    return [*((piece, score) for piece, score in special), *sorted(rounded, key=lambda each: (-each[1], each[0]))]
+    return [*((piece, score) for piece, score in special), *sorted(rounded, key=lambda piece: (-piece[1], piece[0]))]

@@ -1,10 +1,10 @@
-"""A vocabulary of WordPiece, learned from counted words: single characters, and the pairs of pieces that come most often.
+"""A WordPiece vocabulary, learned from counted words: single characters, and the most frequent pairs of pieces.
 
-The most frequent pair of neighbouring pieces becomes a piece, again and again (R. Sennrich, B. Haddow, A. Birch: Neural Machine
-Translation of Rare Words with Subword Units, ACL 2016), as the trainer of the library ``tokenizers`` does it under the name of
-WordPiece. That one numbers the pieces in the order of a hash table with a random key and breaks ties by the numbers; here
-equals are taken in the order of the alphabet, so that the same words give the same vocabulary. Words go in with their counts, so
-a corpus is as quick as its different words.
+The most frequent pair of neighbouring pieces becomes a piece, again and again: byte-pair encoding (R. Sennrich, B. Haddow, A.
+Birch: Neural Machine Translation of Rare Words with Subword Units, ACL 2016), as the WordPiece trainer of the library
+``tokenizers`` does. That trainer breaks ties by the order of a hash table with a random key; here ties are broken alphabetically,
+so that the same words give the same vocabulary. The input are words with their counts, so that the time depends on the number
+of different words.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from nlptool.errors import RunError
 
 PAD, UNKNOWN, START, END, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
 CONTINUES = "##"  # begins a piece that is not the first one of its word
 COVERAGE = 0.999  # share of the corpus's characters that have a piece of their own, the most frequent ones
-LONGEST = 100  # characters; BERT knows no longer word
-_RAREST = 2  # pairs that come less often teach nothing
+LONGEST = 100  # characters of a word; longer ones are [UNK] in BERT
+_MIN_FREQUENCY = 2  # of a pair that becomes a piece
 
 Report = Callable[[int, int], None]
 
@@ -32,16 +31,16 @@ Report = Callable[[int, int], None]
 def learn(
     counts: Mapping[str, int], size: int, *, report: Report = lambda done, total: None, stop: Callable[[], bool]
 ) -> list[str]:
-    """The pieces: the special ones, the alphabet, and what was learned, the most frequent first; fewer than ``size`` if the
-    words have no more.
+    """Return the pieces: special tokens, the alphabet, and learned pieces in the order of their merges; fewer than ``size`` if
+    the words have no more.
 
     Args:
-        counts: how often each word comes.
-        report: is told how many pieces of how many are there.
-        stop: asked now and then: when it says yes, KeyboardInterrupt is raised.
+        counts: the count of each word.
+        report: called with the numbers of pieces, done and total.
+        stop: called now and then; if it returns True, KeyboardInterrupt is raised.
 
     Raises:
-        RunError: there is no room for anything beside the characters.
+        RunError: the vocabulary has no room for anything beside the characters.
     """
     words = [word for word in sorted(counts) if len(word) <= LONGEST]
     symbols: Counter[str] = Counter()
@@ -53,17 +52,17 @@ def learn(
     if n_learned <= 0:
         raise RunError(
             f"a vocabulary of {size:,} pieces has no room for words beside {len(alphabet):,} characters",
-            hint=f"--vocabulary {2 * len(alphabet)}",
+            hint=f"--vocab-size {2 * len(alphabet)}",
         )
     spelled = [(_symbols(word), counts[word]) for word in words]
     spelled = [(parts, count) for parts, count in spelled if len(parts) > 1 and alphabet.issuperset(parts)]
     pieces = [*SPECIAL, *sorted(alphabet)]
-    known = set(pieces)
+    existing = set(pieces)
     merges = _Merges([parts for parts, _ in spelled], [count for _, count in spelled])
-    while len(pieces) < size and (found := merges.merge()) is not None:
-        if found not in known:  # two pairs can spell the same piece
-            pieces.append(found)
-            known.add(found)
+    while len(pieces) < size and (piece := merges.merge()) is not None:
+        if piece not in existing:  # two pairs can spell the same piece
+            pieces.append(piece)
+            existing.add(piece)
         if len(pieces) % 100 == 0:
             report(len(pieces), size)
             if stop():
@@ -72,19 +71,19 @@ def learn(
 
 
 def segment(words: Sequence[str], pieces: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pieces of each word, the longest first from left to right; a word that they cannot spell is ``[UNK]``.
+    """Split each word into pieces, greedily the longest from left to right; a word without such pieces is ``[UNK]``.
 
     Returns:
-        (N + 1,) where the pieces of each word start, and (P,) the ids of all.
+        The start of the pieces of each word, (N + 1,), and the ids of all pieces, (P,).
     """
     from tokenizers import models
 
-    numbers = {piece: number for number, piece in enumerate(pieces)}
-    model = models.WordPiece(numbers, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST)
-    found = [[token.id for token in model.tokenize(word)] for word in words]
+    vocabulary = {piece: id for id, piece in enumerate(pieces)}
+    model = models.WordPiece(vocabulary, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST)
+    ids_of_words = [[token.id for token in model.tokenize(word)] for word in words]
     starts = np.zeros(len(words) + 1, np.int64)
-    np.cumsum([len(ids) for ids in found], out=starts[1:])
-    return starts, np.fromiter((token for ids in found for token in ids), np.int64, int(starts[-1]))
+    np.cumsum([len(ids) for ids in ids_of_words], out=starts[1:])
+    return starts, np.fromiter((token for ids in ids_of_words for token in ids), np.int64, int(starts[-1]))
 
 
 def _symbols(word: str) -> list[str]:
@@ -96,10 +95,10 @@ def _joined(first: str, second: str) -> str:
 
 
 def _frequent(symbols: Counter[str]) -> set[str]:
-    """Those that make up ``COVERAGE`` of all; of equals the first of the alphabet."""
+    """Return the most frequent symbols, which make up ``COVERAGE`` of all; ties are broken alphabetically."""
     wanted = COVERAGE * symbols.total()
     kept: set[str] = set()
-    for symbol, count in sorted(symbols.items(), key=lambda each: (-each[1], each[0])):
+    for symbol, count in sorted(symbols.items(), key=lambda item: (-item[1], item[0])):
         if wanted <= 0:
             break
         kept.add(symbol)
@@ -108,29 +107,31 @@ def _frequent(symbols: Counter[str]) -> set[str]:
 
 
 class _Merges:
-    """Words as lists of pieces, and how often each pair of neighbours comes in them."""
+    """Words as lists of pieces, and the count of each pair of neighbours in them."""
 
     def __init__(self, words: list[list[str]], counts: Sequence[int]) -> None:
         self._words = words
         self._counts = counts
         self._pairs: Counter[tuple[str, str]] = Counter()
-        self._places: defaultdict[tuple[str, str], set[int]] = defaultdict(set)  # words that have had the pair
-        for place, word in enumerate(words):
+        self._words_with: defaultdict[tuple[str, str], set[int]] = defaultdict(
+            set
+        )  # indices of words that have had the pair
+        for index, word in enumerate(words):
             for pair in itertools.pairwise(word):
-                self._pairs[pair] += counts[place]
-                self._places[pair].add(place)
+                self._pairs[pair] += counts[index]
+                self._words_with[pair].add(index)
         self._heap = [(-count, pair) for pair, count in self._pairs.items()]
         heapq.heapify(self._heap)
 
     def merge(self) -> str | None:
-        """Make the most frequent pair one piece, and return it; None if none comes often enough."""
+        """Merge the most frequent pair into a piece and return it; None if no pair is frequent enough."""
         while self._heap:
             count, pair = heapq.heappop(self._heap)
-            now = self._pairs[pair]
-            if now < _RAREST:
+            current = self._pairs[pair]
+            if current < _MIN_FREQUENCY:
                 continue
-            if now < -count:  # it has become rarer since it was put there
-                heapq.heappush(self._heap, (-now, pair))
+            if current < -count:  # it has become rarer since it was pushed
+                heapq.heappush(self._heap, (-current, pair))
                 continue
             self._replace(pair)
             return _joined(*pair)
@@ -139,28 +140,28 @@ class _Merges:
     def _replace(self, pair: tuple[str, str]) -> None:
         piece = _joined(*pair)
         changed: set[tuple[str, str]] = set()
-        for place in self._places.pop(pair):
-            old, count = self._words[place], self._counts[place]
+        for index in self._words_with.pop(pair):
+            old, count = self._words[index], self._counts[index]
             new = _merged(old, pair, piece)
             if len(new) == len(old):
                 continue
-            for each in itertools.pairwise(old):
-                self._pairs[each] -= count
-            for each in itertools.pairwise(new):
-                self._pairs[each] += count
-                self._places[each].add(place)
-                changed.add(each)
-            self._words[place] = new
+            for neighbours in itertools.pairwise(old):
+                self._pairs[neighbours] -= count
+            for neighbours in itertools.pairwise(new):
+                self._pairs[neighbours] += count
+                self._words_with[neighbours].add(index)
+                changed.add(neighbours)
+            self._words[index] = new
         del self._pairs[pair]
-        for each in changed:
-            heapq.heappush(self._heap, (-self._pairs[each], each))
+        for neighbours in changed:
+            heapq.heappush(self._heap, (-self._pairs[neighbours], neighbours))
 
 
 def _merged(word: list[str], pair: tuple[str, str], piece: str) -> list[str]:
-    found: list[str] = []
-    at = 0
-    while at < len(word):
-        together = at + 1 < len(word) and (word[at], word[at + 1]) == pair
-        found.append(piece if together else word[at])
-        at += 2 if together else 1
-    return found
+    merged: list[str] = []
+    position = 0
+    while position < len(word):
+        is_pair = tuple(word[position : position + 2]) == pair
+        merged.append(piece if is_pair else word[position])
+        position += 2 if is_pair else 1
+    return merged

@@ -36,8 +36,7 @@ def train(arguments: argparse.Namespace, folder: Path) -> None:
     def ours() -> float:
         started, n_tokens = time.perf_counter(), 0.0
         for step in range(arguments.steps):
-            said = training._step(optimizer, [next(batches)], step)
-            n_tokens += float(said["tokens"])
+            n_tokens += float(training._step(optimizer, [next(batches)], step)["tokens"])
         return n_tokens / (time.perf_counter() - started)
 
     rates: dict[str, list[float]] = {"train bert": [], "a bare PyTorch loop": []}
@@ -61,17 +60,20 @@ class Bare:
         made = itertools.islice(training.batches(0), 20)
         self.network = training.network
         self.batches = itertools.cycle(
-            [[torch.from_numpy(each) for each in (b.ids, b.types, b.places, b.targets, b.follows)] for b in made]
+            [
+                [torch.from_numpy(each) for each in (b.ids, b.token_types, b.positions, b.targets, b.nsp_labels)]
+                for b in made
+            ]
         )
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4, fused=True)
 
     def run(self, n_steps: int) -> float:
         network, n_tokens, started = self.network, 0, time.perf_counter()
-        for ids, types, places, targets, follows in itertools.islice(self.batches, n_steps):
-            found = network.bert(input_ids=ids, token_type_ids=types)
-            words = network.cls.predictions(found.last_hidden_state.flatten(0, 1)[places])
+        for ids, token_types, positions, targets, labels in itertools.islice(self.batches, n_steps):
+            found = network.bert(input_ids=ids, token_type_ids=token_types)
+            words = network.cls.predictions(found.last_hidden_state.flatten(0, 1)[positions])
             loss = functional.cross_entropy(words, targets)
-            loss = loss + functional.cross_entropy(network.cls.seq_relationship(found.pooler_output), follows)
+            loss = loss + functional.cross_entropy(network.cls.seq_relationship(found.pooler_output), labels)
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -83,19 +85,21 @@ class Bare:
 def prepared(folder: Path, arguments: argparse.Namespace) -> BertTraining:
     """A training on the sample text, or on FILE, with nothing but full sequences."""
     store = Store(folder, "sample")
-    if not store.is_there():
+    if not store.exists():
         words = bert_tokenizers.words("unidic")
-        corpus, cut = Corpus(), words.cutter()
+        corpus, split = Corpus(), words.splitter()
         with (arguments.corpus or SAMPLE).open(encoding="utf-8") as lines:
             text = list(itertools.islice(lines, 20_000)) * (1 if arguments.corpus else 5)
         for number, line in enumerate(text):
-            corpus.add([] if number % 50 == 0 else cut(line))
+            corpus.add([] if number % 50 == 0 else split(line))
         store.write(
-            corpus, words, size=arguments.vocabulary, dev=0.0, said={}, report=lambda *_: None,
+            corpus, words, vocab_size=arguments.vocab_size, dev=0.0, info={}, report=lambda *_: None,
             stop=lambda: False,
         )  # fmt: skip
     tokenizer, documents, dev, _ = store.load()
-    return BertTraining(documents, dev, tokenizer, BertSettings(steps=1, short=0.0), folder, data="sample")
+    return BertTraining(
+        documents, dev, tokenizer, BertSettings(max_steps=1, short_sequence_probability=0.0), folder, data="sample"
+    )
 
 
 def main() -> None:
@@ -104,7 +108,7 @@ def main() -> None:
     parser.add_argument(
         "--corpus", type=Path, help="a text; the sample of the tests otherwise, whose vocabulary is small"
     )
-    parser.add_argument("--vocabulary", type=int, default=12_000)
+    parser.add_argument("--vocab-size", type=int, default=12_000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=7)

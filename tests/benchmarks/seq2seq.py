@@ -34,7 +34,7 @@ def train(arguments: argparse.Namespace, folder: Path) -> None:
     """Each contender takes so many steps in turn; the ratio is the median over the turns."""
     torch.set_num_threads(arguments.threads)
     data = corpus(arguments.data, folder)
-    settings = Seq2SeqSettings(layers=3, label_smoothing=_SMOOTHING, batch_tokens=arguments.batch_tokens, steps=1)
+    settings = Seq2SeqSettings(layers=3, label_smoothing=_SMOOTHING, batch_tokens=arguments.batch_tokens, max_steps=1)
     training = Seq2SeqTraining(data, settings, folder)
     bare = Bare(Seq2SeqTraining(data, settings, folder))
     optimizer = training._optimizer()
@@ -92,7 +92,7 @@ class Bare:
 def tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
     """Source, inputs and targets, all with their padding, and the number of tokens."""
     targets = torch.zeros(batch.inputs.size, dtype=torch.int64)
-    targets[torch.from_numpy(batch.places)] = torch.from_numpy(batch.targets)
+    targets[torch.from_numpy(batch.positions)] = torch.from_numpy(batch.targets)
     return (
         torch.from_numpy(batch.source),
         torch.from_numpy(batch.inputs),

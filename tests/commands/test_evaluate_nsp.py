@@ -187,13 +187,21 @@ def random(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Path:
     """A BERT that has learned that a document has one word."""
     place = tmp_path_factory.mktemp("trained")
-    sizes = {"layers": 2, "width": 32, "heads": 2, "intermediate": 64, "max-length": 16, "batch": 32, "steps": 400}
+    sizes = {
+        "layers": 2,
+        "hidden-size": 32,
+        "heads": 2,
+        "intermediate-size": 64,
+        "max-length": 16,
+        "batch-size": 32,
+        "max-steps": 400,
+    }
     options = itertools.chain(*((f"--{name}", str(value)) for name, value in sizes.items()))
     arguments = [
         *options,
-        "--rate",
+        "--learning-rate",
         "5e-3",
-        "--vocabulary",
+        "--vocab-size",
         "80",
         "--threads",
         "1",

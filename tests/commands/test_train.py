@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from nlptool.cli import main
 from nlptool.errors import RunError
+from nlptool.models.japanese import dictionaries
 from nlptool.models.words import tokenizers as word_tokenizers
 from nlptool.models.words.vectors import WordVectors
 from nlptool.training import tokenized_corpus
@@ -86,7 +88,7 @@ def test_a_corpus_comes_back_as_it_was_less_the_rare_words(given: list[list[str]
 def test_empty_lines_are_no_matter(tmp_path: Path, method: str) -> None:
     text = "".join(f"w{n % 9} x{n % 7} y{n % 5}\n" for n in range(300))
     options = ["--method", method, "--min-count", "1", "--deterministic"]
-    options += ["--dim", "4", "--epochs", "1"] if method == "skipgram" else []
+    options += ["--dimension", "4", "--epochs", "1"] if method == "skipgram" else []
     assert train(tmp_path / "one", *options, text=text).exit_code == 0
     assert train(tmp_path / "two", *options, text="\n\n" + text.replace("\n", "\n\n")).exit_code == 0
     assert (tmp_path / "one" / "vectors.npy").read_bytes() == (tmp_path / "two" / "vectors.npy").read_bytes()
@@ -106,14 +108,16 @@ def test_every_token_is_trained_with_odd_white_space_and_very_long_lines(options
     n_words = sum(len(line.split()) for line in lines)
     vocabulary = corpus.vocabulary(1)
     assert corpus.n_words == n_words == vocabulary.counts.sum()
-    trained = word2vec.train(corpus, vocabulary, Word2VecSettings(dim=4, sample=0, epochs=3, threads=2, **options))
+    trained = word2vec.train(
+        corpus, vocabulary, Word2VecSettings(dimension=4, sample=0, epochs=3, threads=2, **options)
+    )
     assert (trained.n_trained, trained.n_thinned) == (3 * n_words, 0)
 
 
 def test_frequent_words_are_thinned_out_as_word2vec_does() -> None:
     corpus = corpus_of(*["the cat the dog the bird the fox"] * 2000)
     vocabulary = corpus.vocabulary(1)
-    trained = word2vec.train(corpus, vocabulary, Word2VecSettings(dim=4, sample=0.01, epochs=5))
+    trained = word2vec.train(corpus, vocabulary, Word2VecSettings(dimension=4, sample=0.01, epochs=5))
     assert trained.n_trained + trained.n_thinned == 5 * corpus.n_words
     shares = vocabulary.counts / corpus.n_words
     expected = (vocabulary.counts * (np.sqrt(0.01 / shares) + 0.01 / shares)).sum() * 5
@@ -127,7 +131,7 @@ def test_what_fails_while_gensim_reads_ends_the_training() -> None:
         raise OSError(f"no terminal any more after {done} words")
 
     with pytest.raises(OSError, match="no terminal"):
-        word2vec.train(corpus, corpus.vocabulary(1), Word2VecSettings(dim=2, sample=0), report=report)
+        word2vec.train(corpus, corpus.vocabulary(1), Word2VecSettings(dimension=2, sample=0), report=report)
 
 
 def test_words_that_stand_together_come_near_each_other() -> None:
@@ -137,7 +141,9 @@ def test_words_that_stand_together_come_near_each_other() -> None:
     corpus = corpus_of(*lines)
     vocabulary = corpus.vocabulary(1)
     for options in ({}, {"skipgram": False}, {"negative": 0}):
-        found = word2vec.train(corpus, vocabulary, Word2VecSettings(dim=10, epochs=5, sample=0, **options)).vectors
+        found = word2vec.train(
+            corpus, vocabulary, Word2VecSettings(dimension=10, epochs=5, sample=0, **options)
+        ).vectors
         unit = found / np.linalg.norm(found, axis=1, keepdims=True)
         cosines = {
             (a, b): unit[vocabulary.words.index(a)] @ unit[vocabulary.words.index(b)]
@@ -160,7 +166,7 @@ def test_one_epoch_without_thinning_gives_gensims_own_vectors() -> None:
     vocabulary = corpus.vocabulary(1)
     for sg in (0, 1):
         ours = word2vec.train(
-            corpus, vocabulary, Word2VecSettings(skipgram=bool(sg), dim=8, sample=0, epochs=2, seed=3)
+            corpus, vocabulary, Word2VecSettings(skipgram=bool(sg), dimension=8, sample=0, epochs=2, seed=3)
         )
         peer = Word2Vec(vector_size=8, sg=sg, sample=0, seed=3, workers=1, min_count=1, epochs=2, sorted_vocab=0)
         peer.build_vocab_from_freq(dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)))
@@ -243,7 +249,7 @@ def test_ppmi_is_the_formula_and_svd_numpys() -> None:
 
 
 def test_text_gzip_and_tokens_give_the_same_vectors(tmp_path: Path) -> None:
-    options = ["--deterministic", "--dim", "8", "--epochs", "1", "--min-count", "3"]
+    options = ["--deterministic", "--dimension", "8", "--epochs", "1", "--min-count", "3"]
     assert train(tmp_path / "text", *options, str(NOVEL)).exit_code == 0
     assert train(tmp_path / "gzip", *options, text=gzip.compress(NOVEL.read_bytes())).exit_code == 0
     tokens = CliRunner().invoke(main.root, ["tokenize", "--drop-input", str(NOVEL)]).stdout
@@ -257,7 +263,7 @@ def test_text_gzip_and_tokens_give_the_same_vectors(tmp_path: Path) -> None:
 def test_deterministic_gives_byte_identical_files_in_two_processes(tmp_path: Path) -> None:
     for name, seed in (("one", "0"), ("two", "1")):
         subprocess.run(
-            [sys.executable, "-m", "nlptool", "train", "-o", str(tmp_path / name), "--deterministic", "--dim", "10",
+            [sys.executable, "-m", "nlptool", "train", "-o", str(tmp_path / name), "--deterministic", "--dimension", "10",
              "--epochs", "2", "--min-count", "2", "--subwords", "1-2", "--buckets", "500", "-q", str(NOVEL)],
             check=True, timeout=120, env={**os.environ, "PYTHONHASHSEED": seed},
         )  # fmt: skip
@@ -267,7 +273,7 @@ def test_deterministic_gives_byte_identical_files_in_two_processes(tmp_path: Pat
 
 
 def test_the_manifest_holds_options_counts_tokenizer_and_versions(tmp_path: Path) -> None:
-    done = train(tmp_path / "v", "--tokenizer", "lemma", "--dim", "8", "--epochs", "2", "--seed", "9", str(NOVEL))
+    done = train(tmp_path / "v", "--tokenizer", "lemma", "--dimension", "8", "--epochs", "2", "--seed", "9", str(NOVEL))
     assert done.exit_code == 0, done.stderr
     about = json.loads((tmp_path / "v" / "vectors.json").read_text())
     assert about["tokenizer"] == "lemma"
@@ -282,6 +288,22 @@ def test_the_manifest_holds_options_counts_tokenizer_and_versions(tmp_path: Path
     assert json.loads(answer.stdout)["nlptool"]["neighbors"]["words"] == {"見": {"as": "見る"}}
 
 
+def test_the_model_remembers_its_dictionary(tmp_path: Path) -> None:
+    folder = tmp_path / "dictionary"
+    shutil.copytree(dictionaries.locate(None).folder, folder)
+    options = ["--deterministic", "--dimension", "4", "--epochs", "1", str(NOVEL)]
+    assert train(tmp_path / "a", *options).exit_code == 0
+    assert train(tmp_path / "b", "--dictionary", str(folder), *options).exit_code == 0
+    assert (tmp_path / "a" / "words.txt").read_bytes() == (tmp_path / "b" / "words.txt").read_bytes()
+    assert json.loads((tmp_path / "b" / "vectors.json").read_text())["dictionary"] == str(folder)
+    done = train(tmp_path / "c", "--dictionary", str(tmp_path / "none"), *options)
+    assert done.exit_code == 4
+    assert "no MeCab dictionary in" in done.stderr
+    done = train(tmp_path / "c", "--dictionary", str(folder), "--tokenizer", "words", *options)
+    assert done.exit_code == 2
+    assert "--tokenizer words makes no use of --dictionary" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "chosen"),
     [
@@ -294,14 +316,14 @@ def test_the_manifest_holds_options_counts_tokenizer_and_versions(tmp_path: Path
     ],
 )
 def test_the_tokenizer_is_chosen_by_the_first_lines_and_said(tmp_path: Path, text: str, chosen: str) -> None:
-    done = train(tmp_path / "v", "--min-count", "1", "--dim", "2", text=f"{text}\n")
+    done = train(tmp_path / "v", "--min-count", "1", "--dimension", "2", text=f"{text}\n")
     assert f"--tokenizer {chosen}: " in done.stderr
     assert json.loads((tmp_path / "v" / "vectors.json").read_text())["tokenizer"] == chosen
 
 
 def test_words_of_english_text_are_cut_from_punctuation(tmp_path: Path) -> None:
     text = "The king, don't you see? “Kings” e.g. 3.5!\n"
-    assert train(tmp_path / "v", "--min-count", "1", "--dim", "2", "--lowercase", text=text).exit_code == 0
+    assert train(tmp_path / "v", "--min-count", "1", "--dimension", "2", "--lowercase", text=text).exit_code == 0
     words = WordVectors(tmp_path / "v").words
     assert {"the", "king", "don't", "?", "kings", "“"} <= set(words)
 
@@ -314,14 +336,14 @@ def test_bare_train_means_word2vec_and_help_is_the_groups() -> None:
 
 
 def test_fast_says_what_it_costs(tmp_path: Path) -> None:
-    done = train(tmp_path / "v", "--fast", "--dim", "8", "--epochs", "1", str(NOVEL))
+    done = train(tmp_path / "v", "--fast", "--dimension", "8", "--epochs", "1", str(NOVEL))
     assert done.exit_code == 0, done.stderr
     assert "gensim's file mode saw " in done.stderr
     assert "some twice and others never" in done.stderr
 
 
 def test_workers_do_not_change_the_corpus(tmp_path: Path) -> None:
-    options = ["--deterministic", "--dim", "4", "--epochs", "1", str(NOVEL)]
+    options = ["--deterministic", "--dimension", "4", "--epochs", "1", str(NOVEL)]
     assert train(tmp_path / "one", *options).exit_code == 0
     assert train(tmp_path / "two", *options, "-j", "2").exit_code == 0
     assert (tmp_path / "one" / "vectors.npy").read_bytes() == (tmp_path / "two" / "vectors.npy").read_bytes()
@@ -330,7 +352,7 @@ def test_workers_do_not_change_the_corpus(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fast", [False, True])
 def test_ctrl_c_leaves_a_usable_model(tmp_path: Path, fast: bool) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "nlptool", "train", "-o", str(tmp_path / "v"), "--dim", "20", "--epochs", "10000",
+        [sys.executable, "-m", "nlptool", "train", "-o", str(tmp_path / "v"), "--dimension", "20", "--epochs", "10000",
          "--progress", "always", str(NOVEL), *(["--fast"] if fast else [])],
         stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"},
     )  # fmt: skip
@@ -363,7 +385,12 @@ def test_ctrl_c_leaves_a_usable_model(tmp_path: Path, fast: bool) -> None:
         (("--min-count", "1"), '{"tokens": ["a\\ud800", "b"]}\n', 1, "half a character"),
         (("--subwords", "6-3"), "", 2, "no range of lengths"),
         (("--method", "counts", "--epochs", "3"), "", 2, "makes no use of --epochs"),
-        (("--method", "svd", "--dim", "50", "--min-count", "1"), "a b c\n", 1, "--dim 50 is more than the 3"),
+        (
+            ("--method", "svd", "--dimension", "50", "--min-count", "1"),
+            "a b c\n",
+            1,
+            "--dimension 50 is more than the 3",
+        ),
         (("--method", "counts", "--contexts", "x", "--min-count", "1"), "a b\n", 1, "lacks the context words x"),
         (("--center",), "a b\n", 2, "makes no use of --center"),
     ],
@@ -379,7 +406,7 @@ def test_a_corpus_or_option_that_cannot_be_is_refused_with_a_reason(
 
 def test_bad_records_are_left_out_and_counted(tmp_path: Path) -> None:
     text = '{"text": "a b a b"}\n{"text": 5}\n{"tokens": [{"surface": "a"}, "b"]}\n{"tokens": [1]}\n{"text": "b a"}\n'
-    done = train(tmp_path / "v", "--min-count", "1", "--dim", "2", text=text)
+    done = train(tmp_path / "v", "--min-count", "1", "--dimension", "2", text=text)
     assert done.exit_code == 3
     assert "2 of 5 records failed" in done.stderr
     about = json.loads((tmp_path / "v" / "vectors.json").read_text())

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from safetensors.torch import save
 from nlptool.cli import main
 from nlptool.errors import RunError
 from nlptool.models.encoders import loading as encoder_loading
+from nlptool.models.japanese import dictionaries
 from nlptool.models.masked import masking
 from nlptool.specs import EncoderSpec
 from nlptool.training import wordpiece
@@ -47,17 +49,17 @@ TOPICS = {  # each noun has its verb, each topic its place
 ADJECTIVES = ["old", "small", "red", "quiet"]
 WORDS = bert_tokenizers.words("wordpiece", lowercase=True)
 SMALL = BertSettings(
-    layers=2, width=32, heads=2, intermediate=64, max_length=24, batch=16, rate=5e-3, steps=20, warm_up=0.1,
-    vectors=False, nsp_from=0.0,
+    layers=2, hidden_size=32, heads=2, intermediate_size=64, max_length=24, batch_size=16, learning_rate=5e-3,
+    max_steps=20, warmup_ratio=0.1, init_embeddings="random", nsp_warmup_ratio=0.0,
 )  # fmt: skip
 SIZES = {
     "layers": 2,
-    "width": 32,
+    "hidden-size": 32,
     "heads": 2,
-    "intermediate": 64,
+    "intermediate-size": 64,
     "max-length": 24,
-    "batch": 16,
-    "steps": 20,
+    "batch-size": 16,
+    "max-steps": 20,
     "threads": 1,
 }
 ARGUMENTS = [*itertools.chain(*((f"--{name}", str(value)) for name, value in SIZES.items())), "--device", "cpu"]
@@ -77,14 +79,14 @@ DOCUMENTS = [document(seed) for seed in range(60)]
 
 def stored(folder: Path, documents: Sequence[Sequence[str]], *, size: int = 120, **more: Any) -> Store:
     """Documents of lines as a work folder keeps them."""
-    corpus, cut = Corpus(), WORDS.cutter()
+    corpus, cut = Corpus(), WORDS.splitter()
     for lines in documents:
         for line in [*lines, ""]:
             corpus.add(cut(line))
     folder.mkdir(exist_ok=True)
     store = Store(folder, "k")
-    options: dict[str, Any] = {"dev": 0.1, "said": {}, "report": lambda *_: None, "stop": lambda: False}
-    store.write(corpus, WORDS, size=size, **options | more)
+    options: dict[str, Any] = {"dev": 0.1, "info": {}, "report": lambda *_: None, "stop": lambda: False}
+    store.write(corpus, WORDS, vocab_size=size, **options | more)
     return store
 
 
@@ -98,7 +100,7 @@ Data = tuple[bert_tokenizers.BertTokenizer, Documents, Documents]
 
 
 def examples(data: Data, **more: Any) -> Examples:
-    options: dict[str, Any] = {"batch": 16, "max_length": 24, "seed": 1}
+    options: dict[str, Any] = {"batch_size": 16, "max_length": 24, "seed": 1}
     return Examples(data[1], data[0], **options | more)
 
 
@@ -177,7 +179,7 @@ def test_a_vocabulary_that_has_room_for_characters_alone_is_refused() -> None:
     counts = {chr(0x4E00 + n): 1 for n in range(100)}
     with pytest.raises(RunError, match="no room for words beside 100 characters") as refused:
         wordpiece.learn(counts, 105, stop=lambda: False)
-    assert refused.value.hint == "--vocabulary 200"
+    assert refused.value.hint == "--vocab-size 200"
     assert len(wordpiece.learn(counts, 200, stop=lambda: False)) == 105
 
 
@@ -240,7 +242,7 @@ def spelled(data: Data, ids: Any) -> str:
 def whole(batch: Batch) -> Any:
     """The ids without masks."""
     ids = batch.ids.copy()
-    ids.reshape(-1)[batch.places] = batch.targets
+    ids.reshape(-1)[batch.positions] = batch.targets
     return ids
 
 
@@ -252,7 +254,7 @@ def test_examples_are_two_runs_of_tokens_and_half_of_the_second_runs_follow(data
     n_batches = made.n_batches(0)
     assert n_batches > 5
     for batch in itertools.islice(made.batches(), n_batches):
-        for ids, types, follow in zip(whole(batch), batch.types, batch.follows, strict=True):
+        for ids, types, follow in zip(whole(batch), batch.token_types, batch.nsp_labels, strict=True):
             kept = ids[ids != pad].tolist()
             assert set(ids[len(kept) :].tolist()) <= {pad}
             middle = kept.index(end)
@@ -270,7 +272,7 @@ def test_what_does_not_follow_is_from_another_document_and_begins_as_what_does(d
     plan = examples(data).epoch(0)
     documents = data[1].lines[data[1].documents]
     of_first, of_second = (np.searchsorted(documents, plan.starts[:, side], side="right") for side in (0, 1))
-    other = plan.follows == NOT_NEXT
+    other = plan.nsp_labels == NOT_NEXT
     assert other.sum() == len(other) // 2 > 50
     assert (of_first[other] != of_second[other]).all()
     assert (of_first[~other] == of_second[~other]).all()
@@ -284,14 +286,19 @@ def test_what_does_not_follow_is_from_another_document_and_begins_as_what_does(d
 
 
 def test_sequences_are_full_but_for_the_short_ones_and_the_ends_of_documents(data: Data) -> None:
-    batches = list(itertools.islice(examples(data, short=0.0).batches(), examples(data, short=0.0).n_batches(0)))
-    full = sum(batch.there is None and batch.ids.shape[1] == 24 for batch in batches)
+    batches = list(
+        itertools.islice(
+            examples(data, short_sequence_probability=0.0).batches(),
+            examples(data, short_sequence_probability=0.0).n_batches(0),
+        )
+    )
+    full = sum(batch.mask is None and batch.ids.shape[1] == 24 for batch in batches)
     assert full >= len(batches) / 2
     for batch in batches:
-        lengths = np.full(len(batch.ids), batch.ids.shape[1]) if batch.there is None else batch.there.sum(1)
+        lengths = np.full(len(batch.ids), batch.ids.shape[1]) if batch.mask is None else batch.mask.sum(1)
         assert batch.n_tokens == lengths.sum()
         assert (whole(batch)[np.arange(len(lengths)), lengths - 1] == data[0].pieces.index("[SEP]")).all()
-    shorter = examples(data, short=1.0).epoch(0).lengths.sum(1)
+    shorter = examples(data, short_sequence_probability=1.0).epoch(0).lengths.sum(1)
     assert 8 < shorter.mean() < 15
 
 
@@ -300,7 +307,7 @@ def test_masks_differ_from_epoch_to_epoch_and_are_the_same_for_a_seed(data: Data
     n = first.n_batches(0)
     for ours, theirs in zip(itertools.islice(first.batches(), 2 * n), second.batches(), strict=False):
         assert np.array_equal(ours.ids, theirs.ids)
-        assert np.array_equal(ours.places, theirs.places)
+        assert np.array_equal(ours.positions, theirs.positions)
     for start in (0, 3, n, n + 2):  # to go on is to begin there
         ours, theirs = next(second.batches(start)), next(itertools.islice(first.batches(), start, None))
         assert np.array_equal(ours.ids, theirs.ids)
@@ -311,10 +318,10 @@ def test_masks_differ_from_epoch_to_epoch_and_are_the_same_for_a_seed(data: Data
 
 def test_unknown_pieces_and_special_tokens_are_never_asked_for(data: Data, tmp_path: Path) -> None:
     strange = [[*lines, "今日は ☃ good"] for lines in DOCUMENTS]
-    tokenizer, documents, _, _ = stored(tmp_path / "s", strange, given=data[0]).load()
+    tokenizer, documents, _, _ = stored(tmp_path / "s", strange, tokenizer=data[0]).load()
     unknown = tokenizer.pieces.index("[UNK]")
     assert (documents.tokens == unknown).sum() > 50
-    made = Examples(documents, tokenizer, batch=16, max_length=24, seed=1)
+    made = Examples(documents, tokenizer, batch_size=16, max_length=24, seed=1)
     targets = np.concatenate([batch.targets for batch in itertools.islice(made.batches(), made.n_batches(0))])
     assert targets.min() >= len(wordpiece.SPECIAL)
 
@@ -322,7 +329,7 @@ def test_unknown_pieces_and_special_tokens_are_never_asked_for(data: Data, tmp_p
 def test_without_next_sentences_a_sequence_is_one_run_of_lines(data: Data) -> None:
     made = examples(data, nsp=False)
     for batch in itertools.islice(made.batches(), made.n_batches(0)):
-        assert not batch.types.any()
+        assert not batch.token_types.any()
         for ids in whole(batch):
             assert re.fullmatch(r"\[CLS\] [^\[]+ \[SEP\]( \[PAD\])*", spelled(data, ids))
 
@@ -330,7 +337,9 @@ def test_without_next_sentences_a_sequence_is_one_run_of_lines(data: Data) -> No
 def test_lines_longer_than_a_sequence_are_gone_on_with(tmp_path: Path) -> None:
     long = [[" ".join(f"{word}" for word in lines)] for lines in DOCUMENTS]  # ten sentences a line
     tokenizer, documents, _, _ = stored(tmp_path / "long", long, dev=0.0).load()
-    plan = Examples(documents, tokenizer, batch=16, max_length=24, seed=1, nsp=False, short=0.0).epoch(0)
+    plan = Examples(
+        documents, tokenizer, batch_size=16, max_length=24, seed=1, nsp=False, short_sequence_probability=0.0
+    ).epoch(0)
     assert len(documents.lines) == 61
     assert plan.lengths.sum() > 0.8 * documents.n_tokens
     assert len(plan.starts) > 150
@@ -338,13 +347,13 @@ def test_lines_longer_than_a_sequence_are_gone_on_with(tmp_path: Path) -> None:
 
 def test_one_document_has_text_that_does_not_follow_elsewhere_and_a_short_one_has_none(tmp_path: Path) -> None:
     tokenizer, documents, _, _ = stored(tmp_path / "one", [list(itertools.chain(*DOCUMENTS[:20]))]).load()
-    plan = Examples(documents, tokenizer, batch=16, max_length=24, seed=1).epoch(0)
-    other = plan.follows == NOT_NEXT
+    plan = Examples(documents, tokenizer, batch_size=16, max_length=24, seed=1).epoch(0)
+    other = plan.nsp_labels == NOT_NEXT
     assert other.sum() == len(other) // 2 > 10
     assert (np.abs(plan.starts[other, 1] - plan.starts[other, 0]) > 24).all()
     tokenizer, documents, _, _ = stored(tmp_path / "short", [DOCUMENTS[0][:4]]).load()
     with pytest.raises(RunError, match="one short document") as refused:
-        Examples(documents, tokenizer, batch=16, max_length=24, seed=1)
+        Examples(documents, tokenizer, batch_size=16, max_length=24, seed=1)
     assert "--no-nsp" in refused.value.hint
 
 
@@ -366,15 +375,15 @@ def test_whole_documents_are_held_out_and_their_words_are_not_learned(tmp_path: 
 
 @pytest.mark.parametrize("nsp", [True, False])
 def test_the_loss_is_that_of_transformers_on_the_same_batch(data: Data, tmp_path: Path, nsp: bool) -> None:
-    settings = replace(SMALL, steps=1, nsp=nsp)
+    settings = replace(SMALL, max_steps=1, nsp=nsp)
     training = pretrained(data, tmp_path / "w", settings)
     for batch in itertools.islice(examples(data, nsp=nsp).batches(), 6):
         labels = np.full(batch.ids.size, -100)
-        labels[batch.places] = batch.targets
-        more = {"next_sentence_label": torch.from_numpy(batch.follows)} if nsp else {}
+        labels[batch.positions] = batch.targets
+        more = {"next_sentence_label": torch.from_numpy(batch.nsp_labels)} if nsp else {}
         theirs = training.network(
-            input_ids=torch.from_numpy(batch.ids), token_type_ids=torch.from_numpy(batch.types),
-            attention_mask=None if batch.there is None else torch.from_numpy(batch.there),
+            input_ids=torch.from_numpy(batch.ids), token_type_ids=torch.from_numpy(batch.token_types),
+            attention_mask=None if batch.mask is None else torch.from_numpy(batch.mask),
             labels=torch.from_numpy(labels.reshape(batch.ids.shape)), **more,
         )  # fmt: skip
         ours = sum(training._losses(batch).values())
@@ -382,8 +391,8 @@ def test_the_loss_is_that_of_transformers_on_the_same_batch(data: Data, tmp_path
 
 
 def test_accumulated_batches_are_one_large_one(data: Data, tmp_path: Path) -> None:
-    training = pretrained(data, tmp_path / "w", replace(SMALL, steps=1))
-    batches = list(itertools.islice(examples(data, short=0.0).batches(), 3))
+    training = pretrained(data, tmp_path / "w", replace(SMALL, max_steps=1))
+    batches = list(itertools.islice(examples(data, short_sequence_probability=0.0).batches(), 3))
     optimizer = torch.optim.SGD(training.network.parameters(), lr=0.0)
     said = training._step(optimizer, batches, 0)
     gradients = [each.grad.clone() for each in training.network.parameters() if each.grad is not None]
@@ -397,7 +406,7 @@ def test_accumulated_batches_are_one_large_one(data: Data, tmp_path: Path) -> No
 
 
 def test_it_learns_the_grammar(data: Data, tmp_path: Path) -> None:
-    training = pretrained(data, tmp_path / "w", replace(SMALL, steps=400))
+    training = pretrained(data, tmp_path / "w", replace(SMALL, max_steps=400))
     shares = np.bincount(data[1].tokens) / data[1].n_tokens
     unigrams = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
     scores, lines = training.scores, training.curves
@@ -415,19 +424,19 @@ def test_it_learns_which_text_follows_where_documents_have_one_word_each(tmp_pat
     nouns = [noun for topic in TOPICS.values() for noun in topic][:12]
     documents = [[" ".join([nouns[seed % 12]] * 3)] * 20 for seed in range(36)]
     data = stored(tmp_path / "data", documents, size=80).load()[:3]
-    training = pretrained(data, tmp_path / "w", replace(SMALL, steps=400, batch=32, max_length=16))
+    training = pretrained(data, tmp_path / "w", replace(SMALL, max_steps=400, batch_size=32, max_length=16))
     assert training.curves[0]["nsp_loss"] == pytest.approx(np.log(2), abs=0.05)
     assert training.curves[-1]["nsp_loss"] < 0.35
     assert training.scores["nsp_accuracy"] > 0.85
     batch = training._dev[0]  # and index 0 is "is next"
     _, logits = training._logits(batch)
     assert logits is not None
-    assert ((logits[:, 0] > logits[:, 1]).numpy() == (batch.follows == 0)).mean() > 0.85
+    assert ((logits[:, 0] > logits[:, 1]).numpy() == (batch.nsp_labels == 0)).mean() > 0.85
 
 
 def test_the_learning_rate_rises_and_falls_in_lines(data: Data, tmp_path: Path) -> None:
-    training = pretrained(data, tmp_path / "w", replace(SMALL, steps=100, warm_up=0.2, rate=1e-3))
-    rates = [training._rate(step, 100) for step in range(100)]
+    training = pretrained(data, tmp_path / "w", replace(SMALL, max_steps=100, warmup_ratio=0.2, learning_rate=1e-3))
+    rates = [training.learning_rate(step, 100) for step in range(100)]
     assert rates[:3] == pytest.approx([5e-5, 1e-4, 1.5e-4])
     assert rates[20] == max(rates) == pytest.approx(1e-3)
     assert rates[60] == pytest.approx(5e-4)
@@ -438,12 +447,12 @@ def test_the_learning_rate_rises_and_falls_in_lines(data: Data, tmp_path: Path) 
 def test_what_ends_a_training_is_what_comes_first(data: Data, tmp_path: Path) -> None:
     n_epoch = examples(data).n_batches(0)
     for changed, expected in (
-        ({"steps": 7}, 7),
-        ({"steps": None, "epochs": 2}, 2 * n_epoch),
-        ({"steps": 5, "epochs": 2}, 5),
-        ({"steps": None, "epochs": 1, "accumulate": 4}, -(-n_epoch // 4)),
-        ({"steps": 3, "minutes": 100.0}, 3),
-        ({"steps": 50, "minutes": 1e-6}, 1),
+        ({"max_steps": 7}, 7),
+        ({"max_steps": None, "epochs": 2}, 2 * n_epoch),
+        ({"max_steps": 5, "epochs": 2}, 5),
+        ({"max_steps": None, "epochs": 1, "gradient_accumulation": 4}, -(-n_epoch // 4)),
+        ({"max_steps": 3, "max_minutes": 100.0}, 3),
+        ({"max_steps": 50, "max_minutes": 1e-6}, 1),
     ):
         notes: list[str] = []
         training = pretrained(data, tmp_path / str(expected), replace(SMALL, **changed), note=notes.append)
@@ -468,7 +477,7 @@ def without_times(curves: list[dict[str, Any]]) -> list[Any]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in curves]
 
 
-LONGER = replace(SMALL, steps=120, dropout=0.1, accumulate=2)
+LONGER = replace(SMALL, max_steps=120, dropout=0.1, gradient_accumulation=2)
 
 
 @pytest.fixture(scope="module")
@@ -521,23 +530,25 @@ def test_a_checkpoint_that_is_cut_off_is_said_and_the_training_begins_anew(
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(data: Data, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         pretrained(data, tmp_path, LONGER, stop=Stops(20))
-    with pytest.raises(RunError, match=r"had --rate 0.005 and not 0.001, --steps 120 and not 300") as refused:
-        pretrained(data, tmp_path, replace(LONGER, rate=1e-3, steps=300), resume=True)
+    with pytest.raises(
+        RunError, match=r"had --learning-rate 0.005 and not 0.001, --max-steps 120 and not 300"
+    ) as refused:
+        pretrained(data, tmp_path, replace(LONGER, learning_rate=1e-3, max_steps=300), resume=True)
     assert "without --resume" in refused.value.hint
     assert pretrained(data, tmp_path, LONGER, resume=True).n_steps == 120
-    assert pretrained(data, tmp_path, replace(LONGER, steps=3), resume=True).n_steps == 3  # none is unfinished now
+    assert pretrained(data, tmp_path, replace(LONGER, max_steps=3), resume=True).n_steps == 3  # none is unfinished now
 
 
 def test_a_training_that_goes_wrong_is_stopped_and_the_last_checkpoint_is_kept(data: Data, tmp_path: Path) -> None:
-    training = pretrained(data, tmp_path / "a", replace(SMALL, steps=2))
+    training = pretrained(data, tmp_path / "a", replace(SMALL, max_steps=2))
     with torch.no_grad():
         training.network.bert.encoder.layer[0].output.dense.weight[0, 0] = torch.nan
     folder = tmp_path / "broken"
     folder.mkdir()
     bert_network.save(training.network, data[0], folder, "float32")
     with pytest.raises(RunError, match="not finite after 50 steps") as refused:
-        pretrained(data, tmp_path / "b", replace(SMALL, steps=60, init=str(folder)))
-    assert "--rate" in refused.value.hint
+        pretrained(data, tmp_path / "b", replace(SMALL, max_steps=60, init=str(folder)))
+    assert "--learning-rate" in refused.value.hint
     assert not [*(tmp_path / "b").glob("*.safetensors")]
 
 
@@ -565,8 +576,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-JAPANESE = [*ARGUMENTS, "--vocabulary", "2500", "--dev", "0.2"]
-ENGLISH = [*ARGUMENTS, "--vocabulary", "150", "--lowercase", "--dev", "0.1"]
+JAPANESE = [*ARGUMENTS, "--vocab-size", "2500", "--dev", "0.2"]
+ENGLISH = [*ARGUMENTS, "--vocab-size", "150", "--lowercase", "--dev", "0.1"]
 
 
 @pytest.fixture(scope="module", params=["japanese", "english"])
@@ -603,7 +614,7 @@ def test_transformers_loads_the_folder_as_it_is(trained: Path) -> None:
     assert theirs.mask_token == "[MASK]"
     own = bert_tokenizers.read(trained)
     assert len(own.pieces) == len(theirs) == network.config.vocab_size
-    cut = own.words.cutter()
+    cut = own.words.splitter()
     for text in TEXTS[trained.name]:
         words = cut(text)
         _, ids = wordpiece.segment(words, own.pieces)
@@ -615,6 +626,26 @@ def test_transformers_loads_the_folder_as_it_is(trained: Path) -> None:
         settings = json.loads((trained / "tokenizer_config.json").read_text())
         assert settings["word_tokenizer_type"] == "mecab"
         assert settings["mecab_kwargs"]["mecab_dic"] == "unidic_lite"
+
+
+def test_the_model_remembers_its_dictionary(place: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dictionary"
+    shutil.copytree(dictionaries.locate(None).folder, folder)
+    options = [*JAPANESE, "--max-steps", "2", "japanese.txt"]
+    succeeded(train(place, *options, "-o", "by-default"))
+    succeeded(train(place, *options, "--dictionary", str(folder), "-o", "by-folder"))
+    for name, dictionary in (("by-default", "unidic_lite"), ("by-folder", str(folder))):
+        assert bert_tokenizers.read(place / name).words.dictionary == dictionary
+    about = json.loads((place / "by-folder" / "pretraining.json").read_text())
+    assert about["dictionary"] == str(folder)
+    vectors = [
+        encoder_loading.load(str(place / name)).encode(TEXTS["japanese"]).vectors
+        for name in ("by-default", "by-folder")
+    ]
+    assert np.array_equal(*vectors)
+    result = train(place, *options, "--dictionary", str(tmp_path), "-o", "no-dictionary")
+    assert result.exit_code == 4
+    assert f"no MeCab dictionary in {tmp_path}" in result.stderr
 
 
 def test_embed_takes_the_folder(trained: Path) -> None:
@@ -633,7 +664,7 @@ def test_the_manifest_the_curves_and_the_card_say_what_was_done(trained: Path) -
     assert len(about["dev_documents"]) == about["n_dev_documents"] > 0
     assert about["n_corpus_tokens"] > about["n_dev_tokens"] > 0
     assert about["options"]["layers"] == 2
-    assert about["options"]["steps"] == about["n_steps"] == lines[-1]["step"] == 20
+    assert about["options"]["max_steps"] == about["n_steps"] == lines[-1]["step"] == 20
     assert about["n_tokens"] == lines[-1]["tokens"]
     assert about["tokenizer"] == {"japanese": "unidic", "english": "wordpiece"}[trained.name]
     assert about["versions"]["torch"] == torch.__version__
@@ -652,7 +683,7 @@ def test_the_same_corpus_from_stdin_as_jsonl_or_compressed_gives_the_same_model(
     import gzip
 
     text = (place / "english.txt").read_text()
-    options = [*ENGLISH, "--steps", "3"]
+    options = [*ENGLISH, "--max-steps", "3"]
     records = "".join(json.dumps({"id": 1, "t": line}) + "\n" for line in text.split("\n")[:-1])
     (place / "english.txt.gz").write_bytes(gzip.compress(text.encode()))
     whole = "".join(json.dumps({"text": "\n".join([*lines, ""])}) + "\n" for lines in DOCUMENTS)
@@ -673,20 +704,20 @@ def test_the_same_corpus_from_stdin_as_jsonl_or_compressed_gives_the_same_model(
 
 
 def test_the_token_ids_are_kept_between_trainings(place: Path) -> None:
-    options = [*ENGLISH, "--work", "kept", "english.txt"]
-    first = succeeded(train(place, *options, "-o", "k1", "--steps", "2"))
-    second = succeeded(train(place, *options, "-o", "k2", "--steps", "2"))
+    options = [*ENGLISH, "--checkpoint-dir", "kept", "english.txt"]
+    first = succeeded(train(place, *options, "-o", "k1", "--max-steps", "2"))
+    second = succeeded(train(place, *options, "-o", "k2", "--max-steps", "2"))
     assert "the corpus is in kept already" not in first.stderr
     assert "the corpus is in kept already" in second.stderr
     assert (place / "k1" / "model.safetensors").read_bytes() == (place / "k2" / "model.safetensors").read_bytes()
-    third = succeeded(train(place, *options, "-o", "k3", "--steps", "2", "--vocabulary", "140"))
+    third = succeeded(train(place, *options, "-o", "k3", "--max-steps", "2", "--vocab-size", "140"))
     assert "the corpus is in kept already" not in third.stderr
     assert len([*(place / "kept").glob("corpus-*.json")]) == 2
 
 
 def test_a_file_of_ones_own_is_held_out(place: Path) -> None:
     (place / "dev.txt").write_text("\n\n".join("\n".join(document(seed)) for seed in range(100, 110)))
-    options = [*ARGUMENTS, "--vocabulary", "150", "--dev", "dev.txt", "english.txt", "-o", "apart"]
+    options = [*ARGUMENTS, "--vocab-size", "150", "--dev", "dev.txt", "english.txt", "-o", "apart"]
     succeeded(train(place, *options))
     about = json.loads((place / "apart" / "pretraining.json").read_text())
     assert (about["n_documents"], about["n_dev_documents"]) == (60, 10)
@@ -704,9 +735,11 @@ def test_a_file_of_ones_own_is_held_out(place: Path) -> None:
 
 def test_another_seed_holds_out_the_same_documents(place: Path, trained: Path) -> None:
     about = json.loads((trained / "pretraining.json").read_text())
-    same = ["--max-length", "24", "--batch", "16", "--threads", "1", "--device", "cpu", "--dev", str(about["dev"])]
+    same = ["--max-length", "24", "--batch-size", "16", "--threads", "1", "--device", "cpu", "--dev", str(about["dev"])]
     corpus = f"{trained.name}.txt"
-    succeeded(train(place, *same, "--steps", "1", "--seed", "9", "--init", trained.name, corpus, "-o", "other-seed"))
+    succeeded(
+        train(place, *same, "--max-steps", "1", "--seed", "9", "--init", trained.name, corpus, "-o", "other-seed")
+    )
     assert (
         json.loads((place / "other-seed" / "pretraining.json").read_text())["dev_documents"] == about["dev_documents"]
     )
@@ -729,8 +762,10 @@ def test_the_commands_ask_the_folder(trained: Path, invoke: Invoke) -> None:
 def test_another_training_begins_where_one_ended(place: Path, trained: Path) -> None:
     corpus = f"{trained.name}.txt"
     about = json.loads((trained / "pretraining.json").read_text())
-    same = ["--max-length", "24", "--batch", "16", "--threads", "1", "--device", "cpu", "--dev", str(about["dev"])]
-    succeeded(train(place, *same, "--steps", "2", "--rate", "1e-9", "--init", trained.name, corpus, "-o", "on"))
+    same = ["--max-length", "24", "--batch-size", "16", "--threads", "1", "--device", "cpu", "--dev", str(about["dev"])]
+    succeeded(
+        train(place, *same, "--max-steps", "2", "--learning-rate", "1e-9", "--init", trained.name, corpus, "-o", "on")
+    )
     after = json.loads((place / "on" / "pretraining.json").read_text())
     assert after["scores"] == pytest.approx(about["scores"], abs=1e-3)
     assert (place / "on" / "vocab.txt").read_bytes() == (trained / "vocab.txt").read_bytes()
@@ -756,7 +791,7 @@ def test_a_bert_of_the_hub_can_be_gone_on_with(place: Path) -> None:
         max_position_embeddings=32,
     )  # fmt: skip
     BertForMaskedLM(config).save_pretrained(str(folder))
-    options = ["--init", "theirs", "--steps", "4", "--threads", "1", "--device", "cpu", "english.txt", "-o", "ours"]
+    options = ["--init", "theirs", "--max-steps", "4", "--threads", "1", "--device", "cpu", "english.txt", "-o", "ours"]
     said = succeeded(train(place, *options, "--max-length", "32")).stderr
     assert "theirs has no bert.pooler, cls.seq_relationship: they begin at random" in said
     assert json.loads((place / "ours" / "config.json").read_text())["vocab_size"] == 64
@@ -772,7 +807,7 @@ def test_weights_of_half_the_size_and_without_next_sentences(place: Path) -> Non
 
     options = [*ENGLISH, "--no-nsp", "english.txt"]
     succeeded(train(place, *options, "-o", "whole"))
-    succeeded(train(place, *options, "-o", "half", "--precision", "float16"))
+    succeeded(train(place, *options, "-o", "half", "--save-dtype", "float16"))
     sizes = [(place / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.6 * sizes[0]
     about = json.loads((place / "half" / "config.json").read_text())
@@ -790,7 +825,7 @@ def test_weights_of_half_the_size_and_without_next_sentences(place: Path) -> Non
 
 
 def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Start, run: Run) -> None:
-    options = ["train", "bert", *ENGLISH, "--steps", "150", "english.txt", "-o", "stopped"]
+    options = ["train", "bert", *ENGLISH, "--max-steps", "150", "english.txt", "-o", "stopped"]
     process = start(*options, "--progress", "always", cwd=place)
     assert process.stderr is not None
     shown = b""
@@ -819,13 +854,14 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["blank.txt"], 1, "the corpus has no words"),
         (["line.txt"], 1, "the corpus is one short document"),
         (["word.txt", "--no-nsp"], 1, "there is too little text to learn from; its tokens: 1"),
-        (["english.txt", "--vocabulary", "30"], 1, "a vocabulary of 30 pieces has no room for words beside"),
-        (["english.txt", "--vocabulary", "10"], 2, "10 is not in the range"),
-        (["english.txt", "--width", "30", "--heads", "4"], 2, "--width 30 cannot be shared by --heads 4"),
+        (["english.txt", "--vocab-size", "30"], 1, "a vocabulary of 30 pieces has no room for words beside"),
+        (["english.txt", "--vocab-size", "10"], 2, "10 is not in the range"),
+        (["english.txt", "--hidden-size", "30", "--heads", "4"], 2, "--hidden-size 30 cannot be shared by --heads 4"),
         (["english.txt", "--init", "x", "--layers", "3"], 2, "--init x makes no use of --layers"),
         (["english.txt", "--init", "x", "--tokenizer", "unidic"], 2, "--init x makes no use of --tokenizer"),
-        (["english.txt", "--init", "x", "--nsp-from", "0"], 2, "--init x makes no use of --nsp-from"),
-        (["english.txt", "--no-nsp", "--nsp-from", "0"], 2, "--no-nsp makes no use of --nsp-from"),
+        (["english.txt", "--init", "x", "--nsp-warmup-ratio", "0"], 2, "--init x makes no use of --nsp-warmup-ratio"),
+        (["english.txt", "--no-nsp", "--nsp-warmup-ratio", "0"], 2, "--no-nsp makes no use of --nsp-warmup-ratio"),
+        (["english.txt", "--tokenizer", "wordpiece", "--dictionary", "x"], 2, "wordpiece makes no use of --dictionary"),
         (["english.txt", "--dropout", "nan"], 2, "nan is no number"),
         (["english.txt", "--init", "none"], 4, "none: its tokenizer cannot be loaded"),
         (["english.txt", "--dev", "0.95"], 2, "a share is 0 to 0.9"),
@@ -834,7 +870,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["english.txt", "-o", "none/m"], 1, "cannot write none/m: there is no folder"),
         (["english.txt", "-o", "busy"], 1, "busy.work, where the work is kept until it is done, holds something else"),
         (["english.txt", "--plot", "c.gif"], 1, "c.gif: a picture is a .png, .svg, .pdf file"),
-        (["english.txt", "--work", "english.txt"], 1, "cannot write english.txt: File exists"),
+        (["english.txt", "--checkpoint-dir", "english.txt"], 1, "cannot write english.txt: File exists"),
         ([sys.executable], 1, "most records failed: this is no corpus"),
     ],
 )  # fmt: skip
@@ -849,12 +885,12 @@ def test_what_cannot_be_trained_is_refused_with_a_reason(
         (place / name / "thesis.txt").write_text("years of work")
     sizes = (
         []
-        if {"--width", "--init", "--vocabulary"} & {*arguments}
-        else ["--layers", "1", "--width", "16", "--heads", "2"]
+        if {"--hidden-size", "--init", "--vocab-size"} & {*arguments}
+        else ["--layers", "1", "--hidden-size", "16", "--heads", "2"]
     )
     output = [] if "-o" in arguments else ["-o", "refused"]
-    more = [] if "--vocabulary" in arguments or "--init" in arguments else ["--vocabulary", "100"]
-    result = train(place, *sizes, *more, "--threads", "1", "--steps", "1", "--batch", "4", *arguments, *output)
+    more = [] if "--vocab-size" in arguments or "--init" in arguments else ["--vocab-size", "100"]
+    result = train(place, *sizes, *more, "--threads", "1", "--max-steps", "1", "--batch-size", "4", *arguments, *output)
     assert result.exit_code == code, result.stderr
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
@@ -865,7 +901,7 @@ def test_what_cannot_be_trained_is_refused_with_a_reason(
 
 def test_a_file_that_is_not_there_is_said_and_the_rest_is_learned_from(place: Path) -> None:
     for more in (["none.txt"], ["--dev", "none.txt"]):
-        result = train(place, *ENGLISH, "--steps", "1", "-o", "rest", "english.txt", *more)
+        result = train(place, *ENGLISH, "--max-steps", "1", "-o", "rest", "english.txt", *more)
         assert result.exit_code == 1
         assert "none.txt: No such file or directory" in result.stderr
         about = json.loads((place / "rest" / "pretraining.json").read_text())
@@ -880,17 +916,17 @@ def test_a_single_long_line_can_be_learned_from_without_next_sentences(place: Pa
 
 
 def test_a_vocabulary_larger_than_the_corpus_gives_is_said(place: Path) -> None:
-    said = succeeded(train(place, *ARGUMENTS, "--vocabulary", "5000", "-o", "larger", "english.txt")).stderr
+    said = succeeded(train(place, *ARGUMENTS, "--vocab-size", "5000", "-o", "larger", "english.txt")).stderr
     n_pieces = json.loads((place / "larger" / "pretraining.json").read_text())["n_pieces"]
     assert n_pieces < 300
-    assert f"the corpus gives {n_pieces} pieces, fewer than --vocabulary 5000" in said
+    assert f"the corpus gives {n_pieces} pieces, fewer than --vocab-size 5000" in said
 
 
 def test_records_that_fail_are_counted_and_the_rest_is_learned_from(place: Path) -> None:
     odd = ["a\0b", "\u3000", "x" * 20_000, "今" * 500, "\x1b[31m", "﷽", "[MASK] [SEP]", "e\u0301"]
     lines = [*itertools.chain(*DOCUMENTS[:20]), *odd]
     records = "".join(json.dumps({"text": line}) + "\n" for line in lines) + '{"text":"\\ud800 half"}\n{"text":1}\nno\n'
-    result = train(place, *ARGUMENTS, "--vocabulary", "200", "-o", "odd", "--steps", "2", stdin=records)
+    result = train(place, *ARGUMENTS, "--vocab-size", "200", "-o", "odd", "--max-steps", "2", stdin=records)
     assert result.exit_code == 3, result.stderr
     assert "3 of 211 records failed" in result.stderr
     assert (place / "odd" / "model.safetensors").is_file()
@@ -903,7 +939,7 @@ def test_a_full_disk_is_said_and_what_is_there_stays(place: Path, limit: int) ->
         f"import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))\n"
         "from nlptool.cli.main import root\nroot(sys.argv[1:])"
     )
-    options = [*ENGLISH, "--work", f"full-{limit}", "-o", f"full-{limit}-model", "english.txt"]
+    options = [*ENGLISH, "--checkpoint-dir", f"full-{limit}", "-o", f"full-{limit}-model", "english.txt"]
     command = [sys.executable, "-c", script, "train", "bert", *options]
     done = subprocess.run(command, cwd=place, capture_output=True, timeout=120, check=False, env=os.environ)
     message = done.stderr.decode()
@@ -917,4 +953,4 @@ def test_a_full_disk_is_said_and_what_is_there_stays(place: Path, limit: int) ->
 def test_help_comes_at_once(run: Run) -> None:
     done = run("train", "bert", "--help")
     assert done.returncode == 0
-    assert b"--accumulate" in done.stdout
+    assert b"--gradient-accumulation" in done.stdout

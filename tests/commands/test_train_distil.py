@@ -34,8 +34,9 @@ from nlptool.specs import EncoderSpec
 from nlptool.training import unigram
 from nlptool.training.distillation import corpus as distillation_corpus
 from nlptool.training.distillation import teacher as distillation_teacher
+from nlptool.training.distillation.stage import DistillationSettings
 from nlptool.training.distillation.token_ids import TokenIds
-from nlptool.training.distillation.trainer import Distillation, DistillationSettings, Teacher
+from nlptool.training.distillation.trainer import Distillation, Teacher
 
 WORDS = {  # what can stand in the four places of a sentence, in English and in Japanese
     "adjective": ("small red old quiet happy fast cold bright", "小さい 赤い 古い 静かな 楽しい 速い 冷たい 明るい"),
@@ -49,8 +50,8 @@ MEANINGS = sorted(itertools.product(*(range(len(words)) for words in ENGLISH.val
 random.Random(0).shuffle(MEANINGS)
 
 LEARNED, UNSEEN = MEANINGS[:300], MEANINGS[300:400]
-SMALL = ["--dim", "16", "--vocabulary", "512", "--threads", "1", "--device", "cpu", "--batch", "32"]
-BERT = [*SMALL, "--layers", "1", "--heads", "2", "--feed-forward", "32"]
+SMALL = ["--dimension", "16", "--vocab-size", "512", "--threads", "1", "--device", "cpu", "--batch-size", "32"]
+BERT = [*SMALL, "--layers", "1", "--heads", "2", "--intermediate-size", "32"]
 DIMENSION = 24  # of the teachers
 
 
@@ -87,7 +88,15 @@ def vectors_of(texts: Sequence[str]) -> NDArray[np.float32]:
 
 TEACHER = Teacher("words", DIMENSION, vectors_of)
 BASIC = DistillationSettings(
-    student="static", dim=16, vocabulary=512, layers=1, heads=2, feed_forward=32, batch=32, table_epochs=4, epochs=3
+    student="static",
+    dimension=16,
+    vocab_size=512,
+    layers=1,
+    heads=2,
+    intermediate_size=32,
+    batch_size=32,
+    table_epochs=4,
+    epochs=3,
 )
 
 
@@ -186,8 +195,8 @@ def test_the_manifest_says_what_was_done(trained: Path) -> None:
     assert (about["n_texts"], about["n_translations"]) == (len(texts), len(same))
     assert (about["n_scored_pairs"], about["n_dev_pairs"]) == (len(pairs), 200)
     assert about["options"]["student"] == trained.name
-    assert (about["options"]["dim"], about["options"]["vocabulary"], about["options"]["seed"]) == (16, 512, 1)
-    assert about["options"]["scored_rate"] == {"bert": 2e-4, "static": 5e-4}[trained.name]
+    assert (about["options"]["dimension"], about["options"]["vocab_size"], about["options"]["seed"]) == (16, 512, 1)
+    assert about["options"]["scored_learning_rate"] == {"bert": 2e-4, "static": 5e-4}[trained.name]
     assert about["versions"]["torch"] == torch.__version__
     n_parameters = 0
     for path in trained.rglob("*.safetensors"):
@@ -221,7 +230,9 @@ def test_the_curves_go_through_all_stages(trained: Path) -> None:
         own = [line for line in lines if line["stage"] == stage]
         assert [line["epoch"] for line in own if "dev_spearman" in line] == list(range(1, n_epochs + 1))
         assert [line["step"] for line in own] == sorted({line["step"] for line in own})
-        assert all(line["cosine_loss"] > 0 and line["similarity_loss"] > 0 and line["rate"] > 0 for line in own)
+        assert all(
+            line["cosine_loss"] > 0 and line["similarity_loss"] > 0 and line["learning_rate"] > 0 for line in own
+        )
         assert [line["seconds"] for line in own] == sorted(line["seconds"] for line in own)
         assert all(("pairs_loss" in line) == (stage == "pairs") for line in own)
     about = json.loads((trained / "distil.json").read_text(encoding="utf-8"))
@@ -235,11 +246,11 @@ def test_weights_of_half_the_size(place: Path, student: str) -> None:
     options = [
         *(BERT if student == "bert" else [*SMALL, "--student", "static"]),
         "corpus.txt",
-        "--work",
+        "--checkpoint-dir",
         f"w-{student}",
     ]
     for precision in ("float32", "float16"):
-        succeeded(train(place, *options, "--precision", precision, "-o", f"{student}-{precision}"))
+        succeeded(train(place, *options, "--save-dtype", precision, "-o", f"{student}-{precision}"))
     whole, half = (place / f"{student}-{precision}" for precision in ("float32", "float16"))
     for path in half.rglob("*.safetensors"):
         with safe_open(path, "pt") as file:
@@ -310,7 +321,7 @@ def test_a_bert_begins_at_random_or_as_one_that_exists(place: Path) -> None:
 
 def test_the_curves_are_drawn(place: Path) -> None:
     options = [*SMALL, "--student", "static", "--table-epochs", "2", "-o", "drawn", "corpus.txt"]
-    options += ["--scored", "scored.tsv", "--dev", "dev.jsonl", "--work", "drawn-work"]
+    options += ["--scored", "scored.tsv", "--dev", "dev.jsonl", "--checkpoint-dir", "drawn-work"]
     for name in ("c.png", "c.svg", "c.pdf"):
         succeeded(train(place, *options, "--plot", name))
     assert (place / "c.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -388,7 +399,7 @@ def fit(student: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[float, floa
 
 def test_a_table_learns_to_say_of_new_texts_what_the_teacher_says(tmp_path: Path) -> None:
     unseen = [*map(english, UNSEEN), *map(japanese, UNSEEN)]
-    longer = replace(BASIC, table_epochs=30, table_rate=2e-2)
+    longer = replace(BASIC, table_epochs=30, table_learning_rate=2e-2)
     untrained, chance = fit(*distilled(tmp_path / "0", replace(BASIC, table_epochs=0))[1:], unseen)
     learned, _ = fit(*distilled(tmp_path / "1", longer)[1:], unseen)
     assert abs(chance) < 0.1
@@ -397,7 +408,7 @@ def test_a_table_learns_to_say_of_new_texts_what_the_teacher_says(tmp_path: Path
 
 def test_a_bert_learns_and_better_from_a_table_than_from_random_weights(tmp_path: Path) -> None:
     unseen = [*map(english, UNSEEN), *map(japanese, UNSEEN)]
-    settings = replace(BASIC, student="bert", epochs=15, rate=5e-3, table_epochs=60, table_rate=2e-2)
+    settings = replace(BASIC, student="bert", epochs=15, learning_rate=5e-3, table_epochs=60, table_learning_rate=2e-2)
     untrained, chance = fit(*distilled(tmp_path / "0", replace(settings, init="random", epochs=0))[1:], unseen)
     random_, _ = fit(*distilled(tmp_path / "1", replace(settings, init="random"))[1:], unseen)
     learned, _ = fit(*distilled(tmp_path / "2", settings)[1:], unseen)
@@ -410,7 +421,7 @@ def test_translations_come_nearer_to_each_other(tmp_path: Path) -> None:
     new = ([*map(english, UNSEEN)], [*map(japanese, UNSEEN)])
 
     def nearness(name: str, corpus: distillation_corpus.Corpus) -> tuple[float, float]:
-        settings = replace(BASIC, table_epochs=20, table_rate=2e-2)
+        settings = replace(BASIC, table_epochs=20, table_learning_rate=2e-2)
         _, student, tokenizer = distilled(tmp_path / name, settings, corpus)
         first, second = (said(student, tokenizer, texts) for texts in new)
         cosines = first @ second.T
@@ -433,7 +444,7 @@ def test_scored_pairs_that_are_held_out_come_into_the_right_order(tmp_path: Path
     corpus = distillation_corpus.collect([], [], scored, dev=0.3)
     settings = replace(BASIC, space_epochs=0, scored_epochs=0, table_epochs=2, loss=loss, scored_weight=1.0)
     before = distilled(tmp_path, settings, corpus)[0].dev_spearman
-    settings = replace(settings, scored_epochs=40, scored_rate=3e-2, scored_weight=5.0)
+    settings = replace(settings, scored_epochs=40, scored_learning_rate=3e-2, scored_weight=5.0)
     done = distilled(tmp_path, settings, corpus)[0]
     assert before is not None
     assert done.dev_spearman is not None
@@ -540,7 +551,7 @@ def test_students_of_the_same_text_share_the_teachers_vectors_the_vocabulary_and
 
 @pytest.mark.parametrize(
     "changed",
-    [{"seed": 2}, {"dim": 8}, {"vocabulary": 460}, {"table_epochs": 5}, {"table_rate": 1e-3}, {"batch": 16},
+    [{"seed": 2}, {"dimension": 8}, {"vocab_size": 460}, {"table_epochs": 5}, {"table_learning_rate": 1e-3}, {"batch_size": 16},
      {"longest": 5}, {"similarity": 1.0}],
 )  # fmt: skip
 def test_a_stage_of_other_settings_is_not_used(tmp_path: Path, changed: dict[str, Any]) -> None:
@@ -601,8 +612,8 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["/dev/null"], 1, "0 different texts are too few to learn from"),
         (["few.txt"], 1, "99 different texts are too few to learn from"),
         (["corpus.txt", "--teacher", "no-such-model"], 4, "no model no-such-model"),
-        (["corpus.txt", "--dim", "32"], 1, "./teacher has 24 dimensions, fewer than --dim 32"),
-        (["corpus.txt", "--dim", "18", "--heads", "4"], 2, "--dim 18 cannot be shared by --heads 4"),
+        (["corpus.txt", "--dimension", "32"], 1, "./teacher has 24 dimensions, fewer than --dimension 32"),
+        (["corpus.txt", "--dimension", "18", "--heads", "4"], 2, "--dimension 18 cannot be shared by --heads 4"),
         (["corpus.txt", "--student", "static", "--layers", "2"], 2, "--student static makes no use of --layers"),
         (["corpus.txt", "--student", "static", "--heads", "2"], 2, "--student static makes no use of --heads"),
         (["corpus.txt", "--init", "random", "--table-epochs", "2"], 2, "--init random makes no use of --table-epochs"),
@@ -614,8 +625,8 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["corpus.txt", "--scored", "same.tsv"], 1, "scored pairs have the score 3: there is nothing to learn"),
         (["corpus.txt", "--scored", "translations.tsv"], 1, "translations.tsv: most of its lines are no pairs"),
         (["corpus.txt", "--max-length", "32"], 2, "--longest 64 is more than --max-length 32 takes"),
-        (["corpus.txt", "--vocabulary", "100"], 2, "100 is not in the range"),
-        (["kanji.txt", "--dim", "16"], 1, "a vocabulary of 512 pieces has no room for words beside"),
+        (["corpus.txt", "--vocab-size", "100"], 2, "100 is not in the range"),
+        (["kanji.txt", "--dimension", "16"], 1, "a vocabulary of 512 pieces has no room for words beside"),
         ([sys.executable], 1, "most records failed: this is no corpus"),
         (["corpus.txt", "-o", "corpus.txt"], 1, "corpus.txt is a file, and is not replaced"),
         (["corpus.txt", "-o", "teacher"], 1, "teacher is a folder that holds something else"),
@@ -623,8 +634,8 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["corpus.txt", "-o", "-"], 1, "a folder cannot go to stdout"),
         (["corpus.txt", "--plot", "curves.gif"], 1, "curves.gif: a picture is a .png, .svg, .pdf file"),
         (["corpus.txt", "--plot", "none/c.png"], 1, "cannot write none/c.png: there is no such folder"),
-        (["corpus.txt", "--work", "corpus.txt"], 1, "cannot write corpus.txt: File exists"),
-        (["corpus.txt", "--work", "corpus.txt/work"], 1, "cannot write corpus.txt/work: Not a directory"),
+        (["corpus.txt", "--checkpoint-dir", "corpus.txt"], 1, "cannot write corpus.txt: File exists"),
+        (["corpus.txt", "--checkpoint-dir", "corpus.txt/work"], 1, "cannot write corpus.txt/work: Not a directory"),
         (["corpus.txt", "--init", "none"], 4, "none/tokenizer.json cannot be read"),
         (["corpus.txt", "--init", "teacher"], 4, "teacher cannot be loaded"),
         (["corpus.txt", "--teacher", "./giant"], 1, "holds NaN, infinity, or a number beyond 65,504"),
@@ -640,8 +651,8 @@ def test_what_cannot_be_trained_is_refused_with_a_reason(
     (place / "broken.tsv").write_text("a\tb\t1\nc\td\tNaN\ne\tf\t1\n")
     static = "--init" not in arguments and "--heads" not in arguments and "--max-length" not in arguments
     options = ["--student", "static"] if static and "--student" not in arguments else []
-    sizes = [] if {"--dim", "--vocabulary"} & {*arguments} else ["--dim", "16"]
-    sizes += [] if "--init" in arguments or "--vocabulary" in arguments else ["--vocabulary", "512"]
+    sizes = [] if {"--dimension", "--vocab-size"} & {*arguments} else ["--dimension", "16"]
+    sizes += [] if "--init" in arguments or "--vocab-size" in arguments else ["--vocab-size", "512"]
     output = [] if "-o" in arguments else ["-o", "refused"]
     before = sorted(path.name for path in place.iterdir())
     result = train(place, *options, *sizes, "--threads", "1", "--device", "cpu", *arguments, *output)
@@ -671,7 +682,7 @@ def test_a_folder_of_ones_own_beside_the_output_is_not_removed(place: Path) -> N
     assert result.exit_code == 1
     assert "mine.work, where the work is kept until it is done, holds something else: thesis.txt" in result.stderr
     assert own.read_text() == "years of work"
-    succeeded(train(place, *options, "--work", "mine.work"))
+    succeeded(train(place, *options, "--checkpoint-dir", "mine.work"))
     assert own.read_text() == "years of work"
 
 
@@ -679,7 +690,7 @@ def test_a_folder_of_ones_own_beside_the_output_is_not_removed(place: Path) -> N
 def test_a_full_disk_is_said_and_what_is_there_stays(place: Path, limit: int) -> None:
     """The limit is on the size of a file: the teacher's vectors do not fit, or the model at the end."""
     work = place / f"full-{limit}"
-    options = [*SMALL, "--student", "static", "--work", str(work), "-o", f"full-{limit}-model", "corpus.txt"]
+    options = [*SMALL, "--student", "static", "--checkpoint-dir", str(work), "-o", f"full-{limit}-model", "corpus.txt"]
     if limit == 30_000:  # bytes; all is done but the model, which is larger
         succeeded(train(place, *options, "--table-epochs", "1"))
         before = (place / f"full-{limit}-model" / "model.safetensors").read_bytes()
@@ -722,4 +733,4 @@ def test_help_comes_at_once_and_word2vec_is_meant_where_nothing_is_said(run: Run
     done = run("train", "distil", "--help")
     assert done.returncode == 0
     assert b"--teacher" in done.stdout
-    assert b"train word2vec [OPTIONS]" in run("train", "--dim", "x").stderr
+    assert b"train word2vec [OPTIONS]" in run("train", "--dimension", "x").stderr

@@ -8,6 +8,7 @@ import json
 import math
 import random
 import re
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Sequence
@@ -27,10 +28,12 @@ from torch.nn import functional
 
 from nlptool.cli import main
 from nlptool.errors import RunError
+from nlptool.models.japanese import dictionaries
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import ARCHITECTURES
 from nlptool.models.seq2seq.network import Memory, Seq2Seq
+from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.tasks.train import seq2seq_corpus
 from nlptool.training import splits
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
@@ -54,7 +57,8 @@ def reversals(n: int, *, letters: str = "abcdef", longest: int = 6) -> list[tupl
 PAIRS = reversals(800)
 SYMBOLS = seq2seq_vocabulary.learn([source for source, _ in PAIRS], unit="characters", size=20)
 SMALL = Seq2SeqSettings(
-    layers=1, width=32, heads=2, intermediate=64, max_length=8, dropout=0.1, batch_tokens=300, rate=5e-3, steps=40,
+    layers=1, hidden_size=32, heads=2, intermediate_size=64, max_length=8, dropout=0.1, batch_tokens=300, learning_rate=5e-3,
+    max_steps=40,
     evaluations=4,
 )  # fmt: skip
 
@@ -85,7 +89,7 @@ def test_the_decoder_sees_the_target_one_token_late() -> None:
     (batch,) = (batch for _, batch in Examples([([7, 8, 9], [5, 6]), ([7], [4])], batch_tokens=100).in_order())
     assert batch.source.tolist() == [[7, EOS, 0, 0], [7, 8, 9, EOS]]
     assert batch.inputs.tolist() == [[BOS, 4, 0], [BOS, 5, 6]]
-    shown = batch.inputs.ravel()[batch.places].tolist()
+    shown = batch.inputs.ravel()[batch.positions].tolist()
     assert list(zip(shown, batch.targets.tolist(), strict=True)) == [(BOS, 4), (4, EOS), (BOS, 5), (5, 6), (6, EOS)]
     assert batch.n_tokens == 2 + 4 + 2 + 3
 
@@ -177,7 +181,7 @@ class Copier(Seq2Seq):
 def test_a_network_that_copies_its_input_is_never_right(tmp_path: Path) -> None:
     """With the target unshifted at the decoder's input it would be right at every token."""
     training = Seq2SeqTraining(corpus(), SMALL, tmp_path)
-    training.network = Copier(training.shape)
+    training.network = Copier(training.config)
     scores = training._teacher_forced()
     assert scores["teacher_forced_token_accuracy"] == 0.0  # no word has the same letter twice in a row
     assert scores["loss"] == pytest.approx(50.0, abs=1e-3)
@@ -185,7 +189,7 @@ def test_a_network_that_copies_its_input_is_never_right(tmp_path: Path) -> None:
 
 
 def test_losses_and_scores_are_those_of_one_pair_after_the_other(tmp_path: Path) -> None:
-    training = trained(tmp_path / "w", replace(SMALL, steps=150, label_smoothing=0.1))
+    training = trained(tmp_path / "w", replace(SMALL, max_steps=150, label_smoothing=0.1))
     losses, right = [], []
     for source, target in pairs(PAIRS[:80]).ids:
         with torch.no_grad():
@@ -206,8 +210,8 @@ def test_losses_and_scores_are_those_of_one_pair_after_the_other(tmp_path: Path)
 def test_it_learns_to_reverse_words_that_it_has_not_seen(tmp_path: Path, architecture: str, least: float) -> None:
     heads = 4 if architecture == "transformer" else 1
     settings = Seq2SeqSettings(
-        architecture=architecture, layers=1, width=48, heads=heads, intermediate=96, max_length=8, dropout=0.0,
-        label_smoothing=0.0, batch_tokens=900, rate=5e-3 if heads == 4 else 1e-2, steps=400, evaluations=2,
+        architecture=architecture, layers=1, hidden_size=48, heads=heads, intermediate_size=96, max_length=8, dropout=0.0,
+        label_smoothing=0.0, batch_tokens=900, learning_rate=5e-3 if heads == 4 else 1e-2, max_steps=400, evaluations=2,
     )  # fmt: skip
     known = reversals(1200)
     training = trained(tmp_path / "w", settings, corpus(known[100:], known[:100]))
@@ -219,7 +223,7 @@ def test_it_learns_to_reverse_words_that_it_has_not_seen(tmp_path: Path, archite
 
     folder = tmp_path / "model"
     folder.mkdir()
-    seq2seq_folder.write(folder, weights(training.network), training.shape, SYMBOLS, SYMBOLS)
+    seq2seq_folder.write(folder, weights(training.network), training.config, SYMBOLS, SYMBOLS)
     training.network = seq2seq_network.load(seq2seq_folder.read(folder))
     sources = [source for source, _ in pairs(known).ids[:300]]
     again = training.generate(sources, 8)
@@ -235,8 +239,8 @@ def test_the_hundred_poems_are_learned_by_heart_by_one_layer_of_width_32(tmp_pat
     ids = [tuple(line.ids for line in symbols.tokenize(poem)) for poem in poems]
     learned = Pairs([(upper, lower) for upper, lower in ids], [lower for _, lower in poems])
     settings = Seq2SeqSettings(
-        layers=1, width=32, heads=4, intermediate=128, max_length=22, dropout=0.0, label_smoothing=0.0, rate=1e-2,
-        epochs=60, evaluations=3,
+        layers=1, hidden_size=32, heads=4, intermediate_size=128, max_length=22, dropout=0.0, label_smoothing=0.0,
+        learning_rate=1e-2, epochs=60, evaluations=3,
     )  # fmt: skip
     training = trained(tmp_path / "w", settings, Corpus(learned, learned, symbols, symbols))
     assert training.scores["exact_match"] == 1.0
@@ -248,7 +252,7 @@ def test_the_hundred_poems_are_learned_by_heart_by_one_layer_of_width_32(tmp_pat
 def test_with_patience_it_ends_when_dev_gets_worse_and_the_best_weights_are_kept(tmp_path: Path) -> None:
     rng = random.Random(3)
     senseless = [(source, "".join(rng.sample(target, len(target)))) for source, target in PAIRS[:60]]
-    settings = replace(SMALL, steps=600, evaluations=60, patience=3, dropout=0.0, label_smoothing=0.0)
+    settings = replace(SMALL, max_steps=600, evaluations=60, patience=3, dropout=0.0, label_smoothing=0.0)
     training = trained(tmp_path / "w", settings, corpus(senseless[:40], senseless[40:]))
     judged = [line for line in training.curves if "dev_loss" in line]
     losses = [line["dev_loss"] for line in judged]
@@ -270,7 +274,9 @@ def test_with_patience_it_ends_when_dev_gets_worse_and_the_best_weights_are_kept
 
 
 def test_the_score_that_decides_can_be_chosen(tmp_path: Path) -> None:
-    training = trained(tmp_path / "w", replace(SMALL, steps=200, evaluations=20, keep="exact_match", rate=1e-2))
+    training = trained(
+        tmp_path / "w", replace(SMALL, max_steps=200, evaluations=20, keep="exact_match", learning_rate=1e-2)
+    )
     found = [line["dev_exact_match"] for line in training.curves if "dev_loss" in line]
     assert training.scores["exact_match"] == max(found)
     assert training.best is not None
@@ -279,12 +285,12 @@ def test_the_score_that_decides_can_be_chosen(tmp_path: Path) -> None:
 
 def test_dev_is_judged_at_the_ends_of_epochs_or_so_many_times(tmp_path: Path) -> None:
     data = corpus()
-    n_epoch = Examples(data.learned.ids, batch_tokens=300).n_batches
+    n_epoch = Examples(data.train.ids, batch_tokens=300).n_batches
     for changed, expected in (
-        ({"steps": None, "epochs": 3}, [n_epoch, 2 * n_epoch, 3 * n_epoch]),
-        ({"steps": None, "epochs": 3, "evaluations": 2}, [2 * n_epoch, 3 * n_epoch]),
-        ({"steps": 10, "evaluations": 4}, [3, 5, 8, 10]),
-        ({"steps": 2, "evaluations": 4}, [1, 2]),
+        ({"max_steps": None, "epochs": 3}, [n_epoch, 2 * n_epoch, 3 * n_epoch]),
+        ({"max_steps": None, "epochs": 3, "evaluations": 2}, [2 * n_epoch, 3 * n_epoch]),
+        ({"max_steps": 10, "evaluations": 4}, [3, 5, 8, 10]),
+        ({"max_steps": 2, "evaluations": 4}, [1, 2]),
     ):
         notes: list[str] = []
         training = trained(tmp_path / "w", replace(SMALL, **changed), data, note=notes.append)
@@ -317,7 +323,7 @@ def without_times(training: Seq2SeqTraining) -> list[Any]:
 
 @pytest.mark.parametrize("architecture", ["transformer", "lstm-attention"])
 def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path, architecture: str) -> None:
-    settings = replace(SMALL, architecture=architecture, steps=130, evaluations=7, accumulate=2)
+    settings = replace(SMALL, architecture=architecture, max_steps=130, evaluations=7, gradient_accumulation=2)
     whole = trained(tmp_path / "whole", settings)
     for steps in (1, 50, 77):
         work = tmp_path / str(steps)
@@ -335,7 +341,7 @@ def test_the_best_weights_survive_an_interruption(tmp_path: Path) -> None:
     rng = random.Random(3)
     senseless = [(source, "".join(rng.sample(target, len(target)))) for source, target in PAIRS[:60]]
     data = corpus(senseless[:40], senseless[40:])
-    settings = replace(SMALL, steps=300, evaluations=30, dropout=0.0, label_smoothing=0.0)
+    settings = replace(SMALL, max_steps=300, evaluations=30, dropout=0.0, label_smoothing=0.0)
     whole = trained(tmp_path / "whole", settings, data)
     assert whole.best is not None
     assert whole.best["step"] < 250
@@ -347,8 +353,8 @@ def test_the_best_weights_survive_an_interruption(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_settings_or_other_pairs_is_not_gone_on_from(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, SMALL, stop=Stops(10))
-    with pytest.raises(RunError, match=r"had --layers 1 and not 2, --steps 40 and not 50"):
-        trained(tmp_path, replace(SMALL, layers=2, steps=50), resume=True)
+    with pytest.raises(RunError, match=r"had --layers 1 and not 2, --max-steps 40 and not 50"):
+        trained(tmp_path, replace(SMALL, layers=2, max_steps=50), resume=True)
     with pytest.raises(RunError, match="had another corpus"):
         trained(tmp_path, SMALL, corpus(PAIRS[90:]), resume=True)
 
@@ -390,8 +396,22 @@ def succeeded(result: Result) -> Result:
     return result
 
 
-SIZES = ["--layers", "1", "--width", "32", "--heads", "2", "--max-length", "8", "--batch-tokens", "300"]
-OPTIONS = [*SIZES, "--rate", "0.005", "--steps", "40", "--evaluations", "2", "--threads", "1", "--device", "cpu"]
+SIZES = ["--layers", "1", "--hidden-size", "32", "--heads", "2", "--max-length", "8", "--batch-tokens", "300"]
+
+OPTIONS = [
+    *SIZES,
+    "--learning-rate",
+    "0.005",
+    "--max-steps",
+    "40",
+    "--evaluations",
+    "2",
+    "--threads",
+    "1",
+    "--device",
+    "cpu",
+]
+
 TSV = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
 
 
@@ -421,7 +441,7 @@ def test_the_folder_holds_the_model_and_says_how_it_came_about(place: Path) -> N
         "n_pairs": 720, "n_dev_pairs": 80, "n_too_long": 0, "n_failed": 0, "dev": 0.1,
     }  # fmt: skip
     assert about["options"]["label_smoothing"] == 0.1
-    assert about["options"]["intermediate"] == 128
+    assert about["options"]["intermediate_size"] == 128
     assert about["signatures"]["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a|")
     assert set(about["scores"]) == {
         "loss", "perplexity", "teacher_forced_token_accuracy", "exact_match", "bleu", "chrf",
@@ -438,9 +458,25 @@ def test_the_folder_holds_the_model_and_says_how_it_came_about(place: Path) -> N
     assert sum(each.numel() for each in network.parameters()) == about["n_parameters"]
 
 
+def test_the_model_remembers_the_dictionary_of_its_words(place: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dictionary"
+    shutil.copytree(dictionaries.locate(None).folder, folder)
+    pairs = "".join(f"{source}は猫である\t{target}は犬だ\n" for source, target in PAIRS[:40])
+    options = [*SIZES, "--max-length", "32", "--max-steps", "2", "--dev", "0", "--threads", "1", "--device", "cpu"]
+    for name, more, expected in (("word", (), "unidic-lite "), ("own", ("--dictionary", str(folder)), str(folder))):
+        succeeded(train(place, *options, "--unit", "words", *more, "-o", name, stdin=pairs))
+        source = Vocabulary.read(place / name / "source.json")
+        assert (source.mecab, source.unit) == (True, "words")
+        assert (source.dictionary or "").startswith(expected)
+        assert "猫" in source.pieces
+    result = train(place, *options, "--dictionary", str(folder), "-o", "never", stdin=pairs)
+    assert result.exit_code == 2
+    assert "--dictionary is of --unit words" in result.stderr
+
+
 def test_weights_can_be_kept_in_half_the_bytes(place: Path) -> None:
     succeeded(train(place, *OPTIONS, "-o", "single", "pairs.tsv"))
-    succeeded(train(place, *OPTIONS, "-o", "half", "pairs.tsv", "--precision", "float16"))
+    succeeded(train(place, *OPTIONS, "-o", "half", "pairs.tsv", "--save-dtype", "float16"))
     single, half = (load_file(place / name / "model.safetensors") for name in ("single", "half"))
     assert {each.dtype for each in half.values()} == {torch.float16}
     assert all(torch.equal(half[name], each.half()) for name, each in single.items())
@@ -525,7 +561,19 @@ def test_pairs_with_half_a_character_are_left_out_and_said(place: Path) -> None:
 
 
 def test_what_generate_says_is_what_was_judged(place: Path) -> None:
-    steps = [*SIZES, "--rate", "0.01", "--steps", "600", "--evaluations", "2", "--threads", "1", "--device", "cpu"]
+    steps = [
+        *SIZES,
+        "--learning-rate",
+        "0.01",
+        "--max-steps",
+        "600",
+        "--evaluations",
+        "2",
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+    ]
     dev = "".join(f"{source}\t{target}\n" for source, target in PAIRS[:60])
     (place / "generated.tsv").write_text(dev)
     succeeded(train(place, *steps, "-o", "able", "pairs.tsv", "--dev", "generated.tsv"))
@@ -541,7 +589,7 @@ def test_what_generate_says_is_what_was_judged(place: Path) -> None:
 
 
 def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Start, run: Run) -> None:
-    options = ["train", "seq2seq", *OPTIONS, "--steps", "200", "pairs.tsv", "-o", "stopped"]
+    options = ["train", "seq2seq", *OPTIONS, "--max-steps", "200", "pairs.tsv", "-o", "stopped"]
     process = start(*options, "--progress", "always", cwd=place)
     assert process.stderr is not None
     shown = b""
@@ -585,11 +633,11 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
             "the record has no two texts; its fields: `sou",
         ),
         (["--on-error", "fail"], "a\tb\nc\n", 1, "<stdin>:2: a pair is two texts"),
-        (["--width", "30", "--heads", "4"], TSV, 2, "--width 30 cannot be shared by --heads 4"),
+        (["--hidden-size", "30", "--heads", "4"], TSV, 2, "--hidden-size 30 cannot be shared by --heads 4"),
         (["--architecture", "lstm", "--heads", "2"], TSV, 2, "--architecture lstm makes no use of --heads"),
         (["--dev", "0", "--patience", "2"], TSV, 2, "--dev 0 makes no use of --evaluations"),
         (["--keep", "last", "--patience", "2"], TSV, 2, "--patience needs a score"),
-        (["--rate", "nan"], TSV, 2, "nan is no number"),
+        (["--learning-rate", "nan"], TSV, 2, "nan is no number"),
         (["--device", "cuda"], TSV, 1, "torch finds no cuda device here"),
         (["--plot", "curves.txt"], TSV, 1, "curves.txt"),
         (["-o", "."], TSV, 1, "is the current folder, and is not replaced"),
@@ -615,4 +663,4 @@ def test_a_training_that_goes_wrong_says_so(tmp_path: Path) -> None:
         training.network.output_bias[5] = torch.nan
     with pytest.raises(RunError, match="the loss or its gradient is not finite after 10 steps") as refused:
         training.run()
-    assert "--rate" in refused.value.hint
+    assert "--learning-rate" in refused.value.hint

@@ -18,11 +18,11 @@ from nlptool.training.bert.trainer import BertSettings, BertTraining
 N_PIECES = 40
 
 
-def network(*, layers: int = 2, width: int = 64, heads: int = 4) -> Any:
+def network(*, layers: int = 2, hidden_size: int = 64, heads: int = 4) -> Any:
     torch.manual_seed(0)
     return bert_network.new(
-        vocabulary=N_PIECES, layers=layers, width=width, heads=heads, intermediate=64, max_length=48, dropout=0.0,
-        padding=0, nsp=True,
+        vocab_size=N_PIECES, layers=layers, hidden_size=hidden_size, heads=heads, intermediate_size=64, max_length=48,
+        pad_id=0, nsp=True,
     )  # fmt: skip
 
 
@@ -34,11 +34,11 @@ def documents(lines: list[list[int]]) -> Documents:
 
 def vectors(lines: list[list[int]], dim: int = 16, stop: Callable[[], bool] = lambda: False) -> Any:
     pieces = [f"piece{number}" for number in range(N_PIECES)]
-    return initialization.vectors(documents(lines), pieces, dim, seed=1, report=lambda *_: None, stop=stop)
+    return initialization.word2vec_embeddings(documents(lines), pieces, dim, seed=1, report=lambda *_: None, stop=stop)
 
 
 def test_each_head_of_the_first_layers_looks_at_its_neighbour() -> None:
-    model = network(width=256).eval()
+    model = network(hidden_size=256).eval()
     initialization.initialize(model, np.ones(N_PIECES, np.int64), None, seed=1)
     model.set_attn_implementation("eager")
     ids = torch.randint(5, N_PIECES, (3, 48), generator=torch.Generator().manual_seed(1))
@@ -54,15 +54,15 @@ def test_each_head_of_the_first_layers_looks_at_its_neighbour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "heads", "expected"), [(256, 4, 64), (768, 12, 64), (32, 1, 8), (12, 4, 2), (4, 4, 0)]
+    ("hidden_size", "heads", "expected"), [(256, 4, 64), (768, 12, 64), (32, 1, 8), (12, 4, 2), (4, 4, 0)]
 )
-def test_the_position_has_dimensions_of_its_own(width: int, heads: int, expected: int) -> None:
-    assert initialization.n_positions(width, heads) == expected
-    model = network(width=width, heads=heads)
+def test_the_position_has_dimensions_of_its_own(hidden_size: int, heads: int, expected: int) -> None:
+    assert initialization.n_positional(hidden_size, heads) == expected
+    model = network(hidden_size=hidden_size, heads=heads)
     initialization.initialize(model, np.ones(N_PIECES, np.int64), None, seed=1)
     embeddings = model.bert.embeddings
-    assert not embeddings.word_embeddings.weight[:, width - expected :].any()
-    assert not embeddings.position_embeddings.weight[:, : width - expected].any()
+    assert not embeddings.word_embeddings.weight[:, hidden_size - expected :].any()
+    assert not embeddings.position_embeddings.weight[:, : hidden_size - expected].any()
     ids = torch.arange(5, 25)[None]
     assert torch.isfinite(model(input_ids=ids).prediction_logits).all()
 
@@ -119,7 +119,7 @@ def test_vectors_can_be_interrupted() -> None:
 
 def test_next_sentences_do_not_count_before_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     training = BertTraining.__new__(BertTraining)
-    training.settings = BertSettings(nsp_from=0.5)
+    training.settings = BertSettings(nsp_warmup_ratio=0.5)
     training.n_steps = 10
     training.network = network()
     monkeypatch.setattr(training, "_losses", lambda _: _two_losses(training.network), raising=False)

@@ -90,15 +90,15 @@ def test_batches_go_through_every_row_once_and_the_same_way_each_time(
     rows = np.random.default_rng(0).standard_normal((different, 4)).astype(np.float32)
     vectors = rows[np.arange(size) % different]  # duplicates; with 1 all rows are equal
 
-    def batches() -> list[list[int]]:
+    def one_epoch() -> list[list[int]]:
         rng = np.random.default_rng(seed)
         found = batches.batches(vectors, rng, together=together, neighbourhood=neighbourhood)
         return [batch.tolist() for batch in found]
 
-    found = batches()
+    found = one_epoch()
     assert sorted(itertools.chain.from_iterable(found)) == list(range(size))
     assert all(found)
-    assert found == batches()
+    assert found == one_epoch()
 
 
 def test_rows_of_a_batch_are_nearer_to_each_other_than_any_two() -> None:
@@ -220,7 +220,7 @@ def test_the_same_japanese_word_has_the_same_pieces_everywhere_and_an_english_on
 def test_a_vocabulary_that_is_too_small_for_the_letters_is_refused() -> None:
     with pytest.raises(RunError, match="no room for words beside 999 characters and 256 bytes") as caught:
         unigram.train([chr(0x4E00 + n) for n in range(1000)], 600)
-    assert caught.value.hint == "--vocabulary 2_510"
+    assert caught.value.hint == "--vocab-size 2_510"
 
 
 @pytest.mark.parametrize("text", ["", "a", "。" * 50, "a\0b", "😀", "1 2 3", "\u200b", "\x1b[0m"])
@@ -242,10 +242,17 @@ def test_a_long_text_without_a_blank_does_not_overflow_the_stack() -> None:
     assert (done.returncode, done.stdout) == (0, b"512\n")
 
 
-def small_bert(n_pieces: int, *, pooling: str = "mean", width: int = 16, dim: int = 12) -> students.Bert:
+def small_bert(n_pieces: int, *, pooling: str = "mean", hidden_size: int = 16, dim: int = 12) -> students.Bert:
     torch.manual_seed(0)
     return students.bert(
-        vocabulary=n_pieces, width=width, layers=2, heads=2, feed_forward=32, max_length=64, dim=dim, pooling=pooling
+        vocab_size=n_pieces,
+        hidden_size=hidden_size,
+        layers=2,
+        heads=2,
+        intermediate_size=32,
+        max_length=64,
+        dim=dim,
+        pooling=pooling,
     ).eval()
 
 
@@ -282,11 +289,11 @@ def test_a_bert_begins_near_the_table(tokenizer: Any) -> None:
     everything = ids.take(np.arange(len(ids)))
     with torch.no_grad():
         aims = students.Table(rows)(*everything)
-        student = small_bert(n_pieces, width=32, dim=32)
+        student = small_bert(n_pieces, hidden_size=32, dim=32)
         fitted = student.pooled(*everything)
         student.fit_head(fitted, aims)
         at_random = float((student(*everything) * aims).sum(1).mean())
-        students.begin_as(student, rows, torch.from_numpy(ids.shares(n_pieces)))
+        students.init_from_table(student, rows, torch.from_numpy(ids.shares(n_pieces)))
         student.fit_head(student.pooled(*everything), aims)
         begun = float((student(*everything) * aims).sum(1).mean())
     assert begun > 0.9
@@ -387,7 +394,7 @@ def test_a_teacher_is_asked_for_what_the_file_does_not_have_and_a_cut_row_is_mad
 def test_two_trainings_that_ask_the_teacher_at_once_leave_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(teacher, "_TOGETHER", 2)
+    monkeypatch.setattr(teacher, "_CHUNK", 2)
     texts, path = [str(n) for n in range(6)], tmp_path / "vectors"
     second: list[Any] = []
 

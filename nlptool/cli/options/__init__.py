@@ -36,7 +36,6 @@ from nlptool.cli.options.records import (
     top_k,
 )
 from nlptool.cli.options.similarity import measure, memory, threshold
-from nlptool.cli.options.training import share_or_file
 from nlptool.cli.options.types import Command, Decorator, FloatRange, typed
 from nlptool.cli.options.words import answers, vocabulary, word_vectors, words_argument
 
@@ -71,7 +70,6 @@ __all__ = [
     "quiet",
     "records",
     "seed",
-    "share_or_file",
     "spec",
     "table_choice",
     "threads",

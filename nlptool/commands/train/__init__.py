@@ -63,7 +63,7 @@ def command() -> None:
     \b
     cat corpus.txt | nlptool train -o my.vec                  word vectors
     nlptool train distil --teacher MODEL -o mini corpus.txt   a small sentence encoder
-    nlptool train bert --minutes 60 -o my-bert novels.txt     a BERT from scratch
+    nlptool train bert --max-minutes 60 -o my-bert novels.txt     a BERT from scratch
     nlptool train seq2seq -o en-ja pairs.tsv                  text to text: a Transformer, or an LSTM
     nlptool train distil --help                               the options of a subcommand
     """

@@ -5,7 +5,7 @@
                  (languages without); a blank before a word belongs to it, except with MeCab, which drops blanks
     subwords     byte-pair encoding (R. Sennrich, B. Haddow, A. Birch, ACL 2016) of words, or of whole texts without blanks
 
-Stored as one JSON file: {"unit", "mecab", "tokenizer": the tokenizer of the library tokenizers}.
+Stored as one JSON file: {"unit", "mecab", "dictionary", "tokenizer": the tokenizer of the library tokenizers}.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ class Vocabulary:
 
     Args:
         mecab: split texts into words with MeCab before the tokenizer gets them.
+        dictionary: name or folder of MeCab's dictionary; unidic-lite unless given.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, unit: str, mecab: bool = False) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, unit: str, mecab: bool = False, dictionary: str | None = None) -> None:
         self.unit = unit
         self.mecab = mecab
+        self.dictionary = dictionary
         self._tokenizer = tokenizer
         self.pieces: list[str] = sorted(vocabulary := tokenizer.get_vocab(), key=vocabulary.__getitem__)
 
@@ -62,7 +64,7 @@ class Vocabulary:
         if self.mecab:
             from nlptool.models.words.tokenizers import word_tokenizer
 
-            words = list(map(word_tokenizer("unidic"), texts))
+            words = list(map(word_tokenizer("unidic", dictionary=self.dictionary), texts))
             encodings = self._tokenizer.encode_batch(words, is_pretokenized=True)
             unknown = [
                 [
@@ -94,7 +96,8 @@ class Vocabulary:
         Raises:
             OSError: the file cannot be written.
         """
-        content = {"unit": self.unit, "mecab": self.mecab, "tokenizer": json.loads(self._tokenizer.to_str())}
+        content = {"unit": self.unit, "mecab": self.mecab, "dictionary": self.dictionary}
+        content["tokenizer"] = json.loads(self._tokenizer.to_str())
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -107,7 +110,8 @@ class Vocabulary:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             tokenizer = Tokenizer.from_str(json.dumps(content["tokenizer"]))
-            vocabulary = cls(tokenizer, unit=content["unit"], mecab=content["mecab"] is True)
+            mecab = content["mecab"] is True
+            vocabulary = cls(tokenizer, unit=content["unit"], mecab=mecab, dictionary=content.get("dictionary"))
         except OSError as error:
             raise ModelError(f"{path.parent} has no {path.name}: {error.strerror}") from error
         except Exception as error:  # the library tokenizers raises bare Exception

@@ -2,60 +2,108 @@
 
 from __future__ import annotations
 
-import dataclasses
-from importlib.metadata import version
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nlptool.training.bert.trainer import BertTraining
+from nlptool.records.pipe import Pipe
+from nlptool.tasks.train import bert_corpus
+from nlptool.tasks.train.bert_corpus import CorpusOptions
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, results, run_training
 
-MANIFEST = "pretraining.json"
-CURVES = "curves.jsonl"
+_MANIFEST = "pretraining.json"
+_WORK_FILES = ("bert-*", "corpus-*")
 
 OPTIONS_OF_NEW = (
-    "vectors",
-    "nsp_from",
-    "layers",
-    "width",
-    "heads",
-    "intermediate",
-    "tokenizer",
-    "lowercase",
-    "vocabulary",
-)
+    "dictionary", "heads", "hidden_size", "init_embeddings", "intermediate_size", "layers", "lowercase",
+    "nsp_warmup_ratio", "tokenizer", "vocab_size",
+)  # fmt: skip
+"""Options that have no effect on a BERT that exists already."""
 
 
-def manifest(training: BertTraining) -> dict[str, Any]:
-    """What the manifest says of a training."""
-    chosen = dataclasses.asdict(training.settings)
-    if training.settings.init is not None:  # they are those of that BERT
-        chosen = {name: value for name, value in chosen.items() if name not in OPTIONS_OF_NEW}
-        chosen["init"] = Path(training.settings.init).name  # where it lay is nobody else's business
-    return {
-        "n_steps": training.n_steps,
-        "n_tokens": training.n_tokens,
-        "seconds": training.seconds,
-        "scores": training.scores,
-        "options": chosen,
-        "versions": {name: version(name) for name in ("nlptool", "torch", "transformers", "tokenizers", "unidic-lite")},
-    }
+def train_bert(
+    pipe: Pipe, output: ModelOutput, corpus: CorpusOptions, *, device: str, threads: int | None, **settings: Any
+) -> None:
+    """Pre-train a BERT on the records of ``pipe``.
+
+    Args:
+        settings: the fields of ``BertSettings``.
+
+    Raises:
+        RunError: there is too little text, the training went wrong, or a folder cannot be written.
+        ModelError: the network cannot be initialized from ``settings["init"]``.
+        KeyboardInterrupt: the training was stopped; a checkpoint has been written.
+    """
+    began = time.monotonic()
+    check_output(output, _MANIFEST, _WORK_FILES)
+    from nlptool.models.runtime import devices
+    from nlptool.training.bert import network as bert_network
+    from nlptool.training.bert.trainer import BertSettings, BertTraining
+
+    def train(work: Path, stop: Stop) -> TrainedModel:
+        torch_device = devices.torch_device(device, threads)
+        store = bert_corpus.tokenized(pipe, work, corpus, init=settings["init"], stop=stop)
+        tokenizer, documents, dev, info = store.load()
+        if info["why"]:
+            pipe.note(f"--tokenizer {info['tokenizer']}: {info['why']}")
+        training = BertTraining(
+            documents, dev, tokenizer, BertSettings(**settings), work, data=store.key, resume=output.resume,
+            device=torch_device, began=began, report=pipe.bar.work, note=pipe.note, stop=stop,
+        )  # fmt: skip
+        if settings["init"] is None and len(tokenizer.pieces) < corpus.vocab_size:
+            pipe.note(f"the corpus gives {len(tokenizer.pieces):,} pieces, fewer than --vocab-size {corpus.vocab_size}")
+        pipe.note(
+            f"documents: {documents.n_documents:,}, of {documents.n_tokens:,} tokens; held out: "
+            f"{dev.n_documents:,}, of {dev.n_tokens:,}; pieces: {len(tokenizer.pieces):,}; parameters: "
+            f"{training.n_parameters:,}"
+        )
+        training.run()
+        manifest = {
+            "n_pieces": len(tokenizer.pieces),
+            "n_documents": documents.n_documents,
+            "n_dev_documents": dev.n_documents,
+            "n_corpus_tokens": documents.n_tokens,
+            "n_dev_tokens": dev.n_tokens,
+            "dev_documents": info["dev_documents"],  # their indices in the corpus, from 0
+            "save_dtype": output.save_dtype,
+            "dev": corpus.dev,
+            "tokenizer": info["tokenizer"],
+            "dictionary": info["dictionary"],
+            "lowercase": corpus.lowercase,
+            **results(training, "transformers", "unidic-lite"),
+        }
+        if settings["init"] is not None:
+            manifest["options"] = {k: value for k, value in manifest["options"].items() if k not in OPTIONS_OF_NEW}
+            manifest["options"]["init"] = Path(settings["init"]).name  # its folder is private
+
+        def save(folder: Path) -> None:
+            bert_network.save(training.network, tokenizer, folder, output.save_dtype)
+            _write_card(folder / "README.md", output.name, manifest)
+
+        scores = {name: value for name, value in training.scores.items() if not name.endswith("loss")}
+        told = ", ".join(f"{name} {value:.1%}" for name, value in scores.items())
+        summary = f"on the held-out documents {told}" if told else "done; no documents were held out"
+        return TrainedModel(training.curves, manifest, save, summary)
+
+    with pipe.bar:
+        run_training(pipe, output, _MANIFEST, train)
 
 
-def card(name: str, about: dict[str, Any]) -> str:
-    """The model's card."""
-    chosen = about["options"]
-    heads = "BertForPreTraining" if chosen["nsp"] else "BertForMaskedLM"
-    words = "MeCab with unidic-lite, WordPiece" if about["tokenizer"] == "unidic" else "WordPiece"
-    told = "".join(f"| {score.replace('_', ' ')} | {value} |\n" for score, value in about["scores"].items())
-    scores = f"## Scores on documents that were held out\n\n| score | |\n|---|---|\n{told}\n" if told else ""
-    settings = "".join(f"| {option.replace('_', '-')} | {value} |\n" for option, value in chosen.items())
-    return (
-        f"---\nlibrary_name: transformers\npipeline_tag: fill-mask\n---\n\n# {name}\n\n"
-        f"A BERT of {about['n_parameters']:,} parameters ({heads}), pre-trained by `nlptool train bert`.\n\n"
-        f"- Corpus: {about['n_documents']:,} documents, {about['n_corpus_tokens']:,} tokens; held out: "
-        f"{about['n_dev_documents']:,} documents, {about['n_dev_tokens']:,} tokens\n"
-        f"- Tokenizer: {words}, {about['n_pieces']:,} pieces\n"
-        f"- Training: {about['n_steps']:,} steps, {about['n_tokens']:,} tokens, {about['seconds']:,.0f} seconds\n\n"
-        f"{scores}## Settings\n\n| option | |\n|---|---|\n{settings}"
+def _write_card(path: Path, name: str, manifest: dict[str, Any]) -> None:
+    from nlptool.training.saving import write_card
+
+    network = "BertForPreTraining" if manifest["options"]["nsp"] else "BertForMaskedLM"
+    words = f"MeCab with {manifest['dictionary']}, WordPiece" if manifest["tokenizer"] == "unidic" else "WordPiece"
+    write_card(
+        path,
+        name,
+        manifest,
+        header="---\nlibrary_name: transformers\npipeline_tag: fill-mask\n---\n\n",
+        text=f"A BERT of {manifest['n_parameters']:,} parameters ({network}), pre-trained by `nlptool train bert`.",
+        facts=[
+            f"Corpus: {manifest['n_documents']:,} documents, {manifest['n_corpus_tokens']:,} tokens; held out: "
+            f"{manifest['n_dev_documents']:,} documents, {manifest['n_dev_tokens']:,} tokens",
+            f"Tokenizer: {words}, {manifest['n_pieces']:,} pieces",
+        ],
+        scores="Scores on documents that were held out",
     )

@@ -5,29 +5,80 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
-from nlptool.models.runtime import devices
 from nlptool.records import pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, run_training, versions
 
 if TYPE_CHECKING:
     from nlptool.training.distillation.corpus import Corpus
-    from nlptool.training.distillation.trainer import Distillation, Student, Teacher
+    from nlptool.training.distillation.stage import Student
+    from nlptool.training.distillation.trainer import Distillation, Teacher
 
-MANIFEST = "distil.json"
-CURVES = "curves.jsonl"
-_FEWEST, _FEW = 100, 10_000  # texts: fewer are refused; fewer make a poor model
+_MANIFEST = "distil.json"
+_WORK_FILES = ("teacher-*", "tokenizer-*", "table-*", "student-*", "pairs-*")
+_MIN_TEXTS, _FEW_TEXTS = 100, 10_000  # fewer are refused; fewer make a poor model
 
 
-def read_corpus(
-    pipe: Pipe, translations: tuple[str, ...], scored: tuple[str, ...], dev: str | float, *, seed: int
-) -> Corpus:
-    """All that is learned from."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class CorpusFiles:
+    """The pairs that are read beside the records."""
+
+    translations: tuple[str, ...]
+    scored: tuple[str, ...]
+    dev: str | float  # the held-out scored pairs: a share, or a file
+
+
+def train_distil(pipe: Pipe, output: ModelOutput, files: CorpusFiles, teacher: EncoderSpec, **settings: Any) -> None:
+    """Distil the teacher into a small encoder with the records of ``pipe``.
+
+    Args:
+        settings: the fields of ``DistillationSettings``.
+
+    Raises:
+        RunError: there is too little text, the training went wrong, or a folder cannot be written.
+        ModelError: there is no such teacher, or the student cannot be initialized.
+        KeyboardInterrupt: the training was stopped; a checkpoint has been written.
+    """
+    check_output(output, _MANIFEST, _WORK_FILES)
+    from nlptool.training.distillation.stage import DistillationSettings
+    from nlptool.training.distillation.trainer import Distillation
+
+    with pipe.bar:
+        corpus = read_corpus(pipe, files, seed=settings["seed"])
+        device, opened_teacher = open_teacher(pipe, teacher, dim=settings["dimension"])
+
+        def train(work: Path, stop: Stop) -> TrainedModel:
+            distillation = Distillation(
+                corpus, opened_teacher, DistillationSettings(**settings), work, resume=output.resume, device=device,
+                report=pipe.bar.work, note=pipe.note, stop=stop,
+            )  # fmt: skip
+            student, tokenizer = distillation.run()
+            manifest = _results(corpus, distillation, student)
+            manifest |= {"save_dtype": output.save_dtype, "dev": files.dev}
+            summary = f"{manifest['n_parameters']:,} parameters"
+            if distillation.dev_spearman is not None:
+                summary += f"; Spearman's ρ on the held-out pairs: {manifest['dev_spearman']}"
+
+            def save(folder: Path) -> None:
+                student.save(folder, tokenizer, output.save_dtype)
+
+            return TrainedModel(distillation.curves, manifest, save, summary)
+
+        run_training(pipe, output, _MANIFEST, train)
+
+
+def read_corpus(pipe: Pipe, files: CorpusFiles, *, seed: int) -> Corpus:
+    """Read the texts, the translations and the scored pairs.
+
+    Raises:
+        RunError: there is too little text, or most records failed.
+    """
     from nlptool.training.distillation import corpus as distillation_corpus
 
     texts: list[str] = []
@@ -37,78 +88,79 @@ def read_corpus(
             texts.extend(record.text for record in records if record.pending and record.text.strip())
             yield records
 
-    if pipe.files or not (translations or scored) or not (sys.stdin is None or sys.stdin.isatty()):
+    if pipe.files or not (files.translations or files.scored) or not (sys.stdin is None or sys.stdin.isatty()):
         pipe.consume(collected())
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
-    same = [pair for path in translations for pair in pairs.read(pipe, path, scored=False)]
-    judged = [pair for path in scored for pair in pairs.read(pipe, path, scored=True)]
-    apart = pairs.read(pipe, dev, scored=True) if isinstance(dev, str) and scored else []
+    translations = [pair for path in files.translations for pair in pairs.read(pipe, path, scored=False)]
+    scored = [pair for path in files.scored for pair in pairs.read(pipe, path, scored=True)]
+    dev = pairs.read(pipe, files.dev, scored=True) if isinstance(files.dev, str) and files.scored else []
     corpus = distillation_corpus.collect(
         texts,
-        [(pair.first, pair.second) for pair in same],
-        [(pair.first, pair.second, pair.score or 0.0) for pair in judged],
-        dev=dev if isinstance(dev, float) else [(pair.first, pair.second, pair.score or 0.0) for pair in apart],
+        [(pair.first, pair.second) for pair in translations],
+        [(pair.first, pair.second, pair.score or 0.0) for pair in scored],
+        dev=files.dev
+        if isinstance(files.dev, float)
+        else [(pair.first, pair.second, pair.score or 0.0) for pair in dev],
         seed=seed,
     )
-    if _FEWEST <= len(corpus.texts) < _FEW:
+    if _MIN_TEXTS <= len(corpus.texts) < _FEW_TEXTS:
         pipe.note(f"{len(corpus.texts):,} different texts teach little: a good model needs a hundred thousand")
-    if len(corpus.texts) < _FEWEST:
+    if len(corpus.texts) < _MIN_TEXTS:
         raise RunError(
             f"{len(corpus.texts):,} different texts are too few to learn from",
-            hint=f"{_FEWEST} are the least; a good model needs a hundred thousand, a sentence a line",
+            hint=f"{_MIN_TEXTS} are the least; a good model needs a hundred thousand, a sentence a line",
         )
     pipe.note(
         f"{len(corpus.texts):,} different texts, {len(corpus.translations):,} pairs of translations, {len(corpus.pairs):,} "
         f"scored pairs, and {len(corpus.dev):,} that are held out"
     )
-    if judged and not corpus.dev and dev:
+    if scored and not corpus.dev and files.dev:
         pipe.note("no scored pairs are held out: too many of them hang together by texts that they share")
     return corpus
 
 
-def open_teacher(
-    pipe: Pipe, name: str, device: str, *, dim: int, threads: int | None, offline: bool, allow_pickle: bool
-) -> tuple[str, Teacher]:
-    """The device that there is, and the teacher on it."""
+def open_teacher(pipe: Pipe, spec: EncoderSpec, *, dim: int) -> tuple[str, Teacher]:
+    """Return the device that is available, and the teacher on it.
+
+    Raises:
+        RunError: the teacher has fewer than ``dim`` dimensions.
+        ModelError: there is no such model.
+    """
     import torch
 
+    from nlptool.models.runtime import devices
     from nlptool.tasks.open_model import locate_model
     from nlptool.training.distillation.trainer import Teacher
 
-    torch.set_num_threads(threads or devices.processors())
-    prepared = locate_model(
-        EncoderSpec(name, device=device, threads=threads, offline=offline, allow_pickle=allow_pickle),
-        pipe,
-        note=lambda message: pipe.note(message.partition("; --as")[0]),  # an option of embed
-    )
-    if dim > prepared.dimension:
-        raise RunError(f"{name} has {prepared.dimension} dimensions, fewer than --dim {dim}")
+    torch.set_num_threads(spec.threads or devices.processors())
+    # "; --as" begins a hint that names an option of `embed`.
+    located = locate_model(spec, pipe, note=lambda message: pipe.note(message.partition("; --as")[0]))
+    if dim > located.dimension:
+        raise RunError(f"{spec.model} has {located.dimension} dimensions, fewer than --dimension {dim}")
     opened: list[Any] = []
 
     def encode(texts: Sequence[str]) -> Any:
-        if not opened:  # not before it is needed: its vectors may all be there
-            opened.append(prepared.open())
+        if not opened:  # not before it is needed: all vectors may be in the checkpoint folder
+            opened.append(located.open())
         return opened[0].encode(texts).vectors
 
-    return prepared.device, Teacher(prepared.name, prepared.dimension, encode)
+    return located.device, Teacher(located.name, located.dimension, encode)
 
 
-def manifest(corpus: Corpus, distillation: Distillation, student: Student) -> dict[str, Any]:
-    """What the manifest says."""
+def _results(corpus: Corpus, distillation: Distillation, student: Student) -> dict[str, Any]:
+    """Return the part of the manifest that describes the training."""
     from nlptool.training.distillation import students
 
-    found = distillation.dev_spearman
+    spearman = distillation.dev_spearman
     return {
         "teacher": distillation.teacher.name,
-        "n_parameters": students.parameters(student),
+        "n_parameters": students.n_parameters(student),
         "n_texts": len(corpus.texts),
         "n_translations": len(corpus.translations),
         "n_scored_pairs": len(corpus.pairs),
         "n_dev_pairs": len(corpus.dev),
-        "dev_spearman": None if found is None else round(found, 4),
+        "dev_spearman": None if spearman is None else round(spearman, 4),
         "seconds": distillation.seconds,
         "options": dataclasses.asdict(distillation.settings),
-        "versions": {
-            name: version(name) for name in ("nlptool", "torch", "transformers", "sentence-transformers", "tokenizers")
-        },
+        "versions": versions("nlptool", "torch", "transformers", "sentence-transformers", "tokenizers"),
     }

@@ -1,39 +1,137 @@
-"""What the commands that train a network share: a share or a file to be held out, and the folder where the work is kept."""
+"""The run of every network training: checks, checkpoint folder, Ctrl-C, the model folder, the plot and the final note."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
+from nlptool.records.pipe import Pipe
+from nlptool.storage import folders
+from nlptool.terminal.interrupts import stop_at_interrupt
 
-LATER = "what is done stays there: --resume goes on from it"
+if TYPE_CHECKING:
+    from nlptool.training.loop import Trainer
+
+_CURVES = "curves.jsonl"
+
+Stop = Callable[[], bool]
 
 
-def check_own(place: Path, own: Sequence[str], *, anew: bool) -> None:
-    """
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelOutput:
+    """The options of every training that say what is written where."""
+
+    output: str  # the model folder
+    save_dtype: str  # float32 | float16
+    checkpoint_dir: str | None  # None: beside the model folder, and removed at the end
+    resume: bool
+    draw: Callable[[Sequence[Mapping[str, Any]]], None] | None  # draws the curves
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return Path(self.output).name
+
+    @property
+    def work(self) -> Path:
+        """The checkpoint folder."""
+        return Path(self.checkpoint_dir or f"{self.output.rstrip('/')}.work")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """The result of a training."""
+
+    curves: Sequence[Mapping[str, Any]]
+    manifest: dict[str, Any]
+    save: Callable[[Path], None]  # writes all but the manifest and the curves into a folder
+    summary: str  # one line for stderr
+
+
+def check_output(output: ModelOutput, manifest: str, work_files: Sequence[str]) -> None:
+    """Check everything that can be wrong with the output before hours of training.
+
     Args:
-        own: patterns of what a training leaves in its work folder.
-        anew: the folder would be removed.
+        manifest: name of the file that marks a model folder of this kind.
+        work_files: patterns of the files that a training leaves in its checkpoint folder.
 
     Raises:
-        RunError: it would, and holds something that no training has left there.
+        RunError: the model folder cannot be replaced; or the checkpoint folder would be removed, and holds other files.
     """
-    strange = [path.name for path in place.glob("*") if not any(path.match(each) for each in own)]
-    if anew and strange:
+    folders.check_replaceable(Path(output.output), manifest)
+    foreign = [path.name for path in output.work.glob("*") if not any(map(path.match, work_files))]
+    if output.checkpoint_dir is None and foreign:
         raise RunError(
-            f"{place}, where the work is kept until it is done, holds something else: {strange[0]}",
-            hint="another -o, or --work FOLDER, which is never removed",
+            f"{output.work}, where the work is kept until it is done, holds something else: {foreign[0]}",
+            hint="another -o, or --checkpoint-dir FOLDER, which is never removed",
         )
 
 
-def work_folder(place: Path, *, fresh: bool) -> Path:
-    """The work folder; ``fresh``: an empty one."""
-    try:
-        if fresh:
-            shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot write {place}: {error.strerror or error}") from error
-    return place
+def run_training(
+    pipe: Pipe, output: ModelOutput, manifest: str, train: Callable[[Path, Stop], TrainedModel]
+) -> None:  # fmt: skip
+    """Train a network and write its folder, which is replaced as a whole when the training is done.
+
+    Args:
+        manifest: name of the manifest in the folder.
+        train: called with the checkpoint folder, and a function that returns whether Ctrl-C was pressed; it then writes a
+            checkpoint and raises KeyboardInterrupt.
+
+    Raises:
+        RunError: the training went wrong, or a folder cannot be written.
+        KeyboardInterrupt: the training was stopped.
+    """
+    work, is_temporary = output.work, output.checkpoint_dir is None
+    with stop_at_interrupt(lambda: pipe.note(f"stopping; what is done stays in {work}: --resume")) as stop:
+        try:
+            if is_temporary and not output.resume:
+                shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot write {work}: {error.strerror or error}") from error
+        try:
+            model = train(work, stop)
+        except RunError:
+            if is_temporary and not [*work.glob("*.safetensors")]:  # nothing to go on from
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+        except OSError as error:
+            message = f"cannot write {work}: {error.strerror or error}"
+            raise RunError(message, hint="what is done stays there: --resume goes on from it") from error
+
+        def write(folder: Path) -> None:
+            from nlptool.training import saving
+
+            model.save(folder)
+            saving.write_curves(folder / _CURVES, model.curves)
+            saving.write_manifest(folder / manifest, model.manifest)
+
+        folders.replace_folder(Path(output.output), manifest, write)
+    if output.draw:
+        output.draw(model.curves)
+    pipe.note(f"{output.output}: {model.summary}")
+    if is_temporary:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def results(training: Trainer[Any, Any], *packages: str) -> dict[str, Any]:
+    """Return the part of a manifest that describes a training: its length, scores, options and versions of ``packages``."""
+    return {
+        "n_parameters": training.n_parameters,
+        "n_steps": training.n_steps,
+        "n_tokens": training.n_tokens,
+        "seconds": training.seconds,
+        "scores": training.scores,
+        "options": dataclasses.asdict(training.settings),
+        "versions": versions("nlptool", "torch", "tokenizers", *packages),
+    }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of packages for a manifest."""
+    return {name: version(name) for name in packages}

@@ -2,48 +2,101 @@
 
 from __future__ import annotations
 
-import dataclasses
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+import time
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from nlptool.training.seq2seq.trainer import Seq2SeqTraining
+from nlptool.records.pipe import Pipe
+from nlptool.tasks.train import seq2seq_corpus
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, results, run_training
+from nlptool.tasks.train.seq2seq_corpus import Side, Texts
 
-MANIFEST = "seq2seq.json"
-CURVES = "curves.jsonl"
-
-
-def manifest(training: Seq2SeqTraining) -> dict[str, Any]:
-    """What the manifest says of a training."""
-    best = training.best
-    return {
-        "n_parameters": training.n_parameters,
-        "n_steps": training.n_steps,
-        "n_tokens": training.n_tokens,
-        "seconds": training.seconds,
-        "best_epoch": best and best["epoch"],
-        "scores": training.scores,
-        "signatures": dict(training.signatures),
-        "shape": training.shape.as_dict(),
-        "options": dataclasses.asdict(training.settings),
-        "versions": {name: version(name) for name in ("nlptool", "torch", "tokenizers", "sacrebleu")},
-    }
+_MANIFEST = "seq2seq.json"
+_WORK_FILES = ("seq2seq-*",)
 
 
-def card(name: str, about: dict[str, Any]) -> str:
-    """The model's card."""
-    told = "".join(f"| {score.replace('_', ' ')} | {value} |\n" for score, value in about["scores"].items())
-    said = "".join(f"- {signature}\n" for signature in about["signatures"].values())
-    scores = (
-        f"## Scores on dev\n\nExact match (0 to 1), BLEU and chrF (0 to 100) are of free-running greedy generation.\n\n"
-        f"| score | |\n|---|---|\n{told}\n{said}\n" if told else ""
-    )  # fmt: skip
-    settings = "".join(f"| {option.replace('_', '-')} | {value} |\n" for option, value in about["options"].items())
-    return (
-        f"# {name}\n\nAn encoder–decoder of {about['n_parameters']:,} parameters, trained by `nlptool train seq2seq`; "
-        f"`nlptool generate` runs it.\n\n"
-        f"- Pairs: {about['n_pairs']:,}; dev: {about['n_dev_pairs']:,}\n"
-        f"- Tokens: {about['source_unit']} to {about['target_unit']}\n"
-        f"- Training: {about['n_steps']:,} steps, {about['n_tokens']:,} tokens, {about['seconds']:,.0f} seconds\n\n"
-        f"{scores}## Settings\n\n| option | |\n|---|---|\n{settings}"
+def train_seq2seq(
+    pipe: Pipe,
+    output: ModelOutput,
+    sides: tuple[Side, Side],
+    *,
+    fields: Texts | None,
+    dev: str | float,
+    device: str,
+    threads: int | None,
+    **settings: Any,
+) -> None:
+    """Train an encoder–decoder on the pairs of ``pipe``.
+
+    Args:
+        fields: names of the fields of source and target.
+        dev: the held-out pairs: a share of the sources, or a file.
+        settings: the fields of ``Seq2SeqSettings``.
+
+    Raises:
+        RunError: there are too few pairs, the training went wrong, or a folder cannot be written.
+        KeyboardInterrupt: the training was stopped; a checkpoint has been written.
+    """
+    began = time.monotonic()
+    check_output(output, _MANIFEST, _WORK_FILES)
+    from nlptool.models.runtime import devices
+    from nlptool.models.seq2seq import folder as seq2seq_folder
+    from nlptool.training.seq2seq.trainer import Seq2SeqSettings, Seq2SeqTraining, weights
+
+    with pipe.bar:
+        torch_device = devices.torch_device(device, threads)
+        corpus, counts = seq2seq_corpus.corpus(pipe, sides, names=fields, dev=dev, max_length=settings["max_length"])
+
+        def train(work: Path, stop: Stop) -> TrainedModel:
+            training = Seq2SeqTraining(
+                corpus, Seq2SeqSettings(**settings), work, resume=output.resume, device=torch_device, began=began,
+                report=pipe.bar.work, note=pipe.note, stop=stop,
+            )  # fmt: skip
+            training.run()
+            manifest = {
+                **counts,
+                "dev": Path(dev).name if isinstance(dev, str) else dev,
+                "save_dtype": output.save_dtype,
+                "source_unit": corpus.source.unit,
+                "target_unit": corpus.target.unit,
+                "source_lowercase": sides[0].lowercase,
+                "target_lowercase": sides[1].lowercase,
+                "best_epoch": training.best and training.best["epoch"],
+                "signatures": dict(training.signatures),
+                "shape": training.config.as_dict(),
+                **results(training, "sacrebleu"),
+            }
+
+            def save(folder: Path) -> None:
+                tensors = weights(training.network)
+                seq2seq_folder.write(
+                    folder, tensors, training.config, corpus.source, corpus.target, precision=output.save_dtype
+                )
+                _write_card(folder / "README.md", output.name, manifest)
+
+            scores = training.scores
+            summary = (
+                f"on dev, free-running: exact match {scores['exact_match']:.1%}, BLEU {scores['bleu']:.1f}, "
+                f"chrF {scores['chrf']:.1f}" if scores else "done; no pairs were held out"
+            )  # fmt: skip
+            return TrainedModel(training.curves, manifest, save, summary)
+
+        run_training(pipe, output, _MANIFEST, train)
+
+
+def _write_card(path: Path, name: str, manifest: dict[str, Any]) -> None:
+    from nlptool.training.saving import write_card
+
+    write_card(
+        path,
+        name,
+        manifest,
+        header="",
+        text=f"An encoder–decoder of {manifest['n_parameters']:,} parameters, trained by `nlptool train seq2seq`; "
+        "`nlptool generate` runs it.",
+        facts=[
+            f"Pairs: {manifest['n_pairs']:,}; dev: {manifest['n_dev_pairs']:,}",
+            f"Tokens: {manifest['source_unit']} to {manifest['target_unit']}",
+        ],
+        scores="Scores on dev\n\nExact match (0 to 1), BLEU and chrF (0 to 100) are of free-running greedy generation.",
     )

@@ -1,4 +1,4 @@
-"""The pairs of ``train seq2seq``: records in, a part of them held out, vocabularies learned, and all of it as token ids."""
+"""The corpus of ``train seq2seq``: pairs are read, a part is held out, vocabularies are learned, texts become token ids."""
 
 from __future__ import annotations
 
@@ -21,117 +21,120 @@ if TYPE_CHECKING:
 Texts = tuple[str, str]
 
 NAMES = (("source", "target"), *pairs.PAIR_TEXTS)
-"""What the two fields of a pair may be called."""
+"""Names of the two fields of a pair that are recognised."""
 
 SIDES = ("source", "target")
-
-FEWEST = 2  # pairs that something can be learned from
+_MIN_PAIRS = 2
 _COLUMNS = ("1", "2")
-_MOST_DEV = 500  # pairs that a share holds out
-_SAMPLE = 1000  # texts that decide on the unit
+_MAX_DEV = 500  # pairs that a share holds out
+_SAMPLE = 1000  # texts that decide about the unit
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """How the texts of a side become tokens."""
+    """How the texts of a side are tokenized."""
 
     unit: str  # auto | characters | words | subwords
-    size: int  # different tokens, special ones included
+    vocab_size: int  # special tokens included
     lowercase: bool
+    dictionary: str | None = None  # of Japanese words: name or folder
 
 
 def corpus(
     pipe: Pipe, sides: tuple[Side, Side], *, names: Texts | None, dev: str | float, max_length: int
 ) -> tuple[Corpus, dict[str, int]]:
-    """Read all pairs. Returns them as token ids, and the counts of what was read and left out.
+    """Read all pairs; return them as token ids, with the counts of the pairs that were read and left out.
 
     Args:
-        names: of the fields of source and target; one of ``NAMES`` unless given.
-        dev: what is held out: a share of the sources with all their pairs, or a file.
-        max_length: tokens of a side, its end included; longer pairs are left out.
+        names: names of the fields of source and target; one of ``NAMES`` unless given.
+        dev: the held-out pairs: a share of the sources with all their pairs, or a file.
+        max_length: tokens of a side, end included; longer pairs are left out.
 
     Raises:
         RunError: there are too few pairs, or most records failed.
-        ModelError: MeCab's dictionary is not there.
+        ModelError: the MeCab dictionary is not installed.
     """
     from nlptool.training import splits
     from nlptool.training.seq2seq.trainer import Corpus
 
-    found = _read(pipe, names)
+    train = _read(pipe, names)
     pipe.refuse_failed("most records failed: these are no pairs, and nothing is trained")
-    apart: list[Texts] = []
+    held_out: list[Texts] = []
     n_seen = 0
     if isinstance(dev, str):
         with pipe.beside(dev) as beside:
-            apart = _read(beside, names)
+            held_out = _read(beside, names)
             beside.refuse_failed(f"{dev}: most of its records are no pairs")
-        if not apart:
+        if not held_out:
             raise RunError(f"{dev} has no pairs to judge by", hint="a pair a line: source, tab, target; --dev 0: none")
-        known = {source for source, _ in found}
-        n_seen = sum(source in known for source, _ in apart)
+        sources = {source for source, _ in train}
+        n_seen = sum(source in sources for source, _ in held_out)
         if n_seen:
-            pipe.note(f"{n_seen:,} of {len(apart):,} sources of {dev} are learned from, too")
+            pipe.note(f"{n_seen:,} of {len(held_out):,} sources of {dev} are learned from, too")
     elif dev:
-        found, apart = splits.dev_by_source(found, dev, _MOST_DEV)
-        if not apart:
+        train, held_out = splits.dev_by_source(train, dev, _MAX_DEV)
+        if not held_out:
             pipe.note(f"too few pairs to hold out {dev:g} of them, nothing is judged: --dev FILE")
-    if len(found) < FEWEST:
-        raise RunError(f"{len(found):,} pairs are too few to learn from", hint="a pair a line: source, tab, target")
+    if len(train) < _MIN_PAIRS:
+        raise RunError(f"{len(train):,} pairs are too few to learn from", hint="a pair a line: source, tab, target")
     source, target = (
-        _symbols(pipe, name, [pair[number] for pair in found], sides[number]) for number, name in enumerate(SIDES)
+        _vocabulary(pipe, name, [pair[index] for pair in train], sides[index]) for index, name in enumerate(SIDES)
     )
-    learned, n_long = _cut(found, source, target, max_length)
-    judged, n_dev_long = _cut(apart, source, target, max_length)
+    train_pairs, n_long = _tokenized(train, source, target, max_length)
+    dev_pairs, n_dev_long = _tokenized(held_out, source, target, max_length)
     if n_long or n_dev_long:
         pipe.note(f"pairs that are longer than --max-length {max_length} and left out: {n_long + n_dev_long:,}")
-    if len(learned.ids) < FEWEST:
+    if len(train_pairs.ids) < _MIN_PAIRS:
         raise RunError(
-            f"{len(learned.ids):,} pairs of at most {max_length:,} tokens a side are too few to learn from",
+            f"{len(train_pairs.ids):,} pairs of at most {max_length:,} tokens a side are too few to learn from",
             hint="a larger --max-length",
         )
     pipe.note(
-        f"pairs: {len(learned.ids):,}, to judge by: {len(judged.ids):,}; tokens known: {len(source):,} and {len(target):,}"
+        f"pairs: {len(train_pairs.ids):,}, to judge by: {len(dev_pairs.ids):,}; tokens known: {len(source):,} and {len(target):,}"
     )
-    said = {
-        "n_pairs": len(learned.ids), "n_too_long": n_long, "n_failed": pipe.tally.n_failed,
-        "n_dev_pairs": len(judged.ids), "n_dev_too_long": n_dev_long, "n_dev_learned_from": n_seen,
+    counts = {
+        "n_pairs": len(train_pairs.ids), "n_too_long": n_long, "n_failed": pipe.tally.n_failed,
+        "n_dev_pairs": len(dev_pairs.ids), "n_dev_too_long": n_dev_long, "n_dev_learned_from": n_seen,
     }  # fmt: skip
-    return Corpus(learned, judged, source, target), said
+    return Corpus(train_pairs, dev_pairs, source, target), counts
 
 
 def _read(pipe: Pipe, names: Texts | None) -> list[Texts]:
-    """All pairs of a pipe's input; what is none fails there."""
-    found: list[Texts] = []
-    wanted = [names] if names else [*NAMES, _COLUMNS]
-    pipe.form = dataclasses.replace(pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(wanted)))
+    """Read all pairs of a pipe's input; a record that is no pair fails."""
+    texts: list[Texts] = []
+    candidates = [names] if names else [*NAMES, _COLUMNS]
+    pipe.form = dataclasses.replace(
+        pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(candidates))
+    )
 
-    def taken() -> Iterator[list[Record]]:
+    def added() -> Iterator[list[Record]]:
         for records in pairs.without_text(pipe.read()):
             for record in records:
                 if record.pending and (record.raw is not None or record.text):
                     try:
-                        found.append(_pair(record, names))
+                        texts.append(_parse_pair(record, names))
                     except RecordError as error:
                         record.fail(error)
             yield records
 
-    pipe.consume(taken())
-    return found
+    pipe.consume(added())
+    return texts
 
 
-def _pair(record: Record, names: Texts | None) -> Texts:
-    """
+def _parse_pair(record: Record, names: Texts | None) -> Texts:
+    """Return source and target of a record.
+
     Raises:
-        RecordError: the record is no pair, or one of its sides is empty or holds half a character.
+        RecordError: the record is no pair, or one of its sides is empty or holds a lone surrogate.
     """
-    in_line = record.raw is None
-    known = {} if names else fields(record.raw)
-    if {*_COLUMNS, "3"} <= known.keys():  # of TSV without a head
-        raise RecordError("NotAPair", f"a pair has two columns, this line has {len(known)}", hint="--fields 1,2")
+    is_text = record.raw is None
+    columns = {} if names else fields(record.raw)
+    if {*_COLUMNS, "3"} <= columns.keys():  # TSV without a header
+        raise RecordError("NotAPair", f"a pair has two columns, this line has {len(columns)}", hint="--fields 1,2")
     pair = pairs.two_texts(record, names, among=NAMES)
-    if in_line and names == _COLUMNS[::-1]:
+    if is_text and names == _COLUMNS[::-1]:
         pair = pair[::-1]
-    elif in_line and names not in (None, _COLUMNS):
+    elif is_text and names not in (None, _COLUMNS):
         raise RecordError("NotAPair", "a line of text has no names of columns", hint="-I tsv --header, or --fields 2,1")
     for side, text in zip(SIDES, pair, strict=True):
         if not text.strip():
@@ -141,18 +144,20 @@ def _pair(record: Record, names: Texts | None) -> Texts:
     return pair
 
 
-def _symbols(pipe: Pipe, name: str, texts: Sequence[str], side: Side) -> Vocabulary:
+def _vocabulary(pipe: Pipe, name: str, texts: Sequence[str], side: Side) -> Vocabulary:
     from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
     unit = side.unit
     if unit == "auto":
         unit, why = unit_for(texts)
         pipe.note(f"--{name}-unit {unit}: {why}")
-    return seq2seq_vocabulary.learn(texts, unit=unit, size=side.size, lowercase=side.lowercase)
+    return seq2seq_vocabulary.learn(
+        texts, unit=unit, size=side.vocab_size, lowercase=side.lowercase, dictionary=side.dictionary
+    )  # fmt: skip
 
 
 def unit_for(texts: Sequence[str]) -> tuple[str, str]:
-    """What the tokens of such texts should be, and why."""
+    """Return the unit of tokens for a sample of texts, and the reason."""
     sample = texts[:: max(1, len(texts) // _SAMPLE)]
     letters = "".join("".join(text.split()) for text in sample)
     if 5 * len(JAPANESE.findall(letters)) > len(letters):
@@ -162,12 +167,12 @@ def unit_for(texts: Sequence[str]) -> tuple[str, str]:
     return "characters", "no blanks between words"
 
 
-def _cut(texts: Sequence[Texts], source: Vocabulary, target: Vocabulary, max_length: int) -> tuple[Pairs, int]:
-    """The pairs as token ids, and how many are too long."""
+def _tokenized(texts: Sequence[Texts], source: Vocabulary, target: Vocabulary, max_length: int) -> tuple[Pairs, int]:
+    """Return the pairs as token ids, and the number of pairs that are too long."""
     from nlptool.training.seq2seq.trainer import Pairs
 
     sources = [line.ids for line in source.tokenize([first for first, _ in texts])]
     targets = [line.ids for line in target.tokenize([second for _, second in texts])]
-    fit = [number for number, ids in enumerate(zip(sources, targets, strict=True)) if max(map(len, ids)) < max_length]
-    kept = Pairs([(sources[number], targets[number]) for number in fit], [texts[number][1] for number in fit])
-    return kept, len(texts) - len(fit)
+    fitting = [index for index, ids in enumerate(zip(sources, targets, strict=True)) if max(map(len, ids)) < max_length]
+    pairs_ = Pairs([(sources[index], targets[index]) for index in fitting], [texts[index][1] for index in fitting])
+    return pairs_, len(texts) - len(fitting)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
@@ -11,90 +13,166 @@ from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
+from nlptool.storage import folders
+from nlptool.tasks.train.run import versions
+from nlptool.terminal.interrupts import stop_at_interrupt
 from nlptool.text.scripts import is_japanese
 
 if TYPE_CHECKING:
     from nlptool.models.words.vectors import Parts
     from nlptool.training.tokenized_corpus import Corpus, Vocabulary
 
-SAMPLE = 1000  # records that decide on the tokenizer
+_SAMPLE = 1000  # records that decide about the tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusOptions:
+    """How a corpus is tokenized, and which of its words are trained."""
+
+    tokenizer: str  # auto | unidic | lemma | words | whitespace
+    dictionary: str | None  # of unidic and lemma: name or folder
+    lowercase: bool
+    min_count: int
+    max_words: int | None
+    workers: int
+
+
+def train_words(
+    pipe: Pipe, output: str, corpus_options: CorpusOptions, *, save_dtype: str, threads: int | None, **settings: Any
+) -> None:
+    """Train word vectors on the records of ``pipe``, and write their folder.
+
+    Args:
+        settings: the fields of ``Word2VecSettings`` or ``CooccurrenceSettings``, `method` and `deterministic`.
+
+    Raises:
+        RunError: the corpus has too few words, or the folder cannot be written.
+        KeyboardInterrupt: the training was stopped; what has been learned is saved.
+    """
+    from nlptool.models.runtime import devices
+    from nlptool.models.words import tokenizers as word_tokenizers
+    from nlptool.models.words import vectors as word_vectors
+
+    folders.check_replaceable(Path(output), word_vectors.MANIFEST)
+    with pipe.bar:
+        corpus, tokenizer = read_sentences(pipe, corpus_options)
+        vocabulary = corpus.vocabulary(corpus_options.min_count, corpus_options.max_words)
+        n_sentences, n_covered = corpus.n_sentences - corpus.n_empty, int(vocabulary.counts.sum())
+        pipe.note(
+            f"{corpus.n_words:,} words in {n_sentences:,} sentences; the vocabulary has "
+            f"{len(vocabulary.words):,}, which cover {n_covered / corpus.n_words:.1%}"
+        )
+        settings["threads"] = 1 if settings["deterministic"] else threads or devices.processors()
+        settings |= {"min_count": corpus_options.min_count, "max_words": corpus_options.max_words}
+        with stop_at_interrupt(
+            lambda: pipe.note("stopping; what has been learned is saved (Ctrl-C again: nothing is)")
+        ) as stop:
+            learn = train_word2vec if settings["method"] in ("skipgram", "cbow") else count_cooccurrences
+            parts, results = learn(pipe, corpus, vocabulary, stop, settings)
+        parts.precision = save_dtype
+        parts.about = {
+            "method": settings.pop("method"),
+            "tokenizer": tokenizer,
+            "dictionary": word_tokenizers.dictionary(tokenizer, corpus_options.dictionary),
+            "lowercase": corpus_options.lowercase,
+            "n_tokens": corpus.n_words,
+            "n_sentences": n_sentences,
+            "n_in_vocabulary": n_covered,
+            "n_failed_records": pipe.tally.n_failed,
+            **results,
+            "options": settings,
+            "versions": versions("gensim", "numpy", "scipy", "unidic-lite"),
+        }
+        folders.replace_folder(Path(output), word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
+    if stop():
+        raise KeyboardInterrupt
 
 
 def sentences(
-    lists: Iterator[list[Record]], workers: Workers[list[str]], tokenizer: str, *, lowercase: bool = False
+    lists: Iterator[list[Record]], workers: Workers[list[str]], options: CorpusOptions, tokenizer: str
 ) -> Iterator[tuple[list[Record], list[list[str]]]]:
-    """Each list of records, with the words of each: its `tokens` if it has them, else its text cut into words.
+    """Yield each list of records with the words of each: its `tokens` if it has them, else its text split into words.
 
-    A record fails whose tokens are something else.
+    A record whose tokens are malformed fails.
     """
     from nlptool.models.words import tokenizers as word_tokenizers
 
     def with_tokens(records: list[Record]) -> tuple[list[Record], list[Any]]:
         return records, [field_value(record.raw, "tokens") if record.pending else None for record in records]
 
-    for (records, tokens), cut in in_order(
+    for (records, tokens_of_records), split in in_order(
         map(with_tokens, lists),
         workers,
-        lambda item: [record.text for record, given in zip(*item, strict=True) if record.pending and given is None],
+        lambda item: [record.text for record, tokens in zip(*item, strict=True) if record.pending and tokens is None],
     ):
-        words = iter(cut)
-        found = []
-        for record, each in zip(records, tokens, strict=True):
+        split_texts = iter(split)
+        words: list[list[str]] = []
+        for record, tokens in zip(records, tokens_of_records, strict=True):
             if not record.pending:
                 continue
             try:
-                found.append(
-                    next(words) if each is None else word_tokenizers.of_tokens(each, tokenizer, lowercase=lowercase)
+                words.append(
+                    next(split_texts)
+                    if tokens is None
+                    else word_tokenizers.of_tokens(tokens, tokenizer, lowercase=options.lowercase)
                 )
             except ValueError as error:
                 record.fail(RecordError("BadTokens", str(error), hint="`nlptool tokenize` writes them"))
-        yield records, found
+        yield records, words
 
 
-def open_cutter(tokenizer: str, lowercase: bool) -> Callable[[Any], list[list[str]]]:
-    """What a worker does with texts."""
+def open_worker(tokenizer: str, lowercase: bool, dictionary: str | None) -> Callable[[Any], list[list[str]]]:
+    """Return the function with which a worker splits texts into words."""
     from nlptool.models.words import tokenizers as word_tokenizers
 
-    cut = word_tokenizers.word_tokenizer(tokenizer, lowercase=lowercase)
-    return lambda texts: list(map(cut, texts))
+    split = word_tokenizers.word_tokenizer(tokenizer, lowercase=lowercase, dictionary=dictionary)
+    return lambda texts: list(map(split, texts))
 
 
-def read_sentences(pipe: Pipe, tokenizer: str, *, lowercase: bool, workers: int) -> tuple[Corpus, str]:
-    """The corpus, and the tokenizer that was chosen for it."""
+def read_sentences(pipe: Pipe, options: CorpusOptions) -> tuple[Corpus, str]:
+    """Read the corpus; return it and the tokenizer that was chosen for it.
+
+    Raises:
+        RunError: most records failed.
+    """
     from nlptool.models.words import tokenizers as word_tokenizers
     from nlptool.training.tokenized_corpus import Corpus
 
     lists = pipe.read()
+    tokenizer = options.tokenizer
     if tokenizer == "auto":
         first: list[list[Record]] = []
         n_records = 0
         for records in lists:
             first.append(records)
             n_records += len(records)
-            if n_records >= SAMPLE:
+            if n_records >= _SAMPLE:
                 break
         lists = itertools.chain(first, lists)
-        sample = [record for records in first for record in records if record.pending][:SAMPLE]
-        cut = [record for record in sample if field_value(record.raw, "tokens") is not None]
-        if cut and len(cut) == len(sample):
-            # They were cut before; queries are cut as `nlptool tokenize` would have done.
-            texts = [str(word) for record in cut for word in _surfaces(record)]
-            tokenizer = "unidic" if is_japanese(texts) else "whitespace"
+        sample = [record for records in first for record in records if record.pending][:_SAMPLE]
+        tokenized = [record for record in sample if field_value(record.raw, "tokens") is not None]
+        if tokenized and len(tokenized) == len(sample):
+            # Queries are tokenized as `nlptool tokenize` would have done.
+            words = [str(word) for record in tokenized for word in _surfaces(record)]
+            tokenizer = "unidic" if is_japanese(words) else "whitespace"
             why = "the records have tokens"
         else:
             tokenizer, why = word_tokenizers.choose(record.text for record in sample)
         if sample:
             pipe.note(f"--tokenizer {tokenizer}: {why}")
+    word_tokenizers.dictionary(tokenizer, options.dictionary)  # a dictionary that is missing is said at once
     corpus = Corpus()
-    team: Workers[list[str]] = Workers(workers, open_cutter, tokenizer, lowercase)
+    workers: Workers[list[str]] = Workers(
+        options.workers, open_worker, tokenizer, options.lowercase, options.dictionary
+    )
 
-    def cut_lists() -> Iterator[list[Record]]:
-        for records, found in sentences(lists, team, tokenizer, lowercase=lowercase):
-            for words in found:
+    def added() -> Iterator[list[Record]]:
+        for records, words_of_records in sentences(lists, workers, options, tokenizer):
+            for words in words_of_records:
                 corpus.add(words)
             yield records
 
-    pipe.consume(cut_lists())
+    pipe.consume(added())
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     return corpus, tokenizer
 
@@ -109,8 +187,9 @@ def _surfaces(record: Record) -> list[str]:
 
 
 def train_word2vec(
-    pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Callable[[], bool], options: dict[str, Any]
+    pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stop: Callable[[], bool], options: dict[str, Any]
 ) -> tuple[Parts, dict[str, Any]]:
+    """Train word2vec or fastText; return the vectors and what the manifest says of the training."""
     from nlptool.models.words.vectors import Parts
     from nlptool.training.words import word2vec
 
@@ -118,25 +197,26 @@ def train_word2vec(
         skipgram=options["method"] == "skipgram",
         **{name: options[name] for name in word2vec.Word2VecSettings.__slots__ if name in options},
     )
-    found = word2vec.train(
+    trained = word2vec.train(
         corpus,
         vocabulary,
         settings,
         report=lambda done, total: pipe.bar.work("training", done, total, "words"),
-        stop=stopped,
+        stop=stop,
     )
-    seen, n_all = found.n_trained + found.n_thinned, int(vocabulary.counts.sum()) * settings.epochs
+    n_seen, n_all = trained.n_trained + trained.n_thinned, int(vocabulary.counts.sum()) * settings.epochs
     if settings.fast:
-        pipe.note(f"gensim's file mode saw {seen:,} of {n_all:,} words, of which some twice and others never")
-    if found.interrupted:
-        pipe.note(f"stopped after {seen / n_all:.0%} of the training")
-    about = {"n_trained": found.n_trained, "n_thinned": found.n_thinned, "interrupted": found.interrupted}
-    return Parts(vocabulary.words, found.vectors, {}, vocabulary.counts, found.ngrams), about
+        pipe.note(f"gensim's file mode saw {n_seen:,} of {n_all:,} words, of which some twice and others never")
+    if trained.interrupted:
+        pipe.note(f"stopped after {n_seen / n_all:.0%} of the training")
+    results = {"n_trained": trained.n_trained, "n_thinned": trained.n_thinned, "interrupted": trained.interrupted}
+    return Parts(vocabulary.words, trained.vectors, {}, vocabulary.counts, trained.ngrams), results
 
 
 def count_cooccurrences(
-    pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stopped: Callable[[], bool], options: dict[str, Any]
+    pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stop: Callable[[], bool], options: dict[str, Any]
 ) -> tuple[Parts, dict[str, Any]]:
+    """Count co-occurrences; return the vectors and what the manifest says of them."""
     from nlptool.models.words.vectors import Parts
     from nlptool.training.words import cooccurrence
 
@@ -148,8 +228,8 @@ def count_cooccurrences(
         vocabulary,
         settings,
         report=lambda done: pipe.bar.work("counting", done, corpus.n_words, "words"),
-        stop=stopped,
+        stop=stop,
     )
     columns = {} if settings.method == "svd" else {"contexts": contexts}
-    about = {"n_contexts": len(contexts), **columns, "interrupted": stopped()}
-    return Parts(vocabulary.words, vectors, {}, vocabulary.counts), about
+    results = {"n_contexts": len(contexts), **columns, "interrupted": stop()}
+    return Parts(vocabulary.words, vectors, {}, vocabulary.counts), results

@@ -1,7 +1,7 @@
-"""A corpus of documents as token ids: cut into words once, and mapped from the disk in every epoch.
+"""A corpus of documents as token ids: tokenized once, and memory-mapped from the disk in every epoch.
 
-Lines come in as words; a line without words ends a document. The pieces are learned from the words' counts, or given, and
-each different word is cut into pieces once. What is in memory are the different words, and where lines and documents begin.
+Lines come in as words; a line without words ends a document. The subwords are learned from the words' counts, or given, and
+each different word is split into subwords once. Only the different words, and the starts of lines and documents, are in memory.
 """
 
 from __future__ import annotations
@@ -21,20 +21,18 @@ from nlptool.training.bert.tokenizer import BertTokenizer, Words
 from nlptool.training.tokenized_corpus import Corpus
 
 Report = Callable[[str, int, int, str], None]
-"""Told what is done, how much of it, of how much, of what."""
+"""Called with label, done, total and unit as the work goes on."""
 
-_HELD_OUT = (
-    1  # a seed: always the same one, so that a training that goes on from another one holds out the same documents
-)
+_SPLIT_SEED = 1  # constant, so that a training that begins with another one's weights holds out the same documents
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
     """Documents of lines of token ids."""
 
-    tokens: NDArray[np.unsignedinteger[Any]]  # (T,), mapped
-    lines: NDArray[np.int64]  # (L + 1,), where each line begins in ``tokens``, and the end of the last
-    documents: NDArray[np.int64]  # (D + 1,), where each document begins in ``lines``, and the end of the last
+    tokens: NDArray[np.unsignedinteger[Any]]  # (T,), memory-mapped
+    lines: NDArray[np.int64]  # (L + 1,), start of each line in ``tokens``, and the end of the last
+    documents: NDArray[np.int64]  # (D + 1,), start of each document in ``lines``, and the end of the last
 
     @property
     def n_tokens(self) -> int:
@@ -47,32 +45,32 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What a work folder keeps of a corpus, in files that share a stem."""
+    """A corpus in the files of a checkpoint folder, which share a stem."""
 
     folder: Path
     key: str
 
     @property
-    def _about(self) -> Path:
+    def _manifest(self) -> Path:
         return self.folder / f"corpus-{self.key}.json"
 
     def _path(self, name: str) -> Path:
         return self.folder / f"corpus-{self.key}-{name}"
 
-    def is_there(self) -> bool:
-        """Whether it has been written to its end."""
-        return self._about.is_file()
+    def exists(self) -> bool:
+        """Return whether the corpus has been written completely."""
+        return self._manifest.is_file()
 
     def load(self) -> tuple[BertTokenizer, Documents, Documents, dict[str, Any]]:
-        """The tokenizer, the documents to learn from, those that are held out, and what was said when it was written."""
-        about = json.loads(self._about.read_text(encoding="utf-8"))
-        tokenizer = BertTokenizer(Words(**about["words"]), about["pieces"])
-        return tokenizer, self._documents("train", about), self._documents("dev", about), about["said"]
+        """Return the tokenizer, the training documents, the held-out ones, and the ``info`` that was written with them."""
+        manifest = json.loads(self._manifest.read_text(encoding="utf-8"))
+        tokenizer = BertTokenizer(Words(**manifest["words"]), manifest["pieces"])
+        return tokenizer, self._documents("train", manifest), self._documents("dev", manifest), manifest["info"]
 
-    def _documents(self, part: str, about: dict[str, Any]) -> Documents:
+    def _documents(self, part: str, manifest: dict[str, Any]) -> Documents:
         path = self._path(f"{part}.tokens")
-        n_tokens = about["n_tokens"][part]
-        dtype = np.dtype(about["dtype"])
+        n_tokens = manifest["n_tokens"][part]
+        dtype = np.dtype(manifest["dtype"])
         tokens = np.memmap(path, dtype, "r", shape=(n_tokens,)) if n_tokens else np.zeros(0, dtype)
         return Documents(tokens, np.load(self._path(f"{part}.lines.npy")), np.load(self._path(f"{part}.documents.npy")))
 
@@ -81,34 +79,33 @@ class Store:
         corpus: Corpus,
         words: Words,
         *,
-        size: int,
+        vocab_size: int,
         dev: float | int,
-        given: BertTokenizer | None = None,
-        said: dict[str, Any],
+        tokenizer: BertTokenizer | None = None,
+        info: dict[str, Any],
         report: Report,
         stop: Callable[[], bool],
     ) -> None:
         """Learn the vocabulary, and write the token ids.
 
         Args:
-            size: pieces of the vocabulary.
-            dev: the share of the corpus that is held out, as whole documents; or how many of the last documents are.
-            given: a tokenizer that is there already; ``size`` then means nothing.
-            said: JSON that is kept beside it; `dev_documents`, the numbers of those that are held out, is added.
+            dev: the share of the corpus that is held out, as whole documents; or the number of last documents that are.
+            tokenizer: a tokenizer that exists already; ``vocab_size`` is then ignored.
+            info: JSON values to be kept; `dev_documents`, the indices of the held-out documents, is added.
 
         Raises:
-            RunError: there are no words; or no room for any beside the characters.
+            RunError: there are no words; or the vocabulary has no room for any beside the characters.
             OSError: the files cannot be written.
         """
         names, counts = corpus.counted()
-        document, n_words = _shape(corpus, len(names))
-        held_out = _held_out(n_words, dev)
-        learned_from = counts - _counts(corpus, document, held_out, len(names)) if given is None else counts
-        tokenizer = given or BertTokenizer(
+        document, n_words = _documents_of_lines(corpus, len(names))
+        held_out = _split(n_words, dev)
+        train_counts = counts if tokenizer else counts - _counts(corpus, document, held_out, len(names))
+        tokenizer = tokenizer or BertTokenizer(
             words,
             wordpiece.learn(
-                {name: count for name, count in zip(names, learned_from.tolist(), strict=True) if count},
-                size,
+                {name: count for name, count in zip(names, train_counts.tolist(), strict=True) if count},
+                vocab_size,
                 report=lambda done, total: report("the vocabulary", done, total, "pieces"),
                 stop=stop,
             ),
@@ -116,7 +113,7 @@ class Store:
         starts, ids = wordpiece.segment(names, tokenizer.pieces)
         dtype = np.dtype(np.uint16 if len(tokenizer.pieces) <= 2**16 else np.uint32)
         n_tokens = {}
-        for part, wanted in (("train", ~held_out), ("dev", held_out)):
+        for part, is_in_part in (("train", ~held_out), ("dev", held_out)):
             with self._path(f"{part}.tokens").open("wb") as file:
                 lengths, owners, first = [], [], 0
                 for chunk, rows in corpus.passes(np.arange(len(names), dtype=np.int32)):
@@ -125,13 +122,14 @@ class Store:
                     owner = document[first : first + len(rows)]
                     first += len(rows)
                     report("token ids", first, len(document), "lines")
-                    kept = (owner >= 0) & wanted[owner]
-                    found = np.repeat(kept, rows)
-                    of_words = np.diff(starts)[chunk]
-                    of_rows = np.add.reduceat(np.append(of_words, 0), np.cumsum(rows) - rows) if len(rows) else rows
-                    lengths.append(np.where(rows > 0, of_rows, 0)[kept])
+                    kept = (owner >= 0) & is_in_part[owner]
+                    kept_words = np.repeat(kept, rows)
+                    word_lengths = np.diff(starts)[chunk]
+                    row_starts = np.cumsum(rows) - rows
+                    row_lengths = np.add.reduceat(np.append(word_lengths, 0), row_starts) if len(rows) else rows
+                    lengths.append(np.where(rows > 0, row_lengths, 0)[kept])
                     owners.append(owner[kept])
-                    file.write(_ragged(chunk[found], starts, ids).astype(dtype).tobytes())
+                    file.write(_ragged(chunk[kept_words], starts, ids).astype(dtype).tobytes())
             line_starts = np.zeros(sum(map(len, lengths)) + 1, np.int64)
             np.cumsum(np.concatenate([*lengths, np.zeros(0, np.int64)]), out=line_starts[1:])
             owner = np.concatenate([*owners, np.zeros(0, np.int64)])
@@ -139,50 +137,51 @@ class Store:
             np.save(self._path(f"{part}.lines.npy"), line_starts)
             np.save(self._path(f"{part}.documents.npy"), np.append(begins, len(owner)))
             n_tokens[part] = int(line_starts[-1])
-        about = {"words": asdict(tokenizer.words), "pieces": list(tokenizer.pieces), "dtype": dtype.name}
-        about |= {"n_tokens": n_tokens, "said": said | {"dev_documents": np.flatnonzero(held_out).tolist()}}
-        new = self._about.with_suffix(".new")
-        new.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-        new.replace(self._about)
+        manifest = {"words": asdict(tokenizer.words), "pieces": list(tokenizer.pieces), "dtype": dtype.name}
+        manifest |= {"n_tokens": n_tokens, "info": info | {"dev_documents": np.flatnonzero(held_out).tolist()}}
+        new = self._manifest.with_suffix(".new")
+        new.write_text(json.dumps(manifest, ensure_ascii=False), encoding="utf-8")
+        new.replace(self._manifest)
 
 
-def _shape(corpus: Corpus, n_names: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(L,) the document of each line, -1 of one without words; and (D,) how many words each document has.
+def _documents_of_lines(corpus: Corpus, n_names: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the document of each line (L,), -1 for a line without words, and the number of words of each document (D,).
 
     Raises:
-        RunError: there are none.
+        RunError: there are no words.
     """
-    every = [lengths for _, lengths in corpus.passes(np.arange(n_names, dtype=np.int32))]
-    lengths = np.concatenate([*every, np.zeros(0, np.int32)]).astype(np.int64)
-    there = lengths > 0
-    if not there.any():
+    chunks = [lengths for _, lengths in corpus.passes(np.arange(n_names, dtype=np.int32))]
+    lengths = np.concatenate([*chunks, np.zeros(0, np.int32)]).astype(np.int64)
+    has_words = lengths > 0
+    if not has_words.any():
         raise RunError(
             "the corpus has no words",
             hint="nlptool train bert FILE, or text on stdin: a sentence a line, an empty line between documents",
         )
-    number = np.cumsum(there & ~np.concatenate([[False], there[:-1]])) - 1
-    return np.where(there, number, -1), np.bincount(number[there], lengths[there]).astype(np.int64)
+    document = np.cumsum(has_words & ~np.concatenate([[False], has_words[:-1]])) - 1
+    n_words = np.bincount(document[has_words], lengths[has_words]).astype(np.int64)
+    return np.where(has_words, document, -1), n_words
 
 
-def _held_out(n_words: NDArray[np.int64], dev: float | int) -> NDArray[np.bool_]:
-    """(D,): documents in a random order as long as they make up no more than the share ``dev`` of all words, those that are
-    too long left out; or the last ``dev`` documents. One at least stays to learn from."""
+def _split(n_words: NDArray[np.int64], dev: float | int) -> NDArray[np.bool_]:
+    """Return which documents are held out, (D,): random ones with at most the share ``dev`` of all words, or the last ``dev``
+    documents. At least one document is left for training."""
     held_out = np.zeros(len(n_words), bool)
     if isinstance(dev, int):
         held_out[len(n_words) - dev :] = True
         return held_out
-    left = dev * int(n_words.sum())
-    for document in np.random.default_rng(_HELD_OUT).permutation(len(n_words))[: len(n_words) - 1]:
-        if n_words[document] <= left:
+    budget = dev * int(n_words.sum())
+    for document in np.random.default_rng(_SPLIT_SEED).permutation(len(n_words))[: len(n_words) - 1]:
+        if n_words[document] <= budget:
             held_out[document] = True
-            left -= int(n_words[document])
+            budget -= int(n_words[document])
     return held_out
 
 
 def _counts(
     corpus: Corpus, document: NDArray[np.int64], held_out: NDArray[np.bool_], n_names: int
 ) -> NDArray[np.int64]:
-    """(V,): how often each word comes in the documents that are held out."""
+    """Return the count of each word in the held-out documents, (V,)."""
     counts = np.zeros(n_names, np.int64)
     first = 0
     for chunk, rows in corpus.passes(np.arange(n_names, dtype=np.int32)):
@@ -193,8 +192,8 @@ def _counts(
 
 
 def _ragged(rows: NDArray[np.int32], starts: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Those of ``values`` that belong to ``rows``, one row behind the other."""
+    """Return the concatenated ``values`` of ``rows``."""
     lengths = starts[rows + 1] - starts[rows]
     ends = np.cumsum(lengths)
-    places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts[rows] - ends + lengths, lengths)
-    return np.asarray(values[places])
+    positions = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts[rows] - ends + lengths, lengths)
+    return np.asarray(values[positions])

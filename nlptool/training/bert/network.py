@@ -1,4 +1,4 @@
-"""The BERT that is pre-trained: made anew or read from a folder, asked, and written as transformers reads it."""
+"""The BERT that is pre-trained: created or read from a folder, applied to a batch, and written as transformers reads it."""
 
 from __future__ import annotations
 
@@ -12,43 +12,31 @@ from torch import Tensor
 
 from nlptool.errors import ModelError
 from nlptool.models.runtime.transformers_loading import silenced
-from nlptool.training.saving import PRECISIONS, save_dtype_of
+from nlptool.training.bert_config import bert_config
+from nlptool.training.saving import SAVE_DTYPES, folder_permissions
 
 if TYPE_CHECKING:
     from nlptool.training.bert.tokenizer import BertTokenizer
 
 
-def new(
-    *, vocabulary: int, layers: int, width: int, heads: int, intermediate: int, max_length: int, dropout: float,
-    padding: int, nsp: bool,
-) -> Any:  # fmt: skip
-    """A BERT with random weights: ``BertForPreTraining``, or ``BertForMaskedLM`` without next sentences.
+def new(*, nsp: bool, **sizes: Any) -> Any:
+    """Return a BERT with random weights: ``BertForPreTraining``, or ``BertForMaskedLM`` without next-sentence prediction.
 
     Args:
-        padding: the id of [PAD].
+        sizes: the arguments of ``bert_config``.
     """
+    config = bert_config(**sizes)
     with silenced():
-        from transformers import BertConfig, BertForMaskedLM, BertForPreTraining
+        from transformers import BertForMaskedLM, BertForPreTraining
 
-        config = BertConfig(
-            vocab_size=vocabulary,
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            intermediate_size=intermediate,
-            max_position_embeddings=max_length,
-            hidden_dropout_prob=dropout,
-            attention_probs_dropout_prob=dropout,
-            pad_token_id=padding,
-        )
         return BertForPreTraining(config) if nsp else BertForMaskedLM(config)
 
 
-def begun(folder: str, *, max_length: int, dropout: float, nsp: bool, note: Callable[[str], None]) -> Any:
-    """The BERT of a folder, to go on from.
+def pretrained(folder: str, *, max_length: int, dropout: float, nsp: bool, note: Callable[[str], None]) -> Any:
+    """Load the BERT of a folder, to be trained further.
 
     Args:
-        note: is told what of it begins at random, since the folder has none.
+        note: called with the parts that begin at random because the folder has none.
 
     Raises:
         ModelError: it cannot be loaded, is no BERT, or takes fewer tokens.
@@ -58,13 +46,13 @@ def begun(folder: str, *, max_length: int, dropout: float, nsp: bool, note: Call
 
         kind: Any = BertForPreTraining if nsp else BertForMaskedLM
         try:
-            network, about = kind.from_pretrained(
+            network, info = kind.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True,
                 hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout,
             )  # fmt: skip
         except Exception as error:  # of many libraries
             raise ModelError(f"{folder} cannot be loaded: {str(error).partition(chr(10))[0]}") from error
-    missing = sorted({".".join(name.split(".")[:2]) for name in about["missing_keys"]})
+    missing = sorted({".".join(name.split(".")[:2]) for name in info["missing_keys"]})
     if network.config.model_type != "bert" or "bert.embeddings" in missing:
         raise ModelError(f"{folder} holds no BERT to begin with")
     if missing:
@@ -76,29 +64,32 @@ def begun(folder: str, *, max_length: int, dropout: float, nsp: bool, note: Call
 
 
 def logits(
-    network: Any, ids: Tensor, types: Tensor, there: Tensor | None, places: Tensor
+    network: Any, ids: Tensor, token_types: Tensor, mask: Tensor | None, positions: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    """What a network says: (M, V) of the tokens at ``places`` alone, counted through all rows of ``ids`` (B, T), and (B, 2) of
-    the next sentences, index 0 for one that follows, None without that head; in float32.
+    """Return the logits of the tokens at ``positions`` (M, V) and of the next sentences (B, 2), both float32.
+
+    Index 0 of the latter means that the second part follows; they are None without that head.
 
     Args:
-        types: (B, T), 0 for the first part and 1 for the second.
-        there: (B, T), False for padding; None if there is none.
+        ids: (B, T) int64.
+        token_types: (B, T), 0 for the first part and 1 for the second.
+        mask: (B, T), False for padding; None if there is none.
+        positions: (M,), indices into the flattened ``ids``.
     """
-    found = network.bert(input_ids=ids, token_type_ids=types, attention_mask=there)
-    states = found.last_hidden_state.flatten(0, 1)[places]
-    words = network.cls.predictions(states).float()
+    output = network.bert(input_ids=ids, token_type_ids=token_types, attention_mask=mask)
+    states = output.last_hidden_state.flatten(0, 1)[positions]
+    mlm_logits = network.cls.predictions(states).float()
     if not hasattr(network.cls, "seq_relationship"):
-        return words, None
-    return words, network.cls.seq_relationship(found.pooler_output).float()
+        return mlm_logits, None
+    return mlm_logits, network.cls.seq_relationship(output.pooler_output).float()
 
 
-def save(network: Any, tokenizer: BertTokenizer, folder: Path, precision: str) -> None:
+def save(network: Any, tokenizer: BertTokenizer, folder: Path, save_dtype: str) -> None:
     """Write a network and its tokenizer.
 
     Raises:
         OSError: the files cannot be written.
     """
-    with silenced(), save_dtype_of(folder):
+    with silenced(), folder_permissions(folder):
         tokenizer.save(folder, network.config.max_position_embeddings)
-        copy.deepcopy(network).to(PRECISIONS[precision]).save_pretrained(str(folder))
+        copy.deepcopy(network).to(SAVE_DTYPES[save_dtype]).save_pretrained(str(folder))

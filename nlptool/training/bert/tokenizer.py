@@ -1,40 +1,50 @@
-"""The tokenizers of BERT: how a text is cut into words, and which pieces words are made of.
+"""The tokenizers of BERT: how a text is split into words, and the subwords that words are made of.
 
-unidic      MeCab with unidic-lite, as ``BertJapaneseTokenizer`` of transformers cuts
-wordpiece   runs of letters and single marks, as ``BertTokenizer`` cuts: for languages with blanks, and Chinese
+unidic      MeCab, as ``BertJapaneseTokenizer`` of transformers
+wordpiece   runs of letters and single punctuation marks, as ``BertTokenizer``: for languages with spaces, and Chinese
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.japanese import bert_words
+from nlptool.models.japanese import bert_words, dictionaries
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.text.scripts import JAPANESE
 from nlptool.training import wordpiece
 
 SplitWords = Callable[[str], list[str]]
 
-_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]  # what a tokenizer gives; not all of them do by themselves
+_INPUTS = [
+    "input_ids",
+    "token_type_ids",
+    "attention_mask",
+]  # outputs of a tokenizer; not all classes have them by default
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a text is cut into words. It can be sent to other processes."""
+    """How a text is split into words. It can be sent to other processes."""
 
     kind: str  # unidic | wordpiece
     options: str  # JSON: the arguments of JapaneseWords, or a tokenizer of the library ``tokenizers``
 
-    def cutter(self) -> SplitWords:
-        """What cuts a text.
+    @property
+    def dictionary(self) -> str | None:
+        """The MeCab dictionary of unidic: unidic_lite, unidic, ipadic, or a folder."""
+        return json.loads(self.options)["dictionary"] if self.kind == "unidic" else None
+
+    def splitter(self) -> SplitWords:
+        """Return a function that splits a text into words.
 
         Raises:
-            ModelError: a MeCab dictionary is not there.
+            ModelError: a MeCab dictionary is not installed.
         """
         if self.kind == "unidic":
             return bert_words.JapaneseWords(**json.loads(self.options))
@@ -43,22 +53,23 @@ class Words:
         tokenizer = Tokenizer.from_str(self.options)
         normalizer, pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
 
-        def cut(text: str) -> list[str]:
-            shown = text if normalizer is None else normalizer.normalize_str(text)
-            return [word for word, _ in pre_tokenizer.pre_tokenize_str(shown)]
+        def split(text: str) -> list[str]:
+            normalized = text if normalizer is None else normalizer.normalize_str(text)
+            return [word for word, _ in pre_tokenizer.pre_tokenize_str(normalized)]
 
-        return cut
+        return split
 
 
 @dataclass(frozen=True, slots=True)
 class BertTokenizer:
-    """Words and pieces; ``save`` writes them as transformers reads them."""
+    """The tokenizer of a BERT: how text becomes words, and the vocabulary of subwords."""
 
     words: Words
-    pieces: Sequence[str]  # by their ids
+    pieces: Sequence[str]  # the subword of each id
 
     def save(self, folder: Path, max_length: int) -> None:
-        """
+        """Write the tokenizer as transformers reads it.
+
         Raises:
             OSError: the files cannot be written.
         """
@@ -70,54 +81,66 @@ class BertTokenizer:
             japanese: Any = BertJapaneseTokenizer
             fast: Any = PreTrainedTokenizerFast
             if self.words.kind == "unidic":
-                cut = json.loads(self.words.options)
+                options = json.loads(self.words.options)
                 japanese(
                     str(path),
-                    do_lower_case=cut.get("lower_case", False),
+                    do_lower_case=options.get("lower_case", False),
                     word_tokenizer_type="mecab",
-                    subword_tokenizer_type="character" if cut.get("characters") else "wordpiece",
-                    mecab_kwargs={"mecab_dic": cut["dictionary"], "normalize_text": cut.get("normalize", True)},
+                    subword_tokenizer_type="character" if options.get("characters") else "wordpiece",
+                    mecab_kwargs={
+                        **_mecab_options(options["dictionary"]),
+                        "normalize_text": options.get("normalize", True),
+                    },
                     model_max_length=max_length,
                     model_input_names=_INPUTS,
                 ).save_pretrained(str(folder))
                 return
             names = dict(zip(("pad", "unk", "cls", "sep", "mask"), wordpiece.SPECIAL, strict=True))
             fast(
-                tokenizer_object=self._whole(),
+                tokenizer_object=self._fast_tokenizer(),
                 model_max_length=max_length,
                 model_input_names=_INPUTS,
                 **{f"{name}_token": token for name, token in names.items()},
             ).save_pretrained(str(folder))
 
-    def _whole(self) -> Any:
-        """The tokenizer of texts and pairs of texts."""
+    def _fast_tokenizer(self) -> Any:
+        """Return the ``tokenizers.Tokenizer`` of texts and pairs of texts."""
         from tokenizers import Tokenizer, decoders, models, processors
 
-        made = Tokenizer.from_str(self.words.options)
-        numbers = {piece: number for number, piece in enumerate(self.pieces)}
-        made.model = models.WordPiece(numbers, unk_token=wordpiece.UNKNOWN, max_input_chars_per_word=wordpiece.LONGEST)
+        tokenizer = Tokenizer.from_str(self.words.options)
+        ids = {piece: id for id, piece in enumerate(self.pieces)}
+        tokenizer.model = models.WordPiece(ids, unk_token=wordpiece.UNKNOWN, max_input_chars_per_word=wordpiece.LONGEST)
         start, end = wordpiece.START, wordpiece.END
-        made.post_processor = processors.TemplateProcessing(
+        tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{start} $A {end}",
             pair=f"{start} $A {end} $B:1 {end}:1",
-            special_tokens=[(token, numbers[token]) for token in (start, end)],
+            special_tokens=[(token, ids[token]) for token in (start, end)],
         )
-        made.decoder = decoders.WordPiece()
-        made.add_special_tokens(list(wordpiece.SPECIAL))
-        return made
+        tokenizer.decoder = decoders.WordPiece()
+        tokenizer.add_special_tokens(list(wordpiece.SPECIAL))
+        return tokenizer
 
 
 def choose(texts: Iterable[str]) -> tuple[str, str]:
-    """The kind of tokenizer for a sample of a corpus, and why."""
+    """Return the kind of tokenizer for a sample of a corpus, and the reason."""
     sample = "".join("".join(text.split()) for text in texts)
     japanese = 5 * len(JAPANESE.findall(sample)) > len(sample)
     return ("unidic", "Japanese") if japanese else ("wordpiece", "letters of other languages")
 
 
-def words(kind: str, *, lowercase: bool = False) -> Words:
-    """How a new tokenizer of this kind cuts."""
+def words(kind: str, *, lowercase: bool = False, dictionary: str | None = None) -> Words:
+    """Return the word splitting of a new tokenizer of this kind.
+
+    Args:
+        dictionary: name or folder of the MeCab dictionary of unidic; unidic-lite unless given.
+
+    Raises:
+        ModelError: the dictionary is not installed.
+    """
     if kind == "unidic":
-        return Words(kind, json.dumps({"dictionary": "unidic_lite", "lower_case": lowercase}))
+        recorded = dictionaries.recorded(dictionary)  # a folder, or a name with a version
+        name = recorded if Path(recorded).is_absolute() else recorded.partition(" ")[0].replace("-", "_")
+        return Words(kind, json.dumps({"dictionary": name, "lower_case": lowercase}))
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     tokenizer = Tokenizer(models.WordPiece({wordpiece.UNKNOWN: 0}, unk_token=wordpiece.UNKNOWN))
@@ -127,32 +150,39 @@ def words(kind: str, *, lowercase: bool = False) -> Words:
 
 
 def read(folder: Path) -> BertTokenizer:
-    """The tokenizer of a BERT that exists.
+    """Read the tokenizer of a BERT.
 
     Raises:
         ModelError: there is none, or one of another kind.
     """
     path = folder / "vocab.txt"
-    cut = bert_words.settings(folder)
-    if cut is not None and path.is_file():
-        return _checked(BertTokenizer(Words("unidic", json.dumps(cut)), _lines(path)), folder)
+    options = bert_words.settings(folder)
+    if options is not None and path.is_file():
+        return _checked(BertTokenizer(Words("unidic", json.dumps(options)), _lines(path)), folder)
     with silenced():
         from transformers import AutoTokenizer
 
         try:
-            found: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+            tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # of many libraries
             raise ModelError(f"{folder}: its tokenizer cannot be loaded: {str(error).partition(chr(10))[0]}") from error
-    about = json.loads(found.backend_tokenizer.to_str()) if hasattr(found, "backend_tokenizer") else {}
-    if about.get("model", {}).get("type") != "WordPiece" or not about.get("pre_tokenizer"):
-        raise ModelError(f"{folder}: its tokenizer is a {type(found).__name__}, and no WordPiece as that of BERT")
-    numbers: dict[str, int] = about["model"]["vocab"]
-    pieces = [f"[unused {number}]" for number in range(max(numbers.values()) + 1)]
-    for piece, number in numbers.items():
-        pieces[number] = piece
-    about["model"] |= {"vocab": {wordpiece.UNKNOWN: 0}}
-    about |= {"added_tokens": [], "post_processor": None, "padding": None, "truncation": None}
-    return _checked(BertTokenizer(Words("wordpiece", json.dumps(about)), pieces), folder)
+    config = json.loads(tokenizer.backend_tokenizer.to_str()) if hasattr(tokenizer, "backend_tokenizer") else {}
+    if config.get("model", {}).get("type") != "WordPiece" or not config.get("pre_tokenizer"):
+        raise ModelError(f"{folder}: its tokenizer is a {type(tokenizer).__name__}, and no WordPiece as that of BERT")
+    ids: dict[str, int] = config["model"]["vocab"]
+    pieces = [f"[unused {id}]" for id in range(max(ids.values()) + 1)]
+    for piece, id in ids.items():
+        pieces[id] = piece
+    config["model"] |= {"vocab": {wordpiece.UNKNOWN: 0}}
+    config |= {"added_tokens": [], "post_processor": None, "padding": None, "truncation": None}
+    return _checked(BertTokenizer(Words("wordpiece", json.dumps(config)), pieces), folder)
+
+
+def _mecab_options(dictionary: str) -> dict[str, str | None]:
+    """Return the arguments of transformers' MeCab tokenizer that name a dictionary."""
+    if Path(dictionary).is_absolute():
+        return {"mecab_dic": None, "mecab_option": f"-r {os.devnull} -d {dictionary}"}
+    return {"mecab_dic": dictionary}
 
 
 def _checked(tokenizer: BertTokenizer, folder: Path) -> BertTokenizer:
@@ -163,6 +193,6 @@ def _checked(tokenizer: BertTokenizer, folder: Path) -> BertTokenizer:
 
 
 def _lines(path: Path) -> list[str]:
-    """As transformers reads a vocabulary: the lines, with all that can end one for Python's text files."""
+    """Return the lines of a vocabulary as transformers reads it, with the universal newlines of Python's text files."""
     with path.open(encoding="utf-8") as lines:
         return [line.rstrip("\n") for line in lines]

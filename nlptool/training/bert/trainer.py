@@ -1,8 +1,8 @@
 """BERT, pre-trained from scratch: masked words and next sentences, on documents of one's own.
 
 Source: J. Devlin et al.: BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding (NAACL 2019). The
-network is that of transformers. The words' probabilities are computed at the masked places alone, which on a processor is most
-of the time saved. Everything is kept in a work folder, so that an interrupted training goes on where it was.
+network is that of transformers. The logits of tokens are computed at the masked positions alone, which on a processor saves
+most of the time. All files are kept in a checkpoint folder, so that an interrupted training can be resumed.
 """
 
 from __future__ import annotations
@@ -27,49 +27,48 @@ from nlptool.training.checkpoint import steps_done
 from nlptool.training.loop import RunOptions, Trainer
 from nlptool.training.wordpiece import PAD
 
-_DEV_EXAMPLES = 512  # of them
-WORK_FILES = ("bert-*", "corpus-*")
-"""What a work folder holds."""
+_DEV_EXAMPLES = 512  # examples of the dev set that are evaluated
 
 
 @dataclass(frozen=True, slots=True)
 class BertSettings:
-    """What can be chosen of a network and its training."""
+    """The options of a network and its training."""
 
     layers: int = 4
-    width: int = 256
+    hidden_size: int = 256
     heads: int = 4
-    intermediate: int = 1024
+    intermediate_size: int = 1024
     max_length: int = 128  # tokens
     dropout: float = 0.0
     nsp: bool = True
-    mask: str = "words"  # pieces
-    share: float = 0.15  # of the tokens, which are to be guessed
-    nsp_from: float = 0.25  # share of the steps before which next sentences do not count
-    vectors: bool = True  # begin with word2vec's vectors of the pieces
-    short: float = 0.1  # share of sequences that are shorter
-    batch: int = 32  # sequences
-    accumulate: int = 1  # batches of a step
-    rate: float = 1e-3  # the highest
+    whole_word_mask: bool = True
+    mlm_probability: float = 0.15  # share of the tokens that are to be predicted
+    nsp_warmup_ratio: float = 0.25  # share of the steps before next-sentence prediction counts
+    init_embeddings: str = "word2vec"  # or random
+    short_sequence_probability: float = 0.1
+    batch_size: int = 32  # sequences
+    gradient_accumulation: int = 1  # batches of a step
+    learning_rate: float = 1e-3  # the peak
     weight_decay: float = 0.01
-    warm_up: float = 0.05  # share of the steps in which the learning rate rises
-    steps: int | None = None
+    warmup_ratio: float = 0.05  # share of the steps in which the learning rate rises
+    max_grad_norm: float = 1.0  # 0: gradients are not clipped
+    max_steps: int | None = None
     epochs: int | None = None
-    minutes: float | None = None
+    max_minutes: float | None = None
     init: str | None = None  # the folder of a BERT
     seed: int = 1
 
 
 class BertTraining(Trainer[BertSettings, Batch]):
-    """One training, in a work folder.
+    """One training, with its files in a checkpoint folder.
 
     Args:
-        data: a name for the documents: the same only for the same ones.
-        dev: the documents that are held out.
+        data: identifies the documents.
+        dev: the held-out documents.
 
     Raises:
-        RunError: there is too little text, or a checkpoint of other settings.
-        ModelError: it cannot begin as ``settings.init``.
+        RunError: there is too little text.
+        ModelError: the network cannot be initialized from ``settings.init``.
     """
 
     stage = "pre-training"
@@ -80,19 +79,21 @@ class BertTraining(Trainer[BertSettings, Batch]):
         dev: Documents,
         tokenizer: BertTokenizer,
         settings: BertSettings,
-        work: Path,
+        folder: Path,
         *,
         data: str,
         **run: Unpack[RunOptions],
     ) -> None:
-        super().__init__(settings, work, "bert", data, run)
+        super().__init__(settings, folder, "bert", data, run)
         self._tokenizer = tokenizer
-        self._examples = self._made(documents, nsp=settings.nsp, short=settings.short)
+        self._examples = self._examples_of(
+            documents, nsp=settings.nsp, short_sequence_probability=settings.short_sequence_probability
+        )
         if settings.nsp and documents.n_documents == 1:
             self._note("the corpus is one document: sentences that do not follow come from elsewhere in it")
-        self._dev = self._held_out(dev)
+        self._dev = self._dev_batches(dev)
         torch.manual_seed(settings.seed)
-        self.network = self._begun(documents).to(self._device)
+        self.network = self._initial_network(documents).to(self._device)
 
     def n_batches(self) -> int:
         return self._examples.n_batches(0)
@@ -100,89 +101,92 @@ class BertTraining(Trainer[BertSettings, Batch]):
     def batches(self, first: int) -> Iterator[Batch]:
         return self._examples.batches(first)
 
-    def about_a_step(self) -> str:
-        return f"of {self.settings.batch * self.settings.accumulate:,} sequences each"
+    def describe_step(self) -> str:
+        return f"of {self.settings.batch_size * self.settings.gradient_accumulation:,} sequences each"
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         losses = self._losses(batch)
-        # So early that they cannot be told apart yet, next sentences would only add noise, in which the words are lost.
-        begun = self.settings.init is not None or step >= self.settings.nsp_from * self.n_steps
-        loss = torch.stack([value * (begun or name != "nsp_loss") for name, value in losses.items()]).sum()
+        # In the first steps next-sentence prediction is at chance, and its noise would drown the gradient of the words.
+        nsp_counts = self.settings.init is not None or step >= self.settings.nsp_warmup_ratio * self.n_steps
+        loss = torch.stack([value * (nsp_counts or name != "nsp_loss") for name, value in losses.items()]).sum()
         return loss, {"loss": loss, **losses}
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        words, next_sentence = self._logits(batch)
+        mlm_logits, nsp_logits = self._logits(batch)
         targets = self._tensor(batch.targets)
-        mlm = functional.cross_entropy(words, targets) if len(targets) else words.sum()
-        if next_sentence is None:
+        mlm = functional.cross_entropy(mlm_logits, targets) if len(targets) else mlm_logits.sum()
+        if nsp_logits is None:
             return {"mlm_loss": mlm}
-        return {"mlm_loss": mlm, "nsp_loss": functional.cross_entropy(next_sentence, self._tensor(batch.follows))}
+        return {"mlm_loss": mlm, "nsp_loss": functional.cross_entropy(nsp_logits, self._tensor(batch.nsp_labels))}
 
     def _logits(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """(M, V) at the masked places, and (B, 2) of the next sentences; in float32."""
+        """Return the logits of the tokens at the masked positions (M, V), and of the next sentences (B, 2), float32."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             return bert_network.logits(
                 self.network,
                 self._tensor(batch.ids),
-                self._tensor(batch.types),
-                None if batch.there is None else self._tensor(batch.there),
-                self._tensor(batch.places),
+                self._tensor(batch.token_types),
+                None if batch.mask is None else self._tensor(batch.mask),
+                self._tensor(batch.positions),
             )
 
-    def _made(self, documents: Documents, *, nsp: bool, short: float, evaluating: bool = False) -> Examples:
+    def _examples_of(
+        self, documents: Documents, *, nsp: bool, short_sequence_probability: float, evaluating: bool = False
+    ) -> Examples:
         settings = self.settings
         return Examples(
-            documents, self._tokenizer, batch=settings.batch, max_length=settings.max_length, seed=settings.seed,
-            short=short, nsp=nsp, mask=settings.mask, share=settings.share, evaluating=evaluating,
+            documents, self._tokenizer, batch_size=settings.batch_size, max_length=settings.max_length, seed=settings.seed,
+            short_sequence_probability=short_sequence_probability, nsp=nsp, whole_word_mask=settings.whole_word_mask,
+            mlm_probability=settings.mlm_probability, evaluating=evaluating,
         )  # fmt: skip
 
-    def _held_out(self, dev: Documents) -> list[Batch]:
-        """Always the same examples of the documents that are held out, with the same masks."""
+    def _dev_batches(self, dev: Documents) -> list[Batch]:
+        """Return the examples of the held-out documents, always the same ones with the same masks."""
         if not dev.n_tokens:
             return []
         nsp = self.settings.nsp and dev.n_documents > 1
         if self.settings.nsp and not nsp:
             self._note("one document is held out: whether sentences follow is not judged")
-        examples = self._made(dev, nsp=nsp, short=0.0, evaluating=True)
-        n_batches = min(examples.n_batches(0), -(-_DEV_EXAMPLES // self.settings.batch))
+        examples = self._examples_of(dev, nsp=nsp, short_sequence_probability=0.0, evaluating=True)
+        n_batches = min(examples.n_batches(0), -(-_DEV_EXAMPLES // self.settings.batch_size))
         return list(itertools.islice(examples.batches(), n_batches))
 
-    def _begun(self, documents: Documents) -> Any:
+    def _initial_network(self, documents: Documents) -> Any:
         settings, pieces = self.settings, self._tokenizer.pieces
         shared: Any = {"max_length": settings.max_length, "dropout": settings.dropout, "nsp": settings.nsp}
         if settings.init is not None:
-            network = bert_network.begun(settings.init, note=self._note, **shared)
+            network = bert_network.pretrained(settings.init, note=self._note, **shared)
             if len(pieces) > network.config.vocab_size:
                 raise ModelError(f"{settings.init}: its tokenizer has more pieces than its network")
             return network
         network = bert_network.new(
-            vocabulary=len(pieces), layers=settings.layers, width=settings.width, heads=settings.heads,
-            intermediate=settings.intermediate, padding=pieces.index(PAD), **shared,
+            vocab_size=len(pieces), layers=settings.layers, hidden_size=settings.hidden_size, heads=settings.heads,
+            intermediate_size=settings.intermediate_size, pad_id=pieces.index(PAD), **shared,
         )  # fmt: skip
-        if not (self._resume and steps_done(self._path)):  # else all of it is in the checkpoint
+        if not (self._resume and steps_done(self._path)):  # else all weights are in the checkpoint
             counts = initialization.frequencies(documents.tokens, len(pieces))
-            dim = settings.width - initialization.n_positions(settings.width, settings.heads)
-            rows = initialization.vectors(
+            dim = settings.hidden_size - initialization.n_positional(settings.hidden_size, settings.heads)
+            rows = initialization.word2vec_embeddings(
                 documents, pieces, dim, seed=settings.seed, stop=self._stop,
                 report=lambda done, total: self._report("vectors of pieces", done, total, "tokens"),
-            ) if settings.vectors else None  # fmt: skip
+            ) if settings.init_embeddings == "word2vec" else None  # fmt: skip
             initialization.initialize(network, counts, rows, seed=settings.seed)
         return network
 
-    def judge(self) -> dict[str, float]:
-        """On the held-out documents: the loss at the masks in nats, how often the right piece is the first or among the
-        first five, and how often it is right whether a sentence follows."""
-        loss, first, fifth, right, n_masks, n_pairs = 0.0, 0, 0, 0, 0, 0
+    def evaluate(self) -> dict[str, float]:
+        """Return the scores on the held-out documents: the masked-LM loss in nats, the accuracy at the masks of the first
+        piece (top1) and of the first five (top5), and the accuracy of next-sentence prediction."""
+        loss, n_top1, n_top5, n_nsp_right, n_masks, n_pairs = 0.0, 0, 0, 0, 0, 0
         for batch in self._dev:
-            words, next_sentence = self._logits(batch)
+            mlm_logits, nsp_logits = self._logits(batch)
             targets = self._tensor(batch.targets)
-            loss += float(functional.cross_entropy(words, targets, reduction="sum"))
-            best = words.topk(5).indices == targets[:, None]
-            first, fifth = first + int(best[:, 0].sum()), fifth + int(best.sum())
+            loss += float(functional.cross_entropy(mlm_logits, targets, reduction="sum"))
+            hits = mlm_logits.topk(5).indices == targets[:, None]
+            n_top1, n_top5 = n_top1 + int(hits[:, 0].sum()), n_top5 + int(hits.sum())
             n_masks += len(targets)
-            if next_sentence is not None and batch.types.any():
-                right += int((next_sentence.argmax(1) == self._tensor(batch.follows)).sum())
-                n_pairs += len(next_sentence)
-        said = {"mlm_loss": loss / n_masks, "top1": first / n_masks, "top5": fifth / n_masks} if n_masks else {}
-        said |= {"nsp_accuracy": right / n_pairs} if n_pairs else {}
-        return {name: round(value, 4) for name, value in said.items()}
+            if nsp_logits is not None and batch.token_types.any():
+                n_nsp_right += int((nsp_logits.argmax(1) == self._tensor(batch.nsp_labels)).sum())
+                n_pairs += len(nsp_logits)
+        scores = {"mlm_loss": loss / n_masks, "top1": n_top1 / n_masks, "top5": n_top5 / n_masks} if n_masks else {}
+        scores |= {"nsp_accuracy": n_nsp_right / n_pairs} if n_pairs else {}
+        return {name: round(value, 4) for name, value in scores.items()}

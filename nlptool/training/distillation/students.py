@@ -1,6 +1,6 @@
-"""The students: a table of token vectors, and a small BERT. Both take token ids and give unit vectors.
+"""The students of a distillation: a table of token vectors, and a small BERT. Both map token ids to unit vectors.
 
-Saved, they are models of sentence-transformers: StaticEmbedding and Normalize; Transformer, Pooling, Dense and Normalize.
+They are saved as models of sentence-transformers: StaticEmbedding and Normalize; Transformer, Pooling, Dense and Normalize.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from nlptool.errors import ModelError
 from nlptool.models.runtime.transformers_loading import silenced
-from nlptool.training.saving import PRECISIONS, save_dtype_of
+from nlptool.training.bert_config import bert_config
+from nlptool.training.saving import SAVE_DTYPES, folder_permissions
 from nlptool.training.unigram import PAD_ID
 
 if TYPE_CHECKING:
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 POOLINGS = ("mean", "cls", "max")
+_BATCH = 64
+"""Texts of similar length in a batch of the network; larger batches fall out of the processor's cache."""
 
-_TOGETHER = 64
-"""Texts of similar length that the network gets at once; larger batches fall out of the processor's cache."""
-
-_RIDGE = 1e-3
+_RIDGE = 1e-3  # regularisation of the linear map
 
 
 class Table(nn.Module):
-    """The mean of the tokens' vectors. What a token weighs is the length of its vector.
+    """The mean of the tokens' vectors; the weight of a token is the length of its vector.
 
     Args:
         rows: (V, D), the initial vectors.
@@ -42,28 +42,28 @@ class Table(nn.Module):
         self.rows = nn.Parameter(rows.clone())
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """The vectors (B, D) of B texts whose token ids stand one behind the other in ``ids``."""
+        """Return the vectors (B, D) of B texts; ``ids`` are their concatenated token ids, ``lengths`` (B,) their lengths."""
         starts = torch.cumsum(lengths, 0) - lengths
         return functional.normalize(functional.embedding_bag(ids, self.rows, starts, mode="sum"), dim=1)
 
-    def groups(self, rate: float) -> list[dict[str, Any]]:
-        """The parameters with their learning rates, for the optimizer."""
-        return [{"params": [self.rows], "lr": rate, "weight_decay": 0.0}]
+    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the parameters for the optimizer; a table has no weight decay."""
+        return [{"params": [self.rows], "weight_decay": 0.0}]
 
-    def save(self, folder: Path, tokenizer: Tokenizer, precision: str) -> None:
-        """Write it as a model of sentence-transformers."""
-        with silenced(), save_dtype_of(folder):
+    def save(self, folder: Path, tokenizer: Tokenizer, save_dtype: str) -> None:
+        """Write a model of sentence-transformers."""
+        with silenced(), folder_permissions(folder):
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
             rows = self.rows.detach().cpu()
             modules: list[nn.Module] = [StaticEmbedding(tokenizer, embedding_weights=rows.numpy()), Normalize()]
             model = SentenceTransformer(modules=modules, device="cpu")
-            model.to(PRECISIONS[precision]).save(str(folder), create_model_card=False)
+            model.to(SAVE_DTYPES[save_dtype]).save(str(folder), create_model_card=False)
 
 
 class Bert(nn.Module):
-    """A BERT, pooled, and a linear map to the teacher's space.
+    """A BERT with pooling, and a linear map to the teacher's space.
 
     Args:
         network: of transformers, without its pooler.
@@ -78,59 +78,56 @@ class Bert(nn.Module):
         self.head = nn.Linear(network.config.hidden_size, dim)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """The vectors (B, D) of B texts whose token ids stand one behind the other in ``ids``."""
+        """Return the vectors (B, D) of B texts; ``ids`` are their concatenated token ids, ``lengths`` (B,) their lengths."""
         return functional.normalize(self.head(self.pooled(ids, lengths)), dim=1)
 
     def pooled(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """(B, H), before the linear map. Texts of similar length are computed together, so that little is padded."""
+        """Return the vectors before the linear map, (B, H). Texts of similar length share a batch, which saves padding."""
         texts = torch.split(ids, lengths.tolist())
         order = torch.argsort(lengths, stable=True)
         parts = []
-        for rows in torch.split(order, _TOGETHER):
+        for rows in torch.split(order, _BATCH):
             padded = nn.utils.rnn.pad_sequence([texts[row] for row in rows], batch_first=True, padding_value=PAD_ID)
-            there = torch.arange(padded.shape[1], device=ids.device) < lengths[rows, None]  # (b, T)
-            states = self.network(input_ids=padded, attention_mask=None if there.all() else there).last_hidden_state
-            parts.append(self._pool(states, there))
+            mask = torch.arange(padded.shape[1], device=ids.device) < lengths[rows, None]  # (b, T)
+            states = self.network(input_ids=padded, attention_mask=None if mask.all() else mask).last_hidden_state
+            parts.append(self._pool(states, mask))
         return torch.cat(parts)[torch.argsort(order)]
 
-    def _pool(self, states: Tensor, there: Tensor) -> Tensor:
-        """(b, T, H) to (b, H)."""
+    def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Pool (b, T, H) to (b, H); ``mask`` (b, T) is False for padding."""
         if self.pooling == "cls":
             return states[:, 0]
         if self.pooling == "max":
-            return states.masked_fill(~there[:, :, None], -torch.inf).amax(1)
-        mask = there.to(states.dtype)
-        return (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+            return states.masked_fill(~mask[:, :, None], -torch.inf).amax(1)
+        weights = mask.to(states.dtype)
+        return (states * weights[:, :, None]).sum(1) / weights.sum(1, keepdim=True)
 
     @torch.no_grad()
     def fit_head(self, pooled: Tensor, targets: Tensor) -> None:
-        """Begin with the linear map that brings ``pooled`` (n, H) nearest to ``targets`` (n, D): ridge regression."""
+        """Initialize the linear map by ridge regression from ``pooled`` (n, H) to ``targets`` (n, D)."""
         with_one = torch.cat([pooled, pooled.new_ones(len(pooled), 1)], 1).double()
         ridge = _RIDGE * len(pooled) * torch.eye(with_one.shape[1], dtype=torch.float64, device=pooled.device)
-        found = torch.linalg.solve(with_one.T @ with_one + ridge, with_one.T @ targets.double()).float()
-        self.head.weight.copy_(found[:-1].T)
-        self.head.bias.copy_(found[-1])
+        solution = torch.linalg.solve(with_one.T @ with_one + ridge, with_one.T @ targets.double()).float()
+        self.head.weight.copy_(solution[:-1].T)
+        self.head.bias.copy_(solution[-1])
 
-    def groups(self, rate: float) -> list[dict[str, Any]]:
-        """The parameters with their learning rates, for the optimizer: matrices decay, vectors and tables do not."""
+    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the parameters for the optimizer: matrices have weight decay, vectors and embeddings do not."""
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for name, parameter in self.named_parameters():
             (matrices if parameter.ndim > 1 and "embeddings" not in name else others).append(parameter)
-        return [
-            {"params": matrices, "lr": rate, "weight_decay": 0.01},
-            {"params": others, "lr": rate, "weight_decay": 0.0},
-        ]
+        return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
-    def save(self, folder: Path, tokenizer: Tokenizer, precision: str) -> None:
-        """Write it as a model of sentence-transformers."""
-        with silenced(), save_dtype_of(folder), tempfile.TemporaryDirectory() as work:
+    def save(self, folder: Path, tokenizer: Tokenizer, save_dtype: str) -> None:
+        """Write a model of sentence-transformers."""
+        with silenced(), folder_permissions(folder), tempfile.TemporaryDirectory() as work:
             from sentence_transformers import SentenceTransformer
             from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
             from transformers import PreTrainedTokenizerFast
 
             config = self.network.config
-            dtype = PRECISIONS[precision]
+            dtype = SAVE_DTYPES[save_dtype]
             self.network.save_pretrained(work)
             fast: Any = PreTrainedTokenizerFast
             fast(
@@ -140,10 +137,10 @@ class Bert(nn.Module):
                 **special_tokens(tokenizer),
             ).save_pretrained(work)
             dense = Dense(config.hidden_size, self.head.out_features, activation_function=nn.Identity())
-            dense.linear.load_state_dict({name: each.cpu() for name, each in self.head.state_dict().items()})
+            dense.linear.load_state_dict({name: tensor.cpu() for name, tensor in self.head.state_dict().items()})
             transformer = Transformer(work, max_seq_length=config.max_position_embeddings)
             for parameter in transformer.model.pooler.parameters():
-                nn.init.zeros_(parameter)  # nobody uses it, but transformers would miss it; it is random otherwise
+                nn.init.zeros_(parameter)  # unused and random, but transformers would report it as missing
             modules: list[nn.Module] = [
                 transformer,
                 Pooling(config.hidden_size, pooling_mode=self.pooling),
@@ -155,7 +152,7 @@ class Bert(nn.Module):
 
 
 def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
-    """Those that it has: ``{"pad_token": "[PAD]", ...}``, or ``<pad>``, as XLM-R writes it."""
+    """Return the special tokens of a tokenizer: ``{"pad_token": "[PAD]", ...}``, or ``<pad>``, as XLM-R writes it."""
     return {
         f"{name}_token": token
         for name in ("pad", "unk", "cls", "sep", "mask")
@@ -164,47 +161,40 @@ def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
     }
 
 
-def bert(
-    *, vocabulary: int, width: int, layers: int, heads: int, feed_forward: int, max_length: int, dim: int, pooling: str
-) -> Bert:
-    """A new BERT with random weights."""
-    with silenced():
-        from transformers import BertConfig, BertModel
+def bert(*, hidden_size: int, dim: int, pooling: str, **sizes: Any) -> Bert:
+    """Return a new BERT with random weights.
 
-        config = BertConfig(
-            vocab_size=vocabulary,
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            intermediate_size=feed_forward,
-            max_position_embeddings=max_length,
-            type_vocab_size=1,
-            hidden_dropout_prob=0.0,  # the teacher's vectors are no small sample that could be learned by heart
-            attention_probs_dropout_prob=0.0,
-            pad_token_id=PAD_ID,
-        )
+    Args:
+        dim: D, of the vectors.
+        sizes: further arguments of ``bert_config``.
+    """
+    # No dropout: the teacher's vectors are no small sample that could be learned by heart.
+    config = bert_config(hidden_size=hidden_size, pad_id=PAD_ID, type_vocab_size=1, **sizes)
+    with silenced():
+        from transformers import BertModel
+
         network = BertModel(config, add_pooling_layer=False)
     blocks: Any = network.encoder.layer
     for layer in blocks:
         for linear in (layer.attention.self.query, layer.attention.self.key, layer.attention.self.value):
-            nn.init.normal_(linear.weight, std=width**-0.5)
-        nn.init.normal_(layer.intermediate.dense.weight, std=width**-0.5)
+            nn.init.normal_(linear.weight, std=hidden_size**-0.5)
+        nn.init.normal_(layer.intermediate.dense.weight, std=hidden_size**-0.5)
         for linear in (layer.attention.output.dense, layer.output.dense):  # near the identity
             nn.init.normal_(linear.weight, std=0.01)
     return Bert(network, dim, pooling)
 
 
 @torch.no_grad()
-def begin_as(student: Bert, rows: Tensor, shares: Tensor) -> None:
-    """Let the student begin as the mean of a table's vectors: its token embeddings are the table's rows, and its layers
-    change little.
+def init_from_table(student: Bert, rows: Tensor, shares: Tensor) -> None:
+    """Initialize the student as the mean of a table's vectors: its token embeddings are the table's rows, and its layers
+    are near the identity.
 
-    BERT puts every embedding to the same length at once, which would take away what a row says by its length: how much
-    its token weighs. So all of them get one large vector added (the token type's): beside it, rows keep their proportions.
+    The first layer norm of BERT gives every embedding the same length, but the length of a row is the weight of its token.
+    So one large vector (the token type's) is added to all of them: relative to it, rows keep their proportions.
 
     Args:
         rows: (V, H).
-        shares: (V,), of the corpus's tokens: the frequent ones decide on the scale.
+        shares: (V,), the share of each token in the corpus: frequent tokens decide on the scale.
     """
     embeddings = student.network.embeddings
     scale = ((rows**2).mean(1) * shares).sum().sqrt()
@@ -214,7 +204,7 @@ def begin_as(student: Bert, rows: Tensor, shares: Tensor) -> None:
 
 
 def pretrained(folder: Path, *, dim: int, pooling: str, max_length: int) -> Bert:
-    """The BERT of a folder of transformers, to go on from.
+    """Load the BERT of a folder of transformers, to be trained further.
 
     Raises:
         ModelError: it cannot be loaded, or is no BERT.
@@ -241,11 +231,6 @@ def pretrained(folder: Path, *, dim: int, pooling: str, max_length: int) -> Bert
     return Bert(network, dim, pooling)
 
 
-def parameters(student: nn.Module) -> int:
-    """How many numbers it has learned."""
-    return sum(each.numel() for each in student.parameters())
-
-
-def is_finite(student: nn.Module) -> bool:
-    """Whether no NaN or infinity is among them."""
-    return all(bool(each.isfinite().all()) for each in student.parameters())
+def n_parameters(student: nn.Module) -> int:
+    """Return the number of weights."""
+    return sum(parameter.numel() for parameter in student.parameters())

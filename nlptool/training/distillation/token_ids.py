@@ -1,4 +1,4 @@
-"""Texts as numbers: the token ids of many texts in one array."""
+"""The token ids of many texts in one array."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nlptool.training.unigram import PAD_ID
 
 
 class TokenIds:
-    """The ids of texts, of each the first ``longest``. A text of none has padding for one."""
+    """The ids of texts, truncated to ``longest`` tokens. A text without tokens gets one padding token."""
 
     def __init__(self, texts: Sequence[Sequence[int]], longest: int) -> None:
         texts = [ids[:longest] or [PAD_ID] for ids in texts]
@@ -26,17 +26,21 @@ class TokenIds:
 
     @property
     def largest(self) -> int:
-        """The largest id."""
+        """Return the largest id."""
         return int(self._ids.max(initial=0))
 
+    def n_tokens(self, texts: NDArray[np.int64]) -> int:
+        """Return the number of tokens of ``texts`` (indices)."""
+        return int(self._lengths[texts].sum())
+
     def take(self, texts: NDArray[np.int64], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-        """The ids of these texts one behind the other (n,), and how many each has (B,)."""
+        """Return the concatenated ids of ``texts`` (n,) int64, and their lengths (B,) int64."""
         lengths = self._lengths[texts]
         ends = np.cumsum(lengths)
-        places = np.arange(ends[-1]) + np.repeat(self._starts[texts] - ends + lengths, lengths)
-        return torch.from_numpy(self._ids[places].astype(np.int64)).to(device), torch.from_numpy(lengths).to(device)
+        positions = np.arange(ends[-1]) + np.repeat(self._starts[texts] - ends + lengths, lengths)
+        return torch.from_numpy(self._ids[positions].astype(np.int64)).to(device), torch.from_numpy(lengths).to(device)
 
     def shares(self, size: int) -> NDArray[np.float32]:
-        """(size,): of all tokens, those with this id."""
+        """Return the share of each id among all tokens, (size,) float32."""
         counts = np.bincount(self._ids, minlength=size)
         return np.asarray(counts / counts.sum(), np.float32)

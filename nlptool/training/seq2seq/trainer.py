@@ -1,12 +1,12 @@
-"""An encoder–decoder trained on pairs of texts: ``models.seq2seq_network``.
+"""An encoder–decoder trained on pairs of texts: ``models.seq2seq.network``.
 
-In training the decoder is given the target up to each token and learns to say the next one (teacher forcing): its inputs are the
-targets, one token later. The share of tokens that it says rightly then is a teacher-forced score and says little of what it
-writes by itself; that is judged by free-running generation, in which it is given its own tokens alone.
+In training the decoder is given the target up to each token and learns to predict the next one (teacher forcing): its inputs are
+the targets, shifted by one token. The accuracy of these predictions says little about generation; that is evaluated by
+free-running generation, in which the decoder is given its own tokens alone.
 
 The loss is the cross-entropy with label smoothing (C. Szegedy et al.: Rethinking the Inception Architecture for Computer Vision,
-CVPR 2016, section 7; A. Vaswani et al. 2017, section 5.4); losses and perplexities that are reported are without it.
-Probabilities are computed where there are tokens and not at the padding, which on a processor is much of the time saved.
+CVPR 2016, section 7; A. Vaswani et al. 2017, section 5.4); losses and perplexities are reported without it. Logits are computed
+at tokens and not at padding, which on a processor saves much of the time.
 """
 
 from __future__ import annotations
@@ -35,41 +35,38 @@ from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training import loop
 from nlptool.training.seq2seq.examples import Batch, Examples, Ids
 
-GENERATED = 500  # pairs of dev at most, whose sources are generated from
-WORK_FILES = ("seq2seq-*", "pairs-*")
-"""What a work folder holds."""
-
+GENERATED = 500  # dev pairs at most that are evaluated by generation
 KEEP = {"loss": -1, "exact_match": 1, "bleu": 1, "chrf": 1}
-"""The scores by which weights are chosen, and whether more of them is better."""
+"""The scores by which the best weights are chosen: 1 where higher is better, -1 where lower is."""
 
-_TOGETHER = 100  # sources that are generated from together
-_LEAST_BATCHES = 10  # of an epoch: of few pairs a batch is smaller than ``batch_tokens``
+_GENERATION_BATCH = 100  # sources
+_MIN_BATCHES = 10  # of an epoch: with few pairs a batch is smaller than ``batch_tokens``
 
 
 @dataclass(frozen=True, slots=True)
 class Seq2SeqSettings:
-    """What can be chosen of a network and its training."""
+    """The options of a network and its training."""
 
     architecture: str = "transformer"  # lstm, lstm-attention
     layers: int = 2
-    width: int = 256
+    hidden_size: int = 256
     heads: int = 4
-    intermediate: int = 1024
-    max_length: int = 128  # tokens of a side, the end included
+    intermediate_size: int = 1024
+    max_length: int = 128  # tokens of a side, end included
     dropout: float = 0.1
     label_smoothing: float = 0.1
     batch_tokens: int = 4096  # sources and targets
-    accumulate: int = 1  # batches of a step
-    rate: float = 1e-3  # the highest
+    gradient_accumulation: int = 1  # batches of a step
+    learning_rate: float = 1e-3  # the peak
     weight_decay: float = 0.01
-    warm_up: float = 0.05  # share of the steps in which the learning rate rises
-    clip: float = 1.0  # largest norm of the gradient; 0: any
-    steps: int | None = None
+    warmup_ratio: float = 0.05  # share of the steps in which the learning rate rises
+    max_grad_norm: float = 1.0  # 0: gradients are not clipped
+    max_steps: int | None = None
     epochs: int | None = None
-    minutes: float | None = None
-    evaluations: int = 20  # at most
+    max_minutes: float | None = None
+    evaluations: int = 20  # on the dev pairs, at most
     patience: int | None = None  # evaluations without a better score, after which it ends
-    keep: str = "loss"  # the score of dev whose best weights are kept; or last
+    keep: str = "loss"  # the dev score by which the best weights are chosen; or last
     seed: int = 1
 
 
@@ -83,18 +80,18 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What is learned from and, if it is not empty, judged by, with the vocabularies of both sides."""
+    """The training pairs, the dev pairs, which may be empty, and the vocabularies of both sides."""
 
-    learned: Pairs
+    train: Pairs
     dev: Pairs
     source: Vocabulary
     target: Vocabulary
 
     @property
     def name(self) -> str:
-        """The same only for the same pairs."""
+        """A digest of the pairs and the vocabularies."""
         digest = hashlib.sha256(repr([self.source.pieces, self.target.pieces]).encode("utf-8", "surrogatepass"))
-        for pairs in (self.learned, self.dev):
+        for pairs in (self.train, self.dev):
             for source, target in pairs.ids:
                 digest.update(np.array([*source, EOS, *target, EOS], np.int32).tobytes())
             digest.update(b"end")
@@ -102,9 +99,9 @@ class Corpus:
 
 
 def smoothed(logits: Tensor, targets: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """The loss with label smoothing, and the plain cross-entropy, both means over N tokens in nats.
+    """Return the loss with label smoothing and the plain cross-entropy, both means over N tokens in nats.
 
-    A target stands for the distribution of which it has 1 - smoothing, and all V pieces together, it among them, the rest.
+    The smoothed distribution gives 1 - smoothing to the target, and the rest to all V pieces alike.
 
     Args:
         logits: (N, V), float.
@@ -117,36 +114,35 @@ def smoothed(logits: Tensor, targets: Tensor, smoothing: float) -> tuple[Tensor,
 
 
 class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
-    """One training, in a work folder. ``shape`` and ``network`` are what comes of it."""
+    """One training, with its files in a checkpoint folder. Its results are ``config`` and ``network``."""
 
     network: Seq2Seq
     epsilon = 1e-9
 
-    def __init__(self, corpus: Corpus, settings: Seq2SeqSettings, work: Path, **run: Unpack[loop.RunOptions]) -> None:
-        super().__init__(settings, work, "seq2seq", corpus.name, run)
-        self.clip = settings.clip
+    def __init__(self, corpus: Corpus, settings: Seq2SeqSettings, folder: Path, **run: Unpack[loop.RunOptions]) -> None:
+        super().__init__(settings, folder, "seq2seq", corpus.name, run)
         self.signatures: Mapping[str, str] = {}  # of sacrebleu
-        self.shape = Seq2SeqConfig(
-            settings.architecture, len(corpus.source), len(corpus.target), settings.layers, settings.width, settings.heads,
-            settings.intermediate, settings.max_length, settings.dropout,
+        self.config = Seq2SeqConfig(
+            settings.architecture, len(corpus.source), len(corpus.target), settings.layers, settings.hidden_size,
+            settings.heads, settings.intermediate_size, settings.max_length, settings.dropout,
         )  # fmt: skip
-        n_tokens = sum(len(first) + len(second) + 2 for first, second in corpus.learned.ids)
-        self.batch_tokens = min(settings.batch_tokens, max(1, n_tokens // _LEAST_BATCHES))
-        self._examples = Examples(corpus.learned.ids, batch_tokens=self.batch_tokens, seed=settings.seed)
+        n_tokens = sum(len(first) + len(second) + 2 for first, second in corpus.train.ids)
+        self.batch_tokens = min(settings.batch_tokens, max(1, n_tokens // _MIN_BATCHES))
+        self._examples = Examples(corpus.train.ids, batch_tokens=self.batch_tokens, seed=settings.seed)
         self._dev = corpus.dev
         self._target = corpus.target
         torch.manual_seed(settings.seed)
-        self.network = seq2seq_network.new(self.shape).to(self._device)
+        self.network = seq2seq_network.new(self.config).to(self._device)
         self._best = copy.deepcopy(self.network)
 
     @property
     def best(self) -> Mapping[str, Any] | None:
-        """The line of the curves whose weights are kept; None without scores."""
-        judged = self._judged_lines()
-        if not judged or self.settings.keep == "last":
-            return judged[-1] if judged else None
+        """The line of the curves whose weights are kept; None without dev pairs."""
+        lines = self._evaluated_lines()
+        if not lines or self.settings.keep == "last":
+            return lines[-1] if lines else None
         sign = KEEP[self.settings.keep]
-        return max(judged, key=lambda line: sign * float(line[f"dev_{self.settings.keep}"]))  # of equals the first
+        return max(lines, key=lambda line: sign * float(line[f"dev_{self.settings.keep}"]))  # the first of equals
 
     def n_batches(self) -> int:
         return self._examples.n_batches
@@ -154,12 +150,12 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
     def batches(self, first: int) -> Iterator[Batch]:
         return self._examples.batches(first)
 
-    def about_a_step(self) -> str:
-        return f"of up to {self.batch_tokens * self.settings.accumulate:,} tokens each"
+    def describe_step(self) -> str:
+        return f"of up to {self.batch_tokens * self.settings.gradient_accumulation:,} tokens each"
 
-    def judged(self, total: int) -> set[int]:
-        """At the ends of epochs, if epochs end it."""
-        epoch_steps = -(-self.n_batches() // self.settings.accumulate)
+    def evaluation_steps(self, total: int) -> set[int]:
+        """Return the ends of epochs, if the number of epochs ends the training."""
+        epoch_steps = -(-self.n_batches() // self.settings.gradient_accumulation)
         if self.settings.epochs is None or total != self.settings.epochs * epoch_steps:
             return loop.shares(total, min(total, self.settings.evaluations))
         n_epochs = self.settings.epochs
@@ -169,28 +165,28 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
         loss, plain = smoothed(self._logits(batch), self._tensor(batch.targets), self.settings.label_smoothing)
         return loss, {"train_loss": plain}
 
-    def judge(self) -> dict[str, float]:
-        """Of dev: the loss in nats per token, its exponential, and the share of tokens that come first where the decoder is given
-        the right ones before; and of free-running greedy generation exact match (0 to 1), BLEU and chrF (0 to 100)."""
-        return self._judged_until(self.settings.max_length)
+    def evaluate(self) -> dict[str, float]:
+        """Return the dev scores: the loss in nats per token, the perplexity and the accuracy with teacher forcing; and exact
+        match (0 to 1), BLEU and chrF (0 to 100) of free-running greedy generation."""
+        return self._evaluate(self.settings.max_length)
 
-    def time_to_judge(self) -> float:
-        """Of a network that has learned to end its texts."""
+    def evaluation_seconds(self) -> float:
+        """Estimate the time for a network that has learned to end its texts."""
         longest = max((len(target) for _, target in self._dev.ids), default=0) + 1
-        return self.settings.evaluations * loop.seconds(lambda: self._judged_until(longest))
+        return self.settings.evaluations * loop.seconds(lambda: self._evaluate(longest))
 
-    def kept(self) -> nn.Module:
+    def checkpointed(self) -> nn.Module:
         return nn.ModuleDict({"network": self.network, "best": self._best}) if self._dev.ids else self.network
 
-    def is_over(self) -> bool:
+    def stops_early(self) -> bool:
         if self.settings.patience is None or (best := self.best) is None:
             return False
-        later = [line for line in self._judged_lines() if line["step"] > best["step"]]
+        later = [line for line in self._evaluated_lines() if line["step"] > best["step"]]
         return len(later) >= self.settings.patience
 
-    def log(self, about: dict[str, Any], *, judge: bool) -> None:
-        epoch_steps = -(-self.n_batches() // self.settings.accumulate)
-        super().log({**about, "epoch": round(about["step"] / epoch_steps, 3)}, judge=judge)
+    def log(self, line: dict[str, Any], *, evaluate: bool) -> None:
+        epoch_steps = -(-self.n_batches() // self.settings.gradient_accumulation)
+        super().log({**line, "epoch": round(line["step"] / epoch_steps, 3)}, evaluate=evaluate)
         line = self.curves[-1]
         if "dev_loss" not in line:
             return
@@ -210,52 +206,59 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
             references = self._dev.references[:GENERATED]
             self.signatures = metrics.scores(references, references).signatures
 
-    def generate(self, sources: Sequence[Ids], most: int) -> list[list[int]]:
-        """What the network, evaluating, says by itself, greedily: without special tokens, ``most`` tokens at most."""
-        rules = DecoderConstraints(ENCODER_DECODER, len(self._target), start_ids=(BOS,), end_ids=(EOS,), pad_id=PAD)
-        decoder = Seq2SeqDecoder(self.network, rules.start_ids)
-        said: list[list[int]] = [[] for _ in sources]
-        order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
-        for start in range(0, len(order), _TOGETHER):
-            some = order[start : start + _TOGETHER]
-            texts = [[*sources[number], EOS] for number in some]
-            found = decoding_search.search(decoder, texts, Decoding(max_new_tokens=most), rules)
-            for number, (text,) in zip(some, found, strict=True):
-                said[number] = text.ids
-        return said
+    def generate(self, sources: Sequence[Ids], max_new_tokens: int) -> list[list[int]]:
+        """Generate greedily from each source; return token ids without special tokens. The network is in evaluation mode."""
+        constraints = DecoderConstraints(
+            ENCODER_DECODER, len(self._target), start_ids=(BOS,), end_ids=(EOS,), pad_id=PAD
+        )
+        decoder = Seq2SeqDecoder(self.network, constraints.start_ids)
+        outputs: list[list[int]] = [[] for _ in sources]
+        order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
+        for start in range(0, len(order), _GENERATION_BATCH):
+            batch = order[start : start + _GENERATION_BATCH]
+            inputs = [[*sources[index], EOS] for index in batch]
+            decoding = Decoding(max_new_tokens=max_new_tokens)
+            results = decoding_search.search(decoder, inputs, decoding, constraints)
+            for index, (best,) in zip(batch, results, strict=True):
+                outputs[index] = best.ids
+        return outputs
 
-    def _judged_lines(self) -> list[dict[str, Any]]:
+    def _evaluated_lines(self) -> list[dict[str, Any]]:
         return [line for line in self.curves if "dev_loss" in line]
 
     def _logits(self, batch: Batch) -> Tensor:
-        """(N, V) of the tokens after those of ``inputs``, in float32."""
+        """Return the logits of the tokens after those of ``inputs``, (N, V) float32."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             memory = self.network.encode(self._tensor(batch.source))
             states = self.network.decode(memory, self._tensor(batch.inputs))  # (B, T, D)
-            return self.network.project(states.flatten(0, 1)[self._tensor(batch.places)]).float()
+            return self.network.project(states.flatten(0, 1)[self._tensor(batch.positions)]).float()
 
-    def _judged_until(self, most: int) -> dict[str, float]:
-        return {**self._teacher_forced(), **self._free_running(most)} if self._dev.ids else {}
+    def _evaluate(self, max_new_tokens: int) -> dict[str, float]:
+        return {**self._teacher_forced(), **self._free_running(max_new_tokens)} if self._dev.ids else {}
 
     def _teacher_forced(self) -> dict[str, float]:
-        loss, right, n_tokens = 0.0, 0, 0
+        loss, n_right, n_tokens = 0.0, 0, 0
         for _, batch in Examples(self._dev.ids, batch_tokens=self.settings.batch_tokens).in_order():
             logits, targets = self._logits(batch), self._tensor(batch.targets)
             loss += float(smoothed(logits, targets, 0.0)[1]) * len(targets)
-            right += int((logits.argmax(-1) == targets).sum())
+            n_right += int((logits.argmax(-1) == targets).sum())
             n_tokens += len(targets)
         return {
             "loss": round(loss / n_tokens, 5),
             "perplexity": round(math.exp(min(loss / n_tokens, 700.0)), 4),
-            "teacher_forced_token_accuracy": round(right / n_tokens, 5),
+            "teacher_forced_token_accuracy": round(n_right / n_tokens, 5),
         }
 
-    def _free_running(self, most: int) -> dict[str, float]:
-        said = self.generate([source for source, _ in self._dev.ids[:GENERATED]], most)
-        found = metrics.scores(list(map(self._target.decode, said)), self._dev.references[:GENERATED])
-        return {"exact_match": round(found.exact_match, 5), "bleu": round(found.bleu, 3), "chrf": round(found.chrf, 3)}
+    def _free_running(self, max_new_tokens: int) -> dict[str, float]:
+        outputs = self.generate([source for source, _ in self._dev.ids[:GENERATED]], max_new_tokens)
+        scores = metrics.scores(list(map(self._target.decode, outputs)), self._dev.references[:GENERATED])
+        return {
+            "exact_match": round(scores.exact_match, 5),
+            "bleu": round(scores.bleu, 3),
+            "chrf": round(scores.chrf, 3),
+        }
 
 
 def weights(network: nn.Module) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    """Name -> values, as ``seq2seq_folder.write`` takes them."""
-    return {name: each.detach().cpu().float().numpy() for name, each in network.state_dict().items()}
+    """Return the weights by name, float32, as ``models.seq2seq.folder.write`` takes them."""
+    return {name: tensor.detach().cpu().float().numpy() for name, tensor in network.state_dict().items()}

@@ -1,9 +1,9 @@
 """word2vec and fastText, trained by gensim.
 
-gensim is given the indices of words instead of the words themselves, in sentences from which rare words and the sampled
-frequent ones are already gone: what it does for each word while it holds Python's lock shrinks, and nothing is left that it
-could split, drop or count otherwise than the vocabulary did. The vectors, the order of updates, the learning rate and the
-random numbers of windows and negative samples are gensim's.
+gensim gets the indices of words instead of the words, in sentences from which rare words and subsampled frequent words are
+removed already: it does less for each word while it holds Python's lock, and it cannot split, drop or count words differently
+from the vocabulary. The vectors, the order of updates, the learning rate and the random numbers of windows and negative samples
+are gensim's.
 
 Sources: T. Mikolov et al.: Efficient Estimation of Word Representations in Vector Space (2013); Distributed Representations of
 Words and Phrases and their Compositionality (NIPS 2013); P. Bojanowski et al.: Enriching Word Vectors with Subword Information
@@ -28,23 +28,23 @@ from nlptool.storage.temp_files import disk_space
 from nlptool.training.tokenized_corpus import Passes, Vocabulary, kept, sentences
 
 Report = Callable[[int, int], None]
-"""Is told how many words of how many have been handed to the trainer."""
+"""Called with the number of words that the trainer has got, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word2VecSettings:
-    """The options of a training; names as in gensim where they are the same thing."""
+    """The options of a training; names as in gensim where the meaning is the same."""
 
     skipgram: bool = True  # or CBOW
-    dim: int = 100
-    window: int = 5  # words on each side at most; each word's own is drawn between 1 and this
+    dimension: int = 100
+    window: int = 5  # context words on each side; drawn between 1 and this for each word
     negative: int = 5  # negative samples; 0: hierarchical softmax
-    sample: float = 1e-3  # words more frequent than this share of the corpus are thinned out; 0: none
+    sample: float = 1e-3  # words more frequent than this share of the corpus are subsampled; 0: none
     epochs: int = 5
-    alpha: float = 0.025  # learning rate at the beginning; it falls in a line to ``min_alpha``
+    alpha: float = 0.025  # learning rate at the beginning; decays linearly to ``min_alpha``
     min_alpha: float = 0.0001
     subwords: tuple[int, int] | None = None  # shortest and longest n-gram of fastText, in characters
-    buckets: int = 250_000  # rows for n-grams
+    buckets: int = 250_000  # hash buckets of the n-grams
     seed: int = 1
     threads: int = 1
     fast: bool = False  # gensim's file mode
@@ -52,12 +52,12 @@ class Word2VecSettings:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came out."""
+    """Trained vectors, with counts of the words that were trained."""
 
     vectors: NDArray[np.float32]  # (V, D)
     ngrams: Ngrams | None
-    n_trained: int  # words that the trainer saw, over all epochs, without those that were thinned out
-    n_thinned: int  # frequent words that were left out at random, over all epochs; as gensim says, with ``fast``
+    n_trained: int  # words over all epochs, without those that were removed by subsampling
+    n_thinned: int  # frequent words that subsampling removed, over all epochs; with ``fast``: as gensim reports
     interrupted: bool
 
 
@@ -72,17 +72,17 @@ def train(
     """Train vectors for all words of ``vocabulary``.
 
     Args:
-        stop: is asked now and then; once it says yes the training ends with what there is.
+        stop: called now and then; once it returns True the training ends, and the result is as trained so far.
 
     Raises:
-        RunError: the trainer saw another number of words than it was given.
+        RunError: the trainer counted another number of words than it was given.
     """
     model = _model(vocabulary, settings)
     if settings.fast:
         return _train_from_file(model, corpus, vocabulary, settings, report=report, stop=stop)
-    keep = _keeping(vocabulary.counts, settings.sample)
+    keep = _keep_probabilities(vocabulary.counts, settings.sample)
     expected = max(1, round(float((vocabulary.counts * keep).sum())))
-    total = expected * settings.epochs  # nearly: the thinning is random
+    total = expected * settings.epochs  # nearly: subsampling is random
     source = _Sentences(
         corpus, vocabulary, keep, seed=settings.seed, report=lambda n: report(min(n, total), total), stop=stop
     )
@@ -97,7 +97,7 @@ def train(
 
 
 class _Sentences:
-    """The corpus as gensim reads it, once an epoch: lists of indices, without what is not trained."""
+    """The corpus as gensim reads it, once an epoch: lists of indices, without words that are not trained."""
 
     def __init__(
         self,
@@ -115,8 +115,8 @@ class _Sentences:
         self.failure: Exception | None = None
         self._corpus = corpus
         self._index = vocabulary.index
-        self._keep = np.append(keep, 0.0)  # the last is that of -1: a word that is not in the vocabulary
-        self._thins = bool((keep < 1).any())
+        self._keep = np.append(keep, 0.0)  # the last is for -1: a word that is not in the vocabulary
+        self._subsamples = bool((keep < 1).any())
         self._random = np.random.default_rng(seed)
         self._report = report
         self._stop = stop
@@ -129,16 +129,16 @@ class _Sentences:
 
     def _epoch(self) -> Iterator[list[int]]:
         for chunk, lengths in self._corpus.passes(self._index):
-            known = chunk >= 0
-            chosen = self._random.random(len(chunk)) < self._keep[chunk] if self._thins else known
-            some, left = kept(chunk, lengths, chosen)
+            in_vocabulary = chunk >= 0
+            chosen = self._random.random(len(chunk)) < self._keep[chunk] if self._subsamples else in_vocabulary
+            words, n_words = kept(chunk, lengths, chosen)
             if self._stops():
                 return
-            self.n_thinned += int(known.sum()) - len(some)
-            given = self.n_given
-            for sentence in sentences(some, left):
-                if self.n_given - given > 20_000:
-                    given = self.n_given
+            self.n_thinned += int(in_vocabulary.sum()) - len(words)
+            n_checked = self.n_given
+            for sentence in sentences(words, n_words):
+                if self.n_given - n_checked > 20_000:
+                    n_checked = self.n_given
                     if self._stops():
                         return
                 self.n_given += len(sentence)
@@ -153,7 +153,7 @@ class _Sentences:
 
 def _model(vocabulary: Vocabulary, settings: Word2VecSettings) -> Any:
     shared = {
-        "vector_size": settings.dim, "window": settings.window, "sg": int(settings.skipgram), "epochs": settings.epochs,
+        "vector_size": settings.dimension, "window": settings.window, "sg": int(settings.skipgram), "epochs": settings.epochs,
         "hs": int(settings.negative == 0), "negative": settings.negative, "alpha": settings.alpha,
         "min_alpha": settings.min_alpha, "sample": settings.sample if settings.fast else 0, "seed": settings.seed,
         "workers": settings.threads, "min_count": 1, "sorted_vocab": 0,
@@ -166,9 +166,9 @@ def _model(vocabulary: Vocabulary, settings: Word2VecSettings) -> Any:
     return model
 
 
-def _keeping(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
-    """The probability that a word's occurrence is trained: the formula of word2vec.c, which the paper has a little
-    otherwise."""
+def _keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
+    """Return the probability that an occurrence of each word is trained, (V,): the formula of word2vec.c, which differs a
+    little from the paper's."""
     if not sample:
         return np.ones(len(counts))
     ratio = sample * counts.sum() / counts
@@ -184,8 +184,8 @@ def _train_from_file(
     report: Report,
     stop: Callable[[], bool],
 ) -> Trained:
-    """gensim's file mode: its threads read the text themselves, without Python's lock, each from its own place on. The
-    file holds indices as digits, so it cannot be split elsewhere than at its blanks."""
+    """Train in gensim's file mode: its threads read the text themselves, without Python's lock, each from its own position on.
+    The file holds indices as digits, so that it can be split at its spaces only."""
     total = int(vocabulary.counts.sum())
     n_trained = n_seen = n_epochs = 0
     with disk_space(), tempfile.NamedTemporaryFile("w", prefix="nlptool-", suffix=".txt") as file:
