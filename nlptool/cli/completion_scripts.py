@@ -87,7 +87,7 @@ def _option(option: click.Option) -> Option:
         help=" ".join((option.help or "").replace("\b", "").split()),
         value=None if option.is_flag or option.count else _value(option),
         repeats=option.multiple or option.count,
-        ends=option.is_eager and not option.expose_value,
+        ends=option.name in ("help", "version"),
     )
 
 
@@ -222,13 +222,15 @@ def _zsh_function(command: Command) -> str:
         specs += ["'1:command:->command'", "'*::argument:->arguments'"]
     else:
         specs += [shlex.quote(("*:" if value.repeats else ":") + _zsh_value(value)) for value in command.arguments]
+    function = "_" + "_".join(command.path)
+    takes_files = any(value.is_file for value in command.arguments)
     commands = [f"{below.path[-1]}:{_zsh_text(below.help)}" for below in command.commands]
     return (_ZSH_GROUP if command.commands else _ZSH_COMMAND).format(
-        function="_" + "_".join(command.path),
+        function=function,
         specs=" ".join("\\\n        " + spec for spec in specs),
         commands="".join(f"\n        {shlex.quote(text)}" for text in commands) + "\n    ",
-        files="; _files" if any(value.is_file for value in command.arguments) else "",
-        otherwise=" || _files" if any(value.is_file for value in command.arguments) else "",
+        files="; _files && result=0" if takes_files else "",
+        otherwise=f"; (( ! $+functions[{function}_$words[1]] )) && _files && result=0" if takes_files else "",
     )
 
 

@@ -63,7 +63,7 @@ def command(  # noqa: PLR0917
     \b
     nlptool sample hyakunin-isshu --columns kami,shimo | nlptool evaluate generation -m hyakunin
     nlptool evaluate generation -m mini-en-ja --beams 4 dev.tsv
-    nlptool generate -m mini-en-ja --field en dev.jsonl | nlptool evaluate generation --first /generated/0/text --second ja
+    nlptool generate -m mini-en-ja --field en dev.jsonl | nlptool evaluate generation --second ja
     paste output.txt reference.txt | nlptool evaluate generation -f jsonl --details pairs.jsonl
 
     The output is one record a file: pairs, skipped (without a reference, or with an error of an earlier command), empty (empty
