@@ -87,7 +87,7 @@ def _option(option: click.Option) -> Option:
         help=" ".join((option.help or "").replace("\b", "").split()),
         value=None if option.is_flag or option.count else _value(option),
         repeats=option.multiple or option.count,
-        ends=option.name in ("help", "version"),
+        ends=not {"--help", "--version"}.isdisjoint(option.opts),
     )
 
 

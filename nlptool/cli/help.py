@@ -32,7 +32,7 @@ def options_by_heading(command: click.Command, ctx: click.Context) -> dict[str, 
     found: dict[str, list[click.Option]] = {heading: [] for heading in HEADINGS}
     for option in command.get_params(ctx):
         if isinstance(option, click.Option) and not option.hidden:
-            found[getattr(option, "group", "Common" if option.name == "help" else "Options")].append(option)
+            found[getattr(option, "group", "Common" if "--help" in option.opts else "Options")].append(option)
     return {heading: options for heading, options in found.items() if options}
 
 
