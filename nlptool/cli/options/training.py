@@ -37,48 +37,40 @@ dictionary = click.option(
 lowercase = click.option("--lowercase", is_flag=True, help="Convert the text to lower case.")
 
 
-def vocab_size(default: int, text: str, *, least: int) -> Decorator:
-    return shared_option("Model", "--vocab-size", default=default, show_default=True, metavar="N",
-                         type=click.IntRange(least, 1_000_000), help=text)  # fmt: skip
+def integer(  # noqa: PLR0917
+    group: str, name: str, default: int | None, text: str, least: int, most: int | None = None, *, shown: str | bool = True
+) -> Decorator:  # fmt: skip
+    """Return an option whose value is an integer from ``least`` to ``most``."""
+    return shared_option(group, name, default=default, show_default=shown, metavar="N",
+                         type=click.IntRange(least, most), help=text)  # fmt: skip
 
 
-hidden_size = shared_option(
-    "Model", "--hidden-size", default=256, show_default=True, metavar="N", type=click.IntRange(2, 8192),
-    help="Hidden size (embedding dimension).",
-)  # fmt: skip
+def number(  # noqa: PLR0917
+    group: str, name: str, default: float | None, metavar: str, text: str, most: float | None = 1, *, positive: bool = False,
+    shown: str | bool = True,
+) -> Decorator:  # fmt: skip
+    """Return an option whose value is a number from 0 (``positive``: above 0) to ``most``."""
+    return shared_option(group, name, default=default, show_default=shown, metavar=metavar,
+                         type=FloatRange(0, most, min_open=positive), help=text)  # fmt: skip
 
 
-def dimension(default: int, text: str, *, least: int) -> Decorator:
-    return shared_option("Model", "--dimension", default=default, show_default=True, metavar="N",
-                         type=click.IntRange(least, 10_000), help=text)  # fmt: skip
+hidden_size = integer("Model", "--hidden-size", 256, "Hidden size (embedding dimension).", 2, 8192)
 
 
 def network(layers: int, intermediate_size: int | None = 1024) -> Decorator:
     """Add ``--layers``, ``--heads`` and ``--intermediate-size``; None: four times the hidden size, which the command sets."""
+    shown = True if intermediate_size else "4 × hidden size"
     return _all(
-        shared_option("Model", "--layers", default=layers, show_default=True, metavar="N", type=click.IntRange(1, 48),
-                      help="Layers of the network; of an encoder–decoder: of each of the two."),
-        shared_option("Model", "--heads", default=4, show_default=True, metavar="N", type=click.IntRange(1, 128),
-                      help="Attention heads of a layer."),
-        shared_option("Model", "--intermediate-size", default=intermediate_size, metavar="N", type=click.IntRange(1, 65_536),
-                      show_default=True if intermediate_size else "4 × hidden size",
-                      help="Size of the feed-forward layers."),
+        integer("Model", "--layers", layers, "Layers of the network; of an encoder–decoder: of each of the two.", 1, 48),
+        integer("Model", "--heads", 4, "Attention heads of a layer.", 1, 128),
+        integer("Model", "--intermediate-size", intermediate_size, "Size of the feed-forward layers.", 1, 65_536, shown=shown),
     )  # fmt: skip
-
-
-def max_length(default: int, text: str, *, least: int = 8) -> Decorator:
-    return shared_option("Model", "--max-length", default=default, show_default=True, metavar="N",
-                         type=click.IntRange(least, 8192), help=text)  # fmt: skip
-
-
-def epochs(default: int, name: str, text: str) -> Decorator:
-    """Add a number of epochs that may be 0."""
-    return shared_option("Training", name, default=default, show_default=True, metavar="N",
-                         type=click.IntRange(0, 1000), help=text)  # fmt: skip
 
 
 def limits(default_epochs: int) -> Decorator:
     """Add ``--max-steps``, ``--epochs`` and ``--max-minutes``. Without any of them ``epochs`` is the default."""
+    shown = f"{default_epochs}, unless --max-steps or --max-minutes"
+    minutes = "End after about M minutes; the number of steps is set when the speed has been measured."
 
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)
@@ -88,47 +80,37 @@ def limits(default_epochs: int) -> Decorator:
             callback(*arguments, **values)
 
         return _all(
-            shared_option("Training", "--max-steps", metavar="N", type=click.IntRange(min=1), help="End after N steps."),
-            shared_option("Training", "--epochs", metavar="N", type=click.IntRange(min=1),
-                          show_default=f"{default_epochs}, unless --max-steps or --max-minutes", help="End after N epochs."),
-            shared_option("Training", "--max-minutes", metavar="M", type=FloatRange(0, min_open=True),
-                          help="End after about M minutes; the number of steps is set when the speed has been measured."),
-        )(run)  # fmt: skip
+            integer("Training", "--max-steps", None, "End after N steps.", 1),
+            integer("Training", "--epochs", None, "End after N epochs.", 1, shown=shown),
+            number("Training", "--max-minutes", None, "M", minutes, None, positive=True),
+        )(run)
 
     return decorate
-
-
-def batch_size(default: int, text: str = "Sequences in a batch.", *, least: int = 1) -> Decorator:
-    return shared_option("Training", "--batch-size", default=default, show_default=True, metavar="N",
-                         type=click.IntRange(least, 65_536), help=text)  # fmt: skip
 
 
 def learning_rate(
     default: float | None, name: str = "--learning-rate", text: str = "Peak learning rate; decays linearly to 0.",
     *, shown: str | bool = True,
 ) -> Decorator:  # fmt: skip
-    return shared_option("Training", name, default=default, show_default=shown, metavar="RATE",
-                         type=FloatRange(0, 1, min_open=True), help=text)  # fmt: skip
+    return number("Training", name, default, "RATE", text, positive=True, shown=shown)
 
 
 def optimizer(rate: float) -> Decorator:
     """Add the options of a step, of the learning rate, and of AdamW."""
+    accumulation = "Batches whose gradients are added up before a step."
+    warmup = "Share of the steps in which the learning rate rises."
     return _all(
-        shared_option("Training", "--gradient-accumulation", default=1, show_default=True, metavar="N",
-                      type=click.IntRange(1, 10_000), help="Batches whose gradients are added up before a step."),
+        integer("Training", "--gradient-accumulation", 1, accumulation, 1, 10_000),
         learning_rate(rate),
-        shared_option("Training", "--warmup-ratio", default=0.05, show_default=True, metavar="SHARE", type=FloatRange(0, 1),
-                      help="Share of the steps in which the learning rate rises."),
-        shared_option("Training", "--weight-decay", default=0.01, show_default=True, metavar="W", type=FloatRange(0, 1),
-                      help="Weight decay of AdamW; biases and norms have none."),
-        shared_option("Training", "--max-grad-norm", default=1.0, show_default=True, metavar="NORM", type=FloatRange(min=0),
-                      help="Gradients are clipped to this norm; 0: not."),
-    )  # fmt: skip
+        number("Training", "--warmup-ratio", 0.05, "SHARE", warmup),
+        number("Training", "--weight-decay", 0.01, "W", "Weight decay of AdamW; biases and norms have none."),
+        number("Training", "--max-grad-norm", 1.0, "NORM", "Gradients are clipped to this norm; 0: not.", None),
+    )
 
 
 def dropout(default: float) -> Decorator:
-    return shared_option("Training", "--dropout", default=default, show_default=True, metavar="P", type=FloatRange(0, 0.9),
-                         help="Dropout probability; 0.1 suits a small corpus and many epochs.")  # fmt: skip
+    text = "Dropout probability; 0.1 suits a small corpus and many epochs."
+    return number("Training", "--dropout", default, "P", text, 0.9)
 
 
 def folder(text: str = "Where the model goes: a folder, replaced as a whole when done.") -> Decorator:

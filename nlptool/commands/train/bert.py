@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 @training.lowercase
 @click.option("--nsp/--no-nsp", default=True, show_default=True,
               help="Next-sentence prediction: whether the second run follows the first.")  # fmt: skip
-@click.option("--mlm-probability", default=0.15, show_default=True, metavar="SHARE",
-              type=options.FloatRange(0, 0.9, min_open=True),
-              help="Share of the tokens that are to be predicted; the scores are always for 0.15.")  # fmt: skip
+@training.number("Options", "--mlm-probability", 0.15, "SHARE",
+                 "Share of the tokens that are to be predicted; the scores are always for 0.15.", 0.9, positive=True)  # fmt: skip
 @click.option("--whole-word-mask/--no-whole-word-mask", default=True, show_default=True,
               help="Mask all pieces of a word together.")  # fmt: skip
-@click.option("--short-sequence-probability", default=0.1, show_default=True, metavar="SHARE",
-              type=options.FloatRange(0, 1), help="Share of shorter sequences.")  # fmt: skip
-@click.option("--nsp-warmup-ratio", default=0.25, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
-              help="Share of the steps before next-sentence prediction counts.")  # fmt: skip
+@training.number("Options", "--short-sequence-probability", 0.1, "SHARE", "Share of shorter sequences.")
+@training.number("Options", "--nsp-warmup-ratio", 0.25, "SHARE",
+                 "Share of the steps before next-sentence prediction counts.")  # fmt: skip
 @click.option("--init-embeddings", type=click.Choice(["word2vec", "random"]), default="word2vec", show_default=True,
               help="Where the token embeddings begin: at word2vec vectors learned from the corpus, or random.")  # fmt: skip
 @click.option("--init", metavar="FOLDER", type=click.Path(readable=False),
               help="Go on from a BERT that exists, with its tokenizer; next sentences count from the first step.")  # fmt: skip
 @training.dev("0.01", "Documents to hold out: a share of the corpus, the same ones for all --seed, or a file.")
-@training.vocab_size(12_000, "Pieces of words, the characters among them.", least=16)
+@training.integer("Model", "--vocab-size", 12_000, "Pieces of words, the characters among them.", 16, 1_000_000)
 @training.hidden_size
 @training.network(layers=4)
-@training.max_length(128, "Tokens of a sequence: two runs of lines, [CLS] and two [SEP].")
+@training.integer(
+    "Model", "--max-length", 128, "Tokens of a sequence: two runs of lines, [CLS] and two [SEP].", 8, 8192
+)
 @training.limits(default_epochs=10)
-@training.batch_size(32)
+@training.integer("Training", "--batch-size", 32, "Sequences in a batch.", 1, 65_536)
 @training.optimizer(rate=1e-3)
 @training.dropout(0.0)
 @training.output("the token ids, for other trainings on the same files,")

@@ -36,27 +36,26 @@ _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_learning_rate", "sc
               help="Initialization of a BERT: from a table that is trained first, random, or a BERT that exists.")  # fmt: skip
 @click.option("--loss", type=click.Choice(["cosent", "cosine"]), default="cosent", show_default=True,
               help="Loss of scored pairs: their order, or the squared error of the cosine.")  # fmt: skip
-@click.option("--scored-weight", default=0.01, show_default=True, metavar="W", type=options.FloatRange(min=0),
-              help="Weight of that loss beside the teacher's.")  # fmt: skip
-@click.option("--similarity", default=20.0, show_default=True, metavar="W", type=options.FloatRange(min=0),
-              help="Weight of the cosines between the texts of a batch beside the vectors themselves.")  # fmt: skip
-@training.dimension(256, "Dimensions of the vectors; of a BERT also its hidden size.", least=2)
-@training.vocab_size(14_336, "Subwords, 256 bytes among them.", least=512)
+@training.number("Options", "--scored-weight", 0.01, "W", "Weight of that loss beside the teacher's.", None)
+@training.number("Options", "--similarity", 20.0, "W",
+                 "Weight of the cosines between the texts of a batch beside the vectors themselves.", None)  # fmt: skip
+@training.integer("Model", "--dimension", 256, "Dimensions of the vectors; of a BERT also its hidden size.", 2, 10_000)
+@training.integer("Model", "--vocab-size", 14_336, "Subwords, 256 bytes among them.", 512, 1_000_000)
 @training.network(layers=4)
 @shared_option("Model", "--pooling", type=click.Choice(["mean", "cls", "max"]), default="mean", show_default=True,
                help="How a text's vector is computed from those of its tokens.")  # fmt: skip
-@training.max_length(256, "Tokens that a BERT takes.")
-@training.epochs(4, "--table-epochs", "Epochs of the table.")
-@training.epochs(4, "--epochs", "Epochs of the BERT.")
-@training.epochs(25, "--space-epochs", "Epochs over the scored pairs in which the teacher's space is rotated.")
-@training.epochs(3, "--scored-epochs", "Epochs over the scored pairs at the end.")
+@training.integer("Model", "--max-length", 256, "Tokens that a BERT takes.", 8, 8192)
+@training.integer("Training", "--table-epochs", 4, "Epochs of the table.", 0, 1000)
+@training.integer("Training", "--epochs", 4, "Epochs of the BERT.", 0, 1000)
+@training.integer("Training", "--space-epochs", 25,
+                  "Epochs over the scored pairs in which the teacher's space is rotated.", 0, 1000)  # fmt: skip
+@training.integer("Training", "--scored-epochs", 3, "Epochs over the scored pairs at the end.", 0, 1000)
 @training.learning_rate(2e-3, "--table-learning-rate", "Peak learning rate of the table.")
 @training.learning_rate(5e-4, text="Peak learning rate of the BERT; decays linearly to 0.")
 @training.learning_rate(None, "--scored-learning-rate", "Peak learning rate on scored pairs.",
                         shown="0.0002; static: 0.0005")  # fmt: skip
-@training.batch_size(256, "Texts in a batch.", least=4)
-@shared_option("Training", "--longest", default=64, show_default=True, metavar="N", type=click.IntRange(2, 8192),
-               help="Tokens to which texts are truncated in training.")  # fmt: skip
+@training.integer("Training", "--batch-size", 256, "Texts in a batch.", 4, 65_536)
+@training.integer("Training", "--longest", 64, "Tokens to which texts are truncated in training.", 2, 8192)
 @training.output("the teacher's vectors and the finished stages, for other trainings on the same text,")
 @options.device
 @options.seed

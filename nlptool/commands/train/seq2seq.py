@@ -43,27 +43,26 @@ def _fields(_: click.Context, __: click.Parameter, value: str | None) -> Texts |
 @training.dictionary
 @click.option("--lowercase", type=click.Choice(["none", "source", "target", "both"]), default="none", show_default=True,
               help="The side that is converted to lower case.")  # fmt: skip
-@click.option("--patience", metavar="N", type=click.IntRange(min=1),
-              help="End after N evaluations without a better score (--keep).")  # fmt: skip
-@click.option("--evaluations", default=20, show_default=True, metavar="N", type=click.IntRange(1, 10_000),
-              help="Evaluations on the held-out pairs; at most one an epoch if --epochs ends the training.")  # fmt: skip
+@training.integer("Options", "--patience", None, "End after N evaluations without a better score (--keep).", 1)
+@training.integer("Options", "--evaluations", 20,
+                  "Evaluations on the held-out pairs; one an epoch at most if --epochs ends the training.",
+                  1, 10_000)  # fmt: skip
 @click.option("--keep", type=click.Choice(["loss", "exact-match", "bleu", "chrf", "last"]), default="loss",
               show_default=True, help="The dev score by which the best weights are chosen; last: those of the end.")  # fmt: skip
 @shared_option("Model", "--architecture", type=click.Choice(["lstm", "lstm-attention", "transformer"]),
                default="transformer", show_default=True, help="Architecture of the network.")  # fmt: skip
-@training.vocab_size(8000, "Different tokens of a side, the most frequent ones.", least=8)
-@shared_option("Model", "--target-vocab-size", metavar="N", type=click.IntRange(8, 1_000_000),
-               show_default="as --vocab-size", help="Different tokens of the targets.")  # fmt: skip
+@training.integer("Model", "--vocab-size", 8000, "Different tokens of a side, the most frequent ones.", 8, 1_000_000)
+@training.integer("Model", "--target-vocab-size", None, "Different tokens of the targets.", 8, 1_000_000,
+                  shown="as --vocab-size")  # fmt: skip
 @training.hidden_size
 @training.network(layers=2, intermediate_size=None)
-@training.max_length(128, "Tokens of a side, end included; longer pairs are left out.", least=2)
+@training.integer("Model", "--max-length", 128, "Tokens of a side, end included; longer pairs are left out.", 2, 8192)
 @training.limits(default_epochs=20)
-@shared_option("Training", "--batch-tokens", default=4096, show_default="4096; with few pairs a tenth of all", metavar="N",
-               type=click.IntRange(4, 10_000_000), help="Tokens in a batch, both sides and padding.")  # fmt: skip
+@training.integer("Training", "--batch-tokens", 4096, "Tokens in a batch, both sides and padding.", 4, 10_000_000,
+                  shown="4096; with few pairs a tenth of all")  # fmt: skip
 @training.optimizer(rate=1e-3)
 @training.dropout(0.1)
-@shared_option("Training", "--label-smoothing", default=0.1, show_default=True, metavar="P",
-               type=options.FloatRange(0, 0.9), help="Label smoothing of the cross-entropy.")  # fmt: skip
+@training.number("Training", "--label-smoothing", 0.1, "P", "Label smoothing of the cross-entropy.", 0.9)
 @training.output("the plan of the training")
 @options.device
 @options.seed

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nlptool.cli import options
-from nlptool.cli.help import Command, shared_option
+from nlptool.cli.help import Command
 from nlptool.cli.options import training
 from nlptool.records.pipe import Pipe
 
@@ -36,34 +36,26 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
               show_default=True, help="How text is split into words (see above).")  # fmt: skip
 @training.dictionary
 @training.lowercase
-@click.option("--min-count", default=5, show_default=True, metavar="N", type=click.IntRange(min=1),
-              help="Leave out words with fewer occurrences.")  # fmt: skip
-@click.option("--max-words", metavar="N", type=click.IntRange(min=1), help="Keep only the N most frequent words.")
-@click.option("--window", default=5, show_default=True, metavar="N", type=click.IntRange(1, 1000),
-              help="Context words on each side.")  # fmt: skip
-@click.option("--negative", default=5, show_default=True, metavar="N", type=click.IntRange(0, 1000),
-              help="Negative samples a word; 0: hierarchical softmax instead.")  # fmt: skip
-@click.option("--sample", default=1e-3, show_default=True, metavar="SHARE", type=options.FloatRange(0, 1),
-              help="Subsample words more frequent than this share of the corpus; 0: none.")  # fmt: skip
+@training.integer("Options", "--min-count", 5, "Leave out words with fewer occurrences.", 1)
+@training.integer("Options", "--max-words", None, "Keep only the N most frequent words.", 1)
+@training.integer("Options", "--window", 5, "Context words on each side.", 1, 1000)
+@training.integer("Options", "--negative", 5, "Negative samples a word; 0: hierarchical softmax instead.", 0, 1000)
+@training.number("Options", "--sample", 1e-3, "SHARE",
+                 "Subsample words more frequent than this share of the corpus; 0: none.")  # fmt: skip
 @click.option("--subwords", metavar="MIN-MAX", callback=_ngram_lengths,
               help="fastText: learn character n-grams of these lengths too (3-6; Japanese: 1-3).")  # fmt: skip
-@click.option("--buckets", default=250_000, show_default=True, metavar="N", type=click.IntRange(1, 100_000_000),
-              help="Hash buckets of the n-grams.")  # fmt: skip
+@training.integer("Options", "--buckets", 250_000, "Hash buckets of the n-grams.", 1, 100_000_000)
 @click.option("--contexts", metavar="WORDS", callback=_names,
               help="Context words of counts, ppmi and svd, separated by commas.")  # fmt: skip
-@click.option("--n-contexts", default=2000, show_default=True, metavar="N", type=click.IntRange(min=1),
-              help="Or the N most frequent words as context words.")  # fmt: skip
-@click.option("--smoothing", default=0.75, show_default=True, metavar="POWER", type=options.FloatRange(0, 1),
-              help="ppmi, svd: context counts are raised to this power.")  # fmt: skip
+@training.integer("Options", "--n-contexts", 2000, "Or the N most frequent words as context words.", 1)
+@training.number("Options", "--smoothing", 0.75, "POWER", "ppmi, svd: context counts are raised to this power.")
 @click.option("--center", is_flag=True,
               help="counts, ppmi: subtract each vector's mean; cosine is then Pearson's correlation.")  # fmt: skip
 @click.option("--fast", is_flag=True, help="gensim's file mode, for many threads: some words twice, others never.")
-@training.dimension(100, "Dimensions of the vectors (counts and ppmi: one for each context word).", least=1)
-@shared_option("Training", "--epochs", default=5, show_default=True, metavar="N", type=click.IntRange(1, 10_000),
-               help="Passes over the corpus.")  # fmt: skip
-@shared_option("Training", "--alpha", default=0.025, show_default=True, metavar="RATE",
-               type=options.FloatRange(0, 1, min_open=True),
-               help="Learning rate at the beginning; decays linearly.")  # fmt: skip
+@training.integer("Model", "--dimension", 100,
+                  "Dimensions of the vectors (counts and ppmi: one for each context word).", 1, 10_000)  # fmt: skip
+@training.integer("Training", "--epochs", 5, "Passes over the corpus.", 1, 10_000)
+@training.learning_rate(0.025, "--alpha", "Learning rate at the beginning; decays linearly.")
 @training.folder("Where the vectors go: a folder, replaced as a whole when done.")
 @training.save_dtype("int8")
 @options.seed
