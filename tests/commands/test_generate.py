@@ -644,6 +644,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Callabl
             else:
                 saved_own(folder, name)
                 made[name] = Real(folder, invoke)
+            made[name]("--max-new-tokens", "1", stdin="a\n")  # converts it, which would be said
         return made[name]
 
     return of
