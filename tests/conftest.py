@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
-from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 from program import NLPTOOL, PATIENCE, Invoke, Run, Start
 from xdist.scheduler import WorkStealingScheduling
@@ -93,6 +93,4 @@ def start() -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def invoke() -> Invoke:
     """``invoke(*arguments, stdin=bytes)``: the command line in this process, for what needs no process of its own."""
-    from nlptool.cli.main import root
-
-    return lambda *arguments, stdin=b"", **more: CliRunner().invoke(root, list(arguments), input=stdin, **more)
+    return program.invoke

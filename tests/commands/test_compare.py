@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program import Invoke, Run
+from program import Invoke, Run, records
 from scipy import stats
 from scipy.spatial.distance import pdist
 
@@ -29,11 +29,6 @@ def write(path: Path, vectors: np.ndarray | list[Any], *, texts: str = "text", m
         lines.append(json.dumps(record) + "\n")
     path.write_text("".join(lines))
     return str(path)
-
-
-def records(result: Any, code: int = 0) -> list[dict[str, Any]]:
-    assert result.exit_code == code, result.stderr
-    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from program import Start
+from program import Start, invoke, records
 
 from nlptool.cli.main import root
 from nlptool.models.encoders.encoder import Embeddings
@@ -47,12 +47,7 @@ def embedded(*lists: list[Record], on_long: str = "truncate") -> list[Record]:
 
 
 def run(*arguments: str, stdin: str | bytes = "") -> Result:
-    return CliRunner().invoke(root, ["embed", *arguments], input=stdin)
-
-
-def records(result: Result) -> list[dict[str, object]]:
-    assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.removesuffix("\n").split("\n")]
+    return invoke("embed", *arguments, stdin=stdin)
 
 
 def test_each_text_gets_its_vector_and_the_entry_says_what_happened() -> None:

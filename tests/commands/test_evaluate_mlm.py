@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from letter_model import MASK, NUMBERS, PIECES, LetterModel, Letters, by_chance
-from program import Invoke
+from program import Invoke, records
 from random_berts import JAPANESE, SENTENCES, saved
 from scipy.special import log_softmax
 from scipy.stats import binomtest
@@ -57,11 +57,6 @@ def evaluated(model: Any, lines: Sequence[str], **more: Any) -> Evaluation:
     evaluation.add(lines)
     evaluation.finish()
     return evaluation
-
-
-def records(result: Any, code: int = 0) -> list[dict[str, Any]]:
-    assert result.exit_code == code, result.stderr
-    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 def test_lines_of_a_document_fill_a_passage_and_a_word_is_never_cut() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program import Invoke
+from program import Invoke, records
 from scipy import stats
 
 from nlptool.models.encoders import loading as encoder_loading
@@ -31,11 +31,6 @@ SCORES = np.array([score for *_, score in PAIRS])
 
 def tabs(pairs: list[tuple[Any, ...]]) -> bytes:
     return "".join("\t".join(map(str, pair)) + "\n" for pair in pairs).encode()
-
-
-def records(result: Any, code: int = 0) -> list[dict[str, Any]]:
-    assert result.exit_code == code, result.stderr
-    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 def vectors(side: int, model: str = MODEL) -> np.ndarray:

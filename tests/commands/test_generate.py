@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program import Invoke, Run, Start
+from program import Invoke, Run, Start, records
 
 from nlptool import specs
 from nlptool.models.generation.decoding import Decoding
@@ -107,11 +107,6 @@ def ask(mirror: Mirror, invoke: Invoke) -> Callable[..., Any]:
     return lambda *arguments, stdin="", **more: invoke(
         "generate", "-m", "mirror", *arguments, stdin=stdin if isinstance(stdin, bytes) else stdin.encode(), **more
     )
-
-
-def records(result: Any, code: int = 0) -> list[dict[str, Any]]:
-    assert result.exit_code == code, result.stderr
-    return [json.loads(line) for line in result.stdout.split("\n")[:-1]]
 
 
 def texts(record: dict[str, Any]) -> list[str]:

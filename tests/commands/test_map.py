@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from program import Invoke, Run
+from program import Invoke, Run, parse_records
 
 from nlptool.errors import RunError
 from nlptool.geometry import projection
@@ -27,12 +27,8 @@ CAPTIONS = (
 ).encode()
 
 
-def records(data: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in data.splitlines()]
-
-
 def places(data: bytes) -> NDArray[np.float64]:
-    return np.array([[record["x"], record["y"]] for record in records(data)])
+    return np.array([[record["x"], record["y"]] for record in parse_records(data)])
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,7 +113,7 @@ def test_a_perplexity_beyond_the_records_is_refused() -> None:
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_every_record_gets_its_place_and_keeps_its_fields(invoke: Invoke, method: str) -> None:
     done = invoke("map", "--method", method, stdin=CAPTIONS)
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert [record["picture"] for record in found] == [1, 1, 1, 2, 2]
     assert all(isinstance(record["x"], float) and isinstance(record["y"], float) for record in found)
     entry = found[0]["nlptool"]["map"]
@@ -143,7 +139,7 @@ def test_the_seed_changes_what_is_random(run: Run) -> None:
 def test_failed_records_stay_in_their_place_and_empty_ones_are_left_out(invoke: Invoke) -> None:
     done = invoke("map", stdin=b'{"embedding":[1,0]}\n{"embedding":[1]}\n{"text":""}\n{"embedding":[0,1]}\n')
     assert done.exit_code == 3
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert ["x" in record for record in found] == [True, False, True]
     assert np.abs(
         places(invoke("map", stdin=b'{"embedding":[1,0]}\n{"embedding":[0,1]}\n').stdout_bytes)
@@ -190,7 +186,7 @@ def test_a_picture_in_each_format(invoke: Invoke, tmp_path: Path, suffix: str) -
         "map", "--group", "picture", "--shape", "lang", "--join", "picture", "--plot", str(path), stdin=CAPTIONS
     )
     assert done.exit_code == 0
-    assert len(records(done.stdout_bytes)) == 5
+    assert len(parse_records(done.stdout_bytes)) == 5
     begins = {"png": b"\x89PNG", "svg": b"<?xml", "html": b"<!doctype html>"}[suffix]
     assert path.read_bytes()[: len(begins)].lower() == begins.lower()
     if suffix == "html":

@@ -10,11 +10,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hub_server import HubServer
-from program import Invoke, Run
+from program import Invoke, Run, records
 
 from nlptool import catalog
 from nlptool.models.store import inventory, kinds, model_folder
@@ -58,11 +57,6 @@ def hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         server.add(TINY, FILES)
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
-
-
-def records(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
-    assert done.returncode == 0, done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.decode().splitlines()]
 
 
 def failed(done: subprocess.CompletedProcess[bytes], code: int) -> str:

@@ -14,6 +14,7 @@ import pytest
 import word_models
 from click.testing import CliRunner, Result
 from gensim.models import KeyedVectors
+from program import parse_records, records
 
 import nlptool
 from nlptool.cli import main
@@ -43,10 +44,6 @@ def call(*arguments: str, text: str | bytes = "") -> Result:
     return CliRunner().invoke(main.root, list(arguments), input=text if isinstance(text, bytes) else text.encode())
 
 
-def lines(done: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.split("\n") if line]
-
-
 @pytest.fixture
 def model(tmp_path: Path) -> str:
     vectors = np.random.default_rng(11).normal(size=(len(WORDS), 8))
@@ -58,10 +55,10 @@ def words_of(record: dict[str, Any], field: str) -> list[str]:
 
 
 def test_arguments_lines_and_records_get_the_same_answers(model: str) -> None:
-    first = lines(call("analogy", "-m", model, "king", "man", "woman"))[0]
-    as_line = lines(call("analogy", "-m", model, text="king man woman\n"))[0]
-    as_tabs = lines(call("analogy", "-m", model, text="king\tman\twoman\n"))[0]
-    as_record = lines(call("analogy", "-m", model, text='{"query": ["king", "man", "woman"], "n": 1.10}\n'))[0]
+    first = records(call("analogy", "-m", model, "king", "man", "woman"))[0]
+    as_line = records(call("analogy", "-m", model, text="king man woman\n"))[0]
+    as_tabs = records(call("analogy", "-m", model, text="king\tman\twoman\n"))[0]
+    as_record = records(call("analogy", "-m", model, text='{"query": ["king", "man", "woman"], "n": 1.10}\n'))[0]
     assert first["answers"] == as_line["answers"] == as_tabs["answers"] == as_record["answers"]
     assert list(first) == ["query", "answers", "nlptool"]
     assert list(as_line) == ["text", "query", "answers", "nlptool"]
@@ -71,14 +68,14 @@ def test_arguments_lines_and_records_get_the_same_answers(model: str) -> None:
 
 
 def test_a_word_with_a_blank_is_one_word_between_tabs(model: str) -> None:
-    record = lines(call("analogy", "-m", model, "-k", "1", text="New York\tman\twoman\n"))[0]
+    record = records(call("analogy", "-m", model, "-k", "1", text="New York\tman\twoman\n"))[0]
     assert record["query"] == ["New York", "man", "woman"]
     assert "words" not in record["nlptool"]["analogy"]
 
 
 def test_each_word_is_a_query_of_its_own_and_sums_apply_to_all(model: str) -> None:
     vectors = WordVectors(Path(model))
-    found = lines(call("neighbors", "-m", model, "king", "猫", "--plus", "犬", "--minus", "the", "-k", "3"))
+    found = records(call("neighbors", "-m", model, "king", "猫", "--plus", "犬", "--minus", "the", "-k", "3"))
     assert [record["query"] for record in found] == ["king", "猫"]
     for record in found:
         units = {word: vectors.unit([vectors.words.index(word)])[0] for word in WORDS}
@@ -95,7 +92,7 @@ def test_odd_one_out_is_gensims(model: str) -> None:
     vectors = WordVectors(Path(model))
     peer.add_vectors(WORDS, vectors.unit(np.arange(len(WORDS))))
     for words in (["king", "queen", "man", "猫"], ["猫", "犬", "りんご", "the", "woman"]):
-        record = lines(call("odd-one-out", "-m", model, *words))[0]
+        record = records(call("odd-one-out", "-m", model, *words))[0]
         assert record["odd"] == peer.doesnt_match(words)
 
 
@@ -108,14 +105,14 @@ def test_odd_one_out_is_gensims(model: str) -> None:
     ],
 )
 def test_an_unknown_word_is_made_of_its_parts_and_the_record_says_so(model: str, word: str, how: Any) -> None:
-    record = lines(call("neighbors", "-m", model, text=f"{word}\n"))[0]
+    record = records(call("neighbors", "-m", model, text=f"{word}\n"))[0]
     assert record["nlptool"]["neighbors"].get("words") == (None if how is None else {word: how})
 
 
 def test_an_unknown_word_gets_those_spelled_or_read_alike(model: str) -> None:
     done = call("neighbors", "-m", model, "リンゴ", "kinng", "wommen", "zzzz")
     assert done.exit_code == 3
-    errors = [record["nlptool"]["error"] for record in lines(done)]
+    errors = [record["nlptool"]["error"] for record in parse_records(done.stdout_bytes)]
     assert errors[0]["read_alike"] == ["りんご", "林檎"]
     assert errors[1]["spelled_alike"] == ["king"]
     assert errors[2]["spelled_alike"] == ["women", "woman"][1:]
@@ -128,7 +125,7 @@ def test_subwords_answer_for_unknown_words_and_say_so(tmp_path: Path) -> None:
     generator = np.random.default_rng(3)
     ngrams = Ngrams(generator.normal(size=(40, 5)).astype(np.float32), 2, 3)
     folder = word_models.write(tmp_path / "f", generator.normal(size=(3, 5)), ["cat", "dog", "bird"], ngrams=ngrams)
-    record = lines(call("neighbors", "-m", str(folder), "catfish", "-k", "3"))[0]
+    record = records(call("neighbors", "-m", str(folder), "catfish", "-k", "3"))[0]
     assert record["nlptool"]["neighbors"]["words"] == {"catfish": {"subwords": True}}
     vectors = WordVectors(folder)
     expected = ngrams.vector("catfish")
@@ -138,7 +135,7 @@ def test_subwords_answer_for_unknown_words_and_say_so(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_query_decides_on_the_model() -> None:
-    found = lines(call("neighbors", "-k", "1", "猫", "cat", "カフェ", "café", "-q"))
+    found = records(call("neighbors", "-k", "1", "猫", "cat", "カフェ", "café", "-q"))
     models = [next(iter(record["nlptool"].values())).get("model") for record in found]
     assert models[:3] == ["aozora-100d", "glove-6b-50d", "aozora-100d"]
 
@@ -146,7 +143,7 @@ def test_the_script_of_the_query_decides_on_the_model() -> None:
 def test_answers_keep_order_and_count_whatever_fails(model: str) -> None:
     words = ["king", "", "nope", "猫", "king"] * 40
     done = call("neighbors", "-m", model, "-k", "1", text="".join(f"{word}\n" for word in words))
-    found = lines(done)
+    found = parse_records(done.stdout_bytes)
     assert [record["text"] for record in found] == words
     assert [("error" in record["nlptool"]) for record in found] == [word in ("", "nope") for word in words]
     assert done.exit_code == 3
@@ -157,15 +154,15 @@ def test_a_query_that_is_none_is_an_error_record(model: str, command: str) -> No
     given = ['{"query": 5}', '{"query": [1, 2, 3]}', '{"query": null}', '{"other": 1}', '{"query": {"a": 1}}']
     done = call(command, "-m", model, text="".join(f"{line}\n" for line in given))
     assert done.exit_code == 3
-    assert all("error" in record["nlptool"] for record in lines(done))
-    assert len(lines(done)) == len(given)
+    assert all("error" in record["nlptool"] for record in parse_records(done.stdout_bytes))
+    assert len(parse_records(done.stdout_bytes)) == len(given)
 
 
 @pytest.mark.parametrize("command", ["analogy", "neighbors", "odd-one-out"])
 def test_half_a_character_is_an_error_record(model: str, command: str) -> None:
     query = '"\\ud800"' if command == "neighbors" else '["\\ud800", "king", "man"]'
     done = call(command, "-m", model, text=f'{{"query": {query}}}\n')
-    assert (done.exit_code, lines(done)[0]["nlptool"]["error"]["type"]) == (3, "LoneSurrogate")
+    assert (done.exit_code, parse_records(done.stdout_bytes)[0]["nlptool"]["error"]["type"]) == (3, "LoneSurrogate")
 
 
 def test_an_argument_that_is_not_utf8_is_wrong_usage(model: str) -> None:
@@ -179,7 +176,7 @@ def test_an_argument_that_is_not_utf8_is_wrong_usage(model: str) -> None:
 def test_a_sum_that_is_nothing_has_no_neighbors(model: str) -> None:
     for arguments in (("neighbors", "king", "--minus", "king"),):
         done = call(*arguments, "-m", model)
-        assert (done.exit_code, lines(done)[0]["nlptool"]["error"]["type"]) == (3, "ZeroVector")
+        assert (done.exit_code, parse_records(done.stdout_bytes)[0]["nlptool"]["error"]["type"]) == (3, "ZeroVector")
 
 
 @pytest.mark.parametrize(
@@ -204,9 +201,9 @@ def test_convert_writes_what_gensim_reads_and_reads_it_back(
     back = WordVectors(tmp_path / "back")
     np.testing.assert_allclose(back.unit(np.arange(len(WORDS))), vectors.unit(np.arange(len(WORDS))), atol=1e-6)
     # The file itself is a model too.
-    found = lines(call("neighbors", "-m", target, "-k", "2", "猫"))[0]
+    found = records(call("neighbors", "-m", target, "-k", "2", "猫"))[0]
     assert words_of(found, "neighbors") == words_of(
-        lines(call("neighbors", "-m", model, "-k", "2", "猫"))[0], "neighbors"
+        records(call("neighbors", "-m", model, "-k", "2", "猫"))[0], "neighbors"
     )
 
 
@@ -215,13 +212,13 @@ def test_select_keeps_the_words_asked_for_in_the_models_order(model: str, tmp_pa
     assert done.exit_code == 3
     assert "lacks 1 of the words: nope" in done.stderr
     assert WordVectors(tmp_path / "s").words == ["king", "queen", "犬"]
-    printed = lines(call("vectors", "select", model, "--words-from", "-", text="猫\nking\n"))
+    printed = records(call("vectors", "select", model, "--words-from", "-", text="猫\nking\n"))
     assert [record["word"] for record in printed] == ["猫", "king"]
     assert np.linalg.norm(printed[0]["vector"]) == pytest.approx(printed[0]["norm"], rel=1e-6)
 
 
 def test_info_says_what_there_is(model: str) -> None:
-    about = lines(call("vectors", "info", model, "-f", "jsonl"))[0]
+    about = records(call("vectors", "info", model, "-f", "jsonl"))[0]
     assert (about["n_words"], about["dimension"], about["tokenizer"], about["n_zero"]) == (len(WORDS), 8, "unidic", 0)
     assert about["first_words"] == WORDS[:10]
 
@@ -230,7 +227,7 @@ def test_info_says_what_there_is(model: str) -> None:
     ("arguments", "code", "message"),
     [
         (("convert", "nowhere.bin", "-o", "x"), 4, "no word vectors nowhere.bin"),
-        (("convert", "MODEL"), 2, "-o says where"),
+        (("convert", "MODEL"), 2, "-o PATH is missing: the output file or folder"),
         (("convert", "MODEL", "--to", "glove", "--precision", "int8", "-o", "x"), 2, "--precision is of nlptool's own"),
         (("convert", "MODEL", "--to", "word2vec", "-o", "/dev/full"), 1, "cannot write /dev/full"),
         (("select", "MODEL"), 2, "which words?"),
@@ -264,7 +261,7 @@ def test_built_in_vectors_work_without_a_writable_cache(monkeypatch: pytest.Monk
     monkeypatch.setenv("NLPTOOL_CACHE", "/dev/null/cache")
     done = call("analogy", "king", "man", "woman", "-k", "1")
     assert done.exit_code == 0
-    assert words_of(lines(done)[0], "answers") == ["queen"]
+    assert words_of(parse_records(done.stdout_bytes)[0], "answers") == ["queen"]
     assert "cannot be written" in done.stderr
     assert call("neighbors", "猫", "-k", "1").stderr == ""
 
@@ -275,28 +272,28 @@ def test_embed_takes_the_weighted_mean_of_the_words(tmp_path: Path) -> None:
     folder = str(word_models.write(tmp_path / "v", given, ["the", "cat", "dog", "sat"], counts=counts, n_tokens=1000,
                                    tokenizer="words", lowercase=True))  # fmt: skip
     text = "The cat sat unseen!\n\nnothing here\n"
-    found = lines(call("embed", "-m", folder, "--no-normalize", text=text))
+    found = records(call("embed", "-m", folder, "--no-normalize", text=text))
     weights = 1e-3 / (1e-3 + np.asarray(counts) / 1000)
     expected = (given * weights[:, None])[[0, 1, 3]].mean(axis=0)
     assert found[0]["embedding"] == pytest.approx(expected.tolist(), rel=1e-5)
     assert found[0]["nlptool"]["embed"] == {"model": folder, "n_tokens": 3, "truncated": False, "n_unknown": 2}
     assert [record["embedding"] for record in found[1:]] == [None, None]
     assert [record["nlptool"]["embed"]["reason"] for record in found[1:]] == ["empty text", "no known word"]
-    plain = lines(call("embed", "-m", folder, "--no-normalize", "--weighting", "none", text=text))
+    plain = records(call("embed", "-m", folder, "--no-normalize", "--weighting", "none", text=text))
     assert plain[0]["embedding"] == pytest.approx(given[[0, 1, 3]].mean(axis=0).tolist(), rel=1e-5)
-    unit = lines(call("embed", "-m", folder, "--dim", "3", text=text))[0]["embedding"]
+    unit = records(call("embed", "-m", folder, "--dim", "3", text=text))[0]["embedding"]
     assert unit == pytest.approx((expected[:3] / np.linalg.norm(expected[:3])).tolist(), rel=1e-5)
 
 
 def test_embed_uses_tokens_and_the_models_own_cut(model: str) -> None:
-    by_text = lines(call("embed", "-m", model, text="猫と犬が走る\n"))[0]
+    by_text = records(call("embed", "-m", model, text="猫と犬が走る\n"))[0]
     tokens = call("tokenize", text="猫と犬が走る\n").stdout
-    by_tokens = lines(call("embed", "-m", model, text=tokens))[0]
+    by_tokens = records(call("embed", "-m", model, text=tokens))[0]
     assert by_text["embedding"] == by_tokens["embedding"]
     assert by_text["nlptool"]["embed"]["n_tokens"] == 3
     other = json.dumps({"text": "the king", "tokens": [{"surface": "猫"}]})
-    only = lines(call("embed", "-m", model, text=f"{other}\n"))[0]
-    assert only["embedding"] == lines(call("embed", "-m", model, text="猫\n"))[0]["embedding"]
+    only = records(call("embed", "-m", model, text=f"{other}\n"))[0]
+    assert only["embedding"] == records(call("embed", "-m", model, text="猫\n"))[0]["embedding"]
 
 
 def test_embed_knows_words_by_their_subwords(tmp_path: Path) -> None:
@@ -304,7 +301,9 @@ def test_embed_knows_words_by_their_subwords(tmp_path: Path) -> None:
     ngrams = Ngrams(generator.normal(size=(40, 5)).astype(np.float32), 2, 3)
     given = generator.normal(size=(2, 5)).astype(np.float32)
     folder = word_models.write(tmp_path / "f", given, ["cat", "dog"], ngrams=ngrams, tokenizer="whitespace")
-    record = lines(call("embed", "-m", str(folder), "--no-normalize", "--weighting", "none", text="cat catfish q\n"))[0]
+    record = records(call("embed", "-m", str(folder), "--no-normalize", "--weighting", "none", text="cat catfish q\n"))[
+        0
+    ]
     vectors = [given[0], ngrams.vector("catfish"), ngrams.vector("q")]
     assert record["embedding"] == pytest.approx(np.mean(vectors, axis=0).tolist(), rel=1e-5)
     assert record["nlptool"]["embed"] == {
@@ -316,7 +315,7 @@ def test_embed_takes_records_that_have_tokens_alone_for_word_vectors(model: str)
     done = call(
         "embed", "-m", model, text='{"tokens": ["猫", "犬"], "id": 1}\n{"id": 2}\n{"text": "猫", "tokens": [1, 2]}\n'
     )
-    found = lines(done)
+    found = parse_records(done.stdout_bytes)
     assert done.exit_code == 3
     assert found[0]["nlptool"]["embed"]["n_tokens"] == 2
     assert found[1]["nlptool"]["error"]["type"] == "MissingField"
@@ -327,8 +326,8 @@ def test_embed_is_the_same_with_workers_and_for_each_batch(model: str) -> None:
     text = "".join(f"{first}と{second}\n" for first in ("猫", "犬", "東京") for second in ("りんご", "大学", "x")) * 9
     one = call("embed", "-m", model, text=text).stdout
     assert call("embed", "-m", model, "-j", "2", text=text).stdout == one
-    single = [lines(call("embed", "-m", model, text=f"{line}\n"))[0]["embedding"] for line in text.split("\n")[:9]]
-    assert [record["embedding"] for record in lines(call("embed", "-m", model, text=text))[:9]] == single
+    single = [records(call("embed", "-m", model, text=f"{line}\n"))[0]["embedding"] for line in text.split("\n")[:9]]
+    assert [record["embedding"] for record in records(call("embed", "-m", model, text=text))[:9]] == single
 
 
 @pytest.mark.parametrize(
@@ -341,12 +340,12 @@ def test_settings_of_networks_are_refused_for_word_vectors(model: str, options: 
 
 def test_unknown_words_are_skipped_and_counted_or_count_as_wrong(model: str) -> None:
     text = ": a\nking man queen woman\nking man queen nope\n: b\nnope x y z\n"
-    found = lines(call("evaluate", "analogies", "-m", model, text=text))
+    found = records(call("evaluate", "analogies", "-m", model, text=text))
     assert [record["section"] for record in found] == ["a", "b", "total"]
     assert [record["skipped"] for record in found] == [1, 1, 2]
     assert found[1]["accuracy"] is None
     assert found[2]["questions"] == 3
-    strict = lines(call("evaluate", "analogies", "-m", model, "--oov", "wrong", text=text))
+    strict = records(call("evaluate", "analogies", "-m", model, "--oov", "wrong", text=text))
     assert strict[2]["correct"] + strict[2]["wrong"] == 3
     assert {key: strict[2][key] for key in ("vocabulary", "case", "oov")} == {
         "vocabulary": 15,
@@ -361,7 +360,7 @@ def test_similarity_is_scipys_on_the_pairs_that_are_known(model: str) -> None:
     vectors = WordVectors(Path(model))
     pairs = [("king", "queen", 3.5), ("猫", "犬", 9.0), ("the", "man", 1.0), ("woman", "york", 0.5)]
     text = "w1\tw2\tscore\n" + "".join(f"{a}\t{b}\t{score}\n" for a, b, score in pairs) + "king\tnope\t4\n"
-    found = lines(call("evaluate", "similarity", "-m", model, text=text))
+    found = records(call("evaluate", "similarity", "-m", model, text=text))
     units = {word: vectors.unit([index])[0] for index, word in enumerate(WORDS)}
     cosines = [float(units[a] @ units[b]) for a, b, _ in pairs]
     scores = [score for _, _, score in pairs]
@@ -379,7 +378,7 @@ def test_similarity_is_scipys_on_the_pairs_that_are_known(model: str) -> None:
 )  # fmt: skip
 def test_a_pair_is_two_words_and_the_first_number_behind_them(model: str, line: str, is_pair: bool) -> None:
     done = call("evaluate", "similarity", "-m", model, text=f"word1\tword2\tscore\n{line}\nking\tman\t1\n")
-    assert (done.exit_code, lines(done)[0]["used"]) == ((0, 2) if is_pair else (3, 1))
+    assert (done.exit_code, parse_records(done.stdout_bytes)[0]["used"]) == ((0, 2) if is_pair else (3, 1))
 
 
 @pytest.mark.parametrize(
@@ -406,10 +405,10 @@ def test_the_card_of_aozora_shows_what_the_model_answers() -> None:
     asked = [row for row in rows if " - " in row[0] and row[0] != "A - B + C"]
     assert len(asked) >= 30
     text = "".join(row[0].replace(" - ", " ").replace(" + ", " ") + "\n" for row in asked)
-    found = lines(call("analogy", "-m", "aozora-100d", "-k", "5", text=text))
+    found = records(call("analogy", "-m", "aozora-100d", "-k", "5", text=text))
     assert [" ".join(words_of(record, "answers")) for record in found] == [row[1] for row in asked]
     names = [row for row in rows if row[0] in ("猫", "東京", "学校")]
-    neighbors = lines(call("neighbors", *(row[0] for row in names)))
+    neighbors = records(call("neighbors", *(row[0] for row in names)))
     assert [" ".join(words_of(record, "neighbors")) for record in neighbors] == [row[1] for row in names]
 
 

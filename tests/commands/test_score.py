@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from letter_model import LetterModel
-from program import Invoke
+from program import Invoke, records
 from random_berts import saved
 
 from nlptool.models.masked import loading as masked_loading
@@ -26,11 +26,6 @@ def scored(*texts: str, model: Any = None, **more: Any) -> list[dict[str, Any]]:
     records = [Record(text, "x", line) for line, text in enumerate(texts, 1)]
     done = score(iter([records]), model or LetterModel(), **more)
     return [json.loads(render(record, "score")) for each in done for record in each]
-
-
-def lines(result: Any, code: int = 0) -> list[dict[str, Any]]:
-    assert result.exit_code == code, result.stderr
-    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 def certain(ids: Sequence[int], place: int) -> np.ndarray:
@@ -136,7 +131,7 @@ def japanese(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_command_gives_one_record_for_each_line_in_order(invoke: Invoke, folder: str) -> None:
     texts = ["the man went over.", "", "birds!", "the man went over.", "a [MASK] b"]
-    found = lines(invoke("score", "-m", folder, "--threads", "1", stdin="\n".join(texts).encode()))
+    found = records(invoke("score", "-m", folder, "--threads", "1", stdin="\n".join(texts).encode()))
     assert [record["text"] for record in found] == texts
     expected = likelihoods(masked_loading.load(MaskedModelSpec(folder, threads=1, offline=True)), texts)
     for record, each in zip(found, expected, strict=True):
@@ -157,7 +152,7 @@ def test_deterministic_is_byte_identical_however_the_input_is_batched(invoke: In
 
 def test_within_word_is_another_score_and_is_said(invoke: Invoke, folder: str) -> None:
     plain, corrected = (
-        lines(invoke("score", "-m", folder, *more, stdin=b"birdcage the man\nthe man\n"))
+        records(invoke("score", "-m", folder, *more, stdin=b"birdcage the man\nthe man\n"))
         for more in ([], ["--within-word"])
     )
     assert plain[0]["pseudo_log_likelihood"] != corrected[0]["pseudo_log_likelihood"]
@@ -170,21 +165,21 @@ def test_fields_of_a_json_record_survive_and_a_tab_in_a_string_is_text(invoke: I
     line = '{"id": 12345678901234567890, "text": "the\\tman", "x": 1.10}\n'
     (found,) = invoke("score", "-m", folder, "--no-pieces", stdin=line.encode()).stdout.split("\n")[:-1]
     assert found.startswith('{"id": 12345678901234567890, "text": "the\\tman", "x": 1.10,"pseudo_log_likelihood":-')
-    (same,) = lines(invoke("score", "-m", folder, "-I", "text", "--no-pieces", stdin=b"the man\n"))
+    (same,) = records(invoke("score", "-m", folder, "-I", "text", "--no-pieces", stdin=b"the man\n"))
     assert json.loads(found)["pseudo_log_likelihood"] == pytest.approx(same["pseudo_log_likelihood"], abs=1e-4)
 
 
 def test_scores_of_an_earlier_run_are_replaced_and_that_is_said(invoke: Invoke, folder: str) -> None:
     once = invoke("score", "-m", folder, stdin=b"the man\n")
     twice = invoke("score", "-m", folder, stdin=once.stdout_bytes)
-    assert lines(twice) == lines(once)
+    assert records(twice) == records(once)
     assert "`pseudo_log_likelihood` was there before and has been replaced" in twice.stderr
 
 
 def test_what_was_lost_is_said_at_the_end(invoke: Invoke, folder: str) -> None:
     text = "the man " * 30 + "猫\n"
     done = invoke("score", "-m", folder, "--max-length", "16", stdin=text.encode())
-    (found,) = lines(done)
+    (found,) = records(done)
     assert found["nlptool"]["score"]["n_unknown"] == 1
     assert found["nlptool"]["score"]["window"] == 14
     assert "pieces that the model's vocabulary lacks ([UNK]): 1" in done.stderr
@@ -193,7 +188,7 @@ def test_what_was_lost_is_said_at_the_end(invoke: Invoke, folder: str) -> None:
 
 def test_bad_lines_come_out_in_their_places(invoke: Invoke, folder: str) -> None:
     stdin = b'{"text": "the man"}\n{"text": 7}\nnot json\n{"words": "x"}\n{"text": "\\ud800"}\n{"text": "birds"}\n'
-    found = lines(invoke("score", "-m", folder, stdin=stdin), code=3)
+    found = records(invoke("score", "-m", folder, stdin=stdin), code=3)
     errors = [record["nlptool"].get("error", {}).get("type") for record in found]
     assert errors == [None, "NotText", "InvalidJSON", "MissingField", "LoneSurrogate", None]
     assert found[5]["pseudo_log_likelihood"] < 0
@@ -223,7 +218,7 @@ def test_odd_texts_give_a_record_and_no_error(
 ) -> None:
     """Special tokens, what tokenizers drop, one word without end, control characters, other scripts."""
     model = request.getfixturevalue(kind)
-    (found,) = lines(invoke("score", "-m", model, stdin=json.dumps({"text": text}).encode()))
+    (found,) = records(invoke("score", "-m", model, stdin=json.dumps({"text": text}).encode()))
     entry = found["nlptool"]["score"]
     values = [each["log_probability"] for each in found["pieces"]]
     if "reason" in entry:
@@ -236,13 +231,13 @@ def test_odd_texts_give_a_record_and_no_error(
 
 
 def test_japanese_text_is_cut_into_words_by_mecab(invoke: Invoke, japanese: str) -> None:
-    (found,) = lines(invoke("score", "-m", japanese, stdin="猫が魚を食べる。\n".encode()))
+    (found,) = records(invoke("score", "-m", japanese, stdin="猫が魚を食べる。\n".encode()))
     assert [each["piece"] for each in found["pieces"]] == ["猫", "が", "魚", "を", "食べる", "。"]
 
 
 def test_a_text_of_many_windows_is_scored_to_its_end(invoke: Invoke, folder: str) -> None:
     text = "the man went over " * 500
-    (found,) = lines(invoke("score", "-m", folder, "--max-length", "8", "--threads", "1", stdin=text.encode()))
+    (found,) = records(invoke("score", "-m", folder, "--max-length", "8", "--threads", "1", stdin=text.encode()))
     assert found["nlptool"]["score"]["n_pieces"] == 2000
     values = [each["log_probability"] for each in found["pieces"]]
     assert values[1000:1004] == pytest.approx(values[400:404], abs=1e-4)  # the same window
@@ -273,6 +268,6 @@ def test_a_missing_file_is_said_and_the_others_are_scored(invoke: Invoke, folder
     there = tmp_path / "a.txt"
     there.write_text("the man\n", encoding="utf-8")
     done = invoke("score", "-m", folder, str(tmp_path / "b.txt"), str(there))
-    (found,) = lines(done, code=1)
+    (found,) = records(done, code=1)
     assert found["text"] == "the man"
     assert "b.txt" in done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from program import Invoke, Run, Start
+from program import Invoke, Run, Start, parse_records
 
 import nlptool
 from nlptool.errors import NlptoolError, RunError
@@ -29,10 +28,6 @@ CORPUS = (
     "株価が三日続けて下がった\n彼女は毎朝パンを焼く\n"
 )
 PLANE = b'{"text":"right","embedding":[2,0]}\n{"text":"up","embedding":[0,1]}\n{"text":"left","embedding":[-1,0]}\n'
-
-
-def records(data: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in data.splitlines()]
 
 
 def interrupt(target: Path, vectors: NDArray[np.float32], texts: list[str], **about: str) -> None:
@@ -60,7 +55,7 @@ def index(invoke: Invoke, corpus: Path) -> Path:
 
 def test_the_nearest_sentence_is_found(invoke: Invoke, corpus: Path) -> None:
     done = invoke("search", "a bird on the water", "株が値下がりした", "--corpus", str(corpus), "-k", "2")
-    first, second = records(done.stdout_bytes)
+    first, second = parse_records(done.stdout_bytes)
     assert first["query"] == "a bird on the water"
     assert first["neighbors"][0] == {
         "index": 1,
@@ -74,12 +69,12 @@ def test_the_nearest_sentence_is_found(invoke: Invoke, corpus: Path) -> None:
 
 def test_argument_stdin_and_jsonl_give_the_same_answers(invoke: Invoke, corpus: Path) -> None:
     run = ["search", "--corpus", str(corpus), "-k", "3"]
-    by_argument = records(invoke(*run, "水鳥").stdout_bytes)[0]["neighbors"]
-    assert records(invoke(*run, stdin="水鳥\n".encode()).stdout_bytes)[0]["neighbors"] == by_argument
-    assert records(invoke(*run, stdin='{"query":"水鳥","n":1}\n'.encode()).stdout_bytes)[0] | {"nlptool": 0} == {
+    by_argument = parse_records(invoke(*run, "水鳥").stdout_bytes)[0]["neighbors"]
+    assert parse_records(invoke(*run, stdin="水鳥\n".encode()).stdout_bytes)[0]["neighbors"] == by_argument
+    assert parse_records(invoke(*run, stdin='{"query":"水鳥","n":1}\n'.encode()).stdout_bytes)[0] | {"nlptool": 0} == {
         "query": "水鳥", "n": 1, "neighbors": by_argument, "nlptool": 0}  # fmt: skip
     embedded = invoke("embed", stdin="水鳥\n".encode()).stdout_bytes
-    found = records(invoke(*run, stdin=embedded).stdout_bytes)[0]["neighbors"]
+    found = parse_records(invoke(*run, stdin=embedded).stdout_bytes)[0]["neighbors"]
     assert [each["index"] for each in found] == [each["index"] for each in by_argument]
 
 
@@ -87,7 +82,7 @@ def test_an_index_answers_as_its_corpus_does(invoke: Invoke, corpus: Path, index
     queries = "水鳥\nパン\n\n株\n".encode()
     plain = invoke("search", "--corpus", str(corpus), stdin=queries)
     assert invoke("search", "--corpus", str(index), stdin=queries).stdout_bytes == plain.stdout_bytes
-    found = records(plain.stdout_bytes)
+    found = parse_records(plain.stdout_bytes)
     assert [record["neighbors"] is None for record in found] == [False, False, True, False]
     assert found[2]["nlptool"]["search"]["reason"] == "the query has no vector, or one of zeros"
     assert plain.exit_code == 0
@@ -96,9 +91,9 @@ def test_an_index_answers_as_its_corpus_does(invoke: Invoke, corpus: Path, index
 def test_several_files_and_stdin_are_one_corpus(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "more.txt").write_text("新しいパン屋\n", encoding="utf-8")
     done = invoke("search", "パン屋", "--corpus", str(corpus), "--corpus", str(tmp_path / "more.txt"), "-k", "1")
-    assert records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 4
+    assert parse_records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 4
     done = invoke("search", "パン", "--corpus", "-", "-k", "1", stdin=CORPUS.encode())
-    assert records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 3
+    assert parse_records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 3
     assert invoke("search", "--corpus", "-", stdin=CORPUS.encode()).exit_code == 2
 
 
@@ -107,22 +102,24 @@ def test_k_threshold_and_ids(invoke: Invoke, tmp_path: Path) -> None:
         b'{"id":7,"text":"right","embedding":[2,0]}\n{"id":"b","text":"up","embedding":[0,1]}\n'
     )
     run = ["search", "--corpus", str(tmp_path / "c.jsonl"), "--id-field", "id"]
-    found = records(invoke(*run, "-k", "99", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
+    found = parse_records(invoke(*run, "-k", "99", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
     assert found["neighbors"] == [{"index": 0, "id": "7", "text": "right", "similarity": 1},
                                   {"index": 1, "id": "b", "text": "up", "similarity": 0}]  # fmt: skip
-    found = records(invoke(*run, "--threshold", "0.5", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
+    found = parse_records(invoke(*run, "--threshold", "0.5", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
     assert [each["id"] for each in found["neighbors"]] == ["7"]
 
 
 def test_an_npy_is_a_corpus_and_becomes_an_index(invoke: Invoke, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.array([[2, 0], [0, 1], [-1, 0]], np.float16))
     query = b'{"embedding":[0,5]}\n'
-    plain = records(invoke("search", "--corpus", str(tmp_path / "v.npy"), "-k", "1", stdin=query).stdout_bytes)[0]
+    plain = parse_records(invoke("search", "--corpus", str(tmp_path / "v.npy"), "-k", "1", stdin=query).stdout_bytes)[0]
     assert plain["neighbors"] == [{"index": 1, "similarity": 1}]
     assert invoke("index", "build", "-o", str(tmp_path / "i"), str(tmp_path / "v.npy")).exit_code == 2
     assert invoke("index", "build", "-m", "mine", "-o", str(tmp_path / "i"), str(tmp_path / "v.npy")).exit_code == 0
     assert (
-        records(invoke("search", "--corpus", str(tmp_path / "i"), "-k", "1", stdin=query).stdout_bytes)[0]["neighbors"]
+        parse_records(invoke("search", "--corpus", str(tmp_path / "i"), "-k", "1", stdin=query).stdout_bytes)[0][
+            "neighbors"
+        ]
         == plain["neighbors"]
     )
     assert Index(tmp_path / "i").about["model"] == "mine"
@@ -132,15 +129,18 @@ def test_texts_cannot_ask_vectors_whose_model_is_not_known(invoke: Invoke, tmp_p
     (tmp_path / "c.jsonl").write_bytes(PLANE)
     done = invoke("search", "x", "--corpus", str(tmp_path / "c.jsonl"))
     assert done.exit_code == 3
-    assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "NoEmbedding"
+    assert parse_records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "NoEmbedding"
 
 
 def test_a_query_is_one_string(invoke: Invoke, corpus: Path) -> None:
     done = invoke("search", "--corpus", str(corpus), stdin=b'{"query":["a","b"]}\n{"query":null,"text":"a"}\n')
     assert done.exit_code == 3
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert found[0]["nlptool"]["error"]["type"] == "BadQuery"
-    assert found[1]["neighbors"] == records(invoke("search", "a", "--corpus", str(corpus)).stdout_bytes)[0]["neighbors"]
+    assert (
+        found[1]["neighbors"]
+        == parse_records(invoke("search", "a", "--corpus", str(corpus)).stdout_bytes)[0]["neighbors"]
+    )
 
 
 def test_queries_are_cut_to_the_components_of_the_corpus(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_queries_are_cut_to_the_components_of_the_corpus(invoke: Invoke, corpus:
     (tmp_path / "c.jsonl").write_bytes(invoke("embed", "--dim", "64", str(corpus)).stdout_bytes)
     done = invoke("search", "水鳥", "--corpus", str(tmp_path / "c.jsonl"), "-k", "1")
     assert done.exit_code == 0
-    assert records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 1
+    assert parse_records(done.stdout_bytes)[0]["neighbors"][0]["index"] == 1
     assert invoke("index", "build", "-o", str(tmp_path / "i"), str(tmp_path / "c.jsonl")).exit_code == 0
     assert invoke("search", "水鳥", "--corpus", str(tmp_path / "i"), "-k", "1").stdout_bytes == done.stdout_bytes
 
@@ -169,7 +169,7 @@ def test_another_model_is_refused(invoke: Invoke, index: Path) -> None:
     embedded = invoke("embed", "-m", "static-ja-en", stdin="水鳥\n".encode()).stdout_bytes
     done = invoke("search", "--corpus", str(index), stdin=embedded)
     assert done.exit_code == 3
-    assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "OtherModel"
+    assert parse_records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "OtherModel"
 
 
 def test_a_model_that_has_changed_under_its_name_is_refused(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
@@ -190,11 +190,11 @@ def test_a_model_with_prompts_gets_those_of_documents_and_queries(invoke: Invoke
     folder = str(tmp_path / "i")
     assert invoke("index", "build", "-m", "multilingual-e5-small", "-o", folder, str(corpus)).exit_code == 0
     assert Index(Path(folder)).about["prompt"] == "passage: "
-    found = records(invoke("search", "--corpus", folder, "-k", "1", "水鳥").stdout_bytes)[0]["neighbors"][0]
+    found = parse_records(invoke("search", "--corpus", folder, "-k", "1", "水鳥").stdout_bytes)[0]["neighbors"][0]
     vectors = [
-        records(invoke("embed", "-m", "multilingual-e5-small", "--as", role, stdin=f"{text}\n".encode()).stdout_bytes)[
-            0
-        ]["embedding"]
+        parse_records(
+            invoke("embed", "-m", "multilingual-e5-small", "--as", role, stdin=f"{text}\n".encode()).stdout_bytes
+        )[0]["embedding"]
         for role, text in (("query", "水鳥"), ("document", found["text"]))
     ]
     assert found["similarity"] == pytest.approx(float(np.dot(*vectors)), abs=1e-5)
@@ -250,7 +250,7 @@ def test_a_threshold_that_is_no_number(invoke: Invoke, corpus: Path) -> None:
 def test_a_query_of_zeros_has_no_neighbors(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_bytes(PLANE)
     asked = b'{"embedding":[0,0]}\n{"embedding":[0,1]}\n'
-    none, up = records(invoke("search", "--corpus", str(tmp_path / "c.jsonl"), stdin=asked).stdout_bytes)
+    none, up = parse_records(invoke("search", "--corpus", str(tmp_path / "c.jsonl"), stdin=asked).stdout_bytes)
     assert none["neighbors"] is None
     assert none["nlptool"]["search"]["reason"] == "the query has no vector, or one of zeros"
     assert up["neighbors"][0]["text"] == "up"
@@ -264,7 +264,7 @@ def test_an_index_stands_alone(invoke: Invoke, corpus: Path, index: Path) -> Non
 
 
 def test_info_says_what_an_index_holds(invoke: Invoke, index: Path) -> None:
-    found = records(invoke("index", "info", str(index), "-f", "jsonl").stdout_bytes)[0]
+    found = parse_records(invoke("index", "info", str(index), "-f", "jsonl").stdout_bytes)[0]
     assert found["n_items"] == 4
     assert found["dimension"] == 256
     assert found["model"] == "sbert-mini-ja-en"
@@ -370,7 +370,9 @@ def test_a_build_whose_records_were_all_read_still_knows_its_model(
     assert invoke("index", "build", "--resume", "-o", str(other), str(corpus)).exit_code == 0
     assert Index(other).about == Index(index).about
     assert (
-        records(invoke("search", "水鳥", "--corpus", str(other), "-k", "1").stdout_bytes)[0]["neighbors"][0]["index"]
+        parse_records(invoke("search", "水鳥", "--corpus", str(other), "-k", "1").stdout_bytes)[0]["neighbors"][0][
+            "index"
+        ]
         == 1
     )
 
@@ -542,7 +544,7 @@ def test_queries_that_were_answered_are_not_answered_again(invoke: Invoke, corpu
     (tmp_path / "out.part").write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
     assert invoke(*run, "--resume").exit_code == 0
     again = (tmp_path / "out").read_bytes()
-    assert [record["query"] for record in records(again)] == ["水鳥", "パン", "株"]
-    assert [record["neighbors"][0]["index"] for record in records(again)] == [
-        record["neighbors"][0]["index"] for record in records(whole)
+    assert [record["query"] for record in parse_records(again)] == ["水鳥", "パン", "株"]
+    assert [record["neighbors"][0]["index"] for record in parse_records(again)] == [
+        record["neighbors"][0]["index"] for record in parse_records(whole)
     ]

@@ -13,24 +13,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program import Invoke, Run
+from program import Invoke, Run, parse_records
 
 TEXTS = "猫が窓辺で眠っている。\n窓のそばでネコが寝ています。\nA cat sleeps by the window.\n株価が急に下がった。\n"
 RIGHT, AT_45 = '{"embedding":[2,0]}', '{"embedding":[1,1]}'
 PLANE = f'{RIGHT}\n{AT_45}\n{{"embedding":[0,3]}}\n{{"embedding":[-1,0]}}\n'.encode()
 
 
-def records(data: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in data.splitlines()]
-
-
 def matrix(data: bytes) -> np.ndarray[Any, Any]:
-    return np.array([record["similarities"] for record in records(data)])
+    return np.array([record["similarities"] for record in parse_records(data)])
 
 
 def test_texts_are_compared_with_each_other(invoke: Invoke) -> None:
     done = invoke("similarity", stdin=TEXTS.encode())
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert [record["index"] for record in found] == [0, 1, 2, 3]
     assert [record["text"] for record in found] == TEXTS.splitlines()
     values = matrix(done.stdout_bytes)
@@ -43,7 +39,7 @@ def test_texts_are_compared_with_each_other(invoke: Invoke) -> None:
 
 
 def test_the_similarities_are_those_of_embeds_vectors(invoke: Invoke) -> None:
-    vectors = np.array([r["embedding"] for r in records(invoke("embed", stdin=TEXTS.encode()).stdout_bytes)])
+    vectors = np.array([r["embedding"] for r in parse_records(invoke("embed", stdin=TEXTS.encode()).stdout_bytes)])
     np.testing.assert_allclose(
         matrix(invoke("similarity", stdin=TEXTS.encode()).stdout_bytes), vectors @ vectors.T, atol=1e-5
     )
@@ -57,7 +53,7 @@ def test_the_similarities_are_those_of_embeds_vectors(invoke: Invoke) -> None:
 def test_embeddings_are_compared_by_the_measure(invoke: Invoke, measure: str, expected: list[float]) -> None:
     done = invoke("similarity", "--measure", measure, stdin=PLANE)
     np.testing.assert_allclose(matrix(done.stdout_bytes)[0], expected, atol=1e-6)
-    assert records(done.stdout_bytes)[0]["nlptool"]["similarity"]["measure"] == measure
+    assert parse_records(done.stdout_bytes)[0]["nlptool"]["similarity"]["measure"] == measure
 
 
 @pytest.mark.parametrize(
@@ -69,7 +65,7 @@ def test_embeddings_of_every_form_are_read(invoke: Invoke, given: list[str]) -> 
     found = invoke("similarity", stdin=embedded)
     assert found.exit_code == 0
     np.testing.assert_allclose(matrix(found.stdout_bytes), plain, atol=2e-2 if "int8" in given else 2e-3)
-    assert records(found.stdout_bytes)[0]["nlptool"]["similarity"]["model"] == "sbert-mini-ja-en"
+    assert parse_records(found.stdout_bytes)[0]["nlptool"]["similarity"]["model"] == "sbert-mini-ja-en"
 
 
 def test_the_scale_of_int8_counts_where_length_does(invoke: Invoke) -> None:
@@ -82,7 +78,7 @@ def test_signs_alone_are_no_vectors(invoke: Invoke) -> None:
     embedded = invoke("embed", "--precision", "binary", stdin=TEXTS.encode()).stdout_bytes
     done = invoke("similarity", stdin=embedded)
     assert done.exit_code == 3
-    assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "BinaryEmbedding"
+    assert parse_records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "BinaryEmbedding"
 
 
 def test_no_model_is_loaded_for_vectors_that_are_there(run: Run) -> None:
@@ -93,23 +89,23 @@ def test_no_model_is_loaded_for_vectors_that_are_there(run: Run) -> None:
 
 
 def test_the_nearest_of_each(invoke: Invoke) -> None:
-    found = records(invoke("similarity", "-k", "2", stdin=PLANE).stdout_bytes)
+    found = parse_records(invoke("similarity", "-k", "2", stdin=PLANE).stdout_bytes)
     assert [[each["index"] for each in record["neighbors"]] for record in found] == [[1, 2], [0, 2], [1, 0], [2, 1]]
     assert found[0]["neighbors"][0] == {"index": 1, "similarity": pytest.approx(0.70710677)}
 
 
 def test_more_neighbors_than_there_are(invoke: Invoke) -> None:
-    found = records(invoke("similarity", "--top-k", "99999", stdin=PLANE).stdout_bytes)
+    found = parse_records(invoke("similarity", "--top-k", "99999", stdin=PLANE).stdout_bytes)
     assert [len(record["neighbors"]) for record in found] == [3] * 4
 
 
 def test_neighbors_above_a_threshold(invoke: Invoke) -> None:
-    found = records(invoke("similarity", "-k", "3", "--threshold", "0.5", stdin=PLANE).stdout_bytes)
+    found = parse_records(invoke("similarity", "-k", "3", "--threshold", "0.5", stdin=PLANE).stdout_bytes)
     assert [[each["index"] for each in record["neighbors"]] for record in found] == [[1], [0, 2], [1], []]
 
 
 def test_pairs_above_a_threshold(invoke: Invoke) -> None:
-    found = records(invoke("similarity", "--threshold", "0.5", "--id-field", "id", stdin=(
+    found = parse_records(invoke("similarity", "--threshold", "0.5", "--id-field", "id", stdin=(
         b'{"id":"a","embedding":[2,0],"text":"x"}\n{"id":"b","embedding":[1,1],"text":"y"}\n{"id":"c","embedding":[-1,0]}\n'
     )).stdout_bytes)  # fmt: skip
     said = {"nlptool": {"similarity": {"model": None, "measure": "cosine"}}}
@@ -118,19 +114,21 @@ def test_pairs_above_a_threshold(invoke: Invoke) -> None:
 
 
 def test_two_equal_records_are_a_pair_at_threshold_1(invoke: Invoke) -> None:
-    found = records(invoke("similarity", "--threshold", "1", stdin=(TEXTS + TEXTS).encode()).stdout_bytes)
+    found = parse_records(invoke("similarity", "--threshold", "1", stdin=(TEXTS + TEXTS).encode()).stdout_bytes)
     assert [(pair["first_index"], pair["second_index"]) for pair in found] == [(0, 4), (1, 5), (2, 6), (3, 7)]
 
 
 def test_one_file_against_another(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b'{"embedding":[0,1],"text":"up"}\n{"embedding":[1,0],"text":"right"}\n')
-    found = records(invoke("similarity", "-k", "1", "--against", str(tmp_path / "b.jsonl"), stdin=PLANE).stdout_bytes)
+    found = parse_records(
+        invoke("similarity", "-k", "1", "--against", str(tmp_path / "b.jsonl"), stdin=PLANE).stdout_bytes
+    )
     assert [record["neighbors"][0]["text"] for record in found] == ["right", "up", "up", "up"]
     assert matrix(invoke("similarity", "--against", str(tmp_path / "b.jsonl"), stdin=PLANE).stdout_bytes).shape == (
         4,
         2,
     )
-    pairs = records(
+    pairs = parse_records(
         invoke("similarity", "--threshold", "0.9", "--against", str(tmp_path / "b.jsonl"), stdin=PLANE).stdout_bytes
     )
     assert [(pair["first_index"], pair["second_index"]) for pair in pairs] == [(0, 1), (2, 0)]
@@ -148,7 +146,7 @@ def test_texts_take_the_model_of_the_embeddings(invoke: Invoke) -> None:
     mixed = invoke("embed", "-m", "static-ja-en", stdin=TEXTS.encode()).stdout_bytes + b'{"text":"\xe7\x8a\xac"}\n'
     done = invoke("similarity", stdin=mixed)
     assert done.exit_code == 0
-    assert {record["nlptool"]["similarity"]["model"] for record in records(done.stdout_bytes)} == {"static-ja-en"}
+    assert {record["nlptool"]["similarity"]["model"] for record in parse_records(done.stdout_bytes)} == {"static-ja-en"}
     assert matrix(done.stdout_bytes).shape == (5, 5)
 
 
@@ -158,11 +156,11 @@ def test_embeddings_of_two_models_do_not_mix(invoke: Invoke) -> None:
     )
     done = invoke("similarity", stdin=mixed)
     assert done.exit_code == 3
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert [record["nlptool"].get("error", {}).get("type") for record in found] == [None] * 4 + ["OtherModel"] * 4
     assert len(found[0]["similarities"]) == 4
     typed = invoke("similarity", "-m", "sbert-mini-ja-en", stdin=mixed)
-    assert [record["nlptool"].get("error", {}).get("type") for record in records(typed.stdout_bytes)] == [
+    assert [record["nlptool"].get("error", {}).get("type") for record in parse_records(typed.stdout_bytes)] == [
         "OtherModel"
     ] * 4 + [None] * 4
 
@@ -173,7 +171,7 @@ def test_what_has_no_vector_is_left_out_and_what_fails_stays_in_its_place(invoke
         b'{"embedding":"?"}\n{"embedding":["1","2"]}\n{"embedding":[1e300,1]}\n{"text":"x"}\n{"embedding":[0,1]}\n{"embedding":[]}\n'
     ))  # fmt: skip
     assert done.exit_code == 3
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     kinds = [record["nlptool"].get("error", {}).get("type", record.get("index")) for record in found]
     assert kinds == [
         0,
@@ -207,7 +205,7 @@ def test_vectors_of_zeros_have_similarity_0_and_are_counted(invoke: Invoke) -> N
 
 def test_one_record_and_none(invoke: Invoke) -> None:
     assert matrix(invoke("similarity", stdin=b"a\n").stdout_bytes).tolist() == [[pytest.approx(1)]]
-    assert records(invoke("similarity", "-k", "3", stdin=b"a\n").stdout_bytes)[0]["neighbors"] == []
+    assert parse_records(invoke("similarity", "-k", "3", stdin=b"a\n").stdout_bytes)[0]["neighbors"] == []
     assert invoke("similarity", "--threshold", "0", stdin=b"a\n").stdout_bytes == b""
     for more in ([], ["-k", "1"], ["--threshold", "0"], ["--pairs"], ["-f", "csv"], ["-f", "table"]):
         done = invoke("similarity", *more, stdin=b"")
@@ -216,10 +214,10 @@ def test_one_record_and_none(invoke: Invoke) -> None:
 
 def test_an_npy_of_vectors(invoke: Invoke, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.array([[2, 0], [1, 1]], np.float64))
-    found = records(invoke("similarity", str(tmp_path / "v.npy")).stdout_bytes)
+    found = parse_records(invoke("similarity", str(tmp_path / "v.npy")).stdout_bytes)
     assert found[0] == {"index": 0, "similarities": [1, pytest.approx(0.70710677)],
                         "nlptool": {"similarity": {"model": None, "measure": "cosine"}}}  # fmt: skip
-    assert records(invoke("similarity", "-k", "1", str(tmp_path / "v.npy")).stdout_bytes)[0]["neighbors"] == [
+    assert parse_records(invoke("similarity", "-k", "1", str(tmp_path / "v.npy")).stdout_bytes)[0]["neighbors"] == [
         {"index": 1, "similarity": pytest.approx(0.70710677)}
     ]
 
@@ -392,7 +390,7 @@ def test_very_many_pairs_are_foretold(invoke: Invoke, monkeypatch: pytest.Monkey
 
 def test_two_sentences_a_line(invoke: Invoke) -> None:
     done = invoke("similarity", "--pairs", stdin="犬が走る。\tA dog runs.\n犬が走る。\t株価が下がった。\n".encode())
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert found[0]["first"] == "犬が走る。"
     assert found[0]["second"] == "A dog runs."
     assert found[0]["similarity"] > 0.8 > 0.3 > found[1]["similarity"]
@@ -403,13 +401,13 @@ def test_pairs_in_jsonl_keep_their_fields(invoke: Invoke, names: tuple[str, str]
     given = json.dumps({"n": 1, names[0]: "犬", names[1]: "犬"}, ensure_ascii=False).encode()
     found = invoke("similarity", "--pairs", stdin=given).stdout_bytes
     assert found.startswith(given[:-1] + b',"similarity":')
-    assert records(found)[0]["similarity"] == pytest.approx(1, abs=1e-6)
+    assert parse_records(found)[0]["similarity"] == pytest.approx(1, abs=1e-6)
 
 
 def test_bad_pairs_fail_and_empty_ones_have_no_similarity(invoke: Invoke) -> None:
     done = invoke("similarity", "--pairs", stdin=b"a\n\nb\tc\td\n\tx\ne\tf\n")
     assert done.exit_code == 3
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert [record["nlptool"].get("error", {}).get("type") for record in found] == ["NotAPair"] * 3 + [None, None]
     assert found[3]["similarity"] is None
     assert found[3]["nlptool"]["similarity"]["reason"] == "one of the texts has no vector"
@@ -417,7 +415,7 @@ def test_bad_pairs_fail_and_empty_ones_have_no_similarity(invoke: Invoke) -> Non
     wrong = invoke(
         "similarity", "--pairs", stdin=b'{"first":"a"}\n{"first":"a","second":3}\n{"sentence1":"a","sentence2":"b"}\n'
     )
-    assert [record["nlptool"].get("error", {}).get("type") for record in records(wrong.stdout_bytes)] == [
+    assert [record["nlptool"].get("error", {}).get("type") for record in parse_records(wrong.stdout_bytes)] == [
         "NotAPair",
         "NotAPair",
         None,
@@ -430,7 +428,7 @@ def test_pairs_are_those_of_the_matrix(invoke: Invoke) -> None:
     pairs = "".join(f"{a}\t{b}\n" for a in lines for b in lines)
     found = [
         record["similarity"]
-        for record in records(
+        for record in parse_records(
             invoke("similarity", "--pairs", "--measure", "euclidean", stdin=pairs.encode()).stdout_bytes
         )
     ]
@@ -467,7 +465,7 @@ def test_word_vectors_are_an_encoder_and_take_tokens(invoke: Invoke) -> None:
 
 def test_cut_texts_are_said_and_counted(invoke: Invoke) -> None:
     done = invoke("similarity", stdin=("猫と犬。" * 2000 + "\n猫\n").encode())
-    found = records(done.stdout_bytes)
+    found = parse_records(done.stdout_bytes)
     assert found[0]["nlptool"]["similarity"]["truncated"] is True
     assert "truncated" not in found[1]["nlptool"]["similarity"]
     assert "texts longer than the model takes, of which it read a part: 1" in done.stderr
@@ -476,7 +474,7 @@ def test_cut_texts_are_said_and_counted(invoke: Invoke) -> None:
 def test_base64_that_is_none(invoke: Invoke) -> None:
     odd = base64.b64encode(b"abcde").decode()
     done = invoke("similarity", stdin=f'{{"embedding":"{odd}"}}\n'.encode())
-    assert records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "NotAVector"
+    assert parse_records(done.stdout_bytes)[0]["nlptool"]["error"]["type"] == "NotAVector"
 
 
 def test_a_heat_map_is_drawn_beside_the_records(invoke: Invoke, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from program import Invoke, Run, Start
+from program import Invoke, Run, Start, succeeded
 from safetensors.torch import save
 
 from nlptool.cli import main
@@ -557,12 +557,6 @@ def train(place: Path, *arguments: str, stdin: str | bytes = "") -> Result:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         return CliRunner().invoke(main.root, ["train", "bert", *arguments], input=stdin)
-
-
-def succeeded(result: Result) -> Result:
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout == ""
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
-from program import Run, Start
+from program import Run, Start, succeeded
 from safetensors import safe_open
 from safetensors.torch import save
 from scipy import stats
@@ -151,12 +151,6 @@ def train(place: Path, *arguments: str, stdin: str = "") -> Result:
         patch.chdir(place)
         given = ["train", "distil", *(() if "--teacher" in arguments else ("--teacher", "./teacher")), *arguments]
         return CliRunner().invoke(main.root, given, input=stdin)
-
-
-def succeeded(result: Result) -> Result:
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout == ""
-    return result
 
 
 @pytest.fixture(scope="module", params=["bert", "static"])

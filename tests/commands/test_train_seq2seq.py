@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from program import Run, Start
+from program import Run, Start, succeeded
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional
@@ -390,28 +390,10 @@ def train(place: Path, *arguments: str, stdin: str | bytes = "") -> Result:
         return CliRunner().invoke(main.root, ["train", "seq2seq", *arguments], input=stdin)
 
 
-def succeeded(result: Result) -> Result:
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout == ""
-    return result
-
-
 SIZES = ["--layers", "1", "--hidden-size", "32", "--heads", "2", "--max-length", "8", "--batch-tokens", "300"]
-
 OPTIONS = [
-    *SIZES,
-    "--learning-rate",
-    "0.005",
-    "--max-steps",
-    "40",
-    "--evaluations",
-    "2",
-    "--threads",
-    "1",
-    "--device",
-    "cpu",
-]
-
+    *SIZES, "--learning-rate", "0.005", "--max-steps", "40", "--evaluations", "2", "--threads", "1", "--device", "cpu",
+]  # fmt: skip
 TSV = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
 
 

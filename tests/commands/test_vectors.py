@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from program import Run
+from program import Run, invoke
 
-from nlptool.cli.main import root
 from nlptool.records.formats.vectors import Precision
 
 SENTENCES = Path(__file__).parent.parent / "data" / "sentences.txt"
@@ -32,7 +31,7 @@ finite = arrays.arrays(
 
 
 def run(*arguments: str, stdin: str | bytes = INPUT) -> Result:
-    return CliRunner().invoke(root, ["embed", *arguments], input=stdin)
+    return invoke("embed", *arguments, stdin=stdin)
 
 
 @given(finite)
@@ -56,7 +55,7 @@ def test_int8_times_its_scale_is_the_vector(vectors: np.ndarray) -> None:  # typ
 def test_binary_is_the_signs(vectors: np.ndarray) -> None:  # type: ignore[type-arg]
     dimension = vectors.shape[1]
     written = Precision("binary", dimension, "json")
-    assert written.columns == (dimension + 7) // 8
+    assert written.n_columns == (dimension + 7) // 8
     for (value, _), vector in zip(written.write(vectors), vectors, strict=True):
         bits = np.unpackbits(np.array(json.loads(value), np.uint8))[:dimension]
         assert np.array_equal(bits.astype(bool), vector > 0)
