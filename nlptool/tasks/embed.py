@@ -15,8 +15,7 @@ from nlptool.records.workers import Workers, in_order
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
-    from nlptool.models.encoders.loading import LocatedEncoder
-    from nlptool.models.encoders.word_average import LocatedWordEncoder as PreparedWords
+    from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.records.formats.vectors import Precision
 
 NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords", "n_chunks")
@@ -88,18 +87,18 @@ def embed(
         yield records
 
 
-def open_worker(prepared: LocatedEncoder | PreparedWords) -> Callable[[Any], list[Embeddings]]:
+def open_worker(located: LocatedAnyEncoder) -> Callable[[Any], list[Embeddings]]:
     """What a worker does with the texts of a window. The model is loaded with the first of them."""
-    encoder = prepared.open()
+    encoder = located.open()
     return lambda texts: [encoder.encode(texts)]
 
 
-def compare_int8(lists: Iterator[list[Record]], prepared: Any, pipe: Pipe) -> Iterator[list[Record]]:
+def compare_int8(lists: Iterator[list[Record]], located: Any, pipe: Pipe) -> Iterator[list[Record]]:
     """Say how far the vectors in 8 bits are from those in float32, on the first texts, and let all records through."""
     for records in lists:
         texts = [record.text for record in records if record.pending and record.text.strip()][:SAMPLE]
         if texts:
-            cosines = _cosines(prepared.open().encode(texts), prepared.in_float32().open().encode(texts))
+            cosines = _cosines(located.open().encode(texts), located.in_float32().open().encode(texts))
             pipe.note(
                 f"int8 against float32, the first {len(texts)} texts: cosine {cosines.mean():.4f} on average, "
                 f"{cosines.min():.4f} at least"

@@ -468,13 +468,13 @@ def test_a_built_in_model_needs_neither_torch_nor_a_cache(home: Path, monkeypatc
     code = f"""
 import sys
 from dataclasses import replace
-from nlptool import catalogue
-catalogue.KNOWN["bert-test"] = replace(
-    catalogue.KNOWN["sbert-mini-ja-en"], task="fill-mask", weights={str(path)!r}, graph={str(path)!r}
+from nlptool import catalog
+catalog.KNOWN["bert-test"] = replace(
+    catalog.KNOWN["sbert-mini-ja-en"], task="fill-mask", weights={str(path)!r}, graph={str(path)!r}
 )
-from nlptool.models import masked
+from nlptool.models.masked import loading
 from nlptool.specs import MaskedModelSpec
-model = masked.load("bert-test", offline=True)
+model = loading.load(MaskedModelSpec("bert-test", offline=True))
 (cut,) = model.texts.tokenize(["[MASK]が好き"])
 print(dict(model.logits([model.texts.model_input(cut.ids, positions=[0])]))[0].shape[0])
 print(*({{"torch", "transformers", "sentence_transformers", "gensim", "scipy", "onnx"}} & set(sys.modules)))

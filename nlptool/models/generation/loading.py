@@ -41,7 +41,7 @@ class LocatedGenerator:
     device: str  # cpu | cuda | mps
     spec: GeneratorSpec
     folder: Path  # of the model
-    about: Mapping[str, Any]  # the manifest: see ``generation_about.describe``; {} of a model of our own
+    about: Mapping[str, Any]  # the manifest: see ``transformers_config.describe``; {} of a model of our own
     copy: Path | None = None  # the converted copy
 
     @property

@@ -93,7 +93,7 @@ def _is_named_well(repository: str, revision: str) -> bool:
 
 
 def cached(repository: str, revision: str = "main") -> Path | None:
-    """Return the folder with the files of a model; None if the cache has none. It may lack some: see ``folders.missing``."""
+    """Return the folder with the files of a model; None if the cache has none. It may lack some: see ``model_folder.missing``."""
     found = commit(repository, revision)
     return repository_folder(repository) / "snapshots" / found if found else None
 

@@ -1,6 +1,6 @@
 """What is known of the models and what of them is here: facts for `nlptool models`, without loading any of them.
 
-A model is known by name (``catalogue``), lies in the hub's cache, or is a folder. What was converted of it lies in nlptool's
+A model is known by name (``catalog``), lies in the hub's cache, or is a folder. What was converted of it lies in nlptool's
 own cache (``cache``).
 """
 
