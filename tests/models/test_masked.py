@@ -214,7 +214,7 @@ def test_batches_are_bounded_in_tokens_and_in_logits_and_each_row_gets_its_own(
     for length in chosen.integers(1, 60, 200):
         positions = chosen.choice(length, int(chosen.integers(0, min(length, 7) + 1)), replace=False)
         rows.append(ModelInput(chosen.integers(5, 900, length).tolist(), [0] * int(length), positions.tolist()))
-    monkeypatch.setattr(masked_models, "_LARGEST_LOGITS", 10 * model.texts.size)
+    monkeypatch.setattr("nlptool.models.masked.model._LARGEST_LOGITS", 10 * model.texts.size)
     found = dict(model.logits(rows))
     assert sorted(found) == list(range(200))
     for row, logits in zip(rows, (found[number] for number in range(200)), strict=True):
