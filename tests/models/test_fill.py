@@ -23,7 +23,7 @@ V = 12
 MASK = 0
 
 
-class FakeTexts:
+class NumberTokenizer:
     """Numbers are pieces, 0 is the mask, 11 stands at both ends."""
 
     mask_id, size = MASK, V
@@ -39,11 +39,11 @@ class FakeTexts:
         return ModelInput([11, *ids, 11], [0] * (len(ids) + 2), [place + 1 for place in positions])
 
 
-class FakeModel:
+class NumberModel:
     """Random logits that depend on the whole row and on the place."""
 
     def __init__(self, room: int = 20) -> None:
-        self.texts = FakeTexts(room)
+        self.texts = NumberTokenizer(room)
         self.rows: list[ModelInput] = []
 
     def logits(self, rows: Sequence[ModelInput]) -> Iterator[tuple[int, Any]]:
@@ -64,7 +64,7 @@ TEXT = [3, MASK, 5, 7, MASK, MASK, 2]
 PLACES = [1, 4, 5]
 
 
-def answer(model: FakeModel, question: Question, **more: Any) -> Answer:
+def answer(model: NumberModel, question: Question, **more: Any) -> Answer:
     (found,) = masked_fill.fill(model, [question], **({"k": 5} | more))  # type: ignore[arg-type]
     return found
 
@@ -90,7 +90,7 @@ def with_pieces(positions: Sequence[int], known: dict[int, int], text: Sequence[
     return ids
 
 
-def chained(model: FakeModel, order: Sequence[int], choice: Sequence[int]) -> float:
+def chained(model: NumberModel, order: Sequence[int], choice: Sequence[int]) -> float:
     """The chain rule, with the masks in this order."""
     known: dict[int, int] = {}
     score = 0.0
@@ -102,7 +102,7 @@ def chained(model: FakeModel, order: Sequence[int], choice: Sequence[int]) -> fl
 
 @pytest.mark.parametrize("joint", masked_fill.JOINT)
 def test_the_candidates_of_a_mask_are_the_best_of_the_softmax(joint: str) -> None:
-    model = FakeModel()
+    model = NumberModel()
     found = answer(model, Question(TEXT, PLACES), joint=joint)
     for place, of_mask in zip(PLACES, found.masks, strict=True):
         log_p = model.log_p(TEXT, place)
@@ -111,7 +111,7 @@ def test_the_candidates_of_a_mask_are_the_best_of_the_softmax(joint: str) -> Non
 
 
 def test_independent_fills_are_the_best_products_of_all_combinations() -> None:
-    model = FakeModel()
+    model = NumberModel()
     log_p = [model.log_p(TEXT, place) for place in PLACES]
     every = (
         (sum(scores[piece] for scores, piece in zip(log_p, choice, strict=True)), [[piece] for piece in choice])
@@ -122,7 +122,7 @@ def test_independent_fills_are_the_best_products_of_all_combinations() -> None:
 
 
 def test_a_beam_as_wide_as_there_are_fills_finds_the_best_of_all() -> None:
-    model = FakeModel()
+    model = NumberModel()
     every = (
         (chained(model, [0, 1, 2], choice), [[piece] for piece in choice])
         for choice in itertools.product(range(V), repeat=3)
@@ -132,7 +132,7 @@ def test_a_beam_as_wide_as_there_are_fills_finds_the_best_of_all() -> None:
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_narrow_beam_keeps_the_best_beginnings(beams: int) -> None:
-    model = FakeModel()
+    model = NumberModel()
     kept: list[tuple[float, list[int]]] = [(0.0, [])]
     for mask in range(3):
         longer = []
@@ -147,7 +147,7 @@ def test_a_narrow_beam_keeps_the_best_beginnings(beams: int) -> None:
 def test_greedy_fills_the_surest_mask_first_and_gives_a_fill_for_each_of_its_best_pieces() -> None:
     in_order = []
     for first_piece in range(1, 10):
-        model = FakeModel()
+        model = NumberModel()
         text = [first_piece, *TEXT[1:]]
         log_p = [model.log_p(text, place) for place in PLACES]
         first = max(range(3), key=lambda mask: log_p[mask].max())
@@ -169,7 +169,7 @@ def test_greedy_fills_the_surest_mask_first_and_gives_a_fill_for_each_of_its_bes
 
 def test_with_one_mask_all_ways_give_its_candidates() -> None:
     question = Question([4, 4, MASK, 9], [2])
-    of_each = [answer(FakeModel(), question, k=V + 3, joint=joint, beams=2) for joint in masked_fill.JOINT]
+    of_each = [answer(NumberModel(), question, k=V + 3, joint=joint, beams=2) for joint in masked_fill.JOINT]
     assert len(of_each[0].fills) == V
     for found in of_each:
         assert found.masks == [found.fills] == of_each[0].masks
@@ -187,7 +187,7 @@ TARGETS = Targets(
 )
 
 
-def of_target(model: FakeModel, ids: Sequence[int], place: int, choice: Candidate) -> float:
+def of_target(model: NumberModel, ids: Sequence[int], place: int, choice: Candidate) -> float:
     """One piece after the other, with a mask for each."""
     n = len(choice.ids)
     score = 0.0
@@ -198,7 +198,7 @@ def of_target(model: FakeModel, ids: Sequence[int], place: int, choice: Candidat
 
 
 def test_targets_of_one_to_three_pieces_are_scored_piece_by_piece() -> None:
-    model = FakeModel()
+    model = NumberModel()
     found = answer(model, Question(TEXT, PLACES, [TARGETS] * 3), k=5)
     for place, of_mask in zip(PLACES, found.masks, strict=True):
         expected = [(of_target(model, TEXT, place, choice), [choice.ids]) for choice in TARGETS.choices]
@@ -207,21 +207,21 @@ def test_targets_of_one_to_three_pieces_are_scored_piece_by_piece() -> None:
 
 
 def test_targets_that_begin_alike_share_what_is_computed() -> None:
-    model = FakeModel()
+    model = NumberModel()
     answer(model, Question([MASK, 3], [0], [TARGETS]))
     # d; df, hi: two masks, and the second piece behind each first; dfa, dfb: three masks, and behind d, and behind df
     assert len(model.rows) == 1 + 3 + 3
 
 
 def test_targets_of_one_piece_need_one_reading_of_the_text_whatever_the_number_of_masks() -> None:
-    model = FakeModel()
+    model = NumberModel()
     alone = Targets([Candidate((piece,), str(piece)) for piece in range(1, 6)])
     answer(model, Question(TEXT, PLACES, [alone] * 3), joint="independent")
     assert len(model.rows) == 1
 
 
 def test_a_wide_beam_of_targets_finds_the_best_of_all() -> None:
-    model = FakeModel()
+    model = NumberModel()
     ids, positions = [3, MASK, 5, MASK], [1, 3]
     every = []
     for first, second in itertools.product(TARGETS.choices, repeat=2):
@@ -234,31 +234,31 @@ def test_a_wide_beam_of_targets_finds_the_best_of_all() -> None:
 
 @pytest.mark.parametrize("joint", ["greedy", "independent"])
 def test_targets_go_with_every_way(joint: str) -> None:
-    found = answer(FakeModel(), Question(TEXT, PLACES, [TARGETS] * 3), joint=joint).fills
+    found = answer(NumberModel(), Question(TEXT, PLACES, [TARGETS] * 3), joint=joint).fills
     assert len(found) == 5
     assert all({choice.word for choice in fill.choices} <= {"d", "df", "dfa", "dfb", "hi"} for fill in found)
 
 
 def test_each_mask_may_have_targets_of_its_own() -> None:
     few = Targets([Candidate((2,), "b")])
-    found = answer(FakeModel(), Question([MASK, MASK], [0, 1], [few, TARGETS]))
+    found = answer(NumberModel(), Question([MASK, MASK], [0, 1], [few, TARGETS]))
     assert [len(of_mask) for of_mask in found.masks] == [1, 5]
     assert {fill.choices[0].word for fill in found.fills} == {"b"}
 
 
 def test_masks_that_fit_into_one_window_stay_together() -> None:
-    model = FakeModel(room=10)
+    model = NumberModel(room=10)
     ids = [1, 2, 3, 4, 5, 6, 7, MASK, 9, 1, MASK, 3, 4, 5, 6, 7, 8, 9, 1, 2]
     found = answer(model, Question(ids, [7, 10]), k=4, beams=4)
     assert model.rows[0].ids[1:-1] == ids[4:14]  # as much before as behind
     assert (found.n_tokens, found.n_windows, found.truncated) == (12, 1, True)
-    inside = answer(FakeModel(room=10), Question(ids[4:14], [3, 6]), k=4, beams=4)
+    inside = answer(NumberModel(room=10), Question(ids[4:14], [3, 6]), k=4, beams=4)
     assert (found.masks, found.fills) == (inside.masks, inside.fills)
 
 
 @pytest.mark.parametrize(("place", "start"), [(0, 0), (2, 0), (15, 10), (19, 10)])
 def test_a_window_at_an_end_of_the_text_is_full(place: int, start: int) -> None:
-    model = FakeModel(room=10)
+    model = NumberModel(room=10)
     ids = [1 + number % 10 for number in range(20)]
     ids[place] = MASK
     answer(model, Question(ids, [place]))
@@ -266,7 +266,7 @@ def test_a_window_at_an_end_of_the_text_is_full(place: int, start: int) -> None:
 
 
 def test_masks_far_apart_have_windows_of_their_own_and_none_is_lost() -> None:
-    model = FakeModel(room=6)
+    model = NumberModel(room=6)
     ids = [1 + number % 10 for number in range(60)]
     positions = [0, 3, 20, 40, 42, 59]
     for place in positions:
@@ -286,10 +286,10 @@ def test_fills_of_several_windows_are_the_best_products_of_theirs(joint: str, sh
     positions = [2, 4, 6, 20, 22, 24, 39]
     for place in positions:
         ids[place] = MASK
-    found = answer(FakeModel(room=6), Question(ids, positions), k=12, joint=joint)
+    found = answer(NumberModel(room=6), Question(ids, positions), k=12, joint=joint)
     windows = [(ids[2:8], [0, 2, 4]), (ids[20:26], [0, 2, 4]), (ids[34:], [5])]
     assert found.n_windows == len(windows)
-    alone = [answer(FakeModel(room=6), Question(*window), k=12, joint=joint).fills for window in windows]
+    alone = [answer(NumberModel(room=6), Question(*window), k=12, joint=joint).fills for window in windows]
     every = (
         (sum(fill.log_probability for fill in some), [choice.ids for fill in some for choice in fill.choices])
         for some in itertools.product(*alone)
@@ -298,7 +298,7 @@ def test_fills_of_several_windows_are_the_best_products_of_theirs(joint: str, sh
 
 
 def test_other_masks_in_a_window_stay_masks() -> None:
-    model = FakeModel(room=4)
+    model = NumberModel(room=4)
     ids = [MASK] * 6
     found = answer(model, Question(ids, list(range(6))), k=2, joint="independent")
     assert found.n_windows == 2
@@ -309,27 +309,27 @@ def test_other_masks_in_a_window_stay_masks() -> None:
 
 
 def test_a_window_leaves_room_for_the_longest_target() -> None:
-    model = FakeModel(room=8)  # and FakeTexts.row refuses what is longer
+    model = NumberModel(room=8)  # and NumberTokenizer.row refuses what is longer
     ids = [1, 2, 3, MASK, 4, MASK, 5, 6]
     found = answer(model, Question(ids, [3, 5], [TARGETS] * 2))
     assert found.truncated
     assert found.n_windows == 1
     assert max(len(row.ids) for row in model.rows) == 8 + 2
-    assert answer(FakeModel(room=12), Question(ids, [3, 5], [TARGETS] * 2)).truncated is False
+    assert answer(NumberModel(room=12), Question(ids, [3, 5], [TARGETS] * 2)).truncated is False
 
 
 def test_masks_that_fit_but_for_their_targets_have_windows_of_their_own() -> None:
-    model = FakeModel(room=8)
+    model = NumberModel(room=8)
     ids = [1 + number % 10 for number in range(30)]
     ids[10] = ids[15] = MASK
-    assert answer(FakeModel(room=8), Question(ids, [10, 15])).n_windows == 1
+    assert answer(NumberModel(room=8), Question(ids, [10, 15])).n_windows == 1
     found = answer(model, Question(ids, [10, 15], [TARGETS] * 2))
     assert found.n_windows == 2
     assert max(len(row.ids) for row in model.rows) == 8 + 2
 
 
 def test_a_word_as_long_as_the_room_is_scored_alone() -> None:
-    model = FakeModel(room=3)
+    model = NumberModel(room=3)
     found = answer(model, Question([5, MASK, 6], [1], [TARGETS]), k=9)
     longest = next(fill for fill in found.masks[0] if fill.choices[0].word == "dfa")
     assert longest.log_probability == pytest.approx(of_target(model, [MASK], 0, TARGETS.choices[2]), abs=1e-5)
@@ -337,7 +337,7 @@ def test_a_word_as_long_as_the_room_is_scored_alone() -> None:
 
 @pytest.mark.parametrize("joint", masked_fill.JOINT)
 def test_two_hundred_masks_are_answered(joint: str) -> None:
-    model = FakeModel(room=30)
+    model = NumberModel(room=30)
     positions = list(range(0, 400, 2))
     ids = [MASK if place % 2 == 0 else 3 for place in range(400)]
     found = answer(model, Question(ids, positions), k=2, beams=2, joint=joint)
@@ -357,20 +357,20 @@ def test_answers_do_not_depend_on_what_is_computed_together(joint: str, monkeypa
         )
         for number in range(8)
     ]
-    together = list(masked_fill.fill(FakeModel(), questions, k=3, joint=joint, beams=2))  # type: ignore[arg-type]
+    together = list(masked_fill.fill(NumberModel(), questions, k=3, joint=joint, beams=2))  # type: ignore[arg-type]
     monkeypatch.setattr(masked_fill, "_HELD", 7)
     monkeypatch.setattr(masked_model, "_TOGETHER", 30)
-    assert list(masked_fill.fill(FakeModel(), questions, k=3, joint=joint, beams=2)) == together  # type: ignore[arg-type]
-    assert together == [answer(FakeModel(), question, k=3, joint=joint, beams=2) for question in questions]
+    assert list(masked_fill.fill(NumberModel(), questions, k=3, joint=joint, beams=2)) == together  # type: ignore[arg-type]
+    assert together == [answer(NumberModel(), question, k=3, joint=joint, beams=2) for question in questions]
 
 
 def test_no_questions_have_no_answers() -> None:
-    assert list(masked_fill.fill(FakeModel(), [], k=3)) == []  # type: ignore[arg-type]
+    assert list(masked_fill.fill(NumberModel(), [], k=3)) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("joint", masked_fill.JOINT)
 def test_nan_is_no_answer_and_minus_infinity_no_candidate(joint: str) -> None:
-    class Broken(FakeModel):
+    class Broken(NumberModel):
         def at(self, ids: Sequence[int], place: int) -> Any:
             logits = super().at(ids, place)
             logits[:4] = -np.inf
