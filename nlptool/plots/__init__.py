@@ -1,4 +1,4 @@
-"""Pictures, drawn by matplotlib, which is imported when one is drawn, and a page for the browser."""
+"""Plots, drawn with matplotlib, which is imported when one is drawn, and an HTML map."""
 
 from nlptool.plots.attention import alignment, grid
 from nlptool.plots.bars import bars

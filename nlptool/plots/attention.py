@@ -1,7 +1,7 @@
-"""Attention weights as pictures: which token looks at which, as Bahdanau, Cho and Bengio draw it (2015, Neural Machine
-Translation by Jointly Learning to Align and Translate, ICLR, figure 3): the source along the top, the output down the side, a
-pixel for each weight, black for 0 and white for 1, so that pictures compare. The mean of many heads, in which no weight is near
-1, would be nearly black: its white can be another weight, which is then said below.
+"""Plots of attention weights, as in D. Bahdanau, K. Cho, Y. Bengio: Neural Machine Translation by Jointly Learning to Align and
+Translate (ICLR 2015), figure 3: the source along the top, the output down the side, a pixel for each weight, black for 0 and
+white for 1, so that plots can be compared. The mean of many heads would be nearly black: white can then be a smaller weight,
+which is written below.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_TOKENS = 1000  # of a side; more cells would be smaller than a pixel
-_LARGE, _SMALL = 0.25, 0.16  # inches of a cell beside which a token is written in a large or in a small letter
+_LARGE, _SMALL = 0.25, 0.16  # inches of a cell whose token is written in large or small letters
 _LARGEST = 60 * _SMALL  # inches of a side
-_WIDEST = 24  # cells of a terminal that a token takes beside the matrix
-_NARROW = 2  # as above: one Japanese letter, two Latin ones
-_PAGE = 12.0  # inches that the longer side of a grid takes, about
+_WIDEST = 24  # terminal cells of a token
+_NARROW = 2  # terminal cells: one Japanese character, two Latin ones
+_PAGE = 12.0  # inches, about, of the longer side of a grid
 _GAP = 0.12  # inches between the matrices of a grid
 _BLANK = "\N{OPEN BOX}"  # for a token that is nothing but blanks
 
@@ -38,24 +38,24 @@ def alignment(
     white: float = 1.0,
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Draw how much each output token looks at each source token.
+    """Draw how much each output token attends to each source token.
 
-    Up to 60 tokens of a side are all named, of more every second, third, ..., and of more than 1,000 the first 1,000 are drawn.
+    Up to 60 tokens of a side are all labelled, of more every second, third, ...; of more than 1,000 the first 1,000 are drawn.
 
     Args:
         source: S tokens, along the top; a blank one is written ␣.
         target: T tokens, down the side.
         weights: (T, S), from 0 (black) to 1; T and S > 0.
         path: one of ``FORMATS``.
-        white: the weight that is drawn white, > 0, as those above it are.
-        note: is told what the picture does not show.
+        white: the weight, > 0, from which on cells are white.
+        note: is called with a message on what the plot omits.
 
     Raises:
         RunError: the file cannot be written.
         ValueError: the numbers of tokens and weights differ.
     """
     _check(weights.shape, source, target)
-    source, target, weights = _cut(source, target, weights, note)
+    source, target, weights = _truncate(source, target, weights, note)
     if white != 1:
         title = f"{title}{'; ' if title else ''}white: {white:.2g}"
     longer = max(weights.shape)
@@ -63,7 +63,7 @@ def alignment(
     lettering = Lettering([*source, *target, title])
     height, width = (n_tokens * edge for n_tokens in weights.shape)
     with plot_figure.figure(path, (width, height), lettering.families) as figure:
-        axes = figure.add_axes((0, 0, 1, 1))  # the picture grows around it to hold the tokens
+        axes = figure.add_axes((0, 0, 1, 1))  # the file grows around it to hold the tokens
         _draw(axes, weights, white)
         _name(axes.xaxis, _tokens(source, lettering), edge)
         _name(axes.yaxis, _tokens(target, lettering), edge)
@@ -86,18 +86,18 @@ def grid(
     title: str = "",
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Draw many matrices of the same tokens, each as ``alignment`` does: those of all heads of all layers.
+    """Draw a grid of matrices of the same tokens, each as ``alignment`` does: of all heads of all layers.
 
-    The tokens are named at the left and at the top, if there is room.
+    The tokens are labelled on the left and at the top if there is room.
 
     Args:
         source: S tokens.
         target: T tokens.
-        weights: (N, M, T, S), from 0 (black) to 1 (white), none of these 0.
+        weights: (N, M, T, S), from 0 (black) to 1 (white); no dimension is 0.
         path: one of ``FORMATS``.
         rows: N names, such as "layer 1".
         columns: M names, such as "head 1".
-        note: is told what the picture does not show.
+        note: is called with a message on what the plot omits.
 
     Raises:
         RunError: the file cannot be written.
@@ -106,9 +106,9 @@ def grid(
     _check(weights.shape[2:], source, target)
     if weights.shape[:2] != (len(rows), len(columns)) or not weights.size:
         raise ValueError(f"{weights.shape} weights for {len(rows)} rows and {len(columns)} columns")
-    source, target, weights = _cut(source, target, weights, note)
+    source, target, weights = _truncate(source, target, weights, note)
     n_rows, n_columns, n_target, n_source = weights.shape
-    # Inches of a cell: as in a picture of its own, but all the matrices share a page.
+    # Inches of a cell: as in ``alignment``, but all matrices share a page.
     edge = min(_LARGE, max(0.9 / max(n_target, n_source), _PAGE / max(n_rows * n_target, n_columns * n_source)))
     named = edge >= _SMALL
     height, width = n_target * edge, n_source * edge
@@ -139,7 +139,8 @@ def grid(
 
 
 def _check(shape: Sequence[int], source: Sequence[str], target: Sequence[str]) -> None:
-    """
+    """Check the shape of the weights.
+
     Raises:
         ValueError: the numbers of tokens and weights differ.
     """
@@ -147,9 +148,10 @@ def _check(shape: Sequence[int], source: Sequence[str], target: Sequence[str]) -
         raise ValueError(f"{tuple(shape)} weights for {len(target)} output and {len(source)} source tokens")
 
 
-def _cut(
+def _truncate(
     source: Sequence[str], target: Sequence[str], weights: NDArray[Any], note: Callable[[str], None]
 ) -> tuple[Sequence[str], Sequence[str], NDArray[Any]]:
+    """Return at most ``_MOST_TOKENS`` tokens of each side, and their weights."""
     longer = max(len(source), len(target))
     if longer > _MOST_TOKENS:
         note(f"{longer:,} tokens: the picture shows the first {_MOST_TOKENS:,}")
@@ -157,23 +159,24 @@ def _cut(
 
 
 def _draw(axes: Axes, weights: NDArray[Any], white: float) -> None:
-    """``interpolation="none"`` makes a pixel of a cell in SVG and PDF too."""
+    """Draw a matrix. ``interpolation="none"`` makes each cell one pixel in SVG and PDF, too."""
     axes.imshow(weights, cmap="gray", vmin=0, vmax=white, interpolation="none", aspect="equal")
-    axes.spines[:].set(visible=True, color="0.5", linewidth=0.5)  # where the white cells end
+    axes.spines[:].set(visible=True, color="0.5", linewidth=0.5)  # the border of white cells
 
 
 def _tokens(tokens: Sequence[str], lettering: Lettering) -> list[str]:
+    """Return the labels of tokens."""
     shown = [_BLANK if token and not token.strip() else token for token in tokens]
     return [labels.shorten(token, _WIDEST) for token in lettering.legible(shown)]
 
 
 def _step(edge: float) -> int:
-    """Of how many cells of ``edge`` inches one has its token beside it."""
+    """Return n, where every n-th cell of ``edge`` inches is labelled."""
     return -int(-_SMALL // edge) if edge < _SMALL else 1
 
 
 def _name(axis: Any, names: Sequence[str], edge: float) -> None:
-    """Beside the cells, the source at the top, where those tokens stand upright that are as narrow as a cell."""
+    """Label an axis, x at the top, where tokens as narrow as a cell are upright and others rotated."""
     step = _step(edge)
     axis.set_ticks(range(0, len(names), step), names[::step], fontsize=9 if edge > _SMALL else 7)
     if axis.axis_name == "x":

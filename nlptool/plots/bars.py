@@ -1,4 +1,4 @@
-"""Numbers as bars, each with its name."""
+"""Bar charts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nlptool.plots import figure as plot_figure
 from nlptool.plots import labels
 from nlptool.plots.fonts import Lettering
 
-_MOST = 100  # bars; more would be a picture that nobody can take in
+_MOST = 100  # bars; more would not be readable
 _COLOUR = "#3b6ea8"
-_HEIGHT = 0.24  # inches of a bar with the gap to the next
+_HEIGHT = 0.24  # inches of a bar and the gap after it
 _WIDTH = 6.0  # inches of the longest bar
-_NAMED = 40  # cells of a name
+_NAME_CELLS = 40  # of a name
 
 
 def bars(
@@ -23,14 +23,14 @@ def bars(
     label: str = "",
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Draw values as horizontal bars from 0, the first at the top, with their names to the left and their values at their ends.
+    """Draw horizontal bars from 0, the first at the top, with names on the left and values at the ends.
 
     Args:
-        values: 0 or more each, at least one; the first 100 are drawn.
+        values: non-negative numbers, at least one; the first 100 are drawn.
         path: one of ``FORMATS``.
         names: one for each value.
-        label: what the values are.
-        note: is told what the picture does not show.
+        label: of the axis.
+        note: is called with a message on what the plot omits.
 
     Raises:
         RunError: the file cannot be written.
@@ -45,11 +45,11 @@ def bars(
     with plot_figure.figure(path, (_WIDTH, len(values) * _HEIGHT + 0.1), lettering.families) as figure:
         from matplotlib.ticker import MaxNLocator
 
-        axes = figure.add_axes((0, 0, 1, 1))  # the picture grows around it to hold the names
-        places = range(len(values))
-        drawn = axes.barh(places, values, height=0.75, color=_COLOUR)
+        axes = figure.add_axes((0, 0, 1, 1))  # the file grows around it to hold the names
+        positions = range(len(values))
+        drawn = axes.barh(positions, values, height=0.75, color=_COLOUR)
         axes.bar_label(drawn, [f"{value:,.6g}" for value in values], padding=3, fontsize=8)
-        axes.set_yticks(places, [labels.shorten(name, _NAMED) for name in lettering.legible(names)], fontsize=9)
+        axes.set_yticks(positions, [labels.shorten(name, _NAME_CELLS) for name in lettering.legible(names)], fontsize=9)
         axes.set_ylim(len(values) - 0.5, -0.5)  # the first at the top
         axes.set_xlim(0, max(values) * 1.05 or 1)
         axes.set_xlabel(lettering.legible([label])[0])

@@ -1,4 +1,4 @@
-"""What all pictures share: their names, how they look, and how they get onto the disk."""
+"""Shared by all plots: file names, style, and writing to the disk."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 
 _STYLE: dict[str, Any] = {
-    "figure.dpi": 72,  # a pixel is a point, while it is drawn
+    "figure.dpi": 72,  # a pixel is a point while drawing
     "savefig.dpi": 144,
-    "svg.hashsalt": "nlptool",  # the same picture each time
-    # Outlines: an SVG looks the same on a machine without the font. What they spell stands beside them in comments.
+    "svg.hashsalt": "nlptool",  # the same file each time
+    # Outlines: an SVG looks the same on a machine without the font. The text is in comments beside them.
     "svg.fonttype": "path",
-    "text.parse_math": False,  # "$" is a letter as any other
+    "text.parse_math": False,  # "$" is an ordinary character
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
 
 
 def check(path: str, formats: Sequence[str] = FORMATS) -> None:
-    """See whether a picture can be written, before the work that it is to show.
+    """Check whether a plot can be written, before the work starts.
 
     Args:
-        formats: the suffixes that ``path`` may have, with their dots.
+        formats: the allowed suffixes, with their dots.
 
     Raises:
-        RunError: ``path`` is no name of a picture, or nothing can be written there.
+        RunError: ``path`` has another suffix, or cannot be written.
     """
     place = Path(path)
     if place.suffix.lower() not in formats:
@@ -46,7 +46,7 @@ def check(path: str, formats: Sequence[str] = FORMATS) -> None:
         raise RunError(f"cannot write {path}: it is a folder")
     try:
         folder = place.resolve().parent
-    except (OSError, RuntimeError) as error:  # a link that leads to itself
+    except (OSError, RuntimeError) as error:  # a circular link
         raise RunError(f"cannot write {path}: {error}") from error
     if not folder.is_dir():
         raise RunError(f"cannot write {path}: there is no such folder")
@@ -56,12 +56,12 @@ def check(path: str, formats: Sequence[str] = FORMATS) -> None:
 
 @contextlib.contextmanager
 def figure(path: str, size: tuple[float, float], families: Sequence[str] = ("DejaVu Sans",)) -> Iterator[Figure]:
-    """An empty figure, in a style of our own whatever the user's matplotlibrc says; written when the block is left.
+    """Yield an empty figure, in nlptool's style whatever the user's matplotlibrc says; it is written when the block ends.
 
     Args:
-        path: its suffix, one of ``FORMATS``, says what is written.
-        size: inches; the file is as large as what was drawn.
-        families: fonts, each for the letters that those before it lack.
+        path: its suffix, one of ``FORMATS``, is the format.
+        size: width and height of the axes in inches; the file is as large as what is drawn.
+        families: fonts, each for the characters that those before it lack.
 
     Raises:
         RunError: the file cannot be written.
@@ -88,10 +88,10 @@ def figure(path: str, size: tuple[float, float], families: Sequence[str] = ("Dej
 
 
 def write(path: str, data: bytes) -> None:
-    """Replace a file as a whole: half a picture never takes the place of a good one.
+    """Write a file atomically: an incomplete one never replaces an existing one.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: the file cannot be written.
     """
     with Output(path, terminator=b"") as file:
         file.write(data)

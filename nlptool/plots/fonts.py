@@ -1,7 +1,7 @@
-"""Which fonts draw the letters of a picture, and what to do about letters that no font has.
+"""The fonts of a plot, and the treatment of characters that no font has.
 
-matplotlib's own font, DejaVu Sans, has Latin, Greek and Cyrillic; what it lacks is looked for among the fonts of the system.
-A label that could not be read is drawn as a number, never as a row of boxes.
+matplotlib's own font, DejaVu Sans, has Latin, Greek and Cyrillic; other characters are looked for in the fonts of the system.
+A label that could not be drawn legibly becomes a number, never a row of boxes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _JAPANESE_FONT = "Debian and Ubuntu: apt install fonts-noto-cjk; Fedora: dnf ins
 
 
 class Lettering:
-    """The fonts for some texts.
+    """The fonts for texts.
 
     Attributes:
-        families: names of fonts, each for the letters that those before it lack.
-        missing: the letters that no font has.
+        families: names of fonts, each for the characters that those before it lack.
+        missing: the characters that no font has.
 
     Raises:
         RunError: matplotlib finds no folder for its cache.
@@ -40,35 +40,35 @@ class Lettering:
         letters = {letter for text in texts for letter in labels.clean(text) if letter != " "}
         self.missing = letters - _charmap(OWN)
         self._numbered: list[str] = []
-        self._take(_PREFERRED)
+        self._add(_PREFERRED)
         if any(map(str.isalpha, self.missing)):
-            _look_again()
-            self._take(_PREFERRED)
+            _rescan()
+            self._add(_PREFERRED)
         if any(map(str.isalpha, self.missing)):
             charmaps = {name: _charmap(name) for name in sorted(_names())}
-            self._take(sorted(charmaps, key=lambda name: -len(self.missing & charmaps[name])))
+            self._add(sorted(charmaps, key=lambda name: -len(self.missing & charmaps[name])))
 
-    def _take(self, names: Iterable[str]) -> None:
-        """Add those of the fonts that have a missing letter."""
+    def _add(self, names: Iterable[str]) -> None:
+        """Add the fonts that have a missing character."""
         for name in names:
             if self.missing and name in _names():
-                found = self.missing & _charmap(name)
-                self.families += [name] if found else []
-                self.missing -= found
+                covered = self.missing & _charmap(name)
+                self.families += [name] if covered else []
+                self.missing -= covered
 
     def legible(self, texts: Sequence[str], prefix: str = "#") -> list[str]:
-        """Each text cleaned; U+FFFD for a letter that is missing; where half of them are, ``prefix`` and a number from 1."""
-        found = []
+        """Return cleaned texts with U+FFFD for missing characters; if half of a text is missing, ``prefix`` and a number."""
+        result = []
         for number, text in enumerate(map(labels.clean, texts), 1):
             lost = sum(letter in self.missing for letter in text)
             if lost and 2 * lost >= len(text.replace(" ", "")):
                 self._numbered.append(text)
                 text = f"{prefix}{number}"
-            found.append("".join("\N{REPLACEMENT CHARACTER}" if letter in self.missing else letter for letter in text))
-        return found
+            result.append("".join("\N{REPLACEMENT CHARACTER}" if letter in self.missing else letter for letter in text))
+        return result
 
     def tell(self, note: Callable[[str], None]) -> None:
-        """Say, once, what could not be drawn as it is written."""
+        """Report what could not be drawn as it is written."""
         if self._numbered:
             japanese = is_japanese(self._numbered)
             kind, hint = ("Japanese letters", f" ({_JAPANESE_FONT})") if japanese else ("all the letters needed", "")
@@ -81,26 +81,26 @@ class Lettering:
 
 
 def _names() -> set[str]:
-    """The fonts of the system, without those that come with matplotlib: one of them has a box for every letter there is."""
+    """Return the fonts of the system, without matplotlib's own: one of those has a box for every character."""
     import matplotlib as mpl
     from matplotlib.font_manager import fontManager
 
     return {font.name for font in fontManager.ttflist if not str(font.fname).startswith(mpl.get_data_path())}
 
 
-def _look_again() -> None:
-    """Find fonts that were installed after matplotlib had made its list."""
+def _rescan() -> None:
+    """Find fonts that were installed after matplotlib cached its list."""
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     known = {font.fname for font in fontManager.ttflist}
     for path in sorted(set(findSystemFonts()) - known):
-        with contextlib.suppress(OSError, RuntimeError, ValueError, KeyError):  # no font that matplotlib can read
+        with contextlib.suppress(OSError, RuntimeError, ValueError, KeyError):  # not a font that matplotlib can read
             fontManager.addfont(path)
 
 
 @library_warnings.hidden()
 def _charmap(name: str) -> set[str]:
-    """The letters of the file that matplotlib takes for the font ``name``."""
+    """Return the characters of the font ``name``."""
     try:
         from matplotlib.font_manager import FontProperties, findfont, get_font
     except OSError as error:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
     from numpy.typing import NDArray
 
-_COLOURS = "viridis"  # even steps to the eye, the colour-blind eye too, and light against dark in grey print
+_COLOURS = "viridis"  # perceptually uniform, also for the colour-blind and in grey
 _NO_VALUE = "0.8"  # grey
-_MOST_NUMBERED = 15  # rows or columns with their values in the cells
-_MOST_NAMED = 80  # rows or columns with their texts beside them
+_MOST_NUMBERED = 15  # rows or columns: their cells hold the values
+_MOST_NAMED = 80  # rows or columns: they are labelled with their texts
 _MOST_CELLS = 1000  # rows or columns of cells; more would be smaller than a pixel
 _SIDE = 7.0  # inches of a side without texts
 
@@ -34,18 +34,18 @@ def heatmap(
 ) -> None:
     """Draw a matrix as coloured cells.
 
-    Up to 80 rows or columns have their texts beside them, more have their index; up to 15 × 15 cells hold their values, too. A
-    matrix of more than 1,000 rows or columns is drawn as the means of blocks, without a copy of it. The colours span the values
-    that there are; if rows and columns are the same texts, those off the diagonal, and the bar ends in an arrow where
-    the diagonal lies beyond. NaN and infinity are grey.
+    Up to 80 rows or columns are labelled with their texts, more with their indices; up to 15 × 15 cells hold their values, too. A
+    matrix of more than 1,000 rows or columns is drawn as the means of blocks, without copying it. The colours span the values; if
+    rows and columns are the same texts, those off the diagonal, and the colour bar ends in an arrow if the diagonal lies beyond.
+    NaN and infinity are grey.
 
     Args:
         values: (N, M), N and M > 0; may be memory-mapped.
         path: one of ``FORMATS``.
         rows: N texts.
         columns: M texts.
-        label: what the values are, for the colour bar.
-        note: is told what the picture does not show.
+        label: of the colour bar.
+        note: is called with a message on what the plot omits.
 
     Raises:
         RunError: the file cannot be written.
@@ -64,7 +64,7 @@ def heatmap(
     height = n_rows * edge if named[0] else max(1.0, _SIDE * min(1.0, n_rows / n_columns))
     width = n_columns * edge if named[1] else max(1.0, _SIDE * min(1.0, n_columns / n_rows))
     with plot_figure.figure(path, (width, height), lettering.families) as figure:
-        axes = figure.add_axes((0, 0, 1, 1))  # the picture grows around it to hold the labels
+        axes = figure.add_axes((0, 0, 1, 1))  # the file grows around it to hold the labels
         norm, extend = _scale(cells, same=list(rows) == list(columns))
         mesh = axes.pcolormesh(
             *(np.linspace(0, n, of + 1) for n, of in ((values.shape[1], n_columns), (values.shape[0], n_rows))),
@@ -74,7 +74,7 @@ def heatmap(
         axes.invert_yaxis()
         axes.set_facecolor(_NO_VALUE)
         axes.spines[:].set_visible(False)
-        texts = [lettering.legible(each) for each in shown]
+        texts = [lettering.legible(side) for side in shown]
         for axis, names, upright in ((axes.yaxis, texts[0], True), (axes.xaxis, texts[1], False)):
             if names:
                 _name(axis, names, edge, upright=upright)
@@ -89,7 +89,7 @@ def heatmap(
 
 
 def _edge(most: int) -> float:
-    """Inches of the side of a cell that has a name: room for its value, for two lines, or for one."""
+    """Return the side of a labelled cell in inches: room for a value, for two lines, or for one."""
     return 0.5 if most <= _MOST_NUMBERED else 0.32 if most <= 40 else 0.16
 
 
@@ -97,7 +97,7 @@ def _name(axis: Any, names: Sequence[str], edge: float, *, upright: bool) -> Non
     lines = 2 if edge > 0.2 else 1
     size = 8 if edge > 0.2 else 7
     axis.set_ticks(
-        [place + 0.5 for place in range(len(names))],
+        [index + 0.5 for index in range(len(names))],
         ["\n".join(labels.wrap(name, 36 if lines == 2 else 40, lines)) for name in names],
         fontsize=size, rotation=0 if upright else 90, multialignment="right",
     )  # fmt: skip
@@ -120,7 +120,7 @@ def _number(axes: Axes, cells: np.ma.MaskedArray[Any, Any], colours: Colormap, n
 
 
 def _scale(cells: np.ma.MaskedArray[Any, Any], *, same: bool) -> tuple[Normalize, str]:
-    """From the least to the greatest value, and at which ends of the scale there are values beyond it."""
+    """Return the colour scale, and the ends at which values lie beyond it: neither, min, max or both."""
     import numpy as np
     from matplotlib.colors import Normalize
 
@@ -132,14 +132,14 @@ def _scale(cells: np.ma.MaskedArray[Any, Any], *, same: bool) -> tuple[Normalize
     if not spanned.count():
         return Normalize(0, 1), "neither"
     low, high = float(spanned.min()), float(spanned.max())
-    if low == high:  # of one value: where it stands between itself and zero
+    if low == high:  # a single value: from zero to it
         low, high = min(low, 0.0), max(high, 0.0) or 1.0
     below, above = bool(cells.min() < low), bool(cells.max() > high)
     return Normalize(low, high), {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
 
 
 def _means(values: NDArray[Any], step: int, note: Callable[[str], None]) -> NDArray[np.float64]:
-    """Of blocks of ``step × step`` values, those at the right and lower rims smaller; of what is finite in them."""
+    """Return the means of the finite values in blocks of ``step × step``; blocks at the right and lower edge may be smaller."""
     import numpy as np
 
     if step == 1:
@@ -148,10 +148,10 @@ def _means(values: NDArray[Any], step: int, note: Callable[[str], None]) -> NDAr
     note(f"{n_rows:,} × {n_columns:,} values: each cell of the picture is the mean of {step} × {step} of them")
     means = np.empty((-(-n_rows // step), -(-n_columns // step)))
     starts = np.arange(0, n_columns, step)
-    for number, row in enumerate(range(0, n_rows, step)):
+    for index, row in enumerate(range(0, n_rows, step)):
         block = np.asarray(values[row : row + step], dtype=np.float64)
         finite = np.isfinite(block)
         sums = np.add.reduceat(np.where(finite, block, 0).sum(axis=0), starts)
         counts = np.add.reduceat(finite.sum(axis=0), starts)
-        means[number] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+        means[index] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
     return means

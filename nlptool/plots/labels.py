@@ -1,4 +1,4 @@
-"""Texts as labels of a picture: clean, short, and measured as a terminal does, a Japanese letter as wide as two Latin ones."""
+"""Texts as labels of a plot: cleaned, shortened, and measured in terminal cells (a Japanese character has two)."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import unicodedata
 
 _NOT_AT_A_START = "、。，．,.!?！？）」』】〕〉》)]}・ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ…:;：；%％"
 _NOT_AT_AN_END = "「『（【〔〈《("
-_UNSEEN = ("Cc", "Cs", "Co", "Cn")  # control characters, half characters, and those that nobody has named
+_NO_GLYPH = ("Cc", "Cs", "Co", "Cn")  # control characters, lone surrogates, private use, unassigned
 
 
 def clean(text: str) -> str:
-    """On one line, without what steers the direction of writing, and U+FFFD for what has no shape."""
+    """Return a text on one line, without format characters, and with U+FFFD for characters without a glyph."""
     letters = []
     for letter in " ".join(text.split()):
         kind = unicodedata.category(letter)
-        if kind != "Cf" and not "\ufe00" <= letter <= "\ufe0f":  # joiners, marks of direction, selectors of a variant
-            letters.append("\N{REPLACEMENT CHARACTER}" if kind in _UNSEEN else letter)
+        if kind != "Cf" and not "\ufe00" <= letter <= "\ufe0f":  # joiners, direction marks, variation selectors
+            letters.append("\N{REPLACEMENT CHARACTER}" if kind in _NO_GLYPH else letter)
     return "".join(letters)
 
 
 def width(text: str) -> int:
-    """In cells of a terminal."""
+    """Return the width of a text in terminal cells."""
     return sum(map(_cells, text))
 
 
@@ -31,51 +31,51 @@ def _cells(letter: str) -> int:
 
 
 def wrap(text: str, cells: int, lines: int) -> list[str]:
-    """Break a text at blanks and between Japanese letters, never before a full stop, a closing bracket or a small kana.
+    """Break a text into lines at blanks and between Japanese characters, but not before punctuation or small kana.
 
     Args:
-        cells: the width that no line exceeds.
-        lines: the most there may be; the last one ends in an ellipsis where the text is longer.
+        cells: maximum width of a line.
+        lines: maximum number of lines; the last one ends in an ellipsis if the text is longer.
 
     Returns:
-        Lines of about the same width, as few as there can be.
+        As few lines as possible, of about the same width.
     """
-    broken = _broken(text, cells, lines)
+    broken = _break_lines(text, cells, lines)
     if len(broken) == 1 or width(broken[-1]) > cells:
         return [*broken[:-1], shorten(broken[-1], cells)]
-    narrower = (_broken(text, narrow, len(broken)) for narrow in range(max(map(width, broken)) // 2, cells))
+    narrower = (_break_lines(text, narrow, len(broken)) for narrow in range(max(map(width, broken)) // 2, cells))
     return next((even for even in narrower if width(even[-1]) <= max(map(width, even[:-1]))), broken)
 
 
-def _broken(text: str, cells: int, lines: int) -> list[str]:
-    """Each line as full as it can be, the last one with all the rest."""
+def _break_lines(text: str, cells: int, lines: int) -> list[str]:
+    """Fill each line as far as possible; the last one gets the rest."""
     broken: list[str] = []
     while len(broken) < lines - 1 and width(text) > cells:
         end = _fitting(text, cells)
-        at = next((at for at in range(end, 0, -1) if _may_break(text, at)), end)
-        broken.append(text[:at].rstrip())
-        text = text[at:].lstrip()
+        index = next((index for index in range(end, 0, -1) if _may_break(text, index)), end)
+        broken.append(text[:index].rstrip())
+        text = text[index:].lstrip()
     return [*broken, text]
 
 
 def shorten(text: str, cells: int) -> str:
-    """The text, or its start and an ellipsis."""
+    """Return the text, truncated with an ellipsis if it is wider than ``cells``."""
     return text if width(text) <= cells else text[: _fitting(text, cells - 1)].rstrip() + "…"
 
 
 def _fitting(text: str, cells: int) -> int:
-    """How many characters fit, at least one."""
+    """Return how many characters fit into ``cells``, at least one."""
     used = 0
-    for place, letter in enumerate(text):
+    for index, letter in enumerate(text):
         used += _cells(letter)
         if used > cells:
-            return max(1, place)
+            return max(1, index)
     return len(text)
 
 
-def _may_break(text: str, at: int) -> bool:
-    """Whether a new line may begin with ``text[at]``."""
-    before, after = text[at - 1 : at], text[at : at + 1]
+def _may_break(text: str, index: int) -> bool:
+    """Return whether a line may begin with ``text[index]``."""
+    before, after = text[index - 1 : index], text[index : index + 1]
     if before == " " or after == " ":
         return True
     return max(_cells(before), _cells(after)) == 2 and after not in _NOT_AT_A_START and before not in _NOT_AT_AN_END

@@ -1,4 +1,4 @@
-"""What tells the points of a map apart: a colour for each group, an outline for each shape; the same in pictures and pages."""
+"""The markers of a map: a colour for each group, an outline for each shape; the same in pictures and in HTML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 UNGROUPED = "#8c8c8c"
 _OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
-"""Told apart by the colour-blind, too: M. Okabe, K. Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/."""
+"""A palette for the colour-blind: M. Okabe, K. Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/."""
 
 _TAB20 = (
     "#1f77b4", "#aec7e8", "#ff7f0e", "#ffbb78", "#2ca02c", "#98df8a", "#d62728", "#ff9896", "#9467bd", "#c5b0d5",
@@ -14,22 +14,22 @@ _TAB20 = (
 )  # fmt: skip
 
 OUTLINES = ((0, 0, 1.0), (3, 0, 1.5), (4, 45, 1.25), (4, 0, 1.25), (3, 180, 1.5), (6, 0, 1.1))
-"""Corners (none: a circle), degrees by which the topmost is turned to the left, and the radius that gives all about one area."""
+"""Number of corners (0: a circle), rotation in degrees, and a relative radius that gives all outlines about the same area."""
 
 
 def colours(n_groups: int) -> list[str]:
-    """``n_groups`` colours as ``#rrggbb``; after 20 they come again."""
+    """Return ``n_groups`` colours as ``#rrggbb``; they repeat after 20."""
     palette = _OKABE_ITO if n_groups <= len(_OKABE_ITO) else _TAB20
-    return [palette[number % len(palette)] for number in range(n_groups)]
+    return [palette[index % len(palette)] for index in range(n_groups)]
 
 
 def outlines(n_shapes: int) -> list[tuple[int, int, float]]:
-    """As many of ``OUTLINES``; after 6 they come again."""
-    return [OUTLINES[number % len(OUTLINES)] for number in range(n_shapes)]
+    """Return ``n_shapes`` outlines; they repeat after 6."""
+    return [OUTLINES[index % len(OUTLINES)] for index in range(n_shapes)]
 
 
-def coded(keys: Sequence[str | None] | None, n_points: int) -> tuple[list[str], list[int]]:
-    """The different keys in the order in which they come, and for each point the index of its own: -1 for "" or None.
+def encode(keys: Sequence[str | None] | None, n_points: int) -> tuple[list[str], list[int]]:
+    """Return the different keys in order of appearance, and for each point the index of its key: -1 for "" or None.
 
     Raises:
         ValueError: there are not ``n_points`` keys.
@@ -43,13 +43,13 @@ def coded(keys: Sequence[str | None] | None, n_points: int) -> tuple[list[str], 
     return names, [codes[key] if key else -1 for key in keys]
 
 
-def joined(links: Sequence[str | None] | None, n_points: int) -> list[list[int]]:
-    """For each key that several points share, their indices in order: the corners of a line.
+def polylines(links: Sequence[str | None] | None, n_points: int) -> list[list[int]]:
+    """Return, for each key that several points share, their indices in order: the corners of a line.
 
     Raises:
         ValueError: there are not ``n_points`` keys.
     """
-    names, codes = coded(links, n_points)
+    names, codes = encode(links, n_points)
     lines: list[list[int]] = [[] for _ in names]
     for point, code in enumerate(codes):
         if code >= 0:

@@ -1,4 +1,4 @@
-"""A map of texts as a picture."""
+"""A map of texts as a scatter plot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SIZE = (9.0, 7.0)  # inches
 _MOST_NAMED = 60  # points with their texts beside them
 _MOST_IN_LEGEND = 20  # groups or shapes
-_MOST_DRAWN_EACH = 5000  # points of an SVG or PDF that are shapes of their own; more become pixels
+_MOST_DRAWN_EACH = 5000  # vector shapes in an SVG or PDF; more points are rasterized
 
 
 def scatter(
@@ -34,19 +34,19 @@ def scatter(
     title: str = "",
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Draw texts as points, both axes in one scale.
+    """Draw texts as points, both axes with the same scale.
 
-    Up to 60 points have their texts beside them, where there is room; groups and shapes stand in a legend up to 20 of them.
+    Up to 60 points are labelled with their texts if there is room; up to 20 groups and shapes are in a legend.
 
     Args:
         points: (N, 2), finite.
         path: one of ``FORMATS``.
-        texts: N of them.
-        groups: for each point the group whose colour it has; "" or None for grey.
-        shapes: for each point the kind whose outline it has; "" or None for a circle.
-        links: points with the same key are joined by a line; "" or None for none.
-        axes: what x and y are.
-        note: is told what the picture does not show.
+        texts: N texts.
+        groups: N keys that decide the colours; "" or None: grey.
+        shapes: N keys that decide the outlines; "" or None: a circle.
+        links: N keys; points with the same key are joined by a line; "" or None: no line.
+        axes: names of x and y.
+        note: is called with a message on what the plot omits.
 
     Raises:
         RunError: the file cannot be written.
@@ -55,11 +55,11 @@ def scatter(
     n_points = len(texts)
     if points.shape != (n_points, 2):
         raise ValueError(f"points of shape {points.shape} for {n_points} texts")
-    group_names, group_codes = markers.coded(groups, n_points)
-    shape_names, shape_codes = markers.coded(shapes, n_points)
-    shown = texts if n_points <= _MOST_NAMED else ()
+    group_names, group_codes = markers.encode(groups, n_points)
+    shape_names, shape_codes = markers.encode(shapes, n_points)
+    labelled = texts if n_points <= _MOST_NAMED else ()
     listed = [names if len(names) <= _MOST_IN_LEGEND else [] for names in (group_names, shape_names)]
-    lettering = Lettering([*shown, *listed[0], *listed[1], *axes, title])
+    lettering = Lettering([*labelled, *listed[0], *listed[1], *axes, title])
     if len(group_names) > _MOST_IN_LEGEND:
         note(f"{len(group_names):,} groups share {_MOST_IN_LEGEND} colours, and are in no legend")
     with plot_figure.figure(path, _SIZE, lettering.families) as figure:
@@ -73,20 +73,20 @@ def scatter(
         x, y, heading = lettering.legible([*axes, title])
         plane.set(xlabel=x, ylabel=y, title=heading)
         radius = _radius(n_points)
-        _draw_links(plane, points, markers.joined(links, n_points))
+        _draw_links(plane, points, markers.polylines(links, n_points))
         _draw_points(plane, points, group_codes, shape_codes, radius)
         groups, shapes = lettering.legible(listed[0], "group "), lettering.legible(listed[1], "shape ")
         _draw_legend(figure, groups, shapes, same=group_codes == shape_codes and listed[0] == listed[1])
-        if shown:
-            left_out = _draw_labels(figure, plane, points, lettering.legible(shown), radius)
-            if left_out:
-                number = "1 text" if left_out == 1 else f"{left_out} texts"
-                note(f"there is no room for {number} in the picture; a map as .html shows all")
+        if labelled:
+            n_omitted = _draw_labels(figure, plane, points, lettering.legible(labelled), radius)
+            if n_omitted:
+                omitted = "1 text" if n_omitted == 1 else f"{n_omitted} texts"
+                note(f"there is no room for {omitted} in the picture; a map as .html shows all")
     lettering.tell(note)
 
 
 def _radius(n_points: int) -> float:
-    """Of a point, in points of 1/72 inch: the more there are the smaller."""
+    """Return the radius of a marker in points of 1/72 inch: the more points, the smaller."""
     return min(3.5, max(0.7, 5.5 - 1.0 * math.log10(n_points))) if n_points else 1.0
 
 
@@ -114,13 +114,13 @@ def _draw_points(plane: Axes, points: NDArray[Any], groups: list[int], shapes: l
 
 
 def _marker(shape: int, radius: float) -> tuple[Any, float]:
-    """matplotlib's marker and its size; -1 is the first shape."""
+    """Return matplotlib's marker and its size; -1 is the first shape."""
     corners, angle, relative = markers.OUTLINES[max(shape, 0) % len(markers.OUTLINES)]
     return ((corners, 0, angle) if corners else "o"), 2 * radius * relative
 
 
 def _draw_legend(figure: Figure, groups: Sequence[str], shapes: Sequence[str], *, same: bool) -> None:
-    """To the right; groups in their colours, shapes in grey, or groups in colours and shapes where both are the same."""
+    """Draw a legend on the right: groups in colours, shapes in grey; if both are the same, groups in colours and shapes."""
     from matplotlib.lines import Line2D
 
     names = groups if same else [*groups, *shapes]
@@ -135,14 +135,14 @@ def _draw_legend(figure: Figure, groups: Sequence[str], shapes: Sequence[str], *
     if handles:
         legend = figure.legend(handles, [""] * len(handles), loc="outside right upper", frameon=False, fontsize=8)
         for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(labels.shorten(name, 30))  # afterwards: a label that begins with "_" would be passed over
+            text.set_text(labels.shorten(name, 30))  # afterwards: the legend ignores labels that begin with "_"
 
 
 def _draw_labels(figure: Figure, plane: Axes, points: NDArray[Any], texts: list[str], radius: float) -> int:
-    """Write each text beside its point, or further off with a line to it, where nothing else is.
+    """Write each text near its point, with a leader line if it is far, without overlaps.
 
     Returns:
-        How many found no room.
+        The number of texts for which there is no room.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection
@@ -150,13 +150,13 @@ def _draw_labels(figure: Figure, plane: Axes, points: NDArray[Any], texts: list[
     cells, lines = (38, 2) if len(texts) <= 20 else (30, 1)
     style: dict[str, Any] = {"fontsize": 7.5, "linespacing": 1.1, "ha": "center", "va": "center", "zorder": 3}
     drawn = [plane.text(0, 0, "\n".join(labels.wrap(text, cells, lines)), **style) for text in texts]
-    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # from here on it is known where everything lies
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # fixes the layout
     figure.set_layout_engine("none")
     sizes = [(box.width, box.height) for box in (text.get_window_extent() for text in drawn)]
     anchors = [(float(x), float(y)) for x, y in plane.transData.transform(points)]
     to_data = plane.transData.inverted()
     leaders = []
-    boxes = label_placement.places(anchors, sizes, radius, plane.get_window_extent().extents)
+    boxes = label_placement.place_labels(anchors, sizes, radius, plane.get_window_extent().extents)
     for text, anchor, box in zip(drawn, anchors, boxes, strict=True):
         if box is None:
             text.remove()
@@ -165,6 +165,6 @@ def _draw_labels(figure: Figure, plane: Axes, points: NDArray[Any], texts: list[
         text.set_position((x, y))
         text.set_multialignment("left" if box[0] > anchor[0] else "right" if box[2] < anchor[0] else "center")
         if label_placement.is_far(anchor, box, radius):
-            leaders.append(to_data.transform([anchor, label_placement.nearest(anchor, box)]))
+            leaders.append(to_data.transform([anchor, label_placement.nearest_point(anchor, box)]))
     plane.add_collection(LineCollection(leaders, colors="0.5", linewidths=0.4, zorder=1), autolim=False)
     return boxes.count(None)

@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Plots of training curves."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nlptool.plots import figure as plot_figure
 
 
 def curves(lines: Sequence[Mapping[str, Any]], path: str) -> None:
-    """Draw how a training went, a panel for each value that ``lines`` have, over the minutes; stages in turn.
+    """Draw training curves over the minutes, a panel for each value in ``lines``; stages follow each other.
 
     Args:
-        lines: of ``curves.jsonl``: stage, seconds, and values whose names end in ``_loss`` or begin with ``dev_``.
+        lines: the records of ``curves.jsonl``: stage, seconds, and values whose names end in ``_loss`` or begin with ``dev_``.
 
     Raises:
         RunError: the file cannot be written.
@@ -23,14 +23,14 @@ def curves(lines: Sequence[Mapping[str, Any]], path: str) -> None:
         figure.set_layout_engine("constrained")
         panels = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
         start = 0.0
-        for number, stage in enumerate(stages):
-            own = [line for line in lines if line["stage"] == stage]
+        for index, stage in enumerate(stages):
+            stage_lines = [line for line in lines if line["stage"] == stage]
             for name, panel in zip(names, panels, strict=False):
-                points = [((start + line["seconds"]) / 60, line[name]) for line in own if name in line]
+                points = [((start + line["seconds"]) / 60, line[name]) for line in stage_lines if name in line]
                 if points:
                     marker = "o" if name[:4] == "dev_" else ""
-                    panel.plot(*zip(*points, strict=True), label=stage, color=f"C{number}", marker=marker, linewidth=1)
-            start += own[-1]["seconds"]
+                    panel.plot(*zip(*points, strict=True), label=stage, color=f"C{index}", marker=marker, linewidth=1)
+            start += stage_lines[-1]["seconds"]
         for name, panel in zip(names, panels, strict=False):
             panel.set_ylabel(name.replace("_", " "))
             panel.grid(alpha=0.3)

@@ -538,9 +538,9 @@ def test_keys_and_points_that_do_not_match_are_a_mistake(tmp_path: Path) -> None
 
 
 def test_keys_are_coded_in_the_order_in_which_they_come() -> None:
-    assert markers.coded(["b", "a", "", "b", None], 5) == (["b", "a"], [0, 1, -1, 0, -1])
-    assert markers.coded(None, 2) == ([], [-1, -1])
-    assert markers.joined(["1", "2", "1", "", "1", "", None], 7) == [[0, 2, 4]]
+    assert markers.encode(["b", "a", "", "b", None], 5) == (["b", "a"], [0, 1, -1, 0, -1])
+    assert markers.encode(None, 2) == ([], [-1, -1])
+    assert markers.polylines(["1", "2", "1", "", "1", "", None], 7) == [[0, 2, 4]]
 
 
 @given(
@@ -548,7 +548,9 @@ def test_keys_are_coded_in_the_order_in_which_they_come() -> None:
 )
 def test_labels_touch_neither_each_other_nor_a_point(drawn: list[tuple[float, float, float, float]]) -> None:
     anchors = [(x, y) for x, y, _, _ in drawn]
-    boxes = label_placement.places(anchors, [(width, height) for _, _, width, height in drawn], 3.0, (0, 0, 400, 300))
+    boxes = label_placement.place_labels(
+        anchors, [(width, height) for _, _, width, height in drawn], 3.0, (0, 0, 400, 300)
+    )
     placed = [box for box in boxes if box is not None]
     for one, other in itertools.combinations(placed, 2):
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
@@ -560,9 +562,9 @@ def test_labels_touch_neither_each_other_nor_a_point(drawn: list[tuple[float, fl
 
 
 def test_a_lonely_label_stands_to_the_right_of_its_point_and_at_the_rim_to_the_left() -> None:
-    assert label_placement.places([(100, 100)], [(50, 10)], 3, (0, 0, 200, 200)) == [(105, 95, 155, 105)]
-    assert label_placement.places([(190, 100)], [(50, 10)], 3, (0, 0, 200, 200)) == [(135, 95, 185, 105)]
-    assert label_placement.places([(100, 100)], [(250, 10)], 3, (0, 0, 200, 200)) == [None]
+    assert label_placement.place_labels([(100, 100)], [(50, 10)], 3, (0, 0, 200, 200)) == [(105, 95, 155, 105)]
+    assert label_placement.place_labels([(190, 100)], [(50, 10)], 3, (0, 0, 200, 200)) == [(135, 95, 185, 105)]
+    assert label_placement.place_labels([(100, 100)], [(250, 10)], 3, (0, 0, 200, 200)) == [None]
 
 
 class Elements(html.parser.HTMLParser):
