@@ -20,6 +20,7 @@ from torch import Tensor
 
 from nlptool.errors import ModelError
 from nlptool.models.generation import search as decoding_search
+from nlptool.models.generation import transformers_config
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 from nlptool.models.runtime import devices, transformers_loading
@@ -146,33 +147,16 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
     Raises:
         ModelError: it cannot be loaded, requires code of its own, generates no text, or lacks weights.
     """
+    config = transformers_config.load_config(folder)
     with transformers_loading.silenced():
-        from transformers import (
-            MODEL_FOR_CAUSAL_LM_MAPPING,
-            MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
-            AutoConfig,
-            AutoModelForCausalLM,
-            AutoModelForSeq2SeqLM,
-        )
+        from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-        transformers_loading.refuse_own_code(folder)
-        path = str(folder.absolute())
-        safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        model_class: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         try:
-            config = AutoConfig.from_pretrained(path, **safe)
-            model_class: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if config.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
-            if type(config) not in known:
-                raise ModelError(
-                    f"{folder} is a {config.model_type}, which writes no text",
-                    hint="nlptool models list --task generate shows models that do",
-                )
             network, info = model_class.from_pretrained(
-                path, **safe, use_safetensors=None if allow_pickle else True, dtype=torch.float32,
-                output_loading_info=True,
+                str(folder.absolute()), local_files_only=True, trust_remote_code=False,
+                use_safetensors=None if allow_pickle else True, dtype=torch.float32, output_loading_info=True,
             )  # fmt: skip
-        except ModelError:
-            raise
         except Exception as error:  # of many libraries
             raise transformers_loading.cannot_be_loaded(folder, error) from error
     if missing := sorted(info["missing_keys"]):

@@ -21,7 +21,7 @@ _CODE = re.compile(r">>([\w-]+)<<")  # Marian
 _HINT = "nlptool models list --task generate shows models that do"
 
 
-def _load_config(folder: Path) -> Any:
+def load_config(folder: Path) -> Any:
     """Load ``config.json`` with transformers.
 
     Raises:
@@ -106,7 +106,7 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
     Raises:
         ModelError: the model cannot be read, or generates no text.
     """
-    config = _load_config(folder)
+    config = load_config(folder)
     generation_config = _load_generation_config(folder, config)
     languages, is_marian = _languages(tokenizer), _form(tokenizer) == MARIAN
     with transformers_loading.silenced():
