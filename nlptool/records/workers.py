@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import queue
 import signal
 import threading
@@ -48,9 +49,10 @@ class Workers(Generic[Result]):
         with library_warnings.hidden():  # the tracker warns at its end of what torch has not given back
             resource_tracker.ensure_running()
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        task = pickle.dumps((make, arguments))
         for _ in range(n):
             ours, theirs = context.Pipe()
-            context.Process(target=_serve, args=(theirs, library_warnings.mode(), make, arguments), daemon=True).start()
+            context.Process(target=_serve, args=(theirs, library_warnings.mode(), task), daemon=True).start()
             theirs.close()
             self._connections.append(ours)
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
@@ -112,10 +114,12 @@ def _worker_died() -> NoReturn:
     raise RunError("a worker process died", hint="if the memory was short, fewer -j need less") from None
 
 
-def _serve(
-    connection: Connection, mode: library_warnings.Mode, make: Callable[..., Any], arguments: tuple[Any, ...]
-) -> None:
-    """Process lists of texts until the pipe is closed: when the parent ends, however it ends."""
+def _serve(connection: Connection, mode: library_warnings.Mode, task: bytes) -> None:
+    """Process lists of texts until the pipe is closed: when the parent ends, however it ends.
+
+    Args:
+        task: ``make`` and its arguments, pickled: reading them imports libraries, whose warnings ``mode`` is about.
+    """
     # A thread receives the texts: else parent and worker could each wait for the other to read, with both pipes full.
     inbox: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
     threading.Thread(target=_receive_into, args=(connection, inbox), daemon=True).start()
@@ -124,7 +128,9 @@ def _serve(
         while True:
             texts = inbox.get()
             try:
-                call = call or make(*arguments)
+                if call is None:
+                    make, arguments = pickle.loads(task)
+                    call = make(*arguments)
                 answer = call(texts)
             except Exception as error:  # noqa: BLE001  # sent to the parent, which raises it
                 answer = error
