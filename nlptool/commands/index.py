@@ -6,13 +6,10 @@ from pathlib import Path
 
 import click
 
-from nlptool import __version__
 from nlptool.cli import options
 from nlptool.cli.groups import Group
-from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
-from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
 
 
@@ -44,33 +41,11 @@ def build(pipe: Pipe, output: str | None, resume: bool, spec: EncoderSpec) -> No
     nlptool index build -m multilingual-e5-small --id-field id -o docs.index docs.jsonl
     nlptool index build -m my-model -o vectors.index vectors.npy     existing vectors, without texts
     """
-    from nlptool.tasks.search import add_records, build_index
+    from nlptool.tasks import index
 
     if output is None:
         raise click.UsageError("-o FOLDER is missing: the output folder of the index")
-    from nlptool.geometry.index_builder import Builder
-    from nlptool.tasks.embedded_records import is_matrix, refuse_binary
-    from nlptool.tasks.embedder import Embedder
-
-    matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
-    if matrix is not None and not spec.model:
-        raise click.UsageError(f"{matrix} does not say which model made its vectors: -m names it")
-    settings = {"model": spec.model or None, "prompt": spec.prompt, "dim": spec.dim, "--id-field": pipe.id_field}
-    with Builder(Path(output), settings, resume=resume) as builder:
-        if builder.n_read:
-            pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
-        model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
-        embedder = Embedder(pipe, spec, role="document", model=model, identity=identity, dimension=builder.dimension)
-        if matrix is not None:
-            add_records(matrix, builder)
-            builder.about = {"model": spec.model, "dim": spec.dim}
-        else:
-            pipe.consume(build_index(windows(refuse_binary(pipe.read())), embedder, builder, id_field=pipe.id_field))
-        if not builder.n_items:
-            raise RunError("there is nothing to search in: no record has a vector")
-        builder.finish({**builder.about, "nlptool": __version__})
-    embedder.say()
-    pipe.note(f"{builder.n_items:,} vectors are in {output}")
+    index.build(pipe, Path(output), spec, resume=resume)
 
 
 @command.command()

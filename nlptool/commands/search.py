@@ -6,7 +6,6 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
 from nlptool.specs import EncoderSpec
 
@@ -60,9 +59,7 @@ def command(  # noqa: PLR0917
     from nlptool.geometry import similarity as similarities
 
     similarities.use_threads(spec.threads)
-    found, embedder = open_corpus(pipe, corpus, spec)
-    if not len(found):
-        raise RunError(f"there is nothing to search in: no record of {', '.join(corpus)} has a vector")
-    lists = search(queries.read(pipe, words), found, embedder, k=top_k, memory=memory, threshold=threshold)
+    items, embedder = open_corpus(pipe, corpus, spec)
+    lists = search(queries.read(pipe, words), items, embedder, k=top_k, memory=memory, threshold=threshold)
     queries.write(pipe, lists, format, lambda asked, entry: f"{asked[0]}   {entry['model'] or ''}", "neighbors")
     embedder.say()

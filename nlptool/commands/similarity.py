@@ -16,7 +16,7 @@ from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
-    from nlptool.tasks.similarity import Comparison
+    from nlptool.tasks.comparison import Comparison
 
 
 @click.command(cls=Command)
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917
     has no vector: it is left out and counted. The results are exact; the matrix is computed in blocks that fit into --memory.
     """
     from nlptool.tasks import similarity
-    from nlptool.tasks.similarity import Comparison, write_matrix
+    from nlptool.tasks.comparison import Comparison, write_matrix
 
     format = results.format_or_default(format, pipe.output)
     pipe.refuse_binary_on_terminal(format)

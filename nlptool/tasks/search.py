@@ -1,4 +1,4 @@
-"""Search an index, and build one."""
+"""Search a corpus for the items whose meaning is nearest to each record's."""
 
 from __future__ import annotations
 
@@ -8,73 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nlptool.errors import RecordError, RunError, WrongUsage
-from nlptool.records.json_bytes import field_text, field_value
+from nlptool.geometry.index import Index
+from nlptool.geometry.measures import prepare
+from nlptool.geometry.similarity import Vectors, nearest
+from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.tasks import similarity
-from nlptool.tasks import word_queries as queries
+from nlptool.tasks import embedded_records
+from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.similarity import neighbors_json
+from nlptool.tasks.word_queries import query_result
 
 if TYPE_CHECKING:
-    from nlptool.geometry.index import Index
-    from nlptool.geometry.index_builder import Builder
     from nlptool.specs import EncoderSpec
     from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
-    from nlptool.tasks.embedder import Embedder
-
-_ROWS = 8192  # of an .npy that are taken at once
-
-
-def build_index(
-    lists: Iterator[list[Record]], embedder: Embedder, builder: Builder, *, id_field: str | None
-) -> Iterator[list[Record]]:
-    """Put the records that have a vector into the index, but for those that it has already; yield the others.
-
-    Raises:
-        RunError: it has more of them than there are.
-    """
-    from nlptool.geometry.measures import prepare
-
-    before, n_read = builder.n_read, 0
-    for records in lists:
-        skipped = min(len(records), max(0, before - n_read))
-        n_read += len(records)
-        kept, vectors = embedder(records[skipped:])
-        shown = []
-        for record in kept:
-            name = field_text(record.raw, id_field)
-            shown.append({**({"id": name} if name else {}), "text": record.text})
-        if n_read > before:
-            said = {"model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt}
-            builder.about |= {name: value for name, value in {**said, "dim": embedder.dim}.items() if value}
-            builder.add(prepare(vectors, "cosine"), shown, n_read=n_read)
-        taken = set(map(id, kept))
-        yield [record for record in records[skipped:] if id(record) not in taken and not record.pending]
-    _check_same(builder, n_read)
-
-
-def add_records(path: str, builder: Builder) -> None:
-    """The rows of an ``.npy``."""
-    from nlptool.geometry.measures import prepare
-    from nlptool.tasks.embedded_records import NpyRows
-
-    rows = NpyRows(path).vectors
-    _check_same(builder, len(rows))
-    for first in range(builder.n_read, len(rows), _ROWS):
-        block = prepare(rows[first : first + _ROWS], "cosine")
-        builder.add(block, [{}] * len(block), n_read=first + len(block))
-
-
-def _check_same(builder: Builder, n_read: int) -> None:
-    """
-    Raises:
-        RunError: the unfinished build had read more.
-    """
-    if builder.n_read > n_read:
-        raise RunError(
-            f"{builder.part} has {builder.n_read - n_read:,} records more than the input: it comes from another one",
-            hint="without --resume it is built anew",
-        )
 
 
 def search(
@@ -90,59 +40,67 @@ def search(
 
     Args:
         memory: bytes of scores that may be held.
-        threshold: leave out what is less alike.
+        threshold: leave out items with a smaller cosine.
     """
-    import numpy as np
-
-    from nlptool.geometry.measures import prepare
-    from nlptool.geometry.similarity import Vectors, nearest
-
-    others = Vectors(corpus.vectors, "cosine", ready=corpus.ready)
+    items = Vectors(corpus.vectors, "cosine", ready=corpus.ready)
     for records in lists:
         for record in records:
-            given = field_value(record.raw, "query") if record.pending else None
-            if isinstance(given, str):
-                record.text = given
-            elif given is not None:
+            query = field_value(record.raw, "query") if record.pending else None
+            if isinstance(query, str):
+                record.text = query
+            elif query is not None:
                 record.fail(RecordError("BadQuery", "`query` is not a string", hint="a record for each query"))
-        kept, vectors = embedder(records)
+        with_vector, vectors = embedder(records)
         for record in records:
             if record.pending:
-                record.results = {**queries.query_result(record, record.text), "neighbors": b"null"}
-                said = {"model": embedder.model or None, "measure": "cosine"}
-                record.entry = {**said, **record.entry, "reason": "the query has no vector, or one of zeros"}
-        ready = prepare(vectors, "cosine")
-        there = np.flatnonzero(ready.any(axis=1))
-        kept, asked = [kept[row] for row in there], Vectors(ready[there])
-        for first, columns, scores in nearest(asked, others, min(k, len(corpus)), memory=memory, threshold=threshold):
-            for record, places, values in zip(kept[first : first + len(columns)], columns, scores, strict=True):
-                record.results = {**record.results, "neighbors": similarity.as_neighbors(corpus, places, values)}
+                record.results = {**query_result(record, record.text), "neighbors": b"null"}
+                entry = {"model": embedder.model or None, "measure": "cosine"}
+                record.entry = {**entry, **record.entry, "reason": "the query has no vector, or one of zeros"}
+        prepared = prepare(vectors, "cosine")
+        nonzero = np.flatnonzero(prepared.any(axis=1))
+        with_vector, queries = [with_vector[row] for row in nonzero], Vectors(prepared[nonzero])
+        for first, columns, scores in nearest(queries, items, min(k, len(corpus)), memory=memory, threshold=threshold):
+            block = with_vector[first : first + len(columns)]
+            for record, indices, similarities in zip(block, columns, scores, strict=True):
+                record.results = {**record.results, "neighbors": neighbors_json(corpus, indices, similarities)}
                 record.entry = {name: value for name, value in record.entry.items() if name != "reason"}
         yield records
 
 
 def open_corpus(
-    pipe: Pipe, corpus: tuple[str, ...], choice: EncoderSpec
+    pipe: Pipe, paths: tuple[str, ...], spec: EncoderSpec
 ) -> tuple[EmbeddedRecords | NpyRows | Index, Embedder]:
-    """What is searched, and what embeds the queries."""
-    from nlptool.geometry.measures import prepare
-    from nlptool.tasks import embedded_records
-    from nlptool.tasks.embedder import Embedder
+    """Open an index or read a corpus; return it and the embedder of the queries.
 
-    if any(Path(path).is_dir() for path in corpus):
-        if len(corpus) > 1:
+    Raises:
+        WrongUsage: there is an index among several paths.
+        RunError: the corpus has no vectors.
+    """
+    if any(Path(path).is_dir() for path in paths):
+        if len(paths) > 1:
             raise WrongUsage("an index is searched alone, without other files beside it")
-        from nlptool.geometry.index import Index
-
-        index = Index(Path(corpus[0]))
-        choice = replace(choice, dim=choice.dim or index.about.get("dim"))
+        index = Index(Path(paths[0]))
+        spec = replace(spec, dim=spec.dim or index.about.get("dim"))
         identity = str(index.about.get("identity") or "")
-        made = {"model": index.model, "identity": identity, "dimension": index.vectors.shape[1]}
-        return index, Embedder(pipe, choice, role="query", **made)
-    documents = Embedder(pipe, choice, role="document")
-    with pipe.beside(*corpus) as own:
-        found = embedded_records.read(own, documents, records=False, ready=functools.partial(prepare, measure="cosine"))
+        embedder = Embedder(
+            pipe, spec, role="query", model=index.model, identity=identity, dimension=index.vectors.shape[1]
+        )
+        _check_not_empty(index, paths)
+        return index, embedder
+    documents = Embedder(pipe, spec, role="document")
+    with pipe.beside(*paths) as beside:
+        items = embedded_records.read(
+            beside, documents, records=False, ready=functools.partial(prepare, measure="cosine")
+        )
     documents.say()
-    choice = replace(choice, dim=documents.dim)
-    made = {"model": documents.model, "dimension": documents.dimension, "beside": documents}
-    return found, Embedder(pipe, choice, role="query", **made)
+    spec = replace(spec, dim=documents.dim)
+    embedder = Embedder(
+        pipe, spec, role="query", model=documents.model, dimension=documents.dimension, beside=documents
+    )
+    _check_not_empty(items, paths)
+    return items, embedder
+
+
+def _check_not_empty(corpus: EmbeddedRecords | NpyRows | Index, paths: tuple[str, ...]) -> None:
+    if not len(corpus):
+        raise RunError(f"there is nothing to search in: no record of {', '.join(paths)} has a vector")

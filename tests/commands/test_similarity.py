@@ -366,19 +366,19 @@ def test_a_matrix_that_does_not_fit_on_the_disk(
 
 
 def test_the_room_of_a_redirected_stdout_is_known(tmp_path: Path) -> None:
-    from nlptool.tasks import similarity
+    from nlptool.tasks import comparison
 
     kept = os.dup(1)
     try:
         with (tmp_path / "out").open("wb") as file:
             os.dup2(file.fileno(), 1)
-        free = similarity._free(None)
+        free = comparison._free(None)
     finally:
         os.dup2(kept, 1)
         os.close(kept)
     assert free is not None
     assert free == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.5)
-    assert similarity._free("/dev/null") is None
+    assert comparison._free("/dev/null") is None
 
 
 def test_very_many_pairs_are_foretold(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
