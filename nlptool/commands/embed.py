@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -101,7 +101,7 @@ def command(  # noqa: PLR0917
     not hold for --quantize int8, whose results depend on the batch and the processor where VNNI is missing.
     """
     from nlptool.records.formats.vectors import Precision
-    from nlptool.tasks.embed import NOTES, compare_int8, embed, open_worker
+    from nlptool.tasks.embed import NOTES, compare_int8, embed, entry_of, open_worker
     from nlptool.tasks.open_model import locate_model
 
     format = results.format_or_default(format, pipe.output)
@@ -112,19 +112,14 @@ def command(  # noqa: PLR0917
     located = locate_model(spec, pipe, workers=workers)
     if located.takes_tokens:
         pipe.form = replace(pipe.form, instead=("tokens",))
-    said: dict[str, Any] = {"model": located.name}
-    said |= {"prompt": located.prompt} if located.prompt else {}
-    said |= {"dim": spec.dim} if spec.dim else {}
-    said |= {"device": located.device} if located.device != "cpu" else {}
-    said |= {"quantize": spec.quantize} if spec.quantize else {}
-    said |= {"precision": precision} if precision != "float32" else {}
+    entry = entry_of(located, spec, precision)
     spelling = Precision(precision, located.dimension, formats.FORMATS[format].vectors)
     writer = formats.row_writer(format, "vectors", spelling, pipe.id_of, not pipe.drop_input)
     team: Workers[Embeddings] = Workers(workers, open_worker, located)
     lists = windows(pipe.read())
     if spec.quantize:
         lists = compare_int8(lists, located, pipe)
-    embedded = embed(lists, team, spelling, said=said, on_long=on_long, takes_tokens=located.takes_tokens)
+    embedded = embed(lists, team, spelling, entry=entry, on_long=on_long, takes_tokens=located.takes_tokens)
     pipe.write_rows(embedded, writer, notes=NOTES)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +12,10 @@ from nlptool.records import formats
 from nlptool.records.formats import cells, results
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
-    from nlptool.geometry.projection import Projection
-    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
+    from nlptool.tasks.map import Map
 
 
 @click.command(cls=Command)
@@ -68,7 +65,6 @@ def command(  # noqa: PLR0917
     counted.
     """
     from nlptool.models.runtime import devices
-    from nlptool.tasks.map import MANY, map_
 
     format = results.format_or_default(format, pipe.output)
     pipe.refuse_binary_on_terminal(format)
@@ -78,58 +74,35 @@ def command(  # noqa: PLR0917
         from nlptool import plots
 
         plots.check(plot, (*plots.FORMATS, ".html"))
-    from nlptool.geometry import projection
     from nlptool.geometry import similarity as similarities
-    from nlptool.tasks import embedded_records
     from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.map import Map
 
     similarities.use_threads(spec.threads)
     embedder = Embedder(pipe, spec)
-    drawn: list[tuple[EmbeddedRecords | NpyRows, Projection]] = []
-
-    def lists() -> Iterator[list[Record]]:
-        n_done, _ = pipe.done_before()
-        found = embedded_records.read(pipe, embedder)
-        if method == "tsne" and len(found) > MANY:
-            pipe.note(f"t-SNE of {len(found):,} records takes minutes; --method pca is done at once")
-        where = projection.project(
-            found.vectors, method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors()
-        )
-        drawn.append((found, where))
-        entry = {"model": embedder.model or None, "method": method, **where.info}
-        yield from embedded_records.in_order(found, n_done, lambda start: map_(found, where, entry, start=start))
-
+    map = Map(method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors())
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
     columns = cells.Columns({**dict.fromkeys(named, str), "x": float, "y": float})
-    pipe.write_rows(lists(), formats.row_writer(format, "cells", columns))
+    pipe.write_rows(map.records(pipe, embedder), formats.row_writer(format, "cells", columns))
     embedder.say()
     if plot is not None:
-        found, where = drawn[0]
-        looks = {"groups": group, "shapes": shape, "links": join}
-        _draw(pipe, plot, found, where, title=title, looks=looks)
+        _draw(pipe, plot, map, title=title, fields_of={"groups": group, "shapes": shape, "links": join})
 
 
-def _draw(
-    pipe: Pipe,
-    path: str,
-    found: EmbeddedRecords | NpyRows,
-    where: Projection,
-    *,
-    title: str,
-    looks: dict[str, str | None],
-) -> None:
-    """Draw the map. A record that lacks a field of ``looks`` has no colour, shape or line by it."""
+def _draw(pipe: Pipe, path: str, map: Map, *, title: str, fields_of: dict[str, str | None]) -> None:
+    """Draw the map. A record that lacks a field of ``fields_of`` has no colour, shape or line by it."""
     from nlptool import plots
 
-    n_items = len(found)
-    known = [fields(found.record(index).raw) for index in range(n_items)] if any(looks.values()) else []
+    items, projection = map.items, map.projection
+    n_items = len(items)
+    records = [fields(items.record(index).raw) for index in range(n_items)] if any(fields_of.values()) else []
     values: dict[str, Any] = {}
-    for role, name in looks.items():
-        values[role] = [cells.as_text(record.get(name)) for record in known] if name is not None else None
+    for role, name in fields_of.items():
+        values[role] = [cells.as_text(record.get(name)) for record in records] if name is not None else None
         if name is not None and not any(values[role]):
             pipe.note(f"no record has a field `{name}`")
-    texts = [found.text(index) or str(index) for index in range(n_items)]
+    texts = [items.text(index) or str(index) for index in range(n_items)]
     if path.lower().endswith(".html"):
-        plots.page(where.points, path, texts=texts, axes=where.axes, title=title, **values)
+        plots.page(projection.points, path, texts=texts, axes=projection.axes, title=title, **values)
     else:
-        plots.scatter(where.points, path, texts=texts, axes=where.axes, title=title, note=pipe.note, **values)
+        plots.scatter(projection.points, path, texts=texts, axes=projection.axes, title=title, note=pipe.note, **values)

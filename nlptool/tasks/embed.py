@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
     from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.records.formats.vectors import Precision
+    from nlptool.specs import EncoderSpec
 
 NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords", "n_chunks")
 
-SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
+_SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
 
 
 def embed(
@@ -28,7 +29,7 @@ def embed(
     workers: Workers[Embeddings],
     precision: Precision,
     *,
-    said: dict[str, Any],
+    entry: dict[str, Any],
     on_long: str = "truncate",
     takes_tokens: bool = False,
 ) -> Iterator[list[Record]]:
@@ -36,38 +37,44 @@ def embed(
 
     Args:
         lists: windows of records; an empty one means that nothing new has come for a while.
-        said: what every record's entry says.
-        on_long: error makes a record fail whose text was cut.
-        takes_tokens: the encoder is given a record's `tokens` where it has them.
+        entry: what every record's entry says.
+        on_long: error makes a record fail whose text was truncated.
+        takes_tokens: the encoder gets a record's `tokens` where it has them.
     """
 
-    def given(record: Record) -> Any:
-        """Its tokens or its text; nothing, if there is nothing to embed."""
+    def input_of(record: Record) -> Any:
+        """Return its tokens or its text; "" if there is nothing to embed."""
         tokens = field_value(record.raw, "tokens") if takes_tokens else None
         if isinstance(tokens, list) and all(isinstance(token, str | dict) for token in tokens):
             return tokens
         return record.text if record.text.strip() else ""
 
     def inputs(records: list[Record]) -> list[Any]:
-        return [value for record in records if record.pending and (value := given(record))]
+        return [value for record in records if record.pending and (value := input_of(record))]
 
-    for records, (found,) in in_order(lists, workers, inputs):
-        texts = []
+    for records, (embeddings,) in in_order(lists, workers, inputs):
+        with_input = []
         for record in records:
-            if record.pending and given(record):
-                texts.append(record)
+            if record.pending and input_of(record):
+                with_input.append(record)
             elif record.pending:
                 record.results = {"embedding": b"null"}
-                record.entry = {**said, "reason": "empty text"}
-        if texts:
-            finite = precision.finite(found.vectors)
-            for index, (record, (value, extra)) in enumerate(zip(texts, precision.write(found.vectors), strict=True)):
-                n_tokens, truncated, n_chunks = found.n_tokens[index], found.truncated[index], found.n_chunks[index]
-                record.entry = {**said, "n_tokens": n_tokens, "truncated": truncated, **extra}
+                record.entry = {**entry, "reason": "empty text"}
+        if with_input:
+            finite = precision.finite(embeddings.vectors)
+            for index, (record, (value, extra)) in enumerate(
+                zip(with_input, precision.write(embeddings.vectors), strict=True)
+            ):
+                n_tokens, truncated, n_chunks = (
+                    embeddings.n_tokens[index],
+                    embeddings.truncated[index],
+                    embeddings.n_chunks[index],
+                )
+                record.entry = {**entry, "n_tokens": n_tokens, "truncated": truncated, **extra}
                 if n_chunks > 1:
                     record.entry["n_chunks"] = n_chunks
-                if found.words is not None:
-                    record.entry |= found.words[index]
+                if embeddings.words is not None:
+                    record.entry |= embeddings.words[index]
                     if not n_tokens:
                         record.results = {"embedding": b"null"}
                         record.entry["reason"] = "no known word"
@@ -87,16 +94,26 @@ def embed(
         yield records
 
 
+def entry_of(located: LocatedAnyEncoder, spec: EncoderSpec, precision: str) -> dict[str, Any]:
+    """Return what every record's entry says: the model, and the settings that differ from the defaults."""
+    entry: dict[str, Any] = {"model": located.name}
+    entry |= {"prompt": located.prompt} if located.prompt else {}
+    entry |= {"dim": spec.dim} if spec.dim else {}
+    entry |= {"device": located.device} if located.device != "cpu" else {}
+    entry |= {"quantize": spec.quantize} if spec.quantize else {}
+    return entry | ({"precision": precision} if precision != "float32" else {})
+
+
 def open_worker(located: LocatedAnyEncoder) -> Callable[[Any], list[Embeddings]]:
-    """What a worker does with the texts of a window. The model is loaded with the first of them."""
+    """Open the encoder; return the function with which a worker embeds the texts of a window."""
     encoder = located.open()
     return lambda texts: [encoder.encode(texts)]
 
 
 def compare_int8(lists: Iterator[list[Record]], located: Any, pipe: Pipe) -> Iterator[list[Record]]:
-    """Say how far the vectors in 8 bits are from those in float32, on the first texts, and let all records through."""
+    """Say how far the vectors in 8 bits are from those in float32, on the first texts, and pass all records on."""
     for records in lists:
-        texts = [record.text for record in records if record.pending and record.text.strip()][:SAMPLE]
+        texts = [record.text for record in records if record.pending and record.text.strip()][:_SAMPLE]
         if texts:
             cosines = _cosines(located.open().encode(texts), located.in_float32().open().encode(texts))
             pipe.note(

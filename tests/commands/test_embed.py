@@ -42,7 +42,7 @@ class Fake:
 
 def embedded(*lists: list[Record], on_long: str = "truncate") -> list[Record]:
     workers: Workers[Embeddings] = Workers(1, lambda: lambda texts: [Fake().encode(texts)])
-    done = embed(iter(lists), workers, Precision("float32", 2, "json"), said={"model": "fake"}, on_long=on_long)
+    done = embed(iter(lists), workers, Precision("float32", 2, "json"), entry={"model": "fake"}, on_long=on_long)
     return [record for each in done for record in each]
 
 
