@@ -23,7 +23,8 @@ from nlptool.tasks import embedded_records
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
+    from nlptool.tasks.embedded_records import EmbeddedRecords
+    from nlptool.tasks.npy_rows import NpyRows
 
 _FEWEST = 3  # items: two have one distance
 _SHOWN = 30  # characters of a text

@@ -28,8 +28,9 @@ from nlptool.tasks.similarity import matrix, neighbors, pairs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
+    from nlptool.tasks.embedded_records import EmbeddedRecords
     from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.npy_rows import NpyRows
 
 _WITHOUT_DIRECTION = {"cosine": "vectors of zeros", "pearson": "vectors of equal components"}
 

@@ -1,12 +1,11 @@
-"""Records with their vectors: what `similarity`, `search`, `index`, `map` and `compare` read.
+"""Records with their vectors: the input of `similarity`, `search`, `index`, `map` and `compare`.
 
-Vectors, texts and the records themselves are kept in temporary files and mapped, so that a million of them take no more memory
-than the system has to spare. An ``.npy`` is read as items without text.
+Vectors, texts and the records themselves are kept in temporary files and mapped into memory, so that a million of them take no
+more memory than the system has to spare. An ``.npy`` is read as items without text.
 """
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 from array import array
@@ -26,28 +25,28 @@ from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
 from nlptool.storage import temp_files
 from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.npy_rows import NPY_MAGIC, NpyRows, is_matrix
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
-_NPY = b"\x93NUMPY"
 _BINARY = {
-    _NPY: ("an .npy, which is read from a file alone", "name the FILE"),
+    NPY_MAGIC: ("an .npy, which is read from a file alone", "name the FILE"),
     b"PK\x03\x04": ("a ZIP archive or an .npz, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),
     b"PAR1\x15": ("a Parquet file, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),
 }
-"""How a file begins whose bytes are no lines -> what to say of it."""
-
-_LOOKED_AT = 4_000_000  # numbers of an .npy that are looked at together
+"""Magic bytes of files that hold no lines -> what they are, and a hint."""
 
 
 class EmbeddedRecords:
     """Records that have a vector, in their order.
 
-    ``vectors`` (N, D) float32 are mapped; ``positions[i]`` is the place of item i among the records of the input, from 0;
-    ``failed`` are the records that are not among them because they failed, each with the number of items before it, where
-    records are kept to be written. ``n_zero`` of the vectors are all zeros. ``ready`` says that the vectors are what they were
-    asked to be; those of a file are as they are.
+    Attributes:
+        vectors: (N, D) float32, mapped into memory.
+        ready: whether the vectors are prepared for a measure; those of an ``.npy`` are not.
+        model: the model of the vectors, "" if it is not known.
+        n_zero: vectors of zeros.
+        failed: the records that failed, each with the number of items before it, if records are kept to be written.
     """
 
     ready = True
@@ -74,6 +73,7 @@ class EmbeddedRecords:
 
     @property
     def positions(self) -> NDArray[np.int64]:
+        """positions[i] is the number of item i among the records of the input, from 0: (N,)."""
         return np.frombuffer(self._positions, np.int64) if self._positions else np.empty(0, np.int64)
 
     def add(
@@ -85,38 +85,35 @@ class EmbeddedRecords:
         records: bool = True,
         ready: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors,
     ) -> Iterator[list[Record]]:
-        """Take in those of the records that have a vector; yield the failed ones.
+        """Add the records that have a vector; yield the failed ones.
 
         Args:
             id_field: the field that names a record.
             records: keep them whole, to be written later.
-            ready: what is kept of vectors (n, D).
+            ready: prepares vectors (n, D) before they are kept.
         """
-        for some in windows(lists):
-            kept, vectors = embedder(some)
-            n_before = len(self)
-            taken = set(map(id, kept))
-            n_here = 0
-            lost = []
-            for place, record in enumerate(some):
-                if id(record) in taken:
-                    self._keep(record, self._n_read + place, id_field, whole=records)
-                    n_here += 1
+        for window in windows(lists):
+            with_vector, vectors = embedder(window)
+            added = set(map(id, with_vector))
+            failed = []
+            for position, record in enumerate(window, self._n_read):
+                if id(record) in added:
+                    self._add_record(record, position, id_field, whole=records)
                 elif not record.pending:
                     if records:
-                        self.failed.append((n_before + n_here, record))
-                    lost.append(record)
+                        self.failed.append((len(self), record))
+                    failed.append(record)
             vectors = ready(vectors)
             self.n_zero += int((~vectors.any(axis=1)).sum())
             with temp_files.disk_space():
                 self._rows.write(vectors.tobytes())
-            self._n_read += len(some)
-            if lost or not some:
-                yield lost
+            self._n_read += len(window)
+            if failed or not window:
+                yield failed
         self.model = embedder.model
-        self._close(embedder.dimension)
+        self._map(embedder.dimension)
 
-    def _keep(self, record: Record, position: int, id_field: str | None, *, whole: bool) -> None:
+    def _add_record(self, record: Record, position: int, id_field: str | None, *, whole: bool) -> None:
         if record.entry:
             self._entries[len(self)] = record.entry
         self._positions.append(position)
@@ -131,8 +128,8 @@ class EmbeddedRecords:
             self._n_written += len(part)
             self._ends.append(self._n_written)
 
-    def _close(self, dimension: int) -> None:
-        """All is there: map it."""
+    def _map(self, dimension: int) -> None:
+        """Map the temporary files into memory, when all records have been added."""
         if len(self) and dimension:
             with temp_files.disk_space():
                 self._rows.flush()
@@ -149,117 +146,55 @@ class EmbeddedRecords:
         return self._part(index, 1).decode()
 
     def id(self, index: int) -> str:
-        """What ``id_field`` says of it, "" without."""
+        """Return the name of an item, the value of ``id_field``; "" without."""
         return self._part(index, 2).decode()
 
     def shown(self, index: int) -> dict[str, Any]:
-        """What says in another record which one it is: index, id and text if there are such."""
+        """Return what names an item in another record: index, and id and text if it has them."""
         name, text = self.id(index), self.text(index)
         return {"index": index, **({"id": name} if name else {}), **({"text": text} if text else {})}
 
     def record(self, index: int) -> Record:
-        """It as it came."""
+        """Return the record as it came."""
         source = self._sources[self._source_of[index]]
         record = Record(self.text(index), source, self._lines[index], self._part(index, 0) or None)
         record.entry = self._entries.get(index, {})
         return record
 
 
-class NpyRows:
-    """The rows of an ``.npy`` as items without text. ``vectors`` (N, D) are mapped, and are what the file holds.
-
-    Raises:
-        RunError: it is no matrix of numbers, is cut off, or has rows with NaN, of records that had no vector.
-    """
-
-    ready = False
-    model = ""
-    failed: Sequence[tuple[int, Record]] = ()
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        from nlptool.storage import npy
-
-        try:
-            self.vectors = npy.mapped(Path(path))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} is no .npy that can be read: {error}") from error
-        if self.vectors.ndim != 2 or not self.vectors.shape[1] or self.vectors.dtype.kind not in "fiu":
-            raise RunError(
-                f"{path} is no matrix of numbers: it has the shape {self.vectors.shape} of {self.vectors.dtype}"
-            )
-        self.positions = np.arange(len(self.vectors))
-        self.n_zero = 0
-        step = max(1, _LOOKED_AT // max(1, self.vectors.shape[1]))
-        for first in range(0, len(self.vectors), step):
-            block = self.vectors[first : first + step]
-            self.n_zero += int((~block.any(axis=1)).sum())
-            with np.errstate(over="ignore"):
-                wrong = np.flatnonzero(~np.isfinite(block.astype(np.float32, copy=False)).all(axis=1))
-            if len(wrong):
-                raise RunError(
-                    f"{self._path}: row {first + wrong[0]} (from 0) holds NaN, infinity or a number beyond float32",
-                    hint="nlptool embed writes such rows for records that have no text; its JSONL is read without them",
-                )
-
-    def __len__(self) -> int:
-        return len(self.vectors)
-
-    def text(self, _: int) -> str:
-        return ""
-
-    def id(self, _: int) -> str:
-        return ""
-
-    def shown(self, index: int) -> dict[str, Any]:
-        return {"index": index}
-
-    def record(self, index: int) -> Record:
-        return Record("", self._path, index + 1, b"{}")
-
-
 def in_order(
-    found: EmbeddedRecords | NpyRows, done: int, blocks: Callable[[int], Iterator[list[Record]]]
+    items: EmbeddedRecords | NpyRows, n_done: int, blocks: Callable[[int], Iterator[list[Record]]]
 ) -> Iterator[list[Record]]:
-    """The records of ``blocks(start)``, one for each item from ``start`` on, and the failed ones in their places.
+    """Yield the records of ``blocks(start)``, one for each item from ``start`` on, and the failed ones in their places.
 
     Args:
-        done: how many records, of both kinds, have been written before.
+        n_done: records of both kinds that have been written before.
 
     Raises:
         RunError: there are not so many.
     """
-    if (more := done - len(found) - len(found.failed)) > 0:
+    if (more := n_done - len(items) - len(items.failed)) > 0:
         raise RunError(
             f"the unfinished output has {more:,} records more than the input gives: it comes from another one",
             hint="without --resume all is done anew",
         )
     start = n_failed = 0
-    for _ in range(done):
-        if n_failed < len(found.failed) and found.failed[n_failed][0] <= start:
+    for _ in range(n_done):
+        if n_failed < len(items.failed) and items.failed[n_failed][0] <= start:
             n_failed += 1
         else:
             start += 1
-    left = deque(found.failed[n_failed:])
-    place = start
+    failed = deque(items.failed[n_failed:])
+    position = start
     for records in blocks(start):
         merged = []
         for record in records:
-            while left and left[0][0] <= place:
-                merged.append(left.popleft()[1])
+            while failed and failed[0][0] <= position:
+                merged.append(failed.popleft()[1])
             merged.append(record)
-            place += 1
+            position += 1
         yield merged
-    yield [record for _, record in left]
-
-
-def is_matrix(path: str) -> bool:
-    """Whether a file begins as an ``.npy`` does."""
-    with contextlib.suppress(OSError):
-        if Path(path).is_file():
-            with Path(path).open("rb") as file:
-                return file.read(len(_NPY)) == _NPY
-    return False
+    yield [record for _, record in failed]
 
 
 def read(
@@ -269,11 +204,11 @@ def read(
     records: bool = True,
     ready: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors,
 ) -> EmbeddedRecords | NpyRows:
-    """The records of the input with their vectors, or the rows of an ``.npy``, whose vectors are not made ``ready``.
+    """Read the records of the input with their vectors, or the rows of an ``.npy``, whose vectors are not made ``ready``.
 
     Args:
-        records: they are written later, with the failed ones in their places; else those that failed are told of here.
-        ready: what is kept of vectors (n, D).
+        records: keep the records, to be written later with the failed ones in their places; else these are counted here.
+        ready: prepares vectors (n, D) before they are kept.
 
     Raises:
         RunError: an .npy stands beside other files, or is none; or an index or another binary file was given.
@@ -291,41 +226,42 @@ def read(
         pipe.tally.n_read += len(matrix)
         return matrix
     items = EmbeddedRecords()
-    lost = items.add(refuse_binary(pipe.read()), embedder, id_field=pipe.id_field, records=records, ready=ready)
+    failed = items.add(refuse_binary(pipe.read()), embedder, id_field=pipe.id_field, records=records, ready=ready)
     if records:
-        for _ in lost:
+        for _ in failed:
             pipe.bar.records(pipe.tally.n_read)
     else:
-        pipe.consume(lost)
+        pipe.consume(failed)
     return items
 
 
 def refuse_binary(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
-    """
+    """Pass records on, unless the input is a file of arrays.
+
     Raises:
-        RunError: what comes is no text but a file of arrays.
+        RunError: it is.
     """
     for records in lists:
         for record in records[:1]:
-            begins = record.error.raw if record.error is not None else record.text.encode()
-            if record.line == 1 and (found := next((each for each in _BINARY if begins.startswith(each)), None)):
-                what, hint = _BINARY[found]
+            start = record.error.raw if record.error is not None else record.text.encode()
+            if record.line == 1 and (magic := next((magic for magic in _BINARY if start.startswith(magic)), None)):
+                what, hint = _BINARY[magic]
                 raise RunError(f"{record.source} is {what}", hint=hint)
         yield records
 
 
 def read_vectors(pipe: Pipe, path: str) -> EmbeddedRecords | NpyRows:
-    """The vectors of a file whose records hold them, or of an ``.npy``; what failed counts in ``pipe``.
+    """Read the vectors of a file whose records hold them, or of an ``.npy``; failed records count in ``pipe``.
 
     Raises:
         RunError: its records have no embedding.
     """
-    with pipe.beside(path) as own:
-        return read(own, _Embedded(own, EncoderSpec()), records=False)
+    with pipe.beside(path) as beside:
+        return read(beside, _Embedded(beside, EncoderSpec()), records=False)
 
 
 class _Embedded(Embedder):
-    """Takes the vectors that are there and makes none."""
+    """Uses the vectors that records bring along and has no encoder."""
 
     def _open(self) -> Callable[[Sequence[Any]], Embeddings]:
         raise RunError(

@@ -14,8 +14,9 @@ from nlptool.records.json_bytes import field_text
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
-from nlptool.tasks.embedded_records import NpyRows, is_matrix, refuse_binary
+from nlptool.tasks.embedded_records import refuse_binary
 from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.npy_rows import NpyRows, is_matrix
 
 if TYPE_CHECKING:
     from nlptool.specs import EncoderSpec

@@ -14,8 +14,9 @@ from nlptool.tasks import embedded_records
 
 if TYPE_CHECKING:
     from nlptool.geometry.projection import Projection
-    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
+    from nlptool.tasks.embedded_records import EmbeddedRecords
     from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.npy_rows import NpyRows
 
 _CHUNK = 4096  # records that are written together
 _MANY = 20_000  # items, from which on t-SNE takes minutes

@@ -24,7 +24,8 @@ from nlptool.tasks.word_queries import query_result
 
 if TYPE_CHECKING:
     from nlptool.specs import EncoderSpec
-    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
+    from nlptool.tasks.embedded_records import EmbeddedRecords
+    from nlptool.tasks.npy_rows import NpyRows
 
 
 def search(
