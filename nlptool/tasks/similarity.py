@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nlptool.geometry.similarity import Vectors
-    from nlptool.tasks.embedded_records import EmbeddedRecords, NpyRows
+    from nlptool.tasks.embedded_records import EmbeddedRecords
     from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.npy_rows import NpyRows
 
 MANY = 10_000_000  # pairs, from which on their number is estimated
 
