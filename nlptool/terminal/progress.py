@@ -75,7 +75,7 @@ class Progress:
         """Write a line to stderr without breaking the bar."""
         if self._live is not None:
             self._live.console.print(message, markup=False, highlight=False, soft_wrap=True)
-        else:
+        elif sys.stderr is not None:  # it was not closed when the program started
             sys.stderr.write(f"{message}\n")
 
     def clear(self) -> None:
