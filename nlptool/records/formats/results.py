@@ -1,19 +1,25 @@
-"""Records that a command has all at once: as JSONL, or as a table for a person."""
+"""Results that a command has all at once: as JSONL, or as a table for a person."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+from nlptool.storage.output import Output
+
 
 def print_text(text: str) -> None:
-    """To stdout, as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write a text to stdout.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with Output(None) as output:
+        output.write(text.encode(errors="replace"))
 
 
 def wants_table(format: str | None, output: str | None = None) -> bool:
-    """Whether a table was chosen, or nothing was and stdout is a terminal."""
+    """Return whether a table was chosen, or nothing was and the output goes to a terminal."""
     is_terminal = output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
     return format == "table" or (format is None and is_terminal)
 
@@ -27,7 +33,7 @@ def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False
     """Print records in ``format``: jsonl, table, or None for a table on a terminal.
 
     Args:
-        one: a table of names and values, not of columns.
+        one: show a table of names and values, not of columns.
     """
     if not wants_table(format):
         import orjson
@@ -43,7 +49,7 @@ def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False
         columns = ["dim" if name == "dimension" else name for name in records[0]]
         rows = [[tables.cell(name, value) for name, value in record.items()] for record in records]
         if "source" in columns:  # there is room for the kind of source alone
-            at = columns.index("source")
-            rows = [[*row[:at], row[at].partition(":")[0], *row[at + 1 :]] for row in rows]
+            index = columns.index("source")
+            rows = [[*row[:index], row[index].partition(":")[0], *row[index + 1 :]] for row in rows]
         numbers = {name for name, value in records[0].items() if isinstance(value, int | float)}
         print_text(tables.table(columns, rows, right=("size", "bytes", "files", "dim", *numbers)))
