@@ -1,4 +1,4 @@
-"""``nlptool tokenize --count``: how often each character or word comes in all the input."""
+"""Counts of the characters or words of all the input: `tokenize --count`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nlptool.storage.output import Output
 if TYPE_CHECKING:
     from nlptool.models.japanese.counts import CharacterCounter, Counts, WordCounter
 
-_TOGETHER = 4096  # records that are written together
+_CHUNK = 4096  # records that are written together
 
 _NAMES = {"words": "word", "chars": "char"}
 
@@ -25,11 +25,12 @@ _NOTES = notes("n_unknown of a dictionary", "n_control")
 def counter(
     what: str, by: str, dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]
 ) -> CharacterCounter | WordCounter:
-    """What counts: made once in each process.
+    """Make the function that counts, once in each process.
 
     Args:
+        what: words | chars.
         by: surface | lemma.
-        wanted: the fields of ``tokens.Wanted``.
+        wanted: the fields of ``token_formats.Wanted``.
     """
     from nlptool.models.japanese import counts as japanese_counts
     from nlptool.models.japanese.tagger import Tagger
@@ -46,9 +47,9 @@ def counter(
 
 def count(lists: Iterator[list[Record]], workers: Workers[Counts], counts: Counts) -> Iterator[list[Record]]:
     """Add what the workers count in the texts of the records to ``counts``; the records stay as they are."""
-    for records, found in in_order(lists, workers, _texts):
-        for each in found:
-            counts.add(each)
+    for records, results in in_order(lists, workers, _texts):
+        for result in results:
+            counts.add(result)
         yield records
 
 
@@ -60,7 +61,7 @@ def write(pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None) 
     """Write a record for each character or word of all the input, the most frequent first.
 
     Args:
-        most: leave out what comes behind so many; None: nothing.
+        most: write so many alone; None: all.
 
     Returns:
         What was written: (character or word, count).
@@ -74,14 +75,16 @@ def write(pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None) 
 
     counts = Counts()
     with Output(pipe.output, inputs=pipe.files or ("-",)) as output:
-        with pipe.beside(*pipe.files) as own, own.bar:
-            own.on_error = "fail" if pipe.on_error == "fail" else "skip"  # a record that fails has no place to be in
-            own.consume(count(own.read(), workers, counts))
+        with pipe.beside(*pipe.files) as beside, beside.bar:
+            beside.on_error = (
+                "fail" if pipe.on_error == "fail" else "skip"
+            )  # the output has no place for a record that fails
+            beside.consume(count(beside.read(), workers, counts))
         ranked, total = counts.most_frequent(most), counts.of.total()
-        for start in range(0, len(ranked), _TOGETHER):
+        for start in range(0, len(ranked), _CHUNK):
             rows = (
-                {_NAMES[what]: each, "count": n, "share": float(f"{n / total:.6g}")}
-                for each, n in ranked[start : start + _TOGETHER]
+                {_NAMES[what]: item, "count": n, "share": float(f"{n / total:.6g}")}
+                for item, n in ranked[start : start + _CHUNK]
             )
             output.write(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     for key, sentence in _NOTES.items():

@@ -1,4 +1,4 @@
-"""The vectors of records: those that they bring along, or an encoder's, which is loaded with the first text that needs it."""
+"""The vectors of records: those that they bring along, or those of an encoder, opened when the first text needs it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,27 @@ from nlptool.specs import EncoderSpec
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
-_WIDTHS = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
+_DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
 _EMPTY = "texts with nothing in them or without a known word, which have no vector and were left out"
 
 _NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords")
 
 
 class Embedder:
-    """Gives records their vectors: those that they bring along, else an encoder's.
-
-    All vectors of one embedder are of the same model and length. ``model`` is its name, "" while it is not known;
-    ``dimension`` is 0 before the first vector; ``dim`` says how many components were kept, None for all.
+    """Finds or computes the vectors of records, all of the same model and dimension.
 
     Args:
-        role: query or document: the prompt of that name, if the model has such prompts.
-        model: that of the vectors which these ones are compared with, with the ``identity`` of its files, and ``dimension``.
-        beside: what has made those: its encoder is used again if it has the same prompt.
+        role: query | document: use the prompt of that name, if the model has such prompts.
+        model: the model of the vectors that these are compared with, with the ``identity`` of its files, and ``dimension``.
+        beside: the embedder of those vectors; its encoder is used again if it has the same prompt.
+
+    Attributes:
+        model: its name, "" while it is not known.
+        dimension: components of a vector; 0 before the first one.
+        dim: components that were kept (``--dim``), None for all.
+        takes_tokens: whether the encoder takes the tokens of records.
+        prompt: the text before each text.
+        counts: texts without a vector (``empty``), and the fields of entries that notes are about.
     """
 
     def __init__(
@@ -57,7 +62,7 @@ class Embedder:
         self.dimension = dimension
         self.dim = spec.dim
         self.takes_tokens = False
-        self.prompt = ""  # that stands before the texts
+        self.prompt = ""
         self.counts: Counter[str] = Counter()
         self._pipe = pipe
         self._spec = spec
@@ -67,46 +72,50 @@ class Embedder:
         self._encode: Callable[[Sequence[Any]], Embeddings] | None = None
 
     def __call__(self, records: Iterable[Record]) -> tuple[list[Record], NDArray[np.float32]]:
-        """Those of the pending ``records`` that have a vector, and the vectors, (n, D) float32. The others have failed, or have
-        nothing in them and are counted."""
-        found: dict[int, Any] = {}
-        waiting: list[tuple[int, Record, Any]] = []
-        places: dict[int, Record] = {}
-        for place, record in enumerate(record for record in records if record.pending):
+        """Return those of the pending ``records`` that have a vector, and the vectors, (n, D) float32.
+
+        Of the others some fail; those that are empty are counted.
+        """
+        vectors: dict[int, Any] = {}  # by the number of the record
+        with_vector: dict[int, Record] = {}
+        to_embed: list[tuple[int, Record, Any]] = []
+        for number, record in enumerate(record for record in records if record.pending):
             try:
-                known = fields(record.raw)
-                value = known.get("embedding")
-                if value is not None:
-                    found[place] = self._given(value, known)
-                    places[place] = record
-                elif "embedding" not in known and (text := self._text(record, known)):
-                    waiting.append((place, record, text))
+                values = fields(record.raw)
+                embedding = values.get("embedding")
+                if embedding is not None:
+                    vectors[number] = self._given(embedding, values)
+                    with_vector[number] = record
+                elif "embedding" not in values and (text := self._text(record, values)):
+                    to_embed.append((number, record, text))
                 else:
                     self.counts["empty"] += 1
             except RecordError as error:
                 record.fail(error)
-        if waiting:
-            self._encoded(waiting, found, places)
-        order = sorted(found)
-        vectors = np.stack([found[place] for place in order]) if order else np.empty((0, self.dimension), np.float32)
-        return [places[place] for place in order], vectors
+        if to_embed:
+            self._embed(to_embed, vectors, with_vector)
+        order = sorted(vectors)
+        stacked = (
+            np.stack([vectors[number] for number in order]) if order else np.empty((0, self.dimension), np.float32)
+        )
+        return [with_vector[number] for number in order], stacked
 
     def encode(self, texts: Sequence[Any]) -> Embeddings:
-        """The encoder's own answer; it is loaded if it has not been."""
+        """Embed texts with the encoder, opened if it has not been."""
         if self._encode is None:
             self._encode = self._open()
         return self._encode(texts)
 
     def say(self) -> None:
-        """Tell on stderr what was left out or shortened."""
+        """Say on stderr how many texts were left out or truncated."""
         for name, sentence in {"empty": _EMPTY, **_NOTES}.items():
             if self.counts[name]:
                 self._pipe.note(f"{sentence}: {self.counts[name]:,}")
         self.counts.clear()
 
-    def _text(self, record: Record, known: Mapping[str, Any]) -> Any:
-        """Its tokens or its text; nothing, if there is nothing to embed."""
-        tokens = known.get("tokens")
+    def _text(self, record: Record, values: Mapping[str, Any]) -> Any:
+        """Return a record's tokens or its text; "" if there is nothing to embed."""
+        tokens = values.get("tokens")
         if isinstance(tokens, list) and all(isinstance(token, str | dict) for token in tokens):
             if self._encode is None:
                 self._encode = self._open()
@@ -120,9 +129,9 @@ class Embedder:
                 )
         return record.text if record.text.strip() else ""
 
-    def _given(self, value: Any, known: Mapping[str, Any]) -> NDArray[np.float32]:
-        """The vector that a record brings along."""
-        entry = _entry(known)
+    def _given(self, value: Any, values: Mapping[str, Any]) -> NDArray[np.float32]:
+        """Return the vector that a record brings along."""
+        entry = _entry(values)
         model = str(entry.get("model") or "")
         if model and self._spec.model and not _same(model, self._spec.model):
             raise _other(model, self._spec.model)
@@ -143,12 +152,12 @@ class Embedder:
                 f"the vector has {length:,} components, those before it have {self.dimension:,}: another model, or --dim",
             )
 
-    def _encoded(
-        self, waiting: list[tuple[int, Record, Any]], found: dict[int, Any], places: dict[int, Record]
+    def _embed(
+        self, to_embed: list[tuple[int, Record, Any]], vectors: dict[int, Any], with_vector: dict[int, Record]
     ) -> None:
-        """Embed the texts that came without a vector."""
+        """Embed the texts that came without a vector, and add them to ``vectors`` and ``with_vector``."""
         if self.dimension and not (self.model or self._spec.model):
-            for _, record, _ in waiting:
+            for _, record, _ in to_embed:
                 record.fail(
                     RecordError(
                         "NoEmbedding",
@@ -157,11 +166,11 @@ class Embedder:
                     )
                 )
             return
-        embeddings = self.encode([text for _, _, text in waiting])
+        embeddings = self.encode([text for _, _, text in to_embed])
         finite: list[bool] = np.isfinite(embeddings.vectors.sum(axis=1, dtype=np.float64)).tolist()
-        for row, (place, record, _) in enumerate(waiting):
+        for row, (number, record, _) in enumerate(to_embed):
             try:
-                said: dict[str, int] = dict(embeddings.words[row]) if embeddings.words is not None else {}
+                counts: dict[str, int] = dict(embeddings.words[row]) if embeddings.words is not None else {}
                 if embeddings.words is not None and not embeddings.n_tokens[row]:
                     self.counts["empty"] += 1
                     continue
@@ -172,10 +181,10 @@ class Embedder:
                 record.fail(error)
                 continue
             self.dimension = embeddings.vectors.shape[1]
-            said |= {"truncated": True} if embeddings.truncated[row] else {}
-            record.entry = {**record.entry, **{name: value for name, value in said.items() if value}}
+            counts |= {"truncated": True} if embeddings.truncated[row] else {}
+            record.entry = {**record.entry, **{name: value for name, value in counts.items() if value}}
             self.counts.update({name: int(record.entry.get(name, 0)) for name in _NOTES})
-            found[place], places[place] = embeddings.vectors[row], record
+            vectors[number], with_vector[number] = embeddings.vectors[row], record
 
     def _open(self) -> Callable[[Sequence[Any]], Embeddings]:
         from nlptool.models.encoders import loading as encoder_loading
@@ -203,7 +212,7 @@ class Embedder:
         return encode
 
     def identity(self) -> str:
-        """A hash of the model's files, or what was given as that; "" while none was needed."""
+        """Return a hash of the model's files; "" while the model was not needed."""
         if self._encode is not None and not self._identity:
             from nlptool.models.encoders import loading as encoder_loading
 
@@ -211,15 +220,15 @@ class Embedder:
         return self._identity
 
 
-def _entry(known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `embed` has said of a record."""
-    said = known.get(RESERVED)
-    entry = said.get("embed") if isinstance(said, dict) else None
+def _entry(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the entry of `embed` in a record."""
+    entries = values.get(RESERVED)
+    entry = entries.get("embed") if isinstance(entries, dict) else None
     return entry if isinstance(entry, dict) else {}
 
 
 def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
-    """A vector as `embed` writes one: numbers, or base64 in the precision that the entry says.
+    """Parse a vector as `embed` writes it: numbers, or base64 in the precision that the entry says.
 
     Raises:
         RecordError: it is none.
@@ -228,9 +237,9 @@ def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
     if precision == "binary":
         raise RecordError("BinaryEmbedding", "the embedding holds the signs alone, eight to a byte",
                           hint="embed again with another --precision")  # fmt: skip
-    if isinstance(value, str) and precision in _WIDTHS:
+    if isinstance(value, str) and precision in _DTYPES:
         try:
-            vector = np.frombuffer(base64.b64decode(value, validate=True), _WIDTHS[precision]).astype(np.float32)
+            vector = np.frombuffer(base64.b64decode(value, validate=True), _DTYPES[precision]).astype(np.float32)
         except (binascii.Error, ValueError) as error:
             raise RecordError("NotAVector", f"`embedding` is no base64 of {precision}: {error}") from error
     elif isinstance(value, list) and value and set(map(type, value)) <= {int, float}:
@@ -246,7 +255,7 @@ def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
 
 
 def _same(name: str, other: str) -> bool:
-    """Whether two names mean one model: some are short for that of the hub, and a path can be spelled in several ways."""
+    """Return whether two names mean one model: some are short for one of the hub, and a path can be spelled in several ways."""
     return _canonical(name) == _canonical(other)
 
 

@@ -25,8 +25,12 @@ def open_vocabulary(pipe: Pipe, model: str, restrict: int, case: str) -> Vocabul
 
 
 def sections(pipe: Pipe, parse: Callable[[Record], Item | None]) -> dict[str, list[Item]]:
-    """What ``parse`` makes of the lines of the input, by sections. Blank lines and comments (// or #) are passed over."""
-    found: dict[str, list[Item]] = {}
+    """Parse the lines of the input, by sections (``: name`` begins one). Blank lines and comments (// or #) are skipped.
+
+    Args:
+        parse: returns the item of a line, or None for a header; raises RecordError.
+    """
+    items_of: dict[str, list[Item]] = {}
 
     def parsed() -> Iterator[list[Record]]:
         name = ""
@@ -43,8 +47,8 @@ def sections(pipe: Pipe, parse: Callable[[Record], Item | None]) -> dict[str, li
                 except RecordError as error:
                     record.fail(error)
                 else:
-                    found.setdefault(name, []).extend([] if item is None else [item])
+                    items_of.setdefault(name, []).extend([] if item is None else [item])
             yield records
 
     pipe.consume(parsed())
-    return {name: items for name, items in found.items() if items}
+    return {name: items for name, items in items_of.items() if items}
