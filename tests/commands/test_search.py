@@ -323,7 +323,6 @@ def test_an_interrupted_build_goes_on(
     invoke: Invoke, corpus: Path, index: Path, tmp_path: Path, n_done: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the first records the build is stopped; what it then makes is what an uninterrupted one makes."""
-    import nlptool.commands.index as command
     from nlptool.records.windows import windows
 
     def cut(lists: Any) -> Any:
@@ -336,7 +335,7 @@ def test_an_interrupted_build_goes_on(
 
     other = tmp_path / "other.index"
     with monkeypatch.context() as patch:
-        patch.setattr(command, "windows", cut)
+        patch.setattr("nlptool.tasks.index.windows", cut)
         assert invoke("index", "build", "-o", str(other), str(corpus)).exit_code != 0
     assert not other.exists()
     assert (tmp_path / "other.index.part").is_dir()
