@@ -633,7 +633,7 @@ def test_the_model_remembers_its_dictionary(place: Path, tmp_path: Path) -> None
     about = json.loads((place / "by-folder" / "pretraining.json").read_text())
     assert about["dictionary"] == str(folder)
     vectors = [
-        encoder_loading.load(str(place / name)).encode(TEXTS["japanese"]).vectors
+        encoder_loading.load(EncoderSpec(str(place / name))).encode(TEXTS["japanese"]).vectors
         for name in ("by-default", "by-folder")
     ]
     assert np.array_equal(*vectors)

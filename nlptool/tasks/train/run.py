@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nlptool.training.loop import Trainer
 
 _CURVES = "curves.jsonl"
+_RESUMABLE = ("*.safetensors", "teacher-*.f16")  # files in a checkpoint folder that a later run goes on from
 
 Stop = Callable[[], bool]
 
@@ -97,7 +98,7 @@ def run_training(
         try:
             model = train(work, stop)
         except RunError:
-            if is_temporary and not [*work.glob("*.safetensors")]:  # nothing to go on from
+            if is_temporary and not any(path for pattern in _RESUMABLE for path in work.glob(pattern)):
                 shutil.rmtree(work, ignore_errors=True)
             raise
         except OSError as error:
