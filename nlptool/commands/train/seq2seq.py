@@ -13,26 +13,14 @@ from nlptool.records.pipe import Pipe
 
 if TYPE_CHECKING:
     from nlptool.tasks.train.run import ModelOutput
-    from nlptool.tasks.train.seq2seq_corpus import Texts
 
 _OF_TRANSFORMER = ("heads", "intermediate_size")
 _UNITS = ("auto", "characters", "words", "subwords")
 
 
-def _fields(_: click.Context, __: click.Parameter, value: str | None) -> Texts | None:
-    names = value.split(",") if value is not None else None
-    if names is None:
-        return None
-    if len(names) != 2 or not all(names):
-        raise click.BadParameter(f"{value!r} does not name two fields: --fields source,target")
-    return names[0], names[1]
-
-
 @click.command(cls=Command)
 @options.records("train", writes=False)
-@click.option(
-    "--fields", metavar="SOURCE,TARGET", callback=_fields, help="Fields, JSON Pointers or columns of the two."
-)
+@options.pair_fields
 @training.dev("0.02", "Pairs to hold out: a share of the sources, the same ones for all --seed, or a file.")
 @click.option("--unit", type=click.Choice(_UNITS), default="auto", show_default=True,
               help="Unit of the tokens; auto: subwords where words are separated by spaces, else characters.")  # fmt: skip
@@ -71,7 +59,8 @@ def command(
     pipe: Pipe,
     *,
     output: ModelOutput,
-    fields: Texts | None,
+    first: str | None,
+    second: str | None,
     dev: str | float,
     unit: str,
     source_unit: str | None,
@@ -86,9 +75,9 @@ def command(
 ) -> None:
     """Text to text: an encoder–decoder that learns from pairs, for `nlptool generate`.
 
-    A line is `source<TAB>target`, or a JSON object with source and target, or first and second, or what --fields names. The
-    folder's seq2seq.json holds every option, the counts, the scores on dev and the versions, its curves.jsonl the losses
-    and scores during the training.
+    A line is `source<TAB>target`, or a JSON object with source and target, or first and second, or the fields that
+    --first and --second name. The folder's seq2seq.json holds every option, the counts, the scores on dev
+    and the versions, its curves.jsonl the losses and scores during the training.
 
     \b
     nlptool train seq2seq --max-minutes 20 -o en-ja pairs.tsv
@@ -111,7 +100,7 @@ def command(
     from nlptool.tasks.train.seq2seq_corpus import Side
 
     if pipe.form.field is not None:
-        raise click.UsageError("a pair has two fields: --fields SOURCE,TARGET")
+        raise click.UsageError("a pair has two texts: --first NAME and --second NAME")
     units = source_unit or unit, target_unit or unit
     if dictionary is not None and "words" not in units:
         raise click.UsageError("--dictionary is of --unit words")
@@ -122,6 +111,7 @@ def command(
         Side(units[0], vocab_size, lowercase in ("source", "both"), dictionary),
         Side(units[1], target_vocab_size or vocab_size, lowercase in ("target", "both"), dictionary),
     )
+    fields = options.pair_names(first, second)
     train_seq2seq(pipe, output, sides, fields=fields, dev=dev, device=device, threads=threads, **settings)
 
 

@@ -130,12 +130,16 @@ def _parse_pair(record: Record, names: Texts | None) -> Texts:
     is_text = record.raw is None
     columns = {} if names else fields(record.raw)
     if {*_COLUMNS, "3"} <= columns.keys():  # TSV without a header
-        raise RecordError("NotAPair", f"a pair has two columns, this line has {len(columns)}", hint="--fields 1,2")
+        raise RecordError(
+            "NotAPair", f"a pair has two columns, this line has {len(columns)}", hint="--first 1 --second 2"
+        )
     pair = pairs.two_texts(record, names, among=NAMES)
     if is_text and names == _COLUMNS[::-1]:
         pair = pair[::-1]
     elif is_text and names not in (None, _COLUMNS):
-        raise RecordError("NotAPair", "a line of text has no names of columns", hint="-I tsv --header, or --fields 2,1")
+        raise RecordError(
+            "NotAPair", "a line of text has no names of columns", hint="-I tsv --header, or --first 2 --second 1"
+        )
     for side, text in zip(SIDES, pair, strict=True):
         if not text.strip():
             raise RecordError("EmptySide", f"the {side} of the pair is empty")
