@@ -73,13 +73,13 @@ class Tagger:
     """
 
     def __init__(self, dictionary: str | None = None, user_dictionary: str | None = None) -> None:
-        located = dictionaries.locate(dictionary)
-        self.folder, self.name = located.folder, located.label
+        self._located = dictionaries.locate(dictionary)
+        self.folder = self._located.folder
+        self._names = [user_dictionary] if user_dictionary else []
         self._user_dictionary = user_dictionary
         self._compiled: tempfile.TemporaryDirectory[str] | None = None
         if user_dictionary:
             self._user_dictionary = self._compile(user_dictionary)
-            self.name += f" + {user_dictionary}"
         self._dictionaries = [Dictionary(self.folder / "sys.dic")]
         if self._user_dictionary:
             self._dictionaries.append(Dictionary(Path(self._user_dictionary)))
@@ -89,6 +89,11 @@ class Tagger:
         self.layout = dictionaries.layout(len(_split(self._dictionaries[0].first())))
         self._unknown = Dictionary(self.folder / "unk.dic")
         self._parse = self._open(f"{_KEY}\\n").parse
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Return what results call the dictionary: "unidic-lite 1.0.8", or a folder; and the user dictionary behind it."""
+        return " + ".join([self._located.label, *self._names])
 
     @functools.cached_property
     def _long(self) -> Any:
