@@ -21,14 +21,11 @@ from typing import Any
 
 import click
 import pytest
+from program import PATIENCE, Invoke, Run, Start
 
 from nlptool.cli.main import COMMANDS, root
 
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
-Start = Callable[..., subprocess.Popen[bytes]]
-
 NOVEL = Path(__file__).parent / "data" / "yume_juya.txt"
-PATIENCE = 120  # seconds; a guard against hanging, not a measure
 WAKATI = ("tokenize", "-f", "wakati")
 MAPPING = [("tokenize",), ("tokenize", "-j", "2"), ("embed",)]
 mapping = pytest.mark.parametrize("command", MAPPING, ids=" ".join)
@@ -671,45 +668,46 @@ HEAVY = {
     "unidic_lite", "rich", "pyarrow", "tokenizers", "safetensors", "huggingface_hub", "pandas", "nlptool.models",
 }  # fmt: skip
 LISTING = """
-import sys
-from nlptool.cli.main import main
-sys.argv = ["nlptool", *sys.argv[1:]]
-try:
-    main()
-except SystemExit:
-    pass
-sys.stdout.flush()
-print("\\n".join(sys.modules), file=sys.stderr)
+import json, sys
+from nlptool.cli.main import root
+for arguments in json.loads(sys.argv[1]):
+    try:
+        root(arguments, prog_name="nlptool")
+    except SystemExit:
+        pass
+    print("modules:", *sys.modules, flush=True)
 """
 
 
-def loaded(*arguments: str, stdin: bytes = b"") -> set[str]:
-    """The heavy modules that a run of the program has imported."""
+def loaded(*runs: list[str], stdin: bytes = b"") -> list[set[str]]:
+    """The heavy modules that are imported after each of some runs of the program, all in one process."""
     done = subprocess.run(
-        [sys.executable, "-c", LISTING, *arguments], input=stdin, capture_output=True, timeout=PATIENCE, check=True
+        [sys.executable, "-c", LISTING, json.dumps(runs)],
+        input=stdin,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
     )
-    modules = set(done.stderr.decode().split("\n"))
-    assert "nlptool.cli.main" in modules
-    return HEAVY & modules
+    modules = [set(line.split()) for line in done.stdout.decode().split("\n") if line.startswith("modules:")]
+    assert len(modules) == len(runs)
+    assert all("nlptool.cli.main" in names for names in modules)
+    return [HEAVY & names for names in modules]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [], ["--help"], ["--version"], ["nonsense"], ["--nonsense"], *([name, "--help"] for name in sorted(COMMANDS)),
-        *([name, "--nonsense"] for name in sorted(COMMANDS)), ["tokenize", "-f", "nonsense"], ["embed", "--max-line", "x"],
+def test_help_and_wrong_usage_load_nothing_heavy() -> None:
+    names = sorted(COMMANDS)
+    runs = [
+        [], ["--help"], ["--version"], ["nonsense"], ["--nonsense"], *([name, "--help"] for name in names),
+        *([name, "--nonsense"] for name in names), ["tokenize", "-f", "nonsense"], ["embed", "--max-line", "x"],
         ["tokenize", "--fields", "nonsense"], ["tokenize", "--n-best", "2", "-f", "tsv"], ["embed", "--resume"],
-    ],
-    ids=lambda arguments: " ".join(arguments) or "nothing",
-)  # fmt: skip
-def test_help_and_wrong_usage_load_nothing_heavy(arguments: list[str]) -> None:
-    assert loaded(*arguments) == set()
+    ]  # fmt: skip
+    assert [(run, heavy) for run, heavy in zip(runs, loaded(*runs), strict=True) if heavy] == []
 
 
 def test_a_line_of_text_loads_what_it_needs() -> None:
-    tokenize = loaded("tokenize", stdin="猫が鳴く。\n".encode())
+    (tokenize,) = loaded(["tokenize"], stdin="猫が鳴く。\n".encode())
     assert {"fugashi", "nlptool.models"} <= tokenize <= {"fugashi", "unidic_lite", "nlptool.models"}
-    embed = loaded("embed", stdin=b"A cat.\n")
+    (embed,) = loaded(["embed"], stdin=b"A cat.\n")
     assert {"onnxruntime", "tokenizers", "numpy"} <= embed
     assert not embed & {
         "torch",
@@ -801,14 +799,14 @@ def room_for_recursion() -> Iterator[None]:
     ids=lambda text: repr(text[:24]),
 )
 @pytest.mark.usefixtures("room_for_recursion")
-def test_odd_input_gives_a_record_or_a_sentence(text: bytes, run: Run) -> None:
+def test_odd_input_gives_a_record_or_a_sentence(text: bytes, invoke: Invoke) -> None:
     for command in ("tokenize", "embed"):
         for form in ("auto", "jsonl"):
-            done = run(command, "-I", form, stdin=text)
-            assert done.returncode in (0, 1, 3)
-            assert b"Traceback" not in done.stderr and b"internal error" not in done.stderr
-            assert all(isinstance(json.loads(line, parse_int=str), dict) for line in lines(done.stdout))
-            assert (done.returncode == 0) <= (b"failed" not in done.stderr)
+            done = invoke(command, "-I", form, stdin=text)
+            assert done.exit_code in (0, 1, 3)
+            assert "Traceback" not in done.stderr and "internal error" not in done.stderr
+            assert all(isinstance(json.loads(line, parse_int=str), dict) for line in lines(done.stdout_bytes))
+            assert (done.exit_code == 0) <= ("failed" not in done.stderr)
 
 
 @pytest.mark.parametrize(

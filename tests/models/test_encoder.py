@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sentence_encoders import MINILM, small_model
 
 from nlptool import catalog
 from nlptool.errors import ModelError, RunError
@@ -22,7 +24,6 @@ from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.encoders import prompts as encoder_prompts
 from nlptool.models.runtime import tokenizers
-from nlptool.models.store import locate
 from nlptool.specs import EncoderSpec
 from nlptool.storage import cache, folders
 
@@ -32,7 +33,6 @@ TEXTS = [
     *(DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")[:40],
     "", "a", "word " * 300,
 ]  # fmt: skip
-MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
 
 
 @pytest.fixture(autouse=True)
@@ -41,31 +41,16 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
-    """A BERT of two layers with random weights, the tokenizer of MiniLM, and what stands behind it."""
-    import torch
+@functools.cache
+def theirs(folder: Path, texts: tuple[str, ...]) -> Any:
+    """The vectors of sentence-transformers."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
-    from transformers import AutoTokenizer, BertConfig, BertModel
 
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        initializer_range=0.5,
-    )  # fmt: skip
-    plain = path.with_name(path.name + "-plain")
-    BertModel(config).save_pretrained(plain)
-    AutoTokenizer.from_pretrained(str(MINILM)).save_pretrained(plain)
-    transformer = Transformer(str(plain), max_seq_length=64)
-    modules = [transformer, *stack, *([Normalize()] if normalize else [])]
-    SentenceTransformer(modules=modules, device="cpu").save(str(path))
-    return path
+    return SentenceTransformer(str(folder), device="cpu").encode(list(texts))
 
 
 def cosines(ours: encoders.Encoder, folder: Path, texts: list[str]) -> np.ndarray[Any, Any]:
-    from sentence_transformers import SentenceTransformer
-
-    expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
+    expected = theirs(folder, tuple(texts))
     got = ours.encode(texts).vectors
     assert got.shape == expected.shape
     assert np.allclose(np.linalg.norm(got, axis=1), np.linalg.norm(expected, axis=1), rtol=1e-4)

@@ -8,14 +8,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sentence_encoders import MINILM, small_model
 
-from nlptool import catalog
 from nlptool.errors import ModelError
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.store import locate, model_folder
 from nlptool.specs import EncoderSpec
 
-MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
     {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
@@ -112,10 +111,13 @@ def test_a_shard_that_is_not_there_is_named(folder: Path) -> None:
         encoder_loading.locate(EncoderSpec(str(folder)))
 
 
-def test_a_pickle_is_opened_only_when_it_is_allowed(folder: Path) -> None:
+def test_a_pickle_is_opened_only_when_it_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     from safetensors.torch import load_file
+    from sentence_transformers.sentence_transformer.modules import Pooling
 
+    monkeypatch.setenv("NLPTOOL_CACHE", str(tmp_path / "cache"))
+    folder = small_model(tmp_path / "model", Pooling(32, "mean"))
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     expected = encoder_loading.load(EncoderSpec(str(folder))).encode(["A cat."]).vectors
     (folder / "model.safetensors").unlink()

@@ -1,0 +1,32 @@
+"""Small encoders of sentence-transformers with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nlptool import catalog
+from nlptool.models.store import locate
+
+MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
+
+
+def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
+    """A BERT of two layers with random weights, the tokenizer of MiniLM, and what stands behind it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        initializer_range=0.5,
+    )  # fmt: skip
+    plain = path.with_name(path.name + "-plain")
+    BertModel(config).save_pretrained(plain)
+    AutoTokenizer.from_pretrained(str(MINILM)).save_pretrained(plain)
+    transformer = Transformer(str(plain), max_seq_length=64)
+    modules = [transformer, *stack, *([Normalize()] if normalize else [])]
+    SentenceTransformer(modules=modules, device="cpu").save(str(path))
+    return path
