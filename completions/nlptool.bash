@@ -59,7 +59,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=file ;;
         -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(jsonl npy npz parquet base64) ;;
+        -f | --format) kind=word words=(table jsonl npy npz parquet base64) ;;
         --as) kind=word words=(query document) ;;
         --precision) kind=word words=(float32 float16 int8 binary) ;;
         --on-long) kind=word words=(truncate chunk error) ;;
@@ -221,7 +221,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --method) kind=word words=(pca tsne) ;;
         --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(jsonl csv parquet table) ;;
+        -f | --format) kind=word words=(table jsonl csv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
@@ -337,12 +337,13 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool score')
-        options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -368,7 +369,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
-        -f | --format) kind=word words=(jsonl npy csv parquet table) ;;
+        -f | --format) kind=word words=(table jsonl npy csv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         -o | --output) kind=file ;;
@@ -380,7 +381,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --top-k --plot --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -f | --format) kind=word words=(jsonl wakati mecab conllu tsv) ;;
+        -f | --format) kind=word words=(table jsonl wakati mecab conllu tsv) ;;
         --fields | --pos | --stop-pos | --n-best | -k | --top-k | --plot | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --normalize) kind=word words=(nfkc) ;;
         --count) kind=word words=(chars words) ;;
@@ -392,42 +393,42 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train')
-        options=(-h --help -o --output --method --dim --window --min-count --max-words --epochs --negative --sample --alpha --subwords --buckets --contexts --n-contexts --smoothing --center --tokenizer --lowercase --precision --fast --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
+        options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
         "") kind=file words=(word2vec bert distil seq2seq) ;;
-        -o | --output) kind=file ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
-        --dim | --window | --min-count | --max-words | --epochs | --negative | --sample | --alpha | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
-        --precision) kind=word words=(float32 float16 int8) ;;
+        --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -o | --output) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16 int8) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train word2vec')
-        options=(-o --output --method --dim --window --min-count --max-words --epochs --negative --sample --alpha --subwords --buckets --contexts --n-contexts --smoothing --center --tokenizer --lowercase --precision --fast --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -o | --output) kind=file ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
-        --dim | --window | --min-count | --max-words | --epochs | --negative | --sample | --alpha | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
-        --precision) kind=word words=(float32 float16 int8) ;;
+        --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -o | --output) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16 int8) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train bert')
-        options=(-o --output --tokenizer --vocabulary --lowercase --layers --width --heads --intermediate --max-length --short --nsp --no-nsp --mask --share --nsp-from --vectors --no-vectors --init --steps --epochs --minutes --batch --accumulate --rate --warm-up --weight-decay --dropout --dev --precision --work --resume --plot --device --seed -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--tokenizer --dictionary --lowercase --nsp --no-nsp --mlm-probability --whole-word-mask --no-whole-word-mask --short-sequence-probability --nsp-warmup-ratio --init-embeddings --init --dev --vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-size --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -o | --output | --init | --work | --plot) kind=file ;;
         --tokenizer) kind=word words=(auto unidic wordpiece) ;;
-        --vocabulary | --layers | --width | --heads | --intermediate | --max-length | --short | --share | --nsp-from | --steps | --epochs | --minutes | --batch | --accumulate | --rate | --warm-up | --weight-decay | --dropout | --dev | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        --mask) kind=word words=(words pieces) ;;
-        --precision) kind=word words=(float32 float16) ;;
+        --dictionary | --mlm-probability | --short-sequence-probability | --nsp-warmup-ratio | --dev | --vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --init-embeddings) kind=word words=(word2vec random) ;;
+        --init | -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -435,15 +436,15 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train distil')
-        options=(--teacher --corpus --translations --scored --dev -o --output --student --dim --vocabulary --layers --heads --feed-forward --pooling --max-length --init --table-epochs --epochs --space-epochs --scored-epochs --table-rate --rate --scored-rate --loss --scored-weight --similarity --batch --longest --precision --work --resume --plot --device --seed --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--teacher --corpus --translations --scored --dev --student --init --loss --scored-weight --similarity --dimension --vocab-size --layers --heads --intermediate-size --pooling --max-length --table-epochs --epochs --space-epochs --scored-epochs --table-learning-rate --learning-rate --scored-learning-rate --batch-size --longest -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --teacher | --dev | --dim | --vocabulary | --layers | --heads | --feed-forward | --max-length | --init | --table-epochs | --epochs | --space-epochs | --scored-epochs | --table-rate | --rate | --scored-rate | --scored-weight | --similarity | --batch | --longest | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        --corpus | --translations | --scored | -o | --output | --work | --plot) kind=file ;;
+        --teacher | --dev | --init | --scored-weight | --similarity | --dimension | --vocab-size | --layers | --heads | --intermediate-size | --max-length | --table-epochs | --epochs | --space-epochs | --scored-epochs | --table-learning-rate | --learning-rate | --scored-learning-rate | --batch-size | --longest | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --corpus | --translations | --scored | -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --student) kind=word words=(bert static) ;;
-        --pooling) kind=word words=(mean cls max) ;;
         --loss) kind=word words=(cosent cosine) ;;
-        --precision) kind=word words=(float32 float16) ;;
+        --pooling) kind=word words=(mean cls max) ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -451,16 +452,16 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train seq2seq')
-        options=(-o --output --fields --dev --architecture --unit --source-unit --target-unit --vocabulary --target-vocabulary --lowercase --layers --width --heads --intermediate --max-length --dropout --label-smoothing --epochs --steps --minutes --patience --evaluations --keep --batch-tokens --accumulate --rate --warm-up --weight-decay --clip --precision --work --resume --plot --device --seed --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--fields --dev --unit --source-unit --target-unit --dictionary --lowercase --patience --evaluations --keep --architecture --vocab-size --target-vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-tokens --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -o | --output | --work | --plot) kind=file ;;
-        --fields | --dev | --vocabulary | --target-vocabulary | --layers | --width | --heads | --intermediate | --max-length | --dropout | --label-smoothing | --epochs | --steps | --minutes | --patience | --evaluations | --batch-tokens | --accumulate | --rate | --warm-up | --weight-decay | --clip | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        --architecture) kind=word words=(lstm lstm-attention transformer) ;;
+        --fields | --dev | --dictionary | --patience | --evaluations | --vocab-size | --target-vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-tokens | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
         --unit | --source-unit | --target-unit) kind=word words=(auto characters words subwords) ;;
         --lowercase) kind=word words=(none source target both) ;;
         --keep) kind=word words=(loss exact-match bleu chrf last) ;;
-        --precision) kind=word words=(float32 float16) ;;
+        --architecture) kind=word words=(lstm lstm-attention transformer) ;;
+        -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
         --on-error) kind=word words=(skip fail) ;;
