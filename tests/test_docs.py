@@ -348,6 +348,7 @@ def test_each_transcript_is_run_and_each_option_of_an_example_exists(name: str) 
         if language == "console" and before != "<!-- run -->" and not before.startswith("<!-- not run: "):
             unrun.append(content)
         if language == "console":
+            assert "Try 'nlptool" not in content  # no example is wrong usage
             content = "".join(re.findall(r"^\$ .*\n", content, re.M))
         for words in invocations(content) if language in ("sh", "console", "make", "") else ():
             path = "nlptool"
