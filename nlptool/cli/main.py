@@ -129,7 +129,7 @@ def _label(ctx: click.Context) -> str:
 
 
 def _die_of(number: signal.Signals) -> NoReturn:
-    """End as if the signal had done it, so that the shell sees 130 or 141 and its loops stop."""
+    """End the process by the signal itself, so that the shell sees 130 or 141 and its loops stop."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     sys.exit(128 + number)
