@@ -94,3 +94,9 @@ def start() -> Iterator[Start]:
 def invoke() -> Invoke:
     """``invoke(*arguments, stdin=bytes)``: the command line in this process, for what needs no process of its own."""
     return program.invoke
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name the order of the tests, which a quiet run's header does not show."""
+    if config.pluginmanager.hasplugin("randomly"):
+        terminalreporter.write_line(f"the order of the tests: --randomly-seed={config.getoption('randomly_seed')}")
