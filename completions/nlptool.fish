@@ -961,7 +961,8 @@ complete -c nlptool -n '__nlptool_at nlptool train distil' -l debug -d 'Print th
 complete -c nlptool -n '__nlptool_at nlptool train distil' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -F
-complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -l fields -r -f -d 'Fields, JSON Pointers or columns of the two.'
+complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -l first -r -f -d 'Field, JSON Pointer or column of a pair\'s first text.'
+complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -l second -r -f -d 'Field, JSON Pointer or column of a pair\'s second text.'
 complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -l dev -r -f -d 'Pairs to hold out: a share of the sources, the same ones for all --seed, or a file.'
 complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -l unit -r -f -a 'auto characters words subwords' -d 'Unit of the tokens; auto: subwords where words are separated by spaces, else characters.'
 complete -c nlptool -n '__nlptool_at nlptool train seq2seq' -l source-unit -r -f -a 'auto characters words subwords' -d 'Unit of the source tokens.'

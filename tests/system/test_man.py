@@ -18,12 +18,11 @@ def test_no_warning(name: str) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
-def test_a_page_is_readable(locale: str) -> None:
-    environment = {**os.environ, "LC_ALL": locale, "MANWIDTH": "100"}
+def test_a_page_is_readable() -> None:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"}
     page = str(MAN / "nlptool-tokenize.1")
     done = subprocess.run(["man", "--warnings", "-l", page], env=environment, capture_output=True, check=True)
-    text = done.stdout.decode("utf-8", "replace")
+    text = done.stdout.decode("utf-8")
     assert done.stderr == b""
     assert "nlptool tokenize [OPTIONS] [FILE]..." in text
-    assert ("echo 吾輩は猫である。 | nlptool tokenize" in text) == (locale != "C")
+    assert "echo 吾輩は猫である。 | nlptool tokenize" in text
