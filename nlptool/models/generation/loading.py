@@ -133,7 +133,7 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
         ModelError: the model is not there, is damaged, writes no texts, or cannot be run by the engine.
         RunError: the device is not there, or not for the engine.
     """
-    prepare.check_task(spec.model, ["generate"], why=", and writes no texts", hint=_HINT)
+    prepare.check_task(spec.model, ["generate"], refusal="{} is a model for {}, and writes no texts", hint=_HINT)
     engine, device = spec.engine, spec.device
     if engine == "ct2" and device not in ("cpu", "auto"):
         raise RunError(f"--engine ct2 computes on the processor: --device {device} needs --engine torch or auto")

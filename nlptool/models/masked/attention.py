@@ -146,7 +146,10 @@ def locate(spec: AttentionSpec, *, note: Note = silent, report: Report = unwatch
         RunError: the device is not there.
     """
     prepare.check_task(
-        spec.model, ["embed", "fill-mask", "generate"], why=", which has no attention weights to show", hint=_HINT
+        spec.model,
+        ["embed", "fill-mask", "generate"],
+        refusal="{}, a model for {}, has no attention weights to show",
+        hint=_HINT,
     )
     device = devices.choose(spec.device, "torch")
     found = prepare.find(spec, plain=True, note=note, report=report)

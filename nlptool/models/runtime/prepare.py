@@ -36,15 +36,15 @@ class FoundModel:
     known: Known | None
 
 
-def check_task(name: str, tasks: Collection[str], *, hint: str, why: str = "") -> None:
+def check_task(name: str, tasks: Collection[str], *, hint: str, refusal: str = "{} is a model for {}") -> None:
     """Check that the catalog does not know a model for another task.
 
     Raises:
-        ModelError: ``name`` is a known model for another task; ``why`` says why that is of no use.
+        ModelError: ``name`` is a known model for another task; ``refusal`` words it, with the name and the task.
     """
     known = catalog.KNOWN.get(name)
     if known is not None and known.task not in tasks:
-        raise ModelError(f"{name} is a model for {known.task}{why}", hint=hint)
+        raise ModelError(refusal.format(name, known.task), hint=hint)
 
 
 def find(spec: NetworkSpec, *, plain: bool, note: Note, report: Report) -> FoundModel:
