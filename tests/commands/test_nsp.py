@@ -288,8 +288,8 @@ def test_a_pair_that_is_too_long_keeps_its_border_and_says_so(invoke: Invoke, en
 def test_of_a_very_long_text_only_what_is_near_the_border_is_cut_into_pieces() -> None:
     texts = FakeTexts(10)
     asked: list[str] = []
-    cut = texts.cut
-    texts.cut = lambda some: asked.extend(some) or cut(some)  # type: ignore[method-assign,func-returns-value]
+    tokenize = texts.tokenize
+    texts.tokenize = lambda some: asked.extend(some) or tokenize(some)  # type: ignore[method-assign,func-returns-value]
     far, blanks = "x " * 50_000, " " * 100_000
     read = sentence_pairs.read(texts, [(far + "a b", "c d " + far), ("a b" + blanks, blanks + "c d")])  # type: ignore[arg-type]
     found = [[[texts.piece(id) for id in side] for side in parts(pair.row)] for pair in read]
