@@ -1,4 +1,4 @@
-"""Tokenize records."""
+"""Tokenize the texts of records with MeCab."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ EXTRA_FIELDS = (
     "accent_connection", "accent_modification",
 )  # fmt: skip
 
+NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control")
+
 
 def tokenize(lists: Iterator[list[Record]], workers: Workers[Result | RecordError]) -> Iterator[list[Record]]:
     """Give each record its tokens, in order."""
@@ -40,18 +42,23 @@ def _texts(records: list[Record]) -> Sequence[str]:
 
 
 def open_analyser(dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]) -> Analyser:
-    """Made once in each process."""
+    """Make the analyser of a process.
+
+    Args:
+        wanted: the fields of ``token_formats.Wanted``.
+    """
     from nlptool.models.japanese.tagger import Tagger
     from nlptool.tasks.token_formats import Analyser, Wanted
 
     return Analyser(Tagger(dictionary, user_dictionary), Wanted(**wanted))  # type: ignore[arg-type]
 
 
-_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # the place of a failed record
+_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # what is written for a failed record
 TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the formats whose records can be counted
 
 
 def as_written(record: Record, format: str) -> bytes:
+    """Return the tokens of a record as ``token_formats`` wrote them, or what stands for a failed record."""
     if record.error is not None and format == "conllu":
         return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
     return record.results.get("", _FAILED.get(format, b""))
@@ -70,6 +77,3 @@ class TokenRows:
         for token in orjson.loads(record.results["tokens"]):
             yield [token[name] for name in self._fields]
         yield [""] * len(self._fields)
-
-
-NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control")
