@@ -357,8 +357,16 @@ def test_a_model_of_nan_is_said(invoke: Invoke, tmp_path: Path) -> None:
             "has no attention: its first part is a StaticEmbedding",
             "nlptool models list --task fill-mask",
         ),
-        ("aozora-100d", "a model for words, which has no attention weights", "nlptool models list --task fill-mask"),
-        ("unidic-lite", "a model for tokenize, which has no attention weights", "nlptool models list --task fill-mask"),
+        (
+            "aozora-100d",
+            "aozora-100d, a model for words, has no attention weights",
+            "nlptool models list --task fill-mask",
+        ),
+        (
+            "unidic-lite",
+            "unidic-lite, a model for tokenize, has no attention weights",
+            "nlptool models list --task fill-mask",
+        ),
         ("bert-mini-jp", "no model bert-mini-jp", "did you mean bert-mini-ja?"),
         ("nobody/nothing-there", "is not in the local cache", "nlptool models pull nobody/nothing-there"),
     ],

@@ -303,8 +303,8 @@ def test_a_seed_belongs_to_the_record_not_to_the_batch(ask: Callable[..., Any], 
 
 USAGE = [
     (["--num-return", "3", "--beams", "2"], "--num-return 3 of --beams 2: a search ends with as many texts"),
-    (["--beams", "4", "--sample"], "--beams searches and --sample draws at random"),
-    (["--beams", "4", "--top-p", "0.9"], "--beams searches and --top-p draws at random"),
+    (["--beams", "4", "--sample"], "--beams searches and --sample samples at random"),
+    (["--beams", "4", "--top-p", "0.9"], "--beams searches and --top-p samples at random"),
     (["--seed", "2"], "--seed is for what is drawn at random: --sample"),
     (["--length-penalty", "2"], "--length-penalty ranks the texts of a beam search: --beams 4"),
     (["--min-new-tokens", "5", "--max-new-tokens", "4"], "--min-new-tokens 5 is more than --max-new-tokens 4"),

@@ -24,7 +24,7 @@ def opened(name: str, engine: str = "auto") -> Generator:
 
 
 def said(generator: Generator, texts: list[str], decoding: Decoding) -> list[str]:
-    return [outputs[0].text for outputs in generator.generate(generator.read(texts), decoding)]
+    return [outputs[0].text for outputs in generator.generate(generator.tokenize(texts), decoding)]
 
 
 @pytest.mark.parametrize("beams", [1, 3, 5])
@@ -56,7 +56,7 @@ def test_they_run_without_torch(name: str) -> None:
         "from nlptool.specs import GeneratorSpec\n"
         "from nlptool.models.generation.decoding import Decoding\n"
         f"model = loading.locate(GeneratorSpec({name!r}, threads=1)).open()\n"
-        "assert model.generate(model.read(['a']), Decoding())[0][0].ids\n"
+        "assert model.generate(model.tokenize(['a']), Decoding())[0][0].ids\n"
         "print(sorted({'torch', 'transformers', 'tensorflow'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

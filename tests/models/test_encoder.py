@@ -261,15 +261,18 @@ def test_a_role_that_a_model_has_no_prompt_for(tmp_path: Path) -> None:
     assert prepared.prompt == ""
     assert notes == ["all-MiniLM-L6-v2 has no prompts: --as query changes nothing"]
     with pytest.raises(RunError, match=r"has no prompt for a document, but query: 'ask: '"):
-        encoder_prompts.choose("it", {"prompts": {"query": "ask: "}}, given=None, role="document", note=notes.append)
+        encoder_prompts.choose("it", {"prompts": {"query": "ask: "}}, EncoderSpec(role="document"), note=notes.append)
 
 
 def test_what_is_known_of_a_model_of_the_hub_is_used_where_its_files_say_nothing() -> None:
     known = catalog.on_hub("cl-nagoya/ruri-v3-30m")
-    chosen: dict[str, Any] = {"given": None, "role": "document", "note": lambda _: None}
-    assert encoder_prompts.choose("it", encoder_prompts.with_quirks({"prompts": {}}, known), **chosen) == "検索文書: "
+    spec, note = EncoderSpec(role="document"), lambda _: None
+    assert (
+        encoder_prompts.choose("it", encoder_prompts.with_quirks({"prompts": {}}, known), spec, note=note)
+        == "検索文書: "
+    )
     about = encoder_prompts.with_quirks({"prompts": {"document": "", "passage": "own: "}}, known)
-    assert encoder_prompts.choose("it", about, **chosen) == "own: "
+    assert encoder_prompts.choose("it", about, spec, note=note) == "own: "
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])

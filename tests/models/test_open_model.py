@@ -43,16 +43,16 @@ def attend(model: Any) -> Any:
 
 
 def write(model: Any) -> Any:
-    return [output.text for (output,) in model.generate(model.read(["むらさめの", "ひ"]), Decoding(beams=2))]
+    return [output.text for (output,) in model.generate(model.tokenize(["むらさめの", "ひ"]), Decoding(beams=2))]
 
 
 def draw(model: Any) -> Any:
     decoding = Decoding(sample=True)
-    return [output.text for (output,) in model.generate(model.read(["むらさめの"]), decoding, seeds=[[1]])]
+    return [output.text for (output,) in model.generate(model.tokenize(["むらさめの"]), decoding, seeds=[[1]])]
 
 
 def stream(model: Any) -> Any:
-    return [str(part) for part in model.stream(model.read(["むらさめの"])[0], Decoding())]
+    return [str(part) for part in model.stream(model.tokenize(["むらさめの"])[0], Decoding())]
 
 
 CASES: list[tuple[Any, Callable[[Any], Any]]] = [

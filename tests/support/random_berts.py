@@ -73,7 +73,7 @@ def bert_japanese(folder: Path) -> tuple[Any, Any]:
     from nlptool.training import wordpiece
     from nlptool.training.bert import tokenizer as bert_tokenizers
 
-    cut = bert_tokenizers.words("unidic").cutter()
+    cut = bert_tokenizers.words("unidic").splitter()
     letters = sorted({letter for text in JAPANESE for word in cut(text) for letter in word})
     pieces = [*wordpiece.SPECIAL, *letters, *(f"##{letter}" for letter in letters), "食べる", "名前", "電気"]
     folder.mkdir(parents=True)

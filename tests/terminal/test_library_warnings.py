@@ -39,7 +39,11 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "text", "libraries"), COMMANDS, ids=lambda value: " ".join(sorted(value) if isinstance(value, set) else value)[:12])
+@pytest.mark.parametrize(
+    ("arguments", "text", "libraries"),
+    COMMANDS,
+    ids=lambda value: " ".join(sorted(value) if isinstance(value, set) else value)[:12],
+)
 def test_debug_alone_shows_what_libraries_warn_of(
     arguments: list[str], text: str, libraries: set[str], run: Run, tmp_path: object
 ) -> None:
