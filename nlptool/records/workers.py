@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import queue
 import signal
 import threading
@@ -41,6 +40,7 @@ class Workers(Generic[Result]):
         if n == 1:
             return
         import multiprocessing
+        import pickle
         from multiprocessing import resource_tracker
 
         context = multiprocessing.get_context("spawn")
@@ -120,6 +120,8 @@ def _serve(connection: Connection, mode: library_warnings.Mode, task: bytes) -> 
     Args:
         task: ``make`` and its arguments, pickled: reading them imports libraries, whose warnings ``mode`` is about.
     """
+    import pickle
+
     # A thread receives the texts: else parent and worker could each wait for the other to read, with both pipes full.
     inbox: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
     threading.Thread(target=_receive_into, args=(connection, inbox), daemon=True).start()

@@ -16,7 +16,7 @@ from hub_server import HubServer
 from program import Invoke, Run, records
 
 from nlptool import catalog
-from nlptool.models.store import inventory, kinds, model_folder
+from nlptool.models.store import inventory, kinds
 from nlptool.storage import cache
 from nlptool.terminal import tables
 
@@ -386,7 +386,7 @@ def test_verify_computes_the_hashes_of_built_in_weights(home: Path, run: Run, mo
     damaged.mkdir()
     (damaged / "model").mkdir()
     (damaged / "model" / "model.safetensors").write_bytes(WEIGHTS)
-    monkeypatch.setattr(model_folder, "package_folder", lambda known: damaged)
+    monkeypatch.setattr("nlptool.storage.packages.package_folder", lambda known: damaged)
     model = inventory.find("all-MiniLM-L6-v2")
     assert inventory.damage(model) == (1, [str(damaged / "model" / "model.safetensors")])
     (damaged / "model" / "model.safetensors").unlink()

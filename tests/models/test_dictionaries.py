@@ -37,7 +37,7 @@ def test_a_manifest_holds_the_name_and_version_or_the_whole_path(monkeypatch: py
 def test_a_known_dictionary_without_its_files_says_how_they_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nlptool.models.store.model_folder.package_folder", lambda _: tmp_path)
+    monkeypatch.setattr("nlptool.storage.packages.package_folder", lambda _: tmp_path)
     with pytest.raises(ModelError, match=r"no MeCab dictionary in .*: sys\.dic") as caught:
         dictionaries.locate("unidic")
     assert caught.value.hint == "pip install unidic && python -m unidic download"

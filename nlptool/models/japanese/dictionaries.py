@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlptool.errors import ModelError
-from nlptool.models.store import model_folder
+from nlptool.storage import packages
 
 FILES = ("sys.dic", "matrix.bin", "char.bin", "unk.dic", "dicrc")
 """The files of a compiled dictionary."""
@@ -93,7 +93,7 @@ def locate(name: str | None) -> LocatedDictionary:
     if known is None:
         folder, hint = Path(name), f"a compiled dictionary is a folder with {', '.join(FILES)}"
     else:
-        package = model_folder.package_folder(known.package)
+        package = packages.package_folder(known.package)
         if package is None:
             raise ModelError(f"the MeCab dictionary {known.name} is not installed", hint=known.install)
         name, folder, hint = known.name, package / "dicdir", known.install

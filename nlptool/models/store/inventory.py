@@ -17,7 +17,7 @@ from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError, RunError
 from nlptool.models.store import hub_cache, kinds, locate, model_folder, sentence_transformers_config
-from nlptool.storage import cache, digest
+from nlptool.storage import cache, digest, packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Model:
     def folder(self) -> Path | None:
         """Return where its files are; None if they are not here."""
         if self.known is not None and self.known.package:
-            package = model_folder.package_folder(self.known.package)
+            package = packages.package_folder(self.known.package)
             weights = package / self.known.weights if package else None
             if weights is None or not weights.exists():
                 return None
@@ -241,7 +241,7 @@ def damage(model: Model) -> tuple[int, list[str]]:
     """
     n_files, damaged = 0, []
     known = model.known
-    package = model_folder.package_folder(known.package) if known is not None and known.package else None
+    package = packages.package_folder(known.package) if known is not None and known.package else None
     try:
         if known is not None and known.sha256 and package is not None:
             path = package / known.weights

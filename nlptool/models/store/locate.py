@@ -12,10 +12,10 @@ from pathlib import Path
 from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError
-from nlptool.models.store import hub_cache, model_folder
+from nlptool.models.store import hub_cache
 from nlptool.models.store.kinds import UNPACKED
 from nlptool.models.store.model_folder import missing
-from nlptool.storage import cache
+from nlptool.storage import cache, packages
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
@@ -84,7 +84,7 @@ def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> P
     Raises:
         ModelError: the package is not installed, or the cache cannot be written.
     """
-    folder = model_folder.package_folder(known.package)
+    folder = packages.package_folder(known.package)
     if folder is None:
         raise not_installed(known)
     source = folder / known.weights

@@ -6,7 +6,6 @@ always means the hub, ``./org/name`` a folder.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -36,12 +35,6 @@ def no_model(folder: Path | str) -> ModelError:
     if (Path(folder) / VECTORS.manifest).is_file():
         return ModelError(f"the folder {folder} holds word vectors", hint=f"nlptool vectors info {folder}")
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
-
-
-def package_folder(package: str) -> Path | None:
-    """Return where a Python package is installed, found without importing it; None if it is not."""
-    spec = importlib.util.find_spec(package)
-    return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

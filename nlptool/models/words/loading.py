@@ -16,11 +16,11 @@ import numpy as np
 from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError
-from nlptool.models.store import locate, model_folder
+from nlptool.models.store import locate
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words import vectors as word_vectors
 from nlptool.models.words.vectors import Parts, WordVectors
-from nlptool.storage import cache, folders
+from nlptool.storage import cache, folders, packages
 from nlptool.text.scripts import JAPANESE
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path
     Raises:
         ModelError: the package is missing, or incomplete.
     """
-    package = model_folder.package_folder(known.package)
+    package = packages.package_folder(known.package)
     source = package / known.weights if package is not None else None
     if source is None:
         raise locate.not_installed(known)
