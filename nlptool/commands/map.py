@@ -78,7 +78,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.embedder import Embedder
     from nlptool.tasks.map import Map
 
-    similarities.use_threads(spec.threads)
+    click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     embedder = Embedder(pipe, spec)
     map = Map(method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors())
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]

@@ -58,7 +58,7 @@ def command(  # noqa: PLR0917
         raise click.UsageError("stdin cannot be the corpus and the queries at once: give the queries as arguments")
     from nlptool.geometry import similarity as similarities
 
-    similarities.use_threads(spec.threads)
+    click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     items, embedder = open_corpus(pipe, corpus, spec)
     lists = search(queries.read(pipe, words), items, embedder, k=top_k, memory=memory, threshold=threshold)
     queries.write(pipe, lists, format, lambda asked, entry: f"{asked[0]}   {entry['model'] or ''}", "neighbors")

@@ -89,7 +89,7 @@ def command(  # noqa: PLR0917
     from nlptool.geometry import similarity as similarities
     from nlptool.tasks.embedder import Embedder
 
-    similarities.use_threads(spec.threads)
+    click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     embedder = Embedder(pipe, spec)
     comparison = Comparison(pipe, embedder, measure, against, memory)
     if pairs:

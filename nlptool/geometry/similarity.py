@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -247,9 +248,13 @@ def format_size(n_bytes: int) -> str:
     return str(n_bytes)
 
 
-def use_threads(n_threads: int | None) -> None:
-    """Let the matrix products of this process use ``n_threads``; all processors unless given."""
-    if n_threads is not None:
-        import threadpoolctl
+@contextlib.contextmanager
+def blas_threads(n_threads: int | None) -> Iterator[None]:
+    """Let the matrix products of this process use ``n_threads`` until the context ends; all processors unless given."""
+    if n_threads is None:
+        yield
+        return
+    import threadpoolctl
 
-        threadpoolctl.threadpool_limits(n_threads, user_api="blas")
+    with threadpoolctl.threadpool_limits(n_threads, user_api="blas"):
+        yield

@@ -13,7 +13,7 @@ from nlptool.terminal import library_warnings
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 """Since 1.29 onnxruntime reports to its makers unless told not to. It is told once, before it is imported anywhere here, and for
-good: this is the only variable of the environment that stays changed."""
+good: this and the same variable of the hub's library (``store.hub_client``) are the only ones that stay changed."""
 
 GRAPH = "model.onnx"
 BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of the processor's cache

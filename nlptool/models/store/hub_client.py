@@ -22,6 +22,9 @@ from urllib.parse import quote
 from nlptool import __version__
 from nlptool.errors import ModelError
 
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+"""The library reads it at its import, and reports to its makers unless told not to."""
+
 CONNECT = 3.0  # seconds
 LONGEST_LISTING = 60.0  # seconds
 LARGEST_LISTING = 64_000_000  # bytes; one with 100,000 files has half of it
@@ -48,7 +51,6 @@ class Client:
         """
         self.repository = repository
         self.revision = revision
-        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         try:
             from huggingface_hub import constants, get_token
 
