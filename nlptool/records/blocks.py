@@ -5,7 +5,6 @@ What a line means is decided in ``parse``.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import errno
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from nlptool.errors import RecordError, RunError
+from nlptool.records.decoding import Source
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
@@ -27,11 +27,16 @@ STDIN = "<stdin>"
 
 @dataclass(slots=True)
 class Block:
-    """Consecutive lines of one source, without their line ends; no lines mean that nothing new came for a while."""
+    """Consecutive lines of one source, without their line ends; no lines mean that nothing new came for a while.
+
+    Attributes:
+        encoding: what ``--encoding auto`` found that the source is in; "": it is as the options say.
+    """
 
     source: str
     first_line: int  # 1-based
     lines: list[bytes | RecordError]
+    encoding: str = ""
 
 
 def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
@@ -52,25 +57,6 @@ def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
         yield chunk
 
 
-def is_wide(encoding: str) -> bool:
-    """Return whether a line end is more than one byte in this encoding."""
-    return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
-
-
-def _wide_to_utf8(chunks: Iterable[bytes], encoding: str, source: str) -> Iterator[bytes]:
-    """Recode UTF-16 and UTF-32 as UTF-8: in them a line end is more than one byte, so bytes cannot be split at it.
-
-    A lone surrogate is kept, and found where the line is decoded.
-    """
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-    try:
-        for chunk in chunks:
-            yield decoder.decode(chunk).encode(errors="surrogatepass")
-        yield decoder.decode(b"", final=True).encode(errors="surrogatepass")
-    except UnicodeError as error:
-        raise RunError(f"{source} is not valid {encoding}: {error}", hint="--encoding names another one") from error
-
-
 def _line_too_long(line: bytes, max_line: int) -> RecordError:
     return RecordError(
         "LineTooLong",
@@ -80,12 +66,19 @@ def _line_too_long(line: bytes, max_line: int) -> RecordError:
     )
 
 
-def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line: int) -> Iterator[Block]:
-    """Split chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped."""
+def _blocks(
+    chunks: Iterable[bytes], source: str, *, separator: bytes, max_line: int, decoded: Source | None = None
+) -> Iterator[Block]:
+    """Split chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped.
+
+    Args:
+        decoded: where the chunks come from, which says what encoding their lines are in.
+    """
     number = 1
     rest: list[bytes] = []  # the pieces of a line whose end has not arrived
     length = 0  # bytes in ``rest``
     too_long: RecordError | None = None
+    suspicious = False  # lines may be in another encoding
 
     def finish(last: bytes, *, ended: bool = True) -> bytes | RecordError:
         nonlocal rest, length, too_long
@@ -94,12 +87,15 @@ def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line:
             line = line.removesuffix(b"\r")
         result = too_long or (_line_too_long(line, max_line) if len(line) > max_line else line)
         rest, length, too_long = [], 0, None
+        if suspicious and decoded is not None and isinstance(result, bytes):
+            return decoded.refused(result) or result
         return result
 
     for chunk in chunks:
         if not chunk:
             yield Block(source, number, [])
             continue
+        suspicious = suspicious or (decoded is not None and decoded.is_suspicious(chunk))
         *pieces, tail = chunk.split(separator)
         lines = [finish(piece) for piece in pieces]
         if tail and not too_long:
@@ -109,10 +105,10 @@ def _blocks(chunks: Iterable[bytes], source: str, *, separator: bytes, max_line:
                 too_long = _line_too_long(b"".join(rest), max_line)
                 rest, length = [], 0
         if lines:
-            yield Block(source, number, lines)
+            yield Block(source, number, lines, decoded.encoding if decoded else "")
             number += len(lines)
     if rest or too_long:
-        yield Block(source, number, [finish(b"", ended=False)])
+        yield Block(source, number, [finish(b"", ended=False)], decoded.encoding if decoded else "")
 
 
 def read_blocks(
@@ -134,13 +130,13 @@ def read_blocks(
         report: called with a message and a hint for an input that cannot be read; the others are read all the same.
         hint: called with what a person at a terminal should know.
         separator: ``b"\\n"`` or ``b"\\0"``.
-        encoding: only UTF-16 and UTF-32 are decoded here, all others line by line in ``parse``.
+        encoding: ``auto`` is decided here for each file; only UTF-16 and UTF-32 are recoded, all others are decoded line by
+            line in ``parse``.
         max_line: bytes; a longer line is yielded as a ``RecordError``, and its rest is skipped.
         max_latency: seconds without input after which an empty block is yielded.
         on_bytes: called with the number of bytes read (before decompression).
         on_missing: returns the hint about a path that does not exist.
     """
-    wide = is_wide(encoding)
     for path in files or ("-",):
         source = STDIN if path == "-" else path
         try:
@@ -156,10 +152,10 @@ def read_blocks(
                 chunks = _chunks(file, max_latency)
                 if on_bytes is not None:
                     chunks = _counted(chunks, on_bytes)
-                chunks = decompressed(chunks, source)
-                if wide:
-                    chunks = _wide_to_utf8(chunks, encoding, source)
-                yield from _blocks(chunks, source, separator=separator, max_line=max_line)
+                decoded = Source(
+                    decompressed(chunks, source), source, encoding=encoding, separator=separator, note=hint
+                )
+                yield from _blocks(decoded, source, separator=separator, max_line=max_line, decoded=decoded)
         except RunError as error:
             report(error.message, error.hint)
         except OSError as error:

@@ -15,12 +15,15 @@ from typing import Any
 import orjson
 
 from nlptool.errors import RecordError, RunError
-from nlptool.records.blocks import Block, is_wide
+from nlptool.records.blocks import Block
+from nlptool.records.decoding import CUT_OFF
 from nlptool.records.json_bytes import RESERVED, find, loads, path_of
 from nlptool.records.record import InputFormat, Record, lone_surrogate, readable
+from nlptool.storage import encodings
 from nlptool.text.scripts import LONE_SURROGATE
 
 _BOM = "\ufeff"
+_NO_TEXT = {0x00: "\ufffd", 0x1B: "\ufffd"}  # control characters of UTF-16 and ISO-2022 that are taken for UTF-8
 _JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
 
@@ -29,7 +32,8 @@ class Parser:
 
     def __init__(self, form: InputFormat) -> None:
         self.form = form
-        self._encoding = "utf-8" if is_wide(form.encoding) or form.encoding == "utf-8-sig" else form.encoding
+        self._encoding = "utf-8"  # of the source, as the bytes of its lines are; UTF-16 and UTF-32 have been recoded
+        self._is_wide = False
         self._source: str | None = None
         self._kind = form.kind
         self._columns: list[str] | None = None
@@ -38,6 +42,7 @@ class Parser:
     def parse(self, blocks: Iterator[Block]) -> Iterator[list[Record]]:
         """Yield a list of records for each block; an empty one means that nothing new has come for a while."""
         for block in blocks:
+            self._set_encoding(block.encoding or self.form.encoding)
             start = self._source != block.source or block.first_line == 1
             self._source = block.source
             records = []
@@ -64,17 +69,56 @@ class Parser:
             return self._tsv(text, source, number)
         return self._jsonl(text, source, number) if text.strip(" \t\r\n") else None
 
+    def _set_encoding(self, encoding: str) -> None:
+        self._is_wide = encoding != "auto" and encodings.is_wide(encoding)
+        self._encoding = "utf-8" if self._is_wide or encoding in ("auto", "utf-8-sig") else encoding
+
     def _text(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
         """Decode a line; return its text, or as much as can be shown of it and the error."""
         if isinstance(line, RecordError):
-            return readable(codecs.getincrementaldecoder(self._encoding)("replace").decode(line.raw)), line
+            text = codecs.getincrementaldecoder(self._encoding)("replace").decode(line.raw)
+            return readable(text.translate(_NO_TEXT) if line.type == "Undecodable" else text), line
         try:
-            text = line.decode(self._encoding, "surrogatepass" if is_wide(self.form.encoding) else "strict")
+            text = line.decode(self._encoding, "surrogatepass" if self._is_wide else "strict")
         except UnicodeDecodeError as error:
-            return readable(line.decode(self._encoding, "replace")), _undecodable(line, error, self._encoding)
-        if self.form.encoding != "utf-8" and (lone := LONE_SURROGATE.search(text)):
+            text = line.partition(CUT_OFF)[0].decode(errors="replace") + "\ufffd" if self._is_wide else ""
+            return readable(text or line.decode(self._encoding, "replace")), self._undecodable(line, error)
+        if (self._is_wide or self._encoding != "utf-8") and (lone := LONE_SURROGATE.search(text)):
             return readable(text), lone_surrogate(lone)
+        if self.form.encoding == "auto" and self._encoding != "utf-8" and encodings.is_utf8_beyond_chance(line):
+            return readable(text), self._mixed(line, "UTF-8")
         return text, None
+
+    def _undecodable(self, line: bytes, error: UnicodeDecodeError) -> RecordError:
+        """Make an error that holds the bytes and names the likely encoding."""
+        if self._is_wide:
+            return RecordError("Undecodable", "the last character is cut off", raw=line)
+        what = f"not {self._encoding.upper()}: "
+        if self._encoding == "utf-8" and encodings.cut_off(line):
+            return RecordError(
+                "Undecodable", what + "the last character is cut off", hint="its bytes are in `raw_base64`", raw=line
+            )
+        where = f"byte 0x{line[error.start]:02x} at position {error.start}"
+        likely = encodings.likely(line)
+        if self._encoding == "utf-8" and not likely:
+            return RecordError(
+                "Undecodable", what + where, hint="the rest of the line is UTF-8: it is damaged there", raw=line
+            )
+        likely = encodings.spelled(likely or "utf-8")
+        if likely == self._encoding or not encodings.decodes(line, likely):
+            hint = "" if self.form.encoding == "auto" else "--encoding names another one"
+            return RecordError("Undecodable", what + where, hint=hint, raw=line)
+        if self.form.encoding == "auto":
+            return self._mixed(line, likely.upper())
+        return RecordError("Undecodable", what + where, hint=f"perhaps --encoding {likely}", raw=line)
+
+    def _mixed(self, line: bytes, likely: str) -> RecordError:
+        return RecordError(
+            "Undecodable",
+            f"the line is not in {self._encoding.upper()} as its file is, but in {likely}",
+            hint="the input mixes encodings: give each part its own --encoding",
+            raw=line,
+        )
 
     def _jsonl(self, line: str, source: str, number: int) -> Record:
         record = Record(line, source, number)
@@ -161,30 +205,3 @@ def _sniff(text: str, *, whole: bool) -> str:
         return "jsonl" if not whole or isinstance(loads(text), dict) else "text"
     except ValueError:
         return "text"
-
-
-_LIKELY_ENCODINGS = ("iso2022_jp", "euc_jp", "cp932", "latin-1")
-
-
-def _undecodable(line: bytes, error: UnicodeDecodeError, encoding: str) -> RecordError:
-    """Make an error that holds the bytes and names the likely encoding."""
-    likely = ""
-    if encoding == "utf-8":
-        if line.startswith((b"\xff\xfe", b"\xfe\xff")) or line.count(b"\0") * 3 > len(line):
-            likely = "utf-16"
-        else:
-            likely = next(name for name in _LIKELY_ENCODINGS if _decodes(line, name))
-    return RecordError(
-        "Undecodable",
-        f"not {encoding.upper()}: byte 0x{line[error.start]:02x} at position {error.start}",
-        hint=f"perhaps --encoding {likely}" if likely else "--encoding names another one",
-        raw=line,
-    )
-
-
-def _decodes(line: bytes, encoding: str) -> bool:
-    try:
-        line.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True

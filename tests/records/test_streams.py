@@ -22,8 +22,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from nlptool.errors import RecordError, RunError
-from nlptool.records import blocks as record_blocks
 from nlptool.records.blocks import Block, _blocks, read_blocks
+from nlptool.records.decoding import wide_to_utf8
 from nlptool.records.parse import Parser
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record
@@ -273,7 +273,7 @@ def test_a_small_file_that_becomes_a_large_one_comes_in_pieces(name: str) -> Non
 def test_wide_encodings_give_the_lines_that_utf8_gives(data: st.DataObject | None, text: str, encoding: str) -> None:
     written = text.encode(encoding)
     chunks = data.draw(cut(st.just(written))) if data else [bytes([byte]) for byte in written]
-    narrow = record_blocks._wide_to_utf8(chunks, encoding, "x")
+    narrow = wide_to_utf8(chunks, encoding, "x")
     assert b"".join(narrow) == text.encode()
 
 
@@ -299,13 +299,18 @@ def test_half_a_character_of_utf16_is_an_error_of_its_line_alone(tmp_path: Path)
     assert [record.error and record.error.type for record in records] == [None, "LoneSurrogate", None]
 
 
-def test_utf16_that_ends_in_the_middle_of_a_character_is_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32", "auto"])
+def test_half_a_character_at_the_end_is_an_error_of_the_last_line_alone(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "x"
-    path.write_bytes("a\n猫".encode("utf-16-le")[:-1])
-    lines, reports = read(path, encoding="utf-16-le")
-    assert lines == [b"a"]
-    assert len(reports) == 1
-    assert f"{path} is not valid utf-16-le" in reports[0]
+    whole = "かな\n猫が鳴く。猫".encode("utf-16-le" if encoding == "auto" else encoding)
+    for n_missing in range(1, 4 if "32" in encoding else 2):
+        path.write_bytes(whole[:-n_missing])
+        blocks = read_blocks((str(path),), report=pytest.fail, hint=lambda note: None, encoding=encoding)
+        records = [record for each in Parser(InputFormat(encoding=encoding)).parse(blocks) for record in each]
+        assert [record.text for record in records] == ["かな", "猫が鳴く。\ufffd"]
+        assert records[0].error is None
+        assert records[1].error is not None
+        assert records[1].error.message == "the last character is cut off"
 
 
 def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "un
 
 
 def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Return the canonical name of a text encoding.
+    """Return the canonical name of a text encoding, or ``auto``.
 
     Raises:
         BadParameter: there is no such text encoding.
     """
+    if value == "auto":
+        return value
     try:
         "".encode(value)  # refuses what is no text encoding, such as hex
         name = codecs.lookup(value).name
@@ -30,7 +32,7 @@ def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
         return name
     except (LookupError, UnicodeError):
         raise click.BadParameter(
-            f"no encoding is called {value!r}; for Japanese try cp932, euc_jp or iso2022_jp"
+            f"no encoding is called {value!r}; auto finds it out; for Japanese try cp932, euc_jp or iso-2022-jp"
         ) from None
 
 
