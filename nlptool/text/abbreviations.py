@@ -1,0 +1,87 @@
+"""English abbreviations: whether a full stop belongs to the word before it or ends the sentence."""
+
+from __future__ import annotations
+
+import re
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_TITLES = _words(
+    """mr mrs ms dr prof rev gen col lt capt sgt sen rep gov hon messrs mme mlle cmdr adm maj pres supt mt ft cpl pvt brig
+    insp atty e.g eg i.e ie vs viz cf approx fr"""
+)
+"""What always has something behind it."""
+
+_NUMBERED = _words(
+    """no nos p pp vol vols ch chap sec sect fig figs art eq ex ref refs para pt ver v c ca b d r cc tel ext
+    jan feb mar apr jun jul aug sep sept oct nov dec"""
+)
+"""What is an abbreviation before a number."""
+
+_MONTHS = _words("jan feb mar apr jun jul aug sep sept oct nov dec")
+
+_WORDS = _words(
+    """etc inc ltd co corp jr sr st ave blvd rd hwy dept univ assn bros al est ext ed eds trans anon op cit ibid repr rev
+    esp incl excl min max hr hrs sec secs oz lb lbs sq yr yrs mo wk wks intl natl govt mfg mgr misc tech corp assoc orig
+    abbr adj adv tbsp tsp temp gal avg dist"""
+)
+"""What may end a sentence or not, as the next word tells."""
+
+_STARTERS = _words(
+    """the it he she they we you this that these those there in on at but and however a an as if when while his her its my our
+    your their for to what who why how where which i after before since because although though so then now with from by
+    one some many most all both each every no not yes also is are was were do does did can could will would may might
+    please thanks thank let"""
+)
+"""Words that begin a sentence, and hardly ever a name, when they have a capital."""
+
+_WORD_BEFORE = re.compile(r"[^\W_]+(?:\.[^\W_]+)*\Z")
+_NEXT_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
+_ROMAN = re.compile(r"[IVXLC]+\b")
+_LONGEST = 24  # characters of a word that is looked at
+
+
+def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: bool) -> bool:
+    """Return whether the full stop at ``stop``, with a blank or a quote behind it, does not end the sentence.
+
+    Args:
+        text: the text; the sentence begins at ``first``.
+        after: where the next word begins.
+        closed: whether a quote or bracket closes between the two.
+    """
+    following = _NEXT_WORD.match(text, after)
+    next_word = following[1] if following else ""
+    lower = next_word[:1].islower()
+    if closed and lower:
+        return True
+    low = max(first, stop - _LONGEST)
+    before = _WORD_BEFORE.search(text, low, stop)
+    if before is None:
+        return lower
+    word = before[0]
+    key = word.lower()
+    leads = before.start() == first
+    if word.isdecimal():
+        return leads and len(word) <= 3  # the number of a list item
+    if closed:
+        return False
+    if key in _TITLES:
+        return True
+    number = next_word[:1].isdecimal()
+    starts = next_word.lower() in _STARTERS and not lower
+    if len(word) == 1:
+        if leads:
+            return not starts or word in "AI"
+        return number or lower or (word.isupper() and bool(next_word) and not starts)
+    if key in _NUMBERED and (number or (key not in _MONTHS and key != "no" and _ROMAN.match(text, after))):
+        return True
+    if "." in word and all(len(part) <= 2 for part in word.split(".")):
+        return lower or number or (bool(next_word) and not starts)
+    if key in _MONTHS:
+        return lower
+    if key in _WORDS:
+        return lower or number or (bool(next_word) and not starts and key != "etc")
+    return False
