@@ -14,7 +14,7 @@ import codecs
 import functools
 import re
 
-from nlptool.storage.japanese_encodings import euc_jp, is_latin, japanese
+from nlptool.storage.japanese_encodings import euc_jp, is_latin, japanese, n_beyond_ascii
 
 _SAMPLE = 1 << 16  # bytes that are looked at closely
 _MARKS = (
@@ -31,20 +31,20 @@ ESCAPES = re.compile(rb"\x1b(?:\$[@AB]|\$\([A-DOPQ]|\$\)C|\(I)")
 _ISO_2022 = ("iso2022_jp", "iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004", "iso2022_kr")
 
 _OF_UTF8 = re.compile(
-    rb"(?:[\xe1-\xec\xee\xef][\x80-\xbf]|\xe0[\xa0-\xbf]|\xed[\x80-\x9f]"  # three bytes
-    rb"|(?:\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf])[\x80-\xbf]"  # four bytes
-    rb"|(?<![\x80-\xff])(?:[\xc2-\xdf][\x80-\xbf])(?![\x80-\xff])"  # two bytes alone between ASCII: a letter with an accent
+    rb"(?:[\xe1-\xec\xee\xef][\x80-\xbf]|\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|\xf0[\x9f-\xaf][\x80-\xbf])[\x80-\xbf]"
+    rb"|(?<![\x80-\xff])(?:[\xc2-\xdf][\x80-\xbf])(?![\x80-\xff])"  # alone between ASCII: a letter with an accent
     rb"|(?:[\xce-\xd3][\x80-\xbf]){3,}"  # Greek and Cyrillic
 )
 """Characters of UTF-8 that other encodings hardly ever spell by chance."""
 
-_SURE_UTF8 = (
-    0.3  # share of the bytes beyond ASCII that such characters make up; less than 0.1 in cp932, less still in EUC-JP
-)
+_MOSTLY = 0.6  # share of the bytes beyond ASCII that such characters make up in damaged UTF-8
+_PARTLY = 0.1  # share of the bytes beyond ASCII that stand in lines of UTF-8, where other lines are in another encoding
 
 _KANA = r"\u3000-\u30ff\uff01-\uffef"  # and the punctuation among them
 _COMMON = re.compile(rf"[\t\n\r -~\xa0-\u024f\u0386-\u045f\u2010-\u203b{_KANA}]")
-_IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff]")  # half of all pairs of bytes are one
+_IDEOGRAPHS = re.compile(
+    r"[\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff\U00020000-\U0003ffff]"
+)  # half of all pairs of bytes are one
 _FULL_WIDTH = re.compile(f"[{_KANA}]")
 
 _OF_LATIN = (
@@ -82,7 +82,7 @@ def wide(head: bytes) -> str:
     if marked:
         return marked
     sample = head[: 1 << 12]
-    if b"\0" not in sample and (sample.isascii() or decodes(sample, "utf-8", complete=False)):
+    if b"\0" not in sample and decodes(sample, "utf-8", complete=False) and not _CONTROLS.search(sample):
         return ""
     return _utf32(sample) or _utf16(sample)
 
@@ -125,7 +125,7 @@ def cut_off(line: bytes) -> bool:
 
 def is_utf8_beyond_chance(line: bytes) -> bool:
     """Return whether a line is UTF-8, and not by chance the bytes of another encoding."""
-    return not line.isascii() and _is_mostly_utf8(line) and decodes(line, "utf-8")
+    return not line.isascii() and decodes(line, "utf-8") and _is_mostly_utf8(line)
 
 
 def looks_wide(line: bytes) -> bool:
@@ -133,6 +133,7 @@ def looks_wide(line: bytes) -> bool:
     return b"\0" in line and bool(_ALTERNATING.fullmatch(line))
 
 
+_CONTROLS = re.compile(rb"[\x01\x02]")  # half of 、 and 。 in UTF-16
 _ALTERNATING = re.compile(rb"\0?(?:[\t\r -~]\0){3,}[\t\r -~]?")
 
 
@@ -158,17 +159,17 @@ def _utf16(sample: bytes) -> str:
     if not sample:
         return ""
     texts = {name: sample.decode(name, "replace") for name in ("utf-16-le", "utf-16-be")}
-    scores = {
-        name: (len(_COMMON.findall(text)) + 0.3 * len(_IDEOGRAPHS.findall(text))) / len(text)
-        for name, text in texts.items()
-    }
+    common = {name: len(_COMMON.findall(text)) for name, text in texts.items()}
+    ideographs = {name: len(_IDEOGRAPHS.findall(text)) for name, text in texts.items()}
+    scores = {name: (common[name] + 0.3 * ideographs[name]) / len(text) for name, text in texts.items()}
     best, other = sorted(scores, key=lambda name: -scores[name])
+    n = len(texts[best])
     is_narrow = decodes(sample.replace(b"\0", b""), "utf-8", complete=False)
     if b"\0" in sample:
         found = scores[best] > (0.5 if is_narrow else 0.34) and scores[best] > 1.4 * scores[other]
     else:  # no ASCII in it, not even a line end
         n_full_width = len(_FULL_WIDTH.findall(texts[best]))
-        found = n_full_width >= 0.25 * len(texts[best]) and scores[best] > 0.3 and scores[best] > 2 * scores[other]
+        found = n_full_width >= max(2, (0.5 if is_narrow else 0.1) * n) and common[best] + ideographs[best] >= 0.97 * n
     return best if found else ""
 
 
@@ -181,15 +182,18 @@ def _iso_2022(head: bytes) -> str:
 def _utf8(head: bytes, *, complete: bool) -> str:
     """Return ``utf-8`` if it is that, cut off in the last character, damaged, or mixed with lines in another encoding."""
     valid = head.isascii() or decodes(head, "utf-8", complete=complete) or cut_off(head)
-    return "utf-8" if valid or _is_mostly_utf8(head[:_SAMPLE]) else ""
+    return "utf-8" if valid or _is_mostly_utf8(head[:_SAMPLE]) or _is_partly_utf8(head[:_SAMPLE]) else ""
 
 
 def _is_mostly_utf8(data: bytes) -> bool:
-    n_beyond = len(data) - len(data.translate(None, _BEYOND_ASCII))
-    return sum(map(len, _OF_UTF8.findall(data))) >= _SURE_UTF8 * max(n_beyond, 1)
+    found = _OF_UTF8.findall(data)
+    return len(found) > 1 and sum(map(len, found)) >= _MOSTLY * n_beyond_ascii(data)
 
 
-_BEYOND_ASCII = bytes(range(0x80, 0x100))
+def _is_partly_utf8(data: bytes) -> bool:
+    """Return whether some of the lines are UTF-8: read as anything else they would be nonsense without an error."""
+    n_utf8 = sum(n_beyond_ascii(line) for line in data.split(b"\n") if is_utf8_beyond_chance(line))
+    return n_utf8 >= _PARTLY * n_beyond_ascii(data)
 
 
 def _legacy(sample: bytes) -> str:
@@ -199,7 +203,7 @@ def _legacy(sample: bytes) -> str:
         return found.codec
     western = "cp1252" if decodes(sample, "cp1252") else "latin-1"
     latin = is_latin(sample)
-    if latin and len(sample) - len(sample.translate(None, _BEYOND_ASCII)) < _FEW_ACCENTS:
+    if not sample or (latin and n_beyond_ascii(sample) < _FEW_ACCENTS):
         return western
     import chardet
 

@@ -7,16 +7,22 @@ import functools
 import re
 from dataclasses import dataclass
 
+_HIGH = bytes(range(0x80, 0x100))
+_FEW = 8  # kanji without kana, which are Japanese rather than Chinese if nothing else is known
 _LONGEST = 8000  # characters that are counted
 _KANA = re.compile("[ぁ-んァ-ヶー]")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _BEYOND_ASCII = re.compile("[^\0-\x7f]")
+_HALF_WIDTH_OF_EUC = re.compile(rb"\x8e[\xa1-\xdf]")
 _VOICED = "[\uff73\uff76-\uff84\uff8a-\uff8e]\uff9e|[\uff8a-\uff8e]\uff9f"
 _ILL_FORMED = re.compile(
     "(?<![\uff73\uff76-\uff84\uff8a-\uff8e])\uff9e|(?<![\uff8a-\uff8e])\uff9f|(?<![\uff66-\uff9f])[\uff67-\uff70]"
 )
 _PUNCTUATION = "、。・ー「」『』（）　！？々〇"
-_LATIN = re.compile(rb"(?<![\x80-\xff])[\x84-\x87\x91-\x97\xa0-\xff](?=[A-Za-z \n.,;:!?')]|$)")
+_LATIN = re.compile(
+    rb"(?<![\x80-\xff])[\xa0-\xff](?![\x80-\xff])|(?<=[A-Za-z])\x92(?=[a-z ])"
+    rb"|(?<![A-Za-z0-9\x80-\xff])[\x91\x93](?=[A-Za-z])|(?<=[A-Za-z0-9.,!?])\x94(?![A-Za-z\x80-\xff])|(?<= )[\x96\x97](?= )"
+)
 """A letter with an accent, or a quotation mark, of a language in Latin letters."""
 
 
@@ -42,11 +48,17 @@ class _Reading:
     n_half_width: int
     n_ill_formed: int  # voice marks and small kana where half-width katakana have none
     n_voiced: int
+    n_late: int  # kanji of the last seven rows of level 1
     n_damaged: int
 
     @property
     def is_possible(self) -> bool:
         return self.n_damaged <= 0.05 * self.n
+
+    @property
+    def is_everyday_kanji(self) -> bool:
+        """Whether EUC-JP gives everyday kanji, and neither Chinese nor Korean can have these bytes if they are many."""
+        return self.is_possible and self.n_common >= 0.9 * self.n and (self.n < _FEW or self.n_late >= 0.08 * self.n)
 
     @property
     def has_kana(self) -> bool:
@@ -69,31 +81,35 @@ def japanese(sample: bytes) -> Found:
     if is_latin(sample):
         return Found("", is_sure=False)
     if cp932.is_possible and cp932.n_half_width >= 0.9 * cp932.n:  # or kanji of EUC-JP
-        is_well_formed = cp932.n_ill_formed == 0
-        is_rare = euc.n_common < 0.9 * euc.n or not euc.is_possible
-        if is_well_formed and (is_rare or cp932.n_voiced >= 2):
+        is_well_formed = cp932.n_ill_formed == 0 and cp932.n_half_width + cp932.n_common == cp932.n
+        if is_well_formed and (cp932.n_voiced >= 2 or not euc.is_everyday_kanji):
             return Found("cp932", is_sure=True)
         if euc.is_possible:
-            return Found("euc_jp", is_sure=euc.n_common >= 0.9 * euc.n and euc.n < 8)
+            return Found("euc_jp", is_sure=euc.is_everyday_kanji)
         return Found("cp932", is_sure=is_well_formed)
+    if euc.is_possible and 2 * len(_HALF_WIDTH_OF_EUC.findall(sample)) >= 0.9 * n_beyond_ascii(sample):
+        return Found("euc_jp", is_sure=True)
     # No other encoding spells words by the bytes of everyday kanji in CP932.
     if cp932.is_possible and cp932.n_common >= 0.8 * cp932.n:
         return Found("cp932", is_sure=True)
     if euc.is_possible:
-        return Found(euc_jp(sample), is_sure=euc.n_common >= 0.9 * euc.n and euc.n < 8)
+        return Found(euc_jp(sample), is_sure=euc.is_everyday_kanji)
     return Found("cp932" if cp932.is_possible else "", is_sure=False)
 
 
 def is_latin(sample: bytes) -> bool:
     """Return whether the bytes beyond ASCII stand one by one among letters."""
-    n_beyond = len(sample) - len(sample.translate(None, bytes(range(0x80, 0x100))))
-    return len(_LATIN.findall(sample)) > 0.6 * n_beyond
+    return len(_LATIN.findall(sample)) > 0.6 * n_beyond_ascii(sample)
+
+
+def n_beyond_ascii(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _HIGH))
 
 
 def _reading(sample: bytes, codec: str) -> _Reading:
     text = codecs.getincrementaldecoder(codec)("replace").decode(sample)[:_LONGEST]
     beyond = "".join(_BEYOND_ASCII.findall(text))
-    everyday = _everyday()
+    everyday, late = _everyday(), _late()
     return _Reading(
         codec,
         n=len(beyond),
@@ -102,6 +118,7 @@ def _reading(sample: bytes, codec: str) -> _Reading:
         n_half_width=len(_HALF_WIDTH.findall(beyond)),
         n_ill_formed=len(_ILL_FORMED.findall(text)),
         n_voiced=len(re.findall(_VOICED, beyond)),
+        n_late=sum(character in late for character in beyond),
         n_damaged=beyond.count("\ufffd"),
     )
 
@@ -109,9 +126,20 @@ def _reading(sample: bytes, codec: str) -> _Reading:
 @functools.cache
 def _everyday() -> frozenset[str]:
     """Return kana, their punctuation, and the 2,965 kanji of JIS X 0208 level 1: rows 16 to 47."""
-    rows = (bytes((row, cell)) for row in range(0xB0, 0xD0) for cell in range(0xA1, 0xFF))
     kana = (chr(code) for code in (*range(0x3041, 0x3094), *range(0x30A1, 0x30F7)))
-    return frozenset((*b"".join(rows).decode("euc_jp", "ignore"), *kana, *_PUNCTUATION))
+    return frozenset((*_kanji(0xB0, 0xCF), *kana, *_PUNCTUATION))
+
+
+@functools.cache
+def _late() -> frozenset[str]:
+    """Return kanji whose bytes in EUC-JP are hardly ever in Korean: its syllables end at 0xC8."""
+    return frozenset(_kanji(0xC9, 0xCF))
+
+
+def _kanji(first: int, last: int) -> str:
+    """Return the characters of EUC-JP with a first byte of this range."""
+    pairs = (bytes((row, cell)) for row in range(first, last + 1) for cell in range(0xA1, 0xFF))
+    return b"".join(pairs).decode("euc_jp", "ignore")
 
 
 def euc_jp(sample: bytes) -> str:
