@@ -9,11 +9,11 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-_TITLES = _words(
-    """mr mrs ms dr prof rev gen col lt capt sgt sen rep gov hon messrs mme mlle cmdr adm maj pres supt mt ft cpl pvt brig
-    insp atty e.g eg i.e ie vs viz cf approx fr"""
-)
+_TITLES = _words("mr mrs ms dr prof messrs mme mlle mt ft e.g eg i.e ie vs viz cf approx p.s attn")
 """What always has something behind it."""
+
+_RANKS = _words("rev gen col lt capt sgt sen rep gov hon cmdr adm maj pres supt cpl pvt brig insp atty fr")
+"""What has a name behind it if it has a capital."""
 
 _NUMBERED = _words(
     """no nos p pp vol vols ch chap sec sect fig figs art eq ex ref refs para pt ver v c ca b d r cc tel ext
@@ -21,7 +21,7 @@ _NUMBERED = _words(
 )
 """What is an abbreviation before a number."""
 
-_MONTHS = _words("jan feb mar apr jun jul aug sep sept oct nov dec")
+_DATES = _words("mon tue tues wed thu thur thurs fri sat sun jan feb mar apr jun jul aug sep sept oct nov dec")
 
 _WORDS = _words(
     """etc inc ltd co corp jr sr st ave blvd rd hwy dept univ assn bros al est ext ed eds trans anon op cit ibid repr rev
@@ -38,10 +38,21 @@ _STARTERS = _words(
 )
 """Words that begin a sentence, and hardly ever a name, when they have a capital."""
 
+_AFTER_HOURS = _words(
+    """eastern pacific central mountain greenwich monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december"""
+)
+
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:\.[^\W_]+)*\Z")
 _NEXT_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _ROMAN = re.compile(r"[IVXLC]+\b")
 _LONGEST = 24  # characters of a word that is looked at
+
+
+def begins_sentence(text: str, position: int) -> bool:
+    """Return whether the word at ``position`` begins a sentence although no blank stands before it."""
+    word = _NEXT_WORD.match(text, position)
+    return word is not None and word[1][0].isupper() and word[1].lower() in _STARTERS and word.end() < len(text)
 
 
 def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: bool) -> bool:
@@ -60,15 +71,16 @@ def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: boo
     low = max(first, stop - _LONGEST)
     before = _WORD_BEFORE.search(text, low, stop)
     if before is None:
-        return lower
+        return False
     word = before[0]
     key = word.lower()
-    leads = before.start() == first
+    leads = not any(character.isalnum() for character in text[first : min(before.start(), first + 3)])
+    leads = leads and before.start() <= first + 2
     if word.isdecimal():
         return leads and len(word) <= 3  # the number of a list item
     if closed:
         return False
-    if key in _TITLES:
+    if key in _TITLES or (key in _RANKS and not (word.islower() and next_word[:1].isupper())):
         return True
     number = next_word[:1].isdecimal()
     starts = next_word.lower() in _STARTERS and not lower
@@ -76,12 +88,16 @@ def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: boo
         if leads:
             return not starts or word in "AI"
         return number or lower or (word.isupper() and bool(next_word) and not starts)
-    if key in _NUMBERED and (number or (key not in _MONTHS and key != "no" and _ROMAN.match(text, after))):
+    if key in _NUMBERED and (number or (key not in _DATES and key != "no" and _ROMAN.match(text, after))):
         return True
+    if key in ("a.m", "p.m"):
+        return not next_word[:1].isupper() or next_word.isupper() or next_word.lower() in _AFTER_HOURS
     if "." in word and all(len(part) <= 2 for part in word.split(".")):
         return lower or number or (bool(next_word) and not starts)
-    if key in _MONTHS:
-        return lower
+    if key in _DATES:
+        return lower or next_word.lower() in _DATES
+    if key in _WORDS and following is None and text[after] in "-–—&/":
+        return True
     if key in _WORDS:
         return lower or number or (bool(next_word) and not starts and key != "etc")
     return False

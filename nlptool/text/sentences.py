@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nlptool.text.abbreviations import is_abbreviation
+from nlptool.text.abbreviations import begins_sentence, is_abbreviation
 from nlptool.text.scripts import JAPANESE
 
 LONGEST_PAIR = 300  # characters between an opening bracket and its closing one
@@ -43,20 +43,24 @@ _HARD_BREAK = re.compile(
 
 _HEADING = re.compile(r"[ \t]*#{1,6} [^\n\r\f\u2029]*(?=\r?\n)")
 
+_EMOJI = "[\u2600-\u2775\u2794-\u27bf\u2b50\u2b55\ufe0f\u200d\u20e3\U0001f000-\U0001faff\U000e0020-\U000e007f]"
+_SOFT = f"(?:[♪☆★♡♥❤]|{_EMOJI})"  # a mark behind a sentence-final particle or verb
 _RUN = "[。｡！？!?．.…‥‼⁇⁈⁉]"
 _TOKEN = re.compile(
-    rf"\.(?:[ \u00a0]\.)++{_RUN}*+|{_RUN}++|[・･]{{2,}}+{_RUN}*+"
+    rf"{_RUN}++(?:[ \u00a0][.?!]++(?=\s|\Z))*+|[・･]{{2,}}+{_RUN}*+|{_SOFT}++|\^_*\^"
     r'|["「」『』｢｣（）()［］\[\]【】〈〉《》〔〕｛｝{}“”«»]'
 )
 
-_EMOJI = "[\u2600-\u2775\u2794-\u27bf\u2b50\u2b55\ufe0f\u200d\u20e3\U0001f000-\U0001faff\U000e0020-\U000e007f]"
+_LAUGH = "[（(](?:[苦爆]?笑|泣|滝?汗|涙|怒|照れ?|爆|謎|死|嘘|違|[wｗ]{1,9})[）)]"
+_LAUGHTER = re.compile(_LAUGH)
 _TAIL = re.compile(
     rf"""(?:[」』｣）)\]］】〉》〕｝}}”’»]
         |["'](?=[\s」』）)”’"',;:、]|\Z)
         |[\[［]\d{{1,3}}[\]］]                                          # the number of a footnote
-        |[（(](?:[苦爆]?笑|泣|汗|涙|怒|照れ?|滝?汗|爆|謎|死|嘘|違|[wｗ]{{1,9}})[）)]
+        |{_LAUGH}
         |m?[（(](?:(?![（(）)\n])[^\W\d]?[^\w\n（(）)]){{1,8}}[^\W\d]?[）)][m;；]?      # (^_^;): no two letters side by side
         |{_EMOJI}|[ \u3000]{_EMOJI}++(?=\s|\Z)
+        |[ ]?[:;=][-'o^]?[)(DPp|/]{{1,3}}(?=\s|\Z)|[ ]?\^_*\^(?=\s|\Z)        # :-)
         |ｗ)""",
     re.VERBOSE,
 )
@@ -86,6 +90,13 @@ _SAID = re.compile(
     r"|muttered|murmured|remarked|observed|screamed|yelled|wondered|thought|says|asks|began|went on|interrupted|ejaculated)\b"
 )
 """Who asks the question that stands before it."""
+
+
+_FINAL = re.compile(r".?[すねよわぞたいうるん]\Z", re.DOTALL)
+_FINAL_BEFORE_STAR = re.compile(r"(?:.?[すねよわぞ]|[しっん][ただ])\Z", re.DOTALL)
+"""What a sentence can end with; before ☆ also stands what is part of a name (らき☆すた)."""
+
+_KANJI_OR_HIRAGANA = re.compile(r"[\u3041-\u3096\u4e00-\u9fff]")
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -202,6 +213,8 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
         return 0
     mark = block[start:end]
     before = block[start - 1] if start > first else ""
+    if mark[0] not in _MARKS and mark[0] not in "・･":
+        return _end_at_soft_mark(block, start, tail, after) if before else 0
     if any(character in "。｡！？‼⁇⁈⁉" for character in mark) or (
         ("!" in mark or "?" in mark) and before and JAPANESE.match(before)
     ):
@@ -214,15 +227,27 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
         if before and (JAPANESE.match(before) or (mark == "．" and before in _CLOSERS)):
             return 0 if not blank and following.isascii() and following.isalnum() else tail
         if not blank:
-            return 0
+            return tail if before.islower() and begins_sentence(block, after) else 0
         return 0 if is_abbreviation(block, first, start, after, closed=closed) else tail
     if not blank:
-        return 0
+        if begins_sentence(block, after):
+            return tail
+        japanese = "…" not in mark and _KANJI_OR_HIRAGANA.match(following) and not _GOES_ON.match(block, after)
+        return tail if japanese and before.isascii() and not block.endswith("Yahoo", first, start) else 0
     if "!" in mark or "?" in mark:
         if closed and (following.islower() or _SAID.match(block, after)):
             return 0
-        return 0 if block.endswith("Yahoo", first, start) else tail
+        is_name = mark == "!" and block.endswith("Yahoo", first, start) and not begins_sentence(block, after)
+        return 0 if is_name else tail
     return 0 if following.islower() else tail  # an ellipsis
+
+
+def _end_at_soft_mark(block: str, start: int, tail: int, after: int) -> int:
+    """Return where a Japanese sentence ends whose last sign is ♪, an emoji or the like, or 0 if it goes on."""
+    final = _FINAL if block[start] in "♪^" or block[start] > "\uffff" else _FINAL_BEFORE_STAR
+    if not final.match(block, max(0, start - 2), start) or block[after] in _MARKS or _GOES_ON.match(block, after):
+        return 0
+    return tail
 
 
 def _end_at_bracket(block: str, first: int, opened: int, closed: int, stop: int) -> int:
@@ -243,6 +268,8 @@ def _end_at_bracket(block: str, first: int, opened: int, closed: int, stop: int)
     line_break = blank and "\n" in block[tail:after]
     mark = block[last]
     if mark not in _MARKS or last == opened:
+        if opened and _LAUGHTER.fullmatch(block, opened, closed):
+            return _end_at_soft_mark(block, opened, tail, after)
         dialogue = leads and line_break and bracket in _CJK_QUOTES
         return tail if dialogue and not _GOES_ON.match(block, after) else 0
     if following.islower() or (mark in "…‥" and not line_break and not (leads and bracket in _CJK_QUOTES)):
