@@ -1,9 +1,9 @@
 """The markup of Aozora Bunko's text files, taken out of a text with what it says and where it stood.
 
-Read are ruby (漢字《かんじ》, ｜範囲《ルビ》), notes of the transcribers (［＃…］, with notes and brackets inside) and characters that
-Shift JIS lacks (※［＃「てへん＋劣」、第3水準1-84-77］, ※［＃…、U+5DD9、…］), which become the character that the note names; a note
-that names none leaves ※. Notes are kept as they are: what they say of emphasis, headings or indents is not interpreted, and
-accents spelled in 〔e'〕 stay. The format: https://www.aozora.gr.jp/annotation/
+Read are ruby (漢字《かんじ》, ｜範囲《ルビ》), notes of the transcribers (［＃…］, with notes and brackets inside), and characters
+that Shift JIS lacks (※［＃「てへん＋劣」、第3水準1-84-77］, ※［＃…、U+5DD9、…］): they become the character that the note
+names; a note that names none leaves ※. What notes say of emphasis, headings or indents is not interpreted, and accents spelled
+in 〔e'〕 stay. The format: https://www.aozora.gr.jp/annotation/
 """
 
 from __future__ import annotations
