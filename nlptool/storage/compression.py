@@ -1,10 +1,13 @@
-"""Compressed input: recognised by its magic bytes, decompressed as a stream."""
+"""Compressed input: recognised by its magic bytes, decompressed as a stream; what is not read is named."""
 
 from __future__ import annotations
 
 import bz2
+import functools
 import itertools
 import lzma
+import re
+import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -35,6 +38,14 @@ _COMPRESSIONS: dict[bytes, tuple[str, Callable[[], Any]]] = {
     b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
     b"\xfd7zXZ\x00": ("xz", lzma.LZMADecompressor),
     b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+    # .lzma has no magic bytes: the usual properties, then the size of the dictionary, 64 kB to 64 MB.
+    **{
+        b"]\0\0" + (1 << power).to_bytes(4, "little")[2:]: (
+            "lzma",
+            functools.partial(lzma.LZMADecompressor, lzma.FORMAT_ALONE),
+        )
+        for power in range(16, 27)
+    },
     # A frame to be skipped, with which pzstd begins.
     **{bytes([first]) + b"*M\x18": ("zstd", _zstd) for first in range(0x50, 0x60)},
     # A text may begin with BZh too, so the magic of the first block must follow (the second one: there is no block).
@@ -44,23 +55,39 @@ _COMPRESSIONS: dict[bytes, tuple[str, Callable[[], Any]]] = {
         for block in (b"1AY&SY", b"\x17rE8P\x90")
     },
 }
-_LONGEST_MAGIC = max(map(len, _COMPRESSIONS))
+
+_NOT_READ: dict[bytes, tuple[str, str]] = {
+    b"\x04\x22\x4d\x18": ("lz4 data", "lz4 -dc"),
+    b"\x02\x21\x4c\x18": ("lz4 data", "lz4 -dc"),  # before there was a frame format
+    b"\x1f\x9d": ("data of compress (.Z)", "gzip -dc"),
+    b"\x89LZO\0\r\n\x1a\n": ("lzop data", "lzop -dc"),
+    b"LZIP\x01": ("lzip data", "lzip -dc"),
+    b"PK\x03\x04": ("a zip archive", "unzip -p"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "7z x -so"),
+}
+"""Magic bytes of what is named, with the command that unpacks it."""
+
+_KNOWN = (*_COMPRESSIONS, *_NOT_READ)
+_LONGEST_MAGIC = max(map(len, _KNOWN))
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
+def decompressed(chunks: Iterator[bytes], source: str, *, piped: bool = True) -> Iterator[bytes]:
     """Yield the chunks decompressed, if their first bytes are those of a compressed file; concatenated members follow each other.
 
     Args:
         source: name of the input, for messages.
+        piped: whether the command that reads it takes a pipe as well, which the message about what is not read shows.
 
     Raises:
-        RunError: the data are damaged or end in the middle.
+        RunError: the data are damaged or end in the middle, or are compressed in another way.
     """
     head = b""
     for chunk in chunks:
         head += chunk
-        if not any(magic.startswith(head[: len(magic)]) for magic in _COMPRESSIONS) or len(head) >= _LONGEST_MAGIC:
+        if not any(magic.startswith(head[: len(magic)]) for magic in _KNOWN) or len(head) >= _LONGEST_MAGIC:
             break
+    _refuse(head, source, piped=piped)
     name, make = next(((n, m) for magic, (n, m) in _COMPRESSIONS.items() if head.startswith(magic)), ("", None))
     chunks = itertools.chain([head] if head else [], chunks)
     if make is None:
@@ -89,6 +116,23 @@ def decompressed(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
             "unfinished one was not",
             hint="fetch or compress the file again",
         )
+
+
+def _refuse(head: bytes, source: str, *, piped: bool) -> None:
+    """Refuse what is compressed in a way that is not read here; brotli has no magic bytes and is known by its name.
+
+    Raises:
+        RunError: it is.
+    """
+    found = next((named for magic, named in _NOT_READ.items() if head.startswith(magic)), None)
+    if found is None and source.lower().endswith(".br") and _NO_TEXT.search(head):
+        found = ("brotli data", "brotli -dc")
+    if found is None:
+        return
+    what, command = found
+    file = "" if source.startswith("<") else f" {shlex.quote(source)}"
+    unpacked = f"{command}{file} | nlptool ..." if piped else f"{command}{file} > FILE"
+    raise RunError(f"{source}: this looks like {what}, which is not unpacked here", hint=f"unpack it: {unpacked}")
 
 
 def _slices(data: bytes, size: int) -> Iterator[bytes]:

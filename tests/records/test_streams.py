@@ -8,6 +8,7 @@ import io
 import itertools
 import lzma
 import os
+import shlex
 import stat
 import threading
 import zlib
@@ -175,7 +176,7 @@ def test_members_and_padding_are_undone_wherever_the_chunks_end(
     )
 )
 def test_what_is_not_compressed_is_left_alone(chunks: list[bytes]) -> None:
-    assume(not b"".join(chunks).startswith(tuple(compression._COMPRESSIONS)))
+    assume(not b"".join(chunks).startswith(compression._KNOWN))
     assert b"".join(decompressed(iter(chunks), "x")) == b"".join(chunks)
 
 
@@ -235,6 +236,44 @@ def test_the_file_after_a_damaged_one_is_read(tmp_path: Path) -> None:
     lines, reports = read(*(tmp_path / name for name in ("bad", "good", "garbage")))
     assert lines == [b"a", b"b", b"c", b"d"]
     assert len(reports) == 2
+
+
+def test_the_older_format_of_lzma_is_read_at_every_level(tmp_path: Path) -> None:
+    path = tmp_path / "x.lzma"
+    for level in range(10):
+        path.write_bytes(lzma.compress(b"a\nb", lzma.FORMAT_ALONE, preset=level))
+        assert read(path) == ([b"a", b"b"], [])
+    path.write_bytes(path.read_bytes()[:-5])
+    assert "the lzma data end in the middle" in read(path)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "what", "command"),
+    [
+        (b"\x04\x22\x4d\x18\x64\x40\xa7", "x.lz4", "lz4 data", "lz4 -dc"),
+        (b"\x1f\x9d\x90a\x14", "x.Z", "data of compress (.Z)", "gzip -dc"),
+        (b"PK\x03\x04\x14\0\0\0", "a b.zip", "a zip archive", "unzip -p"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "x.7z", "a 7z archive", "7z x -so"),
+        (b"\x0b\x02\x80abcde\n\x03", "x.br", "brotli data", "brotli -dc"),
+    ],
+)
+def test_what_is_compressed_in_another_way_is_named(
+    data: bytes, name: str, what: str, command: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    (tmp_path / "text.br").write_bytes("猫\n".encode())
+    hints: list[str] = []
+    blocks = read_blocks(
+        (str(path), str(tmp_path / "text.br")),
+        report=lambda message, advice: hints.extend((message, advice)),
+        hint=pytest.fail,
+    )
+    assert [line for block in blocks for line in block.lines] == ["猫".encode()]
+    assert hints == [
+        f"{path}: this looks like {what}, which is not unpacked here",
+        f"unpack it: {command} {shlex.quote(str(path))} | nlptool ...",
+    ]
 
 
 @pytest.mark.parametrize("name", ["gzip", "zstd"])

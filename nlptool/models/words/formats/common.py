@@ -49,7 +49,7 @@ class ByteReader:
         self._data = b""
         stored = file.peek(1)[:64]
         status = os.fstat(file.fileno())
-        self._chunks = compression.decompressed(iter(lambda: file.read(_CHUNK), b""), str(path))
+        self._chunks = compression.decompressed(iter(lambda: file.read(_CHUNK), b""), str(path), piped=False)
         is_plain = stat.S_ISREG(status.st_mode) and self.peek(len(stored)) == stored
         self.left: int | None = status.st_size if is_plain else None  # remaining bytes, if known
 

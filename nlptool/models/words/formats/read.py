@@ -32,8 +32,6 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", "a PNG image", ""),
     (b"\xff\xd8\xff", "a JPEG image", ""),
     (b"%PDF", "a PDF", ""),
-    (b"PK\x03\x04", "a zip archive", "unpack it with unzip and name the file in it"),
-    (b"7z\xbc\xaf", "a 7z archive", "unpack it and name the file in it"),
     (b"\x93NUMPY", "a NumPy array", "vectors without their words are not enough"),
     (b"PAR1", "a Parquet file", ""),
     (b"SQLite format 3", "an SQLite database", ""),
