@@ -15,12 +15,12 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from nlptool.errors import RunError
-from nlptool.text.scripts import JAPANESE
+from nlptool.text.scripts import japanese
 
 TOKENIZERS = ("char", "13a", "intl", "zh", "ja-mecab", "none")
 """sacrebleu's tokenizers that download nothing."""
 
-_NO_BLANKS = re.compile(rf"{JAPANESE.pattern}|[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]")
+_NO_BLANKS = re.compile(rf"{japanese().pattern}|[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]")
 """Letters of scripts without blanks between words: Japanese and Chinese, Thai and Lao, Tibetan, Burmese, Khmer."""
 
 

@@ -21,7 +21,7 @@ from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words import vectors as word_vectors
 from nlptool.models.words.vectors import Parts, WordVectors
 from nlptool.storage import cache, folders, packages
-from nlptool.text.scripts import JAPANESE
+from nlptool.text.scripts import japanese
 
 if TYPE_CHECKING:
     from nlptool.models.words.formats.common import WordFile
@@ -120,7 +120,7 @@ def _converted(path: Path, note: Callable[[str], None]) -> Path:
 def to_parts(word_file: WordFile, *, source: str) -> Parts:
     """Return the content of another program's file as the parts of a folder. The tokenizer is guessed from the words."""
     sample = word_file.words[:100_000]
-    tokenizer = "unidic" if sum(map(bool, map(JAPANESE.search, sample))) * 2 > len(sample) else "words"
+    tokenizer = "unidic" if sum(map(bool, map(japanese().search, sample))) * 2 > len(sample) else "words"
     lowercase = not any(word != word.lower() for word in sample)
     return Parts(
         word_file.words,

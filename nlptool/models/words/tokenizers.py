@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nlptool.text.scripts import JAPANESE, LONE_SURROGATE, collapse_blanks
+from nlptool.text.scripts import LONE_SURROGATE, collapse_blanks, japanese
 
 Tokenizer = Callable[[str], list[str]]
 
@@ -85,9 +85,9 @@ def choose(texts: Iterable[str]) -> tuple[str, str]:
     letters = sum(map(len, runs))
     if not runs:
         return "whitespace", "there is no text"
-    if len(JAPANESE.findall(sample)) * 5 > letters:
-        japanese = [len(run) for run in runs if JAPANESE.search(run)]
-        if sum(japanese) > _LONG_RUN * len(japanese):
+    if len(japanese().findall(sample)) * 5 > letters:
+        lengths = [len(run) for run in runs if japanese().search(run)]
+        if sum(lengths) > _LONG_RUN * len(lengths):
             return "unidic", "Japanese without blanks"
         return "whitespace", "Japanese with blanks between words"
     if len(_ATTACHED.findall(sample)) > len(_SEPARATE.findall(sample)):

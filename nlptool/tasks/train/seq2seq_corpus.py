@@ -12,7 +12,7 @@ from nlptool.records import pairs
 from nlptool.records.json_bytes import fields, path_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
-from nlptool.text.scripts import JAPANESE, LONE_SURROGATE
+from nlptool.text.scripts import LONE_SURROGATE, japanese
 
 if TYPE_CHECKING:
     from nlptool.models.seq2seq.vocabulary import Vocabulary
@@ -164,7 +164,7 @@ def unit_for(texts: Sequence[str]) -> tuple[str, str]:
     """Return the unit of tokens for a sample of texts, and the reason."""
     sample = texts[:: max(1, len(texts) // _SAMPLE)]
     letters = "".join("".join(text.split()) for text in sample)
-    if 5 * len(JAPANESE.findall(letters)) > len(letters):
+    if 5 * len(japanese().findall(letters)) > len(letters):
         return "characters", "Japanese"
     if 2 * sum(" " in text.strip() for text in sample) > len(sample):
         return "subwords", "words with blanks between them"

@@ -16,7 +16,7 @@ from typing import Any
 from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words, dictionaries
 from nlptool.models.runtime.transformers_loading import silenced
-from nlptool.text.scripts import JAPANESE
+from nlptool.text.scripts import japanese
 from nlptool.training import wordpiece
 
 SplitWords = Callable[[str], list[str]]
@@ -78,11 +78,11 @@ class BertTokenizer:
         with silenced():
             from transformers import BertJapaneseTokenizer, PreTrainedTokenizerFast
 
-            japanese: Any = BertJapaneseTokenizer
+            tokenizer_class: Any = BertJapaneseTokenizer
             fast: Any = PreTrainedTokenizerFast
             if self.words.kind == "unidic":
                 options = json.loads(self.words.options)
-                japanese(
+                tokenizer_class(
                     str(path),
                     do_lower_case=options.get("lower_case", False),
                     word_tokenizer_type="mecab",
@@ -124,8 +124,8 @@ class BertTokenizer:
 def choose(texts: Iterable[str]) -> tuple[str, str]:
     """Return the kind of tokenizer for a sample of a corpus, and the reason."""
     sample = "".join("".join(text.split()) for text in texts)
-    japanese = 5 * len(JAPANESE.findall(sample)) > len(sample)
-    return ("unidic", "Japanese") if japanese else ("wordpiece", "letters of other languages")
+    is_japanese = 5 * len(japanese().findall(sample)) > len(sample)
+    return ("unidic", "Japanese") if is_japanese else ("wordpiece", "letters of other languages")
 
 
 def words(kind: str, *, lowercase: bool = False, dictionary: str | None = None) -> Words:
