@@ -30,13 +30,13 @@ from nlptool.training.seq2seq.vocabulary import learn
 NAME = "hyakunin"
 
 OPTIONS = (
-    "--unit characters --layers 1 --hidden-size 64 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 "
+    "--token-unit characters --layers 1 --hidden-size 64 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 "
     "--learning-rate 5e-3 --batch-tokens 4096 --epochs 80 --evaluations 8 --weight-decay 0 --save-dtype float16 "
     "--device cpu --threads 1"
 )
 
 SMALL = (  # as large as the network of the exercise
-    "--unit characters --layers 1 --hidden-size 32 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 "
+    "--token-unit characters --layers 1 --hidden-size 32 --heads 4 --max-length 24 --dropout 0 --label-smoothing 0 "
     "--learning-rate 1e-2 --batch-tokens 1024 --epochs 66 --evaluations 1 --weight-decay 0 --device cpu --threads 1"
 )
 

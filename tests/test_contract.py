@@ -72,11 +72,13 @@ def test_0_is_fine_and_stderr_is_silent(command: tuple[str, ...], run: Run) -> N
 def test_1_a_file_is_missing_and_the_others_are_read(command: tuple[str, ...], run: Run, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("一\n二")
     (tmp_path / "b").write_text("三\n")
-    done = run(*command, "a", "none", ".", "b", cwd=tmp_path)
+    (tmp_path / "empty").mkdir()
+    done = run(*command, "a", "none", "empty", "b", cwd=tmp_path)
     assert done.returncode == 1
     assert [record["text"] for record in records(done)] == ["一", "二", "三"]
     assert done.stderr.decode() == (
-        f"nlptool {command[0]}: none: No such file or directory\nnlptool {command[0]}: .: Is a directory\n"
+        f"nlptool {command[0]}: none: No such file or directory\n"
+        f"nlptool {command[0]}: empty: a folder without text files\n  hidden and binary files are left out\n"
     )
 
 

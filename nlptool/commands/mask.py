@@ -21,7 +21,7 @@ from nlptool.specs import MaskedModelSpec
 @options.format_choice("jsonl", "text", text="text: the masked text alone.")
 @click.option("--share", default=0.15, show_default=True, metavar="P",
               type=options.FloatRange(0, 1, min_open=True), help="Share of the subwords to mask.")  # fmt: skip
-@click.option("--mask", "unit", envvar="NLPTOOL_MASK_MASK", type=click.Choice(["words", "pieces"]), default="words",
+@click.option("--mask", "mask_unit", envvar="NLPTOOL_MASK_MASK", type=click.Choice(["words", "pieces"]), default="words",
               show_default=True, help="Unit of masking; words: all subwords of a word together.")  # fmt: skip
 @click.option("--always", is_flag=True, help="Replace all of them by [MASK], not 80 %.")
 @options.seed
@@ -33,7 +33,7 @@ def command(  # noqa: PLR0917
     pipe: Pipe,
     format: str,
     share: float,
-    unit: str,
+    mask_unit: str,
     always: bool,
     seed: int,
     workers: int,
@@ -61,9 +61,9 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.mask import NOTES, as_text, mask, open_worker
     from nlptool.tasks.open_model import locate_model
 
-    settings = ClozeSettings(share=share, unit=unit, always=always, seed=seed)
+    settings = ClozeSettings(share=share, unit=mask_unit, always=always, seed=seed)
     located = locate_model(replace(spec, device="cpu"), pipe, workers=workers)
-    entry = {"model": located.name, "share": share, "mask": unit, "always": always, "seed": seed}
+    entry = {"model": located.name, "share": share, "mask": mask_unit, "always": always, "seed": seed}
     found = mask(windows(pipe.read()), Workers(workers, open_worker, located, settings), entry=entry)
     if format == "text":
         pipe.write(found, as_text)

@@ -18,11 +18,12 @@ from typing import IO
 
 from nlptool.errors import RecordError, RunError
 from nlptool.records.decoding import Source
+from nlptool.records.inputs import is_folder
+from nlptool.records.record import STDIN
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
 _SHOWN_OF_LONG_LINE = 4000  # bytes that the error record of a too long line holds
-STDIN = "<stdin>"
 
 
 @dataclass(slots=True)
@@ -145,8 +146,10 @@ def read_blocks(
                     file = standard_stream(sys.stdin)
                     if file.isatty():
                         hint("reading from the terminal: type a text, end with Ctrl-D (or name a FILE)")
-                elif Path(path).is_dir():
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                elif is_folder(path):
+                    raise RunError(
+                        f"{source}: a folder without text files", hint="hidden and binary files are left out"
+                    )
                 else:
                     file = stack.enter_context(Path(path).open("rb", buffering=0))
                 chunks = _chunks(file, max_latency)

@@ -15,11 +15,20 @@ import orjson
 RESERVED = "nlptool"  # the one key that the commands keep for themselves
 
 
-def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, replaced: set[str] | None = None) -> bytes:
+def splice(
+    raw: bytes,
+    results: Mapping[str, bytes],
+    key: str,
+    entry: bytes,
+    replaced: set[str] | None = None,
+    *,
+    before: bytes = b"",
+) -> bytes:
     """Add ``results`` and ``"nlptool": {key: entry}`` to the JSON object ``raw`` and end the line; change nothing else.
 
     A field that has the name of a result is replaced, and its name is added to ``replaced``: with two values under one name
-    each reader would choose another. The entries of earlier commands are kept before the new one.
+    each reader would choose another. The entries of earlier commands are kept before the new one, and ``before``, which ends with
+    a comma, before all.
     """
     earlier_entries = b""
     if b'"nlptool"' in raw or b"\\u" in raw or any(b'"%b"' % name.encode() in raw for name in results):
@@ -34,7 +43,7 @@ def splice(raw: bytes, results: Mapping[str, bytes], key: str, entry: bytes, rep
     for name, value in results.items():
         parts += (joiner, b'"%b":' % name.encode(), value)
         joiner = b","
-    parts += (joiner, b'"nlptool":{', earlier_entries, b'"%b":' % key.encode(), entry, b"}}\n")
+    parts += (joiner, b'"nlptool":{', before, earlier_entries, b'"%b":' % key.encode(), entry, b"}}\n")
     return b"".join(parts)
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import orjson
 
 from nlptool.errors import RecordError, RunError
-from nlptool.records.blocks import STDIN
 from nlptool.records.json_bytes import fields, find, path_of
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import InputFormat, Record
+from nlptool.records.record import STDIN, InputFormat, Record
 
 PAIR_TEXTS = (("first", "second"), ("sentence1", "sentence2"), ("text1", "text2"))
 """Names of the two texts, in JSONL and in the header of a table."""

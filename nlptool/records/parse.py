@@ -7,121 +7,194 @@ big integers, ``1.10``, duplicate keys and escapes survive.
 
 from __future__ import annotations
 
-import codecs
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError, WrongUsage
 from nlptool.records.blocks import Block
-from nlptool.records.decoding import CUT_OFF
 from nlptool.records.json_bytes import RESERVED, find, loads, path_of
-from nlptool.records.record import InputFormat, Record, lone_surrogate, readable
-from nlptool.storage import encodings
+from nlptool.records.line_decoder import LineDecoder
+from nlptool.records.record import InputFormat, Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
 
+if TYPE_CHECKING:
+    from nlptool.records.csv_rows import CsvRows
+    from nlptool.records.json_values import JsonValues
+    from nlptool.records.units import Units
+
 _BOM = "\ufeff"
-_NO_TEXT = {0x00: "\ufffd", 0x1B: "\ufffd"}  # control characters of UTF-16 and ISO-2022 that are taken for UTF-8
+_BLANKS = " \t\r\n"
+_MOST_BLANK = 100_000  # blank lines at the beginning of an input, after which it is text
 _JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
 
 class Parser:
-    """Parses blocks of lines; the format is decided once for each source, by its first line."""
+    """Parses blocks of lines.
 
-    def __init__(self, form: InputFormat) -> None:
+    The format is decided once for each source, by its first line that is not blank.
+
+    Args:
+        id_field: a field that the records are to have.
+        longest: characters of a record that goes over several lines.
+        report: called with a message and a hint for an input that cannot be read; the others are read all the same.
+        note: called with what a person should know of an input.
+    """
+
+    def __init__(
+        self,
+        form: InputFormat,
+        *,
+        id_field: str | None = None,
+        longest: int = 64_000_000,
+        report: Callable[[str, str], None] = lambda message, hint: None,
+        note: Callable[[str], None] = lambda message: None,
+    ) -> None:
         self.form = form
-        self._encoding = "utf-8"  # of the source, as the bytes of its lines are; UTF-16 and UTF-32 have been recoded
-        self._is_wide = False
-        self._source: str | None = None
-        self._kind = form.kind
-        self._columns: list[str] | None = None
+        self._decoder = LineDecoder(form.encoding)
         self._path = path_of(form.field or "text")
+        self._id_field = id_field
+        self._longest = longest
+        self._report = report
+        self._note = note
+        self._begin("")
 
     def parse(self, blocks: Iterator[Block]) -> Iterator[list[Record]]:
         """Yield a list of records for each block; an empty one means that nothing new has come for a while."""
         for block in blocks:
-            self._set_encoding(block.encoding or self.form.encoding)
-            start = self._source != block.source or block.first_line == 1
-            self._source = block.source
-            records = []
+            self._decoder.use(block.encoding or self.form.encoding)
+            if (self._source != block.source or block.first_line == 1) and block.lines:
+                if ended := self._end():
+                    yield ended
+                self._begin(block.source)
+            records: list[Record] = []
             for number, line in enumerate(block.lines, block.first_line):
-                record = self._record(line, block.source, number, first=start and number == block.first_line)
-                if record is not None:
-                    records.append(record)
+                self._add(line, number, records)
             if records or not block.lines:
                 yield records
+        if ended := self._end():
+            yield ended
 
-    def _record(self, line: bytes | RecordError, source: str, number: int, *, first: bool) -> Record | None:
-        text, failure = self._text(line)
-        if first:
+    def _begin(self, source: str) -> None:
+        """Begin with a source."""
+        self._source = source
+        self._kind = "" if self.form.kind == "auto" else self.form.kind  # "": not decided yet
+        self._blank: list[tuple[str, int]] = []  # the lines before it is decided
+        self._columns: list[str] | None = None
+        self._unusable = False  # nothing more is read of it
+        self._joiner: CsvRows | JsonValues | Units | None = None
+        if self._kind:
+            self._decided()
+
+    def _decided(self) -> None:
+        """Make what joins the lines of this kind of input, if records go over several.
+
+        Raises:
+            WrongUsage: --field or --unit are of another kind of input.
+        """
+        kind, unit = self._kind, self.form.unit
+        if kind == "text" and (option := "--field" if self.form.field else "--id-field" if self._id_field else ""):
+            raise WrongUsage(
+                f"{option} names a field, and {self._source or 'the input'} is text, which has none; "
+                "-I csv and -I tsv read tables"
+            )
+        if kind != "text" and unit != "line":
+            raise WrongUsage(f"--unit {unit} is of text, and {self._source or 'the input'} is {kind.upper()}")
+        if kind == "csv":
+            from nlptool.records.csv_rows import CsvRows
+
+            self._joiner = CsvRows(self._longest)
+        elif kind == "json":
+            from nlptool.records.json_values import JsonValues
+
+            self._joiner = JsonValues(self._longest)
+        elif unit != "line":
+            from nlptool.records.units import Units
+
+            self._joiner = Units(unit, self._longest)
+
+    def _end(self) -> list[Record]:
+        """Return the records that end with their source."""
+        records: list[Record] = []
+        if not self._kind and self._blank:
+            self._decide("", records, whole=True)
+        if self._joiner is not None:
+            self._add_joined(self._joiner.end(), records)
+        return records
+
+    def _decide(self, first: str, records: list[Record], *, whole: bool) -> None:
+        """Decide the format by the first line that is not blank, and add the blank ones before it."""
+        self._kind = "text"
+        if first.lstrip(_BLANKS).startswith(("{", "[")):
+            from nlptool.records.json_values import kind_of
+
+            self._kind = kind_of(first, whole=whole)
+        self._decided()
+        if self._kind == "text" and self._source.lower().endswith((".csv", ".tsv")):
+            self._note(
+                f"{self._source} is read as text, a line a record; -I {self._source[-3:].lower()} reads its columns"
+            )
+        blank, self._blank = self._blank, []
+        for text, number in blank:
+            self._add_line(text, number, records)
+
+    def _add(self, line: bytes | RecordError, number: int, records: list[Record]) -> None:
+        """Add the records that end with a line."""
+        if self._unusable:
+            return
+        text, failure = self._decoder.decode(line)
+        if number == 1:
             text = text.removeprefix(_BOM)
-            self._kind = self.form.kind if self.form.kind != "auto" else _sniff(text, whole=isinstance(line, bytes))
-            self._columns = None
-        if failure is not None:
-            if self._kind == "tsv" and self.form.header and self._columns is None:
-                raise RunError(f"{source}: the header cannot be read: {failure.message}", hint=failure.hint)
-            return Record(text, source, number).fail(failure)
-        if self._kind == "text":
-            return Record(text, source, number)
-        if self._kind == "tsv":
-            return self._tsv(text, source, number)
-        return self._jsonl(text, source, number) if text.strip(" \t\r\n") else None
+        if not self._kind:
+            if failure is None and not text.strip(_BLANKS) and len(self._blank) < _MOST_BLANK:
+                self._blank.append((text, number))
+                return
+            self._decide(text, records, whole=isinstance(line, bytes))
+        if failure is None:
+            self._add_line(text, number, records)
+            return
+        if self._joiner is not None:
+            self._add_joined(self._joiner.end(), records)
+        if self._has_header and self._columns is None:
+            self._give_up(f"the header cannot be read: {failure.message}", failure.hint)
+            return
+        records.append(Record(text, self._source, number).fail(failure))
 
-    def _set_encoding(self, encoding: str) -> None:
-        self._is_wide = encoding != "auto" and encodings.is_wide(encoding)
-        self._encoding = "utf-8" if self._is_wide or encoding in ("auto", "utf-8-sig") else encoding
+    def _add_line(self, text: str, number: int, records: list[Record]) -> None:
+        if self._joiner is not None:
+            self._add_joined(self._joiner.add(text, number), records)
+        elif self._kind == "text":
+            records.append(Record(text, self._source, number))
+        elif self._kind == "tsv":
+            self._add_row(text.split("\t"), number, records)
+        elif text.strip(_BLANKS):
+            records.append(self._json(text, number))
 
-    def _text(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
-        """Decode a line; return its text, or as much as can be shown of it and the error."""
-        if isinstance(line, RecordError):
-            text = codecs.getincrementaldecoder(self._encoding)("replace").decode(line.raw)
-            return readable(text.translate(_NO_TEXT) if line.type == "Undecodable" else text), line
-        try:
-            text = line.decode(self._encoding, "surrogatepass" if self._is_wide else "strict")
-        except UnicodeDecodeError as error:
-            text = line.partition(CUT_OFF)[0].decode(errors="replace") + "\ufffd" if self._is_wide else ""
-            return readable(text or line.decode(self._encoding, "replace")), self._undecodable(line, error)
-        if (self._is_wide or self._encoding != "utf-8") and (lone := LONE_SURROGATE.search(text)):
-            return readable(text), lone_surrogate(lone)
-        if self.form.encoding == "auto" and self._encoding != "utf-8" and encodings.is_utf8_beyond_chance(line):
-            return readable(text), self._mixed(line, "UTF-8")
-        return text, None
+    def _add_joined(self, items: Iterator[tuple[int, Any]], records: list[Record]) -> None:
+        """Add the records whose lines have been joined."""
+        for number, item in items:
+            if self._kind == "text":
+                records.append(Record(item, self._source, number))
+            elif self._kind == "json":
+                records.append(self._json(item, number))
+            elif isinstance(item, RecordError):
+                records.append(Record("", self._source, number).fail(item))
+            elif item != [""]:  # an empty line of CSV is no row
+                self._add_row(item, number, records)
 
-    def _undecodable(self, line: bytes, error: UnicodeDecodeError) -> RecordError:
-        """Make an error that holds the bytes and names the likely encoding."""
-        if self._is_wide:
-            return RecordError("Undecodable", "the last character is cut off", raw=line)
-        what = f"not {self._encoding.upper()}: "
-        if self._encoding == "utf-8" and encodings.cut_off(line):
-            return RecordError(
-                "Undecodable", what + "the last character is cut off", hint="its bytes are in `raw_base64`", raw=line
-            )
-        where = f"byte 0x{line[error.start]:02x} at position {error.start}"
-        likely = encodings.likely(line)
-        if self._encoding == "utf-8" and not likely:
-            return RecordError(
-                "Undecodable", what + where, hint="the rest of the line is UTF-8: it is damaged there", raw=line
-            )
-        likely = encodings.spelled(likely or "utf-8")
-        if likely == self._encoding or not encodings.decodes(line, likely):
-            hint = "" if self.form.encoding == "auto" else "--encoding names another one"
-            return RecordError("Undecodable", what + where, hint=hint, raw=line)
-        if self.form.encoding == "auto":
-            return self._mixed(line, likely.upper())
-        return RecordError("Undecodable", what + where, hint=f"perhaps --encoding {likely}", raw=line)
+    @property
+    def _has_header(self) -> bool:
+        return self._kind in ("csv", "tsv") and (self._kind == "csv" if self.form.header is None else self.form.header)
 
-    def _mixed(self, line: bytes, likely: str) -> RecordError:
-        return RecordError(
-            "Undecodable",
-            f"the line is not in {self._encoding.upper()} as its file is, but in {likely}",
-            hint="the input mixes encodings: give each part its own --encoding",
-            raw=line,
-        )
+    def _give_up(self, message: str, hint: str = "") -> None:
+        """Report that a source cannot be read, and pass over the rest of it."""
+        self._unusable = True
+        self._report(f"{self._source}: {message}", hint)
 
-    def _jsonl(self, line: str, source: str, number: int) -> Record:
-        record = Record(line, source, number)
+    def _json(self, line: str, number: int) -> Record:
+        record = Record(line, self._source, number)
         try:
             value = loads(line)
         except ValueError as error:
@@ -135,9 +208,11 @@ class Parser:
         record.raw = line.strip(" \t\r\n").replace("\n", " ").replace("\r", " ").encode()
         record.text = ""
         entries = value.get(RESERVED)
-        if isinstance(entries, dict) and "error" in entries:
-            record.done = True
-            return record
+        if isinstance(entries, dict):
+            record.origin = _origin(entries.get("source"))
+            if "error" in entries:
+                record.done = True
+                return record
         try:
             text = find(value, self._path)
         except KeyError:
@@ -165,27 +240,40 @@ class Parser:
         record.text = text
         return record
 
-    def _tsv(self, line: str, source: str, number: int) -> Record | None:
-        cells = line.split("\t")
-        if self.form.header and self._columns is None:
-            if len(set(cells)) < len(cells):
-                raise RunError(f"{source}: the header names a column twice: {line}")
-            self._columns = cells
-            return None
-        names = self._columns or [str(i) for i in range(1, len(cells) + 1)]
-        record = Record(line, source, number)
+    def _add_row(self, cells: list[str], number: int, records: list[Record]) -> None:
+        """Add the record of a row of a table; its header gives none."""
+        if self._has_header and self._columns is None:
+            self._set_columns(cells)
+            return
+        names = self._columns or [str(column) for column in range(1, len(cells) + 1)]
+        if cells == self._columns:
+            self._note(f"{self._source}:{number}: the header stands here again, and is no record")
+            return
+        record = Record("\t".join(cells), self._source, number)
+        records.append(record)
         if len(cells) != len(names):
-            return record.fail(RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}"))
+            record.fail(RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}"))
+            return
+        record.raw = orjson.dumps(dict(zip(names, cells, strict=True)))
         wanted = self.form.field or ("text" if "text" in names else names[0])
+        if wanted not in names and wanted.isdecimal() and 0 < int(wanted) <= len(names):
+            wanted = names[int(wanted) - 1]
         if wanted not in names:
-            return record.fail(
+            record.fail(
                 RecordError(
                     "MissingField", f"no column `{wanted}`; there are: {_listed(names)}", hint="--field names one"
                 )
             )
-        record.raw = orjson.dumps(dict(zip(names, cells, strict=True)))
+            return
         record.text = cells[names.index(wanted)]
-        return record
+
+    def _set_columns(self, names: list[str]) -> None:
+        """Take the names of the columns from the first row."""
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is None:
+            self._columns = names
+        else:
+            self._give_up(f"the header names the column `{twice}` twice", "--no-header calls the columns 1, 2, 3 ...")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -197,11 +285,9 @@ def _kind_of(value: Any) -> str:
     return _JSON_WORDS.get(type(value), "a number")
 
 
-def _sniff(text: str, *, whole: bool) -> str:
-    """Return ``jsonl`` if the first line of an input is a JSON object (a too long line: begins like one), else ``text``."""
-    if not text.lstrip(" \t").startswith("{"):
-        return "text"
-    try:
-        return "jsonl" if not whole or isinstance(loads(text), dict) else "text"
-    except ValueError:
-        return "text"
+def _origin(source: Any) -> tuple[str | None, int] | None:
+    """Return the file, if it is one, and the line that an earlier command has written into a record."""
+    if not isinstance(source, dict):
+        return None
+    file, line = source.get("file"), source.get("line")
+    return (file if isinstance(file, str) else None, line) if type(line) is int else None

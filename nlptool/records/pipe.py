@@ -18,6 +18,7 @@ from pathlib import Path
 from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import read_blocks
 from nlptool.records.formats import FORMATS, RowWriter
+from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_text
 from nlptool.records.parse import Parser
 from nlptool.records.record import InputFormat, Record
@@ -42,6 +43,8 @@ class Pipe:
     on_error: str = "record"  # record | skip | fail
     drop_input: bool = False
     id_field: str | None = None
+    globs: tuple[str, ...] = ()  # which files of a folder are read
+    source: bool = False  # say where each record comes from, even if there is one FILE
     takes_text: bool = False  # a text may be typed, so that FILE may be a text by mistake
     progress: str = "auto"  # auto | always | never
     quiet: bool = False
@@ -50,6 +53,7 @@ class Pipe:
     def __post_init__(self) -> None:
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
         self.tally = Tally(self._say, self.note)
+        self.files = files_of(self.files, globs=self.globs, note=self.note)
         self._n_done = 0  # records that the interrupted run has written, and the last of them
         self._last_done = b""
 
@@ -73,7 +77,10 @@ class Pipe:
             on_bytes=self.bar.advance,
             on_missing=self._text_hint,
         )
-        for records in Parser(self.form).parse(blocks):
+        parser = Parser(
+            self.form, id_field=self.id_field, longest=self.max_line, report=self.tally.fail_input, note=self.note
+        )
+        for records in parser.parse(blocks):
             self.tally.n_read += len(records)
             if self._n_done:
                 skipped = min(self._n_done, len(records))
@@ -205,13 +212,14 @@ class Pipe:
     def id_of(self, record: Record) -> str:
         """Return the value of a record's ``--id-field``, "" if it has none.
 
-        Without that option it is the record's line, with the file's name before it if there are several.
+        Without that option it is the record's line, with the file's name before it if there are several or the record names it.
         """
         if self.id_field is not None:
             name = field_text(record.raw, self.id_field)
             self.tally.n_unnamed += not name
             return name
-        return f"{record.source}:{record.line}" if len(self.files) > 1 else str(record.line)
+        file, line = record.place
+        return f"{file or record.source}:{line}" if len(self.files) > 1 or (record.origin and file) else str(line)
 
     def refuse_binary_on_terminal(self, format: str) -> None:
         """Refuse to write a binary format to a terminal.
@@ -259,7 +267,12 @@ class Pipe:
 
     def _to_json(self, record: Record) -> bytes:
         return render(
-            record, self.command, drop_input=self.drop_input, id_field=self.id_field, replaced=self.tally.replaced
+            record,
+            self.command,
+            drop_input=self.drop_input,
+            id_field=self.id_field,
+            with_source=self.source or len(self.files) > 1,
+            replaced=self.tally.replaced,
         )
 
     def _text_hint(self, path: str) -> str:

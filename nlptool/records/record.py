@@ -10,26 +10,33 @@ from typing import Any
 from nlptool.errors import RecordError
 from nlptool.text.scripts import LONE_SURROGATE
 
+STDIN = "<stdin>"
+ARGUMENTS = "<arguments>"
+NO_FILES = (STDIN, ARGUMENTS)
+
 
 class Record:
     """One record of the input.
 
     Attributes:
         raw: the JSON object as it came, None for a line of text, whose object is ``{"text": ...}``.
-        line: the physical line in ``source``, from 1.
+        source: the input that it was read from: a path, ``<stdin>`` or ``<arguments>``.
+        line: the physical line in ``source``, from 1, in which it begins.
+        origin: the file, if it is one, and the line that the record itself names: those before a pipe.
         results: field name -> JSON, in the order of writing; set by the command.
         entry: what the command says of its work on the record.
         error: why the command could not process it.
         done: whether it arrived with the error of an earlier command, and passes through untouched.
     """
 
-    __slots__ = ("done", "entry", "error", "line", "raw", "results", "source", "text")
+    __slots__ = ("done", "entry", "error", "line", "origin", "raw", "results", "source", "text")
 
     def __init__(self, text: str, source: str, line: int, raw: bytes | None = None) -> None:
         self.text = text
         self.source = source
         self.line = line
         self.raw = raw
+        self.origin: tuple[str | None, int] | None = None
         self.results: Mapping[str, bytes] = {}
         self.entry: Mapping[str, Any] = {}
         self.error: RecordError | None = None
@@ -40,6 +47,11 @@ class Record:
         """Whether the command still has work to do on it."""
         return self.error is None and not self.done
 
+    @property
+    def place(self) -> tuple[str | None, int]:
+        """The file that the record comes from, None if that is not known, and the line in it."""
+        return self.origin or (None if self.source in NO_FILES else self.source, self.line)
+
     def fail(self, error: RecordError) -> Record:
         self.error = error
         return self
@@ -49,9 +61,12 @@ class Record:
 class InputFormat:
     """How lines become records: the options that every command shares."""
 
-    kind: str = "auto"  # auto | text | jsonl | tsv
+    kind: str = "auto"  # auto | text | jsonl | json | csv | tsv
+    unit: str = "line"  # line | paragraph | sentence | document: what a record of a text file is
     field: str | None = None  # a name, a JSON Pointer, or the number of a column
-    header: bool = False
+    header: bool | None = (
+        None  # the first line of a table names its columns; None: that of CSV does, that of TSV does not
+    )
     encoding: str = "utf-8"
     instead: tuple[str, ...] = ()  # fields in place of the text: work already done, or another form of the input
 

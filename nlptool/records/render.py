@@ -19,12 +19,14 @@ def render(
     *,
     drop_input: bool = False,
     id_field: str | None = None,
+    with_source: bool = False,
     replaced: set[str] | None = None,
 ) -> bytes:
     """Return the record as a line of JSON: as it came, with the results and the command's entry added.
 
     Args:
         drop_input: write the results and ``id_field`` alone, unless the record failed.
+        with_source: say the file and the line that the record comes from, unless it says them itself.
         replaced: receives the names of fields that gave way to a result.
     """
     if record.done and record.raw is not None:
@@ -36,7 +38,15 @@ def render(
         base = b'{"text":%b}' % orjson.dumps(record.text) if not drop_input or failed else b"{}"
     elif drop_input and not failed:
         base = only_id(base, id_field)
-    return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced)
+    source = _source_entry(record) if with_source and record.origin is None else b""
+    return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced, before=source)
+
+
+def _source_entry(record: Record) -> bytes:
+    """Return the entry, with a comma behind it, that says where a record comes from."""
+    file, line = record.place
+    where = {"line": line} if file is None else {"file": readable(file), "line": line}
+    return b'"source":%b,' % orjson.dumps(where)
 
 
 def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:

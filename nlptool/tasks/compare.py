@@ -16,8 +16,8 @@ from nlptool.errors import RunError
 from nlptool.geometry import rsa
 from nlptool.geometry.correlation import round_score
 from nlptool.geometry.similarity import format_size
-from nlptool.records.blocks import STDIN
 from nlptool.records.pipe import Pipe
+from nlptool.records.record import STDIN
 from nlptool.tasks import embedded_records
 
 if TYPE_CHECKING:

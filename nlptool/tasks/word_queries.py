@@ -13,7 +13,7 @@ from nlptool.errors import RecordError, WrongUsage
 from nlptool.records.formats.results import wants_table
 from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record, lone_surrogate
+from nlptool.records.record import ARGUMENTS, Record, lone_surrogate
 from nlptool.records.windows import windows
 from nlptool.specs import WordVectorsSpec
 from nlptool.text.scripts import LONE_SURROGATE, is_japanese
@@ -58,7 +58,7 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
         return windows(pipe.read())
     try:
         records = [
-            Record("", "<arguments>", number, orjson.dumps({"query": query})) for number, query in enumerate(queries, 1)
+            Record("", ARGUMENTS, number, orjson.dumps({"query": query})) for number, query in enumerate(queries, 1)
         ]
     except TypeError as error:
         raise WrongUsage("an argument is not UTF-8") from error

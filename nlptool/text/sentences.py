@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 
 from nlptool.text.abbreviations import begins_sentence, is_abbreviation
-from nlptool.text.scripts import JAPANESE
+from nlptool.text.scripts import japanese
 
 LONGEST_PAIR = 300  # characters between an opening bracket and its closing one
 
@@ -216,7 +216,7 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
     if mark[0] not in _MARKS and mark[0] not in "・･":
         return _end_at_soft_mark(block, start, tail, after) if before else 0
     if any(character in "。｡！？‼⁇⁈⁉" for character in mark) or (
-        ("!" in mark or "?" in mark) and before and JAPANESE.match(before)
+        ("!" in mark or "?" in mark) and before and japanese().match(before)
     ):
         if blank and "\n" not in block[tail:after]:
             return tail
@@ -224,7 +224,7 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
         goes_on = _NAME_GOES_ON if is_stop and not closed else _GOES_ON
         return 0 if goes_on.match(block, after) and (not blank or closed) else tail
     if mark in (".", "．"):
-        if before and (JAPANESE.match(before) or (mark == "．" and before in _CLOSERS)):
+        if before and (japanese().match(before) or (mark == "．" and before in _CLOSERS)):
             return 0 if not blank and following.isascii() and following.isalnum() else tail
         if not blank:
             return tail if before.islower() and begins_sentence(block, after) else 0
@@ -232,8 +232,8 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
     if not blank:
         if begins_sentence(block, after):
             return tail
-        japanese = "…" not in mark and _KANJI_OR_HIRAGANA.match(following) and not _GOES_ON.match(block, after)
-        return tail if japanese and before.isascii() and not block.endswith("Yahoo", first, start) else 0
+        is_japanese = "…" not in mark and _KANJI_OR_HIRAGANA.match(following) and not _GOES_ON.match(block, after)
+        return tail if is_japanese and before.isascii() and not block.endswith("Yahoo", first, start) else 0
     if "!" in mark or "?" in mark:
         if closed and (following.islower() or _SAID.match(block, after)):
             return 0

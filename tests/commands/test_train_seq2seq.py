@@ -446,14 +446,14 @@ def test_the_model_remembers_the_dictionary_of_its_words(place: Path, tmp_path: 
     pairs = "".join(f"{source}は猫である\t{target}は犬だ\n" for source, target in PAIRS[:40])
     options = [*SIZES, "--max-length", "32", "--max-steps", "2", "--dev", "0", "--threads", "1", "--device", "cpu"]
     for name, more, expected in (("word", (), "unidic-lite "), ("own", ("--dictionary", str(folder)), str(folder))):
-        succeeded(train(place, *options, "--unit", "words", *more, "-o", name, stdin=pairs))
+        succeeded(train(place, *options, "--token-unit", "words", *more, "-o", name, stdin=pairs))
         source = Vocabulary.read(place / name / "source.json")
         assert (source.mecab, source.unit) == (True, "words")
         assert (source.dictionary or "").startswith(expected)
         assert "猫" in source.pieces
     result = train(place, *options, "--dictionary", str(folder), "-o", "never", stdin=pairs)
     assert result.exit_code == 2
-    assert "--dictionary is of --unit words" in result.stderr
+    assert "--dictionary is of --token-unit words" in result.stderr
 
 
 def test_weights_can_be_kept_in_half_the_bytes(place: Path) -> None:

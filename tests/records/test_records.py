@@ -12,7 +12,7 @@ from click.testing import Result
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError
 from nlptool.records.blocks import Block
 from nlptool.records.json_bytes import members
 from nlptool.records.parse import Parser
@@ -357,7 +357,8 @@ def test_the_first_line_of_each_input_decides_what_it_is() -> None:
     assert kinds(b'{"text":"a"}', b'{"text":"b"}') == ["json", "json"]
     assert kinds(b"a", b'{"text":"b"}') == ["text", "text"]
     assert kinds(b"[1]", b'{"text":"b"}') == ["text", "text"]
-    assert kinds(b"{", b'{"text":"b"}') == ["text", "text"]
+    assert kinds(b"{", b'{"text":"b"}') == ["text", "json"]  # the first is an error
+    assert kinds(b"", b" ", b'{"text":"b"}', b"x") == ["json", "text"]
     assert kinds(b"{}", b"x") == ["json", "text"]
     assert kinds(b'\xef\xbb\xbf{"text":"a"}', b'{"text":"b"}') == ["json", "json"]
     assert kinds(b' \t{"text":"a\xff"}', b'{"text":"b"}') == ["text", "json"]  # the first is an error
@@ -465,14 +466,18 @@ def test_each_tsv_file_has_its_own_header() -> None:
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [(b"a\tb\ta", "the header names a column twice"), (b"\xff\tb", "the header cannot be read: not UTF-8")],
+    [
+        (b"a\tb\ta", "the header names the column `a` twice"),
+        (b"\xff\tb", "the header cannot be read: not UTF-8: byte 0xff at position 0"),
+        (RecordError("LineTooLong", "long", raw=b"x"), "the header cannot be read: long"),
+    ],
 )
-def test_a_header_that_cannot_be_used_ends_the_run(header: bytes, said: str) -> None:
-    with pytest.raises(RunError, match=said):
-        parsed(header, b"1\t2\t3", kind="tsv", header=True)
-    blocks = [Block("a", 1, [b"text", b"1"]), Block("b", 1, [RecordError("LineTooLong", "long", raw=b"x")])]
-    with pytest.raises(RunError, match="b: the header cannot be read: long"):
-        list(Parser(InputFormat(kind="tsv", header=True)).parse(iter(blocks)))
+def test_a_table_with_a_header_that_cannot_be_used_is_left_out(header: bytes | RecordError, said: str) -> None:
+    blocks = [Block("a", 1, [header, b"1\t2\t3"]), Block("a", 3, [b"4\t5\t6"]), Block("b", 1, [b"text", b"1"])]
+    reported: list[str] = []
+    parser = Parser(InputFormat(kind="tsv", header=True), report=lambda message, hint: reported.append(message))
+    assert [record.text for records in parser.parse(iter(blocks)) for record in records] == ["1"]
+    assert reported == [f"a: {said}"]
 
 
 def test_results_beside_tsv(invoke: Invoke) -> None:

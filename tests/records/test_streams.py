@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_reported_and_the_rest_is_read(tmp_path: Path) ->
     assert lines == [b"a", b"b", b"a", b"b"]
     assert reports == [
         f"{tmp_path}/none: No such file or directory",
-        f"{tmp_path}: Is a directory",
+        f"{tmp_path}: a folder without text files",
         f"{loop}: Too many levels of symbolic links",
         f"{good}/x: Not a directory",
         f"{long}: File name too long",

@@ -19,14 +19,20 @@ _FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(
 
 _INPUT = (
     shared_option(
-        "Input", "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "tsv"]), default="auto", show_default=True,
-        help="Format of the input; auto: JSONL if the first line is a JSON object, else text.",
+        "Input", "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "json", "csv", "tsv"]), default="auto",
+        show_default=True, help="Format of the input; auto: JSON if it begins so (a record a line, an array of records, or "
+        "pretty-printed), else text.",
     ),
+    shared_option("Input", "--unit", type=click.Choice(["line", "paragraph", "sentence", "document"]), default="line",
+                  show_default=True, help="What a record of a text file is; a paragraph ends at an empty line."),
     shared_option("Input", "--field", metavar="NAME",
-                  help="Field, JSON Pointer (/meta/title) or column that holds the text."),
+                  help="Field, JSON Pointer (/meta/title) or column (name or number) that holds the text."),
     shared_option("Input", "--id-field", metavar="NAME",
                   help="Field with the id of a record; it is kept with --drop-input."),
-    shared_option("Input", "--header", is_flag=True, help="The first line of TSV input holds the names of the columns."),
+    shared_option("Input", "--header/--no-header", default=None, show_default="--header for CSV, --no-header for TSV",
+                  help="The first line of a table holds the names of the columns."),
+    shared_option("Input", "--glob", multiple=True, metavar="PATTERN",
+                  help="Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable."),
     shared_option("Input", "-0", "--null", is_flag=True, help="Records end with a NUL byte instead of a line end."),
     shared_option("Input", "--encoding", default="utf-8", show_default=True, metavar="NAME", callback=parse_encoding,
                   help="Character encoding of the input."),
@@ -39,6 +45,8 @@ _INPUT = (
 _OUTPUT = (
     shared_option("Output", "-o", "--output", metavar="FILE", type=click.Path(readable=False),
                   help="Output file, replaced as a whole at the end (until then FILE.part)."),
+    shared_option("Output", "--source", is_flag=True,
+                  help="Write the file and the line of each record into it, as with several FILEs."),
     shared_option("Output", "--resume", is_flag=True, help="Continue from FILE.part of an interrupted run."),
     shared_option("Output", "--drop-input", is_flag=True, help="Write only the results, without the input's fields."),
     shared_option(
@@ -95,11 +103,13 @@ def records(
                 command=command,
                 form=InputFormat(
                     kind=values.pop("input_format"),
+                    unit=values.pop("unit"),
                     field=values.pop("field"),
                     header=values.pop("header"),
                     encoding=values.pop("encoding"),
                     instead=instead,
                 ),
+                globs=values.pop("glob"),
                 separator=b"\0" if values.pop("null") else b"\n",
                 takes_text=writes,
                 max_latency=values.pop("max_latency") / 1000,
@@ -122,7 +132,8 @@ def records(
 
 
 _FIELDS = (
-    "files", "id_field", "max_line", "output", "resume", "drop_input", "on_error", "progress", "quiet", "verbose",
+    "files", "id_field", "max_line", "output", "source", "resume", "drop_input", "on_error", "progress", "quiet",
+    "verbose",
 )  # fmt: skip
 """Options that are fields of a ``Pipe`` under the same name."""
 

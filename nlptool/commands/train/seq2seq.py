@@ -22,11 +22,11 @@ _UNITS = ("auto", "characters", "words", "subwords")
 @options.records("train", writes=False)
 @options.pair_fields
 @training.dev("0.02", "Pairs to hold out: a share of the sources, the same ones for all --seed, or a file.")
-@click.option("--unit", type=click.Choice(_UNITS), default="auto", show_default=True,
+@click.option("--token-unit", type=click.Choice(_UNITS), default="auto", show_default=True,
               help="Unit of the tokens; auto: subwords where words are separated by spaces, else characters.")  # fmt: skip
-@click.option("--source-unit", type=click.Choice(_UNITS), show_default="as --unit",
+@click.option("--source-unit", type=click.Choice(_UNITS), show_default="as --token-unit",
               help="Unit of the source tokens.")  # fmt: skip
-@click.option("--target-unit", type=click.Choice(_UNITS), show_default="as --unit",
+@click.option("--target-unit", type=click.Choice(_UNITS), show_default="as --token-unit",
               help="Unit of the target tokens.")  # fmt: skip
 @training.dictionary
 @click.option("--lowercase", type=click.Choice(["none", "source", "target", "both"]), default="none", show_default=True,
@@ -62,7 +62,7 @@ def command(
     first: str | None,
     second: str | None,
     dev: str | float,
-    unit: str,
+    token_unit: str,
     source_unit: str | None,
     target_unit: str | None,
     dictionary: str | None,
@@ -101,9 +101,9 @@ def command(
 
     if pipe.form.field is not None:
         raise click.UsageError("a pair has two texts: --first NAME and --second NAME")
-    units = source_unit or unit, target_unit or unit
+    units = source_unit or token_unit, target_unit or token_unit
     if dictionary is not None and "words" not in units:
-        raise click.UsageError("--dictionary is of --unit words")
+        raise click.UsageError("--dictionary is of --token-unit words")
     _check(settings, dev)
     settings["intermediate_size"] = settings["intermediate_size"] or 4 * settings["hidden_size"]
     settings["keep"] = settings["keep"].replace("-", "_")

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from nlptool.errors import RunError
 from nlptool.models.generation import metrics
 from nlptool.records import references
-from nlptool.records.blocks import STDIN
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
+from nlptool.records.record import STDIN, Record
 from nlptool.records.references import Names, Pairs
 from nlptool.records.windows import windows
 from nlptool.tasks import generate

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
 from nlptool.models.masked.mlm_evaluation import Evaluation
-from nlptool.records.blocks import STDIN
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
+from nlptool.records.record import STDIN, Record
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nlptool.errors import RunError
 from nlptool.models.masked import nsp_evaluation
 from nlptool.models.masked.nsp_evaluation import Documents
-from nlptool.records.blocks import STDIN
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
+from nlptool.records.record import STDIN, Record
 from nlptool.records.windows import windows
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from nlptool.geometry import correlation as geometry_correlation
 from nlptool.geometry import rsa
 from nlptool.geometry.measures import pairwise
 from nlptool.records import pairs
-from nlptool.records.blocks import STDIN
 from nlptool.records.notes import notes
 from nlptool.records.pairs import Pair
 from nlptool.records.pipe import Pipe
+from nlptool.records.record import STDIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,94 @@
+"""FILE arguments as the files that are read: a folder stands for the text files in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+_INDEX = "index.json"  # in a folder that ``nlptool index`` made, which is no folder of texts
+
+_HEAD = 8192  # bytes that decide whether a file is binary
+
+_MARKS = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16 and UTF-32, whose texts hold NUL bytes
+
+_COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"BZh")
+
+_BINARY = (b"%PDF-", b"PAR1")  # formats that may have no NUL byte at their beginning
+
+
+def files_of(
+    paths: Iterable[str],
+    *,
+    globs: Sequence[str] = (),
+    note: Callable[[str], None] = lambda message: None,
+) -> tuple[str, ...]:
+    """Return ``paths`` with the text files of each folder in its place, recursively, sorted by name within their folder.
+
+    Hidden files and folders are left out, as are binary files, which are counted. A link to a folder inside a folder is not
+    followed. A folder without a text file, and an index, stay as they are, and fail where they are read as text.
+
+    Args:
+        globs: patterns of the files of a folder, of the name alone or, with a ``/``, of the path below it; one that begins with
+            ``!`` leaves files out.
+        note: called with what was left out.
+    """
+    files: list[str] = []
+    for path in paths:
+        if path == "-" or not is_folder(path) or Path(path, _INDEX).exists():
+            files.append(path)
+            continue
+        left_out: list[str] = []
+        found: list[str] = []
+        for name in _below(path):
+            if _matches(os.path.relpath(name, path), globs):
+                (left_out if _is_binary(name) else found).append(name)
+        files += found or [path]
+        if left_out:
+            note(f"{path}: {len(left_out):,} binary files were left out, the first: {left_out[0]}")
+    return tuple(files)
+
+
+def is_folder(path: str) -> bool:
+    """Return whether a path is a folder; False for what is no path at all, such as a text that is longer than a name may be."""
+    return os.path.isdir(path)  # noqa: PTH112  # Path raises
+
+
+def _below(folder: str) -> Iterator[str]:
+    """Yield the files below a folder that are not hidden, folders and files sorted together."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError:
+        yield folder  # reading it says what is wrong
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path)
+        elif (
+            entry.is_file()
+        ):  # no FIFO or socket, on which reading would wait; no link to a folder, which may lead upwards
+            yield entry.path
+
+
+def _matches(path: str, globs: Sequence[str]) -> bool:
+    """Return whether the patterns choose a file: the last one that fits decides."""
+    chosen = all(pattern.startswith("!") for pattern in globs)
+    for pattern in globs:
+        wanted = pattern.removeprefix("!")
+        if fnmatchcase(path if "/" in wanted else Path(path).name, wanted):
+            chosen = not pattern.startswith("!")
+    return chosen
+
+
+def _is_binary(path: str) -> bool:
+    """Return whether a file holds no text: by a NUL byte at its beginning, as grep does."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  # a path of bytes that are no UTF-8 is a str here too
+            head = file.read(_HEAD)
+    except OSError:
+        return False  # reading it says what is wrong
+    return head.startswith(_BINARY) or (b"\0" in head and not head.startswith((*_MARKS, *_COMPRESSED)))
