@@ -28,6 +28,9 @@ _COMMAND_LINES = {
     "nlptool analogy A B C": ("analogies",),
     "nlptool odd-one-out WORD WORD WORD": ("doesnt-match", "outlier", "odd"),
     "nlptool fill-mask": ("fill", "predict", "guess", "cloze", "mlm", "unmask", "bert", "masked-lm"),
+    "nlptool split": (
+        "sentences", "sentence", "sentence-split", "split-sentences", "ssplit", "paragraphs", "punkt", "bunkai", "aozora",
+    ),
     "nlptool nsp": ("next-sentence", "next"),
     "nlptool score": ("perplexity", "ppl", "likelihood", "pll", "log-likelihood", "acceptability"),
     "nlptool generate": (

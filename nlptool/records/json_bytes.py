@@ -74,6 +74,12 @@ def _end_of_value(raw: bytes, start: int) -> int:
     return position
 
 
+def without(raw: bytes, names: set[str]) -> tuple[bytes, set[str]]:
+    """Return the object without the members called ``names``, and those of the names that it had."""
+    rest, taken = _take_out(raw, names)
+    return rest, set(taken)
+
+
 def _take_out(raw: bytes, names: set[str]) -> tuple[bytes, dict[str, bytes]]:
     """Remove the members called ``names`` from an object; return the rest, as it was, and their values (the last of
     duplicates)."""

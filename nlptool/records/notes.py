@@ -6,6 +6,7 @@ _SENTENCES = {
     "cut": "texts that were cut off before their end (--max-new-tokens)",
     "n_chunks": "chunks in which longer texts were taken",
     "n_control": "control characters shown as pictures (␀)",
+    "n_gaiji": "characters that Shift JIS lacks and their notes do not name, left as ※",
     "n_line_breaks": "line breaks that were written as blanks",
     "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
     "n_subwords": "words that the model knows by their subwords alone",

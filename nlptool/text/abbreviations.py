@@ -44,6 +44,7 @@ _AFTER_HOURS = _words(
 )
 
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:\.[^\W_]+)*\Z")
+_ALPHANUMERIC = re.compile(r"[^\W_]")
 _NEXT_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _ROMAN = re.compile(r"[IVXLC]+\b")
 _LONGEST = 24  # characters of a word that is looked at
@@ -74,8 +75,7 @@ def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: boo
         return False
     word = before[0]
     key = word.lower()
-    leads = not any(character.isalnum() for character in text[first : min(before.start(), first + 3)])
-    leads = leads and before.start() <= first + 2
+    leads = before.start() <= first + 2 and not _ALPHANUMERIC.search(text, first, before.start())
     if word.isdecimal():
         return leads and len(word) <= 3  # the number of a list item
     if closed:
@@ -95,7 +95,7 @@ def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: boo
     if "." in word and all(len(part) <= 2 for part in word.split(".")):
         return lower or number or (bool(next_word) and not starts)
     if key in _DATES:
-        return lower or next_word.lower() in _DATES
+        return lower or number or next_word.lower() in _DATES
     if key in _WORDS and following is None and text[after] in "-–—&/":
         return True
     if key in _WORDS:

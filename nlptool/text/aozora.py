@@ -1,6 +1,6 @@
 """The markup of Aozora Bunko's text files, taken out of a text with what it says and where it stood.
 
-Read are ruby (漢字《かんじ》, ｜範囲《ルビ》), notes of the transcribers (［＃…］, with notes and brackets inside), and characters
+Read are ruby (漢字《かんじ》, ｜範囲《ルビ》), notes of the transcribers (［＃…］, with others inside), and characters
 that Shift JIS lacks (※［＃「てへん＋劣」、第3水準1-84-77］, ※［＃…、U+5DD9、…］): they become the character that the note
 names; a note that names none leaves ※. What notes say of emphasis, headings or indents is not interpreted, and accents spelled
 in 〔e'〕 stay. The format: https://www.aozora.gr.jp/annotation/
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 _QUOTE = "「[^「」\n]{0,200}+」"
@@ -85,6 +86,8 @@ class Plain:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where ``text[start:end]``, which is not empty, stands in the original, with the markup that belongs to it."""
+        if not self._origins:  # nothing was taken out
+            return start, end
         first, last = (bisect_right(self._starts, position) - 1 for position in (start, end - 1))
         origin = self._origins[first]
         within = start - self._starts[first]
@@ -146,10 +149,7 @@ def plain(text: str) -> Plain:
     Ruby without anything before it that it could belong to, and brackets that do not close in their line, stay as they are.
     """
     if "［＃" not in text and "《" not in text:
-        whole = _Builder()
-        whole.copy(text, 0, 0, len(text))
-        whole.plain.text = text
-        return whole.plain
+        return Plain(text)
     built = _Builder()
     position = 0  # of what is not yet copied
     begin = 0  # the same, with the bar before it
@@ -199,6 +199,27 @@ def _character(note: str) -> str:
         return (shift + bytes((0xA0 + row, 0xA0 + cell))).decode("euc_jis_2004")
     except UnicodeDecodeError:
         return ""
+
+
+def markup_of_parts(text: Plain, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[list[Ruby], list[Note]]]:
+    """Yield for each of ``spans``, parts of ``text.text`` in order, its ruby and its notes, with positions within the part.
+
+    A note between two parts belongs to the part behind it, or to the last one.
+    """
+    n_ruby = n_notes = 0
+    for number, (start, end) in enumerate(spans):
+        ruby: list[Ruby] = []
+        notes: list[Note] = []
+        while n_ruby < len(text.ruby) and text.ruby[n_ruby].start < end:
+            item = text.ruby[n_ruby]
+            ruby.append(Ruby(max(0, item.start - start), min(item.end, end) - start, item.reading))
+            n_ruby += 1
+        is_last = number == len(spans) - 1
+        while n_notes < len(text.notes) and (is_last or text.notes[n_notes].position <= end):
+            note = text.notes[n_notes]
+            notes.append(Note(min(max(0, note.position - start), end - start), note.note))
+            n_notes += 1
+        yield ruby, notes
 
 
 class Body:

@@ -30,6 +30,7 @@ _PAIRS = {
 _OPENING = {closing: opening for opening, closing in _PAIRS.items()}
 _ROUND = frozenset("（(［[｛{〔【")
 _CJK_QUOTES = frozenset("「『｢")
+_CJK_MARKS = frozenset("。｡！？‼⁇⁈⁉")
 _MARKS = frozenset("。｡！？!?．.…‥‼⁇⁈⁉")
 
 _LINE_ITEM = (
@@ -41,15 +42,17 @@ _HARD_BREAK = re.compile(
 )
 """What ends a sentence and every open bracket, whatever stands before it."""
 
+_MAY_BREAK = re.compile(r"[\n\r\f\u2029]")
+
 _HEADING = re.compile(r"[ \t]*#{1,6} [^\n\r\f\u2029]*(?=\r?\n)")
 
-_EMOJI = "[\u2600-\u2775\u2794-\u27bf\u2b50\u2b55\ufe0f\u200d\u20e3\U0001f000-\U0001faff\U000e0020-\U000e007f]"
+_EMOJI = "[\u2600-\u263f\u2641\u2643-\u2775\u2794-\u27bf\u2b50\u2b55\ufe0f\u200d\u20e3\U0001f000-\U0001faff\U000e0020-\U000e007f]"
 _SOFT = f"(?:[♪☆★♡♥❤]|{_EMOJI})"  # a mark behind a sentence-final particle or verb
 _RUN = "[。｡！？!?．.…‥‼⁇⁈⁉]"
-_TOKEN = re.compile(
-    rf"{_RUN}++(?:[ \u00a0][.?!]++(?=\s|\Z))*+|[・･]{{2,}}+{_RUN}*+|{_SOFT}++|\^_*\^"
-    r'|["「」『』｢｣（）()［］\[\]【】〈〉《》〔〕｛｝{}“”«»]'
-)
+_MARK = re.compile(rf"{_RUN}++(?:[ \u00a0][.?!]++(?=\s|\Z))*+|[・･]{{2,}}+{_RUN}*+|{_SOFT}++|\^_*\^")
+_BRACKETS = frozenset([*_PAIRS, *_PAIRS.values(), '"'])
+_TOKEN = re.compile(f"[{_RUN[1:-1]}・･♪☆★♡♥❤^{_EMOJI[1:-1]}{re.escape(''.join(sorted(_BRACKETS)))}]")
+"""Where a mark or bracket may be: one set of characters is found fastest."""
 
 _LAUGH = "[（(](?:[苦爆]?笑|泣|滝?汗|涙|怒|照れ?|爆|謎|死|嘘|違|[wｗ]{1,9})[）)]"
 _LAUGHTER = re.compile(_LAUGH)
@@ -59,7 +62,7 @@ _TAIL = re.compile(
         |[\[［]\d{{1,3}}[\]］]                                          # the number of a footnote
         |{_LAUGH}
         |m?[（(](?:(?![（(）)\n])[^\W\d]?[^\w\n（(）)]){{1,8}}[^\W\d]?[）)][m;；]?      # (^_^;): no two letters side by side
-        |{_EMOJI}|[ \u3000]{_EMOJI}++(?=\s|\Z)
+        |{_EMOJI}|(?<=\u200d)[♀♂]|[ \u3000]{_EMOJI}++(?=\s|\Z)
         |[ ]?[:;=][-'o^]?[)(DPp|/]{{1,3}}(?=\s|\Z)|[ ]?\^_*\^(?=\s|\Z)        # :-)
         |ｗ)""",
     re.VERBOSE,
@@ -104,6 +107,9 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
     Together they hold every character of the text that is not blank.
     """
+    if not _MAY_BREAK.search(text):
+        yield from _sentences(text, 0)
+        return
     heading = _HEADING.match(text)
     start = heading.end() if heading else 0
     if heading:
@@ -125,12 +131,17 @@ def _sentences(block: str, offset: int) -> Iterator[tuple[int, int]]:
         return
     marks: list[tuple[int, int]] = []
     brackets: list[int] = []
+    end = first
     for token in _TOKEN.finditer(block, first, stop):
-        start, end = token.span()
-        if end - start > 1 or block[start] in _MARKS:
-            marks.append((start, end))
-        else:
+        start = token.start()
+        if block[start] in _BRACKETS:
             brackets.append(start)
+        elif start >= end and (mark := _MARK.match(block, start, stop)):
+            end = mark.end()
+            marks.append((start, end))
+    if not marks and not brackets:
+        yield first + offset, stop + offset
+        return
     pairs = _outer_pairs(block, brackets) if brackets else []
     pairs.append((stop, stop))
     coming = 0  # the first pair that is not behind us
@@ -205,7 +216,7 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
     tail = _after_tail(block, end, stop)
     if tail >= stop:
         return stop
-    closed = any(character in _CLOSERS for character in block[end:tail])
+    closed = tail > end and not _CLOSERS.isdisjoint(block[end:tail])
     after = _BLANKS.match(block, tail, stop).end()  # type: ignore[union-attr]
     blank = after > tail
     following = block[after]
@@ -215,9 +226,7 @@ def _end_at_mark(block: str, first: int, start: int, end: int, stop: int) -> int
     before = block[start - 1] if start > first else ""
     if mark[0] not in _MARKS and mark[0] not in "・･":
         return _end_at_soft_mark(block, start, tail, after) if before else 0
-    if any(character in "。｡！？‼⁇⁈⁉" for character in mark) or (
-        ("!" in mark or "?" in mark) and before and japanese().match(before)
-    ):
+    if not _CJK_MARKS.isdisjoint(mark) or (("!" in mark or "?" in mark) and before and japanese().match(before)):
         if blank and "\n" not in block[tail:after]:
             return tail
         is_stop = "。" in mark or "｡" in mark

@@ -46,7 +46,7 @@ ENGLISH = [
     "He teaches science (He worked there.) at the school. |See below (p. 5). |(I was there.) |Done.",
     "1. First item. |2. Second item. |A. Third.",
     "And so . . . it goes. |It ends . . . . |Then… it begins. |Ok… |Fine.",
-    "Wow! 😊 |Great!😊 |Next one. |✅Done.",
+    "It is on Wed. 6/14. |🤷\u200d♂️. |Wow! 😊 |Great!😊 |Next one. |✅Done.",
     "Yahoo! is a company. |It grew.",
     "Plan B failed. |This is plan B. |We go on.",
     "It was 1999. |It was page 4. |Next.",
