@@ -120,8 +120,9 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.option(
     "--user-dictionary",
     metavar="FILE",
+    multiple=True,
     type=click.Path(),
-    help="User dictionary of additional words: a compiled .dic, or a .csv.",
+    help="User dictionary of additional words: a compiled .dic, or a .csv; may be repeated.",
 )
 @options.workers
 def command(  # noqa: PLR0917
@@ -137,7 +138,7 @@ def command(  # noqa: PLR0917
     top_k: int | None,
     plot: str | None,
     dictionary: str | None,
-    user_dictionary: str | None,
+    user_dictionary: tuple[str, ...],
     workers: int,
 ) -> None:
     """Split Japanese text into words with lemma, part of speech and reading (MeCab with unidic-lite).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,9 @@ import click
 from nlptool.cli import options
 from nlptool.cli.groups import Group
 from nlptool.errors import EXIT_RECORDS_FAILED, RunError
-from nlptool.records.blocks import read_blocks
 from nlptool.records.formats import results
-from nlptool.records.parse import Parser
-from nlptool.records.record import InputFormat
 from nlptool.specs import WordVectorsSpec
+from nlptool.storage.text_files import read_lines
 
 if TYPE_CHECKING:
     from nlptool.models.words.vectors import Parts, WordVectors
@@ -145,7 +142,9 @@ def select(  # noqa: PLR0917
 
     target = _check_output(output, to, precision) if output is not None else None
     vectors = _open(model, quiet)
-    wanted = [*words, *(_lines(words_from) if words_from is not None else ())]
+    wanted = [*words]
+    if words_from is not None:
+        wanted += (line for _, line in read_lines(words_from) if line)
     if not wanted and top is None:
         raise click.UsageError("which words? name some, or give --top or --words-from")
     places = {word: vectors.index(word) for word in dict.fromkeys(wanted)}
@@ -170,21 +169,6 @@ def select(  # noqa: PLR0917
             record = {"word": vectors.word(index), "count": count, "norm": vectors.norms[index], "vector": vector}
             results.print_text(orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
     ctx.exit(EXIT_RECORDS_FAILED if missing else 0)
-
-
-def _lines(path: str) -> Iterator[str]:
-    """Yield the lines of a file, compressed or not, that are not empty."""
-
-    def fail(message: str, hint: str) -> None:
-        raise RunError(message, hint=hint)
-
-    blocks = read_blocks((path,), report=fail, hint=lambda _: None)
-    for records in Parser(InputFormat(kind="text")).parse(blocks):
-        for record in records:
-            if record.error is not None:
-                raise RunError(f"{record.source}:{record.line}: {record.error.message}", hint=record.error.hint)
-            if record.text:
-                yield record.text
 
 
 def _check_output(output: str | None, to: str, precision: str) -> Path:

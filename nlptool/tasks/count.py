@@ -23,7 +23,7 @@ _NOTES = notes("n_unknown of a dictionary", "n_control")
 
 
 def counter(
-    what: str, by: str, dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]
+    what: str, by: str, dictionary: str | None, user_dictionaries: Sequence[str], wanted: dict[str, object]
 ) -> CharacterCounter | WordCounter:
     """Make the function that counts, once in each process.
 
@@ -41,7 +41,7 @@ def counter(
         return japanese_counts.CharacterCounter(normalize=chosen.normalize)
     keeps = functools.partial(is_kept, wanted=chosen)
     return japanese_counts.WordCounter(
-        Tagger(dictionary, user_dictionary), by=by, keeps=keeps, normalize=chosen.normalize
+        Tagger(dictionary, user_dictionaries), by=by, keeps=keeps, normalize=chosen.normalize
     )
 
 

@@ -41,7 +41,7 @@ def _texts(records: list[Record]) -> Sequence[str]:
     return [record.text for record in records if record.pending]
 
 
-def open_analyser(dictionary: str | None, user_dictionary: str | None, wanted: dict[str, object]) -> Analyser:
+def open_analyser(dictionary: str | None, user_dictionaries: Sequence[str], wanted: dict[str, object]) -> Analyser:
     """Make the analyser of a process.
 
     Args:
@@ -50,7 +50,7 @@ def open_analyser(dictionary: str | None, user_dictionary: str | None, wanted: d
     from nlptool.models.japanese.tagger import Tagger
     from nlptool.tasks.token_formats import Analyser, Wanted
 
-    return Analyser(Tagger(dictionary, user_dictionary), Wanted(**wanted))  # type: ignore[arg-type]
+    return Analyser(Tagger(dictionary, user_dictionaries), Wanted(**wanted))  # type: ignore[arg-type]
 
 
 _FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # what is written for a failed record

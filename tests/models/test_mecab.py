@@ -99,7 +99,7 @@ def test_n_best_costs_are_mecabs(tagger: Tagger) -> None:
 def test_a_user_dictionary_adds_words(tmp_path: Path, tagger: Tagger) -> None:
     path = tmp_path / "neko.csv"
     path.write_text(USER, encoding="utf-8")
-    own = Tagger(user_dictionary=str(path))
+    own = Tagger(user_dictionaries=[str(path)])
     assert [key.split("\t")[0] for key in own.parse("漱石猫がいる").split("\n")] == ["漱石猫", "が", "いる"]
     assert own.morpheme(own.parse("漱石猫").split("\n")[0], "漱石猫").feature("reading") == "ソウセキネコ"
     assert [key.split("\t")[0] for key in tagger.parse("漱石猫がいる").split("\n")] == ["漱石", "猫", "が", "いる"]
@@ -109,7 +109,7 @@ def test_a_user_dictionary_with_a_bad_line_names_it(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(USER + "漱石猫,名詞\n", encoding="utf-8")
     with pytest.raises(RunError, match=r"bad\.csv:2"):
-        Tagger(user_dictionary=str(path))
+        Tagger(user_dictionaries=[str(path)])
 
 
 def test_a_folder_without_a_dictionary_says_what_is_missing(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ import mmap
 import struct
 from pathlib import Path
 
+import numpy as np
+
 from nlptool.errors import ModelError
 
 _HEADER = struct.Struct("<10I32s")
 _TOKEN_SIZE = 8  # uint16: left id, right id, part of speech id, cost (signed), offset of the features (2), unused (2)
-_VERSION = 102
+VERSION = 102
 
 
 class Dictionary:
@@ -34,11 +36,12 @@ class Dictionary:
         if len(self._bytes) < _HEADER.size:
             raise ModelError(f"{path} is no MeCab dictionary")
         _, version, _, _, _, _, array_size, tokens_size, features_size, _, charset = _HEADER.unpack_from(self._bytes)
-        if version != _VERSION or _HEADER.size + array_size + tokens_size + features_size != len(self._bytes):
-            raise ModelError(f"{path} is no MeCab dictionary of version {_VERSION}, or it is damaged")
+        if version != VERSION or _HEADER.size + array_size + tokens_size + features_size != len(self._bytes):
+            raise ModelError(f"{path} is no MeCab dictionary of version {VERSION}, or it is damaged")
         self.charset: str = charset.rstrip(b"\0").decode("ascii", "replace").lower().replace("_", "-")
         tokens = _HEADER.size + array_size
         self._features = tokens + tokens_size
+        self._tokens_at = tokens
         view = memoryview(self._bytes)
         self._array = view[_HEADER.size : tokens].cast("i")  # base, check, base, check, ...
         self._tokens = view[tokens : self._features].cast("H")
@@ -70,6 +73,17 @@ class Dictionary:
                 start = self._features + tokens[offset + 4] + (tokens[offset + 5] << 16)
                 features.append(self._string(start))
         return features
+
+    def classes(self) -> list[tuple[int, int, int, str]]:
+        """Return the pairs of left and right id that entries have: left id, right id, number of entries, features of one."""
+        tokens = np.frombuffer(self._bytes, "<u2", len(self._tokens), self._tokens_at).reshape(-1, _TOKEN_SIZE)
+        ids = tokens[:, 0].astype(np.uint32) << 16 | tokens[:, 1]
+        pairs, first, counts = np.unique(ids, return_index=True, return_counts=True)
+        offsets = tokens[first, 4] + (tokens[first, 5].astype(np.int64) << 16) + self._features
+        return [
+            (int(pair) >> 16, int(pair) & 0xFFFF, int(count), self._string(int(offset)))
+            for pair, count, offset in zip(pairs, counts, offsets, strict=True)
+        ]
 
     def first(self) -> str:
         """Return the features of the first entry, which tell the layout of all entries."""

@@ -22,8 +22,6 @@ import os
 import re
 import shlex
 import struct
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +29,7 @@ from typing import Any, NamedTuple
 
 import fugashi
 
-from nlptool.errors import ModelError, RunError
+from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries
 from nlptool.models.japanese.dictionary_file import Dictionary
 
@@ -66,33 +64,36 @@ class Tagger:
 
     Args:
         dictionary: name or folder of a compiled MeCab dictionary; unidic-lite unless given (``dictionaries.locate``).
-        user_dictionary: a compiled ``.dic``, or a CSV of entries, which is compiled first.
+        user_dictionaries: compiled ``.dic`` files, or CSV of entries, which are compiled first.
 
     Raises:
         ModelError: the dictionary is missing, or cannot be used.
+        RunError: a line of a user dictionary is no entry.
     """
 
-    def __init__(self, dictionary: str | None = None, user_dictionary: str | None = None) -> None:
+    def __init__(self, dictionary: str | None = None, user_dictionaries: Sequence[str] = ()) -> None:
         self._located = dictionaries.locate(dictionary)
         self.folder = self._located.folder
-        self._names = [user_dictionary] if user_dictionary else []
-        self._user_dictionary = user_dictionary
-        self._compiled: tempfile.TemporaryDirectory[str] | None = None
-        if user_dictionary:
-            self._user_dictionary = self._compile(user_dictionary)
+        self._names = user_dictionaries
         self._dictionaries = [Dictionary(self.folder / "sys.dic")]
-        if self._user_dictionary:
-            self._dictionaries.append(Dictionary(Path(self._user_dictionary)))
+        self.layout = dictionaries.layout(len(_split(self._dictionaries[0].first())))
+        self._user_dictionaries: Sequence[str] = ()
+        if user_dictionaries:
+            from nlptool.models.japanese.user_dictionary import UserDictionaries
+
+            self._compiled = tempfile.TemporaryDirectory(prefix="nlptool-")
+            own = UserDictionaries(self.folder, self._dictionaries[0], self.layout)
+            self._user_dictionaries = own.compile(user_dictionaries, Path(self._compiled.name))
+            self._dictionaries += [Dictionary(Path(path)) for path in self._user_dictionaries]
         for known in self._dictionaries:
             if known.charset.replace("-", "") != "utf8":
                 raise ModelError(f"the dictionary {self.name} is in {known.charset}, not in UTF-8")
-        self.layout = dictionaries.layout(len(_split(self._dictionaries[0].first())))
         self._unknown = Dictionary(self.folder / "unk.dic")
         self._parse = self._open(f"{_KEY}\\n").parse
 
     @functools.cached_property
     def name(self) -> str:
-        """Return what results call the dictionary: "unidic-lite 1.0.8", or a folder; and the user dictionary behind it."""
+        """Return what results call the dictionary: "unidic-lite 1.0.8", or a folder; and the user dictionaries behind it."""
         return " + ".join([self._located.label, *self._names])
 
     @functools.cached_property
@@ -114,8 +115,9 @@ class Tagger:
 
     def _open(self, node_format: str | None, flags: str = "") -> Any:
         arguments = f"-r {os.devnull} -d {shlex.quote(str(self.folder))} {flags}"
-        if self._user_dictionary:
-            arguments += f" -u {shlex.quote(self._user_dictionary)}"
+        if self._user_dictionaries:
+            quoted = ",".join(f'"{path}"' if "," in path else path for path in self._user_dictionaries)
+            arguments += f" -u {shlex.quote(quoted)}"
         if node_format is not None:
             unknown = node_format.replace(_KEY, _KEY + UNKNOWN)
             arguments += f" -O '' -F{shlex.quote(node_format)} -U{shlex.quote(unknown)} -E ''"
@@ -124,31 +126,6 @@ class Tagger:
         except RuntimeError as error:
             reason = str(error).split("ERROR DETAILS", 1)[-1].strip("- \n").splitlines()[-1:]
             raise ModelError(f"MeCab cannot use the dictionary {self.folder}: {''.join(reason)}") from error
-
-    def _compile(self, path: str) -> str:
-        """Compile a CSV of dictionary entries (surface, left id, right id, cost, features); return the path of the ``.dic``."""
-        if not Path(path).is_file():
-            raise ModelError(f"no user dictionary {path}")
-        if not path.endswith(".csv"):
-            return path
-        self._compiled = tempfile.TemporaryDirectory(prefix="nlptool-")
-        target = str(Path(self._compiled.name) / "user.dic")
-        with Path(path).open(encoding="utf-8") as lines:
-            for number, row in enumerate(csv.reader(lines), 1):
-                if len(row) < 5 or not all(cell.lstrip("-").isdecimal() for cell in row[1:4]):
-                    raise RunError(
-                        f"{path}:{number}: a user dictionary line is: surface,left id,right id,cost,features...",
-                        hint="猫又,5142,5142,5000,名詞,普通名詞,一般,*,*,*,ネコマタ,猫又",
-                    )
-        arguments = ["-d", str(self.folder), "-u", target, "-f", "utf8", "-t", "utf8", path]
-        code = "import fugashi, sys; fugashi.build_dictionary(sys.argv[1])"
-        # In a separate process, because MeCab's compiler prints, and exits on errors.
-        compiler = [sys.executable, "-c", code, shlex.join(["mecab-dict-index", *arguments])]
-        done = subprocess.run(compiler, capture_output=True, text=True, check=False)
-        if not Path(target).is_file():
-            reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            raise ModelError(f"MeCab cannot compile {path} for {self.folder}: {''.join(reason)}")
-        return target
 
     def parse(self, text: str) -> str:
         """Return the keys of the tokens of ``text`` (a result of ``for_mecab``), one a line; ``""`` if there are none."""
