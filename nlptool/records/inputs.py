@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from nlptool.storage import encodings
+from nlptool.storage.compression import is_compressed
+
 _INDEX = "index.json"  # in a folder that ``nlptool index`` made, which is no folder of texts
 
 _HEAD = 8192  # bytes that decide whether a file is binary
-
-_MARKS = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16 and UTF-32, whose texts hold NUL bytes
-
-_COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"BZh")
 
 _BINARY = (b"%PDF-", b"PAR1")  # formats that may have no NUL byte at their beginning
 
@@ -85,10 +84,10 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
 
 
 def _is_binary(path: str) -> bool:
-    """Return whether a file holds no text: by a NUL byte at its beginning, as grep does."""
+    """Return whether a file holds no text: by a NUL byte at its beginning, as grep does, unless it is UTF-16."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # a path of bytes that are no UTF-8 is a str here too
             head = file.read(_HEAD)
     except OSError:
         return False  # reading it says what is wrong
-    return head.startswith(_BINARY) or (b"\0" in head and not head.startswith((*_MARKS, *_COMPRESSED)))
+    return head.startswith(_BINARY) or (b"\0" in head and not (is_compressed(head) or encodings.wide(head)))

@@ -118,6 +118,11 @@ def decompressed(chunks: Iterator[bytes], source: str, *, piped: bool = True) ->
         )
 
 
+def is_compressed(head: bytes) -> bool:
+    """Return whether these are the first bytes of a compressed file that is read here."""
+    return head.startswith(tuple(_COMPRESSIONS))
+
+
 def _refuse(head: bytes, source: str, *, piped: bool) -> None:
     """Refuse what is compressed in a way that is not read here; brotli has no magic bytes and is known by its name.
 

@@ -45,6 +45,7 @@ _COMMON = re.compile(rf"[\t\n\r -~\xa0-\u024f\u0386-\u045f\u2010-\u203b{_KANA}]"
 _IDEOGRAPHS = re.compile(
     r"[\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff\U00020000-\U0003ffff]"
 )  # half of all pairs of bytes are one
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _FULL_WIDTH = re.compile(f"[{_KANA}]")
 
 _OF_LATIN = (
@@ -149,7 +150,9 @@ def _utf32(sample: bytes) -> str:
         return ""
     for name, highest, next_one in (("utf-32-le", 3, 2), ("utf-32-be", 0, 1)):
         if not any(sample[highest::4]) and max(sample[next_one::4]) <= 0x10:
-            return name
+            text = sample.decode(name, "replace")
+            n_known = len(_COMMON.findall(text)) + len(_IDEOGRAPHS.findall(text))
+            return name if n_known >= 0.8 * len(text) and not _CONTROL.search(text) else ""  # else an array of numbers
     return ""
 
 
@@ -165,7 +168,9 @@ def _utf16(sample: bytes) -> str:
     best, other = sorted(scores, key=lambda name: -scores[name])
     n = len(texts[best])
     is_narrow = decodes(sample.replace(b"\0", b""), "utf-8", complete=False)
-    if b"\0" in sample:
+    if n < 2 or len(_CONTROL.findall(texts[best])) > 0.01 * n:
+        found = False
+    elif b"\0" in sample:
         found = scores[best] > (0.5 if is_narrow else 0.34) and scores[best] > 1.4 * scores[other]
     else:  # no ASCII in it, not even a line end
         n_full_width = len(_FULL_WIDTH.findall(texts[best]))

@@ -12,11 +12,11 @@ import pytest
 import unidic_lite
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from program import invoke, records
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.japanese.dictionary_file import Dictionary
 from nlptool.models.japanese.tagger import Tagger
-from tests.support.program import invoke, records
 
 IDS = "5142,5142,-5000"
 ENTRY = f"河童鍋,{IDS},名詞,普通名詞,一般,*,*,*,カッパナベ,河童鍋"

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from program import invoke, records
 
 from nlptool.errors import RecordError
 from nlptool.records.blocks import read_blocks
-from tests.support.program import invoke, records
 
 TEXT = "吾輩は猫である。\n名前はまだ無い。\nどこで生れたかとんと見当がつかぬ。\n"
 ENCODINGS = [
@@ -137,3 +137,12 @@ def test_a_line_that_is_too_long_may_be_in_any_encoding(tmp_path: Path) -> None:
     first, second = (line for block in blocks for line in block.lines)
     assert isinstance(first, RecordError)
     assert second == "犬が".encode("euc_jp")
+
+
+def test_of_a_folder_utf16_is_read_and_what_is_binary_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("猫が\n".encode("utf-16-le"))
+    (tmp_path / "b.txt").write_bytes("犬が\n".encode("cp932"))
+    (tmp_path / "c.bin").write_bytes(bytes(range(256)) * 8)
+    result = invoke(*WAKATI, "--encoding", "auto", str(tmp_path))
+    assert result.stdout == "猫 が\n犬 が\n"
+    assert "1 binary files were left out" in result.stderr

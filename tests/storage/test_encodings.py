@@ -128,3 +128,10 @@ def test_utf8_that_was_cut_and_utf8_that_was_damaged() -> None:
     assert is_utf8_beyond_chance(whole)
     assert not is_utf8_beyond_chance("ﾃｱ".encode("cp932"))  # or ñ
     assert not is_utf8_beyond_chance(b"abc")
+
+
+def test_arrays_of_numbers_are_not_utf16_or_utf32() -> None:
+    for size in (2, 4):
+        for order in ("little", "big"):
+            assert not wide(b"".join(number.to_bytes(size, order) for number in range(500)))  # type: ignore[arg-type]
+    assert not wide(bytes(1000))

@@ -35,7 +35,7 @@ _INPUT = (
                   help="Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable."),
     shared_option("Input", "-0", "--null", is_flag=True, help="Records end with a NUL byte instead of a line end."),
     shared_option("Input", "--encoding", default="utf-8", show_default=True, metavar="NAME", callback=parse_encoding,
-                  help="Character encoding of the input."),
+                  help="Character encoding of the input; auto: found out for each file."),
     shared_option("Input", "--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
                   help="Longest line in bytes; a longer one becomes an error record."),
     shared_option("Input", "--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(0, 3_600_000),
