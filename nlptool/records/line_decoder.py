@@ -12,6 +12,9 @@ from nlptool.text.scripts import LONE_SURROGATE
 
 _NO_TEXT = {0x00: "\ufffd", 0x1B: "\ufffd"}  # control characters of UTF-16 and ISO-2022 that are taken for UTF-8
 
+_EXPLAINED = 10  # undecodable lines that get a hint: one is shown at the end, and finding it takes longer than decoding
+_MIXED = "this line is in {}, others are not: give each part its own --encoding"
+
 
 class LineDecoder:
     """Decodes lines.
@@ -22,6 +25,7 @@ class LineDecoder:
 
     def __init__(self, encoding: str) -> None:
         self._is_auto = encoding == "auto"
+        self._n_undecodable = 0
         self.use(encoding)
 
     def use(self, encoding: str) -> None:
@@ -42,7 +46,13 @@ class LineDecoder:
         if (self._is_wide or self._encoding != "utf-8") and (lone := LONE_SURROGATE.search(text)):
             return readable(text), lone_surrogate(lone)
         if self._is_auto and self._encoding != "utf-8" and encodings.is_utf8_beyond_chance(line):
-            return readable(text), self._mixed(line, "UTF-8")
+            failure = RecordError(
+                "Undecodable",
+                f"not {self._encoding.upper()}: the line is in UTF-8",
+                hint=_MIXED.format("UTF-8"),
+                raw=line,
+            )
+            return readable(text), failure
         return text, None
 
     def _undecodable(self, line: bytes, error: UnicodeDecodeError) -> RecordError:
@@ -55,23 +65,15 @@ class LineDecoder:
                 "Undecodable", what + "the last character is cut off", hint="its bytes are in `raw_base64`", raw=line
             )
         where = f"byte 0x{line[error.start]:02x} at position {error.start}"
+        self._n_undecodable += 1
+        hint = self._hint(line) if self._n_undecodable <= _EXPLAINED else ""
+        return RecordError("Undecodable", what + where, hint=hint, raw=line)
+
+    def _hint(self, line: bytes) -> str:
         likely = encodings.likely(line)
         if self._encoding == "utf-8" and not likely:
-            return RecordError(
-                "Undecodable", what + where, hint="the rest of the line is UTF-8: it is damaged there", raw=line
-            )
+            return "the rest of the line is UTF-8: it is damaged there"
         likely = encodings.spelled(likely or "utf-8")
         if likely == self._encoding or not encodings.decodes(line, likely):
-            hint = "" if self._is_auto else "--encoding names another one"
-            return RecordError("Undecodable", what + where, hint=hint, raw=line)
-        if self._is_auto:
-            return self._mixed(line, likely.upper())
-        return RecordError("Undecodable", what + where, hint=f"perhaps --encoding {likely}", raw=line)
-
-    def _mixed(self, line: bytes, likely: str) -> RecordError:
-        return RecordError(
-            "Undecodable",
-            f"the line is not in {self._encoding.upper()} as its file is, but in {likely}",
-            hint="the input mixes encodings: give each part its own --encoding",
-            raw=line,
-        )
+            return "" if self._is_auto else "--encoding names another one"
+        return _MIXED.format(likely.upper()) if self._is_auto else f"perhaps --encoding {likely}"

@@ -90,13 +90,14 @@ def wide(head: bytes) -> str:
 
 def likely(line: bytes) -> str:
     """Return the codec that a line that is no UTF-8 is likely in; "" if it is UTF-8 with damage."""
+    line = line[:_SAMPLE]
     if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if found := wide(line) or wide(line.removeprefix(b"\0")):  # the line before took one half of a line end
         return found
     if _is_mostly_utf8(line):
         return ""
-    return _iso_2022(line) or _legacy(line[:_SAMPLE])
+    return _iso_2022(line) or _legacy(line)
 
 
 def decodes(data: bytes, codec: str, *, complete: bool = True) -> bool:
@@ -126,7 +127,7 @@ def cut_off(line: bytes) -> bool:
 
 def is_utf8_beyond_chance(line: bytes) -> bool:
     """Return whether a line is UTF-8, and not by chance the bytes of another encoding."""
-    return not line.isascii() and decodes(line, "utf-8") and _is_mostly_utf8(line)
+    return not line.isascii() and decodes(line, "utf-8") and _is_mostly_utf8(line[:_SAMPLE])
 
 
 def looks_wide(line: bytes) -> bool:

@@ -117,7 +117,7 @@ def test_of_two_encodings_in_one_file_one_is_read_and_the_other_said(tmp_path: P
         errors = [record["nlptool"].get("error") for record in records(result, 3)]
         assert [bool(error) for error in errors].count(True) == (1 if half == halves[0] else 3)
         assert all(error["type"] == "Undecodable" for error in errors if error)
-        assert "mixes encodings" in result.stderr
+        assert "others are not: give each part its own --encoding" in result.stderr
 
 
 def test_a_line_of_utf8_far_behind_the_head_of_a_cp932_file_is_no_text(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_line_of_utf8_far_behind_the_head_of_a_cp932_file_is_no_text(tmp_path:
     assert {block.encoding for block in blocks} == {"cp932"}
     result = invoke("tokenize", "--count", "chars", "--encoding", "auto", str(path))
     assert result.exit_code == 3
-    assert "but in UTF-8" in result.stderr
+    assert "this line is in UTF-8, others are not" in result.stderr
 
 
 def test_a_line_that_is_too_long_may_be_in_any_encoding(tmp_path: Path) -> None:
