@@ -30,7 +30,7 @@ class WrappedLines:
             continues = _UNFINISHED.search(self._before) and _CONTINUED.match(text)
             if continues or (_UNFINISHED_JAPANESE.search(self._before) and not text[0].isspace()):
                 self._n_continued += 1
-        self._before = text[-1:]
+        self._before = text.rstrip()[-1:]
 
     @property
     def are_many(self) -> bool:
