@@ -14,12 +14,11 @@ from nlptool.storage.output import standard_stream
 _BOM = "\ufeff"
 
 
-def read_lines(path: str, *, encoding: str = "auto") -> Iterator[tuple[int, str]]:
-    """Yield the lines of a file with their numbers, from 1, without line ends and byte order mark.
+def read_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file with their numbers, from 1, without line ends and byte order mark. The encoding is found out.
 
     Args:
         path: ``-`` is stdin.
-        encoding: ``auto`` finds it out.
 
     Raises:
         RunError: the file cannot be read, or a line is in another encoding; the message names it.
@@ -34,7 +33,7 @@ def read_lines(path: str, *, encoding: str = "auto") -> Iterator[tuple[int, str]
                 data = b"".join(decompressed(iter(lambda: file.read(CHUNK), b""), name, piped=False))
     except OSError as error:
         raise RunError(f"{name}: {error.strerror or error}") from error
-    codec = encodings.detect(data) if encoding == "auto" else encoding
+    codec = encodings.detect(data)
     # Only in UTF-16 and UTF-32 bytes cannot be split at line ends; there, a damaged line is not told from the others.
     if encodings.is_wide(codec):
         lines = _decoded(data, codec, name).split("\n")
