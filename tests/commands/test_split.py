@@ -163,6 +163,7 @@ WRAPPED = "It was the best of times, it\nwas the worst of times, it was\nthe age
     ("text", "said"),
     [
         (WRAPPED, True),
+        (WRAPPED.replace("\n", " \n"), True),
         ("山路を登りながら、\nこう考えた。智に\n働けば角が立つ。情に\n棹させば流される。\n", True),
         (WRAPPED.replace("\n", " ") + "\n" + "One line. And one.\n" * 4, False),
         ("猫\n犬\n鳥\n魚\n", False),
