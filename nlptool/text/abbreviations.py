@@ -9,7 +9,7 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-_TITLES = _words("mr mrs ms dr prof messrs mme mlle mt ft e.g eg i.e ie vs viz cf approx p.s attn")
+_TITLES = _words("mr mrs ms dr drs prof messrs mme mlle mt ft e.g eg i.e ie vs viz cf approx p.s ps attn")
 """What always has something behind it."""
 
 _RANKS = _words("rev gen col lt capt sgt sen rep gov hon cmdr adm maj pres supt cpl pvt brig insp atty fr")
@@ -46,6 +46,7 @@ _AFTER_HOURS = _words(
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:\.[^\W_]+)*\Z")
 _ALPHANUMERIC = re.compile(r"[^\W_]")
 _NEXT_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
+_AFTER_WORD = frozenset(" \n,'’")
 _ROMAN = re.compile(r"[IVXLC]+\b")
 _LONGEST = 24  # characters of a word that is looked at
 
@@ -53,7 +54,9 @@ _LONGEST = 24  # characters of a word that is looked at
 def begins_sentence(text: str, position: int) -> bool:
     """Return whether the word at ``position`` begins a sentence although no blank stands before it."""
     word = _NEXT_WORD.match(text, position)
-    return word is not None and word[1][0].isupper() and word[1].lower() in _STARTERS and word.end() < len(text)
+    if word is None or not word[1][0].isupper() or word[1].lower() not in _STARTERS:
+        return False
+    return text[word.end() : word.end() + 1] in _AFTER_WORD
 
 
 def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: bool) -> bool:
@@ -83,7 +86,8 @@ def is_abbreviation(text: str, first: int, stop: int, after: int, *, closed: boo
     if key in _TITLES or (key in _RANKS and not (word.islower() and next_word[:1].isupper())):
         return True
     number = next_word[:1].isdecimal()
-    starts = next_word.lower() in _STARTERS and not lower
+    is_initial = following is not None and len(next_word) == 1 and text.startswith(".", following.end())
+    starts = next_word.lower() in _STARTERS and not lower and not is_initial
     if len(word) == 1:
         if leads:
             return not starts or word in "AI"

@@ -48,6 +48,7 @@ ENGLISH = [
     "And so . . . it goes. |It ends . . . . |Then… it begins. |Ok… |Fine.",
     "It is on Wed. 6/14. |🤷\u200d♂️. |Wow! 😊 |Great!😊 |Next one. |✅Done.",
     "Yahoo! is a company. |It grew.",
+    "Write to Kevin.A.Boone@x.com today.|You may.|I do. |J. A. Smith met O. I. Brown. |Done.",
     "Plan B failed. |This is plan B. |We go on.",
     "It was 1999. |It was page 4. |Next.",
 ]
