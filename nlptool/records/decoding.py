@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from nlptool.errors import RecordError, RunError
 from nlptool.storage import encodings
-from nlptool.storage.encodings import is_wide
+from nlptool.storage.wide_encodings import is_wide, looks_wide, wide
 
 CUT_OFF = b"\xff"
 """Stands before part of a character at the end of UTF-16 or UTF-32 that has been recoded. UTF-8 has no such byte."""
@@ -78,7 +78,7 @@ class Source:
             text, _, rest = line.partition(CUT_OFF)
             raw = text.decode(errors="surrogatepass").encode(self._wide_instead, "surrogatepass")
             return _in(self._wide_instead, raw + rest)
-        if (b"\x1b" in line and encodings.ESCAPES.search(line)) or encodings.looks_wide(line):
+        if encodings.has_escapes(line) or looks_wide(line):
             return _in(encodings.likely(line) or "iso2022_jp", line)
         return None
 
@@ -114,7 +114,7 @@ class Source:
         """Recode an input that is in UTF-16 or UTF-32 although it should not be, so that each of its lines is an error."""
         first = next((chunk for chunk in chunks if chunk), b"")
         if first.startswith(_MARKS_OF_UTF16) or b"\0" in self._lines(first[:_ENOUGH]):
-            self._wide_instead = encodings.wide(self._lines(first))
+            self._wide_instead = wide(self._lines(first))
         chunks = itertools.chain([first] if first else [], chunks)
         yield from wide_to_utf8(chunks, self._wide_instead, self._name) if self._wide_instead else chunks
 

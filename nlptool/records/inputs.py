@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from nlptool.storage import encodings
 from nlptool.storage.compression import is_compressed
+from nlptool.storage.wide_encodings import wide
 
 _INDEX = "index.json"  # in a folder that ``nlptool index`` made, which is no folder of texts
 
@@ -90,4 +90,4 @@ def _is_binary(path: str) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return False  # reading it says what is wrong
-    return head.startswith(_BINARY) or (b"\0" in head and not (is_compressed(head) or encodings.wide(head)))
+    return head.startswith(_BINARY) or (b"\0" in head and not (is_compressed(head) or wide(head)))

@@ -8,6 +8,7 @@ from nlptool.errors import RecordError
 from nlptool.records.decoding import CUT_OFF
 from nlptool.records.record import lone_surrogate, readable
 from nlptool.storage import encodings
+from nlptool.storage.wide_encodings import decodes, is_wide
 from nlptool.text.scripts import LONE_SURROGATE
 
 _NO_TEXT = {0x00: "\ufffd", 0x1B: "\ufffd"}  # control characters of UTF-16 and ISO-2022 that are taken for UTF-8
@@ -30,7 +31,7 @@ class LineDecoder:
 
     def use(self, encoding: str) -> None:
         """Take the encoding of the lines that follow."""
-        self._is_wide = encoding != "auto" and encodings.is_wide(encoding)
+        self._is_wide = encoding != "auto" and is_wide(encoding)
         self._encoding = "utf-8" if self._is_wide or encoding in ("auto", "utf-8-sig") else encoding
 
     def decode(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
@@ -74,6 +75,6 @@ class LineDecoder:
         if self._encoding == "utf-8" and not likely:
             return "the rest of the line is UTF-8: it is damaged there"
         likely = encodings.spelled(likely or "utf-8")
-        if likely == self._encoding or not encodings.decodes(line, likely):
+        if likely == self._encoding or not decodes(line, likely):
             return "" if self._is_auto else "--encoding names another one"
         return _MIXED.format(likely.upper()) if self._is_auto else f"perhaps --encoding {likely}"

@@ -7,23 +7,16 @@ import functools
 import re
 from dataclasses import dataclass
 
-_HIGH = bytes(range(0x80, 0x100))
 _FEW = 8  # kanji without kana, which are Japanese rather than Chinese if nothing else is known
 _LONGEST = 8000  # characters that are counted
 _KANA = re.compile("[ぁ-んァ-ヶー]")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _BEYOND_ASCII = re.compile("[^\0-\x7f]")
-_HALF_WIDTH_OF_EUC = re.compile(rb"\x8e[\xa1-\xdf]")
 _VOICED = "[\uff73\uff76-\uff84\uff8a-\uff8e]\uff9e|[\uff8a-\uff8e]\uff9f"
 _ILL_FORMED = re.compile(
     "(?<![\uff73\uff76-\uff84\uff8a-\uff8e])\uff9e|(?<![\uff8a-\uff8e])\uff9f|(?<![\uff66-\uff9f])[\uff67-\uff70]"
 )
 _PUNCTUATION = "、。・ー「」『』（）　！？々〇"
-_LATIN = re.compile(
-    rb"(?<![\x80-\xff])[\xa0-\xff](?![\x80-\xff])|(?<=[A-Za-z])\x92(?=[a-z ])"
-    rb"|(?<![A-Za-z0-9\x80-\xff])[\x91\x93](?=[A-Za-z])|(?<=[A-Za-z0-9.,!?])\x94(?![A-Za-z\x80-\xff])|(?<= )[\x96\x97](?= )"
-)
-"""A letter with an accent, or a quotation mark, of a language in Latin letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +58,12 @@ class _Reading:
         return self.is_possible and self.n_kana >= 0.1 * self.n
 
 
-def japanese(sample: bytes) -> Found:
+def japanese(sample: bytes, *, is_latin: bool) -> Found:
     """Tell in which of the two encodings a text is, if it is in one of them.
 
     Args:
         sample: it may end in the middle of a character.
+        is_latin: whether its bytes beyond ASCII are rather letters with accents.
     """
     cp932, euc = _reading(sample, "cp932"), _reading(sample, "euc_jp")
     if cp932.n == 0:
@@ -78,7 +72,7 @@ def japanese(sample: bytes) -> Found:
         return Found(euc_jp(sample), is_sure=True)
     if cp932.has_kana:
         return Found("cp932", is_sure=True)
-    if is_latin(sample):
+    if is_latin:
         return Found("", is_sure=False)
     if cp932.is_possible and cp932.n_half_width >= 0.9 * cp932.n:  # or kanji of EUC-JP
         is_well_formed = cp932.n_ill_formed == 0 and cp932.n_half_width + cp932.n_common == cp932.n
@@ -87,7 +81,7 @@ def japanese(sample: bytes) -> Found:
         if euc.is_possible:
             return Found("euc_jp", is_sure=euc.is_everyday_kanji)
         return Found("cp932", is_sure=is_well_formed)
-    if euc.is_possible and 2 * len(_HALF_WIDTH_OF_EUC.findall(sample)) >= 0.9 * n_beyond_ascii(sample):
+    if euc.is_possible and euc.n_half_width >= 0.9 * euc.n:
         return Found("euc_jp", is_sure=True)
     # No other encoding spells words by the bytes of everyday kanji in CP932.
     if cp932.is_possible and cp932.n_common >= 0.8 * cp932.n:
@@ -95,15 +89,6 @@ def japanese(sample: bytes) -> Found:
     if euc.is_possible:
         return Found(euc_jp(sample), is_sure=euc.is_everyday_kanji)
     return Found("cp932" if cp932.is_possible else "", is_sure=False)
-
-
-def is_latin(sample: bytes) -> bool:
-    """Return whether the bytes beyond ASCII stand one by one among letters."""
-    return len(_LATIN.findall(sample)) > 0.6 * n_beyond_ascii(sample)
-
-
-def n_beyond_ascii(data: bytes) -> int:
-    return len(data) - len(data.translate(None, _HIGH))
 
 
 def _reading(sample: bytes, codec: str) -> _Reading:

@@ -10,6 +10,7 @@ from nlptool.errors import RunError
 from nlptool.storage import encodings
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
+from nlptool.storage.wide_encodings import decodes, is_wide
 
 _BOM = "\ufeff"
 
@@ -35,7 +36,7 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
         raise RunError(f"{name}: {error.strerror or error}") from error
     codec = encodings.detect(data)
     # Only in UTF-16 and UTF-32 bytes cannot be split at line ends; there, a damaged line is not told from the others.
-    if encodings.is_wide(codec):
+    if is_wide(codec):
         lines = _decoded(data, codec, name).split("\n")
     else:
         lines = [_decoded(line, codec, f"{name}:{number}") for number, line in enumerate(data.split(b"\n"), 1)]
@@ -51,7 +52,7 @@ def _decoded(data: bytes, codec: str, place: str) -> str:
         return data.decode(codec)
     except UnicodeDecodeError as error:
         likely = encodings.likely(data)
-        is_other = likely not in ("", codec) and encodings.decodes(data, likely)
+        is_other = likely not in ("", codec) and decodes(data, likely)
         raise RunError(
             f"{place}: not {encodings.spelled(codec).upper()}: byte 0x{data[error.start]:02x} at position {error.start}",
             hint=f"this is rather {encodings.spelled(likely).upper()}" if is_other else "the file is damaged there",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nlptool.storage.encodings import cut_off, detect, is_utf8_beyond_chance, likely, looks_wide, spelled, wide
+from nlptool.storage.encodings import cut_off, detect, is_utf8_beyond_chance, likely, spelled
+from nlptool.storage.wide_encodings import looks_wide, wide
 
 NOVEL = (Path(__file__).parents[1] / "data" / "yume_juya.txt").read_text(encoding="utf-8")
 LINES = [line for line in NOVEL.split("\n") if len(line) > 5]
