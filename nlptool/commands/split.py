@@ -28,16 +28,19 @@ def command(pipe: Pipe, format: str, into: str, aozora: bool, aozora_fields: boo
     echo 「はい。」と彼は言った。そして黙った。 | nlptool split
     nlptool split -f text notes.txt | nlptool embed > sentences.jsonl
     nlptool split --field body articles.jsonl | nlptool tokenize
-    nlptool split --aozora --encoding cp932 kokoro.txt -f text
+    nlptool split --unit paragraph -f text novel.txt
+    nlptool split --aozora --encoding cp932 kokoro.txt
 
     A sentence ends at 。！？!?. and … with the closing quotes and emoji behind them. A mark within quotes or brackets of up to
     300 characters ends only what is in them: 「はい。」と言った。 is one sentence, 「はい。」「いいえ。」 are two. English
     abbreviations, initials and numbers are known. An empty line, a list item and a heading end a sentence; a mere line break
-    does not. A paragraph ends at an empty line; Markdown's code blocks and headings are paragraphs of their own.
+    does not, but each line of a text file is a text of its own unless --unit says otherwise: --unit paragraph for lines that are
+    wrapped. A paragraph ends at an empty line; Markdown's code blocks and headings are paragraphs of their own. --into paragraph
+    reads text files as --unit paragraph does, unless --unit document is given.
 
     A text without a sentence gives no record; how many there were is said on stderr. The fields `embedding` and `tokens` of a
-    whole text are left out. With --aozora the explanation of the symbols and the colophon are left out, and a ※ whose note
-    names a character becomes that character; the notes are read line by line.
+    whole text are left out. With --aozora a line is a paragraph; the explanation of the symbols, rules and the colophon are left
+    out, and a ※ whose note names a character becomes that character.
     """
     from nlptool.tasks.split import NOTES, SplitSettings, as_text, split
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from nlptool.records.json_bytes import members, without
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.records.units import Units
 from nlptool.tasks.wrapped_lines import WrappedLines
 from nlptool.text.aozora import Body, Note, Plain, Ruby, markup_of_parts, plain
 from nlptool.text.paragraphs import paragraphs
@@ -23,6 +25,7 @@ from nlptool.text.sentences import sentences
 NOTES = notes("n_gaiji")
 
 _CHUNK = 1000  # records of a list
+_LONGEST_PARAGRAPH = 64_000_000  # characters
 _OF_WHOLE_TEXT = frozenset(("embedding", "tokens"))  # later commands would take them for the part's
 
 
@@ -45,7 +48,10 @@ def split(pipe: Pipe, settings: SplitSettings) -> Iterator[list[Record]]:
     """
     n_done, _ = pipe.done_before()
     splitter = Splitter(settings, field=pipe.form.field)
-    for records in splitter(pipe.read()):
+    lists: Iterable[list[Record]] = pipe.read()
+    if settings.into == "paragraph" and not settings.aozora and pipe.form.unit == "line":
+        lists = joined_lines(lists)
+    for records in splitter(lists):
         yield records[n_done:]
         n_done -= min(n_done, len(records))
     if n_done:
@@ -55,6 +61,25 @@ def split(pipe: Pipe, settings: SplitSettings) -> Iterator[list[Record]]:
         )
     for message in splitter.messages():
         pipe.note(message)
+
+
+def joined_lines(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Join the lines of text files to paragraphs; other records stay as they are."""
+    joiner, source = Units("paragraph", _LONGEST_PARAGRAPH), ""
+
+    def as_records(found: Iterable[tuple[int, str]]) -> list[Record]:
+        return [Record(text, source, line) for line, text in found]
+
+    for records in lists:
+        joined: list[Record] = []
+        for record in records:
+            is_line = record.raw is None and record.pending
+            if not is_line or record.source != source:
+                joined += as_records(joiner.end())
+                source = record.source
+            joined += as_records(joiner.add(record.text, record.line)) if is_line else [record]
+        yield joined
+    yield as_records(joiner.end())
 
 
 class Splitter:
@@ -94,7 +119,7 @@ class Splitter:
         if self._n_empty:
             yield f"records without a {self._settings.into}: {self._n_empty:,}"
         if self._frame.n_lines:
-            yield f"lines of heads (explanation of symbols) and colophons (底本：…) left out: {self._frame.n_lines:,}"
+            yield f"lines of heads (explanation of symbols), rules and colophons (底本：…) left out: {self._frame.n_lines:,}"
         for name in sorted(self._left_out):
             yield f"the field `{name}` was about the whole text and has been left out"
         if self._wrapped.are_many:
@@ -113,13 +138,17 @@ class Splitter:
             self._n_empty += bool(texts)
             return
         base = self._base(record)
-        index = 0
+        index = counted = 0
+        line = record.line
         for (text, offset), spans in zip(texts, found, strict=True):
             markup = markup_of_parts(text, spans) if self._settings.keep_markup else None
             for start, end in spans:
-                part = Record(text.text[start:end], record.source, record.line, base)
-                part.origin = record.origin
                 original_start, original_end = text.span(start, end)
+                if record.raw is None:  # of a text file, which may be several lines
+                    line += record.text.count("\n", counted, offset + original_start)
+                    counted = offset + original_start
+                part = Record(text.text[start:end], record.source, line, base)
+                part.origin = record.origin
                 part.results = {
                     "text": orjson.dumps(part.text),
                     "start": b"%d" % (offset + original_start),
@@ -127,8 +156,8 @@ class Splitter:
                     **(_markup(part.text, *next(markup)) if markup else {}),
                 }
                 part.entry = {"unit": self._settings.into, "index": index, "n": n_parts}
-                if self._settings.aozora and "※" in part.text:
-                    part.entry |= {"n_gaiji": part.text.count("※")}
+                if n_gaiji := bisect_left(text.unnamed, end) - bisect_left(text.unnamed, start):
+                    part.entry |= {"n_gaiji": n_gaiji}
                 index += 1
                 yield part
 
@@ -150,7 +179,7 @@ class _Frame:
     """Finds the works of Aozora Bunko between their heads and colophons.
 
     Attributes:
-        n_lines: lines of heads and colophons.
+        n_lines: lines of heads, rules and colophons.
     """
 
     def __init__(self) -> None:

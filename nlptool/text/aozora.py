@@ -38,7 +38,8 @@ _CLASSES = (
 _RULE = re.compile(r"[-－─]{20,}\s*\Z")
 _COLOPHON = re.compile(r"\u3000*底本[：:]")
 _COLOPHON_END = "ボランティアの皆さん"
-_HEAD_BEGINS_WITHIN = 60  # lines
+_HEAD = re.compile("【テキスト中に現れる")
+_LONGEST_HEAD = 100  # lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,13 @@ class Plain:
         text: what is left.
         ruby: readings, in order.
         notes: notes that were taken out, in order.
+        unnamed: where a ※ stands for a character that its note does not name.
     """
 
     text: str = ""
     ruby: list[Ruby] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    unnamed: list[int] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)  # of each piece that was copied, in the plain text
     _origins: list[_Origin] = field(default_factory=list)  # of the same pieces
 
@@ -173,6 +176,7 @@ def plain(text: str) -> Plain:
         elif found["gaiji"]:
             character = _character(found["note"])
             if not character:
+                built.plain.unnamed.append(built.length)
                 built.plain.notes.append(Note(built.length + 1, found["note"][2:-1]))
             built.copy(character or "※", begin, found.start(), found.end())
         else:
@@ -223,30 +227,31 @@ def markup_of_parts(text: Plain, spans: Sequence[tuple[int, int]]) -> Iterator[t
 
 
 class Body:
-    """Tells the lines of a work from its head (the explanation of the symbols between two rules) and its colophon (底本：…).
+    """Tells the lines of a work from its head (the explanation of the symbols between two rules), its colophon and rules.
 
     Add the lines of a file one after the other; make a new one for the next file.
     """
 
     def __init__(self) -> None:
         self._n_lines = 0
-        self._in_head = False
-        self._head_seen = False
+        self._after_rule = False
+        self._head_ends = 0  # the line at which a head without a second rule is given up; 0: this is no head
         self._in_colophon = False
 
     def holds(self, line: str) -> bool:
         """Return whether the next line belongs to the work itself."""
         self._n_lines += 1
+        is_rule = _RULE.match(line) is not None
         if self._in_colophon:
             self._in_colophon = _COLOPHON_END not in line
             return False
-        if self._in_head:
-            self._in_head = _RULE.match(line) is None
+        if self._head_ends:
+            if is_rule or self._n_lines >= self._head_ends:
+                self._head_ends = 0
             return False
-        if not self._head_seen and self._n_lines <= _HEAD_BEGINS_WITHIN and _RULE.match(line):
-            self._in_head = self._head_seen = True
+        if self._after_rule and _HEAD.match(line):
+            self._head_ends = self._n_lines + _LONGEST_HEAD
             return False
-        if _COLOPHON.match(line):
-            self._in_colophon = True
-            return False
-        return True
+        self._after_rule = is_rule
+        self._in_colophon = _COLOPHON.match(line) is not None
+        return not self._in_colophon and not is_rule

@@ -95,6 +95,31 @@ def test_paragraphs(invoke: Invoke) -> None:
     assert found[1]["nlptool"]["split"] == {"unit": "paragraph", "index": 1, "n": 4}
 
 
+def test_paragraphs_of_a_text_file(invoke: Invoke) -> None:
+    text = "# 題\n一。\n二。\n\n三。\n"
+    found = split(invoke, text, "--into", "paragraph")
+    assert [(record["text"], record["start"], record["end"]) for record in found] == [
+        ("# 題", 0, 3), ("一。\n二。", 0, 5), ("三。", 0, 2),
+    ]  # fmt: skip
+    found = split(invoke, text, "--into", "paragraph", "--unit", "document")
+    assert [(text[record["start"] : record["end"]], record["start"]) for record in found] == [
+        ("# 題", 0), ("一。\n二。", 4), ("三。", 11),
+    ]  # fmt: skip
+
+
+def test_a_sentence_names_the_line_in_which_it_begins(invoke: Invoke, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("\na b\nc. D\ne.\n\nF.", encoding="utf-8")
+    second.write_text("g\n", encoding="utf-8")
+    for options in (["--unit", "paragraph"], ["--unit", "document"], ["--unit", "sentence"]):
+        found = split(invoke, "", str(first), str(second), *options)
+        assert [record["text"] for record in found] == ["a b\nc.", "D\ne.", "F.", "g"]
+        assert [record["nlptool"]["source"]["line"] for record in found] == [2, 3, 6, 1]
+    found = split(invoke, "", str(first), str(second), "--into", "paragraph")
+    assert [record["text"] for record in found] == ["a b\nc. D\ne.", "F.", "g"]
+    assert [record["nlptool"]["source"]["line"] for record in found] == [2, 6, 1]
+
+
 def test_aozora(invoke: Invoke) -> None:
     lines = AOZORA.read_text(encoding="utf-8").split("\n")
     done = invoke("split", "--aozora-fields", str(AOZORA))
@@ -107,7 +132,7 @@ def test_aozora(invoke: Invoke) -> None:
     ]
     assert "烨い光が差した。" in found[-1]["text"]
     assert "《" not in "".join(record["text"] for record in found)
-    assert "lines of heads (explanation of symbols) and colophons (底本：…) left out: 13" in done.stderr
+    assert "lines of heads (explanation of symbols), rules and colophons (底本：…) left out: 13" in done.stderr
     bodies = [line for line in lines if "静かな声でもう死にます" in line]
     assert bodies[0][found[4]["start"] : found[4]["end"]].startswith("腕組をして枕元に坐《すわ》って")
     whole = json.dumps({"text": "\n".join(lines)}) + "\n"
@@ -137,7 +162,7 @@ def test_each_file_has_its_own_head_and_colophon(invoke: Invoke) -> None:
 
 
 def test_a_character_without_a_name_is_counted(invoke: Invoke) -> None:
-    done = invoke("split", "--aozora", stdin="※［＃「穢」の別字、12-3］だ。次。\n")
+    done = invoke("split", "--aozora", stdin="※［＃「穢」の別字、12-3］だ。※次。\n")
     first, second = records(done)
     assert first["text"] == "※だ。"
     assert first["nlptool"]["split"]["n_gaiji"] == 1

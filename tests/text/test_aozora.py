@@ -97,17 +97,16 @@ def test_a_long_text_of_one_thing_takes_linear_time(unit: str) -> None:
 
 
 def test_the_body_of_a_work_is_told_from_head_and_colophon() -> None:
-    lines = [
-        "題", "作者", "", "-" * 55, "【記号について】", "《》：ルビ", "-" * 55, "本文。", "-" * 30, "まだ本文。",
-        "底本：「全集」", "入力：誰か", "制作にあたったのは、ボランティアの皆さんです。", "次の題",
-    ]  # fmt: skip
+    head = ["-" * 55, "【テキスト中に現れる記号について】", "", "《》：ルビ", "-" * 55]
+    colophon = ["底本：「全集」", "入力：誰か", "制作にあたったのは、ボランティアの皆さんです。"]
+    lines = ["題", "作者", "", *head, "本文。", "-" * 30, "まだ本文。", "-" * 5, *colophon, "次の題"]
     body = Body()
-    assert [line for line in lines if body.holds(line)] == [
-        "題",
-        "作者",
-        "",
-        "本文。",
-        "-" * 30,
-        "まだ本文。",
-        "次の題",
-    ]
+    assert [line for line in lines if body.holds(line)] == ["題", "作者", "", "本文。", "まだ本文。", "-" * 5, "次の題"]
+
+
+def test_a_head_without_its_end_does_not_hide_the_work() -> None:
+    body = Body()
+    lines = ["題", "-" * 55, "【テキスト中に現れる記号について】", *["本文。"] * 300]
+    assert sum(body.holds(line) for line in lines) == 201
+    body = Body()
+    assert sum(body.holds(line) for line in ["題", "-" * 55, *["本文。"] * 300]) == 301
