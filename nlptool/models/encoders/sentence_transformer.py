@@ -8,14 +8,7 @@ from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words
-from nlptool.models.runtime.transformers_loading import (
-    cannot_be_loaded,
-    check_tokenizer,
-    lacks,
-    positions,
-    refuse_own_code,
-    silenced,
-)
+from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder, sentence_transformers_config
 
 
@@ -31,11 +24,11 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
     """
     _check_pooling(folder)
     words = bert_words.settings(folder)
-    with silenced():
+    with transformers_loading.silenced():
         import torch
         from sentence_transformers import SentenceTransformer
 
-        refuse_own_code(folder, [path for _, path in model_folder.modules(folder)])
+        transformers_loading.refuse_own_code(folder, [path for _, path in model_folder.modules(folder)])
         try:
             model = SentenceTransformer(
                 str(folder.absolute()),
@@ -45,13 +38,13 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
                 model_kwargs={"dtype": torch.float32, "use_safetensors": None if allow_pickle else True},
                 processor_kwargs=bert_words.arguments(words) if words else None,
             ).eval()
-            lacking = _lacking(model, folder, allow_pickle=allow_pickle)
         except Exception as error:
-            raise cannot_be_loaded(folder, error) from error
+            raise transformers_loading.cannot_be_loaded(folder, error) from error
+        lacking = _lacking(model, folder, allow_pickle=allow_pickle)
     if lacking:
-        raise lacks(folder, lacking)
+        raise transformers_loading.lacks(folder, lacking)
     if type(model[0]).__name__ == "Transformer":
-        check_tokenizer(model[0].model, model.tokenizer, folder)
+        transformers_loading.check_tokenizer(model[0].model, model.tokenizer, folder)
         _check_sizes(model, folder)
         model.max_seq_length = max_length(model)
     return model
@@ -98,7 +91,7 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
 
 def max_length(model: Any) -> int:
     """Return the number of tokens that a model takes: what it says itself, but not more than it has positions for."""
-    return positions(model[0], said=model.max_seq_length or 512)
+    return transformers_loading.positions(model[0], said=model.max_seq_length or 512)
 
 
 def _check_pooling(folder: Path) -> None:
@@ -119,21 +112,12 @@ def _check_pooling(folder: Path) -> None:
 
 
 def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
-    """Return the tensors that are in no file and so are random, which transformers only logs. Many models lack BERT's unused
-    pooler."""
-    import torch
-
+    """Return the tensors that are in no file and so are random. Many models lack BERT's unused pooler."""
     kind, path = model_folder.modules(folder)[0]
     if kind != "Transformer":
         return []
-    _, found = type(model[0].model).from_pretrained(
-        str((folder / path).absolute()),
-        output_loading_info=True,
-        local_files_only=True,
-        dtype=torch.float32,
-        use_safetensors=None if allow_pickle else True,
-    )
-    return sorted(name for name in found["missing_keys"] if "pooler" not in name)
+    _, missing = transformers_loading.network(type(model[0].model), folder / path, allow_pickle=allow_pickle)
+    return [name for name in missing if "pooler" not in name]
 
 
 def _check_sizes(model: Any, folder: Path) -> None:

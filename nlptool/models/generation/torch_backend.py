@@ -152,16 +152,10 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
         from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
         model_class: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        try:
-            network, info = model_class.from_pretrained(
-                str(folder.absolute()), local_files_only=True, trust_remote_code=False,
-                use_safetensors=None if allow_pickle else True, dtype=torch.float32, output_loading_info=True,
-            )  # fmt: skip
-        except Exception as error:  # of many libraries
-            raise transformers_loading.cannot_be_loaded(folder, error) from error
-    if missing := sorted(info["missing_keys"]):
+        network, missing = transformers_loading.network(model_class, folder, allow_pickle=allow_pickle)
+    if missing:
         raise transformers_loading.lacks(folder, missing)
-    return network.eval()
+    return network
 
 
 @dataclass(frozen=True, slots=True)

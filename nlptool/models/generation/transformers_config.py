@@ -31,10 +31,7 @@ def load_config(folder: Path) -> Any:
         from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, AutoConfig
 
         transformers_loading.refuse_own_code(folder)
-        try:
-            config = AutoConfig.from_pretrained(str(folder.absolute()), local_files_only=True, trust_remote_code=False)
-        except Exception as error:  # of many libraries
-            raise transformers_loading.cannot_be_loaded(folder, error) from error
+        config = transformers_loading.pretrained(AutoConfig, folder)
         known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if config.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
         if type(config) not in known:
             raise ModelError(f"{folder} is a {config.model_type}, which writes no texts", hint=_HINT)
@@ -50,12 +47,7 @@ def load_tokenizer(folder: Path) -> Any:
     with transformers_loading.silenced():
         from transformers import AutoTokenizer
 
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                str(folder.absolute()), local_files_only=True, trust_remote_code=False
-            )
-        except Exception as error:  # of many libraries
-            raise transformers_loading.cannot_be_loaded(folder, error) from error
+        tokenizer = transformers_loading.pretrained(AutoTokenizer, folder)
     if _form(tokenizer) is None:
         raise ModelError(f"{folder}: its tokenizer, a {type(tokenizer).__name__}, is none that nlptool can run")
     return tokenizer

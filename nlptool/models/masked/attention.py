@@ -199,27 +199,15 @@ def _network(name: str, folder: Path, *, allow_pickle: bool) -> Any:
     """Load the Transformer without its heads, in float32 on the processor."""
     from transformers import AutoConfig, AutoModel
 
-    place = str(folder.absolute())
-    try:
-        config = AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)
-        reads_alone = not getattr(config, "is_encoder_decoder", False)
-        if reads_alone:
-            network, found = AutoModel.from_pretrained(
-                place,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=None if allow_pickle else True,
-                dtype=torch.float32,
-                attn_implementation="eager",  # the others give no weights
-                output_loading_info=True,
-            )
-    except Exception as error:  # of many libraries
-        raise transformers_loading.cannot_be_loaded(folder, error) from error
-    if not reads_alone:
+    config = transformers_loading.pretrained(AutoConfig, folder)
+    if getattr(config, "is_encoder_decoder", False):
         raise _writes(name, config.model_type)
-    if lacking := sorted(name for name in found["missing_keys"] if "pooler" not in name):  # the pooler is not used
+    network, missing = transformers_loading.network(
+        AutoModel, folder, allow_pickle=allow_pickle, attn_implementation="eager"  # the others give no weights
+    )  # fmt: skip
+    if lacking := [name for name in missing if "pooler" not in name]:  # the pooler is not used
         raise transformers_loading.lacks(folder, lacking)
-    return network.eval()
+    return network
 
 
 def _writes(name: str, kind: str) -> ModelError:

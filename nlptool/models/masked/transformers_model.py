@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words
@@ -63,8 +62,7 @@ def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[
     """Load a network with the head for masks, and that for next sentences if there is one.
 
     Returns:
-        The network, its heads, and the names of the tensors that are in no file and so are random, which transformers only
-        logs.
+        The network, its heads, and the names of the tensors that are in no file and so are random.
     """
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -74,36 +72,21 @@ def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[
         AutoModelForPreTraining,
     )
 
-    place = str(folder.absolute())
-    try:
-        config = AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # of many libraries
-        raise transformers_loading.cannot_be_loaded(folder, error) from error
+    config = transformers_loading.pretrained(AutoConfig, folder)
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
         if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
             raise masked_models.decoder(folder, config.model_type)
         raise ModelError(f"{folder} is a {config.model_type}, which was not trained to fill masks")
 
-    def loaded(kind: Any) -> tuple[Any, list[str]]:
-        try:
-            network, found = kind.from_pretrained(
-                place,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=None if allow_pickle else True,
-                dtype=torch.float32,
-                attn_implementation="eager",  # the plain products are what onnxruntime fuses best
-                output_loading_info=True,
-            )
-        except Exception as error:
-            raise transformers_loading.cannot_be_loaded(folder, error) from error
-        return network.eval(), sorted(found["missing_keys"])
-
+    # Eager attention: the plain products are what onnxruntime fuses best.
+    load_network = partial(
+        transformers_loading.network, folder=folder, allow_pickle=allow_pickle, attn_implementation="eager"
+    )
     if config.model_type in model_folder.NEXT_SENTENCE:
-        network, missing = loaded(AutoModelForPreTraining)
+        network, missing = load_network(AutoModelForPreTraining)
         if not any("seq_relationship" in name or "pooler" in name for name in missing):
             return network, ["mlm", "nsp"], missing
-    network, missing = loaded(AutoModelForMaskedLM)
+    network, missing = load_network(AutoModelForMaskedLM)
     return network, ["mlm"], missing
 
 
@@ -119,13 +102,7 @@ def tokenizers(folder: Path, *, threads: int | None = None) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
 
     words = bert_words.settings(folder)
-    arguments = bert_words.arguments(words) if words else {}
-    try:
-        own: Any = AutoTokenizer.from_pretrained(
-            str(folder.absolute()), local_files_only=True, trust_remote_code=False, **arguments
-        )
-    except Exception as error:  # of many libraries
-        raise transformers_loading.cannot_be_loaded(folder, error) from error
+    own = transformers_loading.pretrained(AutoTokenizer, folder, **(bert_words.arguments(words) if words else {}))
     tokenizer = runtime_tokenizers.backend(own, folder, threads=threads)
     if tokenizer is None:
         raise ModelError(f"{folder}: its tokenizer, a {type(own).__name__}, is none that nlptool can run")

@@ -1,4 +1,4 @@
-"""What every model of transformers needs before it is loaded: checks, silence, the number of positions."""
+"""What every model of transformers is loaded with: checks, silence, the number of positions."""
 
 from __future__ import annotations
 
@@ -30,6 +30,35 @@ def silenced() -> Iterator[None]:
         stderr = sys.stderr if library_warnings.mode() == "shown" else io.StringIO()
         with library_warnings.hidden(), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(stderr):
             yield
+
+
+def pretrained(kind: Any, folder: Path, **settings: Any) -> Any:
+    """Load a configuration, tokenizer or network of a class of transformers, from its folder alone and running no code of it.
+
+    Raises:
+        ModelError: transformers refuses it.
+    """
+    try:
+        return kind.from_pretrained(str(folder.absolute()), local_files_only=True, trust_remote_code=False, **settings)
+    except Exception as error:  # of many libraries
+        raise cannot_be_loaded(folder, error) from error
+
+
+def network(kind: Any, folder: Path, *, allow_pickle: bool = False, **settings: Any) -> tuple[Any, list[str]]:
+    """Load a network in float32 on the processor, in evaluation mode.
+
+    Returns:
+        The network, and the names of its tensors that are in no file and so are random, which transformers only logs.
+
+    Raises:
+        ModelError: transformers refuses it.
+    """
+    import torch
+
+    loaded, info = pretrained(
+        kind, folder, use_safetensors=None if allow_pickle else True, dtype=torch.float32, output_loading_info=True, **settings
+    )  # fmt: skip
+    return loaded.eval(), sorted(info["missing_keys"])
 
 
 def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from nlptool.errors import ModelError
+from nlptool.models.runtime import transformers_loading
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.training.bert_config import bert_config
 from nlptool.training.saving import SAVE_DTYPES, folder_permissions
@@ -44,15 +44,11 @@ def pretrained(folder: str, *, max_length: int, dropout: float, nsp: bool, note:
     with silenced():
         from transformers import BertForMaskedLM, BertForPreTraining
 
-        kind: Any = BertForPreTraining if nsp else BertForMaskedLM
-        try:
-            network, info = kind.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True,
-                hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout,
-            )  # fmt: skip
-        except Exception as error:  # of many libraries
-            raise ModelError(f"{folder} cannot be loaded: {str(error).partition(chr(10))[0]}") from error
-    missing = sorted({".".join(name.split(".")[:2]) for name in info["missing_keys"]})
+        kind = BertForPreTraining if nsp else BertForMaskedLM
+        network, tensors = transformers_loading.network(
+            kind, Path(folder), hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout
+        )
+    missing = sorted({".".join(name.split(".")[:2]) for name in tensors})
     if network.config.model_type != "bert" or "bert.embeddings" in missing:
         raise ModelError(f"{folder} holds no BERT to begin with")
     if missing:

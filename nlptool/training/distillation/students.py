@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nlptool.errors import ModelError
+from nlptool.models.runtime import transformers_loading
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.training.bert_config import bert_config
 from nlptool.training.saving import SAVE_DTYPES, folder_permissions
@@ -212,12 +213,7 @@ def pretrained(folder: Path, *, dim: int, pooling: str, max_length: int) -> Bert
     with silenced():
         from transformers import AutoModel, BertModel
 
-        try:
-            network = AutoModel.from_pretrained(
-                str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-            )
-        except Exception as error:  # of many libraries
-            raise ModelError(f"{folder} cannot be loaded: {str(error).partition(chr(10))[0]}") from error
+        network, _ = transformers_loading.network(AutoModel, folder)
     if not isinstance(network, BertModel):
         raise ModelError(f"{folder} holds a {type(network).__name__}, no BERT to begin with")
     network.pooler = None
