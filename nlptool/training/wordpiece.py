@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
+from nlptool.models.japanese.bert_words import LONGEST_WORD
 
 PAD, UNKNOWN, START, END, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUES = "##"  # begins a piece that is not the first one of its word
 COVERAGE = 0.999  # share of the corpus's characters that have a piece of their own, the most frequent ones
-LONGEST = 100  # characters of a word; longer ones are [UNK] in BERT
 _MIN_FREQUENCY = 2  # of a pair that becomes a piece
 
 Report = Callable[[int, int], None]
@@ -42,7 +42,7 @@ def learn(
     Raises:
         RunError: the vocabulary has no room for anything beside the characters.
     """
-    words = [word for word in sorted(counts) if len(word) <= LONGEST]
+    words = [word for word in sorted(counts) if len(word) <= LONGEST_WORD]
     symbols: Counter[str] = Counter()
     for word in words:
         for symbol in _symbols(word):
@@ -79,7 +79,7 @@ def segment(words: Sequence[str], pieces: Sequence[str]) -> tuple[NDArray[np.int
     from tokenizers import models
 
     vocabulary = {piece: id for id, piece in enumerate(pieces)}
-    model = models.WordPiece(vocabulary, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST)
+    model = models.WordPiece(vocabulary, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
     ids_of_words = [[token.id for token in model.tokenize(word)] for word in words]
     starts = np.zeros(len(words) + 1, np.int64)
     np.cumsum([len(ids) for ids in ids_of_words], out=starts[1:])

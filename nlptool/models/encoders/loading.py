@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -149,13 +148,19 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
     wants_torch = spec.engine == "torch" or device != "cpu"
     if spec.quantize and wants_torch:
         raise RunError("--quantize int8 works in onnxruntime, on the processor alone")
+
+    def convert(target: Path) -> None:
+        from nlptool.models.encoders import onnx_export  # with the frameworks: when there is something to convert
+
+        onnx_export.convert(found.folder, target, allow_pickle=spec.allow_pickle)
+
     graph, weights = None, found.folder
     if not wants_torch:
         graph, weights = prepare.graph_of(
             found,
             ENCODER,
             files,
-            partial(_convert, found.folder, allow_pickle=spec.allow_pickle),
+            convert,
             is_required=spec.engine == "onnx" or spec.quantize is not None,
             parts=[path for _, path in model_folder.modules(found.folder)],
             note=note,
@@ -181,13 +186,6 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
         graph=graph,
         quantized=quantized(found.name, graph, weights, note) if spec.quantize and graph is not None else None,
     )
-
-
-def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
-    """Convert an encoder. The frameworks are imported here, when there is something to convert."""
-    from nlptool.models.encoders import onnx_export as encoder_export
-
-    encoder_export.convert(folder, target, allow_pickle=allow_pickle)
 
 
 def identity(name: str, *, allow_pickle: bool = False) -> str:

@@ -261,7 +261,7 @@ def _shape_of(path: Path, header: Mapping[str, Any]) -> tuple[int, int]:
 
 def _own_prompts(folder: Path) -> Mapping[str, Any]:
     path = folder / "config_sentence_transformers.json"
-    own = model_folder.read_json(path) if path.is_file() else {}
+    own = model_folder.read_json(path, optional=True)
     named = own.get("prompts") or {}
     if not (isinstance(named, dict) and all(isinstance(text, str) for text in named.values())):
         raise ModelError(f"{path} is damaged: its prompts are no texts", hint=_AGAIN)

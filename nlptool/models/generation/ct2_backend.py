@@ -59,11 +59,8 @@ class Ct2Engine:
         threads: int,
         starts_itself: bool = False,
     ) -> None:
-        self._load, self._threads = load, threads
-        self._model, self._parts = (
-            load(1, 1 if starts_itself else threads),
-            1,
-        )  # nlptool's own models are too small for several threads
+        self._load, self._threads, self._parts = load, threads, 1
+        self._model = load(1, 1 if starts_itself else threads)  # nlptool's own models are too small for several threads
         self._constraints = constraints
         self.batch_tokens = BATCH_TOKENS * threads
         start = constraints.start_ids[1:] if starts_itself else constraints.start_ids
@@ -105,9 +102,7 @@ class Ct2Engine:
     def _batches(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
         """Yield the indices of ``sources``, at most ``most`` at a time."""
         groups = [list(range(len(sources)))]
-        if (
-            self._constraints.kind == DECODER
-        ):  # for unequal prompts the library returns the ends of longer ones as generated
+        if self._constraints.kind == DECODER:  # of unequal prompts it returns the ends of longer ones as generated
             order = sorted(groups[0], key=lambda index: len(sources[index]))
             groups = [list(group) for _, group in groupby(order, key=lambda index: len(sources[index]))]
         for group in groups:
@@ -148,15 +143,20 @@ class Ct2Engine:
     def _options(self, decoding: Decoding) -> dict[str, Any]:
         beams = max(decoding.beams, decoding.n_return)
         return {
+            **self._exclusions(decoding),
             "beam_size": beams,
             "patience": _PATIENCE if beams > 1 else 1,
             "num_hypotheses": decoding.n_return,
             "length_penalty": decoding.length_penalty if beams > 1 else 0,
+            "return_end_token": True,
+            "return_scores": True,
+        }
+
+    def _exclusions(self, decoding: Decoding) -> dict[str, Any]:
+        return {
             "no_repeat_ngram_size": decoding.no_repeat_ngram,
             "suppress_sequences": self._suppressed or None,
             "end_token": list(self._constraints.end_ids) or None,
-            "return_end_token": True,
-            "return_scores": True,
         }
 
     def _hypotheses(
@@ -239,13 +239,7 @@ class Ct2Engine:
             yield from hypothesis.ids
             yield hypothesis
             return
-        options: dict[str, Any] = {
-            "no_repeat_ngram_size": decoding.no_repeat_ngram,
-            "suppress_sequences": self._suppressed or None,
-            "end_token": list(self._constraints.end_ids) or None,
-            "sampling_topk": 1,
-            "return_log_prob": True,
-        }
+        options = {**self._exclusions(decoding), "sampling_topk": 1, "return_log_prob": True}
         ids: list[int] = []
         total = 0.0
         n_skipped = self._n_forced
@@ -279,11 +273,7 @@ class Ct2Engine:
         yield self._hypothesis(ids, total)
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
-        """Raise an error: the library returns no attention weights of single layers.
-
-        Raises:
-            ModelError: always.
-        """
+        """Raise a ModelError: the library returns no attention weights of single layers."""
         raise ModelError("CTranslate2 does not show what each layer looks at", hint="--engine torch does")
 
 

@@ -19,36 +19,19 @@ _REPLACEMENT = "\ufffd"  # what an incomplete character is decoded to
 
 
 @dataclass(frozen=True, slots=True)
-class GeneratedText:
-    """A generated text.
+class GeneratedText(Hypothesis):
+    """A hypothesis with its text."""
 
-    Attributes:
-        text: for a decoder-only model the continuation only.
-        ids: its tokens, without start tokens and without the end token.
-        log_probability: natural logarithm, summed over ``ids`` and, if it was reached, the end token; at most 0, higher is more
-            probable.
-        finish_reason: stop: an end token; length: the maximum length.
-    """
-
-    text: str
-    ids: list[int]
-    log_probability: float
-    finish_reason: str
+    text: str  # for a decoder-only model the continuation only
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The attention of a decoder to its source.
+    """The attention of a decoder to its source."""
 
-    Attributes:
-        source: S tokens.
-        target: T generated tokens, the end token included if it was reached.
-        weights: (L, H, T, S) float32; for an encoder-decoder the sum over S is 1.
-    """
-
-    source: list[str]
-    target: list[str]
-    weights: NDArray[np.float32]
+    source: list[str]  # S tokens
+    target: list[str]  # T generated tokens, the end token included if it was reached
+    weights: NDArray[np.float32]  # (L, H, T, S); for an encoder-decoder the sum over S is 1
 
 
 class Generator:
@@ -148,7 +131,7 @@ class Generator:
 
     def _output(self, source: Source, hypothesis: Hypothesis) -> GeneratedText:
         text = self._tokenizer.decode(hypothesis.ids, prompt=source.ids if self.kind == DECODER else ())
-        return GeneratedText(text, hypothesis.ids, hypothesis.log_probability, hypothesis.finish_reason)
+        return GeneratedText(hypothesis.ids, hypothesis.log_probability, hypothesis.finish_reason, text)
 
     def stream(
         self, source: Source, decoding: Decoding, *, seed: Sequence[int] | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +146,13 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
         return _ours(located, engine=engine, wants_torch=wants_torch)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     _refuse(found.name, model_folder.read_json(found.folder / "config.json"))
+
+    def convert(target: Path) -> None:
+        from nlptool.models.generation import ct2_export  # with the frameworks: when there is something to convert
+
+        ct2_export.convert_generation(found.folder, target, allow_pickle=spec.allow_pickle)
+
     if not wants_torch:
-        convert = partial(_convert, found.folder, allow_pickle=spec.allow_pickle)
         copy, _ = prepare.graph_of(found, GENERATOR, files, convert, is_required=engine == "ct2", note=note)
         if copy is not None:
             return replace(located, engine="ct2", about=model_folder.read_json(copy / GENERATOR.manifest), copy=copy)
@@ -180,21 +184,10 @@ def _ours(located: LocatedGenerator, *, engine: str, wants_torch: bool) -> Locat
     return replace(located, engine="ct2")
 
 
-def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
-    """Convert a generator. The frameworks are imported here, when there is something to convert."""
-    from nlptool.models.generation import ct2_export
-
-    ct2_export.convert_generation(folder, target, allow_pickle=allow_pickle)
-
-
 def _refuse(name: str, config: Mapping[str, Any]) -> None:
-    """
-    Raises:
-        ModelError: its config.json says that the model writes no texts.
-    """
+    """Refuse a model whose config.json says that it writes no texts."""
     kind = str(config.get("model_type"))
-    listed = config.get("architectures")
-    classes = [str(each) for each in listed] if isinstance(listed, list) else []
+    classes = model_folder.architectures(config)
     if config.get("is_encoder_decoder") or any(map(model_folder.writes_texts, classes)):
         return
     if (classes and all(each.endswith(_READERS) for each in classes)) or kind in _READING_KINDS:

@@ -72,7 +72,6 @@ class TokenizerPieces:
         return TokenizedLine(ids, _distinct(text[start:end] for start, end in spans))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of token ids; special tokens are skipped."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         if self._cleans:
             for old, new in _CLEANED:
@@ -80,7 +79,6 @@ class TokenizerPieces:
         return text
 
     def piece(self, id: int, *, of_source: bool) -> str:
-        """Return the string of a token; "" for an id that the vocabulary lacks."""
         return str(self._tokenizer.id_to_token(id) or "")
 
 
@@ -110,7 +108,6 @@ class SentencePieces:
         self._pieces = {id: piece for piece, id in ids.items()}
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedLine]:
-        """Tokenize texts."""
         return list(map(self._line, texts))
 
     def _line(self, text: str) -> TokenizedLine:
@@ -124,12 +121,10 @@ class SentencePieces:
         return TokenizedLine(code_ids + ids, _distinct(unknown))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of token ids; special tokens are skipped."""
         pieces = [self._pieces.get(id, "") for id in ids if id not in self._special_ids]
         return str(self._target.decode_pieces(pieces)).replace(_BLANK, " ").strip()
 
     def piece(self, id: int, *, of_source: bool) -> str:
-        """Return the string of a token; "" for an id that the vocabulary lacks."""
         return self._pieces.get(id, "")
 
 
@@ -141,7 +136,6 @@ class VocabularyPieces:
         self.tokenize, self.decode = source.tokenize, target.decode
 
     def piece(self, id: int, *, of_source: bool) -> str:
-        """Return the string of a token."""
         return (self._source if of_source else self._target).pieces[id]
 
 

@@ -24,19 +24,12 @@ NEW_TOKENS = 128
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A tokenized source.
+    """A tokenized source."""
 
-    Attributes:
-        ids: the model's input ids, special tokens included; [] for a text without tokens.
-        n_tokens: of the whole text, before truncation.
-        unknown: characters or words of the text that the vocabulary lacks, once each.
-        truncated: whether ``ids`` are a part of the text only.
-    """
-
-    ids: list[int]
-    n_tokens: int
-    unknown: tuple[str, ...]
-    truncated: bool
+    ids: list[int]  # the model's input ids, special tokens included; [] for a text without tokens
+    n_tokens: int  # of the whole text, before truncation
+    unknown: tuple[str, ...]  # characters or words of the text that the vocabulary lacks, once each
+    truncated: bool  # whether ``ids`` are a part of the text only
 
 
 class GenerationTokenizer:

@@ -160,19 +160,12 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _EncoderDecoderState:
-    """The state of an encoder-decoder between two tokens.
+    """The state of an encoder-decoder between two tokens."""
 
-    Attributes:
-        sources: (R,), the source of each sequence; sequences of one source share the encoder's output.
-        states: (R, S, D), the encoder's output.
-        mask: (R, S), 0 for padding.
-        cache: the key-value cache, changed in place by every step.
-    """
-
-    sources: Tensor
-    states: Tensor
-    mask: Tensor
-    cache: Any
+    sources: Tensor  # (R,), the source of each sequence; sequences of one source share the encoder's output
+    states: Tensor  # (R, S, D), the encoder's output
+    mask: Tensor  # (R, S), 0 for padding
+    cache: Any  # keys and values, changed in place by every step
 
     def reorder(self, rows: Tensor) -> Self:
         sources = self.sources[rows]
@@ -194,7 +187,6 @@ class EncoderDecoder:
 
     @torch.inference_mode()
     def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _EncoderDecoderState]:
-        """See ``search.Decoder``."""
         ids, mask = _pad(sources, self._constraints.pad_id, self.network.device)
         states = self.network.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
         start = torch.tensor([self._constraints.start_ids], device=ids.device).expand(len(ids), -1)
@@ -202,7 +194,6 @@ class EncoderDecoder:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: _EncoderDecoderState) -> tuple[Tensor, _EncoderDecoderState]:
-        """See ``search.Decoder``."""
         return self._run(tokens[:, None], state)
 
     def _run(self, ids: Tensor, state: _EncoderDecoderState) -> tuple[Tensor, _EncoderDecoderState]:
@@ -216,7 +207,6 @@ class EncoderDecoder:
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """See ``decoding.Engine``."""
         start_ids = self._constraints.start_ids
         inputs = torch.tensor([[*start_ids, *ids[:-1]]], device=self.network.device)
         with _eager_attention(self.network):
@@ -229,15 +219,10 @@ class EncoderDecoder:
 
 @dataclass(frozen=True, slots=True)
 class _DecoderOnlyState:
-    """The state of a decoder-only model between two tokens.
+    """The state of a decoder-only model between two tokens."""
 
-    Attributes:
-        mask: (R, n), 0 for the padding before the prompts.
-        cache: the key-value cache, changed in place by every step.
-    """
-
-    mask: Tensor
-    cache: Any
+    mask: Tensor  # (R, n), 0 for the padding before the prompts
+    cache: Any  # keys and values, changed in place by every step
 
     def reorder(self, rows: Tensor) -> Self:
         self.cache.reorder_cache(rows)
@@ -259,13 +244,11 @@ class DecoderOnly:
 
     @torch.inference_mode()
     def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, _DecoderOnlyState]:
-        """See ``search.Decoder``."""
         ids, mask = _pad(sources, self._pad_id, self.network.device, left=True)
         return self._run(ids, mask, None)
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: _DecoderOnlyState) -> tuple[Tensor, _DecoderOnlyState]:
-        """See ``search.Decoder``."""
         mask = torch.cat((state.mask, state.mask.new_ones(len(tokens), 1)), 1)
         return self._run(tokens[:, None], mask, state.cache)
 
@@ -279,7 +262,6 @@ class DecoderOnly:
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """See ``decoding.Engine``: (L, H, T, S)."""
         ids_in = torch.tensor([[*source, *ids[:-1]]], device=self.network.device)
         n_before = len(source) - 1
         cache = None
@@ -309,7 +291,6 @@ class Seq2SeqDecoder:
 
     @torch.inference_mode()
     def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, seq2seq_network.State]:
-        """See ``search.Decoder``."""
         ids, _ = _pad(sources, PAD, self._device)
         state = self.network.begin(self.network.encode(ids))
         for token in self._start_ids:
@@ -318,13 +299,11 @@ class Seq2SeqDecoder:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: seq2seq_network.State) -> tuple[Tensor, seq2seq_network.State]:
-        """See ``search.Decoder``."""
         logits, state = self.network.step(tokens, state)
         return logits.float(), state
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """See ``decoding.Engine``; None without attention."""
         inputs = torch.tensor([[*self._start_ids, *ids[:-1]]], device=self._device)
         weights = self.network.attention(torch.tensor([list(source)], device=self._device), inputs)
         return None if weights is None else weights[0, :, :, len(self._start_ids) - 1 :]

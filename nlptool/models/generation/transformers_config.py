@@ -174,17 +174,15 @@ def _new_tokens(generation_config: Any, *, is_decoder: bool) -> int | None:
     """Return the maximum number of new tokens that a model gives, if any. Its max_length includes the start token."""
     if generation_config.max_new_tokens is not None:
         return int(generation_config.max_new_tokens)
-    if (
-        generation_config.max_length in (None, _TRANSFORMERS_DEFAULT) or is_decoder
-    ):  # a decoder's max_length includes the prompt
-        return None
+    if is_decoder or generation_config.max_length in (None, _TRANSFORMERS_DEFAULT):
+        return None  # a decoder's max_length includes the prompt
     return max(1, int(generation_config.max_length) - 1)
 
 
 def _source_language(folder: Path, languages: Mapping[str, int]) -> int | None:
     """Return the source language that ``tokenizer_config.json`` names."""
-    path = folder / "tokenizer_config.json"
-    return languages.get(str(model_folder.read_json(path).get("src_lang"))) if path.is_file() else None
+    about = model_folder.read_json(folder / "tokenizer_config.json", optional=True)
+    return languages.get(str(about.get("src_lang")))
 
 
 def _positions(config: Any) -> int | None:

@@ -16,6 +16,7 @@ from typing import Any
 from nlptool.models.japanese import dictionaries
 from nlptool.models.store import model_folder
 
+LONGEST_WORD = 100  # characters; longer ones are [UNK] in BERT
 IPADIC_UNTIL = (4, 47)  # the release of transformers that made unidic_lite the default
 
 
@@ -128,8 +129,7 @@ def settings(folder: Path) -> dict[str, Any] | None:
     A configuration without a dictionary means the default of the transformers release that wrote it: IPADIC until 4.47,
     unidic_lite from then on.
     """
-    path = folder / "tokenizer_config.json"
-    about = model_folder.read_json(path) if path.is_file() else {}
+    about = model_folder.read_json(folder / "tokenizer_config.json", optional=True)
     is_japanese = "BertJapanese" in str(about.get("tokenizer_class", ""))
     if not is_japanese or about.get("word_tokenizer_type") != "mecab":
         return None
@@ -158,16 +158,23 @@ def arguments(words: Mapping[str, Any]) -> dict[str, Any]:
 
 def tokenizer(folder: Path, own: Any) -> Any:
     """Return the WordPiece part of ``own``, a ``BertJapaneseTokenizer``, as a ``tokenizers.Tokenizer`` for words."""
-    from tokenizers import Tokenizer, decoders, models, processors
+    from tokenizers import Tokenizer, models
 
     vocabulary = models.WordPiece.read_file(str(folder / "vocab.txt"))
-    result = Tokenizer(models.WordPiece(vocabulary, unk_token=own.unk_token, max_input_chars_per_word=100))
-    start, end = own.cls_token, own.sep_token
-    result.post_processor = processors.TemplateProcessing(
+    tokenizer = to_wordpiece(Tokenizer(models.WordPiece()), vocabulary, own.unk_token, own.cls_token, own.sep_token)
+    tokenizer.add_special_tokens(sorted(own.all_special_tokens))
+    return tokenizer
+
+
+def to_wordpiece(tokenizer: Any, vocabulary: dict[str, int], unknown: str, start: str, end: str) -> Any:
+    """Return a ``tokenizers.Tokenizer`` with BERT's model and template of texts and of pairs of texts."""
+    from tokenizers import decoders, models, processors
+
+    tokenizer.model = models.WordPiece(vocabulary, unk_token=unknown, max_input_chars_per_word=LONGEST_WORD)
+    tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{start} $A {end}",
         pair=f"{start} $A {end} $B:1 {end}:1",
         special_tokens=[(token, vocabulary[token]) for token in (start, end)],
     )
-    result.decoder = decoders.WordPiece()
-    result.add_special_tokens(sorted(own.all_special_tokens))
-    return result
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer

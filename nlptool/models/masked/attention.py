@@ -8,7 +8,7 @@ so that each row sums to 1: row i says how token i shares out its attention.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,14 +58,13 @@ class AttentionModel:
         name: str,
         network: Any,
         texts: MaskedLmTokenizer,
+        about: Mapping[str, Any],
         *,
-        pad_id: int,
         device: str,
         spec: AttentionSpec,
     ) -> None:
         self.name, self.device, self.texts = name, device, texts
-        self._network, self._pad_id = network, pad_id
-        self._takes_types = int(getattr(network.config, "type_vocab_size", 0) or 0) > 1
+        self._network, self._pad_id, self._takes_types = network, int(about["pad_id"]), bool(about["types"])
         self._budget = 1 if spec.deterministic else spec.batch_tokens or 512
         self._threads = spec.threads
         self.n_layers, self.n_heads = network.config.num_hidden_layers, network.config.num_attention_heads
@@ -170,27 +169,15 @@ def _opened(located: LocatedAttentionModel) -> AttentionModel:
         tokenizer, own = transformers_model.tokenizers(folder, threads=spec.threads)
     transformers_loading.check_tokenizer(network, own, folder)
     config = network.config
-    limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))
-    fitting = math.isqrt(_MOST_WEIGHTS // (config.num_hidden_layers * config.num_attention_heads))
     about = {
-        "size": int(config.vocab_size),
-        "max_length": transformers_loading.positions(
-            network, said=min([fitting, *(limit for limit in limits if limit and limit > 0)])
-        ),
-        "mask_token": own.mask_token or "",  # an encoder may do without
-        "unknown_id": own.unk_token_id,
-        "special_ids": own.all_special_ids,
-    }
-    words: Any = bert_words.settings(folder)
-    special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-    texts = MaskedLmTokenizer(
-        tokenizer,
-        about,
-        words=bert_words.JapaneseWords(**words, special=special) if words else None,
-        max_length=spec.max_length or _USUAL_LENGTH,
-    )
-    pad_id = next((id for id in (config.pad_token_id, own.pad_token_id) if id is not None), 0)
-    model = AttentionModel(name, network.to(device), texts, pad_id=int(pad_id), device=device, spec=spec)
+        "mask_token": "",
+        **transformers_model.describe(network, own, folder, []),
+    }  # an encoder may do without a mask
+    fitting = math.isqrt(_MOST_WEIGHTS // (config.num_hidden_layers * config.num_attention_heads))
+    about["max_length"] = min(about["max_length"], fitting)
+    words, max_length = bert_words.words_of(about, tokenizer), spec.max_length or _USUAL_LENGTH
+    texts = MaskedLmTokenizer(tokenizer, about, words=words, max_length=max_length)
+    model = AttentionModel(name, network.to(device), texts, about, device=device, spec=spec)
     _check(model, config.model_type)
     return model
 

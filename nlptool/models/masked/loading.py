@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +119,14 @@ def locate(
     found = prepare.find(spec, plain=True, note=note, report=report)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     _refuse(found.name, model_folder.read_json(found.folder / "config.json"), head=head)
+
+    def convert(target: Path) -> None:
+        from nlptool.models.masked import onnx_export  # with the frameworks: when there is something to convert
+
+        onnx_export.convert_masked(found.folder, target, allow_pickle=spec.allow_pickle)
+
     graph, weights = None, found.folder
     if spec.engine != "torch" and device == "cpu":
-        convert = partial(_convert, found.folder, allow_pickle=spec.allow_pickle)
         graph, weights = prepare.graph_of(found, MASKED, files, convert, is_required=spec.engine == "onnx", note=note)
     if graph is not None:
         about: Mapping[str, Any] = model_folder.read_json(graph / MASKED.manifest)
@@ -143,27 +147,15 @@ def locate(
     )
 
 
-def _convert(folder: Path, target: Path, *, allow_pickle: bool) -> None:
-    """Convert a masked language model. The frameworks are imported here, when there is something to convert."""
-    from nlptool.models.masked import onnx_export as masked_export
-
-    masked_export.convert_masked(folder, target, allow_pickle=allow_pickle)
-
-
 def _refuse(name: str, config: Mapping[str, Any], *, head: str) -> None:
-    """Check what config.json says of the model.
-
-    Raises:
-        ModelError: its config.json says that the model cannot do what is wanted.
-    """
+    """Refuse a model whose config.json says that it cannot do what is wanted."""
     kind = str(config.get("model_type"))
     if config.get("is_encoder_decoder"):
         raise ModelError(
             f"{name} is a sequence-to-sequence model ({kind}), which writes a text and fills no masks in one",
             hint=HINT,
         )
-    listed = config.get("architectures")
-    classes = [str(each) for each in listed] if isinstance(listed, list) else []
+    classes = model_folder.architectures(config)
     if config.get("is_decoder") or any(each.endswith(_DECODERS) and "WithLMHead" not in each for each in classes):
         raise decoder(name, kind)
     if head == "nsp" and kind not in model_folder.NEXT_SENTENCE:

@@ -55,7 +55,7 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
             hint="nlptool models list --task fill-mask shows models that were",
         )
     transformers_loading.check_tokenizer(network, own, folder)
-    return Loaded(network, tokenizer, _describe(network, own, folder, heads))
+    return Loaded(network, tokenizer, describe(network, own, folder, heads))
 
 
 def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[str]]:
@@ -109,7 +109,7 @@ def tokenizers(folder: Path, *, threads: int | None = None) -> tuple[Any, Any]:
     return tokenizer, own
 
 
-def _describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str, Any]:
+def describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str, Any]:
     """Return the manifest: what ``MaskedModel`` and ``MaskedLmTokenizer`` have to know beside the graph."""
     config = network.config
     limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))

@@ -99,7 +99,7 @@ def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
 
     for part in parts:
         config = folder / part / "config.json"
-        about = model_folder.read_json(config) if config.is_file() else {}
+        about = model_folder.read_json(config, optional=True)
         if about.get("auto_map") and str(about.get("model_type")) not in CONFIG_MAPPING:
             raise ModelError(
                 f"{folder} asks for code of its own (auto_map in {config.name}), which nlptool never runs",

@@ -50,10 +50,7 @@ class Model:
 
 def is_seq2seq(folder: Path) -> bool:
     """Return whether a folder holds such a model, complete or damaged."""
-    try:
-        return model_folder.read_json(folder / CONFIG).get("model_type") == MODEL_TYPE
-    except (ModelError, OSError):
-        return False
+    return model_folder.readable_json(folder / CONFIG).get("model_type") == MODEL_TYPE
 
 
 def read(folder: Path) -> Model:

@@ -36,17 +36,11 @@ from nlptool.models.seq2seq.layers import DecoderLayer, EncoderLayer, positional
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The encoder's output.
+    """The encoder's output."""
 
-    Attributes:
-        states: (B, S, D), one for each token.
-        padding_mask: (B, S) bool, False for padding.
-        decoder_state: the initial hidden and cell state of an LSTM decoder, each (L, B, D); () for a Transformer.
-    """
-
-    states: Tensor
-    padding_mask: Tensor
-    decoder_state: tuple[Tensor, ...] = ()
+    states: Tensor  # (B, S, D), one for each token
+    padding_mask: Tensor  # (B, S) bool, False for padding
+    decoder_state: tuple[Tensor, ...] = ()  # the initial hidden and cell state of an LSTM decoder, each (L, B, D)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,15 +25,10 @@ UNITS = ("characters", "words", "subwords")
 
 @dataclass(frozen=True, slots=True)
 class TokenizedLine:
-    """A tokenized text.
+    """A tokenized text."""
 
-    Attributes:
-        ids: n token ids, without special tokens.
-        unknown: the parts of the text that the vocabulary lacks, once each.
-    """
-
-    ids: list[int]
-    unknown: tuple[str, ...]
+    ids: list[int]  # without special tokens
+    unknown: tuple[str, ...]  # the parts of the text that the vocabulary lacks, once each
 
 
 class Vocabulary:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models.store.hub_client import Client, File
+from nlptool.models.store.hub_client import COMMIT, HASH, Client, File
 
 Report = Callable[[int, int, int], None]
 """Is told the bytes that are there, those that there will be, and how many of them came over the network."""
@@ -32,8 +32,6 @@ _WANTED = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors", "*.jinja")
 _UNWANTED = ("onnx/*", "*/onnx/*", "openvino/*", "*/openvino/*", "coreml/*", "runs/*", "checkpoint-*")
 _PART = re.compile(r"(\d+_\w+/)?")  # where weights count: in the first folder, and in those of sentence-transformers
 _PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REVISION = re.compile(r"\w[\w./-]*", re.ASCII)
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
@@ -79,7 +77,7 @@ def commit(repository: str, revision: str = "main") -> str | None:
         found = (folder / "refs" / revision).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         found = revision
-    return found if _COMMIT.fullmatch(found) and (folder / "snapshots" / found).is_dir() else None
+    return found if COMMIT.fullmatch(found) and (folder / "snapshots" / found).is_dir() else None
 
 
 def _is_named_well(repository: str, revision: str) -> bool:
@@ -106,9 +104,9 @@ def repositories() -> Iterator[Repository]:
             with contextlib.suppress(OSError, ValueError):
                 revision = path.relative_to(folder / "refs").as_posix()
                 found = path.read_text(encoding="utf-8").strip()
-                if (folder / "snapshots" / found).is_dir() and _COMMIT.fullmatch(found):
+                if (folder / "snapshots" / found).is_dir() and COMMIT.fullmatch(found):
                     revisions[revision] = found
-        commits = sorted(path.name for path in (folder / "snapshots").glob("*") if _COMMIT.fullmatch(path.name))
+        commits = sorted(path.name for path in (folder / "snapshots").glob("*") if COMMIT.fullmatch(path.name))
         revisions |= {name: name for name in commits if name not in revisions.values()}
         name = folder.name.removeprefix("models--").replace("--", "/", 1)
         yield Repository(name, folder, _size(folder), revisions)
@@ -154,7 +152,7 @@ def check(repository: str) -> tuple[int, list[str]]:
     damaged = []
     for path in sorted((folder / "snapshots").rglob("*")):
         blob = Path(os.path.realpath(path)).name
-        if not path.is_symlink() or not _HASH.fullmatch(blob):
+        if not path.is_symlink() or not HASH.fullmatch(blob):
             continue
         if blob not in whole:
             whole[blob] = path.is_file() and _hash(path, like=blob) == blob
@@ -234,10 +232,7 @@ def _storable(repository: str) -> Iterator[None]:
 
 
 def _make_room(folder: Path, files: list[File]) -> None:
-    """
-    Raises:
-        OSError: the folder cannot be made, or its disk has no room for what is yet to come.
-    """
+    """Make the folder; an OSError if that fails, or if its disk has no room for what is yet to come."""
     blobs = folder / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     kept = {name.removesuffix(".incomplete"): size for name, size in _blobs(folder).items()}

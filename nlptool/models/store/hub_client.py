@@ -28,8 +28,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 CONNECT = 3.0  # seconds
 LONGEST_LISTING = 60.0  # seconds
 LARGEST_LISTING = 64_000_000  # bytes; one with 100,000 files has half of it
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ class Client:
             files = [_file(entry) for entry in about["siblings"]]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise self._garbage("its answer is no description of a model") from error
-        if not _COMMIT.fullmatch(found):
+        if not COMMIT.fullmatch(found):
             raise self._garbage(f"it calls the commit {found[:60]!r}")
         for file in files:
-            if not _is_safe(file.name) or file.size < 0 or not _HASH.fullmatch(file.hash):
+            if not _is_safe(file.name) or file.size < 0 or not HASH.fullmatch(file.hash):
                 raise self._garbage(
                     f"it lists a file {file.name[:60]!r} of {file.size} bytes with the hash {file.hash[:64]!r}"
                 )

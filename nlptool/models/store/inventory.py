@@ -6,8 +6,6 @@ own cache (``cache``).
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,23 +105,13 @@ def find(name: str) -> Model:
     repository, _, revision = name.partition("@")
     if locate.is_hub_id(name):
         return Model(name, catalog.on_hub(repository), repository, revision or "main")
-    local = Path(name)
-    with contextlib.suppress(RuntimeError):  # no home, or nobody of that name
-        local = local.expanduser()
-    is_folder = False
-    with contextlib.suppress(OSError, ValueError):  # a name that is too long, or holds NUL, is no folder's
-        is_folder = bool(name) and local.is_dir()
-    if name in _copied() or (is_folder and model_folder.is_model(local)):
-        return Model(name, local=local)
-    if is_folder:
+    path = locate.existing(name)
+    folder = path if path is not None and path.is_dir() else None
+    if name in _copied() or (folder and model_folder.is_model(folder)):
+        return Model(name, local=path or Path(name))
+    if folder:
         raise model_folder.no_model(name)
-    close = difflib.get_close_matches(name, [*catalog.KNOWN, *(found.name for found in hub_cache.repositories())], n=1)
-    raise ModelError(
-        f"no model {name}: neither a known name nor a folder",
-        hint=f"did you mean {close[0]}?"
-        if close
-        else "nlptool models list shows the known names; of the hub: org/name",
-    )
+    raise locate.unknown(name, [*catalog.KNOWN, *(found.name for found in hub_cache.repositories())])
 
 
 def _copied() -> set[str]:

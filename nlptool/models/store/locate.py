@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nlptool import catalog
@@ -48,16 +48,24 @@ def find(
         name = known.hub
     if is_hub_id(name):
         return _from_hub(name, plain=plain, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that no folder can have
-        if name and Path(name).expanduser().is_dir():
-            return Path(name).expanduser()
-    close = difflib.get_close_matches(name, catalog.KNOWN, n=1, cutoff=0.4)
-    raise ModelError(
-        f"no model {name}: neither a known name nor a folder",
-        hint=f"did you mean {close[0]}?"
-        if close
-        else "nlptool models list shows the known names; of the hub: org/name",
-    )
+    if (path := existing(name)) is not None and path.is_dir():
+        return path
+    raise unknown(name, catalog.KNOWN, cutoff=0.4)
+
+
+def existing(name: str) -> Path | None:
+    """Return the file or folder of that name, if there is one."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a name that none can have
+        path = Path(name).expanduser()
+        return path if name and (path.is_file() or path.is_dir()) else None
+    return None
+
+
+def unknown(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> ModelError:
+    """Return the error for a name that means no model, with the nearest of the known names."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    hint = f"did you mean {close[0]}?" if close else "nlptool models list shows the known names; of the hub: org/name"
+    return ModelError(f"no model {name}: neither a known name nor a folder", hint=hint)
 
 
 def is_hub_id(name: str) -> bool:

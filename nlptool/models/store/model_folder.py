@@ -6,8 +6,9 @@ always means the hub, ``./org/name`` a folder.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,13 +38,16 @@ def no_model(folder: Path | str) -> ModelError:
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
     """Return a JSON object from a model's folder.
+
+    Args:
+        optional: return {} where there is no such file.
 
     Raises:
         ModelError: it is not there or is none.
     """
-    value = _json(path)
+    value = _json(path) if not optional or path.is_file() else {}
     if not isinstance(value, dict):
         raise ModelError(f"{path} does not hold an object")
     return value
@@ -54,6 +58,19 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
+
+
+def readable_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a model's folder; {} if it cannot be read."""
+    with contextlib.suppress(ModelError):
+        return read_json(path)
+    return {}
+
+
+def architectures(config: Mapping[str, Any]) -> list[str]:
+    """Return the classes of transformers that a ``config.json`` names."""
+    listed = config.get("architectures")
+    return [str(name) for name in listed] if isinstance(listed, list) else []
 
 
 def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
@@ -84,14 +101,10 @@ def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
 def is_masked(folder: Path) -> bool:
     """Return whether ``config.json`` says that it is a masked language model of transformers; of its weights nothing is
     known."""
-    try:
-        config = read_json(folder / "config.json")
-    except ModelError:
-        return False
+    config = readable_json(folder / "config.json")
     both = config.get("model_type") in NEXT_SENTENCE
     heads = ("ForMaskedLM", "ForPreTraining") if both else ("ForMaskedLM",)
-    classes = config.get("architectures")
-    return isinstance(classes, list) and any(str(name).endswith(heads) for name in classes)
+    return any(name.endswith(heads) for name in architectures(config))
 
 
 def writes_texts(architecture: str) -> bool:
@@ -101,12 +114,8 @@ def writes_texts(architecture: str) -> bool:
 
 def is_generator(folder: Path) -> bool:
     """Return whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
-    try:
-        config = read_json(folder / "config.json")
-    except ModelError:
-        return False
-    classes = config.get("architectures")
-    named = isinstance(classes, list) and any(writes_texts(str(name)) for name in classes)
+    config = readable_json(folder / "config.json")
+    named = any(map(writes_texts, architectures(config)))
     return named or bool(config.get("is_encoder_decoder")) or config.get("model_type") == OUR_GENERATOR
 
 
@@ -120,7 +129,7 @@ def is_static(folder: Path) -> bool:
     if [kind for kind, _ in parts] not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
         return False
     last = folder / parts[-1][1] / "config.json"  # since its release 6 Normalize has one
-    about = read_json(last) if len(parts) > 1 and last.is_file() else {}
+    about = read_json(last, optional=True) if len(parts) > 1 else {}
     names = [about.get(name, "sentence_embedding") for name in ("module_input_name", "module_output_name")]
     return names == 2 * ["sentence_embedding"] and (folder / parts[0][1] / "model.safetensors").is_file()
 

@@ -45,7 +45,7 @@ def settings(folder: Path) -> dict[str, Any]:
                 said["dimension"] = model_folder.read_json(folder / path / "config.json").get("out_features")
             elif kind == "Normalize":
                 said["normalize"] = True
-    own = _json(folder / "config_sentence_transformers.json")
+    own = model_folder.readable_json(folder / "config_sentence_transformers.json")
     prompts = own.get("prompts")  # newer releases write some that are empty
     said["prompts"] = {name: text for name, text in prompts.items() if text} if isinstance(prompts, dict) else None
     said["default_prompt"] = own.get("default_prompt_name")
@@ -53,10 +53,10 @@ def settings(folder: Path) -> dict[str, Any]:
 
 
 def _of_transformer(folder: Path) -> dict[str, Any]:
-    config = _json(folder / "config.json")
+    config = model_folder.readable_json(folder / "config.json")
     limits = [
-        _json(folder / "sentence_bert_config.json").get("max_seq_length"),
-        _json(folder / "tokenizer_config.json").get("model_max_length"),
+        model_folder.readable_json(folder / "sentence_bert_config.json").get("max_seq_length"),
+        model_folder.readable_json(folder / "tokenizer_config.json").get("model_max_length"),
         config.get("max_position_embeddings"),
     ]
     found = [int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < 10**7]
@@ -88,9 +88,3 @@ def pooling_modes(config: Mapping[str, Any]) -> list[str]:
     flags = {name: value for name, value in config.items() if name.startswith("pooling_mode_")}
     modes = {flag: mode for mode, flag in POOLINGS.items()}
     return [modes.get(name, name) for name, value in flags.items() if value] if flags else ["mean"]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(ModelError):
-        return model_folder.read_json(path)
-    return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import difflib
 import shutil
 import tempfile
@@ -50,7 +49,7 @@ def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> 
             f"{name} would be on the hub, from where nlptool takes no word vectors",
             hint=f"fetch the file and give its path; a folder of that name here is ./{name}",
         )
-    path = _path(name)
+    path = locate.existing(name)
     if path is not None:
         return WordVectors(path if path.is_dir() else _converted(path, note), name)
     names = [known.name for known in catalog.KNOWN.values() if known.task == "words"]
@@ -66,16 +65,8 @@ def are_vectors(name: str) -> bool:
     known = catalog.KNOWN.get(name)
     if known is not None:
         return known.task == "words"
-    path = None if locate.is_hub_id(name) else _path(name)
+    path = None if locate.is_hub_id(name) else locate.existing(name)
     return path is not None and (path.is_file() or word_vectors.is_folder(path))
-
-
-def _path(name: str) -> Path | None:
-    """Return the file or folder of that name, if there is one."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # not a valid file name
-        path = Path(name).expanduser()
-        return path if name and (path.is_file() or path.is_dir()) else None
-    return None
 
 
 def packaged(known: Known, note: Callable[[str], None] = lambda _: None) -> Path:

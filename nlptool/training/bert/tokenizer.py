@@ -105,18 +105,11 @@ class BertTokenizer:
 
     def _fast_tokenizer(self) -> Any:
         """Return the ``tokenizers.Tokenizer`` of texts and pairs of texts."""
-        from tokenizers import Tokenizer, decoders, models, processors
+        from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_str(self.words.options)
         ids = {piece: id for id, piece in enumerate(self.pieces)}
-        tokenizer.model = models.WordPiece(ids, unk_token=wordpiece.UNKNOWN, max_input_chars_per_word=wordpiece.LONGEST)
-        start, end = wordpiece.START, wordpiece.END
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"{start} $A {end}",
-            pair=f"{start} $A {end} $B:1 {end}:1",
-            special_tokens=[(token, ids[token]) for token in (start, end)],
-        )
-        tokenizer.decoder = decoders.WordPiece()
+        tokenizer = Tokenizer.from_str(self.words.options)
+        bert_words.to_wordpiece(tokenizer, ids, wordpiece.UNKNOWN, wordpiece.START, wordpiece.END)
         tokenizer.add_special_tokens(list(wordpiece.SPECIAL))
         return tokenizer
 

@@ -7,7 +7,7 @@ import io
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,37 @@ class ByteReader:
         if self.left is not None:
             self.left += len(data)
 
+    def entries(
+        self, n: int, separator: bytes, size: int, too_long: Callable[[int], ModelError]
+    ) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield up to ``n`` words, each with the ``size`` bytes after its separator, in blocks; fewer if the file ends.
+
+        Args:
+            too_long: returns the error for a word that is longer than ``LONGEST_WORD``, given its number.
+        """
+        n_found, data = 0, b""
+        while n_found < n:
+            more = self.read(max(BLOCK, size))
+            data += more
+            block: list[tuple[bytes, bytes]] = []
+            position = 0
+            while n_found + len(block) < n:
+                end = data.find(separator, position, position + LONGEST_WORD)
+                following = end + 1 + size
+                if end < 0 or following > len(data):
+                    if end < 0 and len(data) - position > LONGEST_WORD:
+                        raise too_long(n_found + len(block) + 1)
+                    break
+                block.append((data[position:end], data[end + 1 : following]))
+                position = following
+            data = data[position:]
+            n_found += len(block)
+            if block:
+                yield block
+            if not more:
+                break
+        self.put_back(data)
+
     def line_blocks(self) -> Iterator[list[bytes]]:
         """Yield the lines in blocks, without their ``\\n``.
 
@@ -99,16 +130,21 @@ class ByteReader:
 
 
 class WordFilter:
-    """Selects the usable words, and counts the others by reason."""
+    """Selects the usable words, and counts the others by reason.
+
+    Attributes:
+        words: the usable ones so far.
+    """
 
     def __init__(self) -> None:
+        self.words: list[str] = []
         self._seen: set[str] = set()
         self._n = 0
         self._omitted: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
 
-    def filter(self, words: list[bytes], vectors: NDArray[np.float32]) -> tuple[list[str], NDArray[np.bool_]]:
-        """Return the usable words, and for each of ``words`` whether it is usable, (n,) bool.
+    def filter(self, words: list[bytes], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return for each of ``words`` whether it is usable, (n,) bool.
 
         Args:
             vectors: (n, D), the vectors of the words.
@@ -121,8 +157,8 @@ class WordFilter:
             usable = len(decoded) == len(words) == len(distinct) and finite.all() and "" not in distinct
             if usable and self._seen.isdisjoint(distinct):
                 self._seen |= distinct
-                return decoded, finite
-        kept = []
+                self.words += decoded
+                return finite
         keep = np.zeros(len(words), bool)
         for index, raw in enumerate(words):
             word = raw.decode(errors="replace")
@@ -138,14 +174,14 @@ class WordFilter:
                 why = "they came before, and the first vector of a word counts"
             else:
                 self._seen.add(word)
-                kept.append(word)
+                self.words.append(word)
                 keep[index] = True
                 continue
             self._omitted[why] += 1
             examples = self._examples.setdefault(why, [])
             if len(examples) < 3:
                 examples.append(f"{short(word)} (word {self._n - len(words) + index + 1:,})")
-        return kept, keep
+        return keep
 
     def notes(self) -> list[str]:
         """Return a sentence for each reason for which words were omitted."""

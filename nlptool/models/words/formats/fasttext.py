@@ -89,21 +89,18 @@ def read(source: ByteReader) -> WordFile:
         notes.append(f"{n_broken:,} vectors of n-grams hold NaN or infinity and were set to zero")
     vectors = matrix[:n_words]
     word_filter = WordFilter()
-    words: list[str] = []
     keeps = []
     for group in _groups(raw):
         block = vectors[group]
         if len(ngrams) and max_n:
             _add_ngrams(block, raw[group], ngrams, min_n, max_n)
-        kept, keep = word_filter.filter(raw[group], block)
-        words += kept
-        keeps.append(keep)
+        keeps.append(word_filter.filter(raw[group], block))
     keep = np.concatenate(keeps)
     word_counts = np.array([count for count, is_label in counts if not is_label], np.int64)
     if not keep.all():
         vectors, word_counts = vectors[keep], word_counts[keep]
     subwords = Ngrams(ngrams, min_n, max_n) if len(ngrams) and max_n else None
-    return WordFile("fasttext", words, vectors, word_counts, subwords, notes + word_filter.notes())
+    return WordFile("fasttext", word_filter.words, vectors, word_counts, subwords, notes + word_filter.notes())
 
 
 def _header(source: ByteReader) -> _Header:
@@ -141,29 +138,18 @@ def _header(source: ByteReader) -> _Header:
 
 def _dictionary(source: ByteReader, size: int) -> tuple[list[bytes], list[tuple[int, int]]]:
     """Read the entries: the words, and for each its count and whether it is a label."""
+
+    def too_long(number: int) -> ModelError:
+        message = f"{source.path} is damaged: word {number:,} is longer than {LONGEST_WORD:,} bytes"
+        return ModelError(message, hint="fetch it again")
+
     words: list[bytes] = []
     counts: list[tuple[int, int]] = []
-    data = b""
-    while len(words) < size:
-        more = source.read(BLOCK)
-        data += more
-        position = 0
-        while len(words) < size:
-            end = data.find(b"\0", position, position + LONGEST_WORD)
-            if end < 0 or end + 1 + _ENTRY.size > len(data):
-                if end < 0 and len(data) - position > LONGEST_WORD:
-                    raise ModelError(
-                        f"{source.path} is damaged: word {len(words) + 1:,} is longer than {LONGEST_WORD:,} bytes",
-                        hint="fetch it again",
-                    )
-                break
-            words.append(data[position:end])
-            counts.append(_ENTRY.unpack_from(data, end + 1))
-            position = end + 1 + _ENTRY.size
-        data = data[position:]
-        if not more and len(words) < size:
-            raise _truncated(source.path, f"after {len(words):,} of the {size:,} words that its header promises")
-    source.put_back(data)
+    for entries in source.entries(size, b"\0", _ENTRY.size, too_long):
+        words += [word for word, _ in entries]
+        counts += [_ENTRY.unpack(rest) for _, rest in entries]
+    if len(words) < size:
+        raise _truncated(source.path, f"after {len(words):,} of the {size:,} words that its header promises")
     return words, counts
 
 

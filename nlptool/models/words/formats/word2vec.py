@@ -86,7 +86,6 @@ def read_text(source: ByteReader, n_words: int | None, dimension: int) -> WordFi
     claim = None if n_words is None else _HeaderClaim.check(source, n_words, dimension, 2 * dimension + 1)
     rows = Rows(dimension, claim.n_expected if claim else 0)
     word_filter = WordFilter()
-    words: list[str] = []
     n_found = 0
     line_number = 1 if claim is None else 2
     for lines in source.line_blocks():
@@ -110,15 +109,15 @@ def read_text(source: ByteReader, n_words: int | None, dimension: int) -> WordFi
                 hint="correct the header, or leave it away and read the file as glove",
             )
         if found:
-            kept, keep = word_filter.filter(found, vectors)
-            words += kept
+            keep = word_filter.filter(found, vectors)
             rows.append(vectors if keep.all() else vectors[keep])
     if claim and n_found < claim.n_words:
         raise claim.error(n_found)
     notes = word_filter.notes()
     if source.ends_in_line:
         notes.append("the last line has no line end: if the file is cut off, its last number may be wrong")
-    return WordFile("glove" if n_words is None else "word2vec-text", words, rows.finish(), None, None, notes)
+    format = "glove" if n_words is None else "word2vec-text"
+    return WordFile(format, word_filter.words, rows.finish(), None, None, notes)
 
 
 def _parse(lines: list[bytes], first: int, dimension: int, path: Path) -> tuple[list[bytes], NDArray[np.float32]]:
@@ -207,43 +206,25 @@ def read_binary(source: ByteReader, n_words: int, dimension: int) -> WordFile:
     claim = _HeaderClaim.check(source, n_words, dimension, size + 1)
     rows = Rows(dimension, claim.n_expected)
     word_filter = WordFilter()
-    words: list[str] = []
     n_found = 0
-    data = b""
-    while n_found < n_words:
-        more = source.read(max(BLOCK, size))
-        data += more
-        found: list[bytes] = []
-        vectors: list[bytes] = []
-        position = 0
-        while n_found + len(found) < n_words:
-            blank = data.find(b" ", position, position + LONGEST_WORD)
-            end = blank + 1 + size
-            if blank < 0 or end > len(data):
-                if blank < 0 and len(data) - position > LONGEST_WORD:
-                    raise ModelError(
-                        f"{path}: word {n_found + len(found) + 1:,} is longer than {LONGEST_WORD:,} bytes",
-                        hint="the file is damaged, or no word2vec binary file",
-                    )
-                break
-            found.append(data[position:blank].lstrip(b"\n"))
-            vectors.append(data[blank + 1 : end])
-            position = end
-        if found:
-            block = np.frombuffer(b"".join(vectors), "<f4").reshape(-1, dimension)
-            kept, keep = word_filter.filter(found, block)
-            words += kept
-            rows.append(block if keep.all() else block[keep])
-        data = data[position:]
-        n_found += len(found)
-        if not more and n_found < n_words:
-            raise claim.error(n_found)
-    if (data + source.peek(LONGEST_WORD)).strip():
+
+    def too_long(number: int) -> ModelError:
+        message = f"{path}: word {number:,} is longer than {LONGEST_WORD:,} bytes"
+        return ModelError(message, hint="the file is damaged, or no word2vec binary file")
+
+    for entries in source.entries(n_words, b" ", size, too_long):
+        block = np.frombuffer(b"".join([vector for _, vector in entries]), "<f4").reshape(-1, dimension)
+        keep = word_filter.filter([word.lstrip(b"\n") for word, _ in entries], block)
+        rows.append(block if keep.all() else block[keep])
+        n_found += len(entries)
+    if n_found < n_words:
+        raise claim.error(n_found)
+    if source.peek(max(BLOCK, size) + LONGEST_WORD).strip():
         raise ModelError(
             f"{path}: the header promises {n_words:,} words of {dimension:,} dimensions, there is more",
             hint="the file is damaged or of another format",
         )
-    return WordFile("word2vec", words, rows.finish(), None, None, word_filter.notes())
+    return WordFile("word2vec", word_filter.words, rows.finish(), None, None, word_filter.notes())
 
 
 def is_vector_line(line: bytes, dimension: int) -> bool:

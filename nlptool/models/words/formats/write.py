@@ -40,8 +40,7 @@ def write(path: Path, format: str, words: Sequence[str], vectors: NDArray[np.flo
     starts = range(0, len(names), step)
     word_filter = WordFilter()
     kept = [
-        word_filter.filter(names[start : start + step], np.asarray(vectors[start : start + step]))[1]
-        for start in starts
+        word_filter.filter(names[start : start + step], np.asarray(vectors[start : start + step])) for start in starts
     ]
     n_kept = sum(int(keep.sum()) for keep in kept)
     if not n_kept or not vectors.shape[1]:
