@@ -51,25 +51,20 @@ def bootstrap(
     *,
     resamples: int,
     seed: int,
-    report: Callable[[int], None] = lambda done: None,
 ) -> tuple[Interval | None, Interval | None]:
     """Return the 95 % bootstrap intervals of Spearman's ρ and of Pearson's r of two arrays (n,).
 
     A resample in which one side is constant has no correlation and is ignored. If there are more than 5 % of these, as with two
     or three pairs, the interval is None.
-
-    Args:
-        report: is called with the number of resamples drawn so far.
     """
     random = np.random.default_rng(seed)
     rank_first, rank_second = _resampled_ranks(first), _resampled_ranks(second)
     rank_correlations: list[float | None] = []
     correlations: list[float | None] = []
-    for done in range(1, resamples + 1):
+    for _ in range(resamples):
         drawn = random.integers(0, len(first), len(first))
         rank_correlations.append(pearson(rank_first(drawn), rank_second(drawn)))
         correlations.append(pearson(first[drawn], second[drawn]))
-        report(done)
     return _interval(rank_correlations), _interval(correlations)
 
 

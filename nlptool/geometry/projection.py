@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 
-METHODS = ("pca", "tsne")
 _BLOCK = 8192  # rows
 _TSNE_COMPONENTS = 50  # principal components that t-SNE gets
 

@@ -124,7 +124,7 @@ class Trainer(Generic[SettingsT, BatchT]):
 
     @property
     def n_parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.network.parameters())
+        return n_parameters(self.network)
 
     # What a subclass defines.
 
@@ -318,9 +318,8 @@ class Trainer(Generic[SettingsT, BatchT]):
 
     def _optimizer(self) -> torch.optim.Optimizer:
         rate = self.settings.learning_rate
-        return torch.optim.AdamW(
-            self.parameter_groups(), lr=rate, betas=_BETAS, eps=self.epsilon, fused=self.fused or None
-        )
+        groups = self.parameter_groups()
+        return torch.optim.AdamW(groups, lr=rate, betas=_BETAS, eps=self.epsilon, fused=self.fused or None)
 
     def _prefetched(self, first: int) -> Iterator[BatchT]:
         """Yield the batches from number ``first`` on. For a GPU a thread prepares some of them while it computes."""
@@ -374,6 +373,11 @@ class Trainer(Generic[SettingsT, BatchT]):
         finally:
             self.network = network
         return sum(times[1:]) / (len(times) - 1), evaluations
+
+
+def n_parameters(network: nn.Module) -> int:
+    """Return the number of weights."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def shares(total: int, parts: int) -> set[int]:

@@ -7,18 +7,19 @@ the beginning of a line and within it. Text without a piece is encoded in bytes:
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nlptool.errors import RunError
+from nlptool.training.wordpiece import PAD, SPECIAL, UNKNOWN, frequent
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-PAD_ID = SPECIAL.index("[PAD]")
+PAD_ID = SPECIAL.index(PAD)
 COVERAGE = 0.9985  # share of the corpus's characters that have a piece of their own, the most frequent ones
 MAX_PIECE = 12  # characters of a piece
 _JAPANESE = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆"
@@ -42,7 +43,8 @@ def train(texts: Sequence[str], size: int) -> Tokenizer:
         for text in texts
         for start in range(0, len(text), _MAX_TEXT)
     ]
-    characters = _frequent_characters(normalized)
+    counts = Counter(itertools.chain.from_iterable(normalized))
+    characters = frequent(counts.most_common(), COVERAGE)
     rare = {ord(char): " " for text in normalized for char in text if char not in characters}
     n_learned = size - 256
     if n_learned <= len(characters) + len(SPECIAL):
@@ -53,7 +55,7 @@ def train(texts: Sequence[str], size: int) -> Tokenizer:
     trainer = trainers.UnigramTrainer(
         vocab_size=n_learned,
         special_tokens=list(SPECIAL),
-        unk_token="[UNK]",
+        unk_token=UNKNOWN,
         max_piece_length=MAX_PIECE,
         shrinking_factor=0.6,
         show_progress=False,
@@ -75,21 +77,6 @@ def _untrained() -> Tokenizer:
         ]
     )
     return tokenizer
-
-
-def _frequent_characters(texts: Sequence[str]) -> set[str]:
-    """Return the most frequent characters, which make up ``COVERAGE`` of the texts."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
-    wanted = COVERAGE * counts.total()
-    kept: set[str] = set()
-    for char, count in counts.most_common():
-        if wanted <= 0:
-            break
-        kept.add(char)
-        wanted -= count
-    return kept
 
 
 def _with_bytes(tokenizer: Tokenizer) -> Tokenizer:

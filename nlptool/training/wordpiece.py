@@ -47,7 +47,7 @@ def learn(
     for word in words:
         for symbol in _symbols(word):
             symbols[symbol] += counts[word]
-    alphabet = _frequent(symbols)
+    alphabet = frequent(sorted(symbols.items(), key=lambda item: (-item[1], item[0])), COVERAGE)
     n_learned = size - len(SPECIAL) - len(alphabet)
     if n_learned <= 0:
         raise RunError(
@@ -94,11 +94,15 @@ def _joined(first: str, second: str) -> str:
     return first + second.removeprefix(CONTINUES)
 
 
-def _frequent(symbols: Counter[str]) -> set[str]:
-    """Return the most frequent symbols, which make up ``COVERAGE`` of all; ties are broken alphabetically."""
-    wanted = COVERAGE * symbols.total()
+def frequent(counted: Sequence[tuple[str, int]], coverage: float) -> set[str]:
+    """Return those symbols that make up the share ``coverage`` of all.
+
+    Args:
+        counted: symbols with their counts, the most frequent first.
+    """
+    wanted = coverage * sum(count for _, count in counted)
     kept: set[str] = set()
-    for symbol, count in sorted(symbols.items(), key=lambda item: (-item[1], item[0])):
+    for symbol, count in counted:
         if wanted <= 0:
             break
         kept.add(symbol)
@@ -113,9 +117,8 @@ class _Merges:
         self._words = words
         self._counts = counts
         self._pairs: Counter[tuple[str, str]] = Counter()
-        self._words_with: defaultdict[tuple[str, str], set[int]] = defaultdict(
-            set
-        )  # indices of words that have had the pair
+        # indices of words that have had the pair
+        self._words_with: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
         for index, word in enumerate(words):
             for pair in itertools.pairwise(word):
                 self._pairs[pair] += counts[index]

@@ -77,12 +77,6 @@ def test_two_pairs_and_no_resamples_have_no_interval() -> None:
     assert np.array(correlation.bootstrap(many, many, resamples=5, seed=1)) == pytest.approx(np.ones((2, 2)))
 
 
-def test_the_bootstrap_says_how_far_it_is() -> None:
-    told: list[int] = []
-    correlation.bootstrap(np.arange(5.0), np.arange(5.0), resamples=3, seed=1, report=told.append)
-    assert told == [1, 2, 3]
-
-
 @pytest.mark.parametrize("measure", rsa.MEASURES)
 @given(st.integers(2, 12), st.integers(2, 9), st.integers(0, 2**32 - 1), st.sampled_from([1e-6, 1.0, 1e6]))
 @settings(max_examples=60, deadline=None)

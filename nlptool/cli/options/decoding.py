@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, FloatRange, typed
+from nlptool.cli.options.types import Command, FloatRange, all_of, typed
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -70,27 +70,24 @@ def decoding(callback: Command) -> Command:
         chosen = {name: values.pop(name) for name in DECODING_OPTIONS}
         return callback(*arguments, decoding=_decoding(**chosen), **values)
 
-    run: Command = with_decoding
-    for option in (
-        shared_option("Generation", "--no-repeat-ngram", default=0, metavar="N", type=click.IntRange(min=0),
-                     help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
-        shared_option("Generation", "--length-penalty", default=1.0, show_default=True, metavar="A", type=FloatRange(-10, 10),
-                     help="Exponent A of beam search's score, log-probability / length^A; larger favours longer texts."),
-        shared_option("Generation", "--min-new-tokens", default=0, metavar="N", type=click.IntRange(min=0),
-                      help="Shortest output in tokens."),
-        shared_option("Generation", "--max-new-tokens", metavar="N", type=click.IntRange(1, 100_000),
-                     show_default="the model's own, else 128", help="Longest output in tokens."),
-        shared_option("Generation", "--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),
-                     help="Nucleus sampling: only the most probable tokens whose probabilities add up to P."),
-        shared_option("Generation", "--top-k", metavar="K", type=click.IntRange(min=1),
-                      help="Top-k sampling: only the K most probable tokens."),
-        shared_option("Generation", "--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
-                     help="Sampling temperature; below 1: more probable tokens, above 1: more random ones."),
-        shared_option("Generation", "--sample", is_flag=True, help="Sample each token from the model's distribution."),
-        shared_option("Generation", "--num-return", default=1, show_default=True, metavar="N", type=click.IntRange(1, 1000),
-                     help="Texts returned for each input, the best first."),
+    return all_of(
         shared_option("Generation", "--beams", metavar="N", type=click.IntRange(1, 1000),
                      show_default="--num-return; 1: greedy search", help="Beam size of beam search."),
-    ):  # fmt: skip
-        run = option(run)
-    return run
+        shared_option("Generation", "--num-return", default=1, show_default=True, metavar="N", type=click.IntRange(1, 1000),
+                     help="Texts returned for each input, the best first."),
+        shared_option("Generation", "--sample", is_flag=True, help="Sample each token from the model's distribution."),
+        shared_option("Generation", "--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
+                     help="Sampling temperature; below 1: more probable tokens, above 1: more random ones."),
+        shared_option("Generation", "--top-k", metavar="K", type=click.IntRange(min=1),
+                      help="Top-k sampling: only the K most probable tokens."),
+        shared_option("Generation", "--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),
+                     help="Nucleus sampling: only the most probable tokens whose probabilities add up to P."),
+        shared_option("Generation", "--max-new-tokens", metavar="N", type=click.IntRange(1, 100_000),
+                     show_default="the model's own, else 128", help="Longest output in tokens."),
+        shared_option("Generation", "--min-new-tokens", default=0, metavar="N", type=click.IntRange(min=0),
+                      help="Shortest output in tokens."),
+        shared_option("Generation", "--length-penalty", default=1.0, show_default=True, metavar="A", type=FloatRange(-10, 10),
+                     help="Exponent A of beam search's score, log-probability / length^A; larger favours longer texts."),
+        shared_option("Generation", "--no-repeat-ngram", default=0, metavar="N", type=click.IntRange(min=0),
+                     help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
+    )(with_decoding)  # fmt: skip

@@ -15,7 +15,8 @@ import click
 
 from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator
+from nlptool.cli.options.types import Command, Decorator, all_of
+from nlptool.specs import EncoderSpec, GeneratorSpec, MaskedModelSpec
 
 
 def spec(kind: type[Any]) -> Decorator:
@@ -33,30 +34,22 @@ def spec(kind: type[Any]) -> Decorator:
     return decorate
 
 
-def workers(callback: Command) -> Command:
-    return shared_option(
-        "Common", "-j", "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
-        help="Worker processes; the output stays in order.",
-    )(callback)  # fmt: skip
+workers = shared_option(
+    "Common", "-j", "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
+    help="Worker processes; the output stays in order.",
+)  # fmt: skip
 
 
-def threads(callback: Command) -> Command:
-    return shared_option(
-        "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
-        help="Threads of each worker process.",
-    )(callback)  # fmt: skip
+threads = shared_option(
+    "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
+    help="Threads of each worker process.",
+)  # fmt: skip
 
 
-def threads_alone(callback: Command) -> Command:
-    """``--threads`` of a command that works in one process."""
-    return shared_option(
-        "Common",
-        "--threads",
-        show_default="all processors",
-        metavar="N",
-        type=click.IntRange(min=1),
-        help="Threads for computation.",
-    )(callback)
+threads_alone = shared_option(
+    "Common", "--threads", show_default="all processors", metavar="N", type=click.IntRange(min=1), help="Threads for computation."
+)  # fmt: skip
+"""``--threads`` of a command that works in one process."""
 
 
 def batch_tokens(default: int | None) -> Callable[[Command], Command]:
@@ -70,11 +63,10 @@ def deterministic(text: str = "Byte-identical results however the input is batch
     return shared_option("Common", "--deterministic", is_flag=True, help=text)
 
 
-def seed(callback: Command) -> Command:
-    return shared_option(
-        "Common", "--seed", default=1, show_default=True, metavar="N", type=click.IntRange(0, 2**32 - 1),
-        help="Seed of the random numbers.",
-    )(callback)  # fmt: skip
+seed = shared_option(
+    "Common", "--seed", default=1, show_default=True, metavar="N", type=click.IntRange(0, 2**32 - 1),
+    help="Seed of the random numbers.",
+)  # fmt: skip
 
 
 def model(default: str) -> Callable[[Command], Command]:
@@ -84,17 +76,19 @@ def model(default: str) -> Callable[[Command], Command]:
     )  # fmt: skip
 
 
-def offline(callback: Command) -> Command:
-    return shared_option("Model", "--offline", is_flag=True, help="Use no network.")(callback)
+offline = shared_option("Model", "--offline", is_flag=True, help="Use no network.")
 
 
-def allow_pickle(callback: Command) -> Command:
-    return shared_option(
-        "Model", "--allow-pickle", is_flag=True,
-        help="Allow weights in pickle format if there are no others; a pickle can run harmful code.",
-    )(callback)  # fmt: skip
+allow_pickle = shared_option(
+    "Model", "--allow-pickle", is_flag=True,
+    help="Allow weights in pickle format if there are no others; a pickle can run harmful code.",
+)  # fmt: skip
 
 
+device = shared_option(
+    "Model", "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+    help="Device of the network; auto: a CUDA GPU if there is one, else cpu, which starts fastest.",
+)  # fmt: skip
 engine = shared_option(
     "Model", "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
     help="Inference engine; auto: onnxruntime, or torch for GPUs and models that need it.",
@@ -115,31 +109,24 @@ def encoder(*, embeddings: bool = True) -> Decorator:
     Args:
         embeddings: records may hold vectors, and the texts of the others take the same model.
     """
-    from nlptool.specs import EncoderSpec
-
     what, default = "Encoder", DEFAULT_ENCODER
     if embeddings:
         what, default = "Encoder of texts that have no embedding", f"that of the records' embeddings, else {default}"
 
-    def decorate(callback: Command) -> Command:
-        for option in (
-            spec(EncoderSpec),
-            allow_pickle,
-            offline,
-            threads_alone,
-            batch_tokens(None),
-            device,
-            dim,
-            prompt,
-            shared_option(
-                "Model", "-m", "--model", metavar="MODEL", show_default=default,
-                help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
-            ),
-        ):  # fmt: skip
-            callback = option(callback)
-        return callback
-
-    return decorate
+    return all_of(
+        shared_option(
+            "Model", "-m", "--model", metavar="MODEL", show_default=default,
+            help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
+        ),
+        prompt,
+        dim,
+        device,
+        batch_tokens(None),
+        threads_alone,
+        offline,
+        allow_pickle,
+        spec(EncoderSpec),
+    )  # fmt: skip
 
 
 def max_length(default: str) -> Decorator:
@@ -149,24 +136,19 @@ def max_length(default: str) -> Decorator:
     )  # fmt: skip
 
 
-def bert(callback: Command) -> Command:
-    """Add ``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
-    from nlptool.specs import MaskedModelSpec
-
-    for option in (
-        spec(MaskedModelSpec),
-        allow_pickle,
-        offline,
-        deterministic(),
-        threads_alone,
-        batch_tokens(None),
-        device,
-        engine,
-        max_length("the model's own"),
-        model(DEFAULT_BERT),
-    ):  # fmt: skip
-        callback = option(callback)
-    return callback
+bert = all_of(
+    model(DEFAULT_BERT),
+    max_length("the model's own"),
+    engine,
+    device,
+    batch_tokens(None),
+    threads_alone,
+    deterministic(),
+    offline,
+    allow_pickle,
+    spec(MaskedModelSpec),
+)
+"""``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
 
 
 def generator(*, required: bool = True) -> Decorator:
@@ -175,42 +157,28 @@ def generator(*, required: bool = True) -> Decorator:
     Args:
         required: without ``-m`` the command says which models there are.
     """
-    from nlptool.specs import GeneratorSpec
-
-    def decorate(callback: Command) -> Command:
-        for option in (
-            spec(GeneratorSpec),
-            allow_pickle,
-            offline,
-            deterministic(),
-            threads_alone,
-            batch_tokens(None),
-            device,
-            shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
-                         help="Inference engine; auto: CTranslate2, or torch for sampling, attention and models that need it."),
-            shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
-            shared_option("Model", "--source-lang", metavar="CODE",
-                          help="Source language by the model's code, for multilingual models."),
-            shared_option("Model", "--prefix", default="", metavar="TEXT",
-                          help="Prefix that is put before every text, such as T5's task."),
-            shared_option("Model", "--max-length", metavar="N", type=click.IntRange(min=2), show_default="the model's own",
-                         help="Longest input in tokens."),
-            shared_option("Model", "-m", "--model", metavar="MODEL", required=False,
-                         help="Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
-                         "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
-                         + (" There is no default." if required else "")),
-        ):  # fmt: skip
-            callback = option(callback)
-        return callback
-
-    return decorate
-
-
-def device(callback: Command) -> Command:
-    return shared_option(
-        "Model", "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-        help="Device of the network; auto: a CUDA GPU if there is one, else cpu, which starts fastest.",
-    )(callback)  # fmt: skip
+    return all_of(
+        shared_option("Model", "-m", "--model", metavar="MODEL", required=False,
+                      help="Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
+                      "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
+                      + (" There is no default." if required else "")),
+        shared_option("Model", "--max-length", metavar="N", type=click.IntRange(min=2), show_default="the model's own",
+                      help="Longest input in tokens."),
+        shared_option("Model", "--prefix", default="", metavar="TEXT",
+                      help="Prefix that is put before every text, such as T5's task."),
+        shared_option("Model", "--source-lang", metavar="CODE",
+                      help="Source language by the model's code, for multilingual models."),
+        shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
+        shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
+                      help="Inference engine; auto: CTranslate2, or torch for sampling, attention and models that need it."),
+        device,
+        batch_tokens(None),
+        threads_alone,
+        deterministic(),
+        offline,
+        allow_pickle,
+        spec(GeneratorSpec),
+    )  # fmt: skip
 
 
 precision = shared_option(

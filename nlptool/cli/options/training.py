@@ -9,7 +9,7 @@ import click
 
 from nlptool import plots
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, FloatRange
+from nlptool.cli.options.types import Command, Decorator, FloatRange, all_of
 
 
 def share_or_file(_: click.Context, __: click.Parameter, value: str) -> str | float:
@@ -60,7 +60,7 @@ hidden_size = integer("Model", "--hidden-size", 256, "Hidden size (embedding dim
 def network(layers: int, intermediate_size: int | None = 1024) -> Decorator:
     """Add ``--layers``, ``--heads`` and ``--intermediate-size``; None: four times the hidden size, which the command sets."""
     shown = True if intermediate_size else "4 × hidden size"
-    return _all(
+    return all_of(
         integer("Model", "--layers", layers, "Layers of the network; of an encoder–decoder: of each of the two.", 1, 48),
         integer("Model", "--heads", 4, "Attention heads of a layer.", 1, 128),
         integer("Model", "--intermediate-size", intermediate_size, "Size of the feed-forward layers.", 1, 65_536, shown=shown),
@@ -79,7 +79,7 @@ def limits(default_epochs: int) -> Decorator:
                 values["epochs"] = default_epochs
             callback(*arguments, **values)
 
-        return _all(
+        return all_of(
             integer("Training", "--max-steps", None, "End after N steps.", 1),
             integer("Training", "--epochs", None, "End after N epochs.", 1, shown=shown),
             number("Training", "--max-minutes", None, "M", minutes, None, positive=True),
@@ -99,7 +99,7 @@ def optimizer(rate: float) -> Decorator:
     """Add the options of a step, of the learning rate, and of AdamW."""
     accumulation = "Batches whose gradients are added up before a step."
     warmup = "Share of the steps in which the learning rate rises."
-    return _all(
+    return all_of(
         integer("Training", "--gradient-accumulation", 1, accumulation, 1, 10_000),
         learning_rate(rate),
         number("Training", "--warmup-ratio", 0.05, "SHARE", warmup),
@@ -142,7 +142,7 @@ def output(checkpoints: str) -> Decorator:
             values["output"] = ModelOutput(**{name: values.pop(name) for name in names}, draw=draw)
             callback(*arguments, **values)
 
-        return _all(
+        return all_of(
             folder(),
             save_dtype(),
             shared_option("Output", "--checkpoint-dir", metavar="FOLDER", type=click.Path(readable=False),
@@ -152,16 +152,5 @@ def output(checkpoints: str) -> Decorator:
             shared_option("Output", "--plot", metavar="FILE", type=click.Path(readable=False),
                           help="Draw the curves: .png, .svg or .pdf."),
         )(run)  # fmt: skip
-
-    return decorate
-
-
-def _all(*options: Decorator) -> Decorator:
-    """Return a decorator that adds several options, in this order."""
-
-    def decorate(callback: Command) -> Command:
-        for option in reversed(options):
-            callback = option(callback)
-        return callback
 
     return decorate

@@ -52,6 +52,27 @@ def typed(names: Iterable[str]) -> set[str]:
     return {name for name in names if source(name) == click.core.ParameterSource.COMMANDLINE}
 
 
+def refuse(names: Iterable[str], reason: str) -> None:
+    """Refuse the first of the options ``names`` that was given on the command line: ``reason`` makes no use of it.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name in sorted(typed(names)):
+        raise click.UsageError(f"{reason} makes no use of --{name.replace('_', '-')}")
+
+
+def all_of(*options: Decorator) -> Decorator:
+    """Return a decorator that adds several options, in this order."""
+
+    def decorate(callback: Command) -> Command:
+        for option in reversed(options):
+            callback = option(callback)
+        return callback
+
+    return decorate
+
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
 from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.records import top_k
-from nlptool.cli.options.types import Command, Decorator
+from nlptool.cli.options.types import Decorator, all_of
 
+vocabulary = all_of(
+    shared_option("Model", "-m", "--model", default=ENGLISH_WORDS, show_default=True, metavar="MODEL",
+                  help="Word vectors: a name of `nlptool models list --task words`, a folder, or a file."),
+    click.option("--restrict", default=300_000, show_default=True, metavar="N", type=click.IntRange(min=1),
+                 help="Size of the vocabulary: only the N most frequent words."),
+    click.option("--case", type=click.Choice(["fold", "exact"]), default="fold", show_default=True,
+                 help="Letter case; fold: capital and small letters are the same."),
+)  # fmt: skip
+"""The arguments of ``open_vocabulary``."""
 
-def vocabulary(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``-m``, ``--restrict`` and ``--case``, the arguments of ``open_vocabulary``."""
-    for option in (
-        click.option("--case", type=click.Choice(["fold", "exact"]), default="fold", show_default=True,
-                     help="Letter case; fold: capital and small letters are the same."),
-        click.option("--restrict", default=300_000, show_default=True, metavar="N", type=click.IntRange(min=1),
-                     help="Size of the vocabulary: only the N most frequent words."),
-        shared_option("Model", "-m", "--model", default=ENGLISH_WORDS, show_default=True, metavar="MODEL",
-                     help="Word vectors: a name of `nlptool models list --task words`, a folder, or a file."),
-    ):  # fmt: skip
-        callback = option(callback)
-    return callback
-
-
-def word_vectors(callback: Command) -> Command:
-    """Add ``-m`` of the commands that query word vectors."""
-    return shared_option(
-        "Model", "-m", "--model", metavar="MODEL", show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
-        help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
-        "GloVe or fastText.",
-    )(callback)  # fmt: skip
+word_vectors = shared_option(
+    "Model", "-m", "--model", metavar="MODEL", show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
+    help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
+    "GloVe or fastText.",
+)  # fmt: skip
+"""``-m`` of the commands that query word vectors."""
 
 
 def answers(noun: str) -> Decorator:
     """Add ``-k``, ``--include-query`` and ``--restrict`` of the commands that answer with the nearest words."""
-
-    def decorate(callback: Command) -> Command:
-        for option in (
-            click.option("--restrict", metavar="N", type=click.IntRange(min=1),
-                         help="Search only the N most frequent words."),
-            click.option("--include-query", is_flag=True, help="Words of the query may be answers too."),
-            top_k(10, help=noun),
-        ):  # fmt: skip
-            callback = option(callback)
-        return callback
-
-    return decorate
+    return all_of(
+        top_k(10, help=noun),
+        click.option("--include-query", is_flag=True, help="Words of the query may be answers too."),
+        click.option(
+            "--restrict", metavar="N", type=click.IntRange(min=1), help="Search only the N most frequent words."
+        ),
+    )
 
 
 def words_argument(metavar: str) -> Decorator:

@@ -104,16 +104,13 @@ def command(  # noqa: PLR0917
 
 
 def _check(pipe: Pipe, details_file: str | None, *, asks: bool, sets: Iterable[str]) -> None:
-    """
+    """Refuse what does not go together.
+
     Args:
         asks: a model is asked for the hypotheses.
         sets: the options that say how.
-
-    Raises:
-        UsageError: what is asked for does not go together.
     """
-    if "id_field" in options.typed(["id_field"]):
-        raise click.UsageError("evaluate generation makes no use of --id-field")
+    options.refuse(["id_field"], "evaluate generation")
     if details_file == "-":
         raise click.UsageError("--details - would be mixed with the scores on stdout: name a file")
     if asks and options.typed(["num_return"]):

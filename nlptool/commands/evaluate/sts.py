@@ -51,8 +51,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.embedder import Embedder
     from nlptool.tasks.evaluate.sts import sts, table_rows
 
-    for name in sorted(options.typed(_OF_RECORDS)):
-        raise click.UsageError(f"evaluate sts reads pairs, and makes no use of --{name.replace('_', '-')}")
+    options.refuse(_OF_RECORDS, "evaluate sts reads pairs, and")
     names = options.pair_names(first, second)
     embedder = Embedder(pipe, spec)
     records = sts(pipe, embedder, names=names, measure=measure, resamples=bootstrap, seed=seed)

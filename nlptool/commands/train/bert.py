@@ -95,10 +95,9 @@ def command(
     from nlptool.tasks.train.bert_corpus import CorpusOptions
 
     if settings["init"] is not None:
-        for name in sorted(options.typed(OPTIONS_OF_NEW)):
-            raise click.UsageError(f"--init {settings['init']} makes no use of --{name.replace('_', '-')}")
-    if not settings["nsp"] and options.typed(["nsp_warmup_ratio"]):
-        raise click.UsageError("--no-nsp makes no use of --nsp-warmup-ratio")
+        options.refuse(OPTIONS_OF_NEW, f"--init {settings['init']}")
+    if not settings["nsp"]:
+        options.refuse(["nsp_warmup_ratio"], "--no-nsp")
     if settings["init"] is None and settings["hidden_size"] % settings["heads"]:
         raise click.UsageError(
             f"--hidden-size {settings['hidden_size']} cannot be shared by --heads {settings['heads']}"

@@ -118,16 +118,12 @@ def command(
 def _check(settings: dict[str, Any], dev: str | float) -> None:
     """Refuse options that would have no effect, or contradict each other."""
     if settings["architecture"] != "transformer":
-        for name in sorted(options.typed(_OF_TRANSFORMER)):
-            raise click.UsageError(
-                f"--architecture {settings['architecture']} makes no use of --{name.replace('_', '-')}"
-            )
+        options.refuse(_OF_TRANSFORMER, f"--architecture {settings['architecture']}")
         settings["heads"] = 1
     hidden_size, heads = settings["hidden_size"], settings["heads"]
     if hidden_size % 2 or hidden_size % heads:
         raise click.UsageError(f"--hidden-size {hidden_size} cannot be shared by --heads {heads}, or is odd")
     if dev == 0:
-        for name in sorted(options.typed(("patience", "evaluations", "keep"))):
-            raise click.UsageError(f"--dev 0 makes no use of --{name}")
+        options.refuse(("patience", "evaluations", "keep"), "--dev 0")
     if settings["keep"] == "last" and settings["patience"] is not None:
         raise click.UsageError("--patience needs a score: another --keep than last")

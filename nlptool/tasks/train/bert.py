@@ -9,6 +9,7 @@ from typing import Any
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import bert_corpus
 from nlptool.tasks.train.bert_corpus import CorpusOptions
+from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, results, run_training
 
 _MANIFEST = "pretraining.json"
@@ -78,26 +79,20 @@ def train_bert(
 
         def save(folder: Path) -> None:
             bert_network.save(training.network, tokenizer, folder, output.save_dtype)
-            _write_card(folder / "README.md", output.name, manifest)
 
         scores = {name: value for name, value in training.scores.items() if not name.endswith("loss")}
         told = ", ".join(f"{name} {value:.1%}" for name, value in scores.items())
         summary = f"on the held-out documents {told}" if told else "done; no documents were held out"
-        return TrainedModel(training.curves, manifest, save, summary)
+        return TrainedModel(training.curves, manifest, save, summary, _card(manifest))
 
     with pipe.bar:
         run_training(pipe, output, _MANIFEST, train)
 
 
-def _write_card(path: Path, name: str, manifest: dict[str, Any]) -> None:
-    from nlptool.training.saving import write_card
-
+def _card(manifest: dict[str, Any]) -> Card:
     network = "BertForPreTraining" if manifest["options"]["nsp"] else "BertForMaskedLM"
     words = f"MeCab with {manifest['dictionary']}, WordPiece" if manifest["tokenizer"] == "unidic" else "WordPiece"
-    write_card(
-        path,
-        name,
-        manifest,
+    return Card(
         header="---\nlibrary_name: transformers\npipeline_tag: fill-mask\n---\n\n",
         text=f"A BERT of {manifest['n_parameters']:,} parameters ({network}), pre-trained by `nlptool train bert`.",
         facts=[

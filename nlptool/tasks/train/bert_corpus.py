@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
+from nlptool.tasks.train.run import first_lists
 
 if TYPE_CHECKING:
     from nlptool.training.bert.corpus import Store
@@ -122,7 +123,7 @@ class _Reader:
         if self._tokenizer is not None:
             kind = self._tokenizer.words.kind
         elif kind == "auto":
-            sample = list(_first(lists, _SAMPLE))
+            sample = list(first_lists(lists, _SAMPLE))
             lists = itertools.chain(sample, lists)
             kind, why = bert_tokenizers.choose(
                 record.text for records in sample for record in records if record.pending
@@ -169,13 +170,6 @@ class _Reader:
 def _lines(records: Sequence[Record]) -> list[str]:
     """Return the lines of the records; a JSON string can hold several."""
     return [line for record in records if record.pending for line in record.text.split("\n")]
-
-
-def _first(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[Record]]:
-    """Yield the first lists, until there are ``n_records``."""
-    while n_records > 0 and (records := next(lists, None)) is not None:
-        n_records -= len(records)
-        yield records
 
 
 def open_worker(words: Words) -> Callable[[Any], list[list[str]]]:

@@ -149,12 +149,12 @@ def open_teacher(pipe: Pipe, spec: EncoderSpec, *, dim: int) -> tuple[str, Teach
 
 def _results(corpus: Corpus, distillation: Distillation, student: Student) -> dict[str, Any]:
     """Return the part of the manifest that describes the training."""
-    from nlptool.training.distillation import students
+    from nlptool.training import loop
 
     spearman = distillation.dev_spearman
     return {
         "teacher": distillation.teacher.name,
-        "n_parameters": students.n_parameters(student),
+        "n_parameters": loop.n_parameters(student),
         "n_texts": len(corpus.texts),
         "n_translations": len(corpus.translations),
         "n_scored_pairs": len(corpus.pairs),

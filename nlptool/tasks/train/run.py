@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
 from nlptool.storage import folders
+from nlptool.tasks.train.card import Card, write_card
 from nlptool.terminal.interrupts import stop_at_interrupt
 
 if TYPE_CHECKING:
@@ -50,8 +54,9 @@ class TrainedModel:
 
     curves: Sequence[Mapping[str, Any]]
     manifest: dict[str, Any]
-    save: Callable[[Path], None]  # writes all but the manifest and the curves into a folder
+    save: Callable[[Path], None]  # writes all but the manifest, the curves and the card into a folder
     summary: str  # one line for stderr
+    card: Card | None = None
 
 
 def check_output(output: ModelOutput, manifest: str, work_files: Sequence[str]) -> None:
@@ -106,11 +111,11 @@ def run_training(
             raise RunError(message, hint="what is done stays there: --resume goes on from it") from error
 
         def write(folder: Path) -> None:
-            from nlptool.training import saving
-
             model.save(folder)
-            saving.write_curves(folder / _CURVES, model.curves)
-            saving.write_manifest(folder / manifest, model.manifest)
+            (folder / _CURVES).write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in model.curves))
+            (folder / manifest).write_bytes(orjson.dumps(model.manifest, option=orjson.OPT_INDENT_2))
+            if model.card is not None:
+                write_card(folder / "README.md", output.name, model.manifest, model.card)
 
         folders.replace_folder(Path(output.output), manifest, write)
     if output.draw:
@@ -118,6 +123,13 @@ def run_training(
     pipe.note(f"{output.output}: {model.summary}")
     if is_temporary:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def first_lists(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[Record]]:
+    """Yield the first lists, until there are ``n_records``: a sample by which a tokenizer is chosen."""
+    while n_records > 0 and (records := next(lists, None)) is not None:
+        n_records -= len(records)
+        yield records
 
 
 def results(training: Trainer[Any, Any], *packages: str) -> dict[str, Any]:

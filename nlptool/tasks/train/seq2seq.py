@@ -8,6 +8,7 @@ from typing import Any
 
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import seq2seq_corpus
+from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, results, run_training
 from nlptool.tasks.train.seq2seq_corpus import Side, Texts
 
@@ -72,26 +73,19 @@ def train_seq2seq(
                 seq2seq_folder.write(
                     folder, tensors, training.config, corpus.source, corpus.target, precision=output.save_dtype
                 )
-                _write_card(folder / "README.md", output.name, manifest)
 
             scores = training.scores
             summary = (
                 f"on dev, free-running: exact match {scores['exact_match']:.1%}, BLEU {scores['bleu']:.1f}, "
                 f"chrF {scores['chrf']:.1f}" if scores else "done; no pairs were held out"
             )  # fmt: skip
-            return TrainedModel(training.curves, manifest, save, summary)
+            return TrainedModel(training.curves, manifest, save, summary, _card(manifest))
 
         run_training(pipe, output, _MANIFEST, train)
 
 
-def _write_card(path: Path, name: str, manifest: dict[str, Any]) -> None:
-    from nlptool.training.saving import write_card
-
-    write_card(
-        path,
-        name,
-        manifest,
-        header="",
+def _card(manifest: dict[str, Any]) -> Card:
+    return Card(
         text=f"An encoder–decoder of {manifest['n_parameters']:,} parameters, trained by `nlptool train seq2seq`; "
         "`nlptool generate` runs it.",
         facts=[

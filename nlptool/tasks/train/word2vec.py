@@ -14,7 +14,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 from nlptool.storage import folders
-from nlptool.tasks.train.run import versions
+from nlptool.tasks.train.run import first_lists, versions
 from nlptool.terminal.interrupts import stop_at_interrupt
 from nlptool.text.scripts import is_japanese
 
@@ -141,13 +141,7 @@ def read_sentences(pipe: Pipe, options: CorpusOptions) -> tuple[Corpus, str]:
     lists = pipe.read()
     tokenizer = options.tokenizer
     if tokenizer == "auto":
-        first: list[list[Record]] = []
-        n_records = 0
-        for records in lists:
-            first.append(records)
-            n_records += len(records)
-            if n_records >= _SAMPLE:
-                break
+        first = list(first_lists(lists, _SAMPLE))
         lists = itertools.chain(first, lists)
         sample = [record for records in first for record in records if record.pending][:_SAMPLE]
         tokenized = [record for record in sample if field_value(record.raw, "tokens") is not None]

@@ -225,8 +225,3 @@ def pretrained(folder: Path, *, dim: int, pooling: str, max_length: int) -> Bert
             f"{folder} takes {network.config.max_position_embeddings:,} tokens, fewer than --max-length {max_length:,}"
         )
     return Bert(network, dim, pooling)
-
-
-def n_parameters(student: nn.Module) -> int:
-    """Return the number of weights."""
-    return sum(parameter.numel() for parameter in student.parameters())

@@ -138,15 +138,12 @@ def cooccurrences(
     return total
 
 
-def positive_pmi(
-    counts: scipy.sparse.csr_array, *, smoothing: float = 0.75, shift: float = 0.0
-) -> scipy.sparse.csr_array:
-    """Return the positive pointwise mutual information, max(0, log(P(w, c) / (P(w) P(c))) - shift), in nats.
+def positive_pmi(counts: scipy.sparse.csr_array, *, smoothing: float = 0.75) -> scipy.sparse.csr_array:
+    """Return the positive pointwise mutual information, max(0, log(P(w, c) / (P(w) P(c)))), in nats.
 
     Args:
         counts: (V, C).
         smoothing: P(c) is computed from counts raised to this power, which gives rare contexts less PMI; 1: none.
-        shift: log k for k negative samples of word2vec.
 
     Returns:
         (V, C) float64, sparse: positive values only.
@@ -155,18 +152,18 @@ def positive_pmi(
     words = np.asarray(counts.sum(axis=1), np.float64).ravel()
     contexts = np.asarray(counts.sum(axis=0), np.float64).ravel() ** smoothing
     rows, columns = table.coords
-    values = np.log(table.data * contexts.sum() / (words[rows] * contexts[columns])) - shift
+    values = np.log(table.data * contexts.sum() / (words[rows] * contexts[columns]))
     positive = values > 0
     return scipy.sparse.csr_array((values[positive], (rows[positive], columns[positive])), shape=counts.shape)
 
 
-def truncated_svd(matrix: Any, dim: int, *, power: float = 0.5, seed: int = 1) -> NDArray[np.float32]:
-    """Return the truncated SVD of ``matrix`` (V, C): U Σ**power with the ``dim`` largest singular values, (V, dim) float32.
+def truncated_svd(matrix: Any, dim: int, *, seed: int = 1) -> NDArray[np.float32]:
+    """Return the truncated SVD of ``matrix`` (V, C): U √Σ with the ``dim`` largest singular values, (V, dim) float32.
 
     Source: N. Halko, P. Martinsson, J. Tropp: Finding Structure with Randomness (SIAM Review 2011).
     """
     left, values, _ = randomized_svd(matrix, dim, n_iter=7, random_state=seed)
-    return np.ascontiguousarray(left * values**power, dtype=np.float32)
+    return np.ascontiguousarray(left * values**0.5, dtype=np.float32)
 
 
 def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
