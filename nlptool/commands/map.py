@@ -102,7 +102,8 @@ def _draw(pipe: Pipe, path: str, map: Map, *, title: str, fields_of: dict[str, s
         if name is not None and not any(values[role]):
             pipe.note(f"no record has a field `{name}`")
     texts = [items.text(index) or str(index) for index in range(n_items)]
+    points = plots.Points(projection.points, texts, axes=projection.axes, title=title, **values)
     if path.lower().endswith(".html"):
-        plots.page(projection.points, path, texts=texts, axes=projection.axes, title=title, **values)
+        plots.page(points, path)
     else:
-        plots.scatter(projection.points, path, texts=texts, axes=projection.axes, title=title, note=pipe.note, **values)
+        plots.scatter(points, path, note=pipe.note)

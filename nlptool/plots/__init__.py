@@ -5,7 +5,8 @@ from nlptool.plots.bars import bars
 from nlptool.plots.figure import FORMATS, check
 from nlptool.plots.heatmap import heatmap
 from nlptool.plots.html_map import page
+from nlptool.plots.markers import Points
 from nlptool.plots.scatter import scatter
 from nlptool.plots.training_curves import curves
 
-__all__ = ["FORMATS", "alignment", "bars", "check", "curves", "grid", "heatmap", "page", "scatter"]
+__all__ = ["FORMATS", "Points", "alignment", "bars", "check", "curves", "grid", "heatmap", "page", "scatter"]

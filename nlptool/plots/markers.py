@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNGROUPED = "#8c8c8c"
 _OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
@@ -15,6 +21,29 @@ _TAB20 = (
 
 OUTLINES = ((0, 0, 1.0), (3, 0, 1.5), (4, 45, 1.25), (4, 0, 1.25), (3, 180, 1.5), (6, 0, 1.1))
 """Number of corners (0: a circle), rotation in degrees, and a relative radius that gives all outlines about the same area."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """N texts as points of a map.
+
+    Raises:
+        ValueError: the numbers of points and texts differ.
+    """
+
+    places: NDArray[np.floating[Any]]  # (N, 2), finite
+    texts: Sequence[str]
+    groups: Sequence[str | None] | None = None  # N keys that decide the colours; "" or None: grey
+    shapes: Sequence[str | None] | None = None  # N keys that decide the outlines; "" or None: a circle
+    links: Sequence[str | None] | None = (
+        None  # N keys; points with the same key are joined by a line; "" or None: no line
+    )
+    axes: tuple[str, str] = ("x", "y")  # names of x and y
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if self.places.shape != (len(self.texts), 2):
+            raise ValueError(f"points of shape {self.places.shape} for {len(self.texts)} texts")
 
 
 def colours(n_groups: int) -> list[str]:

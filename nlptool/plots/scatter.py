@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from nlptool.plots import figure as plot_figure
 from nlptool.plots import label_placement, labels, markers
 from nlptool.plots.fonts import Lettering
+from nlptool.plots.markers import Points
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -22,44 +22,25 @@ _MOST_IN_LEGEND = 20  # groups or shapes
 _MOST_DRAWN_EACH = 5000  # vector shapes in an SVG or PDF; more points are rasterized
 
 
-def scatter(
-    points: NDArray[np.floating[Any]],
-    path: str,
-    *,
-    texts: Sequence[str],
-    groups: Sequence[str | None] | None = None,
-    shapes: Sequence[str | None] | None = None,
-    links: Sequence[str | None] | None = None,
-    axes: tuple[str, str] = ("x", "y"),
-    title: str = "",
-    note: Callable[[str], None] = lambda _: None,
-) -> None:
+def scatter(points: Points, path: str, *, note: Callable[[str], None] = lambda _: None) -> None:
     """Draw texts as points, both axes with the same scale.
 
     Up to 60 points are labelled with their texts if there is room; up to 20 groups and shapes are in a legend.
 
     Args:
-        points: (N, 2), finite.
         path: one of ``FORMATS``.
-        texts: N texts.
-        groups: N keys that decide the colours; "" or None: grey.
-        shapes: N keys that decide the outlines; "" or None: a circle.
-        links: N keys; points with the same key are joined by a line; "" or None: no line.
-        axes: names of x and y.
         note: is called with a message on what the plot omits.
 
     Raises:
         RunError: the file cannot be written.
-        ValueError: the numbers of points, texts and keys differ.
+        ValueError: the numbers of points and keys differ.
     """
-    n_points = len(texts)
-    if points.shape != (n_points, 2):
-        raise ValueError(f"points of shape {points.shape} for {n_points} texts")
-    group_names, group_codes = markers.encode(groups, n_points)
-    shape_names, shape_codes = markers.encode(shapes, n_points)
-    labelled = texts if n_points <= _MOST_NAMED else ()
+    places, n_points = points.places, len(points.texts)
+    group_names, group_codes = markers.encode(points.groups, n_points)
+    shape_names, shape_codes = markers.encode(points.shapes, n_points)
+    labelled = points.texts if n_points <= _MOST_NAMED else ()
     listed = [names if len(names) <= _MOST_IN_LEGEND else [] for names in (group_names, shape_names)]
-    lettering = Lettering([*labelled, *listed[0], *listed[1], *axes, title])
+    lettering = Lettering([*labelled, *listed[0], *listed[1], *points.axes, points.title])
     if len(group_names) > _MOST_IN_LEGEND:
         note(f"{len(group_names):,} groups share {_MOST_IN_LEGEND} colours, and are in no legend")
     with plot_figure.figure(path, _SIZE, lettering.families) as figure:
@@ -70,15 +51,15 @@ def scatter(
         plane.grid(alpha=0.25, linewidth=0.5)
         plane.set_axisbelow(True)
         plane.tick_params(labelsize=8, color="0.6", labelcolor="0.3")
-        x, y, heading = lettering.legible([*axes, title])
+        x, y, heading = lettering.legible([*points.axes, points.title])
         plane.set(xlabel=x, ylabel=y, title=heading)
         radius = _radius(n_points)
-        _draw_links(plane, points, markers.polylines(links, n_points))
-        _draw_points(plane, points, group_codes, shape_codes, radius)
+        _draw_links(plane, places, markers.polylines(points.links, n_points))
+        _draw_points(plane, places, group_codes, shape_codes, radius)
         groups, shapes = lettering.legible(listed[0], "group "), lettering.legible(listed[1], "shape ")
         _draw_legend(figure, groups, shapes, same=group_codes == shape_codes and listed[0] == listed[1])
         if labelled:
-            n_omitted = _draw_labels(figure, plane, points, lettering.legible(labelled), radius)
+            n_omitted = _draw_labels(figure, plane, places, lettering.legible(labelled), radius)
             if n_omitted:
                 omitted = "1 text" if n_omitted == 1 else f"{n_omitted} texts"
                 note(f"there is no room for {omitted} in the picture; a map as .html shows all")

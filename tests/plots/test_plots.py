@@ -47,6 +47,14 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+def scatter(points: Any, path: str, *, note: Callable[[str], None] = lambda _: None, **values: Any) -> None:
+    plots.scatter(plots.Points(points, **values), path, note=note)
+
+
+def html_page(points: Any, path: str, **values: Any) -> None:
+    plots.page(plots.Points(points, **values), path)
+
+
 @pytest.fixture
 def notes() -> list[str]:
     return []
@@ -156,10 +164,10 @@ def test_a_map_may_be_a_page_too(tmp_path: Path) -> None:
 
 DRAW: dict[str, Callable[[str], None]] = {
     "heatmap": lambda path: plots.heatmap(np.eye(3), path, rows=CAPTIONS, columns=CAPTIONS, label="cosine"),
-    "scatter": lambda path: plots.scatter(
+    "scatter": lambda path: scatter(
         np.eye(3)[:, :2], path, texts=CAPTIONS, groups=["港", "港", None], shapes=["a", "b", "a"], links=["1", "", "1"]
     ),
-    "page": lambda path: plots.page(np.eye(3)[:, :2], path, texts=CAPTIONS, groups=["港", "港", None]),
+    "page": lambda path: html_page(np.eye(3)[:, :2], path, texts=CAPTIONS, groups=["港", "港", None]),
 }  # fmt: skip
 KINDS = [(kind, suffix) for kind in ("heatmap", "scatter") for suffix in plots.FORMATS] + [("page", ".html")]
 
@@ -371,7 +379,7 @@ def test_a_system_without_a_japanese_font_gets_numbers_and_a_clear_word(
     fonts_of_the_system: Path, tmp_path: Path, notes: list[str]
 ) -> None:
     texts = ["a cat", *CAPTIONS, "AIと猫", "English 猫"]
-    plots.scatter(
+    scatter(
         np.arange(12.0).reshape(6, 2),
         str(tmp_path / "a.svg"),
         texts=texts,
@@ -424,7 +432,7 @@ def test_a_letter_that_no_font_has_is_said_once(fonts_of_the_system: Path, tmp_p
 
 def test_a_dollar_is_a_letter(tmp_path: Path) -> None:
     texts = [r"$\frac{", "_a $1 and $2"]
-    plots.scatter(np.eye(2), str(tmp_path / "a.svg"), texts=texts, groups=texts, axes=("$x", "y$$"), title=r"$\no$")
+    scatter(np.eye(2), str(tmp_path / "a.svg"), texts=texts, groups=texts, axes=("$x", "y$$"), title=r"$\no$")
     found = written(tmp_path / "a.svg")
     assert (found.count(texts[0]), found.count(texts[1])) == (2, 2)
     assert {"$x", "y$$", r"$\no$"} <= set(found)
@@ -432,9 +440,7 @@ def test_a_dollar_is_a_letter(tmp_path: Path) -> None:
 
 def test_groups_are_colours_and_shapes_are_outlines(tmp_path: Path) -> None:
     points = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
-    plots.scatter(
-        points, str(tmp_path / "a.png"), texts=[""] * 4, groups=["b", "a", "b", None], shapes=["x", "y", "y", "x"]
-    )
+    scatter(points, str(tmp_path / "a.png"), texts=[""] * 4, groups=["b", "a", "b", None], shapes=["x", "y", "y", "x"])
     found = areas(tmp_path / "a.png")
     for colour, n_marks in (
         ("#0072b2", 3),
@@ -443,22 +449,20 @@ def test_groups_are_colours_and_shapes_are_outlines(tmp_path: Path) -> None:
     ):  # one of each in the legend, both shapes grey
         assert 40 * n_marks < found[colour][0] < 220 * n_marks, colour
     assert found["#e69f00"][1] > found["#0072b2"][1]  # further to the right
-    plots.scatter(
-        points, str(tmp_path / "a.svg"), texts=[""] * 4, groups=["b", "a", "b", None], shapes=["x", "y", "y", "x"]
-    )
+    scatter(points, str(tmp_path / "a.svg"), texts=[""] * 4, groups=["b", "a", "b", None], shapes=["x", "y", "y", "x"])
     assert [word for word in written(tmp_path / "a.svg") if word in "abxy"] == ["x", "y", "b", "a", "x", "y"]
 
 
 def test_groups_that_are_the_shapes_stand_once_in_the_legend(tmp_path: Path) -> None:
     keys = ["日本語", "English", "日本語"]
-    plots.scatter(np.eye(3)[:, :2], str(tmp_path / "a.svg"), texts=["a", "b", "c"], groups=keys, shapes=keys)
+    scatter(np.eye(3)[:, :2], str(tmp_path / "a.svg"), texts=["a", "b", "c"], groups=keys, shapes=keys)
     assert written(tmp_path / "a.svg").count("English") == 1
 
 
 def test_points_of_one_key_are_joined_by_a_line(tmp_path: Path) -> None:
     points = np.array([[0, 0], [4, 0], [0, 3], [4, 3]])
     for name, links in (("joined", ["1", "2", "1", "2"]), ("single", ["1", "2", "3", None])):
-        plots.scatter(points, str(tmp_path / f"{name}.svg"), texts=[""] * 4, links=links)
+        scatter(points, str(tmp_path / f"{name}.svg"), texts=[""] * 4, links=links)
     lines = {
         name: [
             group
@@ -472,7 +476,7 @@ def test_points_of_one_key_are_joined_by_a_line(tmp_path: Path) -> None:
 
 
 def test_both_axes_have_one_scale(tmp_path: Path) -> None:
-    plots.scatter(np.array([[0, 0], [8, 0], [0, 1.0]]), str(tmp_path / "a.png"), texts=[""] * 3, groups=["o", "x", "y"])
+    scatter(np.array([[0, 0], [8, 0], [0, 1.0]]), str(tmp_path / "a.png"), texts=[""] * 3, groups=["o", "x", "y"])
     found = areas(tmp_path / "a.png")
     pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
     plane = pixels[:, : int(pixels.shape[1] * 0.92)]  # without the legend
@@ -489,13 +493,13 @@ def test_up_to_sixty_texts_stand_beside_their_points_and_the_crowded_ones_are_co
 ) -> None:
     points = np.stack(np.divmod(np.arange(61), 8), axis=1).astype(float)
     texts = [f"text {number}" for number in range(61)]
-    plots.scatter(points[:60], str(tmp_path / "a.svg"), texts=texts[:60], note=notes.append)
+    scatter(points[:60], str(tmp_path / "a.svg"), texts=texts[:60], note=notes.append)
     assert [word for word in written(tmp_path / "a.svg") if word.startswith("text")] == texts[:60]
     assert notes == []
-    plots.scatter(points, str(tmp_path / "b.svg"), texts=texts, note=notes.append)
+    scatter(points, str(tmp_path / "b.svg"), texts=texts, note=notes.append)
     assert [word for word in written(tmp_path / "b.svg") if word.startswith("text")] == []
     assert notes == []
-    plots.scatter(points[:60] * 0, str(tmp_path / "c.svg"), texts=texts[:60], note=notes.append)
+    scatter(points[:60] * 0, str(tmp_path / "c.svg"), texts=texts[:60], note=notes.append)
     n_shown = sum(word.startswith("text") for word in written(tmp_path / "c.svg"))
     assert 4 <= n_shown < 60
     assert notes == [f"there is no room for {60 - n_shown} texts in the picture; a map as .html shows all"]
@@ -503,7 +507,7 @@ def test_up_to_sixty_texts_stand_beside_their_points_and_the_crowded_ones_are_co
 
 def test_more_groups_than_colours_are_said(tmp_path: Path, notes: list[str]) -> None:
     texts = [f"g{number}" for number in range(25)]
-    plots.scatter(
+    scatter(
         np.random.default_rng(0).normal(size=(25, 2)),
         str(tmp_path / "a.png"),
         texts=[""] * 25,
@@ -517,19 +521,19 @@ def test_more_groups_than_colours_are_said(tmp_path: Path, notes: list[str]) -> 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_few_points_or_all_in_one_place_have_a_map(tmp_path: Path, n: int) -> None:
-    plots.scatter(np.zeros((n, 2)), str(tmp_path / "a.png"), texts=["猫"] * n, groups=["猫"] * n, links=["猫"] * n)
-    plots.page(np.zeros((n, 2)), str(tmp_path / "a.html"), texts=["猫"] * n, groups=["猫"] * n, links=["猫"] * n)
+    scatter(np.zeros((n, 2)), str(tmp_path / "a.png"), texts=["猫"] * n, groups=["猫"] * n, links=["猫"] * n)
+    html_page(np.zeros((n, 2)), str(tmp_path / "a.html"), texts=["猫"] * n, groups=["猫"] * n, links=["猫"] * n)
     assert ("#0072b2" in areas(tmp_path / "a.png")) == (n > 0)
 
 
 def test_many_points_make_a_small_file(tmp_path: Path) -> None:
     points = np.random.default_rng(0).normal(size=(20_000, 2))
-    plots.scatter(points, str(tmp_path / "a.svg"), texts=["猫"] * 20_000, groups=["a", "b"] * 10_000)
+    scatter(points, str(tmp_path / "a.svg"), texts=["猫"] * 20_000, groups=["a", "b"] * 10_000)
     assert (tmp_path / "a.svg").stat().st_size < 2_000_000
 
 
 def test_keys_and_points_that_do_not_match_are_a_mistake(tmp_path: Path) -> None:
-    for draw, suffix in ((plots.scatter, ".png"), (plots.page, ".html")):
+    for draw, suffix in ((scatter, ".png"), (html_page, ".html")):
         path = str(tmp_path / f"a{suffix}")
         with pytest.raises(ValueError, match="1 keys for 2 points"):
             draw(np.eye(2), path, texts=["a", "b"], groups=["x"])
@@ -595,7 +599,7 @@ def page(path: Path, **settings: Any) -> tuple[dict[str, Any], Elements]:
     """The data of a page made for ``texts``, and its elements."""
     texts = settings["texts"]
     settings.setdefault("points", np.arange(2.0 * len(texts)).reshape(-1, 2))
-    plots.page(settings.pop("points"), str(path), **settings)
+    html_page(settings.pop("points"), str(path), **settings)
     elements = Elements(path.read_bytes().decode())
     [data] = [text for tag, attributes, text in elements.found if tag == "script" and attributes.get("id") == "data"]
     return json.loads(data), elements
@@ -650,7 +654,7 @@ def test_any_text_comes_through_the_page_as_it_is(tmp_path: Path, texts: list[st
 
 def test_a_page_of_points_that_are_no_numbers_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        plots.page(np.array([[np.nan, 1.0]]), str(tmp_path / "a.html"), texts=["a"])
+        html_page(np.array([[np.nan, 1.0]]), str(tmp_path / "a.html"), texts=["a"])
     assert list(tmp_path.iterdir()) == []
 
 

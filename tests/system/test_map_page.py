@@ -51,7 +51,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     asked: list[str] = []
 
     def show(points: Any = POINTS, context: dict[str, Any] | None = None, **settings: Any) -> Page:
-        plots.page(points, str(file), **{"texts": TEXTS, "groups": GROUPS, **settings})
+        plots.page(plots.Points(points, **{"texts": TEXTS, "groups": GROUPS, **settings}), str(file))
         contexts.append(browser.new_context(**{"viewport": {"width": 900, "height": 600}, **(context or {})}))
         page = contexts[-1].new_page()
         page.on("console", lambda message: said.append(message.text))
