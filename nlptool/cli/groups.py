@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from nlptool.cli.help import Command
+
+
+def subcommands(ctx: click.Context) -> Iterator[click.Context]:
+    """Yield a context for each command of a group that is not hidden; none for a command that is no group."""
+    if isinstance(ctx.command, click.Group):
+        for name in ctx.command.list_commands(ctx):
+            command = ctx.command.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                yield click.Context(command, ctx, info_name=name, **command.context_settings)
 
 
 class Group(click.Group):

@@ -139,11 +139,7 @@ def grid(
 
 
 def _check(shape: Sequence[int], source: Sequence[str], target: Sequence[str]) -> None:
-    """Check the shape of the weights.
-
-    Raises:
-        ValueError: the numbers of tokens and weights differ.
-    """
+    """Check that there is a weight for each pair of tokens."""
     if tuple(shape) != (len(target), len(source)) or not (source and target):
         raise ValueError(f"{tuple(shape)} weights for {len(target)} output and {len(source)} source tokens")
 

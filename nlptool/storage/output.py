@@ -149,11 +149,7 @@ class Output:
 
 
 def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
-    """Refuse an output that is also read: the run would lose what it has not read, or read its own output without end.
-
-    Raises:
-        ValueError: ``file`` is one of ``inputs``.
-    """
+    """Refuse an output that is also read: the run would lose what it has not read, or read its own output without end."""
     with contextlib.suppress(OSError):  # not a real file: a test's
         written = os.fstat(file.fileno())
         for path in (Path("/dev/stdin" if name == "-" else name) for name in inputs):

@@ -304,11 +304,7 @@ class Trainer(Generic[SettingsT, BatchT]):
         return scores
 
     def _check(self, step: int) -> None:
-        """Check the steps since the last line of the curves.
-
-        Raises:
-            RunError: a loss or a gradient is not finite.
-        """
+        """Refuse to go on if a loss or a gradient since the last line of the curves is not finite."""
         self._unlogged = [_floats(values) for values in self._unlogged]  # waits for a GPU
         if not all(math.isfinite(value) for values in self._unlogged for value in values.values()):
             raise RunError(

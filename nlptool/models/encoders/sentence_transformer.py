@@ -95,11 +95,7 @@ def max_length(model: Any) -> int:
 
 
 def _check_pooling(folder: Path) -> None:
-    """Check the pooling modes.
-
-    Raises:
-        ModelError: a pooling is none, or one that nobody knows. sentence-transformers would take the mean for none.
-    """
+    """Refuse a pooling that is none, for which sentence-transformers would take the mean, or that nobody knows."""
     for kind, path in model_folder.modules(folder):
         if kind == "Pooling":
             asked = sentence_transformers_config.pooling_modes(model_folder.read_json(folder / path / "config.json"))
@@ -121,11 +117,7 @@ def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
 
 
 def _check_sizes(model: Any, folder: Path) -> None:
-    """Check the limit in tokens and the size of the pooled vectors.
-
-    Raises:
-        ModelError: a limit that is none, or a pooling of vectors of another width.
-    """
+    """Refuse a limit in tokens that is none, and a pooling of vectors of another width."""
     said = model.max_seq_length
     if said is not None and not (isinstance(said, int | float) and said >= 1):
         raise ModelError(f"{folder} gives {said!r} as the number of tokens that it takes (max_seq_length)")

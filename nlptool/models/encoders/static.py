@@ -240,11 +240,7 @@ def read_table(path: Path) -> NDArray[np.float32]:
 
 
 def _shape_of(path: Path, header: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the shape (V, D) of the table of token vectors.
-
-    Raises:
-        ModelError: there is no table, or it is none of vectors.
-    """
+    """Return the shape (V, D) of the table of token vectors; a ModelError if there is no such table."""
     name = sentence_transformers_config.token_table(header)
     if name is None:
         raise ModelError(
@@ -269,11 +265,7 @@ def _own_prompts(folder: Path) -> Mapping[str, Any]:
 
 
 def _check_tokenizer(tokenizer: Any, n_rows: int, folder: Path) -> None:
-    """Check that the tokenizer and the table belong together.
-
-    Raises:
-        ModelError: the tokenizer gives ids that the table has no row for, or fails at characters that it does not know.
-    """
+    """Refuse a tokenizer with ids that the table has no row for, or that fails at characters that it does not know."""
     largest = max(tokenizer.get_vocab().values(), default=-1)
     if largest >= n_rows:
         raise ModelError(

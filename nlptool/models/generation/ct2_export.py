@@ -54,12 +54,7 @@ def convert_generation(folder: Path, target: Path, *, allow_pickle: bool = False
 
 
 def _write(network: Any, config: Mapping[str, Any], target: Path) -> None:
-    """Run CTranslate2's converter on a loaded network.
-
-    Raises:
-        NotConvertible: CTranslate2 does not support the architecture.
-        OSError: the files cannot be written.
-    """
+    """Run CTranslate2's converter on a loaded network; NotConvertible if it does not support the architecture."""
     from ctranslate2.converters.transformers import _MODEL_LOADERS, BartLoader, TransformersConverter
 
     class Marian(BartLoader):  # type: ignore[misc]
@@ -115,11 +110,7 @@ def _restore_names(network: Any) -> None:
 
 
 def _compare(network: Any, config: Mapping[str, Any], target: Path) -> None:
-    """Compare the log-probabilities of the copy and of the network on a few texts.
-
-    Raises:
-        NotConvertible: the copy does not run, or gives other probabilities.
-    """
+    """Compare the log-probabilities of the copy and of the network on a few texts; NotConvertible if they differ."""
     constraints = decoder_constraints.from_config(config, next(iter(config["languages"].values()), None))
     language = constraints.start_ids[-1:] if config["languages"] else ()
     ids_of = {SOURCE: language, TARGET: language}

@@ -169,11 +169,7 @@ _UNABLE = {
 
 
 def _ours(located: LocatedGenerator, *, engine: str, wants_torch: bool) -> LocatedGenerator:
-    """A model of `nlptool train seq2seq`, looked over.
-
-    Raises:
-        ModelError: it is damaged, or no Transformer, which ct2 alone runs.
-    """
+    """Check a model of `nlptool train seq2seq`, of which ct2 runs Transformers alone."""
     model = seq2seq_folder.read(located.folder)
     if wants_torch or model.config.architecture != TRANSFORMER:
         if engine == "ct2":

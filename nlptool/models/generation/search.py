@@ -310,11 +310,7 @@ def _best_continuations(
 
 
 def _log_normalizers(logits: Tensor) -> Tensor:
-    """Return log Σ exp of each row of ``logits`` (R, V), (R,): logits less this are log-probabilities.
-
-    Raises:
-        ModelError: the logits are NaN or infinite.
-    """
+    """Return log Σ exp of each row of ``logits`` (R, V), (R,): logits less this are log-probabilities. NaN is a ModelError."""
     sums = torch.cat([part.logsumexp(-1) for part in split_rows(logits)])
     if not bool(sums.isfinite().all()):
         raise ModelError(

@@ -140,11 +140,7 @@ def for_transformers(
 def _language(
     name: str, config: Mapping[str, Any], role: int, option: str, code: str | None, *, wanted: bool
 ) -> int | None:
-    """Return the token of a language; None if the model takes none, or does not require one.
-
-    Raises:
-        RunError: the language is missing, or unknown.
-    """
+    """Return the token of a language, which must be known; None if the model takes none, or does not require one."""
     languages: Mapping[str, int] = config["languages"]
     if code is None:
         default: int | None = config["defaults"].get(str(role))

@@ -206,11 +206,7 @@ def _writes(name: str, kind: str) -> ModelError:
 
 
 def _check(model: AttentionModel, kind: str) -> None:
-    """Check that the network gives attention weights.
-
-    Raises:
-        ModelError: the network has no weights for each token and each other token, as Fourier transforms and windows have not.
-    """
+    """Refuse a network without a weight for each token and each other token, as with Fourier transforms and windows."""
     row = model.texts.model_input(model.texts.tokenize([_SAMPLE])[0].ids)
     try:
         _, weights = next(model.weights([row]))

@@ -69,11 +69,7 @@ def _export(loaded: Loaded, path: Path) -> None:
 
 
 def _compare(loaded: Loaded, target: Path) -> None:
-    """Compare the graph with the network.
-
-    Raises:
-        NotConvertible: the graph does not run, or gives other probabilities than the network that it was made of.
-    """
+    """Compare the graph with the network that it was made of; NotConvertible if it gives other probabilities."""
     about = loaded.about
     specs = [MaskedModelSpec(batch_tokens=budget) for budget in (_ALONE, _TOGETHER)]
     try:

@@ -54,11 +54,7 @@ def translator_files(model: Model) -> dict[str, bytes]:
 
 
 def _variables(model: Model) -> Iterator[tuple[str, Values]]:
-    """Yield the names and values of CTranslate2's variables.
-
-    Raises:
-        ModelError: the weights do not match the configuration.
-    """
+    """Yield the names and values of CTranslate2's variables; a ModelError if the weights do not match the configuration."""
     weights = model.weights()
     config = model.config
     if {name: values.shape for name, values in weights.items()} != dict(_shapes(config)):  # CTranslate2 does not check

@@ -292,11 +292,7 @@ class _Tally:
 
 
 def _fetch_blob(client: Client, folder: Path, found: str, file: File, tally: _Tally) -> None:
-    """Bring a file into ``blobs``, unless it is there.
-
-    Raises:
-        ModelError: what came is not what was announced.
-    """
+    """Bring a file into ``blobs``, unless it is there; a ModelError if what came is not what was announced."""
     from filelock import FileLock
 
     blob = folder / "blobs" / file.hash

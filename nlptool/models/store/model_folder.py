@@ -218,12 +218,7 @@ def _shards(folder: Path) -> list[str]:
 
 
 def _stay_inside(folder: Path, name: str) -> None:
-    """Check that a file lies in its folder.
-
-    Raises:
-        ModelError: ``name`` leads out of ``folder``, by itself or by a link. Links of the hub's cache into its blobs are as
-            they should be.
-    """
+    """Refuse a name that leads out of ``folder``, by itself or by a link; links of the hub's cache into its blobs do not."""
     path = PurePosixPath(name)
     home = (folder.parent.parent if _in_hub_cache(folder) else folder).resolve()
     if path.is_absolute() or ".." in path.parts or not (folder / path).resolve().is_relative_to(home):

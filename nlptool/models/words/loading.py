@@ -124,11 +124,7 @@ def to_parts(word_file: WordFile, *, source: str) -> Parts:
 
 
 def _convert_once(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
-    """Return a converted copy in the cache; if that cannot be written, in a folder that is deleted at exit.
-
-    Raises:
-        ModelError: neither can be written.
-    """
+    """Return a converted copy in the cache; if that cannot be written, in a folder that is deleted at exit."""
     try:
         return cache.made_once(VECTORS.folder, cache.content_key(files, VECTORS.salt), VECTORS.manifest, make)
     except OSError as error:

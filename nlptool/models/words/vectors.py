@@ -289,11 +289,7 @@ def _products(
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest.
-
-    Raises:
-        ModelError: the folder holds no word vectors, or newer or damaged ones.
-    """
+    """Read the manifest; a ModelError if there is none, or a newer or damaged one."""
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(f"the folder {folder} holds no word vectors: it has no {MANIFEST}")

@@ -145,11 +145,7 @@ class Store:
 
 
 def _documents_of_lines(corpus: Corpus, n_names: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the document of each line (L,), -1 for a line without words, and the number of words of each document (D,).
-
-    Raises:
-        RunError: there are no words.
-    """
+    """Return the document of each line (L,), -1 for a line without words, and the number of words of each document (D,)."""
     chunks = [lengths for _, lengths in corpus.passes(np.arange(n_names, dtype=np.int32))]
     lengths = np.concatenate([*chunks, np.zeros(0, np.int32)]).astype(np.int64)
     has_words = lengths > 0

@@ -104,11 +104,7 @@ def read(source: ByteReader) -> WordFile:
 
 
 def _header(source: ByteReader) -> _Header:
-    """Read the header and compare it with the size of the file, if that is known.
-
-    Raises:
-        ModelError: the header is damaged, or of another version.
-    """
+    """Read the header and compare it with the size of the file, if that is known."""
     path = source.path
     head = source.read(_HEAD.size)
     if not head.startswith(FASTTEXT_MAGIC):
@@ -180,11 +176,7 @@ def _input_matrix(source: ByteReader, n_words: int, n_buckets: int, dimension: i
 
 
 def _skip_output_matrix(source: ByteReader) -> None:
-    """Skip the output matrix.
-
-    Raises:
-        ModelError: it is truncated.
-    """
+    """Skip the output matrix, which must be whole."""
     head = source.read(_MATRIX.size)
     _, n_rows, n_columns = _MATRIX.unpack(head) if len(head) == _MATRIX.size else (False, -1, -1)
     left = 4 * n_rows * n_columns

@@ -127,11 +127,7 @@ def _is_printable(data: bytes) -> bool:
 
 
 def _dimension(source: ByteReader) -> int:
-    """Return the number of dimensions of a file without a header: the most frequent count of numbers at the end of a line.
-
-    Raises:
-        ModelError: most lines do not end in a number.
-    """
+    """Return the number of dimensions of a file without a header: the most frequent count of numbers at the end of a line."""
     size = _SAMPLE
     while b"\n" not in (sample := source.peek(size)) and len(sample) == size < LONGEST_LINE:
         size *= 2
