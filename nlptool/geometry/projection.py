@@ -23,17 +23,11 @@ _TSNE_COMPONENTS = 50  # principal components that t-SNE gets
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Points in the plane.
+    """Points in the plane."""
 
-    Attributes:
-        points: points[i] = (x, y) of item i, (N, 2) float32.
-        axes: the names of x and y.
-        info: what a record says of the method.
-    """
-
-    points: NDArray[np.float32]
-    axes: tuple[str, str]
-    info: dict[str, object]
+    points: NDArray[np.float32]  # points[i] = (x, y) of item i, (N, 2)
+    axes: tuple[str, str]  # the names of x and y
+    info: dict[str, object]  # what a record says of the method
 
 
 def pca(vectors: NDArray[np.float32], n_components: int = 2) -> tuple[NDArray[np.float32], list[float]]:

@@ -23,16 +23,11 @@ _PAIR_BYTES = 100  # memory for a pair while pairs are sorted
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors that are compared by a measure.
+    """Vectors that are compared by a measure."""
 
-    Attributes:
-        rows: (N, D), memory-mapped or not.
-        ready: whether ``rows`` are prepared; if not, each block is prepared when it is read.
-    """
-
-    rows: NDArray[Any]
+    rows: NDArray[Any]  # (N, D), memory-mapped or not
     measure: str = "cosine"
-    ready: bool = True
+    ready: bool = True  # whether ``rows`` are prepared; if not, each block is prepared when it is read
 
     def __len__(self) -> int:
         return len(self.rows)

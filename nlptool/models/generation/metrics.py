@@ -26,23 +26,14 @@ _NO_BLANKS = re.compile(rf"{japanese().pattern}|[\u0e00-\u0eff\u0f00-\u0fff\u100
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores of a corpus. Higher is better.
+    """The scores of a corpus. Higher is better."""
 
-    Attributes:
-        n: pairs.
-        exact_match: the share of hypotheses that equal one of their references, 0 to 1.
-        bleu: 0 to 100; 0 if no hypothesis has four tokens.
-        chrf: chrF2, 0 to 100.
-        tokenize: the tokenizer of BLEU, one of ``TOKENIZERS``; never auto.
-        signatures: sacrebleu's signatures of ``bleu`` and ``chrf``.
-    """
-
-    n: int
-    exact_match: float
-    bleu: float
-    chrf: float
-    tokenize: str
-    signatures: Mapping[str, str]
+    n: int  # pairs
+    exact_match: float  # the share of hypotheses that equal one of their references, 0 to 1
+    bleu: float  # 0 to 100; 0 if no hypothesis has four tokens
+    chrf: float  # chrF2, 0 to 100
+    tokenize: str  # the tokenizer of BLEU, one of ``TOKENIZERS``; never auto
+    signatures: Mapping[str, str]  # sacrebleu's, of ``bleu`` and ``chrf``
 
 
 def scores(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]], *, tokenize: str = "auto") -> Scores:

@@ -23,17 +23,11 @@ _MOST_READINGS = 300_000  # words whose readings are computed
 
 @dataclass(frozen=True, slots=True)
 class WordMatch:
-    """The vector of a word.
+    """The vector of a word."""
 
-    Attributes:
-        vector: (D,) float32, of unit length.
-        indices: of the vocabulary words that it consists of.
-        info: how the word was found, for a record; {} if the vocabulary has it.
-    """
-
-    vector: NDArray[np.float32]
-    indices: list[int]
-    info: dict[str, Any]
+    vector: NDArray[np.float32]  # (D,), of unit length
+    indices: list[int]  # of the vocabulary words that it consists of
+    info: dict[str, Any]  # how the word was found, for a record; {} if the vocabulary has it
 
 
 class WordLookup:
