@@ -136,16 +136,13 @@ def max_length(default: str) -> Decorator:
     )  # fmt: skip
 
 
+_COMPUTATION = (device, batch_tokens(None), threads_alone, deterministic(), offline, allow_pickle)
+
 bert = all_of(
     model(DEFAULT_BERT),
     max_length("the model's own"),
     engine,
-    device,
-    batch_tokens(None),
-    threads_alone,
-    deterministic(),
-    offline,
-    allow_pickle,
+    *_COMPUTATION,
     spec(MaskedModelSpec),
 )
 """``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
@@ -171,12 +168,7 @@ def generator(*, required: bool = True) -> Decorator:
         shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
         shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
                       help="Inference engine; auto: CTranslate2, or torch for sampling, attention and models that need it."),
-        device,
-        batch_tokens(None),
-        threads_alone,
-        deterministic(),
-        offline,
-        allow_pickle,
+        *_COMPUTATION,
         spec(GeneratorSpec),
     )  # fmt: skip
 
