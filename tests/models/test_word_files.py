@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import zstandard
 from gensim.models import FastText, KeyedVectors
@@ -322,6 +324,7 @@ def test_a_last_line_without_its_end_is_said() -> None:
 )
 def test_a_header_that_lies_allocates_nothing(header: bytes, rest: bytes, compress: Callable[[bytes], bytes]) -> None:
     data = compress(header + b"\n" + rest)
+    pc.cast(pa.array(["1"]), pa.float32())  # Arrow reserves a gigabyte of addresses when it is used first
     limit = resource.getrlimit(resource.RLIMIT_AS)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + (1 << 30), limit[1]))  # a gigabyte more than now
