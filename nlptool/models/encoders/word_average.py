@@ -41,9 +41,8 @@ class WordEncoder:
         """Embed texts, cut as the model's corpus was, or lists of tokens. A word that is not known is taken by its subwords,
         if the model has such, with the weight of a rare one. A text without a known word has zeros and ``n_tokens`` 0."""
         lexicon, ngrams = self._lexicon.vectors, self._lexicon.vectors.ngrams
-        places: list[
-            int
-        ] = []  # of all words of all texts, one behind the other; behind the vocabulary those of ``others``
+        # Of all words of all texts, one behind the other; behind the vocabulary those of ``others``.
+        places: list[int] = []
         others: list[NDArray[np.float32]] = []
         n_tokens, truncated, said = [], [], []
         for text in texts:

@@ -169,10 +169,8 @@ def _opened(located: LocatedAttentionModel) -> AttentionModel:
         tokenizer, own = transformers_model.tokenizers(folder, threads=spec.threads)
     transformers_loading.check_tokenizer(network, own, folder)
     config = network.config
-    about = {
-        "mask_token": "",
-        **transformers_model.describe(network, own, folder, []),
-    }  # an encoder may do without a mask
+    # An encoder may do without a mask.
+    about = {"mask_token": "", **transformers_model.describe(network, own, folder, [])}
     fitting = math.isqrt(_MOST_WEIGHTS // (config.num_hidden_layers * config.num_attention_heads))
     about["max_length"] = min(about["max_length"], fitting)
     words, max_length = bert_words.words_of(about, tokenizer), spec.max_length or _USUAL_LENGTH

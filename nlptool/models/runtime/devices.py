@@ -29,9 +29,7 @@ def torch_device(name: str, threads: int | None) -> str:
     torch.set_num_threads(threads or processors())
     if name == "auto":
         return "cuda" if is_there("cuda") else "cpu"
-    if name != "cpu" and not is_there(name):
-        raise RunError(f"torch finds no {name} device here", hint="--device cpu, or a torch that is built for it")
-    return name
+    return choose(name, "torch")
 
 
 @contextmanager
@@ -67,7 +65,6 @@ def choose(device: str, engine: str) -> str:
         return device
     if engine == "onnx":
         raise RunError(f"--engine onnx computes on the processor: --device {device} needs --engine torch or auto")
-
     if is_there(device):
         return "cuda" if device == "auto" else device
     if device == "auto":

@@ -235,9 +235,7 @@ def write(folder: Path, parts: Parts) -> None:
     norms = np.empty(shape[0], np.float32)
     dtype = np.dtype(parts.precision)
     scales = np.ones(shape[0], np.float32)
-    with (folder / "vectors.npy").open(
-        "wb"
-    ) as file:  # not memory-mapped: a full disk would kill the process with SIGBUS
+    with (folder / "vectors.npy").open("wb") as file:  # a full disk would end a process that maps it, with SIGBUS
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         for rows in _rows(vectors, norms, scales, int8=parts.precision == "int8"):

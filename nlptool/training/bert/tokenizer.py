@@ -21,11 +21,8 @@ from nlptool.training import wordpiece
 
 SplitWords = Callable[[str], list[str]]
 
-_INPUTS = [
-    "input_ids",
-    "token_type_ids",
-    "attention_mask",
-]  # outputs of a tokenizer; not all classes have them by default
+# Outputs of a tokenizer; not all classes have them by default.
+_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 
 
 @dataclass(frozen=True, slots=True)
