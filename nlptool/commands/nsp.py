@@ -26,11 +26,11 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Predict with BERT whether one sentence follows another (next-sentence prediction).
 
-    A line holds two sentences with a tab between them or, if it has no tab, with [SEP] between them. A JSON object holds them
-    in the fields first and second, sentence1 and sentence2, or text1 and text2, or in those that --first and --second name.
-    Each record gets `is_next` and `not_next`, two probabilities that add up to 1; `label`, IsNext or NotNext, the more probable
-    one; and `logit_margin`, the logit of IsNext minus that of NotNext: it still differs where both probabilities are close to
-    0 and 1.
+    A line holds two sentences with a tab between them (further columns are kept) or, if it has no tab, with [SEP] between them.
+    A JSON object holds them in the fields first and second, sentence1 and sentence2, or text1 and text2, or in those that
+    --first and --second name. Each record gets `is_next` and `not_next`, two probabilities that add up to 1; `label`, IsNext
+    or NotNext, the more probable one; and `logit_margin`, the logit of IsNext minus that of NotNext: it still differs where
+    both probabilities are close to 0 and 1.
 
     \b
     printf '雨が降ってきた。\\t彼は傘をさした。\\n' | nlptool nsp

@@ -82,6 +82,8 @@ class Parser:
         self._source = source
         self._kind = "" if self.form.kind == "auto" else self.form.kind  # "": not decided yet
         self._blank: list[tuple[str, int]] = []  # the lines before it is decided
+        self._header = self.form.header  # whether the first row holds names; None: it decides
+        self._first_row: list[str] | None = None
         self._columns: list[str] | None = None
         self._unusable = False  # nothing more is read of it
         self._joiner: CsvRows | JsonValues | Units | None = None
@@ -95,6 +97,8 @@ class Parser:
             WrongUsage: --field or --unit are of another kind of input.
         """
         kind, unit = self._kind, self.form.unit
+        if self._header is None and self.form.table is None:
+            self._header = kind == "csv"
         if kind == "text" and (option := "--field" if self.form.field else "--id-field" if self._id_field else ""):
             raise WrongUsage(
                 f"{option} names a field, and {self._source or 'the input'} is text, which has none; "
@@ -131,8 +135,10 @@ class Parser:
             from nlptool.records.json_values import kind_of
 
             self._kind = kind_of(first, whole=whole)
+        if self._kind == "text" and self.form.table is not None:
+            self._kind = self.form.table.kind_of(first)
         self._decided()
-        if self._kind == "text" and self._source.lower().endswith((".csv", ".tsv")):
+        if self._kind == "text" and self._source.lower().endswith((".csv", ".tsv")[: 1 if self.form.paired else 2]):
             self._note(
                 f"{self._source} is read as text, a line a record; -I {self._source[-3:].lower()} reads its columns"
             )
@@ -148,7 +154,7 @@ class Parser:
         if number == 1:
             text = text.removeprefix(_BOM)
         if not self._kind:
-            if failure is None and not text.strip(_BLANKS) and len(self._blank) < _MOST_BLANK:
+            if failure is None and self._is_undecided(text):
                 self._blank.append((text, number))
                 return
             self._decide(text, records, whole=isinstance(line, bytes))
@@ -157,10 +163,17 @@ class Parser:
             return
         if self._joiner is not None:
             self._add_joined(self._joiner.end(), records)
-        if self._has_header and self._columns is None:
+        if self._kind in ("csv", "tsv") and self._header and self._columns is None:
             self._give_up(f"the header cannot be read: {failure.message}", failure.hint)
             return
         records.append(Record(text, self._source, number).fail(failure))
+
+    def _is_undecided(self, text: str) -> bool:
+        """Return whether a line at the beginning of an input says nothing of its format."""
+        is_blank = not text.strip(_BLANKS) or (
+            self.form.table is not None and text.lstrip().startswith(self.form.table.marks)
+        )
+        return is_blank and len(self._blank) < _MOST_BLANK
 
     def _add_line(self, text: str, number: int, records: list[Record]) -> None:
         if self._joiner is not None:
@@ -183,10 +196,6 @@ class Parser:
                 records.append(Record("", self._source, number).fail(item))
             elif item != [""]:  # an empty line of CSV is no row
                 self._add_row(item, number, records)
-
-    @property
-    def _has_header(self) -> bool:
-        return self._kind in ("csv", "tsv") and (self._kind == "csv" if self.form.header is None else self.form.header)
 
     def _give_up(self, message: str, hint: str = "") -> None:
         """Report that a source cannot be read, and pass over the rest of it."""
@@ -216,7 +225,7 @@ class Parser:
         try:
             text = find(value, self._path)
         except KeyError:
-            if not self.form.field and any(name in value for name in self.form.instead):
+            if self._needs_no_text(value):
                 return record
             return record.fail(
                 RecordError(
@@ -226,7 +235,7 @@ class Parser:
                 )
             )
         if not isinstance(text, str):
-            if not self.form.field and any(name in value for name in self.form.instead):
+            if self._needs_no_text(value):
                 return record
             return record.fail(
                 RecordError(
@@ -240,13 +249,28 @@ class Parser:
         record.text = text
         return record
 
+    def _needs_no_text(self, value: dict[str, Any]) -> bool:
+        """Return whether a record is of use without a text."""
+        form = self.form
+        return not form.field and (form.table is not None or any(name in value for name in form.instead))
+
     def _add_row(self, cells: list[str], number: int, records: list[Record]) -> None:
         """Add the record of a row of a table; its header gives none."""
-        if self._has_header and self._columns is None:
-            self._set_columns(cells)
+        table = self.form.table
+        if table is not None and len(cells) == 1 and not cells[0].strip():
             return
-        names = self._columns or [str(column) for column in range(1, len(cells) + 1)]
-        if cells == self._columns:
+        if table is not None and cells[0].lstrip().startswith(table.marks):
+            records.append(Record(("," if self._kind == "csv" else "\t").join(cells), self._source, number))
+            return
+        if self._first_row is None and self._header is not False:
+            header = cells if table is None else table.header(cells)
+            self._header = header is not None or bool(self._header)
+            if self._header:
+                self._first_row = cells
+                self._set_columns(header or _numbered(cells))
+                return
+        names = self._columns or _numbered(cells)
+        if cells == self._first_row:
             self._note(f"{self._source}:{number}: the header stands here again, and is no record")
             return
         record = Record("\t".join(cells), self._source, number)
@@ -274,6 +298,11 @@ class Parser:
             self._columns = names
         else:
             self._give_up(f"the header names the column `{twice}` twice", "--no-header calls the columns 1, 2, 3 ...")
+
+
+def _numbered(cells: list[str]) -> list[str]:
+    """Return the names of columns that have none."""
+    return [str(number) for number in range(1, len(cells) + 1)]
 
 
 def _listed(names: Iterable[str]) -> str:

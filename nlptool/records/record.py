@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,19 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """How a table is recognised whose columns are known: gold data."""
+
+    kind_of: Callable[[str], str]
+    """Returns csv, tsv or text for the first line of an input that is no JSON."""
+
+    header: Callable[[list[str]], list[str] | None]
+    """Returns the names of the columns if the first row is a header, else None."""
+
+    marks: tuple[str, ...] = ()  # what begins a line that is no row, a comment say: it is passed on as text
+
+
+@dataclass(frozen=True, slots=True)
 class InputFormat:
     """How lines become records: the options that every command shares."""
 
@@ -69,6 +82,8 @@ class InputFormat:
     )
     encoding: str = "utf-8"
     instead: tuple[str, ...] = ()  # fields in place of the text: work already done, or another form of the input
+    paired: bool = False  # a line of text is split at its tabs
+    table: Table | None = None
 
 
 def readable(text: str) -> str:

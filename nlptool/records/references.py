@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ HYPOTHESIS_FIELDS = ("/generated/0/text", "hypothesis", "first", "sentence1", "1
 
 SOURCE_FIELDS = ("text", "source", "first", "sentence1", "1")
 """Names of a text that a model is to answer."""
+
+_NUMBERED = re.compile(r"(?:reference|target)[ _]?[0-9]+|(?!1$)[0-9]+")
 
 REFERENCE_FIELDS = ("reference", "references", "target", "second", "sentence2", "2")
 
@@ -38,15 +41,16 @@ class Names:
         """
         if record.raw is None:
             cells = record.text.split("\t")
-            if len(cells) != 2:
+            if len(cells) == 1:
                 raise RecordError(
-                    "NotAPair",
-                    f"a pair is a {self.what} and its reference with one tab between them, this line has {len(cells) - 1}",
-                    hint="of a table with more columns: -I tsv --first 1 --second 3",
+                    "NotAPair", f"a pair is a {self.what} and its reference with a tab between them, this line has none"
                 )
-            return cells[0], cells[1:]
-        values = fields(record.raw)
+            values: dict[str, Any] = {str(number): cell for number, cell in enumerate(cells, 1)}
+        else:
+            values = fields(record.raw)
         text, reference = _first_of(values, self.text), _first_of(values, self.reference)
+        if self.reference is REFERENCE_FIELDS and (reference is None or reference is values.get("2")):
+            reference = _numbered(values) or reference
         if self.text is HYPOTHESIS_FIELDS and values.get("generated") == []:
             text = ""  # the source was empty, and the model did not answer
         references = [reference] if isinstance(reference, str) else reference
@@ -68,6 +72,12 @@ def _first_of(values: Mapping[str, Any], names: Iterable[str]) -> Any:
         except KeyError:
             continue
     return None
+
+
+def _numbered(values: Mapping[str, Any]) -> list[Any]:
+    """Return the references in columns called 2, 3 ... or reference1, reference2 ..., without empty ones."""
+    columns = [value for name, value in values.items() if _NUMBERED.fullmatch(name)]
+    return [value for value in columns if not isinstance(value, str) or value.strip()] or columns[:1]
 
 
 def _missing(what: str, names: Sequence[str], option: str) -> RecordError:

@@ -287,7 +287,7 @@ def test_a_pair_without_one_of_its_texts_has_no_attention(invoke: Invoke, model:
 
 
 def test_a_line_that_is_no_pair_fails_alone(invoke: Invoke, model: Path) -> None:
-    done = invoke("attention", "-m", str(model), "--pair", stdin=b"a\tb\tc\nalone\na\tb\n")
+    done = invoke("attention", "-m", str(model), "--pair", stdin=b"a [SEP] b [SEP] c\nalone\na\tb\tc\n")
     found = answers(done, code=3)
     kinds = [record["nlptool"].get("error", {}).get("type") for record in found]
     assert kinds == ["NotAPair", "NotAPair", None]

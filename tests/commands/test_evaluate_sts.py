@@ -180,7 +180,7 @@ def test_a_file_that_is_not_there_is_said_and_the_others_are_done(invoke: Invoke
     assert "none: No such file or directory" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--field", "x"], ["-I", "jsonl"], ["-0"], ["--header"], ["--id-field", "id"]])
+@pytest.mark.parametrize("arguments", [["--field", "x"], ["--unit", "paragraph"], ["-0"], ["--id-field", "id"]])
 def test_options_of_records_are_a_mistake(invoke: Invoke, arguments: list[str]) -> None:
     done = invoke("evaluate", "sts", "-m", MODEL, *arguments, stdin=tabs(PAIRS))
     assert (done.exit_code, done.stdout) == (2, "")

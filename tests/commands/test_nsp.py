@@ -140,6 +140,9 @@ def test_tab_sep_fields_and_columns_are_the_same_pair(invoke: Invoke, english: P
         (["-I", "tsv", "--first", "3", "--second", "1"], f"{MILK}\t7\t{STORE}\n".encode()),
         (["-I", "tsv", "--header"], f"second\tid\tfirst\n{MILK}\t7\t{STORE}\n".encode()),
         (["-0"], f"{STORE}\t{MILK}\0".encode()),
+        ([], f"{STORE}\t{MILK}\t1\tyes\n".encode()),
+        (["--first", "3", "--second", "1"], f"{MILK}\t7\t{STORE}\n".encode()),
+        (["-I", "csv"], f'first,id,second\n"{STORE}",7,"{MILK}"\n'.encode()),
     ]
     for options, stdin in ways:
         (found,) = answers(invoke("nsp", "-m", str(english), *options, stdin=stdin))
@@ -159,10 +162,9 @@ def test_a_tab_or_sep_in_a_json_string_is_text(invoke: Invoke, english: Path) ->
 
 
 BAD: list[tuple[bytes, str, str]] = [
-    (b"one sentence", "NotAPair", "with one tab, or one [SEP], between them, this line has 0"),
-    (b"a\tb\tc", "NotAPair", "this line has 2"),
+    (b"one sentence", "NotAPair", "with a tab, or one [SEP], between them, this line has none"),
     (b"a [SEP] b [SEP] c", "NotAPair", "this line has 2"),
-    (b"", "NotAPair", "this line has 0"),
+    (b"", "NotAPair", "this line has none"),
     (b"\tb", "EmptyText", "the first sentence is empty"),
     (b"a [SEP]", "EmptyText", "the second sentence is empty"),
     ("　\t ".encode(), "EmptyText", "the sentences are both empty"),

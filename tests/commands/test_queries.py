@@ -377,8 +377,84 @@ def test_similarity_is_scipys_on_the_pairs_that_are_known(model: str) -> None:
     ],
 )  # fmt: skip
 def test_a_pair_is_two_words_and_the_first_number_behind_them(model: str, line: str, is_pair: bool) -> None:
-    done = call("evaluate", "similarity", "-m", model, text=f"word1\tword2\tscore\n{line}\nking\tman\t1\n")
+    separator = next((mark for mark in "\t," if mark in line), " ")
+    done = call("evaluate", "similarity", "-m", model, text=f"{line}\n{separator.join(('king', 'man', '1'))}\n")
     assert (done.exit_code, parse_records(done.stdout_bytes)[0]["used"]) == ((0, 2) if is_pair else (3, 1))
+
+
+PAIRS_OF_WORDS = [("king", "queen", 3.5), ("猫", "犬", 9.0), ("the", "man", 1.0), ("woman", "New York", 0.5)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda pairs: "".join(f'"{a}","{b}",{score}\n' for a, b, score in pairs),
+        lambda pairs: "".join(f'"{a}", "{b}", {score}\r\n' for a, b, score in pairs),
+        lambda pairs: "\ufeffWord 1,Word 2,Human (mean)\n" + "".join(f'{a},"{b}",{score}\n' for a, b, score in pairs),
+        lambda pairs: "".join(f'"{a}"\t"{b}"\t{score}\n' for a, b, score in pairs),
+        lambda pairs: (
+            ": all\n// SimLex\nword1\tword2\tPOS\tSimLex999\tSD\n"
+            + "".join(f"{a}\t{b}\tN\t{score}\t1\n" for a, b, score in pairs)
+        ),
+        lambda pairs: json.dumps([dict(zip(("word1", "word2", "score"), pair, strict=True)) for pair in pairs]),
+    ],
+)
+def test_quotes_headers_and_more_columns_change_nothing(model: str, write: Callable[..., str]) -> None:
+    plain = "".join(f"{a}\t{b}\t{score}\n" for a, b, score in PAIRS_OF_WORDS)
+    (expected,) = records(call("evaluate", "similarity", "-m", model, text=plain))
+    assert expected["used"] == len(PAIRS_OF_WORDS)
+    assert records(call("evaluate", "similarity", "-m", model, text=write(PAIRS_OF_WORDS))) == [expected]
+
+
+def test_columns_of_words_and_ratings_can_be_named(model: str) -> None:
+    plain = "".join(f"{a}\t{b}\t{score}\n" for a, b, score in PAIRS_OF_WORDS)
+    table = "n,score,left,right,gold\n" + "".join(f"1,2,{a},{b},{score}\n" for a, b, score in PAIRS_OF_WORDS)
+    expected = records(call("evaluate", "similarity", "-m", model, text=plain))
+    names = ["--first", "left", "--second", "right", "--score", "gold"]
+    assert records(call("evaluate", "similarity", "-m", model, *names, text=table)) == expected
+    numbers = ["--first", "3", "--second", "4", "--score", "5"]
+    assert records(call("evaluate", "similarity", "-m", model, *numbers, text=table)) == expected
+    done = call("evaluate", "similarity", "-m", model, "--first", "a", "--second", "b", text=table)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the first row has no columns a and b" in done.stderr
+    assert "it has n, score, left, right, gold" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ": royal\nking man queen woman\nman king woman queen\n",
+        "\ufeff: royal\r\nking\tman\tqueen\twoman\r\nman\tking\twoman\tqueen\r\n",
+        ': royal\n"king","man","queen","woman"\nman,king,"woman",queen\n',
+        '# of kings\n: royal\n"king"\t"man"\t"queen"\t"woman"\n\nman\tking\twoman\tqueen\n',
+    ],
+)
+def test_questions_may_be_a_table(model: str, text: str) -> None:
+    found = records(call("evaluate", "analogies", "-m", model, text=text))
+    assert [(record["section"], record["questions"], record["skipped"]) for record in found] == [
+        ("royal", 2, 0),
+        ("total", 2, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "message"),
+    [
+        (("similarity",), "nope,king,1\nno,nope,2\n", "does not know: 2 of 2 (nope, no)"),
+        (("similarity", "-q"), "nope,king,1\n", "does not know: 1 of 1 (nope)"),
+        (("analogies",), "nope king man woman\n", "does not know: 1 of 1"),
+    ],
+)  # fmt: skip
+def test_a_file_of_which_nothing_can_be_used_is_a_failure(
+    model: str, arguments: tuple[str, ...], text: str, message: str
+) -> None:
+    done = call("evaluate", *arguments, "-m", model, text=text)
+    assert done.exit_code == 1
+    what = "questions" if "analogies" in arguments else "pairs"
+    assert f"{what} with a word that {model} {message}" in done.stderr
+    half = call("evaluate", *arguments, "-m", model, text=text + text.replace("nope", "queen").replace("no,", "man,"))
+    assert half.exit_code == 0
+    assert ("with a word that" in half.stderr) == ("-q" not in arguments)
 
 
 @pytest.mark.parametrize(

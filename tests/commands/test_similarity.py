@@ -408,7 +408,8 @@ def test_bad_pairs_fail_and_empty_ones_have_no_similarity(invoke: Invoke) -> Non
     done = invoke("similarity", "--pairs", stdin=b"a\n\nb\tc\td\n\tx\ne\tf\n")
     assert done.exit_code == 3
     found = parse_records(done.stdout_bytes)
-    assert [record["nlptool"].get("error", {}).get("type") for record in found] == ["NotAPair"] * 3 + [None, None]
+    assert list(found[2]) == ["first", "second", "3", "similarity", "nlptool"]  # no column is lost
+    assert [record["nlptool"].get("error", {}).get("type") for record in found] == ["NotAPair"] * 2 + [None] * 3
     assert found[3]["similarity"] is None
     assert found[3]["nlptool"]["similarity"]["reason"] == "one of the texts has no vector"
     assert isinstance(found[4]["similarity"], float)

@@ -483,6 +483,8 @@ def test_the_same_pairs_give_the_same_model_wherever_they_come_from(place: Path)
             (["--first", "de", "--second", "en"], named),
             (["--first", "2", "--second", "1"], turned),
             (["-I", "tsv", "--first", "2", "--second", "1"], turned),
+            (["--first", "2", "--second", "3"], columns.partition("\n")[2]),
+            (["-I", "csv", "--first", "kami", "--second", "shimo"], columns.replace("\t", ",")),
             (["-I", "tsv", "--header", "--first", "kami", "--second", "shimo"], columns),
             ([], TSV.replace("\n", "\n\n")),
         )
@@ -523,8 +525,8 @@ def test_lines_that_are_no_pairs_are_left_out_and_said(place: Path) -> None:
     bad = "only one\na\tb\tc\n\tempty\nempty\t\nblank\t \n"
     result = train(place, *OPTIONS, "-o", "bad", stdin=TSV + bad)
     assert result.exit_code == 3
-    assert "<stdin>:801: a pair is two texts with one tab between them, this line has 0" in result.stderr
-    assert "<stdin>:802: a pair is two texts with one tab between them, this line has 2" in result.stderr
+    assert "<stdin>:801: a pair is two texts with a tab between them, this line has none" in result.stderr
+    assert "<stdin>:802: a pair has two columns, this line has 3" in result.stderr
     assert "<stdin>:803: the source of the pair is empty" in result.stderr
     assert "<stdin>:804: the target of the pair is empty" in result.stderr
     assert "5 of 805 records failed" in result.stderr
@@ -607,7 +609,7 @@ def test_an_interrupt_of_the_real_program_and_its_resume(place: Path, start: Sta
         (["-I", "tsv"], "a\tb\tc\n" * 9, 1, "<stdin>:1: a pair has two columns, this line has 3"),
         (["--field", "de"], TSV, 2, "a pair has two texts: --first NAME and --second NAME"),
         (["--first", "de"], TSV, 2, "--first NAME and --second NAME go together"),
-        (["--first", "de", "--second", "en"], TSV, 1, "a line of text has no names of columns"),
+        (["--first", "de", "--second", "en"], TSV, 1, "a line of text has no columns that are called de and en"),
         (
             ["--first", "de", "--second", "en"],
             '{"source": "a", "target": "b"}\n' * 3,

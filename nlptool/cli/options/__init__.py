@@ -29,6 +29,7 @@ from nlptool.cli.options.records import (
     format_choice,
     pair_fields,
     pair_names,
+    pair_score,
     progress,
     quiet,
     records,

@@ -173,6 +173,12 @@ def pair_fields(callback: Command) -> Command:
     return callback
 
 
+def pair_score(callback: Command) -> Command:
+    """Add ``--score``, the name of what people say of a pair."""
+    text = "Field or column of a pair's score."
+    return shared_option("Input", "--score", metavar="NAME", help=text)(callback)
+
+
 def pair_names(first: str | None, second: str | None) -> tuple[str, str] | None:
     """Return the names of the two texts of a pair, or None if neither is given.
 

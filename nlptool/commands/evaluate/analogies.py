@@ -24,21 +24,24 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Evaluate word vectors on analogies in the format of questions-words.txt.
 
-    The input holds four words a line; a line `: name` begins a section. A question a b c d is correct if d is the word nearest
-    to b - a + c other than a, b and c. The output is one record a section and one for all: questions, correct, wrong, skipped
-    (a word is not in the vocabulary), accuracy (correct / (correct + wrong), 0 to 1), the size of the vocabulary and the rules.
+    The input holds four words a line, separated by spaces, tabs or commas; a line `: name` begins a section. A question a b c d
+    is correct if d is the word nearest to b - a + c other than a, b and c. The output is one record a section and one for all:
+    questions, correct, wrong, skipped (a word is not in the vocabulary), accuracy (correct / (correct + wrong), 0 to 1), the
+    size of the vocabulary and the rules.
 
     \b
     nlptool evaluate analogies questions-words.txt
     nlptool evaluate analogies -m my.vec --case exact --method 3cosmul questions.txt -f jsonl
     """
     from nlptool.tasks.evaluate import word_gold
-    from nlptool.tasks.evaluate.analogies import analogies, parse_question
+    from nlptool.tasks.evaluate.analogies import analogies, form_of, parse_question
 
     vocabulary = word_gold.open_vocabulary(pipe, model, restrict, case)
-    sections = word_gold.sections(pipe, parse_question)
+    sections = word_gold.sections(pipe, form_of(pipe.form), parse_question)
     if not sections:
         raise RunError("there are no questions", hint="four words a line: Athens Greece Oslo Norway")
     with pipe.bar as bar:
         records = analogies(sections, vocabulary, method=method, case=case, oov=oov, report=bar.records)
     results.show(records, format)
+    questions = [question for section in sections.values() for question in section]
+    word_gold.say_skipped(pipe, vocabulary, questions, records[-1]["skipped"], "questions")

@@ -55,7 +55,7 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Evaluate generated text against references: exact match, BLEU and chrF, computed by sacrebleu.
 
-    A line holds a hypothesis and its reference, separated by a tab, or it is a JSON object with both: the output of `nlptool
+    A line holds a hypothesis and its references, separated by tabs, or it is a JSON object with both: the output of `nlptool
     generate` for a record with a field reference, target or second, or the fields that --first and --second name. A reference
     may be a list. With -m a line holds a source and its reference, and the model generates the hypothesis, with the options of
     `nlptool generate`; --first then names the source.
@@ -135,7 +135,7 @@ def _names(pipe: Pipe, first: str | None, second: str | None, *, asks: bool) -> 
     # A table without a head whose columns nobody names has two, as a line of text has.
     kind = "text" if pipe.form.kind == "tsv" and not (pipe.form.header or first or second) else pipe.form.kind
     known = tuple(path_of(name)[0] for name in (*names.text, *names.reference))
-    pipe.form = replace(pipe.form, kind=kind, field=None, instead=known)
+    pipe.form = replace(pipe.form, kind=kind, field=None, instead=known, paired=True)
     return names
 
 

@@ -10,12 +10,13 @@ from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.specs import EncoderSpec
 
-_OF_RECORDS = ("input_format", "field", "id_field", "header", "null")  # options that have no effect on pairs
+_OF_RECORDS = ("unit", "field", "id_field", "null")  # options that have no effect on pairs
 
 
 @click.command(cls=Command)
 @options.records("evaluate", writes=False)
 @options.pair_fields
+@options.pair_score
 @options.encoder(embeddings=False)
 @options.measure("cosine", "dot", "euclidean", "pearson")
 @click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 100_000),
@@ -26,6 +27,7 @@ def command(  # noqa: PLR0917
     pipe: Pipe,
     first: str | None,
     second: str | None,
+    score: str | None,
     measure: str,
     bootstrap: int,
     seed: int,
@@ -34,10 +36,10 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Evaluate sentence encoders on semantic textual similarity (STS-B, JSTS): correlation with human ratings.
 
-    A line holds two sentences and a score, higher for more similar, separated by tabs or commas (a cell with a comma is
-    quoted), or it is a JSON object with sentence1, sentence2 and score (or first, second; text1, text2; or the fields that
-    --first and --second name; label or similarity for the score). A first line whose score is no number is a header. Any scale
-    of scores will do.
+    The input is TSV, CSV or JSON, as its first line says or -I: two sentences and a score, higher for more similar, or more
+    columns with names: sentence1, sentence2 and score (or first, second; text1, text2; label or similarity for the score), or
+    those that --first, --second and --score name, by number if there is no header. A first line whose score is no number is a
+    header. Any scale of scores will do.
 
     The output is one record a file: pairs, used, skipped (a sentence has no vector because the model knows none of its words);
     Spearman's ρ and Pearson's r of similarities and scores (-1 to 1; null if one of them is constant); and their 95 %
@@ -47,12 +49,14 @@ def command(  # noqa: PLR0917
     nlptool evaluate sts stsb-dev.csv
     nlptool evaluate sts -m static-ja-en jsts.jsonl stsb-ja.csv
     nlptool evaluate sts -m my.vec --measure dot pairs.tsv -f jsonl
+    nlptool evaluate sts --first 6 --second 7 --score 5 sts-dev.csv
     """
+    from nlptool.records.gold import Layout
     from nlptool.tasks.embedder import Embedder
     from nlptool.tasks.evaluate.sts import sts, table_rows
 
     options.refuse(_OF_RECORDS, "evaluate sts reads pairs, and")
-    names = options.pair_names(first, second)
+    layout = Layout(options.pair_names(first, second), score)
     embedder = Embedder(pipe, spec)
-    records = sts(pipe, embedder, names=names, measure=measure, resamples=bootstrap, seed=seed)
+    records = sts(pipe, embedder, layout, measure=measure, resamples=bootstrap, seed=seed)
     results.show(table_rows(records) if results.wants_table(format) else records, format)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
 from nlptool.models.words import evaluation
-from nlptool.records.record import Record
+from nlptool.records.gold import MARKS, columns, without_quotes
+from nlptool.records.record import InputFormat, Record, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,9 +62,18 @@ def _counts(outcomes: NDArray[np.integer[Any]], oov: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def form_of(form: InputFormat) -> InputFormat:
+    """Return ``form`` for questions: columns with tabs or commas between them, or blanks."""
+
+    def kind_of(line: str) -> str:
+        return "tsv" if "\t" in line else "csv" if line.count(",") == 3 else "text"
+
+    return replace(form, table=Table(kind_of, lambda cells: None, MARKS))
+
+
 def parse_question(record: Record) -> Question:
-    """Parse the four words of a line, between tabs if it has any, else between blanks."""
-    words = record.text.strip().split("\t") if "\t" in record.text.strip() else record.text.split()
+    """Parse the four words of a row."""
+    words = [without_quotes(str(word)) for word in columns(record, blanks=True).values()]
     if len(words) != 4:
         raise RecordError("NotFourWords", f"a question has four words, this has {len(words)}")
     first, second, third, fourth = words

@@ -12,9 +12,9 @@ from nlptool.errors import RunError
 from nlptool.geometry import correlation as geometry_correlation
 from nlptool.geometry import rsa
 from nlptool.geometry.measures import pairwise
-from nlptool.records import pairs
+from nlptool.records import gold
+from nlptool.records.gold import Layout, Pair
 from nlptool.records.notes import notes
-from nlptool.records.pairs import Pair
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN
 
@@ -27,21 +27,20 @@ _CHUNK = 4096  # texts that are embedded before the bar moves
 
 
 def sts(
-    pipe: Pipe, embedder: Embedder, *, names: tuple[str, str] | None, measure: str, resamples: int, seed: int
+    pipe: Pipe, embedder: Embedder, layout: Layout, *, measure: str, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return a record for each file of the input that has pairs.
 
     Args:
-        names: of the fields or columns of the two texts; else one of ``pairs.PAIR_TEXTS``.
+        layout: where a row of the input holds its texts and its score.
         measure: cosine | dot | euclidean | pearson.
         resamples: of the bootstrap, for the intervals; 0: none.
 
     Raises:
-        RunError: there are no pairs.
+        RunError: a file has no pairs, or none can be read.
     """
     files = [
-        (STDIN if path == "-" else path, pairs.read(pipe, path, scored=True, names=names))
-        for path in pipe.files or ("-",)
+        (STDIN if path == "-" else path, gold.read(pipe, path, layout, pipe.form)) for path in pipe.files or ("-",)
     ]
     all_pairs = [pair for _, scored_pairs in files for pair in scored_pairs]
     if not all_pairs:
@@ -55,13 +54,17 @@ def sts(
     rules = {"model": embedder.model, "measure": measure, "bootstrap": resamples, "seed": seed}
     records = []
     for name, scored_pairs in files:
-        if not scored_pairs:  # the file is not there, or holds nothing, which has been said
+        if not scored_pairs:  # the file is not there, which has been said
             continue
         similarities = sentences.similarities(scored_pairs)
         scores = np.asarray([pair.score for pair in scored_pairs], np.float64)
         records.append({"file": name, **_agreement(similarities, scores, resamples=resamples, seed=seed), **rules})
         if records[-1]["spearman"] is None:
             pipe.note(f"{name}: there is no correlation: {_no_result_reason(similarities, scores)}")
+        if n_skipped := records[-1]["skipped"]:
+            pipe.note(f"{name}: pairs left out, with a sentence of which {embedder.model} knows no word: {n_skipped:,}")
+        if not records[-1]["used"]:
+            pipe.tally.fail_input(f"{name}: none of its {len(scored_pairs):,} pairs can be used", "")
     return records
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from nlptool.errors import RecordError
+from nlptool.records.gold import MARKS
+from nlptool.records.pairs import taken
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
+from nlptool.records.record import InputFormat, Record
 from nlptool.specs import WordVectorsSpec
 
 if TYPE_CHECKING:
     from nlptool.models.words.evaluation import Vocabulary
 
 Item = TypeVar("Item")
+
+_SHOWN = 5  # unknown words
 
 
 def open_vocabulary(pipe: Pipe, model: str, restrict: int, case: str) -> Vocabulary:
@@ -24,31 +27,44 @@ def open_vocabulary(pipe: Pipe, model: str, restrict: int, case: str) -> Vocabul
     return word_evaluation.Vocabulary(open_model(WordVectorsSpec(model), pipe), restrict, fold=case == "fold")
 
 
-def sections(pipe: Pipe, parse: Callable[[Record], Item | None]) -> dict[str, list[Item]]:
-    """Parse the lines of the input, by sections (``: name`` begins one). Blank lines and comments (// or #) are skipped.
+def sections(pipe: Pipe, form: InputFormat, parse: Callable[[Record], Item]) -> dict[str, list[Item]]:
+    """Parse the rows of the input, by sections (``: name`` begins one). Blank lines and comments (// or #) are skipped.
 
     Args:
-        parse: returns the item of a line, or None for a header; raises RecordError.
+        form: how tables are recognised.
+        parse: returns the item of a row; raises RecordError.
     """
     items_of: dict[str, list[Item]] = {}
+    section = ("", "")  # its name and its file
 
-    def parsed() -> Iterator[list[Record]]:
-        name = ""
-        for records in pipe.read():
-            for record in records:
-                line = record.text.strip()
-                if not record.pending or not line or line.startswith(("//", "#")):
-                    continue
-                if line.startswith(":"):
-                    name = line[1:].strip()
-                    continue
-                try:
-                    item = parse(record)
-                except RecordError as error:
-                    record.fail(error)
-                else:
-                    items_of.setdefault(name, []).extend([] if item is None else [item])
-            yield records
+    def take(record: Record) -> None:
+        nonlocal section
+        line = record.text.strip()
+        if record.source != section[1]:
+            section = ("", record.source)
+        if record.raw is None and line.startswith(MARKS):
+            section = (line[1:].strip(), record.source) if line.startswith(":") else section
+            return
+        if form.field is not None:  # the field holds a line
+            record.raw = None
+        items_of.setdefault(section[0], []).append(parse(record))
 
-    pipe.consume(parsed())
-    return {name: items for name, items in items_of.items() if items}
+    pipe.form = form
+    pipe.consume(taken(pipe.read(), take))
+    return items_of
+
+
+def say_skipped(
+    pipe: Pipe, vocabulary: Vocabulary, items: Sequence[tuple[str, ...]], n_skipped: int, what: str
+) -> None:
+    """Say how many of the ``items`` have an unknown word and which it is first; if all have, the run has failed."""
+    if not n_skipped:
+        return
+    words = list(dict.fromkeys(word for item in items for word in item))
+    unknown = [word for word, indices in zip(words, vocabulary.indices(words), strict=True) if not indices]
+    message = f"{what} with a word that {vocabulary.vectors.name} does not know: {n_skipped:,} of {len(items):,}"
+    message += f" ({', '.join(unknown[:_SHOWN])}{', ...' if len(unknown) > _SHOWN else ''})"
+    if n_skipped == len(items):
+        pipe.tally.fail_input(message, "nlptool models list --task words shows the models")
+    else:
+        pipe.note(message)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
-from nlptool.records import pairs
+from nlptool.records import gold
+from nlptool.records.gold import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
@@ -91,9 +92,9 @@ def read_corpus(pipe: Pipe, files: CorpusFiles, *, seed: int) -> Corpus:
     if pipe.files or not (files.translations or files.scored) or not (sys.stdin is None or sys.stdin.isatty()):
         pipe.consume(collected())
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
-    translations = [pair for path in files.translations for pair in pairs.read(pipe, path, scored=False)]
-    scored = [pair for path in files.scored for pair in pairs.read(pipe, path, scored=True)]
-    dev = pairs.read(pipe, files.dev, scored=True) if isinstance(files.dev, str) and files.scored else []
+    translations = [pair for path in files.translations for pair in gold.read(pipe, path, Layout(scored=False))]
+    scored = [pair for path in files.scored for pair in gold.read(pipe, path, Layout())]
+    dev = gold.read(pipe, files.dev, Layout()) if isinstance(files.dev, str) and files.scored else []
     corpus = distillation_corpus.collect(
         texts,
         [(pair.first, pair.second) for pair in translations],

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nlptool.errors import RecordError, RunError
 from nlptool.records import pairs
-from nlptool.records.json_bytes import fields, path_of
+from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE, japanese
@@ -102,22 +101,8 @@ def corpus(
 def _read(pipe: Pipe, names: Texts | None) -> list[Texts]:
     """Read all pairs of a pipe's input; a record that is no pair fails."""
     texts: list[Texts] = []
-    candidates = [names] if names else [*NAMES, _COLUMNS]
-    pipe.form = dataclasses.replace(
-        pipe.form, instead=tuple(path_of(name)[0] for name in chain.from_iterable(candidates))
-    )
-
-    def added() -> Iterator[list[Record]]:
-        for records in pairs.without_text(pipe.read()):
-            for record in records:
-                if record.pending and (record.raw is not None or record.text):
-                    try:
-                        texts.append(_parse_pair(record, names))
-                    except RecordError as error:
-                        record.fail(error)
-            yield records
-
-    pipe.consume(added())
+    pipe.form = pairs.accept_pairs(pipe.form, [names] if names else [*NAMES, _COLUMNS])
+    pipe.consume(pairs.taken(pairs.without_text(pipe.read()), lambda record: texts.append(_parse_pair(record, names))))
     return texts
 
 
@@ -127,18 +112,13 @@ def _parse_pair(record: Record, names: Texts | None) -> Texts:
     Raises:
         RecordError: the record is no pair, or one of its sides is empty or holds a lone surrogate.
     """
-    is_text = record.raw is None
-    columns = {} if names else fields(record.raw)
-    if {*_COLUMNS, "3"} <= columns.keys():  # TSV without a header
-        raise RecordError(
-            "NotAPair", f"a pair has two columns, this line has {len(columns)}", hint="--first 1 --second 2"
-        )
     pair = pairs.two_texts(record, names, among=NAMES)
-    if is_text and names == _COLUMNS[::-1]:
-        pair = pair[::-1]
-    elif is_text and names not in (None, _COLUMNS):
+    columns = [] if names else [name for name in fields(record.raw) if name.isdecimal()]
+    if "3" in columns:  # which of them are the pair is not to be guessed: it is learned from
         raise RecordError(
-            "NotAPair", "a line of text has no names of columns", hint="-I tsv --header, or --first 2 --second 1"
+            "NotAPair",
+            f"a pair has two columns, this line has {columns[-1]}",
+            hint="--first 1 --second 2 says which two are the pair",
         )
     for side, text in zip(SIDES, pair, strict=True):
         if not text.strip():
