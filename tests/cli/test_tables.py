@@ -61,7 +61,7 @@ def shown(person: int, enough: Callable[[str], bool] = lambda _: False, seconds:
     ],
 )
 def test_a_table_on_a_terminal_and_jsonl_in_a_pipe(
-    arguments: list[str], head: str, row: str, terminal: tuple[int, int], run: Run
+    arguments: list[str], head: str, row: str, terminal: tuple[int, int], run: Run, invoke: Invoke
 ) -> None:
     done = run(*arguments, stdin=TEXT, stdout=terminal[1], env={"NO_COLOR": "1"})
     assert done.returncode == 0, done.stderr
@@ -69,7 +69,7 @@ def test_a_table_on_a_terminal_and_jsonl_in_a_pipe(
     assert table.split("\n")[0].startswith(head)
     assert any(line.startswith(row) or line.endswith(row) for line in table.split("\n")), table
     assert all(len(line) <= 100 for line in table.split("\n"))
-    assert all(json.loads(line) for line in run(*arguments, stdin=TEXT).stdout.splitlines())
+    assert all(json.loads(line) for line in invoke(*arguments, stdin=TEXT).stdout.splitlines())
     forced = run(*arguments, "-f", "table", stdin=TEXT).stdout.decode()
     assert forced == table
     run(*arguments, "-f", "jsonl", stdin=TEXT, stdout=terminal[1])

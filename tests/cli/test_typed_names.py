@@ -126,9 +126,12 @@ def test_a_mistyped_subcommand_of_train_is_no_file(first: str, said: str, run: R
 
 
 @pytest.mark.parametrize("first", ["corpus.txt", "./bert2", "none/corpus", "猫", "-"])
-def test_what_looks_like_a_file_or_is_one_trains_word_vectors(first: str, run: Run, tmp_path: Path) -> None:
+def test_what_looks_like_a_file_is_no_mistyped_subcommand(first: str, run: Run, tmp_path: Path) -> None:
     done = run("train", first, "-o", "m", cwd=tmp_path)
     assert b"subcommand" not in done.stderr
+
+
+def test_a_file_with_the_name_of_no_subcommand_trains_word_vectors(run: Run, tmp_path: Path) -> None:
     (tmp_path / "classifier").write_text("a b c\n" * 10)
     done = run("train", "classifier", "-o", "m", "--tokenizer", "whitespace", "--min-count", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -188,7 +188,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Path:
     """A BERT that has learned that a document has one word."""
     place = tmp_path_factory.mktemp("trained")
     sizes = {
-        "layers": 2,
+        "layers": 1,
         "hidden-size": 32,
         "heads": 2,
         "intermediate-size": 64,
@@ -247,7 +247,7 @@ def test_a_head_that_always_says_next_is_right_half_of_the_time(invoke: Invoke, 
             network.cls.seq_relationship.weight.zero_()
             network.cls.seq_relationship.bias.copy_(torch.tensor([1.5, -1.0]))
 
-    folder = random_bert(tmp_path / "rigged", "wordpiece", max_length=16, change=change)
+    folder = random_bert(tmp_path / "rigged", "wordpiece", max_length=16, layers=1, change=change)
     (found,) = answers(invoke("evaluate", "nsp", "-m", str(folder), "--pairs", "100", stdin=ONE_WORD.encode()))
     for question in ("another_document", "same_document"):
         said = found[question]

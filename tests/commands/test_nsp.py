@@ -108,7 +108,7 @@ def test_index_0_of_the_head_is_is_next(
             network.cls.seq_relationship.weight.zero_()
             network.cls.seq_relationship.bias.copy_(torch.tensor(bias))
 
-    folder = random_bert(tmp_path / "rigged", "wordpiece", change=change)
+    folder = random_bert(tmp_path / "rigged", "wordpiece", layers=1, change=change)
     for record in answers(invoke("nsp", "-m", str(folder), stdin=tabs(ENGLISH))):
         assert record["is_next"] == pytest.approx(is_next, abs=1e-5)
         assert record["label"] == label

@@ -113,7 +113,7 @@ def _matrix(format: str, source: object) -> np.ndarray:  # type: ignore[type-arg
 def test_a_file_a_pipe_and_several_groups_give_the_same(tmp_path: Path, run: Run, format: str) -> None:
     text = tmp_path / "lines.txt"
     text.write_text("".join(f"line {number}\n" for number in range(9000)))
-    options = ("embed", "-q", "-f", format, "--dim", "4", "--precision", "int8")
+    options = ("embed", "-q", "-m", "static-ja-en", "-f", format, "--dim", "4", "--precision", "int8")
     piped = run(*options, str(text), "--drop-input").stdout
     target = tmp_path / f"x.{format}"
     assert run(*options, "--drop-input", "-o", str(target), str(text)).returncode == 0

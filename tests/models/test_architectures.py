@@ -190,7 +190,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any], Modules]] = {
         lambda: [Pooling(WIDTH, "lasttoken")],
     ),
     "ModernBert": (
-        "bpe", {"local_attention": 8, "num_hidden_layers": 4, "global_attn_every_n_layers": 3},
+        "bpe", {"local_attention": 8, "global_attn_every_n_layers": 2},  # the first layer is global, the second local
         lambda: [Pooling(WIDTH, "mean"), Normalize()],
     ),
 }  # fmt: skip
@@ -213,7 +213,7 @@ def test_the_window_of_local_attention_matters_in_these_tests(tmp_path: Path) ->
 
 
 def test_every_pooling_and_dense_layer_is_converted(tmp_path: Path) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
     stack = (
         Pooling(WIDTH, ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")),
         Dense(6 * WIDTH, 64, activation_function=torch.nn.GELU()),
@@ -226,7 +226,7 @@ def test_every_pooling_and_dense_layer_is_converted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("dtype", "engines"), [(torch.float16, ["torch"]), (torch.bfloat16, ["onnx", "torch"])])
 def test_weights_of_16_bits_are_computed_in_float32(tmp_path: Path, dtype: torch.dtype, engines: list[str]) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
     weights = plain / "model.safetensors"
     save_file({name: tensor.to(dtype) for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
     change(plain / "config.json", dtype=str(dtype).removeprefix("torch."))
@@ -237,14 +237,14 @@ def test_weights_of_16_bits_are_computed_in_float32(tmp_path: Path, dtype: torch
 
 def test_a_tokenizer_that_pads_on_the_left_changes_nothing(tmp_path: Path) -> None:
     tokenizer = fast_tokenizer("wordpiece", padding_side="left")
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer, num_hidden_layers=1)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, ("lasttoken", "weightedmean")))
     # sentence-transformers would give a padded text other positions, and so another vector than the text alone
     assert_engines_agree(folder, batch_size=1)
 
 
 def test_lower_case_of_sentence_transformers_is_obeyed_and_leaves_special_tokens_alone(tmp_path: Path) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"), do_lower_case=True)
     texts = ["A Plane IS taking off.", "a plane is taking off.", "ΟΔΟΣ [MASK] İstanbul", "[mask]"]
     expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
@@ -262,7 +262,7 @@ def test_a_text_is_cut_where_the_model_has_no_more_positions(
     tmp_path: Path, name: str, kind: str, engines: list[str], positions: int
 ) -> None:
     """RoBERTa counts positions from behind the padding's id, so that 64 rows are 62 positions."""
-    plain = transformer_folder(tmp_path / "plain", name, kind)
+    plain = transformer_folder(tmp_path / "plain", name, kind, num_hidden_layers=1)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"), max_length=500)
     model = SentenceTransformer(str(folder), device="cpu")
     model.max_seq_length = positions
@@ -274,7 +274,7 @@ def test_a_text_is_cut_where_the_model_has_no_more_positions(
 
 
 def test_a_folder_without_modules_is_pooled_by_the_mean_and_that_is_said(tmp_path: Path) -> None:
-    folder = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
+    folder = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
     expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
     for engine in ("onnx", "torch"):
         notes: list[str] = []
@@ -284,7 +284,7 @@ def test_a_folder_without_modules_is_pooled_by_the_mean_and_that_is_said(tmp_pat
 
 
 def test_the_weights_lie_beside_the_graph_and_the_description_says_what_it_is(tmp_path: Path, own_cache: Path) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
     folder = sentence_model(
         tmp_path / "model", plain, Pooling(WIDTH, ("cls", "mean")), prompts={"query": "q: ", "x": ""}
     )
@@ -385,7 +385,7 @@ def test_a_tokenizer_without_special_tokens_gives_an_empty_text_no_tokens(tmp_pa
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A", pair="$A $B", special_tokens=[]
     )
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer, num_hidden_layers=1)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"))
     expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)  # "" alone makes it fail
     for engine in ("onnx", "torch"):

@@ -54,7 +54,7 @@ def japanese_model(folder: Path, **options: Any) -> Path:
     arguments = {"word_tokenizer_type": "mecab", "mecab_kwargs": {"mecab_dic": "unidic_lite"}} | options
     BertJapaneseTokenizer(str(plain / "vocab.txt"), **arguments).save_pretrained(plain)
     config = BertConfig(
-        vocab_size=len(vocabulary()), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        vocab_size=len(vocabulary()), hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,
         initializer_range=0.5,
     )  # fmt: skip
     BertModel(config).save_pretrained(plain)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from program import invoke, largest_file
 from sentence_encoders import MINILM, small_model
 
 from nlptool import catalog
@@ -350,14 +351,10 @@ def test_a_disk_that_is_full_is_not_held_against_the_model(tmp_path: Path, own_c
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))
-    script = (
-        "import resource, sys\nfrom nlptool.cli.main import root\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))\nroot(sys.argv[1:])"
-    )
-    command = [sys.executable, "-c", script, "embed", "-m", str(folder)]
-    done = subprocess.run(command, input=b"A cat.\n", capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0
-    assert "runs in torch: the cache" in done.stderr.decode()
+    with largest_file(100_000):
+        done = invoke("embed", "-m", str(folder), stdin=b"A cat.\n")
+    assert done.exit_code == 0
+    assert "runs in torch: the cache" in done.stderr
     notes: list[str] = []
     assert encoder_loading.load(EncoderSpec(str(folder), engine="onnx"), note=notes.append).engine == "onnx"
     assert not any("torch" in note for note in notes)

@@ -107,12 +107,15 @@ def cells(svg: Path) -> list[str]:
 def areas(png: Path) -> dict[str, tuple[int, float, float]]:
     """For each colour of a picture the number of its pixels, and their middle from the left and from the top."""
     pixels = np.asarray(Image.open(png).convert("RGB"))
-    colours, kinds = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
-    found = {}
-    for kind, colour in enumerate(colours):
-        rows, columns = np.nonzero(kinds.reshape(pixels.shape[:2]) == kind)
-        found["#{:02x}{:02x}{:02x}".format(*colour)] = (len(rows), float(columns.mean()), float(rows.mean()))
-    return found
+    coded = pixels.astype(np.int32) @ (1 << 16, 1 << 8, 1)  # a number for each colour
+    colours, kinds, counts = np.unique(coded, return_inverse=True, return_counts=True)
+    rows, columns = (
+        np.bincount(kinds.ravel(), places.ravel(), len(colours)) / counts for places in np.indices(coded.shape)
+    )
+    return {
+        f"#{colour:06x}": (int(count), float(column), float(row))
+        for colour, count, column, row in zip(colours, counts, columns, rows, strict=True)
+    }
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.SVG", "a.pdf"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,17 @@ Invoke = Callable[..., Result]
 def invoke(*arguments: str, stdin: str | bytes = b"", **more: Any) -> Result:
     """Run the command line in this process, for what needs no process of its own."""
     return CliRunner().invoke(root, list(arguments), input=stdin, **more)
+
+
+@contextmanager
+def largest_file(n_bytes: int) -> Iterator[None]:
+    """Let no file of this process become larger, as on a disk that is full: writing more raises ``OSError``."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def parse_records(stdout: bytes) -> list[dict[str, Any]]:

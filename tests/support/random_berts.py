@@ -118,7 +118,7 @@ def vocabulary(kind: str) -> list[str]:
 
 
 def random_bert(
-    folder: Path, kind: str, *, max_length: int = 64, change: Callable[[Any], None] = lambda _: None
+    folder: Path, kind: str, *, max_length: int = 64, layers: int = 2, change: Callable[[Any], None] = lambda _: None
 ) -> Path:
     """A BertForPreTraining with both heads, whose weights are large enough for probabilities to differ, and its tokenizer.
 
@@ -133,7 +133,7 @@ def random_bert(
     torch.manual_seed(0)
     pieces = vocabulary(kind)
     config = BertConfig(
-        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=layers, num_attention_heads=4, intermediate_size=64,
         max_position_embeddings=max_length, initializer_range=0.5, pad_token_id=0,
     )  # fmt: skip
     network = BertForPreTraining(config).eval()

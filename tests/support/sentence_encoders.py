@@ -12,7 +12,7 @@ MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
 
 
 def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
-    """A BERT of two layers with random weights, the tokenizer of MiniLM, and what stands behind it."""
+    """A BERT of one layer with random weights, the tokenizer of MiniLM, and what stands behind it."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
@@ -20,7 +20,7 @@ def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
 
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        vocab_size=30522, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,
         initializer_range=0.5,
     )  # fmt: skip
     plain = path.with_name(path.name + "-plain")
