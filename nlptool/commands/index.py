@@ -48,22 +48,74 @@ def build(pipe: Pipe, output: str | None, resume: bool, spec: EncoderSpec) -> No
     index.build(pipe, Path(output), spec, resume=resume)
 
 
+_FOLDER = click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+
+
 @command.command()
-@click.argument("folder", metavar="FOLDER")
+@_FOLDER
+@options.run("index", takes_files=True)
+@options.encoder(chosen=False)
+def add(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
+    """Add files, or the files of folders, to an index; read those again that it has and that have changed.
+
+    They are read as the files before them were: the index remembers --field, --unit, --glob and the other options. It can be
+    searched all the while, and is replaced as a whole at the end.
+
+    \b
+    nlptool index add corpus.index new.txt
+    """
+    from nlptool.tasks import index
+
+    index.add(pipe, folder, spec)
+
+
+@command.command()
+@_FOLDER
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...")
+@options.run("index")
+def remove(pipe: Pipe, folder: Path, paths: tuple[str, ...]) -> None:
+    """Remove files, or all files below folders, from an index. The files themselves stay as they are.
+
+    \b
+    nlptool index remove corpus.index old.txt drafts/
+    """
+    from nlptool.tasks import index
+
+    index.remove(pipe, folder, paths)
+
+
+@command.command()
+@_FOLDER
+@options.run("index")
+@options.encoder(chosen=False)
+def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
+    """Update an index: embed changed files again, remove those that are gone, add new files of the folders that it was built of.
+
+    A file has changed when its content has, not its time alone. Only what changed is embedded. The index can be searched all
+    the while, and is replaced as a whole at the end.
+
+    \b
+    nlptool index build -o notes.index notes/ --glob '*.md'
+    nlptool index update notes.index
+    """
+    from nlptool.tasks import index
+
+    index.update(pipe, folder, spec)
+
+
+@command.command()
+@_FOLDER
+@click.option("--files", is_flag=True, help="List the files that it was made of.")
 @options.table_choice()
 @options.debug
-def info(folder: str, format: str | None) -> None:
-    """Describe an index: its model, number of items and dimensions.
+def info(folder: Path, files: bool, format: str | None) -> None:
+    """Describe an index: its model, number of items and dimensions; or list its files.
 
     \b
     nlptool index info corpus.index
     nlptool index info corpus.index -f jsonl | jq .n_items
+    nlptool index info --files corpus.index
     """
-    from nlptool.geometry.index import Index
+    from nlptool.tasks import index
 
-    index = Index(Path(folder))
-    about = {
-        name: value for name, value in index.about.items() if name not in ("files", "sha256") and value is not None
-    }
-    size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
-    results.show([{"name": folder, **about, "bytes": size}], format, one=True)
+    results.show(index.files(folder) if files else [index.about(folder)], format, one=not files)

@@ -38,9 +38,10 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Find the sentences of a corpus that are nearest in meaning to a query (semantic search).
 
-    Each argument, or each line of the input, is a query. Each record gets `query` and `neighbors`, a list of {index, text,
-    similarity}: cosines (-1 to 1), the largest first; `index` counts the items of the corpus from 0. Query and corpus may be in
-    different languages if the model knows both. The search is exact: it compares with every vector of the corpus.
+    Each argument, or each line of the input, is a query. Each record gets `query` and `neighbors`, a list of {index, file,
+    line, text, similarity}: cosines (-1 to 1), the largest first; `index` counts the records of the corpus from 0. Query and
+    corpus may be in different languages if the model knows both. The search is exact: it compares with every vector of the
+    corpus.
 
     \b
     nlptool search 雨の日の過ごし方 --corpus diary.txt

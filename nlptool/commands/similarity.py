@@ -51,10 +51,11 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Compute similarities of sentences: a matrix, the nearest neighbors of each, or pairs above a threshold.
 
-    Each record gets `index`, which counts the records with a vector from 0, and `similarities` with all of them, itself
-    included; with -k it gets `neighbors`, a list of {index, text, similarity}, the nearest first. --threshold without -k
-    writes a record for each pair: {first_index, second_index, first, second, similarity}. --pairs compares the two texts of
-    each record and adds `similarity`. Larger is more similar for all measures; cosine and Pearson's r are between -1 and 1.
+    Each record gets `index`, its number in the input from 0, and `similarities` with all records that have a vector, in their
+    order, itself included; with -k it gets `neighbors`, a list of {index, file, line, text, similarity}, the nearest first.
+    --threshold without -k writes a record for each pair: {first_index, second_index, first, second, similarity}. --pairs
+    compares the two texts of each record and adds `similarity`. Larger is more similar for all measures; cosine and Pearson's
+    r are between -1 and 1.
 
     \b
     nlptool similarity captions.txt -f table
@@ -120,6 +121,6 @@ def _draw(pipe: Pipe, comparison: Comparison, path: str) -> None:
     if not len(comparison.items):
         pipe.note(f"there is nothing to draw: {path} is not written")
         return
-    names = [comparison.label(index) for index in range(len(comparison.items))]
-    columns, label = comparison.labels(), comparison.measure
+    names = [comparison.label(number) for number in comparison.items.positions.tolist()]
+    columns, label = list(comparison.labels().values()), comparison.measure
     plots.heatmap(comparison.drawn(), path, rows=names, columns=columns, label=label, note=pipe.note)

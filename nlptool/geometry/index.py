@@ -2,8 +2,10 @@
 
     index.json      the manifest: format, the model and its identity, prompt, number of items, dimension
     vectors.npy     (N, D) float32: unit vectors, or zeros
-    records.jsonl   {"id", "text"} of each item, one line each; {} if it has neither
+    records.jsonl   {"index", "file", "line", "id", "text"} of each item as far as it has them, one line each
     offsets.npy     (N + 1,) int64: the offset of each line in that file
+    file_of.npy     (N,) int32: the number of the file that each item was read from; -1: stdin
+    files.jsonl     {"path", "size", "mtime_ns", "sha256"} of each of these files
 
 Search is exact: see ``similarity.nearest``. ``index_builder`` writes the folder.
 """
@@ -17,12 +19,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.storage import folders, npy
 
 MANIFEST = "index.json"
+FILES = "files.jsonl"
+FILE_OF = "file_of.npy"
 FORMAT = 1
 _PAUSE = 0.02  # seconds: while an index is replaced, there is none for less than that
 
@@ -79,15 +85,40 @@ class Index:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def line(self, item: int) -> bytes:
+        """Return the line of an item in ``records.jsonl``."""
+        return self._records[self._offsets[item] : self._offsets[item + 1]]
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return the files that were read: path, size, mtime_ns and sha256 of each.
+
+        Raises:
+            RunError: they are not known, or the list is damaged.
+        """
+        try:
+            with (self.folder / FILES).open(encoding="utf-8") as lines:
+                return [{**json.loads(line)} for line in lines]
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{self.folder} does not say which files it was made of: an older nlptool built it",
+                hint="build it again",
+            ) from error
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{self.folder} is damaged: {error}", hint="build it again") from error
+
+    def file_of(self) -> NDArray[np.int32]:
+        """Return the number of each item's file, (N,); -1: it has none."""
+        numbers: NDArray[np.int32] = npy.mapped(self.folder / FILE_OF)
+        return numbers
+
     def shown(self, index: int) -> dict[str, Any]:
-        """Return the fields that identify an item in a result: index, id (if it has one), text.
+        """Return the fields that identify an item in a result: index, file, line, and id and text if it has them.
 
         Raises:
             RunError: its line is damaged.
         """
-        line = self._records[self._offsets[index] : self._offsets[index + 1]]
         try:
-            return {"index": index, **orjson.loads(line)}
+            return {"index": index, **orjson.loads(self.line(index))}
         except (ValueError, TypeError) as error:
             raise RunError(f"{self.folder} is damaged: item {index:,} is no record", hint="build it again") from error
 

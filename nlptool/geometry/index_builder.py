@@ -10,17 +10,17 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.geometry.index import FORMAT, MANIFEST
+from nlptool.geometry.index import FILE_OF, FILES, FORMAT, MANIFEST
 from nlptool.storage import folders, npy
 
 _STATE = "state.json"
@@ -38,17 +38,19 @@ class Builder:
         target: the folder of the finished index.
         settings: they must be the same when a build is resumed.
         resume: continue an unfinished build.
+        keep: leave what was made after an error, to be continued.
 
     Raises:
         RunError: the index cannot be written, or another process is building it.
     """
 
-    def __init__(self, target: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(self, target: Path, settings: Mapping[str, Any], *, resume: bool, keep: bool = True) -> None:
         folders.check_replaceable(target, MANIFEST)
         self._target = target.resolve()
         self.part = self._target.with_name(self._target.name + ".part")
         folders.check_replaceable(self.part, MANIFEST)
         self._settings = dict(settings)
+        self._keep = keep
         self.about: dict[str, Any] = {}
         self.n_read = self.n_items = self.dimension = 0
         self._n_bytes = 0
@@ -66,6 +68,7 @@ class Builder:
                     self._open("vectors.npy", npy.HEADER_BYTES + 4 * self.n_items * self.dimension)
                 )
                 self._records = stack.enter_context(self._open("records.jsonl", self._n_bytes))
+                self._file_of = stack.enter_context(self._open(FILE_OF, npy.HEADER_BYTES + 4 * self.n_items))
             except OSError as error:
                 raise RunError(f"cannot write {self.part}: {error.strerror or error}") from error
             self._opened = stack.pop_all()
@@ -75,9 +78,11 @@ class Builder:
 
     def __exit__(self, kind: object, *_: object) -> None:
         with contextlib.suppress(OSError):  # the first error is more important
-            if kind is not None:
+            if kind is not None and self._keep:
                 self.save()
         with contextlib.suppress(OSError):
+            if kind is not None and not self._keep:
+                shutil.rmtree(self.part)
             self._opened.close()
 
     def _open(self, name: str, size: int) -> IO[bytes]:
@@ -108,24 +113,29 @@ class Builder:
                 f"{self.part} was begun with another {', '.join(different)}", hint="without --resume it is built anew"
             )
 
-    def add(self, vectors: NDArray[np.float32], shown: Iterable[Mapping[str, str]], *, n_read: int) -> None:
+    def add(
+        self, vectors: NDArray[np.float32], lines: Iterable[bytes], file_of: Iterable[int] | None = None, *, n_read: int
+    ) -> None:
         """Add items.
 
         Args:
             vectors: (n, D) float32 unit vectors.
-            shown: the id and text of each.
+            lines: what identifies each in a result: a JSON object with a line end.
+            file_of: the number of the file of each; -1, and without it: none.
             n_read: records of the input that are done then.
 
         Raises:
             RunError: the files cannot be written.
         """
-        lines = b"".join(orjson.dumps(fields) + b"\n" for fields in shown)
+        joined = b"".join(lines)
+        numbers = np.full(len(vectors), -1, "<i4") if file_of is None else np.fromiter(file_of, "<i4", len(vectors))
         try:
             self._vectors.write(np.ascontiguousarray(vectors, "<f4").data)
-            self._records.write(lines)
+            self._records.write(joined)
+            self._file_of.write(numbers.data)
             self.n_items += len(vectors)
             self.n_read = n_read
-            self._n_bytes += len(lines)
+            self._n_bytes += len(joined)
             self.dimension = vectors.shape[1] if len(vectors) else self.dimension
             if time.monotonic() - self._saved > _SAVE_INTERVAL:
                 self.save()
@@ -136,23 +146,34 @@ class Builder:
         """Write the state of the build to the disk."""
         self._vectors.flush()
         self._records.flush()
+        self._file_of.flush()
         state = {"n_read": self.n_read, "n_items": self.n_items, "dimension": self.dimension, "n_bytes": self._n_bytes}
         new = self.part / f"{_STATE}.new"
         new.write_text(json.dumps({**state, "settings": self._settings, "about": self.about}))
         new.replace(self.part / _STATE)
         self._saved = time.monotonic()
 
-    def finish(self, about: Mapping[str, Any]) -> None:
+    def finish(self, about: Mapping[str, Any], files: Iterable[Mapping[str, Any]] = ()) -> None:
         """Write the manifest and move the index to its final place.
+
+        Args:
+            about: what the manifest says beside the numbers of items and dimensions.
+            files: what is known of each file that was read.
 
         Raises:
             RunError: the files cannot be written.
         """
         try:
-            self._vectors.seek(0)
-            self._vectors.write(npy.header("<f4", (self.n_items, self.dimension)))
-            self._vectors.flush()
+            for file, header in (
+                (self._vectors, npy.header("<f4", (self.n_items, self.dimension))),
+                (self._file_of, npy.header("<i4", (self.n_items,))),
+            ):
+                file.seek(0)
+                file.write(header)
+                file.flush()
             self._records.flush()
+            # A name that is not UTF-8 holds lone surrogates, which JSON spells as escapes.
+            (self.part / FILES).write_text("".join(json.dumps(file) + "\n" for file in files), encoding="ascii")
             np.save(self.part / "offsets.npy", _line_starts(self.part / "records.jsonl", self.n_items))
             (self.part / _STATE).unlink(missing_ok=True)
             manifest = {"format": FORMAT, "n_items": self.n_items, "dimension": self.dimension, **about}

@@ -115,6 +115,12 @@ def field_text(raw: bytes | None, name: str | None) -> str:
     return str(json.loads(value)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def field_json(raw: bytes | None, name: str | None) -> bytes:
+    """Return the field ``name`` of a JSON object as it stands there, b"" if there is none or it is null or empty."""
+    value = _field(raw, name) if raw is not None and name is not None else b""
+    return b"" if value in (b"null", b'""') else value
+
+
 def field_value(raw: bytes | None, name: str) -> Any:
     """Parse the value of the field ``name`` of a JSON object; None if there is none."""
     value = _field(raw, name) if raw is not None and b'"%b"' % name.encode() in raw else b""

@@ -53,6 +53,7 @@ class Pipe:
     def __post_init__(self) -> None:
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
         self.tally = Tally(self._say, self.note)
+        self.given = self.files
         self.files = files_of(self.files, globs=self.globs, note=self.note)
         self._n_done = 0  # records that the interrupted run has written, and the last of them
         self._last_done = b""

@@ -52,6 +52,11 @@ class Record:
         """The file that the record comes from, None if that is not known, and the line in it."""
         return self.origin or (None if self.source in NO_FILES else self.source, self.line)
 
+    def named(self) -> dict[str, Any]:
+        """Return the fields ``file`` and ``line`` that name the record in an answer; without a file, ``line`` alone."""
+        file, line = self.place
+        return {"line": line} if file is None else {"file": readable(file), "line": line}
+
     def fail(self, error: RecordError) -> Record:
         self.error = error
         return self

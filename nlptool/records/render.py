@@ -44,9 +44,7 @@ def render(
 
 def _source_entry(record: Record) -> bytes:
     """Return the entry, with a comma behind it, that says where a record comes from."""
-    file, line = record.place
-    where = {"line": line} if file is None else {"file": readable(file), "line": line}
-    return b'"source":%b,' % orjson.dumps(where)
+    return b'"source":%b,' % orjson.dumps(record.named())
 
 
 def _error_entry(record: Record, error: RecordError, command: str) -> Mapping[str, Any]:

@@ -68,13 +68,13 @@ class Comparison:
         self._against = against
         self._memory = memory
 
-    def labels(self) -> list[str]:
-        """Return the labels of the columns."""
-        return [_label(self.others, index) for index in range(len(self.others))]
+    def labels(self) -> dict[int, str]:
+        """Return the labels of the columns, by the numbers of their records."""
+        return {number: _label(self.others, item) for item, number in enumerate(self.others.positions.tolist())}
 
-    def label(self, index: int) -> str:
-        """Return the label of a row."""
-        return _label(self.items, index)
+    def label(self, number: int) -> str:
+        """Return the label of a row, by the number of its record."""
+        return _label(self.items, int(np.searchsorted(self.items.positions, number)))
 
     def matrix(self, as_bytes: Any, *, bytes_each: int, plot: bool, widest: bool = False) -> Iterator[list[Record]]:
         """Yield a record for each item, with all its similarities of (about) ``bytes_each`` bytes as ``as_bytes`` writes them."""
@@ -112,7 +112,11 @@ class Comparison:
         if self._n_done > len(self.items.failed):
             try:
                 pair = orjson.loads(self._last)
-                after = int(pair["first_index"]), int(pair["second_index"])
+                numbers = int(pair["first_index"]), int(pair["second_index"])
+                after = (
+                    int(np.searchsorted(self.items.positions, numbers[0])),
+                    int(np.searchsorted(self.others.positions, numbers[1])),
+                )
             except (ValueError, KeyError, TypeError) as error:
                 raise RunError(
                     "the unfinished output does not end with a pair: it comes from another run",
@@ -199,5 +203,5 @@ def _free(output: str | None) -> int | None:
     return shutil.disk_usage(path.parent).free if is_file else None
 
 
-def _label(items: EmbeddedRecords | NpyRows, index: int) -> str:
-    return items.id(index) or items.text(index) or str(index)
+def _label(items: EmbeddedRecords | NpyRows, item: int) -> str:
+    return items.id(item) or items.text(item) or str(items.positions[item])

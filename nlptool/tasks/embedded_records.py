@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.records.json_bytes import field_text
+from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
+from nlptool.records.record import NO_FILES, Record
 from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
 from nlptool.storage import temp_files
@@ -60,6 +61,7 @@ class EmbeddedRecords:
         self._lines = array("q")
         self._sources: list[str] = []
         self._source_of = array("i")
+        self._have_origin = array("b")  # whether the record itself says where it comes from
         self._entries: dict[int, Mapping[str, Any]] = {}
         self._ends = array("q", [0])
         self._rows = temp_files.temporary()
@@ -117,12 +119,15 @@ class EmbeddedRecords:
         if record.entry:
             self._entries[len(self)] = record.entry
         self._positions.append(position)
-        self._lines.append(record.line)
-        if not self._sources or self._sources[-1] != record.source:
-            self._sources.append(record.source)
+        file, line = record.place
+        source = file or record.source
+        self._lines.append(line)
+        self._have_origin.append(record.origin is not None)
+        if not self._sources or self._sources[-1] != source:
+            self._sources.append(source)
         self._source_of.append(len(self._sources) - 1)
-        name = field_text(record.raw, id_field)
-        for part in (record.raw or b"" if whole else b"", record.text.encode(errors="replace"), name.encode()):
+        name = field_json(record.raw, id_field)
+        for part in (record.raw or b"" if whole else b"", record.text.encode(errors="replace"), name):
             with temp_files.disk_space():
                 self._parts.write(part)
             self._n_written += len(part)
@@ -146,18 +151,25 @@ class EmbeddedRecords:
         return self._part(index, 1).decode()
 
     def id(self, index: int) -> str:
-        """Return the name of an item, the value of ``id_field``; "" without."""
-        return self._part(index, 2).decode()
+        """Return the name of an item, the value of ``id_field`` as text; "" without."""
+        return field_text(b'{"id":%b}' % self._part(index, 2), "id") if self._part(index, 2) else ""
 
     def shown(self, index: int) -> dict[str, Any]:
-        """Return what names an item in another record: index, and id and text if it has them."""
-        name, text = self.id(index), self.text(index)
-        return {"index": index, **({"id": name} if name else {}), **({"text": text} if text else {})}
+        """Return what names an item in another record: index, file, line, and id and text if it has them."""
+        record, name = self.record(index), self._part(index, 2)
+        return {
+            "index": self._positions[index],
+            **record.named(),
+            **({"id": orjson.Fragment(name)} if name else {}),
+            **({"text": record.text} if record.text else {}),
+        }
 
     def record(self, index: int) -> Record:
         """Return the record as it came."""
-        source = self._sources[self._source_of[index]]
-        record = Record(self.text(index), source, self._lines[index], self._part(index, 0) or None)
+        source, line = self._sources[self._source_of[index]], self._lines[index]
+        record = Record(self.text(index), source, line, self._part(index, 0) or None)
+        if self._have_origin[index]:
+            record.origin = None if source in NO_FILES else source, line
         record.entry = self._entries.get(index, {})
         return record
 

@@ -1,27 +1,33 @@
-"""Build an index: the embeddings of a corpus in a folder, for `nlptool search`."""
+"""An index of a corpus, for `nlptool search`: build it, and follow the files that it was made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+import orjson
 
 from nlptool import __version__
 from nlptool.errors import RunError, WrongUsage
+from nlptool.geometry.index import Index
 from nlptool.geometry.index_builder import Builder
 from nlptool.geometry.measures import prepare
-from nlptool.records.json_bytes import field_text
+from nlptool.records.inputs import files_of
+from nlptool.records.json_bytes import field_json
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
+from nlptool.records.record import InputFormat, Record, readable
 from nlptool.records.windows import windows
+from nlptool.specs import EncoderSpec
 from nlptool.tasks.embedded_records import refuse_binary
 from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.index_files import IndexFiles, under
 from nlptool.tasks.npy_rows import NpyRows, is_matrix
 
-if TYPE_CHECKING:
-    from nlptool.specs import EncoderSpec
-
-_ROWS = 8192  # of an .npy that are added at once
+_ROWS = 8192  # of an .npy or of an index that are added at once
 
 
 def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, resume: bool) -> None:
@@ -39,45 +45,207 @@ def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, resume: bool) -> None:
     if matrix is not None and not spec.model:
         raise WrongUsage(f"{matrix} does not say which model made its vectors: -m names it")
     settings = {"model": spec.model or None, "prompt": spec.prompt, "dim": spec.dim, "--id-field": pipe.id_field}
-    with Builder(output, settings, resume=resume) as builder:
+    with Builder(output, settings | {"FILE": list(map(ascii, pipe.files))}, resume=resume) as builder:
         if builder.n_read:
             pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
         model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
         embedder = Embedder(pipe, spec, role="document", model=model, identity=identity, dimension=builder.dimension)
+        files = IndexFiles(roots=pipe.given)
         if matrix is not None:
             _add_matrix(matrix, builder)
             builder.about = {"model": spec.model, "dim": spec.dim}
         else:
-            pipe.consume(_added(windows(refuse_binary(pipe.read())), embedder, builder, id_field=pipe.id_field))
+            numbers = files.read(pipe.files)
+            pipe.consume(
+                _added(windows(refuse_binary(pipe.read())), embedder, builder, files, numbers, id_field=pipe.id_field)
+            )
+            builder.about["reading"] = _reading(pipe)
         if not builder.n_items:
             raise RunError("there is nothing to search in: no record has a vector")
-        builder.finish({**builder.about, "nlptool": __version__})
+        _finish(builder, files)
     embedder.say()
     pipe.note(f"{builder.n_items:,} vectors are in {output}")
 
 
+def add(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
+    """Add the files of ``pipe`` to an index; those that it has are read again if they have changed.
+
+    Raises:
+        RunError: as of ``update``.
+    """
+    if not pipe.given:
+        raise WrongUsage("FILE is missing: the files to add")
+    index = Index(folder)
+    files = IndexFiles.of(index)
+    paths = files_of(pipe.given, globs=tuple(_reading_of(index)["globs"]), note=pipe.note)
+    named = list(dict.fromkeys(map(files.name, paths)))
+    changed = {name for name in named if name in files.known and files.is_changed(name)}
+    new = [name for name in named if name not in files.known]
+    files.roots += [files.name(path) for path in pipe.given if Path(path).is_dir()]
+    _follow(pipe, index, files, spec, drop=changed, read=[*sorted(changed), *new], gone=0)
+
+
+def remove(pipe: Pipe, folder: Path, paths: Iterable[str]) -> None:
+    """Remove files, or all files of folders, from an index.
+
+    Raises:
+        RunError: the index has no such file, or nothing would be left; as of ``update``.
+    """
+    index = Index(folder)
+    files = IndexFiles.of(index)
+    drop: set[str] = set()
+    for path in paths:
+        name = files.name(path)
+        found = {known for known in files.known if known == name or under(known, name)}
+        if not found:
+            raise RunError(
+                f"{folder} holds nothing of {path}", hint=f"nlptool index info --files {folder} lists its files"
+            )
+        drop |= found
+        files.roots = [root for root in files.roots if root != name]
+    _follow(pipe, index, files, EncoderSpec(), drop=drop, read=[], gone=len(drop))
+
+
+def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
+    """Make an index anew where its files have changed: what changed is embedded again, what is gone is removed, and new files
+    of the folders that it was made of are added.
+
+    The index can be searched all the while, and is replaced as a whole at the end.
+
+    Raises:
+        RunError: none of its files is there, or it does not know them.
+    """
+    index = Index(folder)
+    files = IndexFiles.of(index)
+    gone = {name for name in files.known if not files.is_there(name)}
+    if files.known and len(gone) == len(files.known):
+        raise RunError(
+            f"none of the {len(gone):,} files of {folder} is there, the first: {files.place(min(gone))}",
+            hint="if they have moved, build the index again; nlptool index remove takes files out",
+        )
+    changed = {name for name in files.known if name not in gone and files.is_changed(name)}
+    new = [name for name in files.below_roots(tuple(_reading_of(index)["globs"])) if name not in files.known]
+    _follow(pipe, index, files, spec, drop=gone | changed, read=[*sorted(changed), *new], gone=len(gone))
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """Return what an index says of itself, with the bytes of its files."""
+    index = Index(folder)
+    inner = ("files", "sha256", "reading", "roots", "n_read")
+    values = {name: value for name, value in index.about.items() if name not in inner and value is not None}
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return {"name": str(folder), **values, "bytes": size}
+
+
+def files(folder: Path) -> list[dict[str, Any]]:
+    """Return each file of an index with the number of its items.
+
+    Raises:
+        RunError: the index does not know them.
+    """
+    index = Index(folder)
+    counts = np.bincount(index.file_of() + 1, minlength=len(index.files()) + 1).tolist()
+    return [
+        {"file": readable(entry["path"]), "n_items": count, "bytes": entry.get("size")}
+        for entry, count in zip(index.files(), counts[1:], strict=True)
+    ]
+
+
+def _follow(
+    pipe: Pipe, index: Index, files: IndexFiles, spec: EncoderSpec, *, drop: set[str], read: list[str], gone: int
+) -> None:
+    """Replace an index by one without the items of the files ``drop``, and with the records of the files ``read``."""
+    n_changed = len(read) - sum(name not in files.known for name in read)
+    n_new = len(read) - n_changed
+    if not drop and not read:
+        pipe.note(f"{index.folder} is up to date: {len(files.known):,} files")
+        return
+    reading = _reading_of(index)
+    remembered = ("model", "identity", "prompt", "dim", "reading")
+    about = {name: index.about[name] for name in remembered if name in index.about}
+    spec = replace(spec, prompt=about.get("prompt"), dim=about.get("dim"))
+    kept = files.kept_rows(index.file_of(), drop)
+    if not len(kept) and not read:
+        raise RunError(f"nothing would be left in {index.folder}", hint=f"rm -r {index.folder} removes it")
+    with Builder(index.folder, {}, resume=False, keep=False) as builder:
+        builder.about = about
+        number = files.drop(drop)
+        for first in range(0, len(kept), _ROWS):
+            rows = kept[first : first + _ROWS]
+            lines = [index.line(row) for row in rows.tolist()]
+            builder.add(index.vectors[rows], lines, number(index.file_of()[rows]), n_read=0)
+        builder.n_read = int(index.about["n_read"])
+        embedder = Embedder(
+            pipe, spec, role="document", model=index.model, identity=str(about.get("identity") or ""),
+            dimension=index.vectors.shape[1],
+        )  # fmt: skip
+        if read:
+            with pipe.beside(*map(files.place, read)) as beside:
+                beside.form = InputFormat(**reading["form"])
+                beside.separator = reading["separator"].encode()
+                numbers = files.read(read)
+                lists = _added(
+                    windows(beside.read()), embedder, builder, files, numbers,
+                    id_field=reading["id_field"], begun=builder.n_read,
+                )  # fmt: skip
+                beside.consume(lists)
+        _finish(builder, files)
+    embedder.say()
+    pipe.note(
+        f"{n_new:,} new files, {n_changed:,} changed, {gone:,} removed; {builder.n_items:,} vectors are in {index.folder}"
+    )
+
+
 def _added(
-    lists: Iterable[list[Record]], embedder: Embedder, builder: Builder, *, id_field: str | None
+    lists: Iterable[list[Record]],
+    embedder: Embedder,
+    builder: Builder,
+    files: IndexFiles,
+    numbers: Mapping[str, int],
+    *,
+    id_field: str | None,
+    begun: int = 0,
 ) -> Iterator[list[Record]]:
-    """Add the records that have a vector, but for those that the index has already; yield those that failed."""
-    n_before, n_read = builder.n_read, 0
+    """Add the records that have a vector, but for those that the index has already; yield those that failed.
+
+    Args:
+        numbers: source of a record -> number of its file.
+        begun: records of files that were read before.
+    """
+    n_before, n_read = builder.n_read, begun
     for records in lists:
         n_skipped = min(len(records), max(0, n_before - n_read))
+        number_of = {id(record): number for number, record in enumerate(records, n_read)}
         n_read += len(records)
         with_vector, vectors = embedder(records[n_skipped:])
-        items = []
-        for record in with_vector:
-            name = field_text(record.raw, id_field)
-            items.append({**({"id": name} if name else {}), "text": record.text})
         if n_read > n_before:
             about = {
                 "model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt, "dim": embedder.dim
             }  # fmt: skip
             builder.about |= {name: value for name, value in about.items() if value}
-            builder.add(prepare(vectors, "cosine"), items, n_read=n_read)
+            file_of = [numbers.get(record.source, -1) for record in with_vector]
+            lines = [
+                _line(record, number_of[id(record)], files.names[file], id_field) if file >= 0 else
+                _line(record, number_of[id(record)], record.source, id_field)
+                for record, file in zip(with_vector, file_of, strict=True)
+            ]  # fmt: skip
+            builder.add(prepare(vectors, "cosine"), lines, file_of, n_read=n_read)
         added = set(map(id, with_vector))
         yield [record for record in records[n_skipped:] if id(record) not in added and not record.pending]
     _check_same_input(builder, n_read)
+
+
+def _line(record: Record, number: int, name: str, id_field: str | None) -> bytes:
+    """Return what names an item in an answer, as a line of JSON."""
+    record.source = name
+    value = field_json(record.raw, id_field)
+    shown = {
+        "index": number,
+        **record.named(),
+        **({"id": orjson.Fragment(value)} if value else {}),
+        **({"text": record.text} if record.text else {}),
+    }
+    return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _add_matrix(path: str, builder: Builder) -> None:
@@ -86,7 +254,30 @@ def _add_matrix(path: str, builder: Builder) -> None:
     _check_same_input(builder, len(rows))
     for first in range(builder.n_read, len(rows), _ROWS):
         block = prepare(rows[first : first + _ROWS], "cosine")
-        builder.add(block, [{}] * len(block), n_read=first + len(block))
+        builder.add(block, [b"{}\n"] * len(block), n_read=first + len(block))
+
+
+def _finish(builder: Builder, files: IndexFiles) -> None:
+    about = {**builder.about, "n_read": builder.n_read, "nlptool": __version__}
+    builder.finish({**about, "directory": files.directory, "roots": files.roots}, files.entries())
+
+
+def _reading(pipe: Pipe) -> dict[str, Any]:
+    """Return how the files were read, so that they can be read so again."""
+    form = {**dataclasses.asdict(pipe.form), "instead": list(pipe.form.instead)}
+    return {"form": form, "separator": pipe.separator.decode(), "id_field": pipe.id_field, "globs": list(pipe.globs)}
+
+
+def _reading_of(index: Index) -> dict[str, Any]:
+    """Return how an index says that its files were read.
+
+    Raises:
+        RunError: it was made of an .npy, or by an older nlptool.
+    """
+    reading = index.about.get("reading")
+    if not isinstance(reading, dict):
+        raise RunError(f"{index.folder} was made of no text files that could be read again", hint="build it again")
+    return {**reading, "form": {**reading["form"], "instead": tuple(reading["form"]["instead"])}}
 
 
 def _check_same_input(builder: Builder, n_read: int) -> None:

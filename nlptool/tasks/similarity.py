@@ -44,11 +44,12 @@ def matrix(
     start: int = 0,
 ) -> Iterator[list[Record]]:
     """Yield a record for each item from ``start`` on, with its similarities to all rows of ``b`` as ``as_bytes`` writes them."""
+    numbers = items.positions
     for first, block in similarities.matrix(a, b, memory=memory, start=start):
         records = []
         for index, row in enumerate(block, first):
             record = items.record(index)
-            record.results = {"index": b"%d" % index, "similarities": as_bytes(row)}
+            record.results = {"index": b"%d" % numbers[index], "similarities": as_bytes(row)}
             records.append(record)
         yield records
 
@@ -72,14 +73,15 @@ def neighbors(
         a, b: the vectors of items and of others.
         threshold: leave out neighbors with a smaller similarity.
     """
-    same = items is others
+    same, numbers = items is others, items.positions
     for first, columns, scores in similarities.nearest(
         a, b, min(k, max(1, len(b) - same)), memory=memory, threshold=threshold, same=same, start=start
     ):
         records = []
         for index, indices, values in zip(range(first, first + len(columns)), columns, scores, strict=True):
             record = items.record(index)
-            record.results = {"index": b"%d" % index, "neighbors": neighbors_json(others, indices, values)}
+            found = neighbors_json(others, indices, values)
+            record.results = {"index": b"%d" % numbers[index], "neighbors": found}
             records.append(record)
         yield records
 
@@ -142,7 +144,7 @@ def pairs(
 
 def _pair_results(first: dict[str, Any], second: dict[str, Any], score: Any) -> dict[str, bytes]:
     values: dict[str, Any] = {}
-    for name in ("index", "id", "text"):
+    for name in ("index", "file", "line", "id", "text"):
         for side, shown in (("first", first), ("second", second)):
             if name in shown:
                 values[side if name == "text" else f"{side}_{name}"] = shown[name]

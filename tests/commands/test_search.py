@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -30,13 +31,24 @@ CORPUS = (
 PLANE = b'{"text":"right","embedding":[2,0]}\n{"text":"up","embedding":[0,1]}\n{"text":"left","embedding":[-1,0]}\n'
 
 
-def interrupt(target: Path, vectors: NDArray[np.float32], texts: list[str], **about: str) -> None:
-    """Leave a build of ``target`` behind that had come so far."""
-    settings = {"model": None, "prompt": None, "dim": None, "--id-field": None}
+def interrupt(target: Path, vectors: NDArray[np.float32], texts: list[str], *files: Path, **about: str) -> None:
+    """Leave a build of ``target`` from ``files`` behind that had come so far."""
+    settings = {
+        "model": None,
+        "prompt": None,
+        "dim": None,
+        "--id-field": None,
+        "FILE": [ascii(str(path)) for path in files],
+    }
     with pytest.raises(KeyboardInterrupt), Builder(target, settings, resume=False) as builder:
         builder.about = about
-        builder.add(vectors, [{"text": text} for text in texts], n_read=len(texts))
+        builder.add(vectors, lines(*({"text": text} for text in texts)), n_read=len(texts))
         raise KeyboardInterrupt
+
+
+def lines(*shown: dict[str, str]) -> list[bytes]:
+    """The lines of items in an index."""
+    return [json.dumps(fields).encode() + b"\n" for fields in shown]
 
 
 @pytest.fixture
@@ -59,6 +71,8 @@ def test_the_nearest_sentence_is_found(invoke: Invoke, corpus: Path) -> None:
     assert first["query"] == "a bird on the water"
     assert first["neighbors"][0] == {
         "index": 1,
+        "file": str(corpus),
+        "line": 2,
         "text": "停められた船の近くで水鳥が泳いでいる",
         "similarity": first["neighbors"][0]["similarity"],
     }
@@ -103,10 +117,11 @@ def test_k_threshold_and_ids(invoke: Invoke, tmp_path: Path) -> None:
     )
     run = ["search", "--corpus", str(tmp_path / "c.jsonl"), "--id-field", "id"]
     found = parse_records(invoke(*run, "-k", "99", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
-    assert found["neighbors"] == [{"index": 0, "id": "7", "text": "right", "similarity": 1},
-                                  {"index": 1, "id": "b", "text": "up", "similarity": 0}]  # fmt: skip
+    place = {"file": str(tmp_path / "c.jsonl")}
+    assert found["neighbors"] == [{"index": 0, **place, "line": 1, "id": 7, "text": "right", "similarity": 1},
+                                  {"index": 1, **place, "line": 2, "id": "b", "text": "up", "similarity": 0}]  # fmt: skip
     found = parse_records(invoke(*run, "--threshold", "0.5", stdin=b'{"embedding":[3,0]}\n').stdout_bytes)[0]
-    assert [each["id"] for each in found["neighbors"]] == ["7"]
+    assert [each["id"] for each in found["neighbors"]] == [7]
 
 
 def test_an_npy_is_a_corpus_and_becomes_an_index(invoke: Invoke, tmp_path: Path) -> None:
@@ -201,10 +216,10 @@ def test_a_model_with_prompts_gets_those_of_documents_and_queries(invoke: Invoke
 
 
 def test_the_table_shows_query_and_answers(invoke: Invoke, corpus: Path) -> None:
-    lines = invoke("search", "水鳥", "--corpus", str(corpus), "-k", "1", "-f", "table").stdout.splitlines()
-    assert lines[0] == "水鳥   sbert-mini-ja-en"
-    assert lines[1].split() == ["index", "text", "similarity"]
-    assert lines[2].split()[:2] == ["1", "停められた船の近くで水鳥が泳いでいる"]
+    table = invoke("search", "水鳥", "--corpus", str(corpus), "-k", "1", "-f", "table").stdout.splitlines()
+    assert table[0] == "水鳥   sbert-mini-ja-en"
+    assert table[1].split() == ["index", "file", "line", "text", "similarity"]
+    assert table[2].split()[:4] == ["1", str(corpus), "2", "停められた船の近くで水鳥が泳いでいる"]
 
 
 def test_a_corpus_with_nothing_in_it(invoke: Invoke, tmp_path: Path) -> None:
@@ -229,7 +244,8 @@ def test_files_of_arrays_are_no_texts(invoke: Invoke, corpus: Path, tmp_path: Pa
     for run in (["search", "x", "--corpus"], ["index", "build", "-o", str(tmp_path / "i")], ["similarity"], ["map"]):
         done = invoke(*run, str(path))
         assert done.exit_code == 1
-        assert "which is not read\n  its JSONL or .npy is" in done.stderr
+        said = "a Parquet file, which is not read" if format == "parquet" else "this looks like a zip archive"
+        assert said in done.stderr
     np.save(tmp_path / "v.npy", np.eye(2))
     done = invoke("index", "build", "-o", str(tmp_path / "i"), stdin=(tmp_path / "v.npy").read_bytes())
     assert done.exit_code == 1
@@ -279,7 +295,9 @@ def test_an_index_keeps_ids_texts_and_unit_vectors(invoke: Invoke, tmp_path: Pat
     index = Index(tmp_path / "i")
     np.testing.assert_allclose(index.vectors, [[1, 0], [0, 0], [0.5**0.5, 0.5**0.5]], atol=1e-7)
     assert [index.shown(i) for i in range(3)] == [
-        {"index": 0, "id": "a", "text": ""}, {"index": 1, "id": "b", "text": "x\u2028y"}, {"index": 2, "text": "z"}]  # fmt: skip
+        {"index": 0, "line": 1, "id": "a"}, {"index": 1, "line": 2, "id": "b", "text": "x\u2028y"},
+        {"index": 2, "line": 3, "text": "z"},
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "records.jsonl", "offsets.npy", "index.json"])
@@ -302,7 +320,7 @@ def test_an_index_with_changed_bytes_is_refused_or_answers(data: st.DataObject, 
     folder = tmp_path / "i"
     if not (tmp_path / "whole").exists():
         with Builder(tmp_path / "whole", {}, resume=False) as builder:
-            builder.add(np.eye(3, dtype=np.float32), [{"text": "a"}, {"text": "b\n"}, {"id": "c"}], n_read=3)
+            builder.add(np.eye(3, dtype=np.float32), lines({"text": "a"}, {"text": "b\n"}, {"id": "c"}), n_read=3)
             builder.finish({"model": "m"})
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(tmp_path / "whole", folder)
@@ -383,7 +401,7 @@ def test_a_build_is_not_gone_on_with_by_a_shorter_input(invoke: Invoke, tmp_path
         np.save(given, np.eye(2, dtype=np.float32))
     else:
         given.write_text("a\nb\n")
-    interrupt(tmp_path / "i", np.eye(5, dtype=np.float32), list("abcde"))
+    interrupt(tmp_path / "i", np.eye(5, dtype=np.float32), list("abcde"), given)
     settings = ["--resume"] if suffix == "txt" else ["--resume", "-m", "mine"]
     done = invoke("index", "build", *settings, "-o", str(tmp_path / "i"), str(given))
     assert done.exit_code == 1
@@ -409,7 +427,7 @@ def test_two_processes_do_not_build_one_index(invoke: Invoke, corpus: Path, tmp_
             done = invoke("index", "build", *resume, "-o", str(tmp_path / "i"), str(corpus))
             assert done.exit_code == 1
             assert "another process is building" in done.stderr
-        builder.add(np.eye(2, dtype=np.float32), [{"text": "a"}, {"text": "b"}], n_read=2)
+        builder.add(np.eye(2, dtype=np.float32), lines({"text": "a"}, {"text": "b"}), n_read=2)
         builder.finish({"model": "m"})
     assert Index(tmp_path / "i").shown(1) == {"index": 1, "text": "b"}
     assert invoke("index", "build", "-o", str(tmp_path / "i"), str(corpus)).exit_code == 0
@@ -433,7 +451,7 @@ def test_an_index_can_be_opened_while_another_takes_its_place(
 
     new = tmp_path / "new"
     with Builder(new, {}, resume=False) as builder:
-        builder.add(np.eye(4, 256, dtype=np.float32), [{"text": "new"}] * 4, n_read=4)
+        builder.add(np.eye(4, 256, dtype=np.float32), lines({"text": "new"}) * 4, n_read=4)
         builder.finish({"model": "m"})
     plain = npy.mapped
 

@@ -91,7 +91,7 @@ def test_no_model_is_loaded_for_vectors_that_are_there(run: Run) -> None:
 def test_the_nearest_of_each(invoke: Invoke) -> None:
     found = parse_records(invoke("similarity", "-k", "2", stdin=PLANE).stdout_bytes)
     assert [[each["index"] for each in record["neighbors"]] for record in found] == [[1, 2], [0, 2], [1, 0], [2, 1]]
-    assert found[0]["neighbors"][0] == {"index": 1, "similarity": pytest.approx(0.70710677)}
+    assert found[0]["neighbors"][0] == {"index": 1, "line": 2, "similarity": pytest.approx(0.70710677)}
 
 
 def test_more_neighbors_than_there_are(invoke: Invoke) -> None:
@@ -109,8 +109,8 @@ def test_pairs_above_a_threshold(invoke: Invoke) -> None:
         b'{"id":"a","embedding":[2,0],"text":"x"}\n{"id":"b","embedding":[1,1],"text":"y"}\n{"id":"c","embedding":[-1,0]}\n'
     )).stdout_bytes)  # fmt: skip
     said = {"nlptool": {"similarity": {"model": None, "measure": "cosine"}}}
-    assert found == [{"first_index": 0, "second_index": 1, "first_id": "a", "second_id": "b", "first": "x", "second": "y",
-                      "similarity": pytest.approx(0.70710677), **said}]  # fmt: skip
+    assert found == [{"first_index": 0, "second_index": 1, "first_line": 1, "second_line": 2, "first_id": "a", "second_id": "b",
+                      "first": "x", "second": "y", "similarity": pytest.approx(0.70710677), **said}]  # fmt: skip
 
 
 def test_two_equal_records_are_a_pair_at_threshold_1(invoke: Invoke) -> None:
@@ -181,7 +181,7 @@ def test_what_has_no_vector_is_left_out_and_what_fails_stays_in_its_place(invoke
         "NotAVector",
         "NotFinite",
         "NoEmbedding",
-        1,
+        8,
         "NotAVector",
     ]
     assert found[0]["similarities"] == [1, 0]

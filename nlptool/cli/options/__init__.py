@@ -33,6 +33,7 @@ from nlptool.cli.options.records import (
     progress,
     quiet,
     records,
+    run,
     table_choice,
     top_k,
 )

@@ -103,30 +103,23 @@ dim = shared_option(
 )
 
 
-def encoder(*, embeddings: bool = True) -> Decorator:
+def encoder(*, embeddings: bool = True, chosen: bool = True) -> Decorator:
     """Add ``-m`` and what else can be chosen of the encoder; the callback gets an ``EncoderSpec``.
 
     Args:
         embeddings: records may hold vectors, and the texts of the others take the same model.
+        chosen: the model, its prompt and its dimensions can be chosen; else they are given by something else.
     """
     what, default = "Encoder", DEFAULT_ENCODER
     if embeddings:
         what, default = "Encoder of texts that have no embedding", f"that of the records' embeddings, else {default}"
 
-    return all_of(
-        shared_option(
-            "Model", "-m", "--model", metavar="MODEL", show_default=default,
-            help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
-        ),
-        prompt,
-        dim,
-        device,
-        batch_tokens(None),
-        threads_alone,
-        offline,
-        allow_pickle,
-        spec(EncoderSpec),
+    which = shared_option(
+        "Model", "-m", "--model", metavar="MODEL", show_default=default,
+        help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
     )  # fmt: skip
+    choice = (which, prompt, dim) if chosen else ()
+    return all_of(*choice, device, batch_tokens(None), threads_alone, offline, allow_pickle, spec(EncoderSpec))
 
 
 def max_length(default: str) -> Decorator:

@@ -10,7 +10,7 @@ import click
 
 from nlptool.cli import debugging
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, parse_encoding
+from nlptool.cli.options.types import Command, Decorator, all_of, parse_encoding
 from nlptool.errors import WrongUsage
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat
@@ -127,6 +127,28 @@ def records(
         own = run.__dict__["__click_params__"]
         run.__dict__["__click_params__"] = own[-len(shared) :] + own[: -len(shared)]
         return run
+
+    return decorate
+
+
+def run(command: str, *, takes_files: bool = False) -> Callable[[Command], Command]:
+    """Add the options of progress and notes alone; the callback gets a ``Pipe`` whose options of reading are the defaults.
+
+    Args:
+        takes_files: the command takes FILE.
+    """
+
+    def decorate(callback: Command) -> Command:
+        @functools.wraps(callback)
+        def called(**values: Any) -> None:
+            pipe = Pipe(command, **{name: values.pop(name) for name in _FIELDS if name in values})
+            try:
+                callback(pipe, **values)
+            except WrongUsage as error:
+                raise click.UsageError(error.message) from error
+            click.get_current_context().exit(pipe.tally.exit_code)
+
+        return all_of(*([_FILES] if takes_files else []), *_TALK)(called)
 
     return decorate
 

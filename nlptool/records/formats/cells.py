@@ -82,11 +82,11 @@ class Matrix:
 
     Args:
         format: csv | npy | parquet | table.
-        labels: returns the labels of the columns, when they are known.
-        label: returns the label of a row, by its index.
+        labels: returns the labels of the columns by their records' numbers, when they are known.
+        label: returns the label of a row, by its record's number.
     """
 
-    def __init__(self, format: str, labels: Callable[[], Sequence[str]], label: Callable[[int], str]) -> None:
+    def __init__(self, format: str, labels: Callable[[], Mapping[int, str]], label: Callable[[int], str]) -> None:
         self._format = format
         self._labels = labels
         self._label = label
@@ -95,8 +95,8 @@ class Matrix:
         if self._format == "parquet":
             return [("index", int), ("label", str), ("similarities", list)]
         if self._format == "csv":
-            return [("", str), *((label, float) for label in self._labels())]
-        return [("", int), ("", str), *((str(index), float) for index in range(len(self._labels())))]
+            return [("", str), *((label, float) for label in self._labels().values())]
+        return [("", int), ("", str), *((str(index), float) for index in self._labels())]
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
         index = int(record.results["index"])

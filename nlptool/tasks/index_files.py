@@ -1,0 +1,133 @@
+"""The files that an index was made of: which they are, and what has become of them since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.errors import RunError
+from nlptool.geometry.index import Index
+from nlptool.records.inputs import files_of
+from nlptool.storage.digest import sha256
+
+
+class IndexFiles:
+    """The files of an index, by their names, which are paths from ``directory``.
+
+    Args:
+        directory: the folder in which the index was built.
+        roots: the FILE arguments, of which folders may have new files.
+        known: what the index says of each file: path, size, mtime_ns, sha256.
+
+    Attributes:
+        names: names by the numbers of the files.
+    """
+
+    def __init__(
+        self, directory: str | None = None, roots: Iterable[str] = (), known: Iterable[Mapping[str, Any]] = ()
+    ) -> None:
+        self.directory = directory or str(Path.cwd())
+        self.roots = list(roots)
+        self.known = {entry["path"]: entry for entry in known}
+        self.names = list(self.known)
+        self._read: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def of(cls, index: Index) -> Self:
+        """Return the files of an index.
+
+        Raises:
+            RunError: it does not say them.
+        """
+        files = index.files()
+        try:
+            return cls(str(index.about["directory"]), map(str, index.about["roots"]), files)
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{index.folder} is damaged: {error}", hint="build it again") from error
+
+    def name(self, path: str) -> str:
+        """Return the name of a file that was given as a path from the current folder."""
+        if self.directory == str(Path.cwd()):
+            return path
+        absolute = os.path.normpath(Path.cwd() / path)
+        return os.path.relpath(absolute, self.directory) if under(absolute, self.directory) else absolute
+
+    def place(self, name: str) -> str:
+        """Return the path of a file from the current folder."""
+        return name if self.directory == str(Path.cwd()) else os.path.normpath(Path(self.directory, name))
+
+    def is_there(self, name: str) -> bool:
+        return Path(self.place(name)).is_file()
+
+    def is_changed(self, name: str) -> bool:
+        """Return whether a file has another content than when it was read; its size and time alone tell most."""
+        known, path = self.known[name], Path(self.place(name))
+        try:
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) == (known.get("size"), known.get("mtime_ns")):
+                return False
+            return sha256(path) != known.get("sha256")
+        except OSError:
+            return True  # reading it says what is wrong
+
+    def below_roots(self, globs: tuple[str, ...]) -> Iterator[str]:
+        """Yield the names of the text files that are now in the folders which the index was made of."""
+        for root in self.roots:
+            if Path(self.place(root)).is_dir():
+                yield from (
+                    self.name(path) for path in files_of([self.place(root)], globs=globs) if Path(path).is_file()
+                )
+
+    def kept_rows(self, file_of: NDArray[np.int32], drop: set[str]) -> NDArray[np.int64]:
+        """Return the rows whose files are not dropped, (n,)."""
+        dropped = np.array([name in drop for name in self.names] + [False])  # the last is that of -1, stdin
+        return np.flatnonzero(~dropped[file_of])
+
+    def drop(self, names: set[str]) -> Callable[[NDArray[np.int32]], NDArray[np.int32]]:
+        """Take files out; return the function from the old numbers of the others, (n,), to the new ones."""
+        kept = [name for name in self.names if name not in names]
+        new = {name: number for number, name in enumerate(kept)}
+        numbers = np.array([new.get(name, -1) for name in self.names] + [-1], np.int32)
+        self.names = kept
+        return lambda old: numbers[old]
+
+    def read(self, names: Iterable[str]) -> dict[str, int]:
+        """Add the files that are read now; return the number of each by its path from the current folder."""
+        numbers = {}
+        for name in dict.fromkeys(names):
+            if name == "-":
+                continue
+            numbers[self.place(name)] = len(self.names)
+            self.names.append(name)
+            self._read[name] = self._state(name)
+        return numbers
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Yield what is to be known of each file. A file that was changed while it was read has changed at the next look."""
+        for name in self.names:
+            if name not in self._read:
+                yield dict(self.known[name])
+                continue
+            state = self._read[name]
+            try:
+                digest = {"sha256": sha256(Path(self.place(name)))} if self._state(name) == state else {}
+            except OSError:
+                digest = {}
+            yield {"path": name, **(state if digest else {}), **digest}
+
+    def _state(self, name: str) -> dict[str, Any]:
+        try:
+            status = Path(self.place(name)).stat()
+        except OSError:
+            return {}
+        return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def under(path: str, folder: str) -> bool:
+    """Return whether a path is below a folder."""
+    return path.startswith(folder.rstrip("/") + "/")
