@@ -8,42 +8,45 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy attention compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity tokenize train vectors) ;;
+        "") kind=word words=(analogy attention compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity split tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
-        options=(-m --model --method -k --top-k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --method -k --top-k --include-query --restrict -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -m | --model | -k | --top-k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | -k | --top-k | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool attention')
-        options=(--pair --first --second --layer --head --all --plot -m --model --max-length --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--pair --first --second --layer --head --all --plot -m --model --max-length --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool compare')
-        options=(--measure --permutations --sample --seed --memory -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--measure --permutations --sample --seed --memory -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --measure) kind=word words=(cosine euclidean pearson) ;;
-        --permutations | --sample | --seed | --memory | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --permutations | --sample | --seed | --memory | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
@@ -55,10 +58,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool embed')
-        options=(-m --model -f --format --as --prompt --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format --as --prompt --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl npy npz parquet base64) ;;
         --as) kind=word words=(query document) ;;
         --precision) kind=word words=(float32 float16 int8 binary) ;;
@@ -67,7 +70,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         --device) kind=word words=(auto cpu cuda mps) ;;
         --quantize) kind=word words=(int8) ;;
         --weighting) kind=word words=(inverse-frequency none) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -80,111 +84,119 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate analogies')
-        options=(-m --model --restrict --case --method --oov -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --restrict --case --method --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --case) kind=word words=(fold exact) ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         --oov) kind=word words=(skip wrong) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate generation')
-        options=(--first --second --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenize) kind=word words=(auto char 13a intl zh ja-mecab none) ;;
         --details) kind=file ;;
         --engine) kind=word words=(auto ct2 torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate mlm')
-        options=(--share --by --limit -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--share --by --limit -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --share | --limit | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --share | --limit | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --by) kind=word words=(document line) ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate nsp')
-        options=(--pairs -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--pairs -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --pairs | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --pairs | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate similarity')
-        options=(-m --model --restrict --case --oov -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --restrict --case --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --case) kind=word words=(fold exact) ;;
         --oov) kind=word words=(skip zero) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate sts')
-        options=(--first --second -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool fill-mask')
-        options=(-k --top-k --targets --joint --beams -f --format -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-k --top-k --targets --joint --beams -f --format -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -k | --top-k | --targets | --beams | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -k | --top-k | --targets | --beams | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --joint) kind=word words=(beam greedy independent) ;;
         -f | --format) kind=word words=(table jsonl text) ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool generate')
-        options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -f | --format) kind=word words=(jsonl text) ;;
-        --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto ct2 torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -193,50 +205,78 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool index')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(build info) ;;
+        "") kind=word words=(add build info remove update) ;;
+        esac
+        ;;
+    'nlptool index add')
+        options=(--progress -q --quiet -v --verbose --debug --device --batch-tokens --threads --offline --allow-pickle -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --progress) kind=word words=(auto always never) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        --batch-tokens | --threads) kind=other ;;
         esac
         ;;
     'nlptool index build')
-        options=(-o --output --resume -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-o --output --resume -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -o | --output) kind=file ;;
-        -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool index info')
-        options=(-f --format --debug -h --help)
+        options=(--files -f --format --debug -h --help)
         case ${2-} in
-        "") kind=other ;;
+        "") kind=file ;;
         -f | --format) kind=word words=(table jsonl) ;;
         esac
         ;;
+    'nlptool index remove')
+        options=(--progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool index update')
+        options=(--progress -q --quiet -v --verbose --debug --device --batch-tokens --threads --offline --allow-pickle -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --progress) kind=word words=(auto always never) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        --batch-tokens | --threads) kind=other ;;
+        esac
+        ;;
     'nlptool map')
-        options=(--method --perplexity --seed -f --format --plot --group --shape --join --title -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--method --perplexity --seed -f --format --plot --group --shape --join --title -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --method) kind=word words=(pca tsne) ;;
-        --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl csv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool mask')
-        options=(-m --model -f --format --share --mask --always --seed -j --workers --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format --share --mask --always --seed -j --workers --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --share | --seed | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --share | --seed | -j | --workers | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(jsonl text) ;;
         --mask) kind=word words=(words pieces) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -291,38 +331,41 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool neighbors')
-        options=(-m --model --plus --minus -k --top-k --include-query --restrict -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --plus --minus -k --top-k --include-query --restrict -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -m | --model | --plus | --minus | -k | --top-k | --restrict | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --plus | --minus | -k | --top-k | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool nsp')
-        options=(--consecutive --first --second -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--consecutive --first --second -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool odd-one-out')
-        options=(-m --model -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -m | --model | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -337,133 +380,156 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool score')
-        options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool search')
-        options=(--corpus -k --top-k --threshold -f --format --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--corpus -k --top-k --threshold -f --format --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool similarity')
-        options=(--against --pairs --first --second -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--against --pairs --first --second -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
         -f | --format) kind=word words=(table jsonl npy csv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool split')
+        options=(-f --format --into --aozora --aozora-fields -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -f | --format) kind=word words=(jsonl text) ;;
+        --into) kind=word words=(sentence paragraph) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool tokenize')
-        options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --top-k --plot --dictionary --user-dictionary -j --workers -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency -o --output --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --top-k --plot --dictionary --user-dictionary -j --workers -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -f | --format) kind=word words=(table jsonl wakati mecab conllu tsv) ;;
-        --fields | --pos | --stop-pos | --n-best | -k | --top-k | --plot | -j | --workers | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --fields | --pos | --stop-pos | --n-best | -k | --top-k | --plot | -j | --workers | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --normalize) kind=word words=(nfkc) ;;
         --count) kind=word words=(chars words) ;;
         --by) kind=word words=(surface lemma) ;;
         --dictionary | --user-dictionary | -o | --output) kind=file ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train')
-        options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
+        options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
         "") kind=file words=(word2vec bert distil seq2seq) ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
-        --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
         --save-dtype) kind=word words=(float32 float16 int8) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train word2vec')
-        options=(--method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
-        --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
         --save-dtype) kind=word words=(float32 float16 int8) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train bert')
-        options=(--tokenizer --dictionary --lowercase --nsp --no-nsp --mlm-probability --whole-word-mask --no-whole-word-mask --short-sequence-probability --nsp-warmup-ratio --init-embeddings --init --dev --vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-size --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed -j --workers --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--tokenizer --dictionary --lowercase --nsp --no-nsp --mlm-probability --whole-word-mask --no-whole-word-mask --short-sequence-probability --nsp-warmup-ratio --init-embeddings --init --dev --vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-size --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --tokenizer) kind=word words=(auto unidic wordpiece) ;;
-        --dictionary | --mlm-probability | --short-sequence-probability | --nsp-warmup-ratio | --dev | --vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | -j | --workers | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --dictionary | --mlm-probability | --short-sequence-probability | --nsp-warmup-ratio | --dev | --vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --init-embeddings) kind=word words=(word2vec random) ;;
         --init | -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train distil')
-        options=(--teacher --corpus --translations --scored --dev --student --init --loss --scored-weight --similarity --dimension --vocab-size --layers --heads --intermediate-size --pooling --max-length --table-epochs --epochs --space-epochs --scored-epochs --table-learning-rate --learning-rate --scored-learning-rate --batch-size --longest -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads --offline --allow-pickle -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--teacher --corpus --translations --scored --dev --student --init --loss --scored-weight --similarity --dimension --vocab-size --layers --heads --intermediate-size --pooling --max-length --table-epochs --epochs --space-epochs --scored-epochs --table-learning-rate --learning-rate --scored-learning-rate --batch-size --longest -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --teacher | --dev | --init | --scored-weight | --similarity | --dimension | --vocab-size | --layers | --heads | --intermediate-size | --max-length | --table-epochs | --epochs | --space-epochs | --scored-epochs | --table-learning-rate | --learning-rate | --scored-learning-rate | --batch-size | --longest | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
+        --teacher | --dev | --init | --scored-weight | --similarity | --dimension | --vocab-size | --layers | --heads | --intermediate-size | --max-length | --table-epochs | --epochs | --space-epochs | --scored-epochs | --table-learning-rate | --learning-rate | --scored-learning-rate | --batch-size | --longest | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --corpus | --translations | --scored | -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --student) kind=word words=(bert static) ;;
         --loss) kind=word words=(cosent cosine) ;;
         --pooling) kind=word words=(mean cls max) ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool train seq2seq')
-        options=(--first --second --dev --unit --source-unit --target-unit --dictionary --lowercase --patience --evaluations --keep --architecture --vocab-size --target-vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-tokens --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --field --id-field --header -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --dev --token-unit --source-unit --target-unit --dictionary --lowercase --patience --evaluations --keep --architecture --vocab-size --target-vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-tokens --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | --dev | --dictionary | --patience | --evaluations | --vocab-size | --target-vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-tokens | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --field | --id-field | --encoding | --max-line | --max-latency) kind=other ;;
-        --unit | --source-unit | --target-unit) kind=word words=(auto characters words subwords) ;;
+        --first | --second | --dev | --dictionary | --patience | --evaluations | --vocab-size | --target-vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-tokens | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --token-unit | --source-unit | --target-unit) kind=word words=(auto characters words subwords) ;;
         --lowercase) kind=word words=(none source target both) ;;
         --keep) kind=word words=(loss exact-match bleu chrf last) ;;
         --architecture) kind=word words=(lstm lstm-attention transformer) ;;
         -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
@@ -518,7 +584,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool attention' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index build' | 'nlptool index info' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool attention' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

@@ -6,6 +6,7 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
+from nlptool.records.inputs import is_file
 from nlptool.records.pipe import Pipe
 from nlptool.specs import EncoderSpec
 
@@ -55,6 +56,9 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.search import open_corpus, search
 
+    for word in words:
+        if is_file(word):
+            pipe.note(f"{word} is a file, and its name was taken as a query; < {word} reads queries from it")
     if not words and "-" in corpus:
         raise click.UsageError("stdin cannot be the corpus and the queries at once: give the queries as arguments")
     from nlptool.geometry import similarity as similarities

@@ -134,7 +134,7 @@ def _version(folder: Path) -> tuple[int, int] | None:
 
 def is_index(path: Path) -> bool:
     """Return whether a folder has the manifest of an index."""
-    return (path / MANIFEST).is_file()
+    return os.path.isfile(path / MANIFEST)  # noqa: PTH113  # Path raises for a name that is too long
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

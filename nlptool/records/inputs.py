@@ -54,6 +54,11 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  # Path raises
 
 
+def is_file(path: str) -> bool:
+    """Return whether a path is a file; False for what is no path at all."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path raises
+
+
 def _below(folder: str) -> Iterator[str]:
     """Yield the files below a folder that are not hidden, folders and files sorted together."""
     try:

@@ -43,6 +43,7 @@ class Pipe:
     on_error: str = "record"  # record | skip | fail
     drop_input: bool = False
     id_field: str | None = None
+    id_is_optional: bool = False  # another input may have that field
     globs: tuple[str, ...] = ()  # which files of a folder are read
     source: bool = False  # say where each record comes from, even if there is one FILE
     takes_text: bool = False  # a text may be typed, so that FILE may be a text by mistake
@@ -79,7 +80,11 @@ class Pipe:
             on_missing=self._text_hint,
         )
         parser = Parser(
-            self.form, id_field=self.id_field, longest=self.max_line, report=self.tally.fail_input, note=self.note
+            self.form,
+            id_field=None if self.id_is_optional else self.id_field,
+            longest=self.max_line,
+            report=self.tally.fail_input,
+            note=self.note,
         )
         for records in parser.parse(blocks):
             self.tally.n_read += len(records)

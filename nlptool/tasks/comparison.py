@@ -153,6 +153,7 @@ class Comparison:
 
         ready = functools.partial(measures.prepare, measure=self.measure)
         self._n_done, self._last = self._pipe.done_before()
+        self._pipe.id_is_optional = self._against is not None
         self.items = embedded_records.read(self._pipe, self._embedder, ready=ready)
         if self._against is None:
             self.others = self.items

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlptool.errors import RecordError, RunError, WrongUsage
-from nlptool.geometry.index import Index
+from nlptool.geometry.index import Index, is_index
 from nlptool.geometry.measures import prepare
 from nlptool.geometry.similarity import Vectors, nearest
 from nlptool.records.json_bytes import field_value
@@ -77,7 +77,8 @@ def open_corpus(
         WrongUsage: there is an index among several paths.
         RunError: the corpus has no vectors.
     """
-    if any(Path(path).is_dir() for path in paths):
+    pipe.id_is_optional = True  # queries may be text
+    if any(is_index(Path(path)) for path in paths):
         if len(paths) > 1:
             raise WrongUsage("an index is searched alone, without other files beside it")
         index = Index(Path(paths[0]))

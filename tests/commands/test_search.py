@@ -565,3 +565,27 @@ def test_queries_that_were_answered_are_not_answered_again(invoke: Invoke, corpu
     assert [record["neighbors"][0]["index"] for record in parse_records(again)] == [
         record["neighbors"][0]["index"] for record in parse_records(whole)
     ]
+
+
+def test_the_field_of_the_id_is_the_corpuss_and_queries_may_be_text(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"id":7,"text":"猫"}\n', encoding="utf-8")
+    for run in (
+        ["search", "--corpus", str(tmp_path / "c.jsonl")],
+        ["similarity", "-k", "1", "--against", str(tmp_path / "c.jsonl")],
+    ):
+        done = invoke(*run, "--id-field", "id", stdin="犬\n".encode())
+        assert done.exit_code == 0
+        assert parse_records(done.stdout_bytes)[0]["neighbors"][0]["id"] == 7
+
+
+def test_a_folder_of_texts_is_a_corpus(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("猫\n\n犬\n", encoding="utf-8")
+    (found,) = parse_records(invoke("search", "犬", "--corpus", str(tmp_path / "notes"), "-k", "1").stdout_bytes)
+    assert (found["neighbors"][0]["file"], found["neighbors"][0]["line"]) == (str(tmp_path / "notes" / "a.txt"), 3)
+
+
+def test_a_file_in_the_place_of_a_query_is_said(invoke: Invoke, corpus: Path) -> None:
+    done = invoke("search", str(corpus), "--corpus", str(corpus))
+    assert done.exit_code == 0
+    assert f"{corpus} is a file, and its name was taken as a query" in done.stderr
