@@ -133,8 +133,9 @@ def _version(folder: Path) -> tuple[int, int] | None:
 
 
 def is_index(path: Path) -> bool:
-    """Return whether a folder has the manifest of an index."""
-    return os.path.isfile(path / MANIFEST)  # noqa: PTH113  # Path raises for a name that is too long
+    """Return whether a folder has the manifest of an index, or its vectors: one that is damaged."""
+    # Not Path.is_file, which raises for a name that is too long.
+    return any(os.path.isfile(path / name) for name in (MANIFEST, "vectors.npy"))  # noqa: PTH113
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def files_of(
     """Return ``paths`` with the text files of each folder in its place, recursively, sorted by name within their folder.
 
     Hidden files and folders are left out, as are binary files, which are counted. A link to a folder inside a folder is not
-    followed. A folder without a text file, and an index, stay as they are, and fail where they are read as text.
+    followed, and an index there is passed over. A folder without a text file, and an index, stay as they are, and fail where they are read as text.
 
     Args:
         globs: patterns of the files of a folder, of the name alone or, with a ``/``, of the path below it; one that begins with
@@ -71,7 +71,8 @@ def _below(folder: str) -> Iterator[str]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path)
+            if not Path(entry.path, _INDEX).exists():
+                yield from _below(entry.path)
         elif (
             entry.is_file()
         ):  # no FIFO or socket, on which reading would wait; no link to a folder, which may lead upwards

@@ -274,9 +274,12 @@ def test_a_query_of_zeros_has_no_neighbors(invoke: Invoke, tmp_path: Path) -> No
 
 def test_an_index_stands_alone(invoke: Invoke, corpus: Path, index: Path) -> None:
     assert invoke("search", "x", "--corpus", str(index), "--corpus", str(corpus)).exit_code == 2
-    done = invoke("search", "x", "--corpus", str(corpus.parent))
+    (corpus.parent / "empty").mkdir()
+    done = invoke("search", "x", "--corpus", str(corpus.parent / "empty"))
     assert done.exit_code == 1
-    assert "is no index" in done.stderr
+    assert "a folder without text files" in done.stderr
+    (found,) = parse_records(invoke("search", "x", "--corpus", str(corpus.parent), "-k", "99").stdout_bytes)
+    assert {each["file"] for each in found["neighbors"]} == {str(corpus)}  # the index beside it is no text
 
 
 def test_info_says_what_an_index_holds(invoke: Invoke, index: Path) -> None:
