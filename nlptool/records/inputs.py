@@ -26,7 +26,8 @@ def files_of(
     """Return ``paths`` with the text files of each folder in its place, recursively, sorted by name within their folder.
 
     Hidden files and folders are left out, as are binary files, which are counted. A link to a folder inside a folder is not
-    followed, and an index there is passed over. A folder without a text file, and an index, stay as they are, and fail where they are read as text.
+    followed, and an index there is passed over. A folder without a text file, and an index, stay as they are, and fail where
+    they are read as text.
 
     Args:
         globs: patterns of the files of a folder, of the name alone or, with a ``/``, of the path below it; one that begins with
