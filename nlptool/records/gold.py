@@ -187,7 +187,7 @@ def read(pipe: Pipe, path: str, layout: Layout, form: InputFormat | None = None)
         form: how it is to be read; else its first line says so, JSON, or a table with tabs or commas.
 
     Raises:
-        RunError: there are no pairs, most rows are none, or a table lacks the columns that ``layout`` names.
+        RunError: there are no pairs, or most rows are none.
     """
     pairs: list[Pair] = []
     name = STDIN if path == "-" else path

@@ -5,9 +5,10 @@ All other bytes stay as they came: big integers, ``1.10``, duplicate keys, escap
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -159,6 +160,11 @@ def _refuse_constant(name: str) -> None:
 
 # No number is used, and an int of more than 4,300 digits would be an error.
 _lenient = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
+
+
+def listed(names: Iterable[str]) -> str:
+    """List the first few names of fields, with whatever would steer a terminal escaped."""
+    return ", ".join(f"`{repr(name)[1:-1]}`" for name in itertools.islice(names, 8) if name != RESERVED) or "none"
 
 
 def path_of(field: str) -> list[str]:

@@ -7,15 +7,12 @@ big integers, ``1.10``, duplicate keys and escapes survive.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from nlptool.errors import RecordError, WrongUsage
+from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import Block
-from nlptool.records.json_bytes import RESERVED, find, loads, path_of
+from nlptool.records.json_bytes import RESERVED, find, listed, loads, path_of
 from nlptool.records.line_decoder import LineDecoder
 from nlptool.records.record import InputFormat, Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
@@ -23,6 +20,7 @@ from nlptool.text.scripts import LONE_SURROGATE
 if TYPE_CHECKING:
     from nlptool.records.csv_rows import CsvRows
     from nlptool.records.json_values import JsonValues
+    from nlptool.records.rows import Rows
     from nlptool.records.units import Units
 
 _BOM = "\ufeff"
@@ -82,9 +80,7 @@ class Parser:
         self._source = source
         self._kind = "" if self.form.kind == "auto" else self.form.kind  # "": not decided yet
         self._blank: list[tuple[str, int]] = []  # the lines before it is decided
-        self._header = self.form.header  # whether the first row holds names; None: it decides
-        self._first_row: list[str] | None = None
-        self._columns: list[str] | None = None
+        self._rows: Rows | None = None
         self._unusable = False  # nothing more is read of it
         self._joiner: CsvRows | JsonValues | Units | None = None
         if self._kind:
@@ -97,8 +93,6 @@ class Parser:
             WrongUsage: --field or --unit are of another kind of input.
         """
         kind, unit = self._kind, self.form.unit
-        if self._header is None and self.form.table is None:
-            self._header = kind == "csv"
         if kind == "text" and (option := "--field" if self.form.field else "--id-field" if self._id_field else ""):
             raise WrongUsage(
                 f"{option} names a field, and {self._source or 'the input'} is text, which has none; "
@@ -106,6 +100,10 @@ class Parser:
             )
         if kind != "text" and unit != "line":
             raise WrongUsage(f"--unit {unit} is of text, and {self._source or 'the input'} is {kind.upper()}")
+        if kind in ("csv", "tsv"):
+            from nlptool.records.rows import Rows
+
+            self._rows = Rows(self.form, kind, self._source, self._note)
         if kind == "csv":
             from nlptool.records.csv_rows import CsvRows
 
@@ -163,7 +161,7 @@ class Parser:
             return
         if self._joiner is not None:
             self._add_joined(self._joiner.end(), records)
-        if self._kind in ("csv", "tsv") and self._header and self._columns is None:
+        if self._rows is not None and self._rows.awaits_header:
             self._give_up(f"the header cannot be read: {failure.message}", failure.hint)
             return
         records.append(Record(text, self._source, number).fail(failure))
@@ -180,8 +178,8 @@ class Parser:
             self._add_joined(self._joiner.add(text, number), records)
         elif self._kind == "text":
             records.append(Record(text, self._source, number))
-        elif self._kind == "tsv":
-            self._add_row(text.split("\t"), number, records)
+        elif self._rows is not None:
+            self._add_row(self._rows, text.split("\t"), number, records)
         elif text.strip(_BLANKS):
             records.append(self._json(text, number))
 
@@ -194,8 +192,8 @@ class Parser:
                 records.append(self._json(item, number))
             elif isinstance(item, RecordError):
                 records.append(Record("", self._source, number).fail(item))
-            elif item != [""]:  # an empty line of CSV is no row
-                self._add_row(item, number, records)
+            elif self._rows is not None and item != [""]:  # an empty line of CSV is no row
+                self._add_row(self._rows, item, number, records)
 
     def _give_up(self, message: str, hint: str = "") -> None:
         """Report that a source cannot be read, and pass over the rest of it."""
@@ -230,7 +228,7 @@ class Parser:
             return record.fail(
                 RecordError(
                     "MissingField",
-                    f"the record has no field `{self.form.field or 'text'}`; its fields: {_listed(value)}",
+                    f"the record has no field `{self.form.field or 'text'}`; its fields: {listed(value)}",
                     hint="--field names the one that holds the text",
                 )
             )
@@ -254,60 +252,14 @@ class Parser:
         form = self.form
         return not form.field and (form.table is not None or any(name in value for name in form.instead))
 
-    def _add_row(self, cells: list[str], number: int, records: list[Record]) -> None:
-        """Add the record of a row of a table; its header gives none."""
-        table = self.form.table
-        if table is not None and len(cells) == 1 and not cells[0].strip():
-            return
-        if table is not None and cells[0].lstrip().startswith(table.marks):
-            records.append(Record(("," if self._kind == "csv" else "\t").join(cells), self._source, number))
-            return
-        if self._first_row is None and self._header is not False:
-            header = cells if table is None else table.header(cells)
-            self._header = header is not None or bool(self._header)
-            if self._header:
-                self._first_row = cells
-                self._set_columns(header or _numbered(cells))
-                return
-        names = self._columns or _numbered(cells)
-        if cells == self._first_row:
-            self._note(f"{self._source}:{number}: the header stands here again, and is no record")
-            return
-        record = Record("\t".join(cells), self._source, number)
-        records.append(record)
-        if len(cells) != len(names):
-            record.fail(RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}"))
-            return
-        record.raw = orjson.dumps(dict(zip(names, cells, strict=True)))
-        wanted = self.form.field or ("text" if "text" in names else names[0])
-        if wanted not in names and wanted.isdecimal() and 0 < int(wanted) <= len(names):
-            wanted = names[int(wanted) - 1]
-        if wanted not in names:
-            record.fail(
-                RecordError(
-                    "MissingField", f"no column `{wanted}`; there are: {_listed(names)}", hint="--field names one"
-                )
-            )
-            return
-        record.text = cells[names.index(wanted)]
-
-    def _set_columns(self, names: list[str]) -> None:
-        """Take the names of the columns from the first row."""
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is None:
-            self._columns = names
+    def _add_row(self, rows: Rows, cells: list[str], number: int, records: list[Record]) -> None:
+        """Add the record of a row of a table, if it gives one."""
+        try:
+            record = rows.record(cells, number)
+        except RunError as error:
+            self._give_up(error.message, error.hint)
         else:
-            self._give_up(f"the header names the column `{twice}` twice", "--no-header calls the columns 1, 2, 3 ...")
-
-
-def _numbered(cells: list[str]) -> list[str]:
-    """Return the names of columns that have none."""
-    return [str(number) for number in range(1, len(cells) + 1)]
-
-
-def _listed(names: Iterable[str]) -> str:
-    """List the first few names, with whatever would steer a terminal escaped."""
-    return ", ".join(f"`{repr(name)[1:-1]}`" for name in itertools.islice(names, 8) if name != RESERVED) or "none"
+            records.extend(() if record is None else (record,))
 
 
 def _kind_of(value: Any) -> str:

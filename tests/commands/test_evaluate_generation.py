@@ -104,7 +104,9 @@ def test_pairs_are_found_where_they_are(judge: Callable[..., Any], arguments: li
 
 
 def test_an_empty_hypothesis_is_wrong_and_a_pair_without_reference_is_skipped(judge: Callable[..., Any]) -> None:
-    (found,) = scored(judge(stdin="\ta\nb\t\n\nc\t \n \td\ne\te\n"))
+    done = judge(stdin="\ta\nb\t\n\nc\t \n \td\ne\te\n")
+    (found,) = scored(done)
+    assert "<stdin>: pairs without a reference, which are left out: 2 of 5" in done.stderr
     assert (found["pairs"], found["skipped"], found["empty"], found["exact_match"]) == (3, 2, 2, 0.3333)
 
 
@@ -173,7 +175,7 @@ def test_a_record_that_arrives_with_an_error_is_skipped(judge: Callable[..., Any
     [
         ("", "there are no pairs to evaluate"),
         ("\n\n", "there are no pairs to evaluate"),
-        ("a\t\n", "none of its pairs has a reference"),
+        ("a\t\n", "<stdin>: pairs without a reference, which are left out: 1 of 1"),
         ("a\nb\nc\td\n", "most of its lines are no pairs"),
         (b"\xff\xfe\n", "not UTF-8"),
     ],

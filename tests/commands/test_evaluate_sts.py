@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ SCORES = np.array([score for *_, score in PAIRS])
 
 def tabs(pairs: list[tuple[Any, ...]]) -> bytes:
     return "".join("\t".join(map(str, pair)) + "\n" for pair in pairs).encode()
+
+
+def comma_separated(table: bytes) -> bytes:
+    return "".join(
+        ",".join(f'"{cell}"' for cell in line.split("\t")) + "\n" for line in table.decode().splitlines()
+    ).encode()
 
 
 def vectors(side: int, model: str = MODEL) -> np.ndarray:
@@ -89,9 +96,18 @@ def test_tabs_csv_jsonl_and_a_head_give_the_same(invoke: Invoke, tmp_path: Path)
             csv.writer(file).writerows([*head, *PAIRS])
     names = ("sentence1", "sentence2", "label")
     files["jsonl"].write_text("".join(json.dumps(dict(zip(names, pair, strict=True))) + "\n" for pair in PAIRS))
+    files["json"] = tmp_path / "json"
+    files["json"].write_text(json.dumps([dict(zip(names, pair, strict=True)) for pair in PAIRS], indent=2))
+    files["cp932.csv.gz"] = tmp_path / "cp932.csv.gz"
+    files["cp932.csv.gz"].write_bytes(gzip.compress(files["csv"].read_bytes().decode().encode("cp932")))
     files["glue.tsv"].write_bytes(tabs([("index", *names), *[(index, *pair) for index, pair in enumerate(PAIRS)]]))
-    found = records(invoke("evaluate", "sts", "-m", MODEL, *map(str, files.values())))
+    found = records(invoke("evaluate", "sts", "-m", MODEL, "--encoding", "auto", *map(str, files.values())))
     assert found == [{**expected, "file": str(path)} for path in files.values()]
+    columns = tabs([(7, score, first, "x", second) for first, second, score in PAIRS])
+    named = ["--first", "3", "--second", "5", "--score", "2"]
+    assert records(invoke("evaluate", "sts", "-m", MODEL, *named, stdin=columns)) == [expected]
+    forced = ["-I", "csv", "--no-header", *named]
+    assert records(invoke("evaluate", "sts", "-m", MODEL, *forced, stdin=comma_separated(columns))) == [expected]
 
 
 def test_a_sentence_is_embedded_once_however_often_it_stands_there(
@@ -117,6 +133,15 @@ def test_a_sentence_without_a_known_word_is_skipped_and_counted(invoke: Invoke) 
         assert (found["pairs"], found["used"], found["skipped"]) == (6, 4, 2)
         (known,) = records(invoke(*arguments, stdin=tabs(english)))
         assert {**found, "pairs": 4, "skipped": 0} == known
+
+
+def test_a_file_of_which_no_pair_can_be_used_is_a_failure(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "strange.csv").write_text("qqzzq,xxqqw,1\nqqzzq,zzqqx,2\n")
+    done = invoke("evaluate", "sts", "-m", "glove-6b-50d", "-", str(tmp_path / "strange.csv"), stdin=tabs(PAIRS[:6:2]))
+    known, strange = records(done, code=1)
+    assert (known["used"], strange["used"], strange["skipped"]) == (3 - known["skipped"], 0, 2)
+    assert "strange.csv: none of its 2 pairs can be used" in done.stderr
+    assert "strange.csv: pairs left out, with a sentence of which glove-6b-50d knows no word: 2" in done.stderr
 
 
 def test_the_same_seed_gives_the_same_interval_and_no_bootstrap_none(invoke: Invoke) -> None:

@@ -54,8 +54,9 @@ def _read_file(pipe: Pipe, path: str, names: Names, answers: Answers | None) -> 
         lists = windows(beside.read(), largest=_WINDOW)
         beside.consume(references.read(lists, names, pairs, answers, start=pipe.tally.n_read))
         beside.refuse_failed(f"{pairs.name}: most of its lines are no pairs")
-    if pairs.n_skipped and not pairs.pairs:
-        pipe.note(f"{pairs.name}: none of its pairs has a reference")
+    if n_without := pairs.n_skipped - beside.tally.n_passed:
+        n_all = len(pairs.pairs) + n_without
+        pipe.note(f"{pairs.name}: pairs without a reference, which are left out: {n_without:,} of {n_all:,}")
     return pairs
 
 
