@@ -100,8 +100,9 @@ class Layout:
             return known
         if self.words:
             keys = list(values)
-            behind = 1 + max(keys.index(name) if name in keys else -1 for name in names)
-            return next((values[key] for key in keys[behind:] if _is_number(values[key])), None)
+            start = 1 + max(keys.index(name) if name in keys else -1 for name in names)
+            behind = [values[key] for key in keys[start:]]
+            return next(filter(_is_number, behind), behind[0] if behind else None)
         others = [values[name] for name in values if name not in names and name.isdecimal()]
         return others[0] if len(others) == 1 else None
 
@@ -156,7 +157,7 @@ class Layout:
     def _has_names(self, cells: list[str], of_score: int | None) -> bool:
         """Return whether a first row holds names, though none that is known."""
         if self.words:
-            return len(cells) > 2 and not any(map(_is_number, cells))
+            return len(cells) > 2 and all(map(_is_name, filter(str.strip, cells)))
         return of_score is not None and _is_name(cells[of_score])
 
 
@@ -211,8 +212,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_name(cell: str) -> bool:
+    """Return whether a cell is neither empty nor a number; NaN, and 7,5 with a decimal comma, are numbers of no use."""
     try:
-        float(cell)  # NaN too is a number that is missing, and no name
+        float(cell.replace(",", ".", 1))
     except ValueError:
         return bool(cell.strip())
     return False

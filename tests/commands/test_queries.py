@@ -463,6 +463,14 @@ def test_a_file_of_which_nothing_can_be_used_is_a_failure(
         (("analogies",), "", "there are no questions"),
         (("analogies",), ": only a section\n", "there are no questions"),
         (("similarity",), "", "there are no pairs"),
+        (("similarity",), "word1,word2,score\n", "there are no pairs"),
+        (
+            ("similarity",),
+            "king;queen;3\nking;man;1\n",
+            "two words and a score with tabs, commas or blanks between them, this line has 1",
+        ),
+        (("similarity",), "king\tqueen\t3,5\nking\tman\t1,5\n", "<stdin>:1: the pair has no score: '3,5' is no number"),
+        (("similarity",), '"king,queen,3\nking,man,1\n', "the quote that opens a cell of this row is not closed"),
     ],
 )
 def test_nothing_to_evaluate_is_an_error(model: str, arguments: tuple[str, ...], text: str, message: str) -> None:

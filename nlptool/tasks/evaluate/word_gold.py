@@ -47,7 +47,8 @@ def sections(pipe: Pipe, form: InputFormat, parse: Callable[[Record], Item]) -> 
             return
         if form.field is not None:  # the field holds a line
             record.raw = None
-        items_of.setdefault(section[0], []).append(parse(record))
+        item = parse(record)
+        items_of.setdefault(section[0], []).append(item)
 
     pipe.form = form
     pipe.consume(taken(pipe.read(), take))
