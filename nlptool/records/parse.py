@@ -140,6 +140,10 @@ class Parser:
             self._note(
                 f"{self._source} is read as text, a line a record; -I {self._source[-3:].lower()} reads its columns"
             )
+        elif self._kind == "text" and self.form.paired:
+            known = [cell for cell in first.split("\t") if cell in self.form.instead and not cell.isdecimal()]
+            if len(known) > 1:
+                self._note(f"{self._source}: the first line is taken for a pair; -I tsv --header reads it as a header")
         blank, self._blank = self._blank, []
         for text, number in blank:
             self._add_line(text, number, records)

@@ -423,6 +423,16 @@ def test_bad_pairs_fail_and_empty_ones_have_no_similarity(invoke: Invoke) -> Non
     ]
 
 
+def test_a_header_that_is_read_as_a_pair_is_said(invoke: Invoke) -> None:
+    table = b"first\tsecond\tn\nA dog runs.\tA dog is running.\t4.8\n"
+    done = invoke("similarity", "--pairs", stdin=table)
+    assert len(parse_records(done.stdout_bytes)) == 2
+    assert "<stdin>: the first line is taken for a pair; -I tsv --header reads it as a header" in done.stderr
+    (found,) = parse_records(invoke("similarity", "--pairs", "-I", "tsv", "--header", stdin=table).stdout_bytes)
+    assert (found["n"], "3" in found) == ("4.8", False)
+    assert "header" not in invoke("similarity", "--pairs", stdin=b"1\t2\nfirst\tsecond\n").stderr
+
+
 def test_pairs_are_those_of_the_matrix(invoke: Invoke) -> None:
     lines = TEXTS.splitlines()
     values = matrix(invoke("similarity", "--measure", "euclidean", stdin=TEXTS.encode()).stdout_bytes)
