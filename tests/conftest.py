@@ -71,7 +71,7 @@ def environment(shared_folder: Path) -> Iterator[None]:
     COLUMNS). A model is converted once for all tests: they find its copy by the bytes of its files."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("NLPTOOL_") or name in ("PYTHONUNBUFFERED", "COLUMNS"):
+            if name.startswith("NLPTOOL_") or name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "COLUMNS"):
                 patch.delenv(name)
         patch.setenv("NLPTOOL_CACHE", str(shared_folder / "cache"))
         yield

@@ -264,7 +264,10 @@ def test_fish_shows_help_as_it_is_and_runs_nothing_of_it(tmp_path) -> None:
         ("nlptool tok", {"tokenize"}),
         ("nlptool tokenize --norm", {"--normalize"}),
         ("cat novel.txt | nlptool tokenize -q -f wak", {"wakati"}),
-        ("nlptool tokenize --format=", {f"--format={form}" for form in ("jsonl", "wakati", "mecab", "conllu", "tsv")}),
+        (
+            "nlptool tokenize --format=",
+            {f"--format={form}" for form in ("jsonl", "wakati", "mecab", "conllu", "tsv", "table")},
+        ),
         ("nlptool tokenize nov", {"novel.txt"}),
         ("nlptool tokenize --field ", set()),
     ],
