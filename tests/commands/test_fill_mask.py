@@ -15,7 +15,6 @@ import random_berts
 import torch
 from click.testing import Result
 from program import Invoke, Start
-from transformers import AddedToken, RobertaTokenizerFast
 
 from nlptool.models.masked import fill as masked_fill
 
@@ -72,11 +71,6 @@ def berts(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Callable[
         if kind not in made:
             folder = tmp_path_factory.mktemp("berts") / kind
             network, tokenizer = random_berts.saved(kind, folder)
-            if kind == "roberta":  # as that of roberta-base, whose mask takes the blank before it
-                mask = AddedToken("<mask>", lstrip=True, special=True)
-                files = str(folder / "vocab.json"), str(folder / "merges.txt")
-                tokenizer = RobertaTokenizerFast(*files, model_max_length=38, mask_token=mask)
-                tokenizer.save_pretrained(str(folder))
             made[kind] = Bert(kind, folder, network, tokenizer, invoke)
         return made[kind]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,18 @@ def bert(folder: Path) -> tuple[Any, Any]:
 
 
 def roberta(folder: Path) -> tuple[Any, Any]:
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizerFast
+    from tokenizers import AddedToken, ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizer
 
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator(
         SENTENCES * 3, vocab_size=320, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False
     )
+    model = json.loads(trained.to_str())["model"]
+    merges = [tuple(pair) for pair in model["merges"]]
     folder.mkdir(parents=True)
-    trained.save_model(str(folder))
-    tokenizer = RobertaTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=38)
+    mask = AddedToken("<mask>", lstrip=True, special=True)  # as that of roberta-base, which takes the blank before it
+    tokenizer = RobertaTokenizer(vocab=model["vocab"], merges=merges, model_max_length=38, mask_token=mask)
     config = RobertaConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
         max_position_embeddings=40, type_vocab_size=1, initializer_range=0.5, pad_token_id=1, bos_token_id=0, eos_token_id=2,
