@@ -17,8 +17,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=other ;;
         -m | --model | -k | --top-k | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -31,7 +31,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --first | --second | --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -44,8 +44,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --measure) kind=word words=(cosine euclidean pearson) ;;
         --permutations | --sample | --seed | --memory | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -62,7 +62,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=file ;;
         -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(table jsonl npy npz parquet base64) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet npy npz base64) ;;
         --as) kind=word words=(query document) ;;
         --precision) kind=word words=(float32 float16 int8 binary) ;;
         --on-long) kind=word words=(truncate chunk error) ;;
@@ -70,7 +70,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --device) kind=word words=(auto cpu cuda mps) ;;
         --quantize) kind=word words=(int8) ;;
         --weighting) kind=word words=(inverse-frequency none) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -91,8 +91,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         --case) kind=word words=(fold exact) ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         --oov) kind=word words=(skip wrong) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -107,8 +107,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         --details) kind=file ;;
         --engine) kind=word words=(auto ct2 torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -122,8 +122,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         --by) kind=word words=(document line) ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -136,36 +136,36 @@ _nlptool_follow() { # COMMAND [OPTION]
         --pairs | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate similarity')
-        options=(-m --model --restrict --case --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --score -m --model --restrict --case --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --score | -m | --model | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --case) kind=word words=(fold exact) ;;
         --oov) kind=word words=(skip zero) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool evaluate sts')
-        options=(--first --second -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --score -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --score | -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -177,10 +177,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         -k | --top-k | --targets | --beams | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --joint) kind=word words=(beam greedy independent) ;;
-        -f | --format) kind=word words=(table jsonl text) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet text) ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -191,11 +191,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --no-repeat-ngram --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -f | --format) kind=word words=(jsonl text) ;;
+        -f | --format) kind=word words=(jsonl csv tsv parquet text) ;;
         --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto ct2 torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -224,7 +224,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         -o | --output) kind=file ;;
         -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -234,7 +234,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--files -f --format --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -f | --format) kind=word words=(table jsonl) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
         esac
         ;;
     'nlptool index remove')
@@ -259,9 +259,9 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --method) kind=word words=(pca tsne) ;;
         --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(table jsonl csv parquet) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -273,9 +273,9 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=file ;;
         -m | --model | --share | --seed | -j | --workers | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(jsonl text) ;;
+        -f | --format) kind=word words=(jsonl csv tsv parquet text) ;;
         --mask) kind=word words=(words pieces) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -293,7 +293,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=other ;;
         --task) kind=word words=(embed fill-mask generate tokenize words) ;;
-        -f | --format) kind=word words=(table jsonl names) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv names) ;;
         esac
         ;;
     'nlptool models path')
@@ -306,7 +306,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --allow-pickle --progress -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -320,14 +320,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
         esac
         ;;
     'nlptool models verify')
         options=(-f --format -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
         esac
         ;;
     'nlptool neighbors')
@@ -335,8 +335,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=other ;;
         -m | --model | --plus | --minus | -k | --top-k | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -350,8 +350,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         --first | --second | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -363,8 +363,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=other ;;
         -m | --model | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -386,8 +386,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -f | --format) kind=word words=(table jsonl) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -399,9 +399,9 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=other ;;
         --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -414,9 +414,9 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
-        -f | --format) kind=word words=(table jsonl npy csv parquet) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet npy) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
@@ -427,9 +427,9 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --into --aozora --aozora-fields -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -f | --format) kind=word words=(jsonl text) ;;
+        -f | --format) kind=word words=(jsonl csv tsv parquet text) ;;
         --into) kind=word words=(sentence paragraph) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
@@ -441,13 +441,13 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --fields --pos --stop-pos --normalize --n-best --count --by -k --top-k --plot --dictionary --user-dictionary -j --workers -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -f | --format) kind=word words=(table jsonl wakati mecab conllu tsv) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet wakati mecab conllu) ;;
         --fields | --pos | --stop-pos | --n-best | -k | --top-k | --plot | -j | --workers | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --normalize) kind=word words=(nfkc) ;;
         --count) kind=word words=(chars words) ;;
         --by) kind=word words=(surface lemma) ;;
         --dictionary | --user-dictionary | -o | --output) kind=file ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -462,7 +462,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
         --save-dtype) kind=word words=(float32 float16 int8) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -477,7 +477,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
         --save-dtype) kind=word words=(float32 float16 int8) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -493,7 +493,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --init | -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -510,7 +510,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --pooling) kind=word words=(mean cls max) ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -528,7 +528,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
-        -I | --input-format) kind=word words=(auto text jsonl json csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
@@ -554,7 +554,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        -f | --format) kind=word words=(table jsonl) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
         esac
         ;;
     'nlptool vectors select')

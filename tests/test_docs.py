@@ -96,7 +96,7 @@ def test_every_option_is_in_each_script(path: str, options: list[str]) -> None:
 def test_every_command_and_choice_is_in_each_script(shell: str) -> None:
     script = completion_scripts.script(shell, main.root)
     assert [name for name in main.COMMANDS if name not in script] == []
-    assert "jsonl wakati mecab conllu tsv" in script
+    assert "table jsonl csv tsv parquet wakati mecab conllu" in script
 
 
 @pytest.mark.parametrize("shell", completion_scripts.FILES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from nlptool.cli import options
@@ -15,7 +17,7 @@ from nlptool.records.pipe import Pipe
 @click.option("--method", type=click.Choice(["3cosadd", "3cosmul"]), default="3cosadd", show_default=True,
               help="Method; 3cosadd: cosine with A - B + C; 3cosmul: quotient of cosines (Levy and Goldberg 2014).")  # fmt: skip
 @options.answers("Number of answers.")
-@options.table_choice()
+@options.record_format(rows="an answer a row")
 def command(  # noqa: PLR0917
     pipe: Pipe,
     words: tuple[str, ...],
@@ -24,7 +26,7 @@ def command(  # noqa: PLR0917
     top_k: int,
     include_query: bool,
     restrict: int | None,
-    format: str | None,
+    format: str,
 ) -> None:
     """Solve word analogies: find the words nearest to A - B + C.
 
@@ -50,6 +52,9 @@ def command(  # noqa: PLR0917
     models = queries.WordModels(model, pipe)
     lists = queries.read(pipe, [list(words)] if words else [])
     found = analogy(lists, models, method=method, k=top_k, include_query=include_query, restrict=restrict)
-    queries.write(
-        pipe, found, format, lambda asked, entry: f"{asked[0]} - {asked[1]} + {asked[2]}   {entry['model']}", "answers"
-    )
+    layout = queries.answer_layout("answers", dict, "score" if method == "3cosmul" else "similarity")
+
+    def title(asked: list[str], entry: dict[str, Any]) -> str:
+        return f"{asked[0]} - {asked[1]} + {asked[2]}   {entry['model']}"
+
+    queries.write(pipe, found, format, title=title, field="answers", layout=layout)

@@ -11,10 +11,10 @@ from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import formats
-from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
+from nlptool.records.writing import write_records
 from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @options.records("embed")
 @options.model(DEFAULT_ENCODER)
-@options.table_choice(
+@options.record_format(
     *formats.names("vectors"),
-    text="; npy: a matrix, a row for each record; npz: the same with ids; parquet: id, text, embedding, error; base64: JSONL "
-    "with little-endian bytes",
-)  # fmt: skip
+    text="; npy: a matrix, a row for each record; npz: the same with ids; base64: JSONL with little-endian bytes",
+)
 @click.option(
     "--as",
     "role",
@@ -71,7 +70,7 @@ if TYPE_CHECKING:
 @options.allow_pickle
 @options.spec(EncoderSpec)
 def command(  # noqa: PLR0917
-    pipe: Pipe, format: str | None, precision: str, on_long: str, workers: int, spec: EncoderSpec
+    pipe: Pipe, format: str, precision: str, on_long: str, workers: int, spec: EncoderSpec
 ) -> None:
     """Compute sentence embeddings: a vector for each line of text (sentence-transformers models).
 
@@ -100,12 +99,11 @@ def command(  # noqa: PLR0917
     With different batches a number may change by less than 1e-5; --deterministic makes the output byte-identical. This does
     not hold for --quantize int8, whose results depend on the batch and the processor where VNNI is missing.
     """
+    from nlptool.records.formats.table import VectorRows
     from nlptool.records.formats.vectors import Precision
-    from nlptool.tasks.embed import NOTES, compare_int8, embed, entry_of, open_worker
+    from nlptool.tasks.embed import NOTES, compare_int8, embed, entry_of, layout, open_worker
     from nlptool.tasks.open_model import locate_model
 
-    format = results.format_or_default(format, pipe.output)
-    pipe.refuse_binary_on_terminal(format)
     spec = replace(_typed_over_environment(spec), chunk=on_long == "chunk")
     if spec.role and spec.prompt is not None:
         raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
@@ -114,13 +112,17 @@ def command(  # noqa: PLR0917
         pipe.form = replace(pipe.form, instead=("tokens",))
     entry = entry_of(located, spec, precision)
     spelling = Precision(precision, located.dimension, formats.FORMATS[format].vectors)
-    writer = formats.row_writer(format, "vectors", spelling, pipe.id_of, not pipe.drop_input)
     team: Workers[Embeddings] = Workers(workers, open_worker, located)
     lists = windows(pipe.read())
     if spec.quantize:
         lists = compare_int8(lists, located, pipe)
     embedded = embed(lists, team, spelling, entry=entry, on_long=on_long, takes_tokens=located.takes_tokens)
-    pipe.write_rows(embedded, writer, notes=NOTES)
+    if format in ("npy", "npz"):
+        pipe.write_rows(embedded, formats.row_writer(format, "vectors", spelling, pipe.id_of), notes=NOTES)
+    else:
+        format = "jsonl" if format == "base64" else format
+        table = VectorRows(is_float=spelling.dtype.kind == "f")
+        write_records(pipe, embedded, format, layout(spelling, format), table=table, notes=NOTES)
 
 
 def _typed_over_environment(spec: EncoderSpec) -> EncoderSpec:

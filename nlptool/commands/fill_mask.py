@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records.formats.results import wants_table
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
 from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
 from nlptool.specs import MaskedModelSpec
 
 
@@ -42,7 +42,7 @@ DEFAULT_K = 5
     "--beams", default=5, show_default=True, metavar="N", type=click.IntRange(1, 1000),
     help="Beam size of --joint beam.",
 )  # fmt: skip
-@options.table_choice("text", text="; text: the best fill alone")
+@options.record_format("text", text="; text: the best fill alone")
 @options.bert
 def command(  # noqa: PLR0917
     pipe: Pipe,
@@ -50,7 +50,7 @@ def command(  # noqa: PLR0917
     targets: list[str],
     joint: str,
     beams: int,
-    format: str | None,
+    format: str,
     spec: MaskedModelSpec,
 ) -> None:
     """Predict masked words with a masked language model (BERT, RoBERTa and similar models).
@@ -91,6 +91,9 @@ def command(  # noqa: PLR0917
     lists = windows(pipe.read(), largest=WINDOW)
     k = top_k or len(targets) or DEFAULT_K
     filled = fill_mask(lists, model, k=k, joint=joint, beams=beams, words=targets)
-    table = wants_table(format, pipe.output)
-    to_bytes: Callable[[Record], bytes] | None = as_text if format == "text" else as_table if table else None
-    pipe.write(filled, to_bytes, notes=NOTES, terminator=None if table else b"\n")
+    if format == "text":
+        pipe.write(filled, as_text, notes=NOTES)
+    elif format == "table":
+        pipe.write(filled, as_table, notes=NOTES, terminator=None)
+    else:
+        write_records(pipe, filled, format, Layout({"masks": dict, "fills": dict}), notes=NOTES)

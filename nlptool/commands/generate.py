@@ -12,6 +12,7 @@ from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
 from nlptool.specs import GeneratorSpec
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def _which_model() -> click.UsageError:
 
 @click.command(cls=Command)
 @options.records("generate")
-@options.format_choice("jsonl", "text", text="Output format; text: only the best text, a line for each input.")
+@options.format_choice(
+    "jsonl", "csv", "tsv", "parquet", "text",
+    text="Output format; csv, tsv, parquet: a generated text a row, with all columns of the input; text: only the best text, a "
+    "line for each input.",
+)  # fmt: skip
 @click.option("--stream", is_flag=True, help="Print tokens as they are generated, a line for each input.")
 @click.option("--attention", is_flag=True, help="Add the attention weights of the first generated text.")
 @click.option(
@@ -120,7 +125,7 @@ def command(  # noqa: PLR0917
         if format == "text":
             pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES)
         else:
-            pipe.write(texts, notes=NOTES)
+            write_records(pipe, texts, format, generate.layout(attention=attention), notes=NOTES)
     if plot is not None:
         _draw(pipe, picture or [], plot)
 
@@ -136,7 +141,7 @@ def _refuse_contradictions(decoding: Decoding, format: str, *, stream: bool, att
         raise click.UsageError("--stream shows tokens as they are chosen; a beam search chooses them all at its end")
     if stream and decoding.n_return > 1:
         raise click.UsageError("--stream shows one text, --num-return asks for several")
-    if stream and format == "jsonl" and options.typed(["format"]):
+    if stream and format != "text" and (format != "jsonl" or options.typed(["format"])):
         raise click.UsageError("--stream writes bare text; a record is written when it is complete: -f text")
     if attention and (stream or format == "text"):
         raise click.UsageError("--attention goes into the record: -f jsonl (--plot draws it)")

@@ -8,10 +8,11 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records import formats
-from nlptool.records.formats import cells, results
+from nlptool.records.formats import cells
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
+from nlptool.records.writing import write_records
 from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     help="Perplexity of t-SNE: about the number of neighbors that are taken into account.",
 )  # fmt: skip
 @options.seed
-@options.table_choice(*formats.names("cells"), text="; csv, parquet: text, x, y and the fields of the picture")
+@options.record_format()
 @click.option("--plot", metavar="FILE", help="Picture of the map: .png, .svg, .pdf, or .html, an interactive page.")
 @click.option("--group", metavar="FIELD", help="Field that determines the colour of a point.")
 @click.option("--shape", metavar="FIELD", help="Field that determines the shape of a point.")
@@ -41,7 +42,7 @@ def command(  # noqa: PLR0917
     method: str,
     perplexity: float | None,
     seed: int,
-    format: str | None,
+    format: str,
     plot: str | None,
     group: str | None,
     shape: str | None,
@@ -66,8 +67,6 @@ def command(  # noqa: PLR0917
     """
     from nlptool.models.runtime import devices
 
-    format = results.format_or_default(format, pipe.output)
-    pipe.refuse_binary_on_terminal(format)
     if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
         raise click.UsageError("--perplexity goes with --method tsne alone")
     if plot is not None:
@@ -83,7 +82,7 @@ def command(  # noqa: PLR0917
     map = Map(method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors())
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
     columns = cells.Columns({**dict.fromkeys(named, str), "x": float, "y": float})
-    pipe.write_rows(map.records(pipe, embedder), formats.row_writer(format, "cells", columns))
+    write_records(pipe, map.records(pipe, embedder), format, Layout({"x": float, "y": float}), table=columns)
     embedder.say()
     if plot is not None:
         _draw(pipe, plot, map, title=title, fields_of={"groups": group, "shapes": shape, "links": join})

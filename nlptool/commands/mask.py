@@ -9,16 +9,21 @@ import click
 from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.workers import Workers
+from nlptool.records.writing import write_records
 from nlptool.specs import MaskedModelSpec
 
 
 @click.command(cls=Command)
 @options.records("mask")
 @options.model(DEFAULT_BERT)
-@options.format_choice("jsonl", "text", text="text: the masked text alone.")
+@options.format_choice(
+    "jsonl", "csv", "tsv", "parquet", "text",
+    text="Output format; csv, tsv, parquet: a record a row, with all columns of the input; text: the masked text alone.",
+)  # fmt: skip
 @click.option("--share", default=0.15, show_default=True, metavar="P",
               type=options.FloatRange(0, 1, min_open=True), help="Share of the subwords to mask.")  # fmt: skip
 @click.option("--mask", "mask_unit", envvar="NLPTOOL_MASK_MASK", type=click.Choice(["words", "pieces"]), default="words",
@@ -68,4 +73,4 @@ def command(  # noqa: PLR0917
     if format == "text":
         pipe.write(found, as_text)
     else:
-        pipe.write(found, notes=NOTES)
+        write_records(pipe, found, format, Layout({"masked": str, "labels": dict}), notes=NOTES)

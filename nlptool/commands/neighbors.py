@@ -17,7 +17,7 @@ from nlptool.records.pipe import Pipe
     "--minus", multiple=True, metavar="WORD", help="Word whose vector is subtracted from the query; repeatable."
 )
 @options.answers("Number of neighbors.")
-@options.table_choice()
+@options.record_format(rows="a neighbor a row")
 def command(  # noqa: PLR0917
     pipe: Pipe,
     words: tuple[str, ...],
@@ -27,7 +27,7 @@ def command(  # noqa: PLR0917
     top_k: int,
     include_query: bool,
     restrict: int | None,
-    format: str | None,
+    format: str,
 ) -> None:
     """Find the words whose vectors are nearest to that of a word.
 
@@ -52,4 +52,11 @@ def command(  # noqa: PLR0917
     lists = queries.read(pipe, words)
     found = neighbors(lists, models, plus=plus, minus=minus, k=top_k, include_query=include_query, restrict=restrict)
     added = "".join(f" + {word}" for word in plus) + "".join(f" - {word}" for word in minus)
-    queries.write(pipe, found, format, lambda asked, entry: f"{asked[0]}{added}   {entry['model']}", "neighbors")
+    queries.write(
+        pipe,
+        found,
+        format,
+        title=lambda asked, entry: f"{asked[0]}{added}   {entry['model']}",
+        field="neighbors",
+        layout=queries.answer_layout("neighbors", str),
+    )

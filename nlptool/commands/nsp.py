@@ -8,10 +8,10 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records import formats, pairs
-from nlptool.records.formats import results
+from nlptool.records import pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
 from nlptool.specs import MaskedModelSpec
 
 
@@ -20,9 +20,9 @@ from nlptool.specs import MaskedModelSpec
 @click.option("--consecutive", is_flag=True, help="Pair each line of a document with the next line.")
 @options.pair_fields
 @options.bert
-@options.table_choice()
+@options.record_format()
 def command(  # noqa: PLR0917
-    pipe: Pipe, consecutive: bool, first: str | None, second: str | None, format: str | None, spec: MaskedModelSpec
+    pipe: Pipe, consecutive: bool, first: str | None, second: str | None, format: str, spec: MaskedModelSpec
 ) -> None:
     """Predict with BERT whether one sentence follows another (next-sentence prediction).
 
@@ -48,7 +48,7 @@ def command(  # noqa: PLR0917
     (transformers truncates the end of both), and the entry says `truncated`. BERT was trained on segments of several
     sentences, so very short sentences are harder for it.
     """
-    from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, nsp, texts_of_neighbors
+    from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, layout, nsp, texts_of_neighbors
     from nlptool.tasks.open_model import open_model
 
     fields = options.pair_names(first, second)
@@ -70,8 +70,5 @@ def command(  # noqa: PLR0917
             model,
             partial(pairs.two_texts, names=fields, mark=MARK),
         )
-    if results.wants_table(format, pipe.output):
-        rows = NspRows([*names, *pairs.PAIR_FIELDS], consecutive=consecutive)
-        pipe.write_rows(lists, formats.row_writer("table", "cells", rows), notes=NOTES)
-    else:
-        pipe.write(lists, notes=NOTES)
+    table = NspRows([*names, *pairs.PAIR_FIELDS], consecutive=consecutive)
+    write_records(pipe, lists, format, layout(consecutive=consecutive), table=table, notes=NOTES)

@@ -6,14 +6,15 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 
 
 @click.command(cls=Command)
 @options.records("odd-one-out", arguments=options.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
-@options.table_choice()
-def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str | None) -> None:
+@options.record_format()
+def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str) -> None:
     """Find the word that does not fit with the others: the one least similar to the mean of all.
 
     The words are the arguments, or those of each line of the input, or JSONL {"query": [...]}. Each record gets `query`,
@@ -31,4 +32,12 @@ def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str |
         raise click.UsageError(f"three words or more have one that is odd, here are {len(words)}")
     models = queries.WordModels(model, pipe)
     found = odd_one_out(queries.read(pipe, [list(words)] if words else []), models)
-    queries.write(pipe, found, format, lambda asked, entry: f"{' '.join(asked)}   {entry['model']}", "similarities")
+    layout = Layout({"query": dict, "odd": str, "similarities": dict})
+    queries.write(
+        pipe,
+        found,
+        format,
+        title=lambda asked, entry: f"{' '.join(asked)}   {entry['model']}",
+        field="similarities",
+        layout=layout,
+    )

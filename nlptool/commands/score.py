@@ -6,10 +6,11 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records import formats
-from nlptool.records.formats import cells, results
+from nlptool.records.formats import cells
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
 from nlptool.specs import MaskedModelSpec
 
 
@@ -21,8 +22,8 @@ from nlptool.specs import MaskedModelSpec
     "--pieces/--no-pieces", default=True, show_default=True, help="Write the log-probability of each subword."
 )
 @options.bert
-@options.table_choice()
-def command(pipe: Pipe, within_word: bool, pieces: bool, format: str | None, spec: MaskedModelSpec) -> None:
+@options.record_format()
+def command(pipe: Pipe, within_word: bool, pieces: bool, format: str, spec: MaskedModelSpec) -> None:
     """Score how natural a text is: its pseudo-log-likelihood under a masked language model (BERT and similar models).
 
     Each subword of the text is masked in turn, and the model gives the probability of the original subword (Salazar et al.
@@ -53,5 +54,7 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, format: str | None, spe
     lists = windows(pipe.read(), largest=WINDOW)
     scored = score(lists, model, within_word=within_word, pieces=pieces)
     columns = cells.Columns({"pseudo_log_likelihood": float, "pseudo_perplexity": float, "text": str})
-    format = results.format_or_default(format, pipe.output)
-    pipe.write_rows(scored, formats.row_writer(format, "cells", columns), notes=NOTES)
+    layout = Layout(
+        {"pseudo_log_likelihood": float, "pseudo_perplexity": float, **({"pieces": dict} if pieces else {})}
+    )
+    write_records(pipe, scored, format, layout, table=columns, notes=NOTES)

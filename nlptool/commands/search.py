@@ -24,7 +24,7 @@ from nlptool.specs import EncoderSpec
 )  # fmt: skip
 @options.top_k(10, largest=100_000, help="Number of answers.")
 @options.threshold("Smallest cosine of an answer.")
-@options.table_choice()
+@options.record_format(rows="an answer a row")
 @options.memory
 @options.encoder()
 def command(  # noqa: PLR0917
@@ -33,7 +33,7 @@ def command(  # noqa: PLR0917
     corpus: tuple[str, ...],
     top_k: int,
     threshold: float | None,
-    format: str | None,
+    format: str,
     memory: int,
     spec: EncoderSpec,
 ) -> None:
@@ -55,6 +55,7 @@ def command(  # noqa: PLR0917
     """
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.search import open_corpus, search
+    from nlptool.tasks.similarity import neighbors_layout
 
     for word in words:
         if is_file(word):
@@ -66,5 +67,12 @@ def command(  # noqa: PLR0917
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     items, embedder = open_corpus(pipe, corpus, spec)
     lists = search(queries.read(pipe, words), items, embedder, k=top_k, memory=memory, threshold=threshold)
-    queries.write(pipe, lists, format, lambda asked, entry: f"{asked[0]}   {entry['model'] or ''}", "neighbors")
+    queries.write(
+        pipe,
+        lists,
+        format,
+        title=lambda asked, entry: f"{asked[0]}   {entry['model'] or ''}",
+        field="neighbors",
+        layout=neighbors_layout({"query": str}),
+    )
     embedder.say()

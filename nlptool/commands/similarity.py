@@ -8,11 +8,12 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records import formats
-from nlptool.records.formats import cells, results
+from nlptool.records.formats import cells
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pairs import PAIR_FIELDS, PAIR_TEXTS, accept_pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
 from nlptool.specs import EncoderSpec
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 @options.top_k(largest=100_000, help="Number of nearest neighbors of each record.")
 @options.threshold("Smallest similarity that is written; without -k the output is a record for each pair.")
 @options.measure("cosine", "dot", "euclidean", "pearson")
-@options.table_choice(
-    *formats.names("matrix"), text="; npy: the matrix; csv, parquet: a row for each record, neighbor or pair"
+@options.record_format(
+    "npy",
+    rows="a record, a neighbor or a pair a row",
+    text="; npy, and without -k and --threshold csv, tsv: the matrix",
 )
 @click.option("--plot", metavar="FILE", help="Heat map of the matrix: .png, .svg or .pdf.")
 @options.memory
@@ -44,7 +47,7 @@ def command(  # noqa: PLR0917
     top_k: int | None,
     threshold: float | None,
     measure: str,
-    format: str | None,
+    format: str,
     plot: str | None,
     memory: int,
     spec: EncoderSpec,
@@ -70,8 +73,6 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import similarity
     from nlptool.tasks.comparison import Comparison, write_matrix
 
-    format = results.format_or_default(format, pipe.output)
-    pipe.refuse_binary_on_terminal(format)
     some = pairs or top_k is not None or threshold is not None
     if pairs and (against is not None or top_k is not None or threshold is not None):
         raise click.UsageError("--pairs compares the two texts of a record: without --against, -k and --threshold")
@@ -98,15 +99,20 @@ def command(  # noqa: PLR0917
         pipe.form = accept_pairs(pipe.form, fields)
         lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, measure, names))
         kinds: dict[str, type] = {**dict.fromkeys(PAIR_TEXTS[0], str), "similarity": float}
-        pipe.write_rows(lists, formats.row_writer(format, "cells", cells.Columns(kinds, [*fields, *PAIR_FIELDS])))
+        table = cells.Columns(kinds, [*fields, *PAIR_FIELDS])
+        write_records(pipe, lists, format, Layout({"similarity": float}), table=table)
     elif top_k is not None:
-        writer = formats.row_writer(format, "cells", cells.Neighbors(pipe.id_field))
-        pipe.write_rows(comparison.neighbors(top_k, threshold), writer)
+        layout = similarity.neighbors_layout({"index": int}, with_ids=pipe.id_field is not None)
+        write_records(
+            pipe, comparison.neighbors(top_k, threshold), format, layout, table=cells.Neighbors(pipe.id_field)
+        )
     elif threshold is not None:
         kinds = dict.fromkeys(("first_index", "second_index"), int)
-        kinds |= dict.fromkeys([*(("first_id", "second_id") if pipe.id_field else ()), *PAIR_TEXTS[0]], str)
-        writer = formats.row_writer(format, "cells", cells.Columns({**kinds, "similarity": float}))
-        pipe.write_rows(comparison.pairs(threshold), writer)
+        ids = ("first_id", "second_id") if pipe.id_field else ()
+        kinds |= dict.fromkeys([*ids, *PAIR_TEXTS[0]], str)
+        kinds |= {"similarity": float}
+        layout = Layout(kinds | dict.fromkeys(ids, object), with_input=False)
+        write_records(pipe, comparison.pairs(threshold), format, layout, table=cells.Columns(kinds))
     else:
         write_matrix(pipe, comparison, format, keep=plot is not None)
         if plot is not None:

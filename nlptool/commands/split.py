@@ -7,11 +7,16 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
+from nlptool.records.writing import write_records
 
 
 @click.command(cls=Command)
 @options.records("split")
-@options.format_choice("jsonl", "text", text="text: a sentence a line, without its line breaks.")
+@options.format_choice(
+    "jsonl", "csv", "tsv", "parquet", "text",
+    text="Output format; csv, tsv, parquet: a sentence a row, with all columns of the input; text: a sentence a line, without "
+    "its line breaks.",
+)  # fmt: skip
 @click.option("--into", type=click.Choice(["sentence", "paragraph"]), default="sentence", show_default=True,
               help="Unit of the output.")  # fmt: skip
 @click.option("--aozora", is_flag=True,
@@ -42,9 +47,12 @@ def command(pipe: Pipe, format: str, into: str, aozora: bool, aozora_fields: boo
     whole text are left out. With --aozora a line is a paragraph; the explanation of the symbols, rules and the colophon are left
     out, and a ※ whose note names a character becomes that character.
     """
-    from nlptool.tasks.split import NOTES, SplitSettings, as_text, split
+    from nlptool.tasks.split import NOTES, SplitSettings, as_text, layout, split
 
     settings = SplitSettings(into=into, aozora=aozora or aozora_fields, keep_markup=aozora_fields)
     if format == "text" and aozora_fields:
         raise click.UsageError("-f text has no room for fields: use --aozora, or -f jsonl")
-    pipe.write(split(pipe, settings), as_text if format == "text" else None, notes=NOTES)
+    if format == "text":
+        pipe.write(split(pipe, settings), as_text, notes=NOTES)
+    else:
+        write_records(pipe, split(pipe, settings), format, layout(settings), notes=NOTES)

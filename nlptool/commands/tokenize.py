@@ -10,11 +10,11 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
-from nlptool.records import formats
-from nlptool.records.formats import results
+from nlptool.records.formats.record_rows import TextRows
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers
+from nlptool.records.writing import row_options, write_records
 
 NEEDED_BY_COUNTS = ("by", "top_k", "plot")  # options that mean nothing without --count
 
@@ -87,11 +87,14 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.command(cls=Command)
 @options.records("tokenize")
 @options.table_choice(
+    "parquet",
     "wakati",
     "mecab",
     "conllu",
-    "tsv",
-    text="; wakati: words separated by spaces; mecab: the format of the mecab command",
+    by_ending=True,
+    text="; csv, parquet: a token a row, after the number of its record, from 0, and the input's other columns; tsv: a token a "
+    "line, without them, and an empty line after each text; wakati: words separated by spaces; mecab: the format of the mecab "
+    "command",
 )
 @click.option(
     "--fields", metavar="NAMES", callback=_fields, help="Additional fields of a token (listed above), or all."
@@ -127,7 +130,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @options.workers
 def command(  # noqa: PLR0917
     pipe: Pipe,
-    format: str | None,
+    format: str,
     fields: tuple[str, ...],
     pos: tuple[str, ...],
     stop_pos: tuple[str, ...],
@@ -169,17 +172,28 @@ def command(  # noqa: PLR0917
     accent_modification.
     """
     from nlptool.tasks import count as task_count
-    from nlptool.tasks.tokenize import NOTES, TERMINATORS, TokenRows, as_written, open_analyser, tokenize
+    from nlptool.tasks.tokenize import (
+        NOTES,
+        TERMINATORS,
+        TokenCsv,
+        TokenRows,
+        as_written,
+        layout,
+        numbered,
+        open_analyser,
+        tokenize,
+    )
 
-    check_count_options(count, format, plot)
-    if n_best > 1 and format not in (None, "jsonl"):
+    default = not options.given("format") and format in ("jsonl", "table")
+    check_count_options(count, None if default else format, plot)
+    if n_best > 1 and not default and format != "jsonl":
         raise click.UsageError("--n-best goes with -f jsonl alone")
     if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
-    format = "jsonl" if count or n_best > 1 else results.format_or_default(format, pipe.output)
+    format = "jsonl" if count or n_best > 1 else format
     wanted = {
         "fields": fields,
-        "format": "jsonl" if format == "table" else format,
+        "format": "jsonl" if format in ("table", "parquet") else format,
         "pos": pos,
         "stop_pos": stop_pos,
         "n_best": n_best,
@@ -192,9 +206,13 @@ def command(  # noqa: PLR0917
             _draw_counts(pipe, ranked[: top_k or BARS], _NOUNS[count], plot)
         return
     tokenized = tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted))
-    if format == "table":
-        rows = TokenRows((*fields, *(("normalized",) if normalize else ())))
-        pipe.write_rows(tokenized, formats.row_writer(format, "cells", rows), notes=NOTES)
+    if format in ("table", "csv", "parquet"):
+        names = (*fields, *(("normalized",) if normalize else ()))
+        columns = layout(names, pipe.form.field or "text")
+        if format == "csv":
+            pipe.write_rows(numbered(tokenized), TokenCsv(TextRows(columns, **row_options(pipe))), notes=NOTES)
+        else:
+            write_records(pipe, numbered(tokenized), format, columns, table=TokenRows(names), notes=NOTES)
         return
     to_bytes: Callable[[Record], bytes] | None = None
     if format != "jsonl":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import select
 import stat
@@ -19,7 +20,9 @@ from typing import IO
 from nlptool.errors import RecordError, RunError
 from nlptool.records.decoding import Source
 from nlptool.records.inputs import is_folder
+from nlptool.records.parquet_rows import MAGIC, parquet_rows
 from nlptool.records.record import STDIN
+from nlptool.storage import temp_files
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
@@ -32,12 +35,14 @@ class Block:
 
     Attributes:
         encoding: what ``--encoding auto`` found that the source is in; "": it is as the options say.
+        kind: ``parquet`` if the lines are JSON that was made of the rows of such a file; "": they are as they came.
     """
 
     source: str
     first_line: int  # 1-based
     lines: list[bytes | RecordError]
     encoding: str = ""
+    kind: str = ""
 
 
 def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
@@ -119,6 +124,7 @@ def read_blocks(
     hint: Callable[[str], None],
     separator: bytes = b"\n",
     encoding: str = "utf-8",
+    kind: str = "auto",
     max_line: int = 64_000_000,
     max_latency: float = 0.1,
     on_bytes: Callable[[int], None] | None = None,
@@ -133,6 +139,7 @@ def read_blocks(
         separator: ``b"\\n"`` or ``b"\\0"``.
         encoding: ``auto`` is decided here for each file; only UTF-16 and UTF-32 are recoded, all others are decoded line by
             line in ``parse``.
+        kind: of the input, as the option says; that of a Parquet file is seen by its first bytes.
         max_line: bytes; a longer line is yielded as a ``RecordError``, and its rest is skipped.
         max_latency: seconds without input after which an empty block is yielded.
         on_bytes: called with the number of bytes read (before decompression).
@@ -155,15 +162,61 @@ def read_blocks(
                 chunks = _chunks(file, max_latency)
                 if on_bytes is not None:
                     chunks = _counted(chunks, on_bytes)
-                decoded = Source(
-                    decompressed(chunks, source), source, encoding=encoding, separator=separator, note=hint
-                )
+                plain = decompressed(chunks, source)
+                if kind in ("auto", "parquet"):
+                    is_parquet, plain = _begins_with(plain, MAGIC)
+                    if is_parquet:
+                        yield from _parquet_blocks(plain, file, source, on_bytes=on_bytes)
+                        continue
+                    if kind == "parquet":
+                        raise RunError(f"{source}: this is no Parquet file", hint="-I auto finds out what it is")
+                decoded = Source(plain, source, encoding=encoding, separator=separator, note=hint)
                 yield from _blocks(decoded, source, separator=separator, max_line=max_line, decoded=decoded)
         except RunError as error:
             report(error.message, error.hint)
         except OSError as error:
             missing = error.errno in (errno.ENOENT, errno.ENAMETOOLONG)
             report(f"{source}: {error.strerror}", on_missing(path) if missing else "")
+
+
+def _begins_with(chunks: Iterator[bytes], magic: bytes) -> tuple[bool, Iterator[bytes]]:
+    """Return whether the first bytes are ``magic``, and all chunks."""
+    first: list[bytes] = []
+    head = b""
+    for chunk in chunks:
+        first.append(chunk)
+        head += chunk[: len(magic) - len(head)]
+        if not chunk or head == magic or not magic.startswith(head):
+            break
+    return head == magic, itertools.chain(first, chunks)
+
+
+def _parquet_blocks(
+    chunks: Iterator[bytes], file: IO[bytes], source: str, *, on_bytes: Callable[[int], None] | None
+) -> Iterator[Block]:
+    """Yield the rows of a Parquet file; its line numbers are those of the rows, from 1.
+
+    Its end has to be read first: stdin, a pipe and what is compressed go into a temporary file.
+
+    Args:
+        chunks: its bytes, read from ``file`` and decompressed.
+    """
+    size = 0
+    if source != STDIN and file.seekable() and file.seek(0) == 0 and file.read(len(MAGIC)) == MAGIC:
+        size = os.fstat(file.fileno()).st_size
+    else:
+        file = temp_files.temporary()
+        for chunk in chunks:
+            with temp_files.disk_space():
+                file.write(chunk)
+    file.seek(0)
+    number, n_read = 1, CHUNK  # the first of which have been counted
+    for lines, share in parquet_rows(file, source):
+        yield Block(source, number, list(lines), "utf-8", "parquet")
+        number += len(lines)
+        if on_bytes is not None and (more := int(share * size) - n_read) > 0:
+            on_bytes(more)
+            n_read += more
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:

@@ -14,13 +14,16 @@ _INDEX = "index.json"  # in a folder that ``nlptool index`` made, which is no fo
 
 _HEAD = 8192  # bytes that decide whether a file is binary
 
-_BINARY = (b"%PDF-", b"PAR1")  # formats that may have no NUL byte at their beginning
+_PARQUET = b"PAR1"
+
+_BINARY = (b"%PDF-", _PARQUET)  # formats that may have no NUL byte at their beginning
 
 
 def files_of(
     paths: Iterable[str],
     *,
     globs: Sequence[str] = (),
+    parquet: bool = False,
     note: Callable[[str], None] = lambda message: None,
 ) -> tuple[str, ...]:
     """Return ``paths`` with the text files of each folder in its place, recursively, sorted by name within their folder.
@@ -32,6 +35,7 @@ def files_of(
     Args:
         globs: patterns of the files of a folder, of the name alone or, with a ``/``, of the path below it; one that begins with
             ``!`` leaves files out.
+        parquet: the files of a folder that are read are those of Parquet.
         note: called with what was left out.
     """
     files: list[str] = []
@@ -43,10 +47,12 @@ def files_of(
         found: list[str] = []
         for name in _below(path):
             if _matches(os.path.relpath(name, path), globs):
-                (left_out if _is_binary(name) else found).append(name)
+                is_read = _is_parquet(name) if parquet else not _is_binary(name)
+                (found if is_read else left_out).append(name)
         files += found or [path]
         if left_out:
-            note(f"{path}: {len(left_out):,} binary files were left out, the first: {left_out[0]}")
+            other = "files that are no Parquet" if parquet else "binary files"
+            note(f"{path}: {len(left_out):,} {other} were left out, the first: {left_out[0]}")
     return tuple(files)
 
 
@@ -88,6 +94,14 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
         if fnmatchcase(path if "/" in wanted else Path(path).name, wanted):
             chosen = not pattern.startswith("!")
     return chosen
+
+
+def _is_parquet(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  # as below
+            return file.read(len(_PARQUET)) == _PARQUET
+    except OSError:
+        return False
 
 
 def _is_binary(path: str) -> bool:

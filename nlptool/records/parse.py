@@ -66,7 +66,7 @@ class Parser:
             if (self._source != block.source or block.first_line == 1) and block.lines:
                 if ended := self._end():
                     yield ended
-                self._begin(block.source)
+                self._begin(block.source, block.kind)
             records: list[Record] = []
             for number, line in enumerate(block.lines, block.first_line):
                 self._add(line, number, records)
@@ -75,10 +75,10 @@ class Parser:
         if ended := self._end():
             yield ended
 
-    def _begin(self, source: str) -> None:
-        """Begin with a source."""
+    def _begin(self, source: str, kind: str = "") -> None:
+        """Begin with a source, of a kind that is known or one that the options say."""
         self._source = source
-        self._kind = "" if self.form.kind == "auto" else self.form.kind  # "": not decided yet
+        self._kind = kind or ("" if self.form.kind == "auto" else self.form.kind)  # "": not decided yet
         self._blank: list[tuple[str, int]] = []  # the lines before it is decided
         self._rows: Rows | None = None
         self._unusable = False  # nothing more is read of it

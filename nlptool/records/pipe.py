@@ -55,7 +55,7 @@ class Pipe:
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
         self.tally = Tally(self._say, self.note)
         self.given = self.files
-        self.files = files_of(self.files, globs=self.globs, note=self.note)
+        self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
         self._n_done = 0  # records that the interrupted run has written, and the last of them
         self._last_done = b""
 
@@ -74,6 +74,7 @@ class Pipe:
             hint=self.note,
             separator=self.separator,
             encoding=self.form.encoding,
+            kind=self.form.kind,
             max_line=self.max_line,
             max_latency=self.max_latency,
             on_bytes=self.bar.advance,
@@ -124,6 +125,7 @@ class Pipe:
         *,
         notes: Mapping[str, str] | None = None,
         terminator: bytes | None = b"\n",
+        holds_errors: bool = False,
         start: Callable[[Output], bytes] = lambda output: b"",
         flush: Callable[[], bytes] = lambda: b"",
         finish: Callable[[Output], None] = lambda output: None,
@@ -131,10 +133,10 @@ class Pipe:
         """Write every record of ``lists``, flush after each list, and say the summary at the end.
 
         Args:
-            to_bytes: the format; JSONL unless given. It is called for failed records too, and their errors then also go to
-                stderr, since only JSONL has room for them.
+            to_bytes: the format; JSONL unless given. It is called for failed records too.
             notes: field of the records' entries -> the sentence on stderr about the sum of its values.
             terminator: what ends a record in the output, by which ``--resume`` counts them; None: it cannot.
+            holds_errors: the format has room for the errors of records, as JSONL has; else they go to stderr too.
             start: returns what is written first.
             flush: returns what is written after the records of a list.
             finish: writes what is written last.
@@ -144,7 +146,7 @@ class Pipe:
             RunError: the output cannot be written, or a record failed and ``--on-error fail`` was chosen.
         """
         notes = notes or {}
-        shown = to_bytes is not None and self.on_error != "fail"
+        shown = to_bytes is not None and not holds_errors and self.on_error != "fail"
         to_bytes = to_bytes or self._to_json
         started = time.perf_counter()
         with self._open_output(terminator) as output, self.bar:
@@ -175,6 +177,11 @@ class Pipe:
             finish(output)
         self._summary(notes, time.perf_counter() - started, passed="passed on")
 
+    @property
+    def with_place(self) -> bool:
+        """Whether each record says its file and its line."""
+        return self.source or len(self.files) > 1
+
     def write_rows(
         self, lists: Iterable[list[Record]], writer: RowWriter | None, *, notes: Mapping[str, str] | None = None
     ) -> None:
@@ -190,7 +197,10 @@ class Pipe:
             finish=writer.finish,
             notes=notes,
             terminator=None,
+            holds_errors=writer.holds_errors,
         )
+        for message in writer.notes():
+            self.note(message)
         if writer.n_empty:
             self.note(f"{writer.empty}, whose records have no text or failed: {writer.n_empty:,}")
         if self.tally.n_unnamed:
@@ -277,7 +287,7 @@ class Pipe:
             self.command,
             drop_input=self.drop_input,
             id_field=self.id_field,
-            with_source=self.source or len(self.files) > 1,
+            with_source=self.with_place,
             replaced=self.tally.replaced,
         )
 

@@ -79,7 +79,7 @@ class Table:
 class InputFormat:
     """How lines become records: the options that every command shares."""
 
-    kind: str = "auto"  # auto | text | jsonl | json | csv | tsv
+    kind: str = "auto"  # auto | text | jsonl | json | csv | tsv | parquet
     unit: str = "line"  # line | paragraph | sentence | document: what a record of a text file is
     field: str | None = None  # a name, a JSON Pointer, or the number of a column
     header: bool | None = (

@@ -19,9 +19,11 @@ from nlptool.geometry import similarity as similarities
 from nlptool.geometry.similarity import Vectors, format_size
 from nlptool.records import formats
 from nlptool.records.formats.cells import Matrix
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.formats.table import refuse_too_wide
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.records.writing import write_records
 from nlptool.tasks import embedded_records
 from nlptool.tasks.similarity import matrix, neighbors, pairs
 
@@ -42,13 +44,15 @@ def write_matrix(pipe: Pipe, comparison: Comparison, format: str, *, keep: bool 
         format: a name of ``formats.FORMATS``.
         keep: the matrix is drawn later, so it must fit into the memory.
     """
-    writer = formats.row_writer(format, "matrix", Matrix(format, comparison.labels, comparison.label))
     if formats.FORMATS[format].matrix == "raw":
         lists = comparison.matrix(lambda values: values.tobytes(), bytes_each=4, plot=keep)
     else:
         as_json = functools.partial(orjson.dumps, option=orjson.OPT_SERIALIZE_NUMPY)
         lists = comparison.matrix(as_json, bytes_each=10, plot=keep, widest=format == "table")
-    pipe.write_rows(lists, writer)
+    if format == "parquet":
+        write_records(pipe, lists, format, Layout({"index": int, "similarities": list}))
+        return
+    pipe.write_rows(lists, formats.row_writer(format, "matrix", Matrix(format, comparison.labels, comparison.label)))
 
 
 class Comparison:

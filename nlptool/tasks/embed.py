@@ -7,6 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
+from nlptool.records.formats.parquet import Vectors
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_value
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
@@ -92,6 +94,12 @@ def embed(
                 else:
                     record.fail(RecordError("NotFinite", "the model's vector holds NaN or infinity"))
         yield records
+
+
+def layout(precision: Precision, format: str) -> Layout:
+    """Return the columns of the results: of vectors in 8 bits their scales too."""
+    embedding = Vectors(precision.dtype, precision.n_columns) if format == "parquet" else list
+    return Layout({"embedding": embedding}, entry={"scale": float} if precision.name == "int8" else {})
 
 
 def entry_of(located: LocatedAnyEncoder, spec: EncoderSpec, precision: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _BINARY = {
     NPY_MAGIC: ("an .npy, which is read from a file alone", "name the FILE"),
     b"PK\x03\x04": ("a ZIP archive or an .npz, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),
-    b"PAR1\x15": ("a Parquet file, which is not read", "its JSONL or .npy is: nlptool embed -f jsonl"),
+    b"PAR1\x15": ("a Parquet file", "-I parquet reads it, and -I auto, the default"),
 }
 """Magic bytes of files that hold no lines -> what they are, and a hint."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from nlptool.errors import RecordError
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -102,6 +103,14 @@ def nonempty(records: list[Record], generator: Generator, entry: Mapping[str, An
 def _set_empty(record: Record, entry: Mapping[str, Any], reason: str) -> None:
     record.results = {"generated": b"[]"}
     record.entry = {**entry, "reason": reason}
+
+
+def layout(*, attention: bool) -> Layout:
+    """Return the columns of the results: a generated text in each row."""
+    columns: dict[str, tuple[str, type]] = {
+        "text": ("generated", str), "log_probability": ("log_probability", float), "finish_reason": ("finish_reason", str)
+    }  # fmt: skip
+    return Layout({"attention": dict} if attention else {}, answers="generated", answer_columns=columns)
 
 
 def set_result(record: Record, source: Source, outputs: list[GeneratedText], entry: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import orjson
 from nlptool.errors import RecordError, RunError
 from nlptool.models.masked import sentence_pairs
 from nlptool.records import pairs
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_text, fields
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
@@ -167,6 +168,14 @@ class Neighbors:
 def texts_of_neighbors(record: Record) -> tuple[str, str]:
     """Return the texts of a pair that ``Neighbors`` made."""
     return orjson.loads(record.results["first"]), orjson.loads(record.results["second"])
+
+
+def layout(*, consecutive: bool) -> Layout:
+    """Return the columns of the results; of neighboring lines, those that say which and what they are come first."""
+    lines = {"document": int, "first_line": int, "second_line": int, "first": str, "second": str} if consecutive else {}
+    return Layout(
+        {**lines, "is_next": float, "not_next": float, "label": str, "logit_margin": float}, with_input=not consecutive
+    )
 
 
 class NspRows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -10,6 +10,7 @@ import orjson
 from nlptool.errors import RecordError
 from nlptool.geometry import measures
 from nlptool.geometry import similarity as similarities
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pairs import two_texts
 from nlptool.records.record import Record
 
@@ -96,6 +97,18 @@ def neighbors_json(others: Items, indices: NDArray[Any], scores: NDArray[Any]) -
         ],
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
+
+
+def neighbors_layout(results: Mapping[str, type], *, with_ids: bool = False) -> Layout:
+    """Return the columns of records with ``results`` and ``neighbors``: a neighbor in each row.
+
+    Args:
+        with_ids: a neighbor may have an id.
+    """
+    columns: dict[str, tuple[str, type]] = {"index": ("neighbor_index", int)}
+    columns |= {"id": ("neighbor_id", object)} if with_ids else {}
+    columns |= {"text": ("neighbor", str), "similarity": ("similarity", float)}
+    return Layout(results, answers="neighbors", answer_columns=columns, prefix="neighbor_")
 
 
 def pairs(

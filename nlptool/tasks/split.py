@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from nlptool.errors import RunError
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import members, without
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
@@ -80,6 +81,12 @@ def joined_lines(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
             joined += as_records(joiner.add(record.text, record.line)) if is_line else [record]
         yield joined
     yield as_records(joiner.end())
+
+
+def layout(settings: SplitSettings) -> Layout:
+    """Return the columns of the results."""
+    markup = {"ruby": dict, "notes": dict} if settings.keep_markup else {}
+    return Layout({"text": str, "start": int, "end": int, **markup}, entry={"index": int, "n": int})
 
 
 class Splitter:

@@ -1,4 +1,4 @@
-"""The tokens of a text in a format: JSON, wakati, MeCab's own, CoNLL-U, TSV.
+"""The tokens of a text in a format: JSON, wakati, MeCab's own, CoNLL-U, TSV, CSV.
 
 Except for its offsets, the JSON of a token is always the same, so it is made once for each distinct token and kept; a text
 then costs one look-up a token and one join.
@@ -17,6 +17,8 @@ import orjson
 
 from nlptool.errors import RecordError
 from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, for_mecab, spans, split_long
+from nlptool.records.formats.cells import as_text
+from nlptool.records.formats.csv import csv_line
 from nlptool.tasks.universal_pos import upos
 from nlptool.text.normalization import nfkc_origins
 
@@ -26,6 +28,12 @@ _UNEVEN = re.compile(r"[\x00-\x20\x7f]")  # MeCab leaves blanks out, and is show
 _TO_ESCAPE = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+ROW = b"\xff"
+"""Stands before each row of CSV, where the cells of the record come; no byte of UTF-8."""
+
+_BEHIND_OFFSETS = {"jsonl": (b'%d,"end":', b"%d},"), "csv": (b"%d,", b"%d,\n")}
+"""Format -> what is written for the start and the end of a token; behind those of CSV is the cell of the error."""
 
 Result = tuple[dict[str, bytes], dict[str, Any]]
 """JSON by field name (or the whole output under ``""``), and the record's entry."""
@@ -91,7 +99,7 @@ def plan(fields: Iterable[str], layout: Mapping[str, int]) -> Plan:
 
 
 class _Pieces(dict[str, tuple[bytes, int]]):
-    """Key of a token -> its JSON up to ``"start":``, and its length in characters."""
+    """Key of a token -> its JSON or CSV up to its start, and its length in characters."""
 
     def __init__(self, tagger: Tagger, wanted: Wanted) -> None:
         super().__init__()
@@ -110,8 +118,10 @@ class _Pieces(dict[str, tuple[bytes, int]]):
         morpheme = self._tagger.morpheme(key, self.text)
         if self._filters:
             self.kept[key] = is_kept(morpheme, self._wanted)
-        token = Token(morpheme.surface, 0, 0, morpheme)
-        piece = self[key] = orjson.dumps(token.to_dict(self._plan))[:-1] + b',"start":', len(morpheme.surface)
+        values = Token(morpheme.surface, 0, 0, morpheme).to_dict(self._plan)
+        is_csv = self._wanted.format == "csv"
+        written = ROW + csv_cells(values.values()) if is_csv else orjson.dumps(values)[:-1] + b',"start":'
+        piece = self[key] = written, len(morpheme.surface)
         return piece
 
 
@@ -127,6 +137,7 @@ class Analyser:
         self._filters = wanted.filters
         self._plan = plan((*wanted.fields, *(("normalized",) if wanted.normalize else ())), tagger.layout)
         self._conllu_plan = plan(("lemma", "pos", "pos_detail", "conjugation_type", "reading"), tagger.layout)
+        self._behind_start, self._behind_end = _BEHIND_OFFSETS.get(wanted.format, (b"", b""))
         self._even = not wanted.normalize and wanted.n_best == 1
         self._write: Callable[[str], Result] = getattr(self, f"_{wanted.format}")
 
@@ -142,13 +153,37 @@ class Analyser:
         return fields, entry | {"n_pieces": len(split_long(self._shown(text)))}
 
     def _jsonl(self, text: str) -> Result:
+        pieces = self._even_pieces(text)
+        if pieces is None:
+            return self._jsonl_with_offsets(text)
+        joined, entry = pieces
+        if not joined:
+            return {"tokens": b"[]"}, entry
+        joined[0] = b"[" + joined[0]
+        joined[-1] = joined[-1][:-1] + b"]"
+        return {"tokens": b"".join(joined)}, entry
+
+    def _csv(self, text: str) -> Result:
+        """Write a row for each token, ``ROW`` before it and an empty cell behind it."""
+        pieces = self._even_pieces(text)
+        if pieces is not None:
+            return {"": b"".join(pieces[0])}, pieces[1]
+        tokens = self._tokens(text)
+        rows = [ROW + csv_cells(token.to_dict(self._plan).values()) + b"\n" for token in self._kept(tokens)]
+        return {"": b"".join(rows)}, {"n_unknown": _n_unknown(tokens)}
+
+    def _even_pieces(self, text: str) -> tuple[list[bytes], dict[str, Any]] | None:
+        """Return the pieces of the tokens with their offsets, to be joined, and the entry.
+
+        None if the offsets are not the sums of the tokens' lengths.
+        """
         uneven = _UNEVEN.search(text) is not None
         if not self._even or (uneven and _CONTROL.search(text)):
-            return self._jsonl_with_offsets(text)
+            return None
         parsed = self.tagger.parse(text)
         entry = {"model": self.tagger.name, "n_unknown": parsed.count(f"{UNKNOWN}\n") + parsed.endswith(UNKNOWN)}
         if not parsed:
-            return {"tokens": b"[]"}, entry
+            return [], entry
         keys = parsed.split("\n")
         pieces = self._pieces
         if len(pieces) > _MOST_PIECES:
@@ -163,27 +198,25 @@ class Analyser:
         if self._filters:
             kept = list(map(pieces.kept.__getitem__, keys))
             tokens, starts, ends = (list(compress(column, kept)) for column in (tokens, starts, ends))  # type: ignore[assignment]
-        return {"tokens": self._join(tokens, starts, ends)}, entry
+        return self._with_offsets(tokens, starts, ends), entry
 
-    def _join(self, pieces: Sequence[bytes], starts: list[int], ends: list[int]) -> bytes:
-        """``[`` piece ``start,"end":`` end ``},`` piece ... ``]``"""
+    def _with_offsets(self, pieces: Sequence[bytes], starts: list[int], ends: list[int]) -> list[bytes]:
+        """Return piece, start, end, piece ... with what stands behind a start and an end."""
         if not pieces:
-            return b"[]"
+            return []
         joined: list[bytes] = [b""] * (3 * len(pieces))
         joined[0::3] = pieces
         if ends[-1] < _MOST_OFFSETS:
             while len(self._starts) <= ends[-1]:
                 number = len(self._starts)
-                self._starts.append(b'%d,"end":' % number)
-                self._ends.append(b"%d}," % number)
+                self._starts.append(self._behind_start % number)
+                self._ends.append(self._behind_end % number)
             joined[1::3] = map(self._starts.__getitem__, starts)
             joined[2::3] = map(self._ends.__getitem__, ends)
         else:
-            joined[1::3] = map(b'%d,"end":'.__mod__, starts)
-            joined[2::3] = map(b"%d},".__mod__, ends)
-        joined[0] = b"[" + pieces[0]
-        joined[-1] = b"%d}]" % ends[-1]
-        return b"".join(joined)
+            joined[1::3] = map(self._behind_start.__mod__, starts)
+            joined[2::3] = map(self._behind_end.__mod__, ends)
+        return joined
 
     def _jsonl_with_offsets(self, text: str) -> Result:
         """Write offsets that are not the sums of the tokens' lengths, or several analyses."""
@@ -272,6 +305,11 @@ class Analyser:
             )  # fmt: skip
             lines.append("\t".join(columns))
         return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": _n_unknown(all_tokens)}
+
+
+def csv_cells(values: Iterable[Any]) -> bytes:
+    """Return the cells of a row of CSV, each with a comma behind it."""
+    return csv_line([as_text(value).encode() for value in values] + [b""])[:-1]
 
 
 def is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:

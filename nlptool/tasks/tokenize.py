@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nlptool.errors import RecordError
+from nlptool.records.formats.csv import DelimitedRecords, csv_line
+from nlptool.records.formats.record_rows import Layout, TextRows
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
@@ -62,6 +64,44 @@ def as_written(record: Record, format: str) -> bytes:
     if record.error is not None and format == "conllu":
         return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
     return record.results.get("", _FAILED.get(format, b""))
+
+
+def layout(fields: Sequence[str], text_field: str) -> Layout:
+    """Return the columns of the results: a token in each row, with the number of its record, from 0, before it."""
+    types: dict[str, type] = {"start": int, "end": int, "is_unknown": object}
+    return Layout(
+        {},
+        entry={"index": int},
+        answers="tokens",
+        answer_columns={name: (name, types.get(name, str)) for name in fields},
+        text_field=text_field,
+    )
+
+
+def numbered(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
+    """Number the records of the input in their entries, from 0."""
+    index = 0
+    for records in lists:
+        for record in records:
+            record.entry = {**record.entry, "index": index}
+            index += 1
+        yield records
+
+
+class TokenCsv(DelimitedRecords):
+    """The tokens of records as CSV, as ``token_formats`` wrote them, with the record's cells before each."""
+
+    def __init__(self, rows: TextRows) -> None:
+        super().__init__(csv_line, rows)
+        self._rows = rows
+        self._n_fields = len(rows.layout.answer_columns)
+
+    def lines(self, record: Record) -> bytes:
+        head, error = self._rows.head(record)
+        tokens = record.results.get("", b"") if record.pending else b""
+        if tokens:
+            return tokens.replace(b"\xff", csv_line([*head, b""])[:-1])
+        return csv_line([*head, *[b""] * self._n_fields, error])
 
 
 class TokenRows:

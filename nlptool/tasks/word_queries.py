@@ -10,11 +10,12 @@ import orjson
 
 from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.errors import RecordError, WrongUsage
-from nlptool.records.formats.results import wants_table
+from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import ARGUMENTS, Record, lone_surrogate
 from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
 from nlptool.specs import WordVectorsSpec
 from nlptool.text.scripts import LONE_SURROGATE, is_japanese
 
@@ -144,32 +145,46 @@ def query_result(record: Record, query: str | list[str]) -> dict[str, bytes]:
     return {} if has_query else {"query": orjson.dumps(query)}
 
 
+def answer_layout(field: str, query: type, score: str = "similarity") -> Layout:
+    """Return the columns of the results: an answer, a word, in each row.
+
+    Args:
+        field: the result that holds the answers.
+        query: str, or dict for a list of words.
+        score: the field of an answer that says how near it is.
+    """
+    return Layout({"query": query}, answers=field, answer_columns={"word": ("word", str), score: (score, float)})
+
+
 def write(
     pipe: Pipe,
     lists: Iterable[list[Record]],
-    format: str | None,
+    format: str,
+    *,
     title: Callable[[list[str], dict[str, Any]], str],
     field: str,
+    layout: Layout,
 ) -> None:
-    """Write the records as JSONL, or for a person a title and a table of answers for each.
+    """Write the records, for a person a title and a table of answers for each.
 
     Args:
+        format: table, or another of ``formats.FORMATS`` that holds records.
         title: makes it from the query's words and the entry.
         field: the result that holds the answers.
     """
-    if not wants_table(format, pipe.output):
-        pipe.write(lists)
+    if format != "table":
+        write_records(pipe, lists, format, layout)
         return
     from nlptool.terminal import tables
 
     def table(record: Record) -> bytes:
         if record.error is not None or record.done:
             return b""
-        query = orjson.loads(record.results.get("query", b"null")) or field_value(record.raw, "query")
+        query = orjson.loads(record.results["query"]) if "query" in record.results else field_value(record.raw, "query")
         heading = title([query] if isinstance(query, str) else query, dict(record.entry))
         for word, matches in record.entry.get("words", {}).items():
             heading += f"\n{word}: " + "; ".join(_MATCHES[key].format(value) for key, value in matches.items())
-        rows = orjson.loads(record.results[field])
+        rows = orjson.loads(record.results[field]) or []
         columns = list(rows[0] if rows else ("word", "similarity"))
         cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
         numbers = [name for name in columns if rows and isinstance(rows[0][name], float | int)]

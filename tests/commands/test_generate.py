@@ -320,7 +320,7 @@ USAGE = [
     (["--top-k", "0"], "0 is not in the range"),
     (["--beams", "0"], "0 is not in the range"),
     (["--num-return", "0"], "0 is not in the range"),
-    (["-f", "table"], "'table' is not one of 'jsonl', 'text'"),
+    (["-f", "table"], "'table' is not one of 'jsonl', 'csv', 'tsv', 'parquet', 'text'"),
     (["--resume"], "--resume needs -o FILE"),
 ]
 

@@ -148,7 +148,7 @@ def test_failed_records_stay_in_their_place_and_empty_ones_are_left_out(invoke: 
 
 def test_csv_has_the_fields_of_the_picture(invoke: Invoke) -> None:
     lines = invoke("map", "--group", "picture", "-f", "csv", stdin=CAPTIONS).stdout.splitlines()
-    assert lines[0] == "text,picture,x,y"
+    assert lines[0] == "text,picture,lang,x,y,error"
     assert lines[1].startswith("停められた船の近くで水鳥が泳いでいる,1,")
 
 
@@ -161,13 +161,13 @@ def test_a_field_may_hold_anything(invoke: Invoke) -> None:
     )
     done = invoke("map", "--group", "g", "--shape", "text", "--id-field", "id", "-f", "csv", stdin=given)
     rows = list(csv.reader(io.StringIO(done.stdout_bytes.decode(), newline="")))
-    assert rows[0] == ["id", "text", "g", "x", "y"]
+    assert rows[0] == ["text", "g", "id", "embedding", "x", "y", "error"]
     assert [row[:3] for row in rows[1:]] == [
-        ["p", "a", "1"], ["", "b", '["x", "\N{REPLACEMENT CHARACTER}"]'], ["", "c\rd", "true"], ["", "e", ""]]  # fmt: skip
+        ["a", "1", "p"], ["b", '["x","\\ud800"]', ""], ["c\rd", "true", ""], ["e", "", ""]]  # fmt: skip
     done = invoke("map", "--group", "g", "--shape", "x", "-f", "parquet", stdin=given)
     found = pyarrow.parquet.read_table(io.BytesIO(done.stdout_bytes)).to_pydict()
     assert found["g"] == ["1", '["x", "\N{REPLACEMENT CHARACTER}"]', "true", None]
-    assert list(found) == ["text", "g", "x", "y"]
+    assert list(found) == ["text", "g", "id", "embedding", "x", "y", "error"]
     assert max(found["x"]) > 5
 
 

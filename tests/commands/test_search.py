@@ -237,14 +237,18 @@ def test_a_corpus_with_nothing_in_it(invoke: Invoke, tmp_path: Path) -> None:
     assert not (tmp_path / "i").exists()
 
 
-@pytest.mark.parametrize("format", ["npz", "parquet"])
-def test_files_of_arrays_are_no_texts(invoke: Invoke, corpus: Path, tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize(
+    ("format", "more", "said"),
+    [("npz", [], "a zip archive"), ("parquet", ["-I", "text"], "is a Parquet file\n  -I parquet reads it")],
+)
+def test_files_of_arrays_are_no_texts(
+    invoke: Invoke, corpus: Path, tmp_path: Path, format: str, more: list[str], said: str
+) -> None:
     path = tmp_path / f"e.{format}"
     assert invoke("embed", "-f", format, "-o", str(path), str(corpus)).exit_code == 0
     for run in (["search", "x", "--corpus"], ["index", "build", "-o", str(tmp_path / "i")], ["similarity"], ["map"]):
-        done = invoke(*run, str(path))
+        done = invoke(*run, str(path), *more)
         assert done.exit_code == 1
-        said = "a Parquet file, which is not read" if format == "parquet" else "this looks like a zip archive"
         assert said in done.stderr
     np.save(tmp_path / "v.npy", np.eye(2))
     done = invoke("index", "build", "-o", str(tmp_path / "i"), stdin=(tmp_path / "v.npy").read_bytes())

@@ -258,16 +258,29 @@ def test_csv_reads_back(invoke: Invoke) -> None:
     rows = list(
         csv.reader(io.StringIO(invoke("similarity", "-k", "1", "-f", "csv", stdin=given).stdout_bytes.decode()))
     )
-    assert rows == [["index", "neighbor_index", "text", "neighbor", "similarity"],
-                    ["0", "1", 'a, "b"', "c", "0.0"], ["1", "0", "c", 'a, "b"', "0.0"]]  # fmt: skip
+    assert rows == [["text", "embedding", "index", "neighbor_index", "neighbor_line", "neighbor", "similarity", "error"],
+                    ['a, "b"', "[1,0]", "0", "1", "2", "c", "0.0", ""],
+                    ["c", "[0,1]", "1", "0", "1", 'a, "b"', "0.0", ""]]  # fmt: skip
 
 
 def test_both_ids_and_every_line_end_are_in_the_csv(invoke: Invoke) -> None:
     given = b'{"id":"p","text":"a\\rb","embedding":[1,0]}\n{"text":"c\\nd","embedding":[1,1]}\n'
     done = invoke("similarity", "-k", "1", "--id-field", "id", "-f", "csv", stdin=given)
     rows = list(csv.reader(io.StringIO(done.stdout_bytes.decode(), newline="")))
-    assert rows[0] == ["index", "neighbor_index", "id", "neighbor_id", "text", "neighbor", "similarity"]
-    assert [row[:-1] for row in rows[1:]] == [["0", "1", "p", "", "a\rb", "c\nd"], ["1", "0", "", "p", "c\nd", "a\rb"]]
+    assert rows[0] == [
+        "id",
+        "text",
+        "embedding",
+        "index",
+        "neighbor_index",
+        "neighbor_id",
+        "neighbor",
+        "similarity",
+        "error",
+    ]
+    assert [[*row[:2], *row[3:7]] for row in rows[1:]] == [
+        ["p", "a\rb", "0", "1", "", "c\nd"], ["", "c\nd", "1", "0", "p", "a\rb"]
+    ]  # fmt: skip
     table = invoke("similarity", "-k", "1", "--id-field", "id", "-f", "table", stdin=given).stdout
     assert table.splitlines()[1].split() == ["0", "1", "p", "a", "b", "c", "d", "0.7071"]
 
@@ -451,16 +464,28 @@ def test_pairs_are_those_of_the_matrix(invoke: Invoke) -> None:
     [('{"sentence1":"a","sentence2":"b"}\n', []), ("a\tb\n", ["-I", "tsv"]), ("text1\ttext2\na\tb\n", ["-I", "tsv", "--header"]),
      ("a\tb\n", [])],
 )  # fmt: skip
-def test_pairs_have_their_texts_in_csv_whatever_they_are_called(invoke: Invoke, given: str, more: list[str]) -> None:
+def test_pairs_have_their_texts_in_csv_as_they_are_called(invoke: Invoke, given: str, more: list[str]) -> None:
     done = invoke("similarity", "--pairs", "-f", "csv", *more, stdin=given.encode())
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[0] == "first,second,similarity"
+    names = (
+        "sentence1,sentence2"
+        if "{" in given
+        else "text1,text2"
+        if "text1" in given
+        else "1,2"
+        if more
+        else "first,second"
+    )
+    assert done.stdout.splitlines()[0] == f"{names},similarity,error"
+    assert invoke("similarity", "--pairs", "-f", "table", *more, stdin=given.encode()).stdout.startswith(
+        "first  second"
+    )
     assert done.stdout.splitlines()[1].startswith("a,b,0.")
 
 
 def test_pairs_in_csv(invoke: Invoke) -> None:
     done = invoke("similarity", "--pairs", "-f", "csv", stdin=b"a\ta\n")
-    assert done.stdout.splitlines()[0] == "first,second,similarity"
+    assert done.stdout.splitlines()[0] == "first,second,similarity,error"
     assert done.stdout.splitlines()[1].startswith("a,a,")
 
 

@@ -32,11 +32,12 @@ from nlptool.cli.options.records import (
     pair_score,
     progress,
     quiet,
+    record_format,
     records,
     run,
     table_choice,
     top_k,
 )
 from nlptool.cli.options.similarity import measure, memory, threshold
-from nlptool.cli.options.types import Command, Decorator, FloatRange, refuse, typed
+from nlptool.cli.options.types import Command, Decorator, FloatRange, given, refuse, typed
 from nlptool.cli.options.words import answers, vocabulary, word_vectors, words_argument

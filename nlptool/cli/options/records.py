@@ -12,6 +12,8 @@ from nlptool.cli import debugging
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator, all_of, parse_encoding
 from nlptool.errors import WrongUsage
+from nlptool.records import formats
+from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat
 
@@ -19,9 +21,9 @@ _FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(
 
 _INPUT = (
     shared_option(
-        "Input", "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "json", "csv", "tsv"]), default="auto",
-        show_default=True, help="Format of the input; auto: JSON if it begins so (a record a line, an array of records, or "
-        "pretty-printed), else text.",
+        "Input", "-I", "--input-format", type=click.Choice(["auto", "text", "jsonl", "json", "csv", "tsv", "parquet"]),
+        default="auto", show_default=True, help="Format of the input; auto: JSON if it begins so (a record a line, an array of "
+        "records, or pretty-printed), Parquet, else text.",
     ),
     shared_option("Input", "--unit", type=click.Choice(["line", "paragraph", "sentence", "document"]), default="line",
                   show_default=True, help="What a record of a text file is; a paragraph ends at an empty line."),
@@ -44,7 +46,8 @@ _INPUT = (
 
 _OUTPUT = (
     shared_option("Output", "-o", "--output", metavar="FILE", type=click.Path(readable=False),
-                  help="Output file, replaced as a whole at the end (until then FILE.part)."),
+                  help="Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv, .parquet, "
+                  ".npy ...) chooses the format unless -f does."),
     shared_option("Output", "--source", is_flag=True,
                   help="Write the file and the line of each record into it, as with several FILEs."),
     shared_option("Output", "--resume", is_flag=True, help="Continue from FILE.part of an interrupted run."),
@@ -116,6 +119,8 @@ def records(
                 **given,
             )
             try:
+                if writes:
+                    choose_format(pipe, values)
                 callback(pipe, **values)
             except WrongUsage as error:
                 raise click.UsageError(error.message) from error
@@ -160,18 +165,61 @@ _FIELDS = (
 """Options that are fields of a ``Pipe`` under the same name."""
 
 
-def format_choice(*formats: str, text: str) -> Callable[[Command], Command]:
-    """``-f``; the first of ``formats`` is the default."""
-    return shared_option(
-        "Output", "-f", "--format", type=click.Choice(formats), default=formats[0], show_default=True, help=text
-    )
+def choose_format(pipe: Pipe, values: dict[str, Any]) -> None:
+    """Set ``format`` among the option values of the running command: what was given, what the ending of -o means, or the
+    default: a table on a terminal, if the command has one, else JSONL.
+
+    Raises:
+        WrongUsage: the command does not write what the ending means, or it is binary and would go to a terminal.
+    """
+    options = click.get_current_context().command.params
+    choices = next((option.type.choices for option in options if option.name == "format"), ("jsonl",))  # type: ignore[attr-defined]
+    given = values.get("format")
+    if pipe.output is not None:
+        formats.refuse_compressed(pipe.output)
+        given = given or formats.of_file(pipe.output, choices)
+    if "format" in values:
+        values["format"] = given or (results.format_or_default(None, pipe.output) if "table" in choices else choices[0])
+        if values["format"] in formats.FORMATS:
+            pipe.refuse_binary_on_terminal(values["format"])
 
 
-def table_choice(*more: str, text: str = "") -> Decorator:
-    """Add ``-f`` of a command that prints a table on a terminal: table, jsonl, and ``more`` formats, which ``text`` explains."""
+def format_choice(*formats: str, text: str) -> Decorator:
+    """Add ``-f``; the first of ``formats`` is the default."""
     return shared_option(
-        "Output", "-f", "--format", type=click.Choice(list(dict.fromkeys(["table", "jsonl", *more]))),
-        show_default="table on a terminal, else jsonl", help=f"Output format; jsonl: a JSON object a line{text}.",
+        "Output", "-f", "--format", type=click.Choice(formats), show_default=f"the ending of -o, else {formats[0]}",
+        help=text,
+    )  # fmt: skip
+
+
+def record_format(*more: str, text: str = "", rows: str = "a record a row") -> Decorator:
+    """Add ``-f`` of a command that maps records to records: table, jsonl, csv, tsv, parquet, and ``more`` formats.
+
+    Args:
+        text: explains these.
+        rows: what the rows of csv, tsv and parquet are.
+    """
+    choices = list(dict.fromkeys(["table", *formats.names("records"), *more]))
+    return shared_option(
+        "Output", "-f", "--format", type=click.Choice(choices), show_default=_BY_ENDING,
+        help=f"Output format; jsonl: a JSON object a line; csv, tsv, parquet: {rows}, with all columns of the input{text}.",
+    )  # fmt: skip
+
+
+_BY_ENDING = "the ending of -o, else table on a terminal, else jsonl"
+
+
+def table_choice(*more: str, text: str = "", by_ending: bool = False) -> Decorator:
+    """Add ``-f`` of a command that has all its results at once: table, jsonl, csv, tsv, and ``more`` formats, which ``text``
+    explains.
+
+    Args:
+        by_ending: the command has -o, whose ending chooses too.
+    """
+    return shared_option(
+        "Output", "-f", "--format", type=click.Choice(["table", "jsonl", "csv", "tsv", *more]),
+        show_default=_BY_ENDING if by_ending else "table on a terminal, else jsonl",
+        help=f"Output format; jsonl: a JSON object a line{text}.",
     )  # fmt: skip
 
 

@@ -73,6 +73,11 @@ def all_of(*options: Decorator) -> Decorator:
     return decorate
 
 
+def given(name: str) -> bool:
+    """Return whether the option was given to the running command, on the command line or in the environment."""
+    return click.get_current_context().get_parameter_source(name) != click.core.ParameterSource.DEFAULT
+
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 

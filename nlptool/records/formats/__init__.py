@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Protocol
 
+from nlptool.errors import WrongUsage
 from nlptool.records.record import Record
 from nlptool.storage.output import Output
 
@@ -14,10 +17,12 @@ class RowWriter(Protocol):
     """Writes a file of rows, record by record; a subclass overrides what its format needs.
 
     Attributes:
+        holds_errors: the rows say which records failed and why, so that stderr need not.
         n_empty: rows written so far that hold no vector.
         empty: what such a row looks like, for the note on stderr.
     """
 
+    holds_errors: bool = False
     n_empty: int = 0
     empty: str = ""
 
@@ -37,6 +42,10 @@ class RowWriter(Protocol):
         """Write what stands behind the last row."""
         return
 
+    def notes(self) -> Iterator[str]:
+        """Yield what is to be said on stderr about the file."""
+        yield from ()
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -49,31 +58,66 @@ class Format:
     module: str = ""  # in this package, with a function ``<kind>_writer``; "": JSONL, which the pipe writes itself
     vectors: str = ""  # a vector for each record: embed
     matrix: str = ""  # the similarities of all records with all: similarity
-    cells: str = ""  # a few named values for each record: similarity, map, nsp
+    records: str = ""  # the fields of a record and its results
     binary: bool = False  # not for a terminal
 
 
 FORMATS = {
-    "jsonl": Format(vectors="json", matrix="json", cells="json"),
+    "jsonl": Format(vectors="json", matrix="json", records="json"),
     "npy": Format("npy", vectors="raw", matrix="raw", binary=True),
     "npz": Format("npz", vectors="raw", binary=True),
-    "csv": Format("csv", matrix="json", cells="json"),
-    "parquet": Format("parquet", vectors="raw", matrix="json", cells="json", binary=True),
+    "csv": Format("csv", vectors="json", matrix="json", records="json"),
+    "tsv": Format("tsv", vectors="json", matrix="json", records="json"),
+    "parquet": Format("parquet", vectors="raw", matrix="json", records="json", binary=True),
     "base64": Format(vectors="base64"),
-    "table": Format("table", vectors="json", matrix="json", cells="json"),
+    "table": Format("table", vectors="json", matrix="json", records="json"),
 }
+
+ENDINGS = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".npy": "npy", ".npz": "npz",
+    ".conllu": "conllu",
+}  # fmt: skip
+"""Endings of output files -> the formats they mean, one of them that of `tokenize` alone."""
+
+_COMPRESSED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".lz4": "lz4"}
+
+
+def refuse_compressed(path: str) -> None:
+    """Refuse an output file whose ending means compression: none is done here.
+
+    Raises:
+        WrongUsage: it does.
+    """
+    if program := _COMPRESSED.get(PurePath(path).suffix.lower()):
+        raise WrongUsage(f"{path}: the output is not compressed here: leave -o out and add | {program} > {path}")
+
+
+def of_file(path: str, among: Sequence[str]) -> str:
+    """Return the format that the ending of an output file means; "" if it means none.
+
+    Args:
+        among: the formats that the command writes.
+
+    Raises:
+        WrongUsage: it means another.
+    """
+    format = ENDINGS.get(PurePath(path).suffix.lower(), "")
+    if format and format not in among:
+        raise WrongUsage(f"{path}: {format} is none of the formats of this command: {', '.join(among)}; -f chooses one")
+    return format
 
 
 def names(kind: str) -> list[str]:
-    """Return the formats that hold results of a kind: vectors | matrix | cells."""
+    """Return the formats that hold results of a kind: vectors | matrix | records."""
     return [name for name, format in FORMATS.items() if getattr(format, kind)]
 
 
-def row_writer(name: str, kind: str, *arguments: Any) -> RowWriter | None:
+def row_writer(name: str, kind: str, *arguments: Any, **options: Any) -> RowWriter | None:
     """Make the writer of a format for results of ``kind``, or None for JSONL.
 
     Args:
-        arguments: vectors: ``Precision``, a function record -> name, whether the text is written too; matrix and cells: ``Rows``.
+        arguments: vectors: ``Precision``, a function record -> name; matrix: ``Rows``; records: a ``Layout``, and as options the
+            arguments of ``RecordRows``; of a table ``Rows``.
 
     Raises:
         ModuleNotFoundError: the package that writes the format is not installed.
@@ -81,5 +125,6 @@ def row_writer(name: str, kind: str, *arguments: Any) -> RowWriter | None:
     module = FORMATS[name].module
     if not module:
         return None
-    writer: RowWriter = getattr(importlib.import_module(f"{__name__}.{module}"), f"{kind}_writer")(*arguments)
+    make = getattr(importlib.import_module(f"{__name__}.{module}"), f"{kind}_writer")
+    writer: RowWriter = make(*arguments, **options)
     return writer

@@ -1,4 +1,4 @@
-"""Results as rows of cells, for the formats that have no objects: CSV, Parquet, and tables for a person."""
+"""Results as rows of a few cells: tables for a person, and the matrix of similarities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Rows(Protocol):
     """The columns of a result, and the rows that a record becomes."""
 
     def columns(self) -> Sequence[tuple[str, type]]:
-        """Return names and types: int, float, str, or list (of floats); called when the first record is there."""
+        """Return names and types: int, float or str; called when the first record is there."""
         ...
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
@@ -78,10 +78,10 @@ class Neighbors:
 
 
 class Matrix:
-    """A record and its similarities: in Parquet a list, else a column for each, which a table numbers and CSV labels.
+    """A record and its similarities, a column for each, which a table numbers and CSV and TSV label.
 
     Args:
-        format: csv | npy | parquet | table.
+        format: csv | tsv | npy | table.
         labels: returns the labels of the columns by their records' numbers, when they are known.
         label: returns the label of a row, by its record's number.
     """
@@ -92,18 +92,14 @@ class Matrix:
         self._label = label
 
     def columns(self) -> Sequence[tuple[str, type]]:
-        if self._format == "parquet":
-            return [("index", int), ("label", str), ("similarities", list)]
-        if self._format == "csv":
+        if self._format in ("csv", "tsv"):
             return [("", str), *((label, float) for label in self._labels().values())]
         return [("", int), ("", str), *((str(index), float) for index in self._labels())]
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
         index = int(record.results["index"])
         label, values = self._label(index), orjson.loads(record.results["similarities"])
-        if self._format == "parquet":
-            yield [index, label, values]
-        elif self._format == "csv":
+        if self._format in ("csv", "tsv"):
             yield [label, *values]
         else:
             yield [index, label, *(f"{value:z.2f}" for value in values)]

@@ -100,5 +100,5 @@ class NpySimilarities(Npy):
 matrix_writer = NpySimilarities
 
 
-def vectors_writer(precision: Precision, id_of: Callable[[Record], str], with_text: bool) -> Npy:
+def vectors_writer(precision: Precision, id_of: Callable[[Record], str]) -> Npy:
     return Npy(precision.dtype, precision.n_columns)

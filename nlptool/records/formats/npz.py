@@ -71,7 +71,7 @@ class Npz(Npy):
             yield name.ljust(self._longest * _CHARACTER_BYTES, b"\0")
 
 
-def vectors_writer(precision: Precision, id_of: Callable[[Record], str], with_text: bool) -> Npz:
+def vectors_writer(precision: Precision, id_of: Callable[[Record], str]) -> Npz:
     return Npz(precision, id_of)
 
 

@@ -1,4 +1,4 @@
-"""Results that a command has all at once: as JSONL, or as a table for a person."""
+"""Results that a command has all at once: as JSONL, CSV, TSV, or as a table for a person."""
 
 from __future__ import annotations
 
@@ -30,11 +30,16 @@ def format_or_default(format: str | None, output: str | None) -> str:
 
 
 def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False) -> None:
-    """Print records in ``format``: jsonl, table, or None for a table on a terminal.
+    """Print records in ``format``: jsonl, csv, tsv, table, or None for a table on a terminal.
+
+    The columns of CSV and TSV are all fields that a record has, nested values as JSON.
 
     Args:
         one: show a table of names and values, not of columns.
     """
+    if format in ("csv", "tsv"):
+        print_text(_delimited(records, format))
+        return
     if not wants_table(format):
         import orjson
 
@@ -53,3 +58,13 @@ def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False
             rows = [[*row[:index], row[index].partition(":")[0], *row[index + 1 :]] for row in rows]
         numbers = {name for name, value in records[0].items() if isinstance(value, int | float)}
         print_text(tables.table(columns, rows, right=("size", "bytes", "files", "dim", *numbers)))
+
+
+def _delimited(records: list[dict[str, Any]], format: str) -> str:
+    from nlptool.records.formats.cells import as_text
+    from nlptool.records.formats.csv import csv_line, tsv_line
+
+    line = csv_line if format == "csv" else tsv_line
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    rows = [columns, *([as_text(record.get(name)) for name in columns] for record in records)] if records else []
+    return b"".join(line([cell.encode() for cell in row]) for row in rows).decode()

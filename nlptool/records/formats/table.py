@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,7 +15,6 @@ from nlptool.records.formats.cells import Rows, rows_of
 from nlptool.records.record import Record
 
 if TYPE_CHECKING:
-    from nlptool.records.formats.vectors import Precision
     from nlptool.terminal.tables import GrowingTable
 
 _WIDEST = 50  # similarities in a row that a person reads
@@ -75,11 +74,7 @@ class VectorRows:
         yield [norm, len(vector), first + ("  …" if len(vector) > _COMPONENTS else ""), record.text]
 
 
-def vectors_writer(precision: Precision, id_of: Callable[[Record], str], with_text: bool) -> Table:
-    return Table(VectorRows(is_float=precision.dtype.kind == "f"))
-
-
-cells_writer = matrix_writer = Table
+records_writer = matrix_writer = Table
 
 
 def refuse_too_wide(n_columns: int) -> None:

@@ -1,0 +1,267 @@
+"""Records as rows of cells, for CSV, TSV and Parquet: the fields of the input, then the results, then the error.
+
+A row is a record, also one that failed here or in an earlier command. Where a result is a list of answers, such as neighbors,
+each of them is a row, with the cells of the record before its own; a record without answers has one row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from nlptool.records.json_bytes import RESERVED, loads, members
+from nlptool.records.record import Record, readable
+
+_ERROR = "error"
+_PLACE = ("file", "line")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a command's results. Others that the first records have are added.
+
+    Attributes:
+        results: names and types: int, float, str, list (of floats), dict (anything else, as JSON), object (as the values are), or
+            ``Vectors``.
+        answers: the result whose items are rows.
+        answer_columns: field of an answer -> name and type of its column.
+        prefix: before the names of its other fields.
+        entry: fields of the entry that are columns too, with their types.
+        text_field: the field of the text, which is left out since the answers are all of it.
+        with_input: the records are those of the input; else they are made of several, and have no fields of their own.
+    """
+
+    results: Mapping[str, Any]
+    answers: str = ""
+    answer_columns: Mapping[str, tuple[str, type]] = field(default_factory=dict)
+    prefix: str = ""
+    entry: Mapping[str, type] = field(default_factory=dict)
+    text_field: str = ""
+    with_input: bool = True
+
+
+class RecordRows:
+    """The columns of a stream of records, decided by the first of them, and the rows of each record.
+
+    The names of the columns ``file``, ``line`` and ``error`` have ``nlptool_`` before them if the input has such a column.
+
+    Args:
+        drop_input: the input's columns are left out, but for ``id_field``.
+        with_place: the columns ``file`` and ``line`` come first, also without a record that names its origin.
+        replaced: receives the names of fields that gave way to a result.
+
+    Attributes:
+        decided: whether the columns are known.
+        types: name of a column -> its type, where it is declared.
+    """
+
+    empty: Any = None  # the cell of a value that is not there
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        drop_input: bool = False,
+        id_field: str | None = None,
+        with_place: bool = False,
+        replaced: set[str] | None = None,
+    ) -> None:
+        self.layout = layout
+        self.decided = False
+        self.types: dict[str, Any] = {}
+        self._only = {id_field} if drop_input else None  # the fields that are kept; None: all
+        self._with_place = with_place and layout.with_input
+        self._replaced = set() if replaced is None else replaced
+        self._fields: list[str] = []
+        self._results: list[str] = []
+        self._answer_fields: list[str] = []
+        self._known: set[str] = set()
+        self._late: Counter[str] = Counter()
+        self._n_first = 0
+
+    @staticmethod
+    def can_decide(records: Iterable[Record]) -> bool:
+        """Return whether one of the records was read, so that its fields say what columns there are."""
+        return any(record.raw is not None or record.error is None for record in records)
+
+    def decide(self, records: Sequence[Record]) -> list[str]:
+        """Decide the columns by the first records; return their names.
+
+        Of no record at all the columns are those of text.
+        """
+        layout = self.layout
+        fields = dict.fromkeys(() if records or not layout.with_input or self._only is not None else ("text",))
+        results: dict[str, None] = {}
+        answer_fields: dict[str, None] = {}
+        for record in records:
+            if layout.with_input:
+                fields |= dict.fromkeys(self._input(record))
+            if record.pending:
+                results |= dict.fromkeys(record.results)
+                answer_fields |= dict.fromkeys(name for answer in self._answers(record) for name in answer)
+            self._with_place |= record.origin is not None and layout.with_input
+        left_out: set[str] = set()
+        for name in (layout.answers, ""):  # "": what the task has written itself
+            results.pop(name, None)
+        results = _merged(layout.results, results)
+        answer_fields = _merged(layout.answer_columns, answer_fields)
+        if layout.text_field:
+            left_out = {self._text_field(fields, records)}
+            fields = {name: None for name in fields if name not in left_out}
+        columns = {name: self._answer_column(name) for name in answer_fields}
+        ours = {*results, *layout.entry, *columns.values()}
+        self._fields = [name for name in fields if name not in ours and name != RESERVED]
+        if self._only is not None:
+            self._fields = [name for name in self._fields if name in self._only]
+        self._results, self._answer_fields = list(results), list(answer_fields)
+        self._known = {*fields, *ours, *left_out, RESERVED}
+        self._n_first = len(records)
+        self.decided = True
+        self.types = dict(layout.results) | dict(layout.entry) | dict(layout.answer_columns.values())
+        names = [*self._fields, *results, *layout.entry, *columns.values()]
+        place = [_free(name, names) for name in _PLACE] if self._with_place else []
+        error = _free(_ERROR, names)
+        self.types |= dict(zip(place, (str, int), strict=False)) | {error: str}
+        return [*place, *names, error]
+
+    def rows(self, record: Record) -> list[list[Any]]:
+        """Return the rows of a record, each with a cell for each column."""
+        head, error = self.head(record)
+        if not self._answer_fields:
+            return [[*head, error]]
+        empty = self.empty
+        rows = [
+            [*head, *[self.value(answer[name]) if name in answer else empty for name in self._answer_fields], error]
+            for answer in self._answers(record)
+        ]
+        return rows or [[*head, *[empty] * len(self._answer_fields), error]]
+
+    def head(self, record: Record) -> tuple[list[Any], Any]:
+        """Return the cells of a record before those of its answers, and its error."""
+        values = self._input(record) if self.layout.with_input else {}
+        if not values.keys() <= self._known and self._only is None:
+            self._late.update(values.keys() - self._known)
+        results: Mapping[str, bytes] = record.results if record.pending else {}
+        empty = self.empty
+        cells = [values.get(name, empty) for name in self._fields]
+        for name in self._results:
+            if name in results:
+                cells.append(self.result(name, results[name]))
+                if name in values:
+                    self._replaced.add(name)
+            else:
+                cells.append(values.get(name, empty))
+        cells += [self.value(record.entry.get(name)) for name in self.layout.entry]
+        if self._with_place:
+            file, line = record.place
+            cells = [self.value(file and readable(file)), self.value(line), *cells]
+        return cells, self.value(self._error(record)) if record.error is not None or record.done else empty
+
+    def notes(self) -> Iterator[str]:
+        """Yield what is to be said at the end of a run."""
+        if self._late:
+            named = ", ".join(f"`{name}` ({count:,})" for name, count in self._late.most_common())
+            yield (
+                f"fields that are not in the output, since the columns were decided by the first {self._n_first:,} "
+                f"records: {named}"
+            )
+
+    def value(self, value: Any) -> Any:
+        """Return a value as a cell."""
+        return value
+
+    def result(self, name: str, value: bytes) -> Any:
+        """Return a result, JSON, as a cell."""
+        return orjson.loads(value)
+
+    def fields(self, raw: bytes) -> Mapping[str, Any]:
+        """Return the fields of a JSON object as cells."""
+        return dict(loads(raw.decode()))
+
+    def _input(self, record: Record) -> Mapping[str, Any]:
+        """Return the fields of a record by their names, as cells."""
+        return {"text": self.value(record.text)} if record.raw is None else self.fields(record.raw)
+
+    def _text_field(self, fields: Mapping[str, None], records: Sequence[Record]) -> str:
+        """Return the name of the field that holds the text: that of the layout or, of a table, the column that equals it."""
+        if self.layout.text_field in fields:
+            return self.layout.text_field
+        for record in records:
+            if record.text and record.pending:
+                text = self.value(record.text)
+                return next((name for name, value in self._input(record).items() if value == text), "")
+        return ""
+
+    def _answers(self, record: Record) -> list[dict[str, Any]]:
+        value = record.results.get(self.layout.answers) if record.pending else None
+        return (orjson.loads(value) if value is not None else None) or []
+
+    def _answer_column(self, name: str) -> str:
+        named = self.layout.answer_columns.get(name)
+        return named[0] if named else self.layout.prefix + name
+
+    def _error(self, record: Record) -> str:
+        if record.error is not None:
+            has_text = self.layout.with_input and not self.layout.text_field
+            where = "" if has_text else f"{record.source}:{record.line}: "
+            return readable(f"{where}{record.error.type}: {record.error.message}")
+        try:
+            error = loads((record.raw or b"").decode())[RESERVED]["error"]
+            return readable(f"{error['type']}: {error['message']}")
+        except (KeyError, TypeError):  # somebody else's
+            return "unknown: an earlier command failed"
+
+
+class TextRows(RecordRows):
+    """Cells as bytes: strings as they are, null as nothing, all other values as the JSON that came, to the digit."""
+
+    empty = b""
+
+    def value(self, value: Any) -> bytes:
+        if value is None:
+            return b""
+        if isinstance(value, str):
+            return _encoded(value)
+        return orjson.dumps(value)
+
+    def result(self, name: str, value: bytes) -> bytes:
+        if value.startswith(b'"'):
+            return _encoded(orjson.loads(value))
+        return b"" if value == b"null" else value
+
+    def fields(self, raw: bytes) -> Mapping[str, bytes]:
+        values = loads(raw.decode())
+        if not all(type(value) is str for value in values.values()):
+            exact = {name: raw[start:end] for name, _, start, end in members(raw)}
+            return {
+                name: _encoded(value) if isinstance(value, str) else b"" if value is None else exact[name]
+                for name, value in values.items()
+            }
+        try:
+            return {name: value.encode() for name, value in values.items()}
+        except UnicodeEncodeError:
+            return {name: _encoded(value) for name, value in values.items()}
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return readable(text).encode()
+
+
+def _merged(declared: Iterable[str], found: Iterable[str]) -> dict[str, None]:
+    """Return both, in the order in which they were found if all that are declared are among them."""
+    names = dict.fromkeys(found)
+    return names if names.keys() >= set(declared) else dict.fromkeys([*declared, *names])
+
+
+def _free(name: str, names: Sequence[str]) -> str:
+    """Return the name of a column of ours, with ``nlptool_`` before it as long as there is one of that name."""
+    while name in names:
+        name = f"nlptool_{name}"
+    return name
