@@ -267,20 +267,12 @@ def test_both_ids_and_every_line_end_are_in_the_csv(invoke: Invoke) -> None:
     given = b'{"id":"p","text":"a\\rb","embedding":[1,0]}\n{"text":"c\\nd","embedding":[1,1]}\n'
     done = invoke("similarity", "-k", "1", "--id-field", "id", "-f", "csv", stdin=given)
     rows = list(csv.reader(io.StringIO(done.stdout_bytes.decode(), newline="")))
-    assert rows[0] == [
-        "id",
-        "text",
-        "embedding",
-        "index",
-        "neighbor_index",
-        "neighbor_id",
-        "neighbor",
-        "similarity",
-        "error",
+    names = ["id", "text", "embedding", "index", "neighbor_index", "neighbor_line", "neighbor_id", "neighbor"]
+    assert rows[0] == [*names, "similarity", "error"]
+    assert [[*row[:2], *row[3:8]] for row in rows[1:]] == [
+        ["p", "a\rb", "0", "1", "2", "", "c\nd"],
+        ["", "c\nd", "1", "0", "1", "p", "a\rb"],
     ]
-    assert [[*row[:2], *row[3:7]] for row in rows[1:]] == [
-        ["p", "a\rb", "0", "1", "", "c\nd"], ["", "c\nd", "1", "0", "p", "a\rb"]
-    ]  # fmt: skip
     table = invoke("similarity", "-k", "1", "--id-field", "id", "-f", "table", stdin=given).stdout
     assert table.splitlines()[1].split() == ["0", "1", "p", "a", "b", "c", "d", "0.7071"]
 
