@@ -7,7 +7,7 @@ each of them is a row, with the cells of the record before its own; a record wit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,20 +95,17 @@ class RecordRows:
         """
         layout = self.layout
         fields = dict.fromkeys(() if records or not layout.with_input or self._only is not None else ("text",))
-        results: dict[str, None] = {}
-        answer_fields: dict[str, None] = {}
+        results, answer_fields = list(layout.results), list(layout.answer_columns)
+        beside = {layout.answers, ""}  # "": what the task has written itself
         for record in records:
             if layout.with_input:
                 fields |= dict.fromkeys(self._input(record))
             if record.pending:
-                results |= dict.fromkeys(record.results)
-                answer_fields |= dict.fromkeys(name for answer in self._answers(record) for name in answer)
+                _insert(results, [name for name in record.results if name not in beside])
+                for answer in self._answers(record):
+                    _insert(answer_fields, answer)
             self._with_place |= record.origin is not None and layout.with_input
         left_out: set[str] = set()
-        for name in (layout.answers, ""):  # "": what the task has written itself
-            results.pop(name, None)
-        results = _merged(layout.results, results)
-        answer_fields = _merged(layout.answer_columns, answer_fields)
         if layout.text_field:
             left_out = {self._text_field(fields, records)}
             fields = {name: None for name in fields if name not in left_out}
@@ -117,7 +114,7 @@ class RecordRows:
         self._fields = [name for name in fields if name not in ours and name != RESERVED]
         if self._only is not None:
             self._fields = [name for name in self._fields if name in self._only]
-        self._results, self._answer_fields = list(results), list(answer_fields)
+        self._results, self._answer_fields = results, answer_fields
         self._known = {*fields, *ours, *left_out, RESERVED}
         self._n_first = len(records)
         self.decided = True
@@ -254,10 +251,15 @@ def _encoded(text: str) -> bytes:
         return readable(text).encode()
 
 
-def _merged(declared: Iterable[str], found: Iterable[str]) -> dict[str, None]:
-    """Return both, in the order in which they were found if all that are declared are among them."""
-    names = dict.fromkeys(found)
-    return names if names.keys() >= set(declared) else dict.fromkeys([*declared, *names])
+def _insert(names: list[str], found: Collection[str]) -> None:
+    """Insert those of ``found`` that are missing among ``names``, each behind the one that it was found behind."""
+    if set(names).issuperset(found):
+        return
+    position = 0
+    for name in found:
+        if name not in names:
+            names.insert(position, name)
+        position = names.index(name) + 1
 
 
 def _free(name: str, names: Sequence[str]) -> str:
