@@ -29,7 +29,7 @@ _ESCAPES = {b"\\": b"\\\\", b"\t": b"\\t", b"\r": b"\\r", b"\n": b"\\n"}
 def csv_line(cells: Iterable[bytes]) -> bytes:
     search = _TO_QUOTE.search
     line = b",".join([b'"%b"' % cell.replace(b'"', b'""') if search(cell) else cell for cell in cells])
-    return (line or b'""') + b"\n"  # an empty line is no row
+    return b"%b\n" % (line or b'""')  # an empty line is no row
 
 
 def tsv_line(cells: Iterable[bytes]) -> bytes:
@@ -68,7 +68,8 @@ class DelimitedRecords(RowWriter):
 
     def lines(self, record: Record) -> bytes:
         """Return the lines of a record."""
-        return b"".join(map(self._line, self._rows.rows(record)))
+        rows = self._rows.rows(record)
+        return self._line(rows[0]) if len(rows) == 1 else b"".join(map(self._line, rows))
 
     def _written(self) -> bytes:
         records, self._waiting = self._waiting, []

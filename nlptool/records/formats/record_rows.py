@@ -129,7 +129,8 @@ class RecordRows:
         """Return the rows of a record, each with a cell for each column."""
         head, error = self.head(record)
         if not self._answer_fields:
-            return [[*head, error]]
+            head.append(error)
+            return [head]
         empty = self.empty
         rows = [
             [*head, *[self.value(answer[name]) if name in answer else empty for name in self._answer_fields], error]
@@ -142,7 +143,8 @@ class RecordRows:
         values = self._input(record) if self.layout.with_input else {}
         if not values.keys() <= self._known and self._only is None:
             self._late.update(values.keys() - self._known)
-        results: Mapping[str, bytes] = record.results if record.pending else {}
+        ended = record.error is not None or record.done
+        results: Mapping[str, bytes] = {} if ended else record.results
         empty = self.empty
         cells = [values.get(name, empty) for name in self._fields]
         for name in self._results:
@@ -152,11 +154,12 @@ class RecordRows:
                     self._replaced.add(name)
             else:
                 cells.append(values.get(name, empty))
-        cells += [self.value(record.entry.get(name)) for name in self.layout.entry]
+        if self.layout.entry:
+            cells += [self.value(record.entry.get(name)) for name in self.layout.entry]
         if self._with_place:
             file, line = record.place
             cells = [self.value(file and readable(file)), self.value(line), *cells]
-        return cells, self.value(self._error(record)) if record.error is not None or record.done else empty
+        return cells, self.value(self._error(record)) if ended else empty
 
     def notes(self) -> Iterator[str]:
         """Yield what is to be said at the end of a run."""
@@ -232,16 +235,14 @@ class TextRows(RecordRows):
 
     def fields(self, raw: bytes) -> Mapping[str, bytes]:
         values = loads(raw.decode())
-        if not all(type(value) is str for value in values.values()):
-            exact = {name: raw[start:end] for name, _, start, end in members(raw)}
-            return {
-                name: _encoded(value) if isinstance(value, str) else b"" if value is None else exact[name]
-                for name, value in values.items()
-            }
         try:
             return {name: value.encode() for name, value in values.items()}
-        except UnicodeEncodeError:
-            return {name: _encoded(value) for name, value in values.items()}
+        except (AttributeError, UnicodeEncodeError):  # not all are strings, or one holds half a character
+            exact = {name: raw[start:end] for name, _, start, end in members(raw)}
+        return {
+            name: _encoded(value) if isinstance(value, str) else b"" if value is None else exact[name]
+            for name, value in values.items()
+        }
 
 
 def _encoded(text: str) -> bytes:
