@@ -9,6 +9,7 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import select
 import stat
 import sys
@@ -26,6 +27,7 @@ from nlptool.storage import temp_files
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
+_ARRAY = re.compile(rb'(?:\xef\xbb\xbf)?[ \t]*\[[ \t]*\{[ \t]*"')  # the beginning of a JSON array of records
 _SHOWN_OF_LONG_LINE = 4000  # bytes that the error record of a too long line holds
 
 
@@ -35,6 +37,7 @@ class Block:
 
     Attributes:
         encoding: what ``--encoding auto`` found that the source is in; "": it is as the options say.
+        goes_on: the only line is a piece of one, and the rest of it follows: of a JSON array on one line.
         kind: ``parquet`` if the lines are JSON that was made of the rows of such a file; "": they are as they came.
     """
 
@@ -43,6 +46,7 @@ class Block:
     lines: list[bytes | RecordError]
     encoding: str = ""
     kind: str = ""
+    goes_on: bool = False
 
 
 def _chunks(file: IO[bytes], max_latency: float) -> Iterator[bytes]:
@@ -73,17 +77,25 @@ def _line_too_long(line: bytes, max_line: int) -> RecordError:
 
 
 def _blocks(
-    chunks: Iterable[bytes], source: str, *, separator: bytes, max_line: int, decoded: Source | None = None
+    chunks: Iterable[bytes],
+    source: str,
+    *,
+    separator: bytes,
+    max_line: int,
+    decoded: Source | None = None,
+    cut_array: bool = False,
 ) -> Iterator[Block]:
     """Split chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped.
 
     Args:
         decoded: where the chunks come from, which says what encoding their lines are in.
+        cut_array: give a long first line in pieces, each up to a comma, if it begins as a JSON array of records does.
     """
     number = 1
     rest: list[bytes] = []  # the pieces of a line whose end has not arrived
     length = 0  # bytes in ``rest``
     too_long: RecordError | None = None
+    begun = False  # a JSON array is given in pieces
     suspicious = False  # lines may be in another encoding
 
     def finish(last: bytes, *, ended: bool = True) -> bytes | RecordError:
@@ -113,6 +125,13 @@ def _blocks(
         if lines:
             yield Block(source, number, lines, decoded.encoding if decoded else "")
             number += len(lines)
+        elif cut_array and number == 1 and length > CHUNK:
+            piece, comma, last = b"".join(rest).rpartition(b",")
+            begun = begun or _ARRAY.match(piece or last) is not None
+            cut_array = begun
+            if begun and comma:
+                yield Block(source, number, [piece + comma], decoded.encoding if decoded else "", goes_on=True)
+                rest, length = [last], len(last)
     if rest or too_long:
         yield Block(source, number, [finish(b"", ended=False)], decoded.encoding if decoded else "")
 
@@ -171,7 +190,10 @@ def read_blocks(
                     if kind == "parquet":
                         raise RunError(f"{source}: this is no Parquet file", hint="-I auto finds out what it is")
                 decoded = Source(plain, source, encoding=encoding, separator=separator, note=hint)
-                yield from _blocks(decoded, source, separator=separator, max_line=max_line, decoded=decoded)
+                cut_array = kind in ("auto", "json") and encoding in ("auto", "utf-8")
+                yield from _blocks(
+                    decoded, source, separator=separator, max_line=max_line, decoded=decoded, cut_array=cut_array
+                )
         except RunError as error:
             report(error.message, error.hint)
         except OSError as error:

@@ -60,9 +60,15 @@ class JsonValues:
         self._parts: list[str] = []  # the lines of a value that has not ended
         self._first = 0  # the line in which it begins
         self._length = 0
+        self._piece = ""  # of a line, from the beginning of a value that has not ended
 
-    def add(self, line: str, number: int) -> Iterator[tuple[int, str]]:
-        """Add a line; yield the values that end in it, each with the line of its beginning."""
+    def add(self, line: str, number: int, *, goes_on: bool = False) -> Iterator[tuple[int, str]]:
+        """Add a line; yield the values that end in it, each with the line of its beginning.
+
+        Args:
+            goes_on: it is a piece of a line, and the next piece follows.
+        """
+        line, self._piece = self._piece + line, ""
         position = start = 0
         if self._depth and self._is_broken_by(line):
             yield from self.end()
@@ -79,9 +85,15 @@ class JsonValues:
                     self._depth, self._first = 1, number
                 else:
                     position = _SCALAR.match(line, start).end()  # type: ignore[union-attr]  # any character at least
+                    if goes_on and position + 1 >= len(line):  # the cut behind a comma may be within a string
+                        self._piece = line[start:]
+                        return
                     yield number, line[start:position]
                 continue
             bracket = _TO_BRACKET.match(line, position)
+            if bracket is None and goes_on and len(line) - start <= self._longest and not self._parts:
+                self._piece, self._depth = line[start:], 0  # to be read again with what follows
+                return
             if bracket is None:
                 self._parts.append(line[start:].strip(_BLANKS))
                 self._length += len(line) - start
@@ -96,6 +108,9 @@ class JsonValues:
 
     def end(self) -> Iterator[tuple[int, str]]:
         """Yield what has come of a value that has not ended."""
+        if self._piece:
+            text, self._piece = self._piece, ""
+            yield self._first, text
         if self._depth:
             text = "".join(self._parts)
             self._parts, self._length, self._depth = [], 0, 0

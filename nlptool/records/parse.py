@@ -63,12 +63,14 @@ class Parser:
         """Yield a list of records for each block; an empty one means that nothing new has come for a while."""
         for block in blocks:
             self._decoder.use(block.encoding or self.form.encoding)
-            if (self._source != block.source or block.first_line == 1) and block.lines:
+            starts = self._source != block.source or (block.first_line == 1 and not self._goes_on)
+            if starts and block.lines:
                 if ended := self._end():
                     yield ended
                 self._begin(block.source, block.kind)
             records: list[Record] = []
             for number, line in enumerate(block.lines, block.first_line):
+                self._goes_on = block.goes_on
                 self._add(line, number, records)
             if records or not block.lines:
                 yield records
@@ -82,7 +84,9 @@ class Parser:
         self._blank: list[tuple[str, int]] = []  # the lines before it is decided
         self._rows: Rows | None = None
         self._unusable = False  # nothing more is read of it
+        self._goes_on: bool = False  # the last line was a piece of one
         self._joiner: CsvRows | JsonValues | Units | None = None
+        self._values: JsonValues | None = None  # the joiner, if it is this one
         if self._kind:
             self._decided()
 
@@ -111,7 +115,7 @@ class Parser:
         elif kind == "json":
             from nlptool.records.json_values import JsonValues
 
-            self._joiner = JsonValues(self._longest)
+            self._joiner = self._values = JsonValues(self._longest)
         elif unit != "line":
             from nlptool.records.units import Units
 
@@ -178,7 +182,9 @@ class Parser:
         return is_blank and len(self._blank) < _MOST_BLANK
 
     def _add_line(self, text: str, number: int, records: list[Record]) -> None:
-        if self._joiner is not None:
+        if self._values is not None:
+            self._add_joined(self._values.add(text, number, goes_on=self._goes_on), records)
+        elif self._joiner is not None:
             self._add_joined(self._joiner.add(text, number), records)
         elif self._kind == "text":
             records.append(Record(text, self._source, number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,34 @@ def test_any_text_ends_and_nothing_is_lost(text: str) -> None:
 def test_a_record_that_was_cut_off_does_not_take_the_next_one() -> None:
     assert [value for _, value in joined('{"a": "x\n{"b":2}\n')] == ['{"a": "x', '{"b":2}']
     assert [value for _, value in joined('{"a": 1\n{"b":2}\n')] == ['{"a": 1', '{"b":2}']
+
+
+@given(RECORDS, st.sampled_from([None, 2]), st.lists(st.integers(0, 200), max_size=6))
+def test_pieces_of_a_line_give_what_the_line_gives(
+    records: list[dict[str, Any]], indent: int | None, cuts: list[int]
+) -> None:
+    line = json.dumps(records, indent=indent).replace("\n", " ")
+    values = JsonValues(100_000)
+    found = []
+    begin = 0
+    for cut in sorted(cuts):
+        end = line.find(",", cut) + 1
+        if end > begin:
+            found += values.add(line[begin:end], 1, goes_on=True)
+            begin = end
+    found += [*values.add(line[begin:], 1), *values.end()]
+    assert found == joined(line)
+
+
+def test_an_array_on_one_line_is_read_in_pieces(run: Run, tmp_path: Path) -> None:
+    records = [{"text": "猫, }, { " * (number % 50), "n": number} for number in range(8000)]
+    (tmp_path / "a.json").write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
+    assert (tmp_path / "a.json").stat().st_size > 2_000_000
+    done = run("embed", "-m", "static-ja-en", "--max-line", "600000", "--source", "-q", str(tmp_path / "a.json"))
+    assert done.returncode == 0
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [{"text": record["text"], "n": record["n"]} for record in found] == records
+    assert {record["nlptool"]["source"]["line"] for record in found} == {1}
 
 
 def test_a_value_is_bounded() -> None:
