@@ -57,6 +57,7 @@ class Parser:
         self._longest = longest
         self._report = report
         self._note = note
+        self._goes_on = False  # the last line was a piece of one
         self._begin("")
 
     def parse(self, blocks: Iterator[Block]) -> Iterator[list[Record]]:
@@ -84,7 +85,6 @@ class Parser:
         self._blank: list[tuple[str, int]] = []  # the lines before it is decided
         self._rows: Rows | None = None
         self._unusable = False  # nothing more is read of it
-        self._goes_on: bool = False  # the last line was a piece of one
         self._joiner: CsvRows | JsonValues | Units | None = None
         self._values: JsonValues | None = None  # the joiner, if it is this one
         if self._kind:
