@@ -118,7 +118,7 @@ def test_a_shell_that_is_none_is_a_usage_error() -> None:
     [
         (["tok"], ["tokenize"]),
         (["tokenize", "--norm"], ["--normalize"]),
-        (["embed", "--no"], ["--normalize", "--no-normalize"]),
+        (["embed", "--no"], ["--normalize", "--no-normalize", "--no-header"]),
         (["tokenize", "-f", "wak"], ["wakati"]),
         (["tokenize", "--format", "=", "wak"], ["wakati"]),  # as bash cuts it
         (["tokenize", "--format=wak"], ["--format=wakati"]),
