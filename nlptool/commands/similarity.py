@@ -99,20 +99,20 @@ def command(  # noqa: PLR0917
         pipe.form = accept_pairs(pipe.form, fields)
         lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, measure, names))
         kinds: dict[str, type] = {**dict.fromkeys(PAIR_TEXTS[0], str), "similarity": float}
-        table = cells.Columns(kinds, [*fields, *PAIR_FIELDS])
-        write_records(pipe, lists, format, Layout({"similarity": float}), table=table)
+        pairs_table = cells.Columns(kinds, [*fields, *PAIR_FIELDS])
+        write_records(pipe, lists, format, Layout({"similarity": float}), table=pairs_table)
     elif top_k is not None:
         layout = similarity.neighbors_layout({"index": int}, with_ids=pipe.id_field is not None)
-        write_records(
-            pipe, comparison.neighbors(top_k, threshold), format, layout, table=cells.Neighbors(pipe.id_field)
-        )
+        neighbors_table = cells.Neighbors(pipe.id_field, with_place=pipe.with_place)
+        write_records(pipe, comparison.neighbors(top_k, threshold), format, layout, table=neighbors_table)
     elif threshold is not None:
-        kinds = dict.fromkeys(("first_index", "second_index"), int)
+        numbers: dict[str, type] = dict.fromkeys(("first_index", "second_index"), int)
+        places: dict[str, type] = dict.fromkeys(("first_place", "second_place"), str)
         ids = ("first_id", "second_id") if pipe.id_field else ()
-        kinds |= dict.fromkeys([*ids, *PAIR_TEXTS[0]], str)
-        kinds |= {"similarity": float}
-        layout = Layout(kinds | dict.fromkeys(ids, object), with_input=False)
-        write_records(pipe, comparison.pairs(threshold), format, layout, table=cells.Columns(kinds))
+        columns = {**dict.fromkeys([*ids, *PAIR_TEXTS[0]], str), "similarity": float}
+        layout = Layout({**numbers, **columns, **dict.fromkeys(ids, object)}, with_input=False)
+        table = cells.Columns((places if pipe.with_place else numbers) | columns)
+        write_records(pipe, comparison.pairs(threshold), format, layout, table=table)
     else:
         write_matrix(pipe, comparison, format, keep=plot is not None)
         if plot is not None:

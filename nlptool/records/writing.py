@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nlptool.records import formats
-from nlptool.records.formats.cells import Rows
+from nlptool.records.formats.cells import Placed, Rows
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -30,7 +30,8 @@ def write_records(
         notes: field of the records' entries -> the sentence on stderr about the sum of its values.
     """
     if format == "table":
-        writer = formats.row_writer(format, "records", table)
+        is_of_input = table is not None and layout.with_input and pipe.with_place
+        writer = formats.row_writer(format, "records", Placed(table) if is_of_input and table else table)
     else:
         writer = formats.row_writer(format, "records", layout, **row_options(pipe))
     pipe.write_rows(lists, writer, notes=notes)

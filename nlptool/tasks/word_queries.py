@@ -10,6 +10,7 @@ import orjson
 
 from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.errors import RecordError, WrongUsage
+from nlptool.records.formats.cells import place_of
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
@@ -156,6 +157,15 @@ def answer_layout(field: str, query: type, score: str = "similarity") -> Layout:
     return Layout({"query": query}, answers=field, answer_columns={"word": ("word", str), score: (score, float)})
 
 
+def _shown(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer with one place instead of its number, its file and its line."""
+    if "line" not in answer:
+        return answer
+    return {"place": place_of(answer)} | {
+        name: answer[name] for name in answer if name not in ("index", "file", "line")
+    }
+
+
 def write(
     pipe: Pipe,
     lists: Iterable[list[Record]],
@@ -184,8 +194,8 @@ def write(
         heading = title([query] if isinstance(query, str) else query, dict(record.entry))
         for word, matches in record.entry.get("words", {}).items():
             heading += f"\n{word}: " + "; ".join(_MATCHES[key].format(value) for key, value in matches.items())
-        rows = orjson.loads(record.results[field]) or []
-        columns = list(rows[0] if rows else ("word", "similarity"))
+        rows = [_shown(answer) for answer in orjson.loads(record.results[field]) or []]
+        columns = list(rows[0] if rows else ("similarity",))
         cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
         numbers = [name for name in columns if rows and isinstance(rows[0][name], float | int)]
         return f"{tables.printable(heading)}\n{tables.table(columns, cells, right=numbers)}\n".encode()

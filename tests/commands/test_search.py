@@ -218,8 +218,8 @@ def test_a_model_with_prompts_gets_those_of_documents_and_queries(invoke: Invoke
 def test_the_table_shows_query_and_answers(invoke: Invoke, corpus: Path) -> None:
     table = invoke("search", "水鳥", "--corpus", str(corpus), "-k", "1", "-f", "table").stdout.splitlines()
     assert table[0] == "水鳥   sbert-mini-ja-en"
-    assert table[1].split() == ["index", "file", "line", "text", "similarity"]
-    assert table[2].split()[:4] == ["1", str(corpus), "2", "停められた船の近くで水鳥が泳いでいる"]
+    assert table[1].split() == ["place", "text", "similarity"]
+    assert table[2].split()[:2] == [f"{corpus}:2", "停められた船の近くで水鳥が泳いでいる"]
 
 
 def test_a_corpus_with_nothing_in_it(invoke: Invoke, tmp_path: Path) -> None:

@@ -517,3 +517,21 @@ def test_nothing_is_not_drawn(invoke: Invoke, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "there is nothing to draw" in done.stderr
     assert not (tmp_path / "m.png").exists()
+
+
+def test_a_table_names_places_as_grep_does(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a", "猫が鳴く。\n\n犬が走る。\n"), ("b", "猫が鳴く。\n")):
+        Path(name).write_text(text, encoding="utf-8")
+    rows = [line.split() for line in invoke("similarity", "a", "b", "-k", "1", "-f", "table").stdout.splitlines()]
+    assert rows[0] == ["place", "neighbor_place", "text", "neighbor", "similarity"]
+    assert [row[:2] for row in rows[1:]] == [["a:1", "b:1"], ["a:3", "a:1"], ["b:1", "a:1"]]
+    rows = [
+        line.split()
+        for line in invoke("similarity", "a", "b", "--threshold", "0.99", "-f", "table").stdout.splitlines()
+    ]
+    assert rows == [
+        ["first_place", "second_place", "first", "second", "similarity"], ["a:1", "b:1", "猫が鳴く。", "猫が鳴く。", "1.0000"],
+    ]  # fmt: skip
+    rows = [line.split() for line in invoke("similarity", "a", "-k", "1", "-f", "table").stdout.splitlines()]
+    assert rows[0][:2] == ["index", "neighbor_index"]

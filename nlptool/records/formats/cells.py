@@ -30,8 +30,33 @@ def rows_of(record: Record, rows: Rows) -> list[list[Any]]:
     return [] if record.error is not None or record.done else list(rows.cells(record))
 
 
+def place_of(named: Mapping[str, Any], prefix: str = "") -> str:
+    """Return ``file:line`` of the fields that name a record, as grep writes it; ``line`` alone without a file.
+
+    Args:
+        prefix: before the names of the two fields.
+    """
+    file, line = named.get(f"{prefix}file"), named.get(f"{prefix}line")
+    return "" if line is None else str(line) if file is None else f"{file}:{line}"
+
+
+class Placed:
+    """Rows with the place of their record before them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return [("place", str), *self._rows.columns()]
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        place = place_of(record.named())
+        yield from ([place, *cells] for cells in self._rows.cells(record))
+
+
 class Columns:
-    """Some of a record's fields and results. ``text``, ``first`` and ``second`` are there whatever fields held them.
+    """Some of a record's fields and results. ``text``, ``first`` and ``second`` are there whatever fields held them, and
+    ``first_place`` and ``second_place`` are made of the file and the line of each.
 
     Args:
         types: name -> int, float or str; a value of another type in a str column is written as JSON.
@@ -49,6 +74,9 @@ class Columns:
         values = fields(record.raw)
         values |= {"text": record.text} | dict(zip(PAIR_TEXTS[0], texts_of(values, self._pairs) or (), strict=False))
         values |= {name: orjson.loads(value) for name, value in record.results.items()}
+        for side in PAIR_TEXTS[0]:
+            if f"{side}_place" in self._types:
+                values[f"{side}_place"] = place_of(values, f"{side}_")
         yield [
             as_text(values[name]) if type is str and values.get(name) is not None else values.get(name)
             for name, type in self._types.items()
@@ -60,21 +88,27 @@ class Neighbors:
 
     Args:
         id_field: the field that names a record, if one does.
+        with_place: name the neighbor by its file and line, else by its number.
     """
 
-    def __init__(self, id_field: str | None) -> None:
+    def __init__(self, id_field: str | None, *, with_place: bool = False) -> None:
         self._id_field = id_field
+        self._with_place = with_place
 
     def columns(self) -> Sequence[tuple[str, type]]:
         ids: list[tuple[str, type]] = [("id", str), ("neighbor_id", str)] if self._id_field else []
-        return [("index", int), ("neighbor_index", int), *ids, ("text", str), ("neighbor", str), ("similarity", float)]
+        named: list[tuple[str, type]] = [("index", int), ("neighbor_index", int)]
+        if self._with_place:
+            named = [("neighbor_place", str)]
+        return [*named, *ids, ("text", str), ("neighbor", str), ("similarity", float)]
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
         index, ids = int(record.results["index"]), []
         for neighbor in orjson.loads(record.results["neighbors"]):
             if self._id_field:
                 ids = [field_text(record.raw, self._id_field), neighbor.get("id", "")]
-            yield [index, neighbor["index"], *ids, record.text, neighbor.get("text", ""), neighbor["similarity"]]
+            named = [place_of(neighbor)] if self._with_place else [index, neighbor["index"]]
+            yield [*named, *ids, record.text, neighbor.get("text", ""), neighbor["similarity"]]
 
 
 class Matrix:
