@@ -24,7 +24,7 @@ from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
 from nlptool.tasks.embedded_records import refuse_binary
 from nlptool.tasks.embedder import Embedder
-from nlptool.tasks.index_files import IndexFiles, under
+from nlptool.tasks.index_files import IndexFiles
 from nlptool.tasks.npy_rows import NpyRows, is_matrix
 
 _ROWS = 8192  # of an .npy or of an index that are added at once
@@ -77,7 +77,7 @@ def add(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
         raise WrongUsage("FILE is missing: the files to add")
     index = Index(folder)
     files = IndexFiles.of(index)
-    paths = files_of(pipe.given, globs=tuple(_reading_of(index)["globs"]), note=pipe.note)
+    paths = files_of(pipe.given, **_choice(index), note=pipe.note)
     named = list(dict.fromkeys(map(files.name, paths)))
     changed = {name for name in named if name in files.known and files.is_changed(name)}
     new = [name for name in named if name not in files.known]
@@ -95,14 +95,13 @@ def remove(pipe: Pipe, folder: Path, paths: Iterable[str]) -> None:
     files = IndexFiles.of(index)
     drop: set[str] = set()
     for path in paths:
-        name = files.name(path)
-        found = {known for known in files.known if known == name or under(known, name)}
+        found = files.below(path)
         if not found:
             raise RunError(
                 f"{folder} holds nothing of {path}", hint=f"nlptool index info --files {folder} lists its files"
             )
         drop |= found
-        files.roots = [root for root in files.roots if root != name]
+        files.forget_roots(path)
     _follow(pipe, index, files, EncoderSpec(), drop=drop, read=[], gone=len(drop))
 
 
@@ -124,7 +123,7 @@ def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
             hint="if they have moved, build the index again; nlptool index remove takes files out",
         )
     changed = {name for name in files.known if name not in gone and files.is_changed(name)}
-    new = [name for name in files.below_roots(tuple(_reading_of(index)["globs"])) if name not in files.known]
+    new = [name for name in files.below_roots(**_choice(index)) if name not in files.known]
     _follow(pipe, index, files, spec, drop=gone | changed, read=[*sorted(changed), *new], gone=len(gone))
 
 
@@ -155,10 +154,16 @@ def _follow(
     pipe: Pipe, index: Index, files: IndexFiles, spec: EncoderSpec, *, drop: set[str], read: list[str], gone: int
 ) -> None:
     """Replace an index by one without the items of the files ``drop``, and with the records of the files ``read``."""
+    faults = {name: fault for name in read if (fault := files.fault(name))}
+    for name, fault in faults.items():
+        pipe.tally.fail_input(f"{files.place(name)}: {fault}", "")
+    read = [name for name in read if name not in faults]
+    drop = drop - faults.keys()  # the index keeps what it has of them
     n_changed = len(read) - sum(name not in files.known for name in read)
     n_new = len(read) - n_changed
     if not drop and not read:
-        pipe.note(f"{index.folder} is up to date: {len(files.known):,} files")
+        if not faults:
+            pipe.note(f"{index.folder} is up to date: {len(files.known):,} files")
         return
     reading = _reading_of(index)
     remembered = ("model", "identity", "prompt", "dim", "reading")
@@ -278,6 +283,12 @@ def _reading_of(index: Index) -> dict[str, Any]:
     if not isinstance(reading, dict):
         raise RunError(f"{index.folder} was made of no text files that could be read again", hint="build it again")
     return {**reading, "form": {**reading["form"], "instead": tuple(reading["form"]["instead"])}}
+
+
+def _choice(index: Index) -> dict[str, Any]:
+    """Return which files of a folder an index is made of, as arguments of ``files_of``."""
+    reading = _reading_of(index)
+    return {"globs": tuple(reading["globs"]), "parquet": reading["form"]["kind"] == "parquet"}
 
 
 def _check_same_input(builder: Builder, n_read: int) -> None:

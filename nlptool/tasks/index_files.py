@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.geometry.index import Index
-from nlptool.records.inputs import files_of
+from nlptool.records.inputs import files_of, is_file, is_folder
 from nlptool.storage.digest import sha256
 
 
@@ -35,6 +37,8 @@ class IndexFiles:
         self.roots = list(roots)
         self.known = {entry["path"]: entry for entry in known}
         self.names = list(self.known)
+        self._identities = {name: self.identity(self.place(name)) for name in self.known}
+        self._by_identity = {identity: name for name, identity in self._identities.items()}
         self._read: dict[str, dict[str, Any]] = {}
 
     @classmethod
@@ -50,19 +54,64 @@ class IndexFiles:
         except (KeyError, TypeError) as error:
             raise RunError(f"{index.folder} is damaged: {error}", hint="build it again") from error
 
+    @staticmethod
+    def identity(path: str) -> str:
+        """Return what is the same for all spellings of a path; that of a link to a file is the link's own."""
+        absolute = Path.cwd() / path
+        if absolute.name == ".." or is_folder(path):
+            return os.path.realpath(absolute)
+        return f"{_real(str(absolute.parent)).rstrip('/')}/{absolute.name}"
+
     def name(self, path: str) -> str:
-        """Return the name of a file that was given as a path from the current folder."""
-        if self.directory == str(Path.cwd()):
+        """Return the name of a file that was given as a path from the current folder: the one that it has in the index already,
+        however it is spelled, or a new one."""
+        if path == "-":
             return path
-        absolute = os.path.normpath(Path.cwd() / path)
-        return os.path.relpath(absolute, self.directory) if under(absolute, self.directory) else absolute
+        identity = self.identity(path)
+        if identity in self._by_identity:
+            return str(self._by_identity[identity])
+        if self.directory == str(Path.cwd()):
+            return str(Path(path))
+        return os.path.relpath(identity, self.directory) if under(identity, self.directory) else identity
 
     def place(self, name: str) -> str:
         """Return the path of a file from the current folder."""
-        return name if self.directory == str(Path.cwd()) else os.path.normpath(Path(self.directory, name))
+        is_here = name == "-" or self.directory == str(Path.cwd())
+        return name if is_here else os.path.normpath(Path(self.directory, name))
+
+    def below(self, path: str) -> set[str]:
+        """Return the names of the file, or of the files of the folder, at ``path``."""
+        place = self.identity(path)
+        return {name for name, identity in self._identities.items() if _is_in(identity, place)}
+
+    def forget_roots(self, path: str) -> None:
+        """Look no more for new files in the folders at ``path`` and below it."""
+        place = self.identity(path)
+        self.roots = [root for root in self.roots if not _is_in(self.identity(self.place(root)), place)]
+
+    def fault(self, name: str) -> str:
+        """Return why a file cannot be read; "" if it can be. Nothing is taken from a pipe."""
+        if name == "-":
+            return ""
+        if is_folder(self.place(name)):
+            return "a folder without text files"
+        path = Path(self.place(name))
+        try:
+            if stat.S_ISREG(path.stat().st_mode):
+                with path.open("rb", buffering=0) as file:
+                    file.read(1)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     def is_there(self, name: str) -> bool:
-        return Path(self.place(name)).is_file()
+        """Return whether there is a file, perhaps one that cannot be read."""
+        try:
+            return stat.S_ISREG(Path(self.place(name)).stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
 
     def is_changed(self, name: str) -> bool:
         """Return whether a file has another content than when it was read; its size and time alone tell most."""
@@ -75,13 +124,12 @@ class IndexFiles:
         except OSError:
             return True  # reading it says what is wrong
 
-    def below_roots(self, globs: tuple[str, ...]) -> Iterator[str]:
-        """Yield the names of the text files that are now in the folders which the index was made of."""
-        for root in self.roots:
-            if Path(self.place(root)).is_dir():
-                yield from (
-                    self.name(path) for path in files_of([self.place(root)], globs=globs) if Path(path).is_file()
-                )
+    def below_roots(self, *, globs: tuple[str, ...] = (), parquet: bool = False) -> list[str]:
+        """Return the names of the text files that are now in the folders which the index was made of, each once."""
+        roots = [place for place in map(self.place, self.roots) if is_folder(place)]
+        return list(
+            dict.fromkeys(self.name(path) for path in files_of(roots, globs=globs, parquet=parquet) if is_file(path))
+        )
 
     def kept_rows(self, file_of: NDArray[np.int32], drop: set[str]) -> NDArray[np.int64]:
         """Return the rows whose files are not dropped, (n,)."""
@@ -100,7 +148,7 @@ class IndexFiles:
         """Add the files that are read now; return the number of each by its path from the current folder."""
         numbers = {}
         for name in dict.fromkeys(names):
-            if name == "-":
+            if name == "-" or not self.is_there(name):  # no file that could be looked at again
                 continue
             numbers[self.place(name)] = len(self.names)
             self.names.append(name)
@@ -126,6 +174,16 @@ class IndexFiles:
         except OSError:
             return {}
         return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+@functools.cache
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _is_in(path: str, place: str) -> bool:
+    """Return whether a path is ``place`` or below it."""
+    return path == place or under(path, place)
 
 
 def under(path: str, folder: str) -> bool:

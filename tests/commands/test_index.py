@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from program import Invoke, Run, parse_records
 
@@ -159,3 +162,69 @@ def test_an_index_of_stdin_or_of_vectors_has_no_files(invoke: Invoke, notes: Pat
     done = invoke("index", "add", "j", "notes/b.md")
     assert done.exit_code == 1
     assert "was made of no text files that could be read again" in done.stderr
+
+
+def test_a_file_is_the_same_however_its_path_is_spelled(invoke: Invoke, notes: Path) -> None:
+    built(invoke)
+    done = invoke("index", "add", "i", "./notes/b.md", str(notes / "b.md"), "notes/sub/../b.md", "notes", "./notes/")
+    assert done.stderr == "nlptool index: i is up to date: 3 files\n"
+    assert invoke("index", "add", "i", "./notes/../new.md").exit_code == 1  # there is none
+    (notes / "d.md").write_text("鳥が飛ぶ。\n", encoding="utf-8")
+    assert invoke("index", "add", "i", "notes", "./notes/d.md", "notes/sub").exit_code == 0
+    (notes / "sub" / "e.md").write_text("雪。\n", encoding="utf-8")  # below two roots
+    assert invoke("index", "update", "i").exit_code == 0
+    assert items(invoke) == sorted([*BUILT, ("notes/d.md", 1, "鳥が飛ぶ。"), ("notes/sub/e.md", 1, "雪。")])
+
+
+def test_what_was_removed_with_its_folder_does_not_come_back(invoke: Invoke, notes: Path) -> None:
+    Path("other.md").write_text("海。\n", encoding="utf-8")
+    built(invoke, "notes/", "./notes/sub/", "other.md")
+    assert invoke("index", "remove", "i", "./notes").exit_code == 0
+    assert invoke("index", "update", "i").stderr == "nlptool index: i is up to date: 1 files\n"
+    assert items(invoke) == [("other.md", 1, "海。")]
+
+
+def test_what_cannot_be_read_stays_as_it_was(invoke: Invoke, notes: Path) -> None:
+    built(invoke)
+    (notes / "b.md").unlink()
+    (notes / "b.md").symlink_to("/proc/self/mem")  # of which the first byte cannot be read, even by root
+    Path("empty").mkdir()
+    for command in (("update", "i"), ("add", "i", "notes/b.md", "missing.md", "empty")):
+        done = invoke("index", *command)
+        assert done.exit_code == 1
+        assert "notes/b.md: Input/output error\n" in done.stderr
+        assert items(invoke) == BUILT
+    assert "missing.md: No such file or directory\nnlptool index: empty: a folder without text files\n" in done.stderr
+    assert (
+        parse_records(invoke("index", "info", "--files", "i", "-f", "jsonl").stdout_bytes)[-1]["file"]
+        == "notes/sub/c.md"
+    )
+
+
+def test_what_came_through_a_pipe_stays(invoke: Invoke, notes: Path) -> None:
+    built(invoke)
+    os.mkfifo("fifo")
+    writer = threading.Thread(target=Path("fifo").write_text, args=("鳥が飛ぶ。\n", "utf-8"))
+    writer.start()
+    assert invoke("index", "add", "i", "fifo").exit_code == 0
+    writer.join()
+    Path("fifo").unlink()
+    assert invoke("index", "update", "i").stderr == "nlptool index: i is up to date: 3 files\n"
+    assert items(invoke) == [("fifo", 1, "鳥が飛ぶ。"), *BUILT]
+
+
+def test_parquet_files_of_a_folder_are_followed(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tables").mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["猫が鳴く。"]}), "tables/a.parquet")
+    assert invoke("index", "build", *MODEL, "-I", "parquet", "-o", "i", "tables").exit_code == 0
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["犬。", "鳥。"]}), "tables/b.parquet")
+    Path("tables/notes.txt").write_text("no table\n", encoding="utf-8")
+    assert invoke("index", "update", "i").exit_code == 0
+    assert items(invoke) == [
+        ("tables/a.parquet", 1, "猫が鳴く。"),
+        ("tables/b.parquet", 1, "犬。"),
+        ("tables/b.parquet", 2, "鳥。"),
+    ]

@@ -478,7 +478,7 @@ def test_an_index_can_be_opened_while_another_takes_its_place(
 def test_a_full_disk_is_said_of_the_index(run: Run, tmp_path: Path) -> None:
     """Of whatever writes last; that nothing more can be kept does not hide it."""
     script = (
-        "import resource, runpy, signal, sys\n"
+        "import resource, runpy, signal, sys; sys.dont_write_bytecode = True\n"  # it would be cut off
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "sys.argv = ['nlptool', 'index', 'build', '-m', 'static-ja-en', '-o', sys.argv[1], sys.argv[2]]\n"
