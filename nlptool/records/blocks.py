@@ -21,12 +21,11 @@ from typing import IO
 from nlptool.errors import RecordError, RunError
 from nlptool.records.decoding import Source
 from nlptool.records.inputs import is_folder
-from nlptool.records.parquet_rows import MAGIC, parquet_rows
 from nlptool.records.record import STDIN
-from nlptool.storage import temp_files
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
+PARQUET = b"PAR1"  # the first bytes of such a file
 _ARRAY = re.compile(rb'(?:\xef\xbb\xbf)?[ \t]*\[[ \t]*\{[ \t]*"')  # the beginning of a JSON array of records
 _SHOWN_OF_LONG_LINE = 4000  # bytes that the error record of a too long line holds
 
@@ -183,7 +182,7 @@ def read_blocks(
                     chunks = _counted(chunks, on_bytes)
                 plain = decompressed(chunks, source)
                 if kind in ("auto", "parquet"):
-                    is_parquet, plain = _begins_with(plain, MAGIC)
+                    is_parquet, plain = _begins_with(plain, PARQUET)
                     if is_parquet:
                         yield from _parquet_blocks(plain, file, source, on_bytes=on_bytes)
                         continue
@@ -223,8 +222,10 @@ def _parquet_blocks(
     Args:
         chunks: its bytes, read from ``file`` and decompressed.
     """
+    from nlptool.storage import temp_files
+
     size = 0
-    if source != STDIN and file.seekable() and file.seek(0) == 0 and file.read(len(MAGIC)) == MAGIC:
+    if source != STDIN and file.seekable() and file.seek(0) == 0 and file.read(len(PARQUET)) == PARQUET:
         size = os.fstat(file.fileno()).st_size
     else:
         file = temp_files.temporary()
@@ -233,6 +234,8 @@ def _parquet_blocks(
                 file.write(chunk)
     file.seek(0)
     number, n_read = 1, CHUNK  # the first of which have been counted
+    from nlptool.records.parquet_rows import parquet_rows
+
     for lines, share in parquet_rows(file, source):
         yield Block(source, number, list(lines), "utf-8", "parquet")
         number += len(lines)

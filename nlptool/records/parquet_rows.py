@@ -14,8 +14,6 @@ import orjson
 
 from nlptool.errors import RunError
 
-MAGIC = b"PAR1"
-
 _ROWS = 1024  # that are read and handed on together
 _BUFFER = 1 << 18  # bytes of each column that are read at once
 

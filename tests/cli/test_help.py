@@ -114,4 +114,4 @@ def test_columns_of_a_gold_file_are_named(head: str, invoke: Invoke) -> None:
     assert '"pairs":2' in done.stdout
     wrong = invoke("evaluate", "sts", "--first", "x", "--second", "s2", stdin=(head + line).encode())
     assert wrong.exit_code == 1
-    assert "the first line has no columns x and s2 and score" in wrong.stderr
+    assert "the first row has no columns x and s2" in wrong.stderr

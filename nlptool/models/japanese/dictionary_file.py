@@ -14,8 +14,6 @@ import mmap
 import struct
 from pathlib import Path
 
-import numpy as np
-
 from nlptool.errors import ModelError
 
 _HEADER = struct.Struct("<10I32s")
@@ -76,6 +74,8 @@ class Dictionary:
 
     def classes(self) -> list[tuple[int, int, int, str]]:
         """Return the pairs of left and right id that entries have: left id, right id, number of entries, features of one."""
+        import numpy as np  # most dictionaries are only asked for words
+
         tokens = np.frombuffer(self._bytes, "<u2", len(self._tokens), self._tokens_at).reshape(-1, _TOKEN_SIZE)
         ids = tokens[:, 0].astype(np.uint32) << 16 | tokens[:, 1]
         pairs, first, counts = np.unique(ids, return_index=True, return_counts=True)
