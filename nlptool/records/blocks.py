@@ -173,7 +173,8 @@ def read_blocks(
                         hint("reading from the terminal: type a text, end with Ctrl-D (or name a FILE)")
                 elif is_folder(path):
                     raise RunError(
-                        f"{source}: a folder without text files", hint="hidden and binary files are left out"
+                        f"{source}: a folder without text files",
+                        hint="hidden and binary files are left out, and those that --glob does not choose",
                     )
                 else:
                     file = stack.enter_context(Path(path).open("rb", buffering=0))

@@ -83,6 +83,11 @@ class Rows:
             raise RunError(
                 f"the header names the column `{twice}` twice", hint="--no-header calls the columns 1, 2, 3 ..."
             )
+        if any("\r" in name for name in names):
+            raise RunError(
+                "the header has a carriage return (CR) that ends no line: lines end with LF or CR LF",
+                hint="tr '\\r' '\\n' < FILE makes lines of it",
+            )
         self._has_header, self._first_row, self._columns = True, cells, names
         return True
 

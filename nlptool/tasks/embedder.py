@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from nlptool import catalog
@@ -83,7 +84,7 @@ class Embedder:
             try:
                 values = fields(record.raw)
                 embedding = values.get("embedding")
-                if embedding is not None:
+                if embedding is not None and embedding != "":  # what an empty cell of a table holds
                     vectors[number] = self._given(embedding, values)
                     with_vector[number] = record
                 elif "embedding" not in values and (text := self._text(record, values)):
@@ -228,7 +229,7 @@ def _entry(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Parse a vector as `embed` writes it: numbers, or base64 in the precision that the entry says.
+    """Parse a vector as `embed` writes it: numbers, in a table as JSON in a cell, or base64 in the precision that the entry says.
 
     Raises:
         RecordError: it is none.
@@ -237,6 +238,11 @@ def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
     if precision == "binary":
         raise RecordError("BinaryEmbedding", "the embedding holds the signs alone, eight to a byte",
                           hint="embed again with another --precision")  # fmt: skip
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise RecordError("NotAVector", f"`embedding` is no JSON: {error}") from error
     if isinstance(value, str) and precision in _DTYPES:
         try:
             vector = np.frombuffer(base64.b64decode(value, validate=True), _DTYPES[precision]).astype(np.float32)

@@ -85,6 +85,15 @@ def test_bad_rows(lines: str, texts: list[str], said: str, run: Run) -> None:
     assert done.returncode == (3 if any("error" in record["nlptool"] for record in found) else 0)
 
 
+def test_lines_that_end_with_a_carriage_return_alone_are_refused(run: Run) -> None:
+    for header in (b"a,text\r1,x\r2,y\r", b'a,"te\rxt"\n1,x\n', b"a,text\r\r\n1,x\r\r\n"):
+        done = run("split", "-I", "csv", stdin=header)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"<stdin>: the header has a carriage return (CR) that ends no line" in done.stderr
+    done = run("split", "-I", "csv", "--field", "a\nb", stdin=b'"a\r\nb",c\r\n1,x\r\n')  # as spreadsheets write it
+    assert json.loads(done.stdout) | {"nlptool": 0} == {"c": "x", "text": "1", "start": 0, "end": 1, "nlptool": 0}
+
+
 def test_a_field_of_text_is_wrong_usage(run: Run, tmp_path: object) -> None:
     for option in ("--field", "--id-field"):
         done = run("tokenize", option, "body", stdin="body\n猫\n".encode())

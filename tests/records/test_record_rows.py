@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program import Invoke
+from program import Invoke, parse_records
 
 from nlptool.errors import RecordError
 from nlptool.records.csv_rows import CsvRows
@@ -372,3 +372,41 @@ def test_results_that_come_all_at_once_are_csv_too(invoke: Invoke) -> None:
     assert "name" in found[0]
     assert ["sbert-mini-ja-en"] in [row[:1] for row in found]
     assert invoke("models", "list", "-f", "tsv").stdout.split("\n")[0].split("\t") == found[0]
+
+
+def test_a_column_that_gives_way_to_one_of_ours_is_said(invoke: Invoke) -> None:
+    rows = "id,text,n,index,surface,neighbor\n1,猫だ。,a,b,c,d\n2,犬。,a,b,c,d\n"
+    replaced = "nlptool {}: the field `{}` was there before and has been replaced\n"
+    for command, names in (
+        ("split", "index n"),
+        ("tokenize", "index surface"),
+        ("similarity -k 1 -m static-ja-en", "index neighbor"),
+    ):
+        for format in ("csv", "parquet"):
+            done = invoke(*command.split(), "-I", "csv", "-f", format, stdin=rows.encode())
+            assert done.stderr == "".join(replaced.format(command.split()[0], name) for name in names.split())
+        done = invoke(*command.split(), "-I", "csv", "-f", "csv", "--drop-input", stdin=rows.encode())
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "parquet"])
+def test_vectors_in_a_table_are_used_again(invoke: Invoke, tmp_path: Path, format: str) -> None:
+    table = ("-I", format) + (("--header",) if format == "tsv" else ())
+    vectors = str(tmp_path / f"v.{format}")
+    assert invoke("embed", "-m", "static-ja-en", "-o", vectors, stdin="猫\n\n犬\n".encode()).exit_code == 0
+    plain = invoke("similarity", "-k", "1", "--drop-input", "-m", "static-ja-en", stdin="猫\n\n犬\n".encode())
+    again = invoke("similarity", "-k", "1", "--drop-input", *table, vectors)
+    assert again.exit_code == 0
+    assert again.stderr == plain.stderr
+    found, expected = (
+        [
+            [(near["index"], round(near["similarity"], 5)) for near in record["neighbors"]]
+            for record in parse_records(done.stdout_bytes)
+        ]
+        for done in (again, plain)
+    )
+    assert found == expected == [[(2, expected[0][0][1])], [(0, expected[0][0][1])]]
+    bad = b'text,embedding\ncat,"[1,2"\ndog,"[1,""a""]"\n'
+    done = invoke("similarity", "-k", "1", "-I", "csv", stdin=bad)
+    assert done.exit_code == 3
+    assert [record["nlptool"]["error"]["type"] for record in parse_records(done.stdout_bytes)] == ["NotAVector"] * 2

@@ -111,9 +111,10 @@ class RecordRows:
             fields = {name: None for name in fields if name not in left_out}
         columns = {name: self._answer_column(name) for name in answer_fields}
         ours = {*results, *layout.entry, *columns.values()}
-        self._fields = [name for name in fields if name not in ours and name != RESERVED]
-        if self._only is not None:
-            self._fields = [name for name in self._fields if name in self._only]
+        self._replaced |= {
+            name for name in (*layout.entry, *columns.values()) if name in fields and self._is_kept(name)
+        }
+        self._fields = [name for name in fields if name not in ours and name != RESERVED and self._is_kept(name)]
         self._results, self._answer_fields = results, answer_fields
         self._known = {*fields, *ours, *left_out, RESERVED}
         self._n_first = len(records)
@@ -150,7 +151,7 @@ class RecordRows:
         for name in self._results:
             if name in results:
                 cells.append(self.result(name, results[name]))
-                if name in values:
+                if name in values and self._is_kept(name):
                     self._replaced.add(name)
             else:
                 cells.append(values.get(name, empty))
@@ -169,6 +170,10 @@ class RecordRows:
                 f"fields that are not in the output, since the columns were decided by the first {self._n_first:,} "
                 f"records: {named}"
             )
+
+    def _is_kept(self, name: str) -> bool:
+        """Return whether a field of the input is to be in the output."""
+        return self._only is None or name in self._only
 
     def value(self, value: Any) -> Any:
         """Return a value as a cell."""
