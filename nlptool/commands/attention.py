@@ -57,7 +57,7 @@ class _Numbers(click.ParamType[list[range]]):
 @options.deterministic()
 @options.offline
 @options.allow_pickle
-@options.spec(AttentionSpec)
+@options.spec("AttentionSpec")
 def command(  # noqa: PLR0917
     pipe: Pipe,
     pair: bool,

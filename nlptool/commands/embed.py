@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 @options.deterministic()
 @options.offline
 @options.allow_pickle
-@options.spec(EncoderSpec)
+@options.spec("EncoderSpec")
 def command(  # noqa: PLR0917
     pipe: Pipe, format: str, precision: str, on_long: str, workers: int, spec: EncoderSpec
 ) -> None:

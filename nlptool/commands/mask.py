@@ -33,7 +33,7 @@ from nlptool.specs import MaskedModelSpec
 @options.workers
 @options.offline
 @options.allow_pickle
-@options.spec(MaskedModelSpec)
+@options.spec("MaskedModelSpec")
 def command(  # noqa: PLR0917
     pipe: Pipe,
     format: str,

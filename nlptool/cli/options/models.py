@@ -16,18 +16,23 @@ import click
 from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator, all_of
-from nlptool.specs import EncoderSpec, GeneratorSpec, MaskedModelSpec
 
 
-def spec(kind: type[Any]) -> Decorator:
-    """Hand the callback those values that are fields of ``kind``, a class of ``nlptool.specs``, as one argument ``spec``."""
-    names = [field.name for field in dataclasses.fields(kind)]
+def spec(kind: str) -> Decorator:
+    """Hand the callback those values that are fields of a class of ``nlptool.specs`` as one argument ``spec``.
+
+    The class is imported when the command runs: making the specs takes 4 ms, which no other command pays.
+    """
 
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)
         def run(*arguments: Any, **values: Any) -> Any:
+            from nlptool import specs
+
+            make = getattr(specs, kind)
+            names = [field.name for field in dataclasses.fields(make)]
             chosen = {name: value for name in names if (value := values.pop(name, None)) is not None}
-            return callback(*arguments, spec=kind(**chosen), **values)
+            return callback(*arguments, spec=make(**chosen), **values)
 
         return run
 
@@ -119,7 +124,7 @@ def encoder(*, embeddings: bool = True, chosen: bool = True) -> Decorator:
         help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
     )  # fmt: skip
     choice = (which, prompt, dim) if chosen else ()
-    return all_of(*choice, device, batch_tokens(None), threads_alone, offline, allow_pickle, spec(EncoderSpec))
+    return all_of(*choice, device, batch_tokens(None), threads_alone, offline, allow_pickle, spec("EncoderSpec"))
 
 
 def max_length(default: str) -> Decorator:
@@ -136,7 +141,7 @@ bert = all_of(
     max_length("the model's own"),
     engine,
     *_COMPUTATION,
-    spec(MaskedModelSpec),
+    spec("MaskedModelSpec"),
 )
 """``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
 
@@ -162,7 +167,7 @@ def generator(*, required: bool = True) -> Decorator:
         shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
                       help="Inference engine; auto: CTranslate2, or torch for sampling, attention and models that need it."),
         *_COMPUTATION,
-        spec(GeneratorSpec),
+        spec("GeneratorSpec"),
     )  # fmt: skip
 
 

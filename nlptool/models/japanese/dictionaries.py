@@ -73,9 +73,7 @@ class LocatedDictionary:
     @property
     def label(self) -> str:
         """The name with the version of its package: "unidic-lite 1.0.8"."""
-        from importlib.metadata import version  # costs as much as MeCab's own start
-
-        return f"{self.name} {version(self.name)}" if self.is_packaged else self.name
+        return f"{self.name} {packages.version(self.name)}" if self.is_packaged else self.name
 
 
 def locate(name: str | None) -> LocatedDictionary:
