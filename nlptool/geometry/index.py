@@ -57,6 +57,7 @@ class Index:
                     raise
             else:
                 if before == _version(folder):
+                    self._opened = before
                     return  # all files belong to the same index
 
     def _open(self) -> None:
@@ -84,6 +85,10 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def is_replaced(self) -> bool:
+        """Return whether another index has taken the folder's place since it was opened."""
+        return _version(self.folder) != self._opened
 
     def line(self, item: int) -> bytes:
         """Return the line of an item in ``records.jsonl``."""

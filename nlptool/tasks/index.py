@@ -173,6 +173,8 @@ def _follow(
     if not len(kept) and not read:
         raise RunError(f"nothing would be left in {index.folder}", hint=f"rm -r {index.folder} removes it")
     with Builder(index.folder, {}, resume=False, keep=False) as builder:
+        if index.is_replaced():  # before the lock was taken
+            raise RunError(f"another process has changed {index.folder}", hint="run it again")
         builder.about = about
         number = files.drop(drop)
         for first in range(0, len(kept), _ROWS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from program import Invoke, Run, parse_records
+
+from nlptool.geometry.index_builder import Builder
 
 MODEL = ("-m", "static-ja-en")
 
@@ -228,3 +231,22 @@ def test_parquet_files_of_a_folder_are_followed(
         ("tables/b.parquet", 1, "犬。"),
         ("tables/b.parquet", 2, "鳥。"),
     ]
+
+
+def test_a_change_of_another_process_is_not_lost(invoke: Invoke, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index is replaced after it was opened and before it is locked."""
+    built(invoke)
+    (notes / "b.md").write_text("雪が降る。\n", encoding="utf-8")
+    opened = Builder.__enter__
+
+    def replaced_before(self: Builder) -> Builder:
+        monkeypatch.setattr(Builder, "__enter__", opened)
+        Path("i").rename("aside")
+        shutil.copytree("aside", "i")
+        return opened(self)
+
+    monkeypatch.setattr(Builder, "__enter__", replaced_before)
+    done = invoke("index", "update", "i")
+    assert done.exit_code == 1
+    assert "another process has changed i" in done.stderr
+    assert "0 new files, 1 changed" in invoke("index", "update", "i").stderr
