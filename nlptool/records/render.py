@@ -38,7 +38,8 @@ def render(
         base = b'{"text":%b}' % orjson.dumps(record.text) if not drop_input or failed else b"{}"
     elif drop_input and not failed:
         base = only_id(base, id_field)
-    source = _source_entry(record) if with_source and record.origin is None else b""
+    is_of_input = record.origin is None and record.source != ""  # not made of several, which are named in the results
+    source = _source_entry(record) if with_source and is_of_input else b""
     return splice(base, {} if failed else record.results, key, orjson.dumps(entry), replaced, before=source)
 
 

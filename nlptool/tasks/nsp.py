@@ -14,7 +14,7 @@ from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_text, fields
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record, lone_surrogate
+from nlptool.records.record import Record, lone_surrogate, readable
 from nlptool.records.windows import windows
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
@@ -129,7 +129,7 @@ class Neighbors:
     def __init__(self, *, id_field: str | None = None, several: bool = False) -> None:
         self._id_field = id_field
         self._several = several
-        self._source: str | None = None
+        self._source: tuple[str, str | None] | None = None
         self._line = 0
         self._document = -1
         self._in_document = False
@@ -140,8 +140,9 @@ class Neighbors:
             yield [pair for record in records for pair in self._next(record)]
 
     def _next(self, record: Record) -> Sequence[Record]:
-        if record.source != self._source or record.line <= self._line:  # the same file can be named twice
-            self._source, self._in_document, self._before = record.source, False, None
+        source = record.source, record.place[0]  # what comes through a pipe may be of several files
+        if source != self._source or record.line <= self._line:  # the same file can be named twice
+            self._source, self._in_document, self._before = source, False, None
         self._line = record.line
         before, self._before = self._before, None
         if not record.pending:
@@ -154,13 +155,15 @@ class Neighbors:
         return [self._pair(before, record)] if before is not None else []
 
     def _pair(self, first: Record, second: Record) -> Record:
-        values: dict[str, Any] = {"file": second.source} if self._several else {}
-        values |= {"document": self._document, "first_line": first.line, "second_line": second.line}
+        file, line = second.place
+        is_named = self._several or (second.origin is not None and file is not None)
+        values: dict[str, Any] = {"file": readable(file or second.source)} if is_named else {}
+        values |= {"document": self._document, "first_line": first.place[1], "second_line": line}
         if self._id_field is not None:
             values |= {"first_id": field_text(first.raw, self._id_field)}
             values |= {"second_id": field_text(second.raw, self._id_field)}
         values |= {"first": first.text, "second": second.text}
-        pair = Record("", second.source, second.line, b"{}")
+        pair = Record("", file or second.source, line, b"{}")
         pair.results = {name: orjson.dumps(value) for name, value in values.items()}
         return pair
 

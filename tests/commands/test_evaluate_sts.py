@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,15 @@ def test_a_file_of_something_else_is_refused(invoke: Invoke, content: bytes, cod
     assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_name_of_a_file_need_not_be_utf_8(invoke: Invoke, tmp_path: Path) -> None:
+    name = os.fsdecode(bytes(tmp_path) + b"/\xff")
+    Path(name).write_bytes("".join(f"{first}\t{second}\t{score}\n" for first, second, score in PAIRS).encode())
+    for format in ("jsonl", "csv", "tsv", "table"):
+        done = invoke("evaluate", "sts", "-m", MODEL, "--bootstrap", "0", "-f", format, name)
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert f"{tmp_path.name}/\ufffd" in done.stdout
 
 
 def test_a_file_that_is_not_there_is_said_and_the_others_are_done(invoke: Invoke, tmp_path: Path) -> None:

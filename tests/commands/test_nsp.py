@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -343,6 +344,27 @@ def test_a_file_ends_a_document_and_a_failed_line_parts_its_neighbors(
     expected = plainly(english, [("the man", "went to"), ("the store", "he bought"), ("a gallon", "of milk")])
     got = [each["is_next"] for each in found if "is_next" in each]
     np.testing.assert_allclose(got, softmax(expected)[:, 0], atol=1e-4)
+
+
+def test_the_files_and_lines_of_records_are_those_before_a_pipe(invoke: Invoke, english: Path, tmp_path: Path) -> None:
+    """Also in a file whose name is not UTF-8."""
+    one, two = tmp_path / "one", Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    one.write_bytes(b"\nthe man. went to.\nthe store\n")
+    two.write_bytes(b"a gallon\nof milk\n")
+    given = invoke("split", str(one), str(two)).stdout_bytes
+    places = [("one", 2, 2), ("one", 2, 3), ("\ufffd", 1, 2)]
+    for done in (
+        invoke("nsp", "-m", str(english), "--consecutive", stdin=given),
+        invoke("nsp", "-m", str(english), "--consecutive", "--source", stdin=given),
+    ):
+        found = answers(done)
+        assert [(Path(each["file"]).name, each["first_line"], each["second_line"]) for each in found] == places
+        assert [each["nlptool"].get("source") for each in found] in (
+            [None] * 3, [{"file": each["file"], "line": each["second_line"]} for each in found],
+        )  # fmt: skip
+    assert "source" in found[0]["nlptool"]
+    found = answers(invoke("nsp", "-m", str(english), "--consecutive", str(one), str(two)))
+    assert [(each["first_line"], each["second_line"]) for each in found] == [(2, 3), (1, 2)]
 
 
 def test_a_file_that_is_named_twice_is_two_documents(invoke: Invoke, english: Path, tmp_path: Path) -> None:

@@ -113,6 +113,21 @@ def test_pairs_above_a_threshold(invoke: Invoke) -> None:
                       "first": "x", "second": "y", "similarity": pytest.approx(0.70710677), **said}]  # fmt: skip
 
 
+def test_a_pair_of_two_files_names_both_and_has_no_origin_of_its_own(invoke: Invoke, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b'{"embedding":[2,0],"text":"x"}\n')
+    two.write_bytes(b'{"embedding":[1,1],"text":"y"}\n')
+    for files in ([str(one), str(two)], [str(one), str(two), "--source"]):
+        (found,) = parse_records(invoke("similarity", "--threshold", "0.5", *files).stdout_bytes)
+        assert (found["first_file"], found["first_line"], found["second_file"], found["second_line"]) == (
+            str(one),
+            1,
+            str(two),
+            1,
+        )
+        assert list(found["nlptool"]) == ["similarity"]
+
+
 def test_two_equal_records_are_a_pair_at_threshold_1(invoke: Invoke) -> None:
     found = parse_records(invoke("similarity", "--threshold", "1", stdin=(TEXTS + TEXTS).encode()).stdout_bytes)
     assert [(pair["first_index"], pair["second_index"]) for pair in found] == [(0, 4), (1, 5), (2, 6), (3, 7)]

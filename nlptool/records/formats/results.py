@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from nlptool.records.record import readable
 from nlptool.storage.output import Output
 
 
@@ -37,6 +38,10 @@ def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False
     Args:
         one: show a table of names and values, not of columns.
     """
+    records = [  # the names of files need not be UTF-8
+        {name: readable(value) if isinstance(value, str) else value for name, value in record.items()}
+        for record in records
+    ]
     if format in ("csv", "tsv"):
         print_text(_delimited(records, format))
         return
