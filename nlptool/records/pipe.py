@@ -19,7 +19,7 @@ from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import read_blocks
 from nlptool.records.formats import FORMATS, RowWriter
 from nlptool.records.inputs import files_of
-from nlptool.records.json_bytes import field_text
+from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.parse import Parser
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.render import render
@@ -87,13 +87,17 @@ class Pipe:
             report=self.tally.fail_input,
             note=self.note,
         )
+        lacks_id = self.id_field is not None and not self.id_is_optional
         for records in parser.parse(blocks):
             self.tally.n_read += len(records)
+            lacks_id = lacks_id and not any(field_json(record.raw, self.id_field) for record in records)
             if self._n_done:
                 skipped = min(self._n_done, len(records))
                 self._n_done -= skipped
                 del records[:skipped]
             yield records
+        if lacks_id and self.tally.n_read:
+            self.note(f"no record has an id in the field `{self.id_field}` (--id-field)")
         if self._n_done:
             raise RunError(
                 f"{self.output}.part has {self._n_done:,} records more than the input: it comes from another one",

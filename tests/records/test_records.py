@@ -489,3 +489,17 @@ def test_results_beside_tsv(invoke: Invoke) -> None:
     assert list(record) == ["id", "tokens", "nlptool"]
     assert record["id"] == "7"
     assert [token["surface"] for token in record["tokens"]] == ["猫"]
+
+
+def test_an_id_field_that_no_record_has_is_said(invoke: Invoke) -> None:
+    said = "nlptool tokenize: no record has an id in the field `/ticket/id` (--id-field)\n"
+    lines = b'{"ticket":{"id":1},"text":"a"}\n' * 3
+    for more in ([], ["-j", "2"], ["-f", "csv"]):
+        assert said in invoke("tokenize", "--id-field", "/ticket/id", *more, stdin=lines).stderr
+    assert (
+        said
+        not in invoke("tokenize", "--id-field", "/ticket/id", stdin=lines + b'{"/ticket/id":2,"text":"b"}\n').stderr
+    )
+    assert said not in invoke("tokenize", "--id-field", "/ticket/id", stdin=b"").stderr
+    done = invoke("split", "-I", "csv", "--id-field", "no", stdin=b"number,text\n1,a\n")
+    assert done.stderr == "nlptool split: no record has an id in the field `no` (--id-field)\n"
