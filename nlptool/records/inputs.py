@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -40,7 +41,7 @@ def files_of(
     """
     files: list[str] = []
     for path in paths:
-        if path == "-" or not is_folder(path) or Path(path, _INDEX).exists():
+        if path == "-" or not is_folder(path) or _is_index(path):
             files.append(path)
             continue
         left_out: list[str] = []
@@ -78,12 +79,23 @@ def _below(folder: str) -> Iterator[str]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if not Path(entry.path, _INDEX).exists():
+            if not _is_index(entry.path):
                 yield from _below(entry.path)
-        elif (
-            entry.is_file()
-        ):  # no FIFO or socket, on which reading would wait; no link to a folder, which may lead upwards
+        elif _is_file(entry):
             yield entry.path
+
+
+def _is_index(folder: str) -> bool:
+    return os.path.exists(f"{folder}/{_INDEX}")  # noqa: PTH110  # Path raises where a folder cannot be looked into
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a file: no FIFO or socket, on which reading would wait, no link to a folder, which may lead
+    upwards, and no link to nowhere or to itself."""
+    try:
+        return entry.is_file()
+    except OSError as error:
+        return error.errno != errno.ELOOP  # reading it says what is wrong
 
 
 def _matches(path: str, globs: Sequence[str]) -> bool:

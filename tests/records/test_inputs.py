@@ -21,6 +21,8 @@ def notes(tmp_path: Path) -> Path:
     (folder / "deep" / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     (folder / "paper.pdf").write_bytes(b"%PDF-1.4\n%text\n")
     (folder / "up").symlink_to("..", target_is_directory=True)
+    (folder / "itself").symlink_to("itself")
+    (folder / "nowhere").symlink_to("missing")
     (folder / "wide.txt").write_bytes("五".encode("utf-16"))
     os.mkfifo(folder / "pipe")
     return folder
@@ -127,3 +129,13 @@ def test_a_unit_is_of_text_alone(run: Run) -> None:
     done = run("tokenize", "--unit", "paragraph", stdin=b'{"text":"a"}\n')
     assert done.returncode == 2
     assert b"--unit paragraph is of text, and <stdin> is JSONL" in done.stderr
+
+
+def test_a_link_that_cannot_be_followed_is_named_and_the_others_are_read(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("一\n")
+    (tmp_path / "notes" / "b.txt").symlink_to("b" * 300)
+    done = run("tokenize", "-f", "wakati", "notes", cwd=tmp_path)
+    assert (done.returncode, done.stdout.decode()) == (1, "一\n")
+    assert b"nlptool tokenize: notes/b.txt: File name too long\n" in done.stderr
+    assert b"internal error" not in done.stderr
