@@ -226,7 +226,9 @@ def _parquet_blocks(
     from nlptool.storage import temp_files
 
     size = 0
-    if source != STDIN and file.seekable() and file.seek(0) == 0 and file.read(len(PARQUET)) == PARQUET:
+    if (
+        source != STDIN and file.seekable() and os.pread(file.fileno(), len(PARQUET), 0) == PARQUET
+    ):  # chunks go on from here
         size = os.fstat(file.fileno()).st_size
     else:
         file = temp_files.temporary()

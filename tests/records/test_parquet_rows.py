@@ -45,8 +45,11 @@ def texts(tmp_path: Path) -> Path:
 
 def test_rows_are_records_whatever_way_they_come(run: Run, invoke: Invoke, texts: Path) -> None:
     expected = [{"id": 1, "text": "猫"}, {"id": 2}, {"id": 3, "text": "犬"}]
+    compressed = texts.with_suffix(".gz")
+    compressed.write_bytes(gzip.compress(texts.read_bytes()))
     for arguments, stdin in (
         ([str(texts)], b""),
+        ([str(compressed)], b""),
         ([], texts.read_bytes()),
         (["-I", "parquet"], texts.read_bytes()),
         ([], gzip.compress(texts.read_bytes())),
