@@ -103,7 +103,8 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
     chosen = all(pattern.startswith("!") for pattern in globs)
     for pattern in globs:
         wanted = pattern.removeprefix("!")
-        if fnmatchcase(path if "/" in wanted else Path(path).name, wanted):
+        names = {wanted, wanted.removeprefix("**/")}  # which stands for no folder too
+        if any(fnmatchcase(path if "/" in name else Path(path).name, name) for name in names):
             chosen = not pattern.startswith("!")
     return chosen
 
