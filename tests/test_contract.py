@@ -78,7 +78,8 @@ def test_1_a_file_is_missing_and_the_others_are_read(command: tuple[str, ...], r
     assert [record["text"] for record in records(done)] == ["一", "二", "三"]
     assert done.stderr.decode() == (
         f"nlptool {command[0]}: none: No such file or directory\n"
-        f"nlptool {command[0]}: empty: a folder without text files\n  hidden and binary files are left out\n"
+        f"nlptool {command[0]}: empty: a folder without text files\n"
+        "  hidden and binary files are left out, and those that --glob does not choose\n"
     )
 
 
