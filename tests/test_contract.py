@@ -89,11 +89,12 @@ def test_1_a_file_or_folder_may_not_be_read(command: tuple[str, ...], run: Run, 
     (tmp_path / "closed").chmod(0)
     (tmp_path / "folder").mkdir(0)
     (tmp_path / "open").write_text("二\n")
-    done = run(*command, "closed", "folder/x", "open", cwd=tmp_path, preexec_fn=without_superuser)
+    done = run(*command, "closed", "folder/x", "folder", "open", cwd=tmp_path, preexec_fn=without_superuser)
     assert done.returncode == 1
     assert [record["text"] for record in records(done)] == ["二"]
     assert done.stderr.decode() == (
         f"nlptool {command[0]}: closed: Permission denied\nnlptool {command[0]}: folder/x: Permission denied\n"
+        f"nlptool {command[0]}: folder: Permission denied\n"
     )
 
 

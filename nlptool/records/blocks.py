@@ -172,6 +172,7 @@ def read_blocks(
                     if file.isatty():
                         hint("reading from the terminal: type a text, end with Ctrl-D (or name a FILE)")
                 elif is_folder(path):
+                    os.scandir(path).close()  # says what is wrong if it cannot be looked into
                     raise RunError(
                         f"{source}: a folder without text files",
                         hint="hidden and binary files are left out, and those that --glob does not choose",
