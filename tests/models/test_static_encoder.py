@@ -29,6 +29,8 @@ DATA = Path(__file__).parent.parent / "data"
 ENGLISH = (DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:-1]
 JAPANESE = (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n")[:80]
 TEXTS = [*ENGLISH[:80], *JAPANESE, "", "a", " ", "　", "word " * 300, "𠮷野家で𩸽", "A\tB\nC", "日本の" * 200]
+CLOSE = 3e-5
+"""The rounding of a mean of 300 float32 below 4; the vocabulary, and so the sum, differs from run to run of the trainer."""
 PROMPTS = {"query": "検索: ", "document": "文書: "}
 WIDTH = 24
 
@@ -116,7 +118,7 @@ def test_the_vectors_are_those_of_sentence_transformers(make: Make, is_unit: boo
     found = ours.encode(TEXTS)
     assert (ours.engine, ours.dimension) == ("static", WIDTH)
     assert found.vectors.dtype == np.float32
-    assert np.abs(found.vectors - expected(folder, TEXTS)).max() < 1e-5
+    assert np.abs(found.vectors - expected(folder, TEXTS)).max() < CLOSE
     assert not found.vectors[TEXTS.index("")].any()
     assert found.n_tokens[TEXTS.index("")] == 0
     lengths = np.linalg.norm(found.vectors, axis=1)[np.asarray(found.n_tokens) > 0]
@@ -135,7 +137,7 @@ def test_no_texts_give_no_vectors(make: Make) -> None:
 def test_the_tokenizers_own_truncation_stays_and_is_said_and_its_padding_goes(make: Make, direction: str) -> None:
     folder = make(truncation={"max_length": 12, "direction": direction})
     found = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS)
-    assert np.abs(found.vectors - expected(folder, TEXTS)).max() < 1e-5
+    assert np.abs(found.vectors - expected(folder, TEXTS)).max() < CLOSE
     assert max(found.n_tokens) == 12
     assert found.truncated[TEXTS.index("word " * 300)]
     assert not found.truncated[TEXTS.index("a")]
@@ -161,7 +163,7 @@ def test_a_table_of_any_precision_is_computed_in_float32(
     weights = {**first, "embedding.weight": (dtype, list(table.shape), data.tobytes())}
     rewrite(folder / "model.safetensors", weights)
     got = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors
-    assert np.abs(got - means(tokenizer, numbers, TEXTS)).max() < 1e-5
+    assert np.abs(got - means(tokenizer, numbers, TEXTS)).max() < CLOSE
     rewrite(
         folder / "model.safetensors",
         {"embedding.weight": ("F32", list(table.shape), numbers.astype(np.float32).tobytes())},
@@ -185,7 +187,7 @@ def test_the_files_of_model2vec_are_read_as_sentence_transformers_reads_them(
     tensors = {name: own[name] for name in ("embeddings", *parts)}
     rewrite(folder / "model.safetensors", tensors)
     got = encoder_loading.load(EncoderSpec(str(folder))).encode(TEXTS).vectors
-    assert np.abs(got - expected(folder, TEXTS)).max() < 1e-5
+    assert np.abs(got - expected(folder, TEXTS)).max() < CLOSE
     assert np.abs(got - means(Tokens(folder), table, TEXTS)).max() > 0.1 or not parts
 
 
@@ -233,7 +235,7 @@ def test_a_text_that_does_not_fit_into_one_look_up_is_summed_part_by_part(
     for rows in (0, 1, 16):
         monkeypatch.setattr(static_encoder, "_FLOATS", rows * WIDTH)
         parts = ours.encode(TEXTS).vectors
-        assert np.abs(parts - means(tokenizer, table, TEXTS)).max() < 1e-5
+        assert np.abs(parts - means(tokenizer, table, TEXTS)).max() < CLOSE
         assert ours.encode(TEXTS[-1:]).vectors.tobytes() == parts[-1].tobytes()
 
 
