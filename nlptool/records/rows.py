@@ -77,7 +77,8 @@ class Rows:
         if names is None and not self._has_header:
             self._has_header = False
             return False
-        names = names or _numbered(cells)
+        numbers = _numbered(cells)
+        names = [name or number for name, number in zip(names or numbers, numbers, strict=True)]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise RunError(

@@ -99,3 +99,18 @@ def test_a_field_of_text_is_wrong_usage(run: Run, tmp_path: object) -> None:
         done = run("tokenize", option, "body", stdin="body\n猫\n".encode())
         assert (done.returncode, done.stdout) == (2, b"")
         assert f"{option} names a field, and <stdin> is text, which has none" in done.stderr.decode()
+
+
+def test_a_column_without_a_name_is_called_by_its_number(run: Run) -> None:
+    done = run(
+        "tokenize", "-I", "csv", "--field", "text", "--id-field", "2", "--drop-input", stdin="text,,\n猫,7,8\n".encode()
+    )
+    assert done.returncode == 0
+    whole = json.loads(run("tokenize", "-I", "csv", stdin="text,,\n猫,7,8\n".encode()).stdout)
+    assert (whole["text"], whole["2"], whole["3"]) == ("猫", "7", "8")
+
+
+def test_csv_has_no_rows_that_end_with_nul(run: Run) -> None:
+    done = run("tokenize", "-0", "-I", "csv", stdin=b"a\n1\n")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"-0 is of text and JSONL" in done.stderr

@@ -102,6 +102,8 @@ def records(
             given = {name: values.pop(name) for name in _FIELDS if name in values and name not in own}
             if given.get("resume") and not given["output"]:
                 raise click.UsageError("--resume needs -o FILE")
+            if values["null"] and values["input_format"] == "csv":
+                raise click.UsageError("-0 is of text and JSONL: the rows of CSV end with line ends")
             pipe = Pipe(
                 command=command,
                 form=InputFormat(
