@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -25,6 +25,7 @@ def files_of(
     *,
     globs: Sequence[str] = (),
     parquet: bool = False,
+    known: Container[str] = (),
     note: Callable[[str], None] = lambda message: None,
 ) -> tuple[str, ...]:
     """Return ``paths`` with the text files of each folder in its place, recursively, sorted by name within their folder.
@@ -37,6 +38,7 @@ def files_of(
         globs: patterns of the files of a folder, of the name alone or, with a ``/``, of the path below it; one that begins with
             ``!`` leaves files out.
         parquet: the files of a folder that are read are those of Parquet.
+        known: paths of files that are read whatever is in them now.
         note: called with what was left out.
     """
     files: list[str] = []
@@ -48,7 +50,7 @@ def files_of(
         found: list[str] = []
         for name in _below(path):
             if _matches(os.path.relpath(name, path), globs):
-                is_read = _is_parquet(name) if parquet else not _is_binary(name)
+                is_read = name in known or (_is_parquet(name) if parquet else not _is_binary(name))
                 (found if is_read else left_out).append(name)
         files += found or [path]
         if left_out:

@@ -33,11 +33,12 @@ class IndexFiles:
     def __init__(
         self, directory: str | None = None, roots: Iterable[str] = (), known: Iterable[Mapping[str, Any]] = ()
     ) -> None:
-        self.directory = directory or str(Path.cwd())
+        self._here = str(Path.cwd())
+        self.directory = directory or self._here
         self.roots = list(roots)
         self.known = {entry["path"]: entry for entry in known}
         self.names = list(self.known)
-        self._identities = {name: self.identity(self.place(name)) for name in self.known}
+        self._identities = {name: self._of_file(self.place(name)) for name in self.known}
         self._by_identity = {identity: name for name, identity in self._identities.items()}
         self._read: dict[str, dict[str, Any]] = {}
 
@@ -54,13 +55,14 @@ class IndexFiles:
         except (KeyError, TypeError) as error:
             raise RunError(f"{index.folder} is damaged: {error}", hint="build it again") from error
 
-    @staticmethod
-    def identity(path: str) -> str:
+    def identity(self, path: str) -> str:
         """Return what is the same for all spellings of a path; that of a link to a file is the link's own."""
-        absolute = Path.cwd() / path
-        if absolute.name == ".." or is_folder(path):
-            return os.path.realpath(absolute)
-        return f"{_real(str(absolute.parent)).rstrip('/')}/{absolute.name}"
+        return os.path.realpath(path) if is_folder(path) else self._of_file(path)
+
+    def _of_file(self, path: str) -> str:
+        """Return the identity of a path that is no folder."""
+        folder, name = os.path.split(path)
+        return f"{_real(str(Path(self._here, folder))).rstrip('/')}/{name}"
 
     def name(self, path: str) -> str:
         """Return the name of a file that was given as a path from the current folder: the one that it has in the index already,
@@ -70,13 +72,13 @@ class IndexFiles:
         identity = self.identity(path)
         if identity in self._by_identity:
             return str(self._by_identity[identity])
-        if self.directory == str(Path.cwd()):
+        if self.directory == self._here:
             return str(Path(path))
         return os.path.relpath(identity, self.directory) if under(identity, self.directory) else identity
 
     def place(self, name: str) -> str:
         """Return the path of a file from the current folder."""
-        is_here = name == "-" or self.directory == str(Path.cwd())
+        is_here = name == "-" or self.directory == self._here
         return name if is_here else os.path.normpath(Path(self.directory, name))
 
     def below(self, path: str) -> set[str]:
@@ -127,9 +129,9 @@ class IndexFiles:
     def below_roots(self, *, globs: tuple[str, ...] = (), parquet: bool = False) -> list[str]:
         """Return the names of the text files that are now in the folders which the index was made of, each once."""
         roots = [place for place in map(self.place, self.roots) if is_folder(place)]
-        return list(
-            dict.fromkeys(self.name(path) for path in files_of(roots, globs=globs, parquet=parquet) if is_file(path))
-        )
+        known = set(map(self.place, self.known))
+        found = files_of(roots, globs=globs, parquet=parquet, known=known)
+        return list(dict.fromkeys(self.name(path) for path in found if path in known or is_file(path)))
 
     def kept_rows(self, file_of: NDArray[np.int32], drop: set[str]) -> NDArray[np.int64]:
         """Return the rows whose files are not dropped, (n,)."""
