@@ -170,8 +170,6 @@ def _follow(
     about = {name: index.about[name] for name in remembered if name in index.about}
     spec = replace(spec, prompt=about.get("prompt"), dim=about.get("dim"))
     kept = files.kept_rows(index.file_of(), drop)
-    if not len(kept) and not read:
-        raise RunError(f"nothing would be left in {index.folder}", hint=f"rm -r {index.folder} removes it")
     with Builder(index.folder, {}, resume=False, keep=False) as builder:
         if index.is_replaced():  # before the lock was taken
             raise RunError(f"another process has changed {index.folder}", hint="run it again")
@@ -196,6 +194,8 @@ def _follow(
                     id_field=reading["id_field"], begun=builder.n_read,
                 )  # fmt: skip
                 beside.consume(lists)
+        if not builder.n_items:
+            raise RunError(f"nothing would be left in {index.folder}", hint=f"rm -r {index.folder} removes it")
         _finish(builder, files)
     embedder.say()
     pipe.note(

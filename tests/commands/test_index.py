@@ -250,3 +250,14 @@ def test_a_change_of_another_process_is_not_lost(invoke: Invoke, notes: Path, mo
     assert done.exit_code == 1
     assert "another process has changed i" in done.stderr
     assert "0 new files, 1 changed" in invoke("index", "update", "i").stderr
+
+
+def test_an_update_that_would_leave_nothing_is_refused(invoke: Invoke, notes: Path) -> None:
+    built(invoke)
+    for name in ("a.md", "b.md", "sub/c.md"):
+        (notes / name).write_text("\n", encoding="utf-8")
+    done = invoke("index", "update", "i")
+    assert done.exit_code == 1
+    assert "nothing would be left in i" in done.stderr
+    assert items(invoke) == BUILT
+    assert not Path("i.part").exists()
