@@ -20,12 +20,11 @@ from typing import IO
 
 from nlptool.errors import RecordError, RunError
 from nlptool.records.decoding import Source
-from nlptool.records.inputs import is_folder
+from nlptool.records.inputs import PARQUET, is_folder
 from nlptool.records.record import STDIN
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
-PARQUET = b"PAR1"  # the first bytes of such a file
 _ARRAY = re.compile(rb'(?:\xef\xbb\xbf)?[ \t]*\[[ \t]*\{[ \t]*"')  # the beginning of a JSON array of records
 _SHOWN_OF_LONG_LINE = 4000  # bytes that the error record of a too long line holds
 
@@ -224,12 +223,12 @@ def _parquet_blocks(
     Args:
         chunks: its bytes, read from ``file`` and decompressed.
     """
+    from nlptool.records.parquet_rows import parquet_rows
     from nlptool.storage import temp_files
 
     size = 0
-    if (
-        source != STDIN and file.seekable() and os.pread(file.fileno(), len(PARQUET), 0) == PARQUET
-    ):  # chunks go on from here
+    # Not read, since that would move the place from which the chunks go on.
+    if source != STDIN and file.seekable() and os.pread(file.fileno(), len(PARQUET), 0) == PARQUET:
         size = os.fstat(file.fileno()).st_size
     else:
         file = temp_files.temporary()
@@ -238,8 +237,6 @@ def _parquet_blocks(
                 file.write(chunk)
     file.seek(0)
     number, n_read = 1, CHUNK  # the first of which have been counted
-    from nlptool.records.parquet_rows import parquet_rows
-
     for lines, share in parquet_rows(file, source):
         yield Block(source, number, list(lines), "utf-8", "parquet")
         number += len(lines)

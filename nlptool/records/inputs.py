@@ -15,9 +15,9 @@ _INDEX = "index.json"  # in a folder that ``nlptool index`` made, which is no fo
 
 _HEAD = 8192  # bytes that decide whether a file is binary
 
-_PARQUET = b"PAR1"
+PARQUET = b"PAR1"  # the first bytes of such a file
 
-_BINARY = (b"%PDF-", _PARQUET)  # formats that may have no NUL byte at their beginning
+_BINARY = (b"%PDF-", PARQUET)  # formats that may have no NUL byte at their beginning
 
 
 def files_of(
@@ -114,7 +114,7 @@ def _matches(path: str, globs: Sequence[str]) -> bool:
 def _is_parquet(path: str) -> bool:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # as below
-            return file.read(len(_PARQUET)) == _PARQUET
+            return file.read(len(PARQUET)) == PARQUET
     except OSError:
         return False
 

@@ -122,6 +122,22 @@ class Pipe:
         n_done, self._n_done = self._n_done, 0
         return n_done, self._last_done
 
+    def not_done(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        """Yield the records of ``lists``, made of those of the input, but for those that an interrupted run has written.
+
+        Raises:
+            RunError: there are fewer records than that.
+        """
+        n_done, _ = self.done_before()
+        for records in lists:
+            yield records[n_done:]
+            n_done -= min(n_done, len(records))
+        if n_done:
+            raise RunError(
+                f"{self.output}.part has {n_done:,} records more than the input gives: it comes from another one",
+                hint="without --resume all is done anew",
+            )
+
     def write(
         self,
         lists: Iterable[list[Record]],

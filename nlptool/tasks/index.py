@@ -231,11 +231,14 @@ def _added(
             }  # fmt: skip
             builder.about |= {name: value for name, value in about.items() if value}
             file_of = [numbers.get(record.source, -1) for record in with_vector]
-            lines = [
-                _line(record, number_of[id(record)], files.names[file], id_field) if file >= 0 else
-                _line(record, number_of[id(record)], record.source, id_field)
+            names = [
+                record.source if file < 0 else files.names[file]
                 for record, file in zip(with_vector, file_of, strict=True)
-            ]  # fmt: skip
+            ]
+            lines = [
+                _line(record, number_of[id(record)], name, id_field)
+                for record, name in zip(with_vector, names, strict=True)
+            ]
             builder.add(prepare(vectors, "cosine"), lines, file_of, n_read=n_read)
         added = set(map(id, with_vector))
         yield [record for record in records[n_skipped:] if id(record) not in added and not record.pending]

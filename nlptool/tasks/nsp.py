@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError
 from nlptool.models.masked import sentence_pairs
 from nlptool.records import pairs
 from nlptool.records.formats.record_rows import Layout
@@ -103,16 +103,8 @@ def consecutive_pairs(pipe: Pipe) -> Iterator[list[Record]]:
     Raises:
         RunError: that run has written more than there are.
     """
-    n_done, _ = pipe.done_before()
     neighbors = Neighbors(id_field=pipe.id_field, several=len(pipe.files) > 1)
-    for records in neighbors(windows(pipe.read(), largest=WINDOW)):
-        yield records[n_done:]
-        n_done -= min(n_done, len(records))
-    if n_done:
-        raise RunError(
-            f"{pipe.output}.part has {n_done:,} records more than the input gives: it comes from another one",
-            hint="without --resume all is done anew",
-        )
+    yield from pipe.not_done(neighbors(windows(pipe.read(), largest=WINDOW)))
 
 
 class Neighbors:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from nlptool.errors import RunError
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import members, without
 from nlptool.records.notes import notes
@@ -47,19 +46,11 @@ def split(pipe: Pipe, settings: SplitSettings) -> Iterator[list[Record]]:
     Raises:
         RunError: the interrupted run has written more records than there are.
     """
-    n_done, _ = pipe.done_before()
     splitter = Splitter(settings, field=pipe.form.field)
     lists: Iterable[list[Record]] = pipe.read()
     if settings.into == "paragraph" and not settings.aozora and pipe.form.unit == "line":
         lists = joined_lines(lists)
-    for records in splitter(lists):
-        yield records[n_done:]
-        n_done -= min(n_done, len(records))
-    if n_done:
-        raise RunError(
-            f"{pipe.output}.part has {n_done:,} records more than the input gives: it comes from another one",
-            hint="without --resume all is done anew",
-        )
+    yield from pipe.not_done(splitter(lists))
     for message in splitter.messages():
         pipe.note(message)
 
