@@ -12,7 +12,6 @@ Search is exact: see ``similarity.nearest``. ``index_builder`` writes the folder
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import time
@@ -24,7 +23,7 @@ import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.storage import folders, npy
+from nlptool.storage import folders, json_files, npy
 
 MANIFEST = "index.json"
 FILES = "files.jsonl"
@@ -102,7 +101,7 @@ class Index:
         """
         try:
             with (self.folder / FILES).open(encoding="utf-8") as lines:
-                return [{**json.loads(line)} for line in lines]
+                return [{**json_files.parse(line)} for line in lines]
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.folder} does not say which files it was made of: an older nlptool built it",
@@ -153,16 +152,16 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(f"{folder} is no index: it has no {MANIFEST}", hint="nlptool index build -o FOLDER makes one")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = json_files.read_object(path)
         if "files" not in about:  # the list of files is added at the very end
             name = str(folder).removesuffix(".part")
             raise RunError(f"{folder} is not finished", hint=f"nlptool index build --resume -o {name} goes on with it")
-        if about["format"] != FORMAT:
-            raise RunError(
-                f"{folder} is of format {about['format']}, written by a newer nlptool", hint="update nlptool"
-            )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if (version := about.get("format")) != FORMAT:
+            if not isinstance(version, int):
+                raise ValueError(f"it is of format {version!r}")
+            raise RunError(f"{folder} is of format {version}, written by a newer nlptool", hint="update nlptool")
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} is damaged: {error}", hint="build the index again") from error
     if not folders.is_whole(folder, MANIFEST):
         raise RunError(f"{folder} is damaged: files are missing or cut off", hint="build it again")
-    return dict(about)
+    return about

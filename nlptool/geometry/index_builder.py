@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.geometry.index import FILE_OF, FILES, FORMAT, MANIFEST
-from nlptool.storage import folders, npy
+from nlptool.storage import folders, json_files, npy
 
 _STATE = "state.json"
 _SAVE_INTERVAL = 1.0  # seconds between two states: the most that an interruption loses
@@ -98,7 +98,7 @@ class Builder:
     def _load_state(self) -> None:
         """Read the state of the unfinished build, if there is one."""
         try:
-            state = json.loads((self.part / _STATE).read_text())
+            state = json_files.read_object(self.part / _STATE)
             self.n_read, self.n_items, self.dimension, self._n_bytes = (
                 int(state[name]) for name in ("n_read", "n_items", "dimension", "n_bytes")
             )

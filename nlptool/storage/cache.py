@@ -16,6 +16,7 @@ from typing import Any
 import platformdirs
 
 from nlptool.errors import RunError
+from nlptool.storage import json_files
 from nlptool.storage.digest import sha256
 from nlptool.storage.folders import is_whole, seal
 
@@ -45,7 +46,7 @@ def content_key(files: Iterable[Path], salt: str) -> str:
     stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
     memo = folder() / "keys" / f"{hashlib.sha256(json.dumps([salt, *map(str, paths)]).encode()).hexdigest()}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(memo.read_text())
+        kept = json_files.read_object(memo)
         if kept["stats"] == stats:
             return str(kept["key"])
     digest = hashlib.sha256(salt.encode())
@@ -107,11 +108,9 @@ def copies(manifests: Mapping[str, str]) -> Iterator[Copy]:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    with contextlib.suppress(OSError, ValueError):
+        return json_files.read_object(path)
+    return {}
 
 
 def check(folder: Path, manifest: str) -> tuple[int, list[str]]:

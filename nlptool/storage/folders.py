@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nlptool.errors import RunError
+from nlptool.storage import json_files
 from nlptool.storage.digest import sha256
 
 
@@ -108,7 +109,7 @@ def _umask() -> int:
 def seal(made: Path, manifest: str) -> None:
     """Add the sizes and the SHA-256 of all files to ``manifest``, a JSON file in ``made``, and bring everything to the disk."""
     path = made / manifest
-    value = json.loads(path.read_text()) if path.exists() else {}
+    value = json_files.read_object(path) if path.exists() else {}
     files = {
         file.relative_to(made).as_posix(): file for file in sorted(made.rglob("*")) if file.is_file() and file != path
     }
@@ -123,7 +124,7 @@ def seal(made: Path, manifest: str) -> None:
 def is_whole(made: Path, manifest: str) -> bool:
     """Return whether every file that ``manifest`` lists is there in its full size."""
     try:
-        sizes = json.loads((made / manifest).read_text())["files"]
+        sizes = json_files.read_object(made / manifest, ["files"])["files"]
         return all((made / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError):
         return False

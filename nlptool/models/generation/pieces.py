@@ -6,7 +6,6 @@ SentencePiece files of Marian and of M2M100, for which that library has no token
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from nlptool.errors import ModelError
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.seq2seq.vocabulary import TokenizedLine, Vocabulary
+from nlptool.storage import json_files
 
 TOKENIZERS, MARIAN, M2M100 = FORMS = ("tokenizers", "marian", "m2m100")
 
@@ -155,8 +155,8 @@ def read(folder: Path, config: Mapping[str, Any]) -> Pieces:
         )
     vocabulary, *models = (folder / name for name in FILES[form])
     try:
-        ids = {str(piece): int(id) for piece, id in json.loads(vocabulary.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        ids = {str(piece): int(id) for piece, id in json_files.read_object(vocabulary).items()}
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{vocabulary} cannot be read: {error}") from error
     ids |= config["added"]
     processors = [_sentencepiece(path) for path in models]

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 
 from nlptool.errors import ModelError
 from nlptool.models.seq2seq.config import SPECIALS, UNK
+from nlptool.storage import json_files
 
 UNITS = ("characters", "words", "subwords")
 
@@ -103,7 +104,7 @@ class Vocabulary:
             ModelError: the file is missing, or damaged.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json_files.read_object(path, ["tokenizer", "unit", "mecab"])
             tokenizer = Tokenizer.from_str(json.dumps(content["tokenizer"]))
             mecab = content["mecab"] is True
             vocabulary = cls(tokenizer, unit=content["unit"], mecab=mecab, dictionary=content.get("dictionary"))

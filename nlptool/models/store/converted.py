@@ -9,7 +9,7 @@ from pathlib import Path
 from nlptool.errors import ModelError, NotConvertible
 from nlptool.models.store import locate, model_folder
 from nlptool.models.store.kinds import CopyKind
-from nlptool.storage import cache
+from nlptool.storage import cache, json_files
 
 _DESCRIBING = ("*config*.json", "modules.json", "*token*.json", "vocab*", "merges.txt", "*.model", "*.spm")
 
@@ -42,7 +42,7 @@ def convert_once(
         note(f"converting {name} for {kind.library}, once")
         try:
             convert(work)
-            about = json.loads((work / kind.manifest).read_text())
+            about = json_files.read_object(work / kind.manifest)
         except NotConvertible as error:
             for path in work.iterdir():
                 path.unlink()

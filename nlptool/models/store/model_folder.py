@@ -7,14 +7,13 @@ always means the hub, ``./org/name`` a folder.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.store.kinds import VECTORS
-from nlptool.storage import safetensors
+from nlptool.storage import json_files, safetensors
 
 NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 """Architectures that are trained with masked words and next sentences, index 0 of whose second head is *is next*."""
@@ -22,6 +21,7 @@ NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 OUR_GENERATOR = "nlptool-seq2seq"
 """What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
 
+_AGAIN = "download the model again"
 _WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
@@ -47,17 +47,21 @@ def read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
     Raises:
         ModelError: it is not there or is none.
     """
-    value = _json(path) if not optional or path.is_file() else {}
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} does not hold an object")
-    return value
+    if optional and not path.is_file():
+        return {}
+    with _damage(path):
+        return json_files.read_object(path)
 
 
-def _json(path: Path) -> Any:
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Turn what a reader raises for a file into a ModelError that names it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
+        yield
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is damaged: {error}", hint=_AGAIN) from error
 
 
 def readable_json(path: Path) -> dict[str, Any]:
@@ -82,7 +86,8 @@ def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
     """
     if plain or not (folder / "modules.json").is_file():
         return [("Transformer", "")]
-    listed = _json(folder / "modules.json")
+    with _damage(folder / "modules.json"):
+        listed = json_files.read(folder / "modules.json")
     try:
         found = [(str(module["type"]), str(module.get("path") or "")) for module in listed]
         found[0]
@@ -187,11 +192,11 @@ def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = Fals
         raise ModelError(
             f"{folder} has no weights (model.safetensors)"
             + (f"; {pickles[0].name} is a pickle, which can run code and is not opened unasked" if pickles else ""),
-            hint="--allow-pickle opens it, if you trust where it comes from" if pickles else "download the model again",
+            hint="--allow-pickle opens it, if you trust where it comes from" if pickles else _AGAIN,
         )
     for name in _shards(main):
         if not (main / name).is_file():
-            raise ModelError(f"{folder} lacks {name}, a part of its weights", hint="download the model again")
+            raise ModelError(f"{folder} lacks {name}, a part of its weights", hint=_AGAIN)
     files = [path for part in dict.fromkeys(parts) for path in _weights(part, allow_pickle=allow_pickle)]
     for path in files:
         if path.suffix == ".safetensors":

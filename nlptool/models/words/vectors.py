@@ -28,7 +28,7 @@ from nlptool.errors import ModelError
 from nlptool.geometry.top_k import TopK
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words.ngrams import Ngrams
-from nlptool.storage import folders, npy
+from nlptool.storage import folders, json_files, npy
 
 MANIFEST = VECTORS.manifest
 FORMAT = 1
@@ -37,6 +37,10 @@ _BLOCK_SCORES = 4_000_000  # scores of a block
 _FEW = 32  # lookups without a dict of all words
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
 PRECISIONS = ("float32", "float16", "int8")
+_KINDS = {
+    "tokenizer": str, "dictionary": str, "lowercase": bool, "n_tokens": int, "min_n": int, "max_n": int, "notes": list,
+}  # fmt: skip
+"""The types of the fields that are used of a manifest."""
 
 
 class WordVectors:
@@ -59,22 +63,26 @@ class WordVectors:
             self._blob = b"\n" + (folder / "words.txt").read_bytes()
             self._blob.decode()
             self.vectors = npy.mapped(folder / "vectors.npy")
+            int8 = self.vectors.dtype == np.int8
+            if self.vectors.ndim != 2 or not self.vectors.size or not (int8 or self.vectors.dtype.kind == "f"):
+                raise ValueError("vectors.npy holds no vectors")
             self.n_words, self.dimension = self.vectors.shape
             self.norms = self._column("norms.npy")
-            int8 = self.vectors.dtype == np.int8
             self._scales = self._column("scales.npy") if int8 else None
-            self.counts = self._column("counts.npy") if (folder / "counts.npy").exists() else None
+            self.counts = self._column("counts.npy", "iu") if (folder / "counts.npy").exists() else None
             if self._blob.count(b"\n") - 1 != self.n_words:
                 raise ValueError("its files speak of different numbers of words")
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder} is damaged: {error}", hint="make or fetch it again") from error
         self._n_looked_up = 0
 
-    def _column(self, name: str) -> NDArray[Any]:
-        """Map a file with one number for each word, (V,)."""
+    def _column(self, name: str, kinds: str = "f") -> NDArray[Any]:
+        """Map a file with one number for each word, (V,), of one of the ``kinds`` of NumPy's types."""
         column = npy.mapped(self.folder / name)
         if column.shape != (self.n_words,):
             raise ValueError("its files speak of different numbers of words")
+        if column.dtype.kind not in kinds:
+            raise ValueError(f"{name} holds {column.dtype}")
         return column
 
     @functools.cached_property
@@ -126,7 +134,13 @@ class WordVectors:
         path = self.folder / "subwords.npy"
         if not path.exists():
             return None
-        return Ngrams(npy.mapped(path), int(self.about["min_n"]), int(self.about["max_n"]))
+        try:
+            rows = npy.mapped(path)
+            if rows.shape[1:] != (self.dimension,) or not len(rows) or rows.dtype.kind != "f":
+                raise ValueError("subwords.npy holds no vectors of the words' dimension")
+            return Ngrams(rows, self.about["min_n"], self.about["max_n"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(f"{self.folder} is damaged: {error}", hint="make or fetch it again") from error
 
     def blocks(self, stop: int, rows: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield the first ``stop`` unit vectors in blocks of ``rows``: the index of the first, and (n, D) float32."""
@@ -292,13 +306,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError(f"the folder {folder} holds no word vectors: it has no {MANIFEST}")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise ModelError(
-                f"{folder} is of format {about['format']}, written by a newer nlptool", hint="update nlptool"
-            )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        about = json_files.read_object(path, ["format"], kinds=_KINDS)
+        if (version := about["format"]) != FORMAT:
+            if not isinstance(version, int):
+                raise ValueError(f"it is of format {version!r}")
+            raise ModelError(f"{folder} is of format {version}, written by a newer nlptool", hint="update nlptool")
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint="make or fetch the vectors again") from error
     if not folders.is_whole(folder, MANIFEST):
         raise ModelError(f"{folder} is damaged: files are missing or cut off", hint="make or fetch the vectors again")
-    return dict(about)
+    return about
