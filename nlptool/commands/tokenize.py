@@ -166,10 +166,11 @@ def command(  # noqa: PLR0917
 
     In wakati format, white space inside a token is escaped as in JSON (\\u3000) and a backslash is doubled.
 
-    Fields for --fields: pos_detail, pronunciation, conjugation_type, conjugation_form, is_unknown, lemma_reading,
-    orthography, orthography_base, pronunciation_base, origin, initial_type, initial_form, final_type, final_form,
-    reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
-    accent_modification.
+    Fields for --fields: pos_detail, pronunciation, conjugation_type, conjugation_form, is_unknown, lemma_sense,
+    lemma_reading, orthography, orthography_base, pronunciation_base, origin, initial_type, initial_form, final_type,
+    final_form, reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
+    accent_modification. lemma_sense is what UniDic writes behind a lemma to tell it from others that are spelled alike: the
+    foreign word of ホテル (hotel), the part of speech or the meaning of 私 (代名詞) and 円 (助数詞).
     """
     from nlptool.tasks import count as task_count
     from nlptool.tasks.tokenize import (

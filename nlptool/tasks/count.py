@@ -30,11 +30,11 @@ def counter(
     Args:
         what: words | chars.
         by: surface | lemma.
-        wanted: the fields of ``token_formats.Wanted``.
+        wanted: the fields of ``tokens.Wanted``.
     """
     from nlptool.models.japanese import counts as japanese_counts
     from nlptool.models.japanese.tagger import Tagger
-    from nlptool.tasks.token_formats import Wanted, is_kept
+    from nlptool.tasks.tokens import Wanted, is_kept
 
     chosen = Wanted(**wanted)  # type: ignore[arg-type]
     if what == "chars":

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, compress
 from typing import Any
 
 import orjson
 
 from nlptool.errors import RecordError
-from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, for_mecab, spans, split_long
+from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Tagger, for_mecab, spans, split_long
 from nlptool.records.formats.cells import as_text
 from nlptool.records.formats.csv import csv_line
+from nlptool.tasks.tokens import Token, Wanted, is_kept, plan
 from nlptool.tasks.universal_pos import upos
 from nlptool.text.normalization import nfkc_origins
 
@@ -37,65 +37,6 @@ _BEHIND_OFFSETS = {"jsonl": (b'%d,"end":', b"%d},"), "csv": (b"%d,", b"%d,\n")}
 
 Result = tuple[dict[str, bytes], dict[str, Any]]
 """JSON by field name (or the whole output under ``""``), and the record's entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is written of a text's tokens."""
-
-    fields: tuple[str, ...]
-    format: str = "jsonl"
-    pos: tuple[str, ...] = ()  # keep these alone: 名詞, or 名詞-固有名詞
-    stop_pos: tuple[str, ...] = ()  # drop these
-    n_best: int = 1
-    normalize: bool = False
-
-    @property
-    def filters(self) -> bool:
-        return bool(self.pos or self.stop_pos)
-
-
-@dataclass(slots=True)
-class Token:
-    """A token at its position; offsets count characters of the original text."""
-
-    surface: str
-    start: int
-    end: int
-    morpheme: Morpheme
-    normalized: str | None = None
-
-    def to_dict(self, plan: Plan) -> dict[str, Any]:
-        """Return the fields of ``plan`` by name; None where the dictionary has no value."""
-        columns = self.morpheme.columns
-        values: dict[str, Any] = {}
-        for name, column in plan:
-            if column is None:
-                values[name] = self._derived(name)
-            else:
-                value = columns[column] if column < len(columns) else "*"  # an unknown word has parts of speech alone
-                values[name] = None if value == "*" or not value else value
-        return values
-
-    def _derived(self, name: str) -> Any:
-        feature = self.morpheme.feature
-        match name:
-            case "lemma":
-                return feature("lemma") or self.surface
-            case "pos_detail":
-                return "-".join(filter(None, map(feature, ("pos2", "pos3", "pos4")))) or None
-            case "is_unknown":
-                return self.morpheme.is_unknown
-        return getattr(self, name, None)
-
-
-Plan = list[tuple[str, int | None]]
-"""Names of fields, each with the column of the dictionary that holds it, or None where it is derived."""
-
-
-def plan(fields: Iterable[str], layout: Mapping[str, int]) -> Plan:
-    columns = {**layout, "pos": 0}
-    return [(name, None if name == "lemma" else columns.get(name)) for name in fields]
 
 
 class _Pieces(dict[str, tuple[bytes, int]]):
@@ -241,8 +182,9 @@ class Analyser:
 
     def _tokens(self, text: str, keys: Sequence[str] | None = None) -> list[Token]:
         """Return the tokens of ``text``, with offsets into it whatever was normalised or replaced for MeCab."""
-        shown = self._shown(text)
-        origins = nfkc_origins(text) if self.wanted.normalize and shown != text else None
+        normalized = unicodedata.normalize("NFKC", text) if self.wanted.normalize else text
+        shown = for_mecab(normalized)
+        origins = nfkc_origins(text) if normalized != text else None
         if keys is None:
             parsed = self.tagger.parse(shown)
             keys = parsed.split("\n") if parsed else []
@@ -251,10 +193,10 @@ class Analyser:
         for (start, end), morpheme in zip(
             spans(shown, [morpheme.surface for morpheme in morphemes]), morphemes, strict=True
         ):
-            normalized = shown[start:end] if self.wanted.normalize else None
+            word = normalized[start:end] if self.wanted.normalize else None
             if origins is not None:
                 start, end = origins[start][0], origins[end - 1][1]
-            tokens.append(Token(text[start:end], start, end, morpheme, normalized))
+            tokens.append(Token(text[start:end], start, end, morpheme, word))
         return tokens
 
     def _kept(self, tokens: list[Token]) -> list[Token]:
@@ -310,14 +252,6 @@ class Analyser:
 def csv_cells(values: Iterable[Any]) -> bytes:
     """Return the cells of a row of CSV, each with a comma behind it."""
     return csv_line([as_text(value).encode() for value in values] + [b""])[:-1]
-
-
-def is_kept(morpheme: Morpheme, wanted: Wanted) -> bool:
-    """Return whether the part of speech is among those to keep, and not among those to drop."""
-    whole = "-".join(morpheme.columns[:4]) + "-"
-    if wanted.pos and not any(whole.startswith(f"{pos}-") for pos in wanted.pos):
-        return False
-    return not any(whole.startswith(f"{pos}-") for pos in wanted.stop_pos)
 
 
 def _n_unknown(tokens: list[Token]) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FIELDS = ("surface", "lemma", "pos", "reading", "start", "end")
 EXTRA_FIELDS = (
-    "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_reading",
+    "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_sense", "lemma_reading",
     "orthography", "orthography_base", "pronunciation_base", "origin", "initial_type", "initial_form", "final_type",
     "final_form", "reading_base", "form", "form_base", "initial_connection", "final_connection", "accent_type",
     "accent_connection", "accent_modification",
@@ -47,10 +47,11 @@ def open_analyser(dictionary: str | None, user_dictionaries: Sequence[str], want
     """Make the analyser of a process.
 
     Args:
-        wanted: the fields of ``token_formats.Wanted``.
+        wanted: the fields of ``tokens.Wanted``.
     """
     from nlptool.models.japanese.tagger import Tagger
-    from nlptool.tasks.token_formats import Analyser, Wanted
+    from nlptool.tasks.token_formats import Analyser
+    from nlptool.tasks.tokens import Wanted
 
     return Analyser(Tagger(dictionary, user_dictionaries), Wanted(**wanted))  # type: ignore[arg-type]
 

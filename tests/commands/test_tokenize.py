@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from nlptool.cli.main import root
 from nlptool.models.japanese.tagger import Tagger
-from nlptool.tasks.token_formats import Analyser, Wanted
+from nlptool.tasks.token_formats import Analyser
 from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
+from nlptool.tasks.tokens import Wanted
 from nlptool.text.normalization import nfkc_origins
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"

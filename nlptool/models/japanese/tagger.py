@@ -32,6 +32,7 @@ import fugashi
 from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries
 from nlptool.models.japanese.dictionary_file import Dictionary
+from nlptool.models.japanese.lemmas import split_lemma
 
 LONGEST = 30_000
 """Characters that MeCab parses at a time. fugashi crashes if the cost of a sentence exceeds 2**31, and a token can cost up to
@@ -41,6 +42,7 @@ UNKNOWN = "?"  # the end of the key of a word that the dictionary lacks
 _BLANKS = "\t\n\v"  # control characters that are blanks to MeCab
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PICTURES = {code: (" " if chr(code) in _BLANKS else chr(0x2400 + code)) for code in range(0x20)} | {0x7F: "\u2421"}
+_SPELLINGS = ("orthography", "orthography_base")
 _KEY = r"%m\t%phl,%phr,%pw"
 
 
@@ -53,7 +55,18 @@ class Morpheme(NamedTuple):
     layout: dict[str, int]  # feature -> index in ``columns``
 
     def feature(self, name: str) -> str | None:
-        """Return a feature by name; None if it is missing. An unknown word has parts of speech only."""
+        """Return a feature by name; None if it is missing. An unknown word has parts of speech only.
+
+        The lemma of UniDic is the word alone; what stands behind it is the feature ``lemma_sense`` (``lemmas``).
+        """
+        if name not in ("lemma", "lemma_sense"):
+            return self._column(name)
+        lemma, sense = self._column("lemma"), None
+        if lemma is not None and "orthography" in self.layout:  # UniDic
+            lemma, sense = split_lemma(lemma, filter(None, (self.surface, *map(self._column, _SPELLINGS))))
+        return lemma if name == "lemma" else sense
+
+    def _column(self, name: str) -> str | None:
         index = self.layout.get(name, len(self.columns))
         value = self.columns[index] if index < len(self.columns) else ""
         return None if value == "*" or not value else value
