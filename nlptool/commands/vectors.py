@@ -15,7 +15,8 @@ from nlptool.specs import WordVectorsSpec
 from nlptool.storage.text_files import read_lines
 
 if TYPE_CHECKING:
-    from nlptool.models.words.vectors import Parts, WordVectors
+    from nlptool.models.words.saving import Parts
+    from nlptool.models.words.vectors import WordVectors
 
 FORMATS = ("nlptool", "word2vec", "word2vec-text", "glove")
 
@@ -100,7 +101,9 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
         _note(quiet, *found.notes)
         parts = word_loading.to_parts(found, source=str(path))
     else:
-        parts = _parts(_open(source, quiet))
+        vectors = _open(source, quiet)
+        _note_loss(vectors, quiet)
+        parts = _parts(vectors)
     _write(parts, target, to, precision, quiet)
 
 
@@ -156,6 +159,7 @@ def select(  # noqa: PLR0917
             False,
             f"{vectors.name} lacks {len(missing):,} of the words: {', '.join(missing[:10])}{', ...' * (len(missing) > 10)}",
         )
+    _note_loss(vectors, quiet)
     if target is not None:
         if not chosen:
             raise RunError("none of the words is there")
@@ -164,9 +168,13 @@ def select(  # noqa: PLR0917
         import orjson
 
         for index in chosen:
-            vector = vectors.unit([index])[0] * vectors.norms[index]
             count = None if vectors.counts is None else int(vectors.counts[index])
-            record = {"word": vectors.word(index), "count": count, "norm": vectors.norms[index], "vector": vector}
+            record = {
+                "word": vectors.word(index),
+                "count": count,
+                "norm": np.float32(vectors.norms[index]),
+                "vector": vectors.vector([index])[0],
+            }
             results.print_text(orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
     ctx.exit(EXIT_RECORDS_FAILED if missing else 0)
 
@@ -176,10 +184,10 @@ def _check_output(output: str | None, to: str, precision: str) -> Path:
     if output is None:
         raise click.UsageError("-o PATH is missing: the output file or folder")
     if to == "nlptool":
-        from nlptool.models.words import vectors as word_vectors
+        from nlptool.models.words.vectors import MANIFEST
         from nlptool.storage import folders
 
-        folders.check_replaceable(Path(output), word_vectors.MANIFEST)
+        folders.check_replaceable(Path(output), MANIFEST)
     elif precision != "float32":
         raise click.UsageError(f"--precision is of nlptool's own format; --to {to} holds float32")
     return Path(output)
@@ -195,14 +203,14 @@ def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
     """Return the words at ``indices``, or all, with their vectors as they were trained."""
     import numpy as np
 
-    from nlptool.models.words.vectors import Parts
+    from nlptool.models.words.saving import Parts
 
     if indices is None:
         indices = np.arange(vectors.n_words)
     kept = ("files", "sha256", "format", "n_words", "dimension", "precision", "notes", "min_n", "max_n")
     return Parts(
         [vectors.words[index] for index in indices],
-        vectors.unit(indices) * vectors.norms[indices, None],
+        vectors.vector(indices),
         {name: value for name, value in vectors.about.items() if name not in kept},
         None if vectors.counts is None else vectors.counts[indices],
         vectors.ngrams,
@@ -211,16 +219,22 @@ def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
 
 
 def _write(parts: Parts, path: Path, to: str, precision: str, quiet: bool) -> None:
-    from nlptool.models.words import vectors as word_vectors
+    from nlptool.models.words import saving
     from nlptool.models.words.formats import write as word_files_writing
+    from nlptool.models.words.vectors import MANIFEST
     from nlptool.storage import folders
 
     if to == "nlptool":
         parts.precision = precision
-        folders.replace_folder(path, word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
+        folders.replace_folder(path, MANIFEST, lambda folder: saving.write(folder, parts))
     else:
         _note(quiet, *word_files_writing.write(path, to, parts.words, parts.vectors))
     _note(quiet, f"{len(parts.words):,} words are in {path}")
+
+
+def _note_loss(vectors: WordVectors, quiet: bool) -> None:
+    if vectors.loss:
+        _note(quiet, f"{vectors.name}: {vectors.loss}")
 
 
 def _note(quiet: bool, *messages: str) -> None:

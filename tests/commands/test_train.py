@@ -47,8 +47,8 @@ def corpus_of(*sentences: str) -> Corpus:
 
 def count_vectors(folder: Path) -> dict[str, list[float]]:
     vectors = WordVectors(folder)
-    rows = vectors.unit(np.arange(vectors.n_words)) * vectors.norms[:, None]
-    return {word: [round(float(value), 4) for value in row] for word, row in zip(vectors.words, rows, strict=True)}
+    rows = vectors.vector(np.arange(vectors.n_words))
+    return dict(zip(vectors.words, rows.tolist(), strict=True))
 
 
 @given(

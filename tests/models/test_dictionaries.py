@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from nlptool.cli.main import root
 from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries
+from nlptool.models.words import saving as word_saving
 from nlptool.models.words import tokenizers as word_tokenizers
 from nlptool.models.words import vectors as word_vectors
 from nlptool.models.words.lookup import WordLookup
@@ -60,6 +61,6 @@ def test_word_vectors_split_queries_with_the_dictionary_of_their_corpus(tmp_path
         about = {"tokenizer": "unidic", "dictionary": word_tokenizers.dictionary("unidic", name)}
         folder = tmp_path / name
         folder.mkdir()
-        word_vectors.write(folder, word_vectors.Parts(["猫"], np.ones((1, 2), np.float32), about))
+        word_saving.write(folder, word_saving.Parts(["猫"], np.ones((1, 2), np.float32), about))
         folders.seal(folder, word_vectors.MANIFEST)
         assert WordLookup(word_vectors.WordVectors(folder, name)).tokenize(text) == expected

@@ -27,7 +27,7 @@ from nlptool.storage import folders
 def gensim_of(vectors: WordVectors) -> KeyedVectors:
     peer = KeyedVectors(vectors.dimension)
     everything = np.arange(vectors.n_words)
-    peer.add_vectors(vectors.words, vectors.unit(everything) * vectors.norms[everything, None])
+    peer.add_vectors(vectors.words, vectors.vector(everything))
     return peer
 
 
@@ -38,7 +38,7 @@ def test_words_and_vectors_come_back_as_they_were(tmp_path: Path) -> None:
     assert vectors.words == list(word_models.WORDS)
     assert [vectors.word(i) for i in range(10)] == list(word_models.WORDS)
     assert [vectors.index(word) for word in word_models.WORDS] == list(range(10))
-    np.testing.assert_allclose(vectors.unit(everything) * vectors.norms[:, None], given, rtol=2e-6)
+    assert vectors.vector(everything).tobytes() == given.tobytes()
     np.testing.assert_allclose(np.linalg.norm(vectors.unit(everything), axis=1), 1, rtol=1e-6)
     assert vectors.counts is not None and vectors.counts.tolist() == list(range(10, 0, -1))
 
@@ -61,7 +61,7 @@ def test_smaller_precisions_keep_unit_length_and_nearly_the_direction(
     given[5] = 0
     vectors = WordVectors(word_models.write(tmp_path / "v", given, words, precision=precision))
     unit = vectors.unit(np.arange(300))
-    assert vectors.vectors.dtype == precision
+    assert vectors.precision == precision
     assert not unit[5].any()
     lengths = np.linalg.norm(np.delete(unit, 5, axis=0), axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-6 if precision == "int8" else 1e-3)
@@ -125,8 +125,8 @@ def test_processes_that_replace_one_folder_at_once_all_succeed(tmp_path: Path) -
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     folder = word_models.write(tmp_path / "v", np.eye(10))
     about = json.loads((folder / "vectors.json").read_text())
-    (folder / "vectors.json").write_text(json.dumps(about | {"format": 2}))
-    with pytest.raises(ModelError, match="format 2, written by a newer nlptool"):
+    (folder / "vectors.json").write_text(json.dumps(about | {"format": 3}))
+    with pytest.raises(ModelError, match="format 3, written by a newer nlptool"):
         WordVectors(folder)
 
 

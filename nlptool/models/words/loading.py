@@ -18,7 +18,8 @@ from nlptool.errors import ModelError
 from nlptool.models.store import locate
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words import vectors as word_vectors
-from nlptool.models.words.vectors import Parts, WordVectors
+from nlptool.models.words.saving import Parts, write
+from nlptool.models.words.vectors import WordVectors
 from nlptool.storage import cache, folders, packages
 from nlptool.text.scripts import japanese
 
@@ -92,7 +93,7 @@ def _write_glove(folder: Path, files: list[Path], name: str) -> None:
 
     words = pyarrow.parquet.read_table(files[1]).column(0).to_pylist()
     about = {"source": name, "method": "glove", "tokenizer": "words", "lowercase": True}
-    word_vectors.write(folder, Parts(words, np.load(files[0], mmap_mode="r"), about))
+    write(folder, Parts(words, np.load(files[0], mmap_mode="r"), about))
 
 
 def _converted(path: Path, note: Callable[[str], None]) -> Path:
@@ -103,7 +104,7 @@ def _converted(path: Path, note: Callable[[str], None]) -> Path:
         note(f"{path} was read ({len(word_file.words):,} words) and is kept in the cache, for quick starts")
         for sentence in word_file.notes:
             note(f"{path}: {sentence}")
-        word_vectors.write(folder, to_parts(word_file, source=str(path.absolute())))
+        write(folder, to_parts(word_file, source=str(path.absolute())))
 
     return _convert_once([path], str(path), make, note)
 

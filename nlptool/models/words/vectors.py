@@ -1,23 +1,26 @@
 """Word vectors in nlptool's own format: a folder that opens in milliseconds and is searched without being loaded.
 
     vectors.json   the manifest: format, precision, dimension, tokenizer, options, counts, versions, files
-    vectors.npy    (V, D) unit vectors: float32, float16, or int8 (then scales.npy (V,) gives unit = int8 × scale)
-    norms.npy      (V,) float32: the original lengths; unit × norm is the vector as it was trained
+    vectors.npy    (V, D) float32: the vectors as they were trained, bit for bit; or float16, or int8
+    scales.npy     (V,) float32: vectors.npy × scales.npy are the vectors; absent if all scales are 1
+    norms.npy      (V,) float64: the lengths of the vectors as they were trained
     counts.npy     (V,) int64: frequencies in the corpus, if known
     words.txt      UTF-8, one word a line, the most frequent first; a word may contain blanks, but no line break
     subwords.npy   (B, D) float32: fastText's vectors of character n-grams, if there are any
 
+This is format 2. Format 1, which is read too, kept unit vectors in vectors.npy (times scales.npy, with int8), and their
+original lengths as float32 in norms.npy.
+
 The matrix is memory-mapped and read block by block; the pages of a block are released after use. A query over 400,000 words takes
-a few hundredths of a second, and the memory of one block. Search is exact.
+a few hundredths of a second, and the memory of one block. Search is exact. The products of a query with the vectors of a block
+are made cosines afterwards, which costs one multiplication for each word, not for each number.
 """
 
 from __future__ import annotations
 
 import bisect
 import functools
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +34,13 @@ from nlptool.models.words.ngrams import Ngrams
 from nlptool.storage import folders, json_files, npy
 
 MANIFEST = VECTORS.manifest
-FORMAT = 1
+FORMAT, FORMATS = 2, (1, 2)
+"""What is written, and what is read."""
+PRECISIONS = ("float32", "float16", "int8")
 _BLOCK_NUMBERS = 4_000_000  # numbers of a block of the matrix
 _BLOCK_SCORES = 4_000_000  # scores of a block
 _FEW = 32  # lookups without a dict of all words
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
-PRECISIONS = ("float32", "float16", "int8")
 _KINDS = {
     "tokenizer": str, "dictionary": str, "lowercase": bool, "n_tokens": int, "min_n": int, "max_n": int, "notes": list,
 }  # fmt: skip
@@ -47,9 +51,10 @@ class WordVectors:
     """An open folder of word vectors.
 
     Attributes:
-        vectors: (V, D), memory-mapped.
-        norms: (V,) float32.
+        about: the manifest.
+        norms: (V,), the lengths of the vectors as they were trained.
         counts: (V,) int64, or None.
+        precision: float32 | float16 | int8, of the numbers in the folder.
 
     Raises:
         ModelError: the folder holds no word vectors, or damaged ones.
@@ -62,18 +67,19 @@ class WordVectors:
         try:
             self._blob = b"\n" + (folder / "words.txt").read_bytes()
             self._blob.decode()
-            self.vectors = npy.mapped(folder / "vectors.npy")
-            int8 = self.vectors.dtype == np.int8
-            if self.vectors.ndim != 2 or not self.vectors.size or not (int8 or self.vectors.dtype.kind == "f"):
+            self._stored = npy.mapped(folder / "vectors.npy")  # (V, D)
+            self.precision = str(self._stored.dtype)
+            if self._stored.ndim != 2 or not self._stored.size or self.precision not in PRECISIONS:
                 raise ValueError("vectors.npy holds no vectors")
-            self.n_words, self.dimension = self.vectors.shape
+            self.n_words, self.dimension = self._stored.shape
             self.norms = self._column("norms.npy")
-            self._scales = self._column("scales.npy") if int8 else None
+            self._scales = self._column("scales.npy") if (folder / "scales.npy").exists() else None
             self.counts = self._column("counts.npy", "iu") if (folder / "counts.npy").exists() else None
             if self._blob.count(b"\n") - 1 != self.n_words:
                 raise ValueError("its files speak of different numbers of words")
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder} is damaged: {error}", hint="make or fetch it again") from error
+        self._is_unit = self.about["format"] == 1  # what is stored, times the scales
         self._n_looked_up = 0
 
     def _column(self, name: str, kinds: str = "f") -> NDArray[Any]:
@@ -114,10 +120,47 @@ class WordVectors:
         offset = self._blob.find(b"\n%b\n" % word.encode(errors="surrogatepass"))
         return None if offset < 0 else bisect.bisect_left(self._line_ends, offset)
 
+    def vector(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """Return the vectors of words as they were trained, (n, D) float32, as far as the precision of the folder keeps them."""
+        return self._scaled(indices, self._to_vector)
+
+    @property
+    def loss(self) -> str:
+        """How ``vector`` differs from what was trained, for a note; "" for bit by bit the same."""
+        if self.precision == "int8":
+            return "its numbers are rounded to 8 bits: to within about 0.4 % of the largest of their vector"
+        if self.precision == "float16":
+            return "its numbers are rounded to 16 bits: to within 0.05 %"
+        if self._is_unit:
+            return "it was written by an older nlptool, which kept unit vectors: the last digits can differ from the trained ones"
+        return ""
+
     def unit(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the unit vectors of words, (n, D) float32; a vector of zeros stays."""
-        rows: NDArray[np.float32] = np.asarray(self.vectors[indices], np.float32)
-        return rows if self._scales is None else rows * self._scales[indices, None]
+        return self._scaled(indices, self._to_unit)
+
+    def _scaled(
+        self, indices: Sequence[int] | NDArray[np.int64] | slice, factors: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        rows: NDArray[np.float32] = np.asarray(self._stored[indices], np.float32)
+        return rows if factors is None else rows * factors[indices, None]
+
+    @functools.cached_property
+    def _to_vector(self) -> NDArray[np.float32] | None:
+        """What the stored rows are multiplied by to give the vectors, (V,); None for 1."""
+        if not self._is_unit:
+            return self._scales
+        return np.asarray(self.norms if self._scales is None else self.norms * self._scales, np.float32)
+
+    @functools.cached_property
+    def _to_unit(self) -> NDArray[np.float32] | None:
+        """What the stored rows are multiplied by to give unit vectors, (V,); None for 1."""
+        if self._is_unit:
+            return self._scales
+        scales = 1.0 if self._scales is None else self._scales
+        with np.errstate(over="ignore"):  # of lengths that are damaged
+            factors = np.divide(scales, self.norms, out=np.zeros(self.n_words), where=self.norms > 0)
+            return np.asarray(factors, np.float32)
 
     def frequencies(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the relative frequencies of words, (n,) float32; by Zipf's law from their ranks if the counts are unknown."""
@@ -142,11 +185,17 @@ class WordVectors:
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(f"{self.folder} is damaged: {error}", hint="make or fetch it again") from error
 
-    def blocks(self, stop: int, rows: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield the first ``stop`` unit vectors in blocks of ``rows``: the index of the first, and (n, D) float32."""
+    def _blocks(self, stop: int, rows: int) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32] | None]]:
+        """Yield the first ``stop`` words in blocks of ``rows``: the index of the first, the stored rows (n, D) in float32, and
+        what their products are multiplied by to be those of unit vectors, (n,)."""
         for first in range(0, stop, rows):
-            yield first, self.unit(slice(first, min(first + rows, stop)))
-            npy.release(self.vectors)
+            part = slice(first, min(first + rows, stop))
+            yield (
+                first,
+                np.asarray(self._stored[part], np.float32),
+                None if self._to_unit is None else self._to_unit[part],
+            )
+            npy.release(self._stored)
 
     def nearest(
         self,
@@ -166,7 +215,7 @@ class WordVectors:
         Returns:
             indices[i][j] int64 and cosines[i][j] float32, (Q, k), largest first; -1 if there are fewer words.
         """
-        return self._best(functools.partial(_products, queries), TopK(len(queries), k), 1, exclude, restrict)
+        return self._best(functools.partial(_cosines, queries), TopK(len(queries), k), 1, exclude, restrict)
 
     def nearest_by_product(
         self,
@@ -188,12 +237,15 @@ class WordVectors:
             negative: (Q, N, D) unit vectors.
         """
 
-        def scores(block: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.float32]:
+        def scores(
+            block: NDArray[np.float32], factors: NDArray[np.float32] | None, out: NDArray[np.float32]
+        ) -> NDArray[np.float32]:
             out[:] = 1
             divisor = np.ones_like(out)
+            cosines = np.empty_like(out)
             for product, terms in ((out, positive), (divisor, negative)):
                 for term in np.moveaxis(terms, 1, 0):  # (Q, D)
-                    product *= (1 + term @ block.T) / 2
+                    product *= (1 + _cosines(term, block, factors, cosines)) / 2
             out /= divisor + np.float32(_COSMUL_EPSILON)
             return out
 
@@ -202,7 +254,7 @@ class WordVectors:
 
     def _best(
         self,
-        score: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]],
+        score: _Score,
         best: TopK,
         n_arrays: int,
         exclude: Sequence[Sequence[int]],
@@ -211,7 +263,7 @@ class WordVectors:
         """Return the best words of all blocks.
 
         Args:
-            score: takes a block (B, D) and a buffer, and returns the scores (Q, B).
+            score: takes a block (B, D), the factors of its words (B,) and a buffer, and returns the scores (Q, B).
             n_arrays: arrays of the size of the scores that ``score`` needs.
         """
         stop = min(restrict or self.n_words, self.n_words)
@@ -221,72 +273,13 @@ class WordVectors:
         size = max(256, min(_BLOCK_NUMBERS // self.dimension, _BLOCK_SCORES // (n_arrays * best.n_rows)))
         # One buffer for all blocks: new memory would cost as much as the product.
         buffer = np.empty(best.n_rows * size, np.float32)
-        for first, block in self.blocks(stop, size):
-            scores = score(block, buffer[: best.n_rows * len(block)].reshape(best.n_rows, len(block)))  # (Q, B)
+        for first, block, factors in self._blocks(stop, size):
+            out = buffer[: best.n_rows * len(block)].reshape(best.n_rows, len(block))
+            scores = score(block, factors, out)  # (Q, B)
             in_block = (columns >= first) & (columns < first + len(block))
             scores[rows[in_block], columns[in_block] - first] = -np.inf
             best.add(scores, first)
         return best.result()
-
-
-@dataclass(slots=True)
-class Parts:
-    """The content of a folder of word vectors."""
-
-    words: Sequence[str]
-    vectors: NDArray[Any]  # (V, D), as they were trained
-    about: Mapping[str, Any]  # further fields of the manifest
-    counts: NDArray[np.int64] | None = None
-    ngrams: Ngrams | None = None
-    precision: str = "float32"
-    notes: list[str] = field(default_factory=list)
-
-
-def write(folder: Path, parts: Parts) -> None:
-    """Write the files of a folder and its manifest, without the sizes and hashes that ``folders.seal`` adds."""
-    vectors = np.asarray(parts.vectors)
-    shape = vectors.shape
-    norms = np.empty(shape[0], np.float32)
-    dtype = np.dtype(parts.precision)
-    scales = np.ones(shape[0], np.float32)
-    with (folder / "vectors.npy").open("wb") as file:  # a full disk would end a process that maps it, with SIGBUS
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for rows in _rows(vectors, norms, scales, int8=parts.precision == "int8"):
-            file.write(rows.astype(dtype).tobytes())
-    np.save(folder / "norms.npy", norms)
-    if parts.precision == "int8":
-        np.save(folder / "scales.npy", scales)
-    if parts.counts is not None:
-        np.save(folder / "counts.npy", np.asarray(parts.counts, np.int64))
-    about = {"format": FORMAT, "n_words": shape[0], "dimension": shape[1], "precision": parts.precision}
-    about |= parts.about
-    if parts.ngrams is not None:
-        np.save(folder / "subwords.npy", parts.ngrams.vectors)
-        about |= {"min_n": parts.ngrams.min_n, "max_n": parts.ngrams.max_n}
-    (folder / "words.txt").write_text("".join(f"{word}\n" for word in parts.words), encoding="utf-8")
-    if parts.notes:
-        about["notes"] = parts.notes
-    (folder / MANIFEST).write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def _rows(
-    vectors: NDArray[Any], norms: NDArray[np.float32], scales: NDArray[np.float32], *, int8: bool
-) -> Iterator[NDArray[np.float64]]:
-    """Yield the unit vectors in blocks (n, D) and fill in their ``norms``. For int8 they are scaled so that the largest component
-    is 127, and ``scales`` holds the factors that restore unit length."""
-    for start in range(0, len(vectors), 65_536):
-        part = slice(start, start + 65_536)
-        block = np.asarray(vectors[part], np.float64)
-        lengths = np.linalg.norm(block, axis=1)
-        norms[part] = lengths
-        unit = block / np.where(lengths == 0, 1, lengths)[:, None]
-        if int8:
-            largest = np.abs(unit).max(axis=1)
-            unit = np.rint(unit * (127 / np.where(largest == 0, 1, largest))[:, None])
-            lengths = np.linalg.norm(unit, axis=1)  # so that the rounded vectors have unit length too
-            scales[part] = 1 / np.where(lengths == 0, 1, lengths)
-        yield unit
 
 
 def is_folder(folder: Path) -> bool:
@@ -294,10 +287,18 @@ def is_folder(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def _products(
-    queries: NDArray[np.float32], block: NDArray[np.float32], out: NDArray[np.float32]
+_Score = Callable[[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float32]], NDArray[np.float32]]
+
+
+def _cosines(
+    queries: NDArray[np.float32],
+    block: NDArray[np.float32],
+    factors: NDArray[np.float32] | None,
+    out: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    return np.matmul(queries, block.T, out=out)
+    """Return the cosines of unit vectors (Q, D) with the words of a block, (Q, B), in ``out``."""
+    np.matmul(queries, block.T, out=out)
+    return out if factors is None else np.multiply(out, factors, out=out)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -307,7 +308,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ModelError(f"the folder {folder} holds no word vectors: it has no {MANIFEST}")
     try:
         about = json_files.read_object(path, ["format"], kinds=_KINDS)
-        if (version := about["format"]) != FORMAT:
+        if (version := about["format"]) not in FORMATS:
             if not isinstance(version, int):
                 raise ValueError(f"it is of format {version!r}")
             raise ModelError(f"{folder} is of format {version}, written by a newer nlptool", hint="update nlptool")

@@ -19,7 +19,7 @@ from nlptool.terminal.interrupts import stop_at_interrupt
 from nlptool.text.scripts import is_japanese
 
 if TYPE_CHECKING:
-    from nlptool.models.words.vectors import Parts
+    from nlptool.models.words.saving import Parts
     from nlptool.training.tokenized_corpus import Corpus, Vocabulary
 
 _SAMPLE = 1000  # records that decide about the tokenizer
@@ -51,9 +51,10 @@ def train_words(
     """
     from nlptool.models.runtime import devices
     from nlptool.models.words import tokenizers as word_tokenizers
-    from nlptool.models.words import vectors as word_vectors
+    from nlptool.models.words.saving import write
+    from nlptool.models.words.vectors import MANIFEST
 
-    folders.check_replaceable(Path(output), word_vectors.MANIFEST)
+    folders.check_replaceable(Path(output), MANIFEST)
     with pipe.bar:
         corpus, tokenizer = read_sentences(pipe, corpus_options)
         vocabulary = corpus.vocabulary(corpus_options.min_count, corpus_options.max_words)
@@ -83,7 +84,7 @@ def train_words(
             "options": settings,
             "versions": versions("gensim", "numpy", "scipy", "unidic-lite"),
         }
-        folders.replace_folder(Path(output), word_vectors.MANIFEST, lambda folder: word_vectors.write(folder, parts))
+        folders.replace_folder(Path(output), MANIFEST, lambda folder: write(folder, parts))
     if stop():
         raise KeyboardInterrupt
 
@@ -184,7 +185,7 @@ def train_word2vec(
     pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stop: Callable[[], bool], options: dict[str, Any]
 ) -> tuple[Parts, dict[str, Any]]:
     """Train word2vec or fastText; return the vectors and what the manifest says of the training."""
-    from nlptool.models.words.vectors import Parts
+    from nlptool.models.words.saving import Parts
     from nlptool.training.words import word2vec
 
     settings = word2vec.Word2VecSettings(
@@ -211,7 +212,7 @@ def count_cooccurrences(
     pipe: Pipe, corpus: Corpus, vocabulary: Vocabulary, stop: Callable[[], bool], options: dict[str, Any]
 ) -> tuple[Parts, dict[str, Any]]:
     """Count co-occurrences; return the vectors and what the manifest says of them."""
-    from nlptool.models.words.vectors import Parts
+    from nlptool.models.words.saving import Parts
     from nlptool.training.words import cooccurrence
 
     settings = cooccurrence.CooccurrenceSettings(
