@@ -65,7 +65,7 @@ def command(  # noqa: PLR0917
     Records with an `embedding` (from `nlptool embed`) are not embedded again. An empty line has no vector: it is left out and
     counted.
     """
-    from nlptool.models.runtime import devices
+    from nlptool import machine
 
     if perplexity is not None and method != "tsne" and "perplexity" in options.typed(["perplexity"]):
         raise click.UsageError("--perplexity goes with --method tsne alone")
@@ -79,7 +79,7 @@ def command(  # noqa: PLR0917
 
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     embedder = Embedder(pipe, spec)
-    map = Map(method, perplexity=perplexity, seed=seed, threads=spec.threads or devices.processors())
+    map = Map(method, perplexity=perplexity, seed=seed, threads=spec.threads or machine.processors())
     named = [name for name in (pipe.id_field, "text", group, shape, join) if name is not None]
     columns = cells.Columns({**dict.fromkeys(named, str), "x": float, "y": float})
     write_records(pipe, map.records(pipe, embedder), format, Layout({"x": float, "y": float}), table=columns)

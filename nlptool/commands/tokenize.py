@@ -127,7 +127,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     type=click.Path(),
     help="User dictionary of additional words: a compiled .dic, or a .csv; may be repeated.",
 )
-@options.workers
+@options.workers_auto
 def command(  # noqa: PLR0917
     pipe: Pipe,
     format: str,
@@ -142,7 +142,7 @@ def command(  # noqa: PLR0917
     plot: str | None,
     dictionary: str | None,
     user_dictionary: tuple[str, ...],
-    workers: int,
+    workers: int | None,
 ) -> None:
     """Split Japanese text into words with lemma, part of speech and reading (MeCab with unidic-lite).
 

@@ -1,4 +1,4 @@
-"""Texts processed by several processes, with results in order.
+"""Texts processed by several threads or processes, with results in order.
 
 Processes are spawned, not forked: MeCab and the tokenizers library hold locks and threads that a fork would break. Each
 worker opens its model once and then processes lists of texts.
@@ -7,42 +7,130 @@ worker opens its model once and then processes lists of texts.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import queue
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast
 
+from nlptool import machine
 from nlptool.errors import RunError
 from nlptool.terminal import library_warnings
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
     from multiprocessing.connection import Connection
 
 Result = TypeVar("Result")
+
+_WORTH_A_THREAD = 20_000  # characters in a list; less is done before a thread has begun
+_MOST_THREADS = 2  # they prepare more than the rest of the process can take up
+_MUCH = 4_000_000  # characters, after which it pays to start processes
+_FEWEST_PROCESSES = 4  # fewer are no faster than the threads
+
+
+class InTwoSteps(Protocol[Result]):
+    """A function of a list of texts in two steps, the first of which leaves the interpreter to other threads most of the time.
+
+    Calling it does both.
+    """
+
+    def begin(self, texts: Sequence[str]) -> Any: ...
+
+    def finish(self, begun: Any) -> list[Result]: ...
+
+    def __call__(self, texts: Sequence[str]) -> list[Result]: ...
+
+
+Function = Callable[[Sequence[str]], list[Result]]
 
 
 class Workers(Generic[Result]):
     """``n`` processes that each call ``make(*arguments)`` once and its result on every list of texts they are sent.
 
-    ``n=1`` works in this process. ``send`` and ``receive`` keep the order: the first sent is the first received.
+    ``n=1`` works in this process. ``n=None`` takes all processors once there is much to do: first by threads, for a function
+    in two steps, and by a process for each processor when there are more of them than two threads keep busy.
+
+    ``send`` and ``receive`` keep the order: the first sent is the first received.
     """
 
-    def __init__(self, n: int, make: Callable[..., Callable[[Sequence[str]], list[Result]]], *arguments: Any) -> None:
-        self.capacity = 1 if n == 1 else 2 * n  # lists in progress that keep every worker busy
-        self._call = make(*arguments) if n == 1 else None
-        self._answers: deque[list[Result]] = deque()
-        self._order: deque[int] = deque()
-        self._connections: list[Connection] = []
-        self._next = 0
-        if n == 1:
-            return
+    def __init__(self, n: int | None, make: Callable[..., Function[Result]], *arguments: Any) -> None:
+        self._task = (make, arguments)
+        self._n_characters = 0  # sent
+        self._grows = n is None and machine.processors() >= _FEWEST_PROCESSES
+        self._receivers: deque[Callable[[], list[Result]]] = deque()
+        self._team: _Threads[Result] | _Processes[Result]
+        if n is None or n == 1:
+            self._team = _Threads(make(*arguments), n=machine.processors() if n is None else 1)
+        else:
+            self._team = _Processes(n, *self._task)
+
+    def send(self, texts: Sequence[str]) -> None:
+        """Give a list of texts to the next worker.
+
+        Raises:
+            RunError: the worker died.
+        """
+        if self._grows:
+            self._n_characters += sum(map(len, texts))
+            if self._n_characters > _MUCH:
+                self._grows = False
+                with contextlib.suppress(OSError, RunError):  # no memory for them
+                    self._team = _Processes(machine.processors(), *self._task)
+        self._receivers.append(self._team.send(texts))
+
+    def receive(self) -> list[Result]:
+        """Return the results of the list that was sent first among those in progress.
+
+        Raises:
+            RunError: the worker died.
+            Exception: whatever the worker raised.
+        """
+        return self._receivers.popleft()()
+
+    @property
+    def capacity(self) -> int:
+        """How many lists in progress keep every worker busy."""
+        return self._team.capacity
+
+
+class _Threads(Generic[Result]):
+    """Works in this process, and does the first step of a function in two steps in threads, for lists that are worth it."""
+
+    def __init__(self, function: Function[Result], *, n: int) -> None:
+        self._function = function
+        self._n = min(n, _MOST_THREADS) if n > 1 and hasattr(function, "begin") else 0
+        self._pool: ThreadPoolExecutor | None = None
+        self.capacity = 1
+
+    def send(self, texts: Sequence[str]) -> Callable[[], list[Result]]:
+        if not self._n or sum(map(len, texts)) < _WORTH_A_THREAD:
+            self.capacity = 1
+            return functools.partial(self._function, texts)
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._n)
+        self.capacity = 1 + self._n
+        function = cast("InTwoSteps[Result]", self._function)
+        begun = self._pool.submit(function.begin, texts)
+        return lambda: function.finish(begun.result())
+
+
+class _Processes(Generic[Result]):
+    """Spawned processes, which take turns."""
+
+    def __init__(self, n: int, make: Callable[..., Function[Result]], arguments: tuple[Any, ...]) -> None:
         import multiprocessing
         import pickle
         from multiprocessing import resource_tracker
 
+        self.capacity = 2 * n
+        self._connections: list[Connection] = []
+        self._next = 0
         context = multiprocessing.get_context("spawn")
         # Ctrl-C reaches the whole group, and the parent decides: workers are born with the signal blocked. (The resource
         # tracker, which multiprocessing starts with the first worker, would unblock it.)
@@ -56,41 +144,26 @@ class Workers(Generic[Result]):
             theirs.close()
             self._connections.append(ours)
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
-        self.send([])  # what cannot be made is known before anything is read or written
-        self.receive()
+        self.send([])()  # what cannot be made is known before anything is read or written
 
-    def send(self, texts: Sequence[str]) -> None:
-        """Give a list of texts to the next worker.
-
-        Raises:
-            RunError: the worker died.
-        """
-        if self._call is not None:
-            self._answers.append(self._call(texts))
-            return
+    def send(self, texts: Sequence[str]) -> Callable[[], list[Result]]:
+        connection = self._connections[self._next]
+        self._next = (self._next + 1) % len(self._connections)
         try:
-            self._connections[self._next].send(texts)
+            connection.send(texts)
         except OSError:
             _worker_died()
-        self._order.append(self._next)
-        self._next = (self._next + 1) % len(self._connections)
+        return functools.partial(_answer, connection)
 
-    def receive(self) -> list[Result]:
-        """Return the results of the list that was sent first among those in progress.
 
-        Raises:
-            RunError: the worker died.
-            Exception: whatever the worker raised.
-        """
-        if self._call is not None:
-            return self._answers.popleft()
-        try:
-            answer = self._connections[self._order.popleft()].recv()
-        except (EOFError, OSError):
-            _worker_died()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer  # type: ignore[no-any-return]
+def _answer(connection: Connection) -> Any:
+    try:
+        answer = connection.recv()
+    except (EOFError, OSError):
+        _worker_died()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def in_order(

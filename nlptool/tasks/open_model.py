@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from nlptool.models.runtime import devices
+from nlptool import machine
 from nlptool.specs import AttentionSpec, EncoderSpec, GeneratorSpec, MaskedModelSpec, WordVectorsSpec
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def locate_model(
         RunError: the device is not there, or a setting does not go with the model.
     """
     if spec.threads is None:
-        spec = replace(spec, threads=max(1, devices.processors() // workers))
+        spec = replace(spec, threads=max(1, machine.processors() // workers))
     with _watched(spec.model, pipe, note) as watching:
         match spec:
             case EncoderSpec():

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, compress
-from typing import Any
+from itertools import chain, compress
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -23,29 +23,44 @@ from nlptool.tasks.universal_pos import upos
 from nlptool.text.normalization import nfkc_origins
 
 _MOST_PIECES = 400_000  # distinct tokens kept; about 80 MB
-_MOST_OFFSETS = 20_000  # characters; the offsets of longer texts are formatted anew
-_UNEVEN = re.compile(r"[\x00-\x20\x7f]")  # MeCab leaves blanks out, and is shown pictures of control characters
-_TO_ESCAPE = re.compile(r"[\s\\\x00-\x1f\x7f]")
+_MOST_OFFSETS = 100_000  # pairs of start and end kept; about 10 MB
+_STEP = 20  # bits of a length: a token is never longer than a piece of a text that MeCab is given
+_TO_ESCAPE = re.compile(r"[^\S ]|[\\\x00-\x1f\x7f]")  # in wakati, besides the blanks within words
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNKNOWN_ENDS = f"{UNKNOWN}\n".encode()  # the last of the key of a token that the dictionary lacks
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 ROW = b"\xff"
 """Stands before each row of CSV, where the cells of the record come; no byte of UTF-8."""
 
-_BEHIND_OFFSETS = {"jsonl": (b'%d,"end":', b"%d},"), "csv": (b"%d,", b"%d,\n")}
+_OFFSETS = {"jsonl": b'%d,"end":%d},', "csv": b"%d,%d,\n"}
 """Format -> what is written for the start and the end of a token; behind those of CSV is the cell of the error."""
 
 Result = tuple[dict[str, bytes], dict[str, Any]]
 """JSON by field name (or the whole output under ``""``), and the record's entry."""
 
 
-class _Pieces(dict[str, tuple[bytes, int]]):
-    """Key of a token -> its JSON or CSV up to its start, and its length in characters."""
+class Analysed(NamedTuple):
+    """A text, the text as MeCab was given it (the same object if nothing was changed), and what it printed for it: the keys of
+    the tokens, their surfaces or its own format, without the last line end."""
+
+    text: str
+    shown: str
+    printed: bytes
+
+    @property
+    def n_unknown(self) -> int:
+        """The number of tokens that the dictionary lacks, of a text with its keys."""
+        return self.printed.count(_UNKNOWN_ENDS) + self.printed.endswith(_UNKNOWN_ENDS[:-1])
+
+
+class _Pieces(dict[bytes, tuple[bytes, int, int]]):
+    """Key of a token -> its JSON or CSV up to its start, its length in characters, and that as a step in ``_Offsets``."""
 
     def __init__(self, tagger: Tagger, wanted: Wanted) -> None:
         super().__init__()
         self.text = ""  # the text that the tokens are of
-        self.kept: dict[str, bool] = {}
+        self.kept: dict[bytes, bool] = {}
         self._tagger = tagger
         self._wanted = wanted
         self._filters = wanted.filters
@@ -55,15 +70,31 @@ class _Pieces(dict[str, tuple[bytes, int]]):
         self.clear()
         self.kept.clear()
 
-    def __missing__(self, key: str) -> tuple[bytes, int]:
-        morpheme = self._tagger.morpheme(key, self.text)
+    def __missing__(self, key: bytes) -> tuple[bytes, int, int]:
+        morpheme = self._tagger.morpheme(key.decode(), self.text)
         if self._filters:
             self.kept[key] = is_kept(morpheme, self._wanted)
         values = Token(morpheme.surface, 0, 0, morpheme).to_dict(self._plan)
         is_csv = self._wanted.format == "csv"
         written = ROW + csv_cells(values.values()) if is_csv else orjson.dumps(values)[:-1] + b',"start":'
-        piece = self[key] = written, len(morpheme.surface)
+        length = len(morpheme.surface)
+        piece = self[key] = written, length, length << _STEP
         return piece
+
+
+class _Offsets(dict[int, bytes]):
+    """``start << _STEP | length`` -> the start and the end of a token as they are written."""
+
+    def __init__(self, template: bytes) -> None:
+        super().__init__()
+        self._template = template
+
+    def __missing__(self, code: int) -> bytes:
+        start = code >> _STEP
+        written = self._template % (start, start + (code & (1 << _STEP) - 1))
+        if len(self) < _MOST_OFFSETS:
+            self[code] = written
+        return written
 
 
 class Analyser:
@@ -73,121 +104,123 @@ class Analyser:
         self.tagger = tagger
         self.wanted = wanted
         self._pieces = _Pieces(tagger, wanted)
-        self._starts: list[bytes] = []
-        self._ends: list[bytes] = []
+        self._offsets = _Offsets(_OFFSETS.get(wanted.format, b""))
         self._filters = wanted.filters
         self._plan = plan((*wanted.fields, *(("normalized",) if wanted.normalize else ())), tagger.layout)
         self._conllu_plan = plan(("lemma", "pos", "pos_detail", "conjugation_type", "reading"), tagger.layout)
-        self._behind_start, self._behind_end = _BEHIND_OFFSETS.get(wanted.format, (b"", b""))
-        self._even = not wanted.normalize and wanted.n_best == 1
-        self._write: Callable[[str], Result] = getattr(self, f"_{wanted.format}")
+        self._write: Callable[[Analysed], Result] = getattr(self, f"_{wanted.format}")
 
     def __call__(self, texts: Sequence[str]) -> list[Result | RecordError]:
-        return [self._write(text) if len(text) <= LONGEST else self._write_long(text) for text in texts]
+        return self.finish(self.begin(texts))
 
-    def _write_long(self, text: str) -> Result | RecordError:
+    def begin(self, texts: Sequence[str]) -> list[Analysed]:
+        """Let MeCab analyse the texts; during most of it other threads go on."""
+        wanted = self.wanted
+        shown = texts if self._are_plain(texts) else list(map(self._shown, texts))
+        if wanted.n_best > 1:
+            printed = [b""] * len(texts)
+        elif wanted.format == "mecab":
+            printed = self.tagger.plain_all(shown)
+        elif wanted.format == "wakati" and not self._filters:
+            printed = self.tagger.surfaces_all(shown)
+        else:
+            printed = self.tagger.parse_all(shown)
+        return list(map(Analysed, texts, shown, printed))
+
+    def finish(self, texts: Sequence[Analysed]) -> list[Result | RecordError]:
+        """Write the tokens of the texts that ``begin`` has analysed."""
+        return [self._write(text) if len(text.text) <= LONGEST else self._write_long(text) for text in texts]
+
+    def _write_long(self, text: Analysed) -> Result | RecordError:
         if self.wanted.n_best > 1:
             return RecordError(
-                "TooLong", f"--n-best takes texts of up to {LONGEST:,} characters, this has {len(text):,}"
+                "TooLong", f"--n-best takes texts of up to {LONGEST:,} characters, this has {len(text.text):,}"
             )
         fields, entry = self._write(text)
-        return fields, entry | {"n_pieces": len(split_long(self._shown(text)))}
+        return fields, entry | {"n_pieces": len(split_long(text.shown))}
 
-    def _jsonl(self, text: str) -> Result:
-        pieces = self._even_pieces(text)
-        if pieces is None:
+    def _are_plain(self, texts: Sequence[str]) -> bool:
+        """Return whether MeCab is given the texts as they are."""
+        return not self.wanted.normalize and not any(map(_CONTROL.search, texts))
+
+    def _jsonl(self, text: Analysed) -> Result:
+        joined = self._pieces_of(text)
+        if joined is None:
             return self._jsonl_with_offsets(text)
-        joined, entry = pieces
         if not joined:
-            return {"tokens": b"[]"}, entry
+            return {"tokens": b"[]"}, self._entry(text)
         joined[0] = b"[" + joined[0]
         joined[-1] = joined[-1][:-1] + b"]"
-        return {"tokens": b"".join(joined)}, entry
+        return {"tokens": b"".join(joined)}, self._entry(text)
 
-    def _csv(self, text: str) -> Result:
+    def _csv(self, text: Analysed) -> Result:
         """Write a row for each token, ``ROW`` before it and an empty cell behind it."""
-        pieces = self._even_pieces(text)
-        if pieces is not None:
-            return {"": b"".join(pieces[0])}, pieces[1]
-        tokens = self._tokens(text)
-        rows = [ROW + csv_cells(token.to_dict(self._plan).values()) + b"\n" for token in self._kept(tokens)]
-        return {"": b"".join(rows)}, {"n_unknown": _n_unknown(tokens)}
+        joined = self._pieces_of(text)
+        if joined is None:
+            tokens = self._kept(self._tokens(text))
+            joined = [ROW + csv_cells(token.to_dict(self._plan).values()) + b"\n" for token in tokens]
+        return {"": b"".join(joined)}, {"n_unknown": text.n_unknown}
 
-    def _even_pieces(self, text: str) -> tuple[list[bytes], dict[str, Any]] | None:
-        """Return the pieces of the tokens with their offsets, to be joined, and the entry.
-
-        None if the offsets are not the sums of the tokens' lengths.
-        """
-        uneven = _UNEVEN.search(text) is not None
-        if not self._even or (uneven and _CONTROL.search(text)):
-            return None
-        parsed = self.tagger.parse(text)
-        entry = {"model": self.tagger.name, "n_unknown": parsed.count(f"{UNKNOWN}\n") + parsed.endswith(UNKNOWN)}
-        if not parsed:
-            return [], entry
-        keys = parsed.split("\n")
-        pieces = self._pieces
-        if len(pieces) > _MOST_PIECES:
-            pieces.forget()
-        pieces.text = text
-        tokens, lengths = zip(*[pieces[key] for key in keys], strict=True)
-        ends = list(accumulate(lengths))
-        starts = [0, *ends[:-1]]
-        if uneven or ends[-1] != len(text):
-            offsets = spans(text, [key.partition("\t")[0] for key in keys])
-            starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
-        if self._filters:
-            kept = list(map(pieces.kept.__getitem__, keys))
-            tokens, starts, ends = (list(compress(column, kept)) for column in (tokens, starts, ends))  # type: ignore[assignment]
-        return self._with_offsets(tokens, starts, ends), entry
-
-    def _with_offsets(self, pieces: Sequence[bytes], starts: list[int], ends: list[int]) -> list[bytes]:
-        """Return piece, start, end, piece ... with what stands behind a start and an end."""
-        if not pieces:
-            return []
-        joined: list[bytes] = [b""] * (3 * len(pieces))
-        joined[0::3] = pieces
-        if ends[-1] < _MOST_OFFSETS:
-            while len(self._starts) <= ends[-1]:
-                number = len(self._starts)
-                self._starts.append(self._behind_start % number)
-                self._ends.append(self._behind_end % number)
-            joined[1::3] = map(self._starts.__getitem__, starts)
-            joined[2::3] = map(self._ends.__getitem__, ends)
-        else:
-            joined[1::3] = map(self._behind_start.__mod__, starts)
-            joined[2::3] = map(self._behind_end.__mod__, ends)
-        return joined
-
-    def _jsonl_with_offsets(self, text: str) -> Result:
-        """Write offsets that are not the sums of the tokens' lengths, or several analyses."""
+    def _entry(self, text: Analysed) -> dict[str, Any]:
         entry: dict[str, Any] = {"model": self.tagger.name}
         if self.wanted.normalize:
             entry["normalize"] = "nfkc"
+        return entry | {"n_unknown": text.n_unknown}
+
+    def _pieces_of(self, text: Analysed) -> list[bytes] | None:
+        """Return the pieces and the offsets of the tokens in turn, to be joined; None if MeCab was given another text."""
+        if text.shown is not text.text or self.wanted.normalize or self.wanted.n_best > 1:
+            return None
+        if not text.printed:
+            return []
+        pieces, offsets = self._pieces, self._offsets
+        if len(pieces) > _MOST_PIECES:
+            pieces.forget()
+        pieces.text = text.shown
+        keys = text.printed.split(b"\n")
+        joined: list[bytes] = []
+        append = joined.append
+        start = 0
+        for key in keys:
+            written, length, step = pieces[key]
+            append(written)
+            append(offsets[start | length])
+            start += step
+        if start >> _STEP != len(text.text):  # MeCab leaves blanks out
+            surfaces = [key.decode().partition("\t")[0] for key in keys]
+            joined[1::2] = [offsets[start << _STEP | end - start] for start, end in spans(text.text, surfaces)]
+        if self._filters:
+            kept = [pieces.kept[key] for key in keys]
+            joined = list(compress(joined, chain.from_iterable(zip(kept, kept, strict=True))))
+        return joined
+
+    def _jsonl_with_offsets(self, text: Analysed) -> Result:
+        """Write tokens of a text that was changed for MeCab, or several analyses."""
         if self.wanted.n_best > 1:
-            paths = self.tagger.n_best(self._shown(text), self.wanted.n_best)
+            paths = self.tagger.n_best(text.shown, self.wanted.n_best)
             written = [
                 {"cost": cost, "tokens": [token.to_dict(self._plan) for token in self._kept(self._tokens(text, path))]}
                 for cost, path in paths
             ]
-            entry["n_unknown"] = sum(key.split("\t")[1].endswith(UNKNOWN) for key in paths[0][1])
+            entry = self._entry(text) | {"n_unknown": sum(key.split("\t")[1].endswith(UNKNOWN) for key in paths[0][1])}
             return {"tokens": orjson.dumps(written[0]["tokens"]), "n_best": orjson.dumps(written)}, entry
-        tokens = self._tokens(text)
-        entry["n_unknown"] = _n_unknown(tokens)
-        return {"tokens": orjson.dumps([token.to_dict(self._plan) for token in self._kept(tokens)])}, entry
+        tokens = self._kept(self._tokens(text))
+        return {"tokens": orjson.dumps([token.to_dict(self._plan) for token in tokens])}, self._entry(text)
 
     def _shown(self, text: str) -> str:
         """Return the text as MeCab gets it."""
-        return for_mecab(unicodedata.normalize("NFKC", text) if self.wanted.normalize else text)
+        return for_mecab(self._normalized(text))
 
-    def _tokens(self, text: str, keys: Sequence[str] | None = None) -> list[Token]:
-        """Return the tokens of ``text``, with offsets into it whatever was normalised or replaced for MeCab."""
-        normalized = unicodedata.normalize("NFKC", text) if self.wanted.normalize else text
-        shown = for_mecab(normalized)
+    def _normalized(self, text: str) -> str:
+        return unicodedata.normalize("NFKC", text) if self.wanted.normalize else text
+
+    def _tokens(self, analysed: Analysed, keys: Sequence[str] | None = None) -> list[Token]:
+        """Return the tokens of a text, with offsets into it whatever was normalised or replaced for MeCab."""
+        text, shown = analysed.text, analysed.shown
+        normalized = self._normalized(text)
         origins = nfkc_origins(text) if normalized != text else None
         if keys is None:
-            parsed = self.tagger.parse(shown)
-            keys = parsed.split("\n") if parsed else []
+            keys = analysed.printed.decode().split("\n") if analysed.printed else []
         morphemes = [self.tagger.morpheme(key, shown) for key in keys]
         tokens = []
         for (start, end), morpheme in zip(
@@ -202,37 +235,35 @@ class Analyser:
     def _kept(self, tokens: list[Token]) -> list[Token]:
         return [token for token in tokens if is_kept(token.morpheme, self.wanted)] if self._filters else tokens
 
-    def _wakati(self, text: str) -> Result:
-        if self._even and not self._filters and not _TO_ESCAPE.search(text):
-            return {"": f"{self.tagger.wakati(text)}\n".encode()}, {}
-        if self._even and not self._filters and not _CONTROL.search(text):
-            words = [key.partition("\t")[0] for key in self.tagger.parse(text).split("\n")]
-        else:
+    def _wakati(self, text: Analysed) -> Result:
+        normalized = self._normalized(text.text)
+        if self._filters:
             words = [token.normalized or token.surface for token in self._kept(self._tokens(text))]
+        elif text.shown == normalized and not _TO_ESCAPE.search(normalized) and b" " not in text.printed:
+            return {"": text.printed.replace(b"\n", b" ") + b"\n"}, {}
+        else:
+            surfaces = text.printed.decode().split("\n") if text.printed else []
+            words = [normalized[start:end] for start, end in spans(text.shown, surfaces)]
         return {"": " ".join(map(_escaped, words)).encode() + b"\n"}, {}
 
-    def _mecab(self, text: str) -> Result:
-        return {"": self.tagger.plain(self._shown(text)).encode()}, {
-            "n_control": len(_CONTROL.findall(text)),
-        }
+    def _mecab(self, text: Analysed) -> Result:
+        return {"": text.printed + b"\n"}, {"n_control": len(_CONTROL.findall(text.text))}
 
-    def _tsv(self, text: str) -> Result:
+    def _tsv(self, text: Analysed) -> Result:
         rows = []
-        tokens = self._tokens(text)
-        for token in self._kept(tokens):
+        for token in self._kept(self._tokens(text)):
             cells = token.to_dict(self._plan).values()
             rows.append("\t".join("" if cell is None else str(cell).translate(_TSV_ESCAPES) for cell in cells) + "\n")
-        return {"": ("".join(rows) + "\n").encode()}, {"n_unknown": _n_unknown(tokens)}
+        return {"": ("".join(rows) + "\n").encode()}, {"n_unknown": text.n_unknown}
 
-    def _conllu(self, text: str) -> Result:
+    def _conllu(self, text: Analysed) -> Result:
         """https://universaldependencies.org/format.html, with UPOS by ``upos`` and no heads."""
-        lines = [f"# text = {_CONTROL.sub(' ', text)}"]
-        all_tokens = self._tokens(text)
-        tokens = self._kept(all_tokens)
+        lines = [f"# text = {_CONTROL.sub(' ', text.text)}"]
+        tokens = self._kept(self._tokens(text))
         for number, token in enumerate(tokens, 1):
             named = token.to_dict(self._conllu_plan)
             xpos = "-".join(filter(None, (named["pos"], named["pos_detail"], named["conjugation_type"])))
-            after = tokens[number].start if number < len(tokens) else len(text)
+            after = tokens[number].start if number < len(tokens) else len(text.text)
             misc = [] if after > token.end else ["SpaceAfter=No"]
             if named["reading"]:
                 misc.append(f"Reading={named['reading']}")
@@ -246,16 +277,12 @@ class Analyser:
                 "|".join(misc) or "_",
             )  # fmt: skip
             lines.append("\t".join(columns))
-        return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": _n_unknown(all_tokens)}
+        return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": text.n_unknown}
 
 
 def csv_cells(values: Iterable[Any]) -> bytes:
     """Return the cells of a row of CSV, each with a comma behind it."""
     return csv_line([as_text(value).encode() for value in values] + [b""])[:-1]
-
-
-def _n_unknown(tokens: list[Token]) -> int:
-    return sum(token.morpheme.is_unknown for token in tokens)
 
 
 def _escaped(word: str) -> str:

@@ -81,7 +81,8 @@ def test_a_long_text_and_a_memo_that_overflows(monkeypatch: pytest.MonkeyPatch) 
 def test_the_fast_way_and_the_slow_way_agree() -> None:
     analyser = Analyser(TAGGER, Wanted(fields=(*DEFAULT_FIELDS[:-2], *EXTRA_FIELDS, *DEFAULT_FIELDS[-2:])))
     for text in [*TEXTS, "New  York へ　行く ", "xyzzy を?見た"]:
-        fast, slow = analyser._jsonl(text), analyser._jsonl_with_offsets(text)
+        (analysed,) = analyser.begin([text])
+        fast, slow = analyser._jsonl(analysed), analyser._jsonl_with_offsets(analysed)
         assert json.loads(fast[0]["tokens"]) == json.loads(slow[0]["tokens"])
         assert fast[1] == slow[1]
 

@@ -136,7 +136,7 @@ def test_specs_are_values_that_a_pool_can_use_as_keys() -> None:
 
 
 def test_workers_share_the_processors_unless_the_spec_names_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptool.models.runtime.devices.processors", lambda: 8)
+    monkeypatch.setattr("nlptool.machine.processors", lambda: 8)
     assert locate_model(EncoderSpec("static-ja-en"), workers=4).spec.threads == 2
     assert locate_model(EncoderSpec("static-ja-en"), workers=16).spec.threads == 1
     assert locate_model(EncoderSpec("static-ja-en", threads=3), workers=4).spec.threads == 3

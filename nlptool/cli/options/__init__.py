@@ -23,6 +23,7 @@ from nlptool.cli.options.models import (
     threads,
     threads_alone,
     workers,
+    workers_auto,
 )
 from nlptool.cli.options.records import (
     debug,

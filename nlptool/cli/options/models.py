@@ -45,6 +45,21 @@ workers = shared_option(
 )  # fmt: skip
 
 
+class _NumberOrAuto(click.ParamType[int | None]):
+    """A number from 1, or ``auto``, which is None."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        return None if value == "auto" else click.IntRange(min=1).convert(value, param, ctx)
+
+
+workers_auto = shared_option(
+    "Common", "-j", "--workers", default="auto", show_default=True, metavar="N", type=_NumberOrAuto(),
+    help="Worker processes; the output stays in order. auto: all processors once the input is large.",
+)  # fmt: skip
+
+
 threads = shared_option(
     "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
     help="Threads of each worker process.",

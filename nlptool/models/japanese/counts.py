@@ -67,25 +67,36 @@ class WordCounter:
         self._by = by
         self._keeps = keeps
         self._normalize = normalize
-        self._words: dict[str, str | None] = {}  # key of a token -> its word; None if it is not counted
+        self._words: dict[bytes, str | None] = {}  # key of a token -> its word; None if it is not counted
 
     def __call__(self, texts: Sequence[str]) -> list[Counts]:
-        counts, keys = Counts(), Counter[str]()
+        return self.finish(self.begin(texts))
+
+    def begin(self, texts: Sequence[str]) -> list[tuple[str, str, bytes]]:
+        """Let MeCab analyse the texts; during most of it other threads go on.
+
+        Returns:
+            Each text, the text as MeCab was given it, and the keys of its tokens.
+        """
+        shown = [for_mecab(unicodedata.normalize("NFKC", text) if self._normalize else text) for text in texts]
+        return list(zip(texts, shown, self._tagger.parse_all(shown), strict=True))
+
+    def finish(self, begun: Sequence[tuple[str, str, bytes]]) -> list[Counts]:
+        """Count the words of the texts that ``begin`` has analysed."""
+        counts, keys = Counts(), Counter[bytes]()
         if len(self._words) > _MOST_KEYS:
             self._words.clear()
-        for text in texts:
-            shown = for_mecab(unicodedata.normalize("NFKC", text) if self._normalize else text)
-            parsed = self._tagger.parse(shown)
+        for text, shown, parsed in begun:
             if not parsed:
                 continue
-            text_keys = parsed.split("\n")
+            text_keys = parsed.split(b"\n")
             for key in text_keys:
                 if key not in self._words:
-                    self._words[key] = self._word(self._tagger.morpheme(key, shown))
+                    self._words[key] = self._word(self._tagger.morpheme(key.decode(), shown))
             keys.update(text_keys)
             counts.n_control += len(_CONTROL.findall(text)) if shown != text else 0
         for key, n in keys.items():
-            counts.n_unknown += n * key.endswith(UNKNOWN)
+            counts.n_unknown += n * key.endswith(UNKNOWN.encode())
             word = self._words[key]
             if word is not None:
                 counts.of[word] += n

@@ -23,14 +23,14 @@ import re
 import shlex
 import struct
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import fugashi
 
 from nlptool.errors import ModelError
-from nlptool.models.japanese import dictionaries
+from nlptool.models.japanese import dictionaries, mecab_program
 from nlptool.models.japanese.dictionary_file import Dictionary
 from nlptool.models.japanese.lemmas import split_lemma
 
@@ -44,6 +44,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PICTURES = {code: (" " if chr(code) in _BLANKS else chr(0x2400 + code)) for code in range(0x20)} | {0x7F: "\u2421"}
 _SPELLINGS = ("orthography", "orthography_base")
 _KEY = r"%m\t%phl,%phr,%pw"
+_ANALYSED_AT_ONCE = 10_000  # characters; fewer are analysed before MeCab's program has begun
 
 
 class Morpheme(NamedTuple):
@@ -127,18 +128,26 @@ class Tagger:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def _open(self, node_format: str | None, flags: str = "") -> Any:
-        arguments = f"-r {os.devnull} -d {shlex.quote(str(self.folder))} {flags}"
-        if self._user_dictionaries:
-            quoted = ",".join(f'"{path}"' if "," in path else path for path in self._user_dictionaries)
-            arguments += f" -u {shlex.quote(quoted)}"
-        if node_format is not None:
-            unknown = node_format.replace(_KEY, _KEY + UNKNOWN)
-            arguments += f" -O '' -F{shlex.quote(node_format)} -U{shlex.quote(unknown)} -E ''"
+        arguments = [*self._arguments(node_format, None if node_format is None else ""), *([flags] if flags else [])]
         try:
-            return fugashi.GenericTagger(arguments)
+            return fugashi.GenericTagger(shlex.join(arguments))
         except RuntimeError as error:
             reason = str(error).split("ERROR DETAILS", 1)[-1].strip("- \n").splitlines()[-1:]
             raise ModelError(f"MeCab cannot use the dictionary {self.folder}: {''.join(reason)}") from error
+
+    def _arguments(self, node_format: str | None, end: str | None = None) -> list[str]:
+        """Return the arguments of the mecab command that open the dictionaries.
+
+        Args:
+            node_format: what is printed for a token; None: as the dictionary says.
+            end: what is printed behind a text; None: as the dictionary says.
+        """
+        arguments = ["-r", os.devnull, "-d", str(self.folder)]
+        if self._user_dictionaries:
+            arguments += ["-u", ",".join(f'"{path}"' if "," in path else path for path in self._user_dictionaries)]
+        if node_format is not None:
+            arguments += ["-O", "", f"-F{node_format}", f"-U{node_format.replace(_KEY, _KEY + UNKNOWN)}"]
+        return arguments if end is None else [*arguments, "-E", end]
 
     def parse(self, text: str) -> str:
         """Return the keys of the tokens of ``text`` (a result of ``for_mecab``), one a line; ``""`` if there are none."""
@@ -146,6 +155,41 @@ class Tagger:
             return "\n".join(filter(None, map(self.parse, split_long(text))))
         keys: str = self._parse(text)
         return keys
+
+    def parse_all(self, texts: Sequence[str]) -> list[bytes]:
+        """Return what ``parse`` returns for each text, in UTF-8; for many texts in one call, during which other threads go on."""
+        return self._all(texts, f"{_KEY}\\n", self.parse)
+
+    def surfaces_all(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the surfaces of each text, one a line, in UTF-8."""
+        return self._all(texts, r"%m\n", self._surfaces)
+
+    def plain_all(self, texts: Sequence[str]) -> list[bytes]:
+        """Return what ``plain`` returns for each text, in UTF-8."""
+        return self._all(texts, None, self.plain, end="EOS\\n")
+
+    def _surfaces(self, text: str) -> str:
+        return "\n".join(key.partition("\t")[0] for key in self.parse(text).split("\n"))
+
+    def _all(
+        self, texts: Sequence[str], node_format: str | None, analyse: Callable[[str], str], *, end: str = ""
+    ) -> list[bytes]:
+        """Return what MeCab prints for each text, without the last line end.
+
+        Args:
+            analyse: gives the same for one text: for one that is too long for MeCab, and where its program cannot be called.
+        """
+        if sum(map(len, texts)) >= _ANALYSED_AT_ONCE:
+            lines = "".join([f"{text}\n" if len(text) <= LONGEST else "\n" for text in texts]).encode()
+            arguments = self._arguments(node_format, end + r"\a")
+            printed = mecab_program.run(arguments, lines, maps=self.folder / "sys.dic")
+            found = [each[:-1] for each in printed.split(b"\a")[:-1]]
+            if len(found) == len(texts):
+                for number, text in enumerate(texts):
+                    if len(text) > LONGEST:
+                        found[number] = analyse(text).encode()
+                return found
+        return [analyse(text).encode() for text in texts]
 
     def long_keys(self, text: str) -> list[str]:
         """Return the keys as a list, each followed by the columns of its entry: ``surface TAB ids,cost TAB columns``."""
@@ -156,10 +200,11 @@ class Tagger:
         return " ".join(filter(None, map(self._words.parse, split_long(text))))
 
     def plain(self, text: str) -> str:
-        """Return what the ``mecab`` command prints for ``text`` with this dictionary, ``EOS`` included."""
+        """Return what the ``mecab`` command prints for ``text`` with this dictionary, ``EOS`` included, without the last line
+        end."""
         # MeCab prints an end of sentence after each piece: only the last one stays.
-        end = self._plain.parse("")
-        return "".join(self._plain.parse(piece).removesuffix(end) for piece in split_long(text)) + f"{end}\n"
+        end: str = self._plain.parse("")
+        return "".join(self._plain.parse(piece).removesuffix(end) for piece in split_long(text)) + end
 
     def morpheme(self, key: str, text: str) -> Morpheme:
         """Look up the entry of a key. ``text`` contains the token: it decides if several entries share the key."""
@@ -168,12 +213,16 @@ class Tagger:
         if columns:
             return Morpheme(surface, _split(columns[0]), is_unknown, self.layout)
         left, right, cost = map(int, ids.rstrip(UNKNOWN).split(","))
-        features: list[str] = []
-        for dictionary in (self._unknown,) if is_unknown else self._dictionaries:
-            features += dictionary.look_up(None if is_unknown else surface, left, right, cost)
-        if len(features) != 1 and len(set(features)) != 1:
-            longer = next(long for long in self.long_keys(text) if long.startswith(f"{key}\t"))
-            return self.morpheme(longer, text)
+        if is_unknown:
+            features = self._unknown.look_up(None, left, right, cost)
+            if len(set(features)) != 1:  # of several classes of characters
+                longer = next(long for long in self.long_keys(text) if long.startswith(f"{key}\t"))
+                return self.morpheme(longer, text)
+        else:
+            # Among paths of equal cost MeCab takes that with the entry that stands first, in the system's dictionary
+            # before those of the user: it compares them in this order and replaces the best one by cheaper ones alone.
+            found = (dictionary.look_up(surface, left, right, cost) for dictionary in self._dictionaries)
+            features = next(filter(None, found))
         return Morpheme(surface, _split(features[0]), is_unknown, self.layout)
 
     def n_best(self, text: str, n: int) -> list[tuple[int, list[str]]]:

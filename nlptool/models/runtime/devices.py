@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nlptool import machine
 from nlptool.errors import RunError
-
-
-def processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def torch_device(name: str, threads: int | None) -> str:
@@ -26,7 +22,7 @@ def torch_device(name: str, threads: int | None) -> str:
     """
     import torch
 
-    torch.set_num_threads(threads or processors())
+    torch.set_num_threads(threads or machine.processors())
     if name == "auto":
         return "cuda" if is_there("cuda") else "cpu"
     return choose(name, "torch")

@@ -129,11 +129,11 @@ def open_teacher(pipe: Pipe, spec: EncoderSpec, *, dim: int) -> tuple[str, Teach
     """
     import torch
 
-    from nlptool.models.runtime import devices
+    from nlptool import machine
     from nlptool.tasks.open_model import locate_model
     from nlptool.training.distillation.trainer import Teacher
 
-    torch.set_num_threads(spec.threads or devices.processors())
+    torch.set_num_threads(spec.threads or machine.processors())
     # "; --as" begins a hint that names an option of `embed`.
     located = locate_model(spec, pipe, note=lambda message: pipe.note(message.partition("; --as")[0]))
     if dim > located.dimension:

@@ -49,7 +49,7 @@ def train_words(
         RunError: the corpus has too few words, or the folder cannot be written.
         KeyboardInterrupt: the training was stopped; what has been learned is saved.
     """
-    from nlptool.models.runtime import devices
+    from nlptool import machine
     from nlptool.models.words import tokenizers as word_tokenizers
     from nlptool.models.words.saving import write
     from nlptool.models.words.vectors import MANIFEST
@@ -63,7 +63,7 @@ def train_words(
             f"{corpus.n_words:,} words in {n_sentences:,} sentences; the vocabulary has "
             f"{len(vocabulary.words):,}, which cover {n_covered / corpus.n_words:.1%}"
         )
-        settings["threads"] = 1 if settings["deterministic"] else threads or devices.processors()
+        settings["threads"] = 1 if settings["deterministic"] else threads or machine.processors()
         settings |= {"min_count": corpus_options.min_count, "max_words": corpus_options.max_words}
         with stop_at_interrupt(
             lambda: pipe.note("stopping; what has been learned is saved (Ctrl-C again: nothing is)")
