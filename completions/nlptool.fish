@@ -874,7 +874,7 @@ complete -c nlptool -n '__nlptool_at nlptool tokenize' -s k -l top-k -r -f -d 'N
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l plot -r -f -d 'Bar chart of --count, with -k bars or 30: .png, .svg or .pdf.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l dictionary -r -F -d 'MeCab dictionary (UTF-8): unidic, ipadic, or a folder.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l user-dictionary -r -F -d 'User dictionary of additional words: a compiled .dic, or a .csv; may be repeated.'
-complete -c nlptool -n '__nlptool_at nlptool tokenize' -s j -l workers -r -f -d 'Worker processes; the output stays in order.'
+complete -c nlptool -n '__nlptool_at nlptool tokenize' -s j -l workers -r -f -d 'Worker processes; the output stays in order. auto: all processors once the input is large.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -s I -l input-format -r -f -a 'auto text jsonl json csv tsv parquet' -d 'Format of the input; auto: JSON if it begins so (a record a line, an array of records, or pretty-printed), Parquet, else text.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l unit -r -f -a 'line paragraph sentence document' -d 'What a record of a text file is; a paragraph ends at an empty line.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l field -r -f -d 'Field, JSON Pointer (/meta/title) or column (name or number) that holds the text.'
