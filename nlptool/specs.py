@@ -35,6 +35,7 @@ class EncoderSpec(NetworkSpec):
     _: KW_ONLY
     engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
     prompt: str | None = None  # text before every text; None: that of the role, or the model's default
+    prompt_name: str | None = None  # the model's prompt of that name
     role: str | None = None  # query | document: the model's prompt of that name
     role_is_optional: bool = False  # a model without such a prompt is no error, and the default one needs no note
     dim: int | None = None  # the first components of a vector alone, renormalised

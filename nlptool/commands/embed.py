@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="Kind of text, for models with a prompt for each kind.",
 )
 @options.prompt
+@options.prompt_name
 @options.dim
 @click.option(
     "--precision", type=click.Choice(["float32", "float16", "int8", "binary"]), default="float32", show_default=True,
@@ -104,9 +105,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.embed import NOTES, compare_int8, embed, entry_of, layout, open_worker
     from nlptool.tasks.open_model import locate_model
 
-    spec = replace(_typed_over_environment(spec), chunk=on_long == "chunk")
-    if spec.role and spec.prompt is not None:
-        raise click.UsageError("--as and --prompt are two ways to choose the same thing: give one")
+    spec = replace(spec, chunk=on_long == "chunk")
     located = locate_model(spec, pipe, workers=workers)
     if located.takes_tokens:
         pipe.form = replace(pipe.form, instead=("tokens",))
@@ -123,14 +122,3 @@ def command(  # noqa: PLR0917
         format = "jsonl" if format == "base64" else format
         table = VectorRows(is_float=spelling.dtype.kind == "f")
         write_records(pipe, embedded, format, layout(spelling, format), table=table, notes=NOTES)
-
-
-def _typed_over_environment(spec: EncoderSpec) -> EncoderSpec:
-    """Drop the one of --as and --prompt that the environment gave if the other was typed."""
-    source = click.get_current_context().get_parameter_source
-    typed, set_before = click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT
-    if source("prompt") == set_before and source("role") == typed:
-        return replace(spec, prompt=None)
-    if source("role") == set_before and source("prompt") == typed:
-        return replace(spec, role=None)
-    return spec

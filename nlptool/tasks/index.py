@@ -44,7 +44,10 @@ def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, resume: bool) -> None:
     matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
     if matrix is not None and not spec.model:
         raise WrongUsage(f"{matrix} does not say which model made its vectors: -m names it")
-    settings = {"model": spec.model or None, "prompt": spec.prompt, "dim": spec.dim, "--id-field": pipe.id_field}
+    settings = {
+        "model": spec.model or None, "prompt": spec.prompt, "--prompt-name": spec.prompt_name, "dim": spec.dim,
+        "--id-field": pipe.id_field,
+    }  # fmt: skip
     with Builder(output, settings | {"FILE": list(map(ascii, pipe.files))}, resume=resume) as builder:
         if builder.n_read:
             pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
@@ -131,7 +134,7 @@ def about(folder: Path) -> dict[str, Any]:
     """Return what an index says of itself, with the bytes of its files."""
     index = Index(folder)
     inner = ("files", "sha256", "reading", "roots", "n_read")
-    values = {name: value for name, value in index.about.items() if name not in inner and value is not None}
+    values = {name: value for name, value in index.about.items() if name not in inner and value not in (None, "")}
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     return {"name": str(folder), **values, "bytes": size}
 
@@ -226,10 +229,10 @@ def _added(
         n_read += len(records)
         with_vector, vectors = embedder(records[n_skipped:])
         if n_read > n_before:
-            about = {
-                "model": embedder.model, "identity": embedder.identity(), "prompt": embedder.prompt, "dim": embedder.dim
-            }  # fmt: skip
+            about = {"model": embedder.model, "identity": embedder.identity(), "dim": embedder.dim}
             builder.about |= {name: value for name, value in about.items() if value}
+            if about["identity"]:
+                builder.about["prompt"] = embedder.prompt  # also one of nothing: it is not the model's for documents
             file_of = [numbers.get(record.source, -1) for record in with_vector]
             names = [
                 record.source if file < 0 else files.names[file]

@@ -288,12 +288,12 @@ def test_the_weights_lie_beside_the_graph_and_the_description_says_what_it_is(tm
     folder = sentence_model(
         tmp_path / "model", plain, Pooling(WIDTH, ("cls", "mean")), prompts={"query": "q: ", "x": ""}
     )
-    encoder_loading.load(EncoderSpec(str(folder), engine="onnx"))
+    located = encoder_loading.locate(EncoderSpec(str(folder), engine="onnx"))
+    assert located.about["prompts"] == {"query": "q: ", "document": "", "x": ""}
     (copy,) = own_cache.glob("encoders/*/encoder.json")
     about = json.loads(copy.read_text())
     assert about["architecture"] == "bert"
     assert about["pooling"] == ["cls", "mean"]
-    assert about["prompts"] == {"query": "q: "}
     assert about["dimension"] == 2 * WIDTH
     assert about["max_length"] == MAX_LENGTH
     assert "assumed" not in about

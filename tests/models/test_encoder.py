@@ -251,8 +251,8 @@ def test_prompts_come_from_the_model_or_the_command_and_are_said(tmp_path: Path)
     found = encoder_loading.load(EncoderSpec(str(folder)), note=notes.append).encode(texts)
     assert np.sum(found.vectors * theirs.encode(texts), axis=1).min() >= 0.99999
     assert notes[-1] == (
-        f"{folder} has prompts (query: 'ask: ', document: 'say: ', other: 'x ') and none was chosen: 'x ' is used; "
-        "--as query|document chooses"
+        f"{folder} has prompts (document: 'say: ', other: 'x ', query: 'ask: ') and none was chosen: 'x ' is used; "
+        "--as query|document or --prompt-name NAME chooses"
     )
 
 
@@ -273,6 +273,8 @@ def test_what_is_known_of_a_model_of_the_hub_is_used_where_its_files_say_nothing
         == "検索文書: "
     )
     about = encoder_prompts.with_quirks({"prompts": {"document": "", "passage": "own: "}}, known)
+    assert encoder_prompts.choose("it", about, spec, note=note) == ""
+    about = encoder_prompts.with_quirks({"prompts": {"passage": "own: "}}, known)
     assert encoder_prompts.choose("it", about, spec, note=note) == "own: "
 
 

@@ -378,7 +378,7 @@ def test_what_is_said_of_it_is_true(make: Make) -> None:
     folder = make(Normalize(), prompts=PROMPTS, default_prompt_name="query")
     assert sentence_transformers_config.settings(folder) == {
         "architecture": "static", "pooling": ["mean"], "dimension": WIDTH, "normalize": True, "prompts": PROMPTS,
-        "default_prompt": "query",
+        "default_prompt": "query", "measure": "cosine",
     }  # fmt: skip
     said = inventory.details(inventory.find(str(folder)))
     assert (said["task"], said["dimension"], said["offline"]) == ("embed", WIDTH, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,10 @@ def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
     modules = [transformer, *stack, *([Normalize()] if normalize else [])]
     SentenceTransformer(modules=modules, device="cpu").save(str(path))
     return path
+
+
+def configure(folder: Path, **values: Any) -> Path:
+    """Change values in the folder's config_sentence_transformers.json."""
+    path = folder / "config_sentence_transformers.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    return folder

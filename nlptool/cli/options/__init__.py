@@ -18,6 +18,7 @@ from nlptool.cli.options.models import (
     offline,
     precision,
     prompt,
+    prompt_name,
     seed,
     spec,
     threads,

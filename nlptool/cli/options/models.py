@@ -15,7 +15,7 @@ import click
 
 from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, all_of
+from nlptool.cli.options.types import Command, Decorator, all_of, typed
 
 
 def spec(kind: str) -> Decorator:
@@ -32,11 +32,29 @@ def spec(kind: str) -> Decorator:
             make = getattr(specs, kind)
             names = [field.name for field in dataclasses.fields(make)]
             chosen = {name: value for name in names if (value := values.pop(name, None)) is not None}
+            _keep_one_prompt(chosen)
             return callback(*arguments, spec=make(**chosen), **values)
 
         return run
 
     return decorate
+
+
+_PROMPTS = {"role": "--as", "prompt": "--prompt", "prompt_name": "--prompt-name"}
+
+
+def _keep_one_prompt(chosen: dict[str, Any]) -> None:
+    """Drop what the environment says of the prompt where another of the options that choose it was typed.
+
+    Raises:
+        UsageError: two of them are left.
+    """
+    given = [name for name in _PROMPTS if name in chosen]
+    for name in set(given) - typed(given) if typed(given) else ():
+        del chosen[name]
+    options = [_PROMPTS[name] for name in given if name in chosen]
+    if len(options) > 1:
+        raise click.UsageError(f"{' and '.join(options)} are two ways to choose the same thing: give one")
 
 
 workers = shared_option(
@@ -114,6 +132,9 @@ engine = shared_option(
     help="Inference engine; auto: onnxruntime, or torch for GPUs and models that need it.",
 )  # fmt: skip
 prompt = shared_option("Model", "--prompt", metavar="TEXT", help="Prompt that is put before every text; '' for none.")
+prompt_name = shared_option(
+    "Model", "--prompt-name", metavar="NAME", help="Prompt of the model by its name; `nlptool models show` lists them."
+)
 dim = shared_option(
     "Model",
     "--dim",
@@ -138,7 +159,7 @@ def encoder(*, embeddings: bool = True, chosen: bool = True) -> Decorator:
         "Model", "-m", "--model", metavar="MODEL", show_default=default,
         help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
     )  # fmt: skip
-    choice = (which, prompt, dim) if chosen else ()
+    choice = (which, prompt, prompt_name, dim) if chosen else ()
     return all_of(*choice, device, batch_tokens(None), threads_alone, offline, allow_pickle, spec("EncoderSpec"))
 
 

@@ -53,12 +53,12 @@ class Encoder:
         self, tokenizer: EncoderTokenizer, network: Network, about: Mapping[str, Any], spec: EncoderSpec
     ) -> None:
         self.engine = network.engine
-        self.dimension = spec.dim or int(about["dimension"])
+        self._postprocess = Postprocess.of_model(about, spec)
+        self.dimension = self._postprocess.dimension(int(about["dimension"]))
         self._tokenizer = tokenizer
         self._network = network
         self._pad_id = int(about["pad_id"])
         self._network_dimension = int(about["dimension"])
-        self._postprocess = Postprocess(spec, normalize=bool(about["normalize"]))
         self._budget = 1 if spec.deterministic else spec.batch_tokens or network.batch_tokens
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
@@ -84,31 +84,52 @@ class Encoder:
         return vectors
 
 
-def dimension(name: str, of_network: int, spec: EncoderSpec) -> int:
+def dimension(name: str, of_network: int, spec: EncoderSpec, *, truncate_dim: int | None = None) -> int:
     """Return the number of components of an encoder's vectors.
 
+    Args:
+        truncate_dim: components that the model keeps where the spec does not say.
+
     Raises:
-        RunError: the spec asks for more of them than the model has.
+        RunError: the spec asks for more of them than the network gives.
     """
     if spec.dim is not None and spec.dim > of_network:
         raise RunError(f"{name} has {of_network} dimensions, fewer than {spec.dim}")
-    return spec.dim or of_network
+    return Postprocess(spec, normalize=False, truncate_dim=truncate_dim).dimension(of_network)
 
 
 class Postprocess:
     """The last steps, after the network: the first components alone, unit length.
 
+    The spec's number of components comes before the model's, as in sentence-transformers, and its vectors are normalised when
+    they have been truncated. Those that the model itself truncates keep the length that is left of them, as there.
+
     Args:
-        normalize: whether vectors get unit length where the spec does not say.
+        normalize: whether the model gives its vectors unit length.
+        truncate_dim: components that the model keeps, None for all.
     """
 
-    def __init__(self, spec: EncoderSpec, *, normalize: bool) -> None:
-        self._normalize = normalize if spec.normalize is None else spec.normalize
-        self._dim = spec.dim
+    def __init__(self, spec: EncoderSpec, *, normalize: bool, truncate_dim: int | None = None) -> None:
+        self.n_kept = spec.dim or truncate_dim
+        self.is_normalized_whole = normalize and spec.normalize is None and spec.dim is None and self.n_kept is not None
+        wanted = normalize if spec.normalize is None else spec.normalize
+        self._is_normalized_last = wanted and not self.is_normalized_whole
+
+    @classmethod
+    def of_model(cls, about: Mapping[str, Any], spec: EncoderSpec) -> Postprocess:
+        """Make the steps that a model's manifest describes: ``normalize`` and ``truncate_dim``."""
+        return cls(spec, normalize=bool(about["normalize"]), truncate_dim=about.get("truncate_dim"))
+
+    def dimension(self, of_network: int) -> int:
+        """Return the number of components that are left of those that the network gives."""
+        return min(self.n_kept or of_network, of_network)
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        vectors = vectors[:, : self._dim]
-        return normalize(vectors) if self._normalize else np.ascontiguousarray(vectors)
+        """Return what is left of vectors (N, D)."""
+        if self.is_normalized_whole:
+            vectors = normalize(vectors)
+        vectors = vectors[:, : self.n_kept]
+        return normalize(vectors) if self._is_normalized_last else np.ascontiguousarray(vectors)
 
 
 def _means(vectors: NDArray[np.float32], counts: list[int], weights: list[int]) -> NDArray[np.float32]:

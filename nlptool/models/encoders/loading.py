@@ -19,7 +19,7 @@ from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import locate as store_locate
-from nlptool.models.store import model_folder
+from nlptool.models.store import model_folder, sentence_transformers_config
 from nlptool.models.store.kinds import ENCODER, QUANTIZED
 from nlptool.models.words import loading as word_loading
 from nlptool.specs import EncoderSpec
@@ -143,6 +143,7 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
         from nlptool.models.encoders import static as static_encoder
 
         return static_encoder.locate(found, spec, like=like, note=note)
+    own = sentence_transformers_config.choices(found.folder)
     if device == "auto":  # not before it matters: it may cost the import of torch
         device = "cpu" if spec.quantize else devices.choose(device, spec.engine)
     wants_torch = spec.engine == "torch" or device != "cpu"
@@ -171,14 +172,14 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
         from nlptool.models.encoders import sentence_transformer
 
         about = sentence_transformer.describe_folder(weights, allow_pickle=spec.allow_pickle)
-    about = prompts.with_quirks(about, like)
+    about = prompts.with_quirks({**about, **own}, like)
     if assumed := about.get("assumed"):
         note(f"{found.name}: {assumed}")
     return LocatedEncoder(
         name=found.name,
         engine="torch" if graph is None else "onnx",
         device=device,
-        dimension=encoders.dimension(found.name, int(about["dimension"]), spec),
+        dimension=encoders.dimension(found.name, int(about["dimension"]), spec, truncate_dim=about.get("truncate_dim")),
         prompt=prompts.choose(found.name, about, spec, note=note),
         about=about,
         spec=spec,

@@ -40,6 +40,7 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
             ).eval()
         except Exception as error:
             raise transformers_loading.cannot_be_loaded(folder, error) from error
+        model.truncate_dim = None  # cut where that can be chosen, as the last normalisation is: ``encoder.Postprocess``
         lacking = _lacking(model, folder, allow_pickle=allow_pickle)
     if lacking:
         raise transformers_loading.lacks(folder, lacking)
@@ -70,7 +71,8 @@ def is_usual(modules: list[Any]) -> bool:
 
 
 def describe(model: Any, folder: Path) -> dict[str, Any]:
-    """Return the manifest of an encoder: what has to be known beside the graph."""
+    """Return the manifest of an encoder: what has to be known beside the graph, but for what is chosen of its texts and
+    vectors (``sentence_transformers_config.choices``)."""
     pooling = next((module.pooling_mode for module in model if type(module).__name__ == "Pooling"), None)
     about = {
         "dimension": int(model.get_embedding_dimension()),
@@ -78,8 +80,6 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
         "normalize": type(model[-1]).__name__ == "Normalize",
         "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
         "words": bert_words.settings(folder),
-        "prompts": {name: text for name, text in model.prompts.items() if text},
-        "default_prompt": model.default_prompt_name,
         "architecture": getattr(getattr(model[0], "config", None), "model_type", None),
         "pooling": [pooling] if isinstance(pooling, str) else list(pooling or []),
         "assumed": None

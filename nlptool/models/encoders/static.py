@@ -44,6 +44,7 @@ class StaticEncoder:
             sentence-transformers.
         table: table[id] is the vector of a token, (V, D) float32.
         normalize: unit length, unless the spec says otherwise.
+        truncate_dim: components that are kept, unless the spec says otherwise.
         prompt: stands before every text.
     """
 
@@ -56,12 +57,14 @@ class StaticEncoder:
         spec: EncoderSpec,
         *,
         normalize: bool = False,
+        truncate_dim: int | None = None,
         prompt: str = "",
     ) -> None:
-        self.dimension = spec.dim or table.shape[1]
+        self._postprocess = Postprocess(spec, normalize=normalize, truncate_dim=truncate_dim)
+        self.dimension = self._postprocess.dimension(table.shape[1])
+        self._width = table.shape[1] if self._postprocess.is_normalized_whole else self.dimension
         self._tokenizer = tokenizer
-        self._table = np.ascontiguousarray(table[:, : self.dimension])
-        self._postprocess = Postprocess(spec, normalize=normalize)
+        self._table = np.ascontiguousarray(table[:, : self._width])
         self._prompt = prompt
         own: Mapping[str, Any] = tokenizer.truncation or {}
         self._limit = min(filter(None, (spec.max_length, own.get("max_length"))), default=None)
@@ -103,9 +106,9 @@ class StaticEncoder:
 
     def _means(self, ids: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the means (N, D): means[i] is that of the rows of ids[starts[i] : starts[i] + lengths[i]]."""
-        means = np.zeros((len(lengths), self.dimension), np.float32)
-        capacity = max(1, _FLOATS // self.dimension)
-        rows = np.empty((min(capacity, len(ids)), self.dimension), np.float32)
+        means = np.zeros((len(lengths), self._width), np.float32)
+        capacity = max(1, _FLOATS // self._width)
+        rows = np.empty((min(capacity, len(ids)), self._width), np.float32)
 
         def sums(places: NDArray[np.intp]) -> NDArray[np.float32]:
             """Sum the rows of ids[places], (B, T), over T: (B, D)."""
@@ -160,6 +163,7 @@ class LocatedStaticEncoder:
     dimension: int
     prompt: str
     normalize: bool
+    truncate_dim: int | None
     weights: Path  # folder with tokenizer.json and model.safetensors
     engine: str = "static"
     device: str = "cpu"
@@ -174,7 +178,9 @@ class LocatedStaticEncoder:
         table = read_table(self.weights / "model.safetensors")
         tokenizer = read_tokenizer(self.weights / "tokenizer.json", threads=self.spec.threads)
         _check_tokenizer(tokenizer, len(table), self.weights)
-        return StaticEncoder(tokenizer, table, self.spec, normalize=self.normalize, prompt=self.prompt)
+        return StaticEncoder(
+            tokenizer, table, self.spec, normalize=self.normalize, truncate_dim=self.truncate_dim, prompt=self.prompt
+        )
 
 
 def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: Note) -> LocatedStaticEncoder:
@@ -199,13 +205,16 @@ def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: No
     if not (weights / "tokenizer.json").is_file():
         raise ModelError(f"{weights} has no tokenizer.json", hint=_AGAIN)
     path = weights / "model.safetensors"
-    about = prompts.with_quirks(_own_prompts(folder), like)
+    about = prompts.with_quirks(sentence_transformers_config.choices(folder), like)
+    truncate_dim = about.get("truncate_dim")
+    of_table = _shape_of(path, safetensors.header(path))[1]
     return LocatedStaticEncoder(
         name=name,
         spec=spec,
-        dimension=encoders.dimension(name, _shape_of(path, safetensors.header(path))[1], spec),
+        dimension=encoders.dimension(name, of_table, spec, truncate_dim=truncate_dim),
         prompt=prompts.choose(name, about, spec, note=note),
         normalize=kinds[-1] == "Normalize",
+        truncate_dim=truncate_dim,
         weights=weights,
     )
 
@@ -253,15 +262,6 @@ def _shape_of(path: Path, header: Mapping[str, Any]) -> tuple[int, int]:
     if not str(header[name].get("dtype")).removeprefix("B").startswith("F"):
         raise ModelError(f"{path} holds {name} as {header[name].get('dtype')}: it must be F32, F16 or BF16")
     return shape[0], shape[1]
-
-
-def _own_prompts(folder: Path) -> Mapping[str, Any]:
-    path = folder / "config_sentence_transformers.json"
-    own = model_folder.read_json(path, optional=True)
-    named = own.get("prompts") or {}
-    if not (isinstance(named, dict) and all(isinstance(text, str) for text in named.values())):
-        raise ModelError(f"{path} is damaged: its prompts are no texts", hint=_AGAIN)
-    return {"prompts": named, "default_prompt": own.get("default_prompt_name")}
 
 
 def _check_tokenizer(tokenizer: Any, n_rows: int, folder: Path) -> None:

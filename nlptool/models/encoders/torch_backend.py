@@ -57,11 +57,11 @@ class SentenceTransformersEncoder:
     engine = "torch"
 
     def __init__(self, model: Any, about: Mapping[str, Any], spec: EncoderSpec, prompt: str) -> None:
-        self.dimension = spec.dim or int(about["dimension"])
+        self._postprocess = Postprocess.of_model(about, spec)
+        self.dimension = self._postprocess.dimension(int(about["dimension"]))
         self._network_dimension = int(about["dimension"])
         self._threads = spec.threads
         self._model = model
-        self._postprocess = Postprocess(spec, normalize=bool(about["normalize"]))
         self._prompt = prompt
         if spec.max_length is not None and model.max_seq_length:
             model.max_seq_length = min(spec.max_length, model.max_seq_length)

@@ -118,7 +118,7 @@ def locate(spec: EncoderSpec, *, note: Note) -> LocatedWordEncoder:
     name = spec.model
     if spec.quantize or spec.engine != "auto" or spec.device not in ("auto", "cpu"):
         raise RunError(f"{name} are word vectors: --engine, --device and --quantize are for networks")
-    if spec.prompt or (spec.role and not spec.role_is_optional):
+    if spec.prompt or spec.prompt_name or (spec.role and not spec.role_is_optional):
         raise RunError(f"{name} are word vectors, which take no prompt")
     vectors = word_loading.open_vectors(name, note=note)
     return LocatedWordEncoder(name, spec, dimension(name, vectors.dimension, spec))

@@ -26,7 +26,7 @@ class ModelKind:
     is_plain: bool = False  # models of transformers, without modules of sentence-transformers
 
 
-ENCODER = CopyKind("encoders", "encoder.json", "encoder 3", "dimension", "onnxruntime", "onnx")
+ENCODER = CopyKind("encoders", "encoder.json", "encoder 4", "dimension", "onnxruntime", "onnx")
 
 MASKED = CopyKind("masked", "masked.json", "masked 1", "heads", "onnxruntime", "onnx")
 

@@ -1,6 +1,7 @@
 """What the files of a sentence-transformers model say of it, read without loading it.
 
-They are for a person who asks; what an encoder goes by is found by sentence-transformers itself, when it is converted.
+``choices`` are those that every encoder goes by. ``settings`` are for a person who asks; what else an encoder goes by is found by
+sentence-transformers itself, when it is converted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from nlptool.errors import ModelError
 from nlptool.models.store import model_folder
 from nlptool.storage import safetensors
 
+_AGAIN = "download the model again"
+
 POOLINGS = {  # and the flag of each in older configurations
     "mean": "pooling_mode_mean_tokens",
     "cls": "pooling_mode_cls_token",
@@ -22,8 +25,49 @@ POOLINGS = {  # and the flag of each in older configurations
     "weightedmean": "pooling_mode_weightedmean_tokens",
     "lasttoken": "pooling_mode_lasttoken",
 }
+MEASURES = ("cosine", "dot", "euclidean", "manhattan")
+"""The values of ``similarity_fn_name``."""
+
+_FILE = "config_sentence_transformers.json"
+_ALWAYS = ("query", "document")
+"""Names that are prompts of every model: those of nothing, unless the model has others."""
+
 TABLES = ("embedding.weight", "embeddings")
 """Names of a StaticEmbedding's table: the first by sentence-transformers, the other by model2vec."""
+
+
+def choices(folder: Path) -> dict[str, Any]:
+    """Return what a model chooses of texts and vectors: ``prompts`` by name, ``default_prompt`` (the name of one or None),
+    ``truncate_dim`` (None: all components) and ``measure``, that of similarity.
+
+    Returns:
+        {} where there is nothing to be read: without ``modules.json`` sentence-transformers does not look at the file either.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    path = folder / _FILE
+    if not path.is_file() or not (folder / "modules.json").is_file():
+        return {}
+    own = model_folder.read_json(path)
+    named = own.get("prompts") or {}
+    if not isinstance(named, dict) or not all(text is None or isinstance(text, str) for text in named.values()):
+        raise ModelError(f"{path} is damaged: its prompts are no texts", hint=_AGAIN)
+    default, size = own.get("default_prompt_name"), own.get("truncate_dim")
+    if default is not None and default not in (*named, *_ALWAYS):
+        known = ", ".join(named) or "there are none"
+        raise ModelError(
+            f"{path} is damaged: its default prompt {default!r} is none of its prompts ({known})", hint=_AGAIN
+        )
+    if size is not None and (type(size) is not int or size < 1):
+        raise ModelError(f"{path} is damaged: it cuts vectors to {size!r} components (truncate_dim)", hint=_AGAIN)
+    measure = own.get("similarity_fn_name")
+    return {
+        "prompts": {name: text or "" for name, text in named.items()},
+        "default_prompt": default,
+        "truncate_dim": size,
+        "measure": measure if measure in MEASURES else MEASURES[0],  # as sentence-transformers does
+    }
 
 
 def settings(folder: Path) -> dict[str, Any]:
@@ -45,10 +89,12 @@ def settings(folder: Path) -> dict[str, Any]:
                 said["dimension"] = model_folder.read_json(folder / path / "config.json").get("out_features")
             elif kind == "Normalize":
                 said["normalize"] = True
-    own = model_folder.readable_json(folder / "config_sentence_transformers.json")
-    prompts = own.get("prompts")  # newer releases write some that are empty
-    said["prompts"] = {name: text for name, text in prompts.items() if text} if isinstance(prompts, dict) else None
-    said["default_prompt"] = own.get("default_prompt_name")
+    with contextlib.suppress(ModelError):
+        said |= choices(folder)
+        if not any(said.get("prompts", {}).values()):  # newer releases write some that are empty
+            said["prompts"] = None
+        if said.get("truncate_dim") and said.get("dimension"):
+            said["dimension"] = min(said["dimension"], said["truncate_dim"])
     return {name: value for name, value in said.items() if value not in (None, {}, [])}
 
 
