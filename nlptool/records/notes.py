@@ -1,9 +1,17 @@
-"""The sentences on stderr about the entries of records, each with the sum of one field of the entries behind it."""
+"""The sentences on stderr about the entries of records, each about the values of one field of the entries."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+Note = str | Callable[[Counter[str]], str]
+"""A sentence about the sum of a field's numbers; or what makes one of how often each of its names occurs."""
+
 _SENTENCES = {
     "cut": "texts that were cut off before their end (--max-new-tokens)",
+    "n_byte_fallback": "characters that the model's vocabulary lacks, which it read as bytes",
     "n_chunks": "chunks in which longer texts were taken",
     "n_control": "control characters shown as pictures (␀)",
     "n_gaiji": "characters that Shift JIS lacks and their notes do not name, left as ※",
@@ -11,6 +19,7 @@ _SENTENCES = {
     "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
     "n_subwords": "words that the model knows by their subwords alone",
     "n_unknown of a dictionary": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
+    "n_unknown of an encoder": "pieces that the model's vocabulary lacks, which all have one vector ([UNK])",
     "n_unknown of a generator": "characters or words that the model has never seen",
     "n_unknown of a masked model": "pieces that the model's vocabulary lacks ([UNK])",
     "n_unknown of a tokenizer": "pieces that the vocabulary lacks, which are never hidden",
@@ -24,10 +33,33 @@ _SENTENCES = {
 """Field of an entry, perhaps with a word on what it counts -> what is said of the sum of its values."""
 
 
-def notes(*names: str) -> dict[str, str]:
+def notes(*names: str) -> dict[str, Note]:
     """Return a command's sentences by the fields of its entries, in this order.
 
     Args:
         names: keys of the table above, each of another field.
     """
     return {name.split()[0]: _SENTENCES[name] for name in names}
+
+
+class NotedValues:
+    """The values of the fields of entries that there are notes about."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Counter[str]] = {}  # of names how often each occurs, of numbers their sum as that of ""
+
+    def add(self, entry: Mapping[str, Any], notes: Iterable[str]) -> None:
+        """Add an entry's values of the fields that are called in ``notes``."""
+        for name in notes:
+            if value := entry.get(name):
+                counts = self._values.setdefault(name, Counter())
+                if isinstance(value, str):
+                    counts[value] += 1
+                else:
+                    counts[""] += value
+
+    def said(self, notes: Mapping[str, Note]) -> Iterator[str]:
+        """Yield the sentences of ``notes`` whose fields had values."""
+        for name, note in notes.items():
+            if counts := self._values.get(name):
+                yield note(counts) if callable(note) else f"{note}: {counts.total():,}"

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from nlptool.errors import RecordError, RunError, WrongUsage
@@ -20,12 +21,15 @@ from nlptool.records.blocks import read_blocks
 from nlptool.records.formats import FORMATS, RowWriter
 from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_json, field_text
+from nlptool.records.notes import Note
 from nlptool.records.parse import Parser
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.render import render
 from nlptool.records.tally import Tally, located
 from nlptool.storage.output import Output
 from nlptool.terminal.progress import Progress
+
+_MOST_AHEAD = 256  # records that are looked at before the first is answered
 
 
 @dataclass
@@ -56,6 +60,8 @@ class Pipe:
         self.tally = Tally(self._say, self.note)
         self.given = self.files
         self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
+        self._parsed: Iterator[list[Record]] | None = None
+        self._ahead: list[list[Record]] = []  # what was read before ``read``
         self._n_done = 0  # records that the interrupted run has written, and the last of them
         self._last_done = b""
 
@@ -67,6 +73,36 @@ class Pipe:
         Raises:
             RunError: there are fewer records than that.
         """
+        lacks_id = self.id_field is not None and not self.id_is_optional
+        ahead, self._ahead = self._ahead, []
+        lists, self._parsed = self._parsed or self._parse(), None
+        for records in chain(ahead, lists):
+            self.tally.n_read += len(records)
+            lacks_id = lacks_id and not any(field_json(record.raw, self.id_field) for record in records)
+            if self._n_done:
+                skipped = min(self._n_done, len(records))
+                self._n_done -= skipped
+                del records[:skipped]
+            yield records
+        if lacks_id and self.tally.n_read:
+            self.note(f"no record has an id in the field `{self.id_field}` (--id-field)")
+        if self._n_done:
+            raise RunError(
+                f"{self.output}.part has {self._n_done:,} records more than the input: it comes from another one",
+                hint="without --resume all is done anew",
+            )
+
+    def peek(self) -> Iterator[Record]:
+        """Yield the first records of the input, to its first pause at most; ``read`` will yield them too."""
+        self._parsed = self._parsed or self._parse()
+        for records in self._parsed:
+            self._ahead.append(records)
+            yield from records
+            if not records or sum(map(len, self._ahead)) >= _MOST_AHEAD:
+                return
+
+    def _parse(self) -> Iterator[list[Record]]:
+        """Yield all records of the input."""
         self.bar.total = _total_size(self.files)
         blocks = read_blocks(
             self.files,
@@ -87,22 +123,7 @@ class Pipe:
             report=self.tally.fail_input,
             note=self.note,
         )
-        lacks_id = self.id_field is not None and not self.id_is_optional
-        for records in parser.parse(blocks):
-            self.tally.n_read += len(records)
-            lacks_id = lacks_id and not any(field_json(record.raw, self.id_field) for record in records)
-            if self._n_done:
-                skipped = min(self._n_done, len(records))
-                self._n_done -= skipped
-                del records[:skipped]
-            yield records
-        if lacks_id and self.tally.n_read:
-            self.note(f"no record has an id in the field `{self.id_field}` (--id-field)")
-        if self._n_done:
-            raise RunError(
-                f"{self.output}.part has {self._n_done:,} records more than the input: it comes from another one",
-                hint="without --resume all is done anew",
-            )
+        yield from parser.parse(blocks)
 
     @contextmanager
     def beside(self, *paths: str) -> Iterator[Pipe]:
@@ -143,7 +164,7 @@ class Pipe:
         lists: Iterable[list[Record]],
         to_bytes: Callable[[Record], bytes] | None = None,
         *,
-        notes: Mapping[str, str] | None = None,
+        notes: Mapping[str, Note] | None = None,
         terminator: bytes | None = b"\n",
         holds_errors: bool = False,
         start: Callable[[Output], bytes] = lambda output: b"",
@@ -154,7 +175,7 @@ class Pipe:
 
         Args:
             to_bytes: the format; JSONL unless given. It is called for failed records too.
-            notes: field of the records' entries -> the sentence on stderr about the sum of its values.
+            notes: field of the records' entries -> what is said of its values on stderr.
             terminator: what ends a record in the output, by which ``--resume`` counts them; None: it cannot.
             holds_errors: the format has room for the errors of records, as JSONL has; else they go to stderr too.
             start: returns what is written first.
@@ -203,7 +224,7 @@ class Pipe:
         return self.source or len(self.files) > 1
 
     def write_rows(
-        self, lists: Iterable[list[Record]], writer: RowWriter | None, *, notes: Mapping[str, str] | None = None
+        self, lists: Iterable[list[Record]], writer: RowWriter | None, *, notes: Mapping[str, Note] | None = None
     ) -> None:
         """Write every record of ``lists`` with the writer of a format; None is JSONL."""
         if writer is None:
@@ -319,7 +340,7 @@ class Pipe:
         word = path if re.fullmatch(r"\w+", path) else shlex.quote(path)
         return f"to give text: echo {word} | nlptool {self.command}"
 
-    def _summary(self, notes: Mapping[str, str], seconds: float, *, passed: str) -> None:
+    def _summary(self, notes: Mapping[str, Note], seconds: float, *, passed: str) -> None:
         self.tally.summary(
             notes, skipped=self.on_error == "skip", passed=passed, seconds=seconds if self.verbose else None
         )

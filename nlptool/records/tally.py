@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from nlptool.errors import EXIT_FAILED, EXIT_RECORDS_FAILED, RecordError
+from nlptool.records.notes import Note, NotedValues
 from nlptool.records.record import Record
 
 SHOWN_ERRORS = 10  # with a format that has no room for error records
@@ -38,7 +38,7 @@ class Tally:
         self._note = note
         self._n_read_beside = 0  # of other files, which their own summary was about
         self._n_failed_beside = 0
-        self._sums: Counter[str] = Counter()
+        self._values = NotedValues()
         self._first_error = ""
         self._first_hint = ""
 
@@ -53,11 +53,10 @@ class Tally:
         self.input_failed = True
         self._say(message + (f"\n  {hint}" if hint else ""))
 
-    def add(self, record: Record, notes: Mapping[str, str]) -> None:
+    def add(self, record: Record, notes: Mapping[str, Note]) -> None:
         """Count a record that did not fail here, and the fields of its entry that ``notes`` are about."""
         self.n_passed += record.done
-        for key in notes:
-            self._sums[key] += record.entry.get(key) or 0
+        self._values.add(record.entry, notes)
 
     def fail(self, record: Record, error: RecordError, *, shown: bool) -> None:
         """Count a record that failed; the first few are ``shown``."""
@@ -75,11 +74,11 @@ class Tally:
         self._n_read_beside += other.n_read
         self._n_failed_beside += other.n_failed
 
-    def summary(self, notes: Mapping[str, str], *, skipped: bool, passed: str, seconds: float | None) -> None:
+    def summary(self, notes: Mapping[str, Note], *, skipped: bool, passed: str, seconds: float | None) -> None:
         """Say how the run went.
 
         Args:
-            notes: field of the entries -> the sentence about the sum of its values.
+            notes: field of the entries -> what is said of its values.
             skipped: the records that failed were left out.
             passed: what became of the records that arrived with an error.
             seconds: how long the run took, if that is to be said.
@@ -92,9 +91,8 @@ class Tally:
                 self._say(f"  {self._first_hint}")
         if self.n_passed:
             self._note(f"{self.n_passed:,} records arrived with an error of an earlier command and were {passed}")
-        for key, sentence in notes.items():
-            if self._sums[key]:
-                self._note(f"{sentence}: {self._sums[key]:,}")
+        for sentence in self._values.said(notes):
+            self._note(sentence)
         for name in sorted(self.replaced):
             self._note(f"the field `{name}` was there before and has been replaced")
         if seconds is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from nlptool.records import formats
 from nlptool.records.formats.cells import Placed, Rows
 from nlptool.records.formats.record_rows import Layout
+from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 
@@ -19,7 +20,7 @@ def write_records(
     layout: Layout,
     *,
     table: Rows | None = None,
-    notes: Mapping[str, str] | None = None,
+    notes: Mapping[str, Note] | None = None,
 ) -> None:
     """Write every record of ``lists``.
 
@@ -27,7 +28,7 @@ def write_records(
         format: a name of ``formats.FORMATS`` that holds records.
         layout: the columns of their results in CSV, TSV and Parquet.
         table: the rows of a table for a person, if the command has one.
-        notes: field of the records' entries -> the sentence on stderr about the sum of its values.
+        notes: field of the records' entries -> what is said of its values on stderr.
     """
     if format == "table":
         is_of_input = table is not None and layout.with_input and pipe.with_place

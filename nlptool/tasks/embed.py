@@ -10,18 +10,17 @@ from nlptool.errors import RecordError
 from nlptool.records.formats.parquet import Vectors
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_value
-from nlptool.records.notes import notes
+from nlptool.records.notes import Note, notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
+from nlptool.tasks.embedder import encoder_notes
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
     from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.records.formats.vectors import Precision
     from nlptool.specs import EncoderSpec
-
-NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords", "n_chunks")
 
 _SAMPLE = 64  # texts whose vectors in 8 bits and in float32 are compared
 
@@ -75,12 +74,12 @@ def embed(
                 record.entry = {**entry, "n_tokens": n_tokens, "truncated": truncated, **extra}
                 if n_chunks > 1:
                     record.entry["n_chunks"] = n_chunks
-                if embeddings.words is not None:
-                    record.entry |= embeddings.words[index]
-                    if not n_tokens:
-                        record.results = {"embedding": b"null"}
-                        record.entry["reason"] = "no known word"
-                        continue
+                if embeddings.counts is not None:
+                    record.entry |= embeddings.counts[index]
+                if index in embeddings.no_vector:
+                    record.results = {"embedding": b"null"}
+                    record.entry["reason"] = embeddings.no_vector[index]
+                    continue
                 if truncated and on_long == "error":
                     record.fail(
                         RecordError(
@@ -110,6 +109,11 @@ def entry_of(located: LocatedAnyEncoder, spec: EncoderSpec, precision: str) -> d
     entry |= {"device": located.device} if located.device != "cpu" else {}
     entry |= {"quantize": spec.quantize} if spec.quantize else {}
     return entry | ({"precision": precision} if precision != "float32" else {})
+
+
+def notes_of(located: LocatedAnyEncoder) -> dict[str, Note]:
+    """Return the sentences about the entries of the records that an encoder has embedded."""
+    return encoder_notes(takes_tokens=located.takes_tokens) | notes("n_chunks")
 
 
 def open_worker(located: LocatedAnyEncoder) -> Callable[[Any], list[Embeddings]]:

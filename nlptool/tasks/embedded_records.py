@@ -164,13 +164,17 @@ class EmbeddedRecords:
             **({"text": record.text} if record.text else {}),
         }
 
+    def entry(self, index: int) -> Mapping[str, Any]:
+        """Return what was said of a record when it was embedded."""
+        return self._entries.get(index, {})
+
     def record(self, index: int) -> Record:
         """Return the record as it came."""
         source, line = self._sources[self._source_of[index]], self._lines[index]
         record = Record(self.text(index), source, line, self._part(index, 0) or None)
         if self._have_origin[index]:
             record.origin = None if source in NO_FILES else source, line
-        record.entry = self._entries.get(index, {})
+        record.entry = self.entry(index)
         return record
 
 

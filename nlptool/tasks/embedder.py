@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,18 +16,27 @@ from numpy.typing import NDArray
 from nlptool import catalog
 from nlptool.errors import RecordError, RunError
 from nlptool.records.json_bytes import RESERVED, fields
-from nlptool.records.notes import notes
+from nlptool.records.notes import Note, NotedValues, notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
+from nlptool.tasks.languages import UNSEEN_SCRIPT, ModelScripts
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
 _DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
-_EMPTY = "texts with nothing in them or without a known word, which have no vector and were left out"
+_EMPTY = "texts with nothing in them or without a known {}, which have no vector and were left out"
 
-_NOTES = notes("truncated", "n_unknown of word vectors", "n_subwords")
+
+def encoder_notes(*, takes_tokens: bool) -> dict[str, Note]:
+    """Return the sentences about the entries of an encoder's records.
+
+    Args:
+        takes_tokens: the encoder is word vectors, of which the records may bring the words.
+    """
+    unknown = "n_unknown of word vectors" if takes_tokens else "n_unknown of an encoder"
+    return notes("truncated", unknown, "n_subwords", "n_byte_fallback")
 
 
 class Embedder:
@@ -45,7 +53,6 @@ class Embedder:
         dim: components that were kept (``--dim``), None for all.
         takes_tokens: whether the encoder takes the tokens of records.
         prompt: the text before each text.
-        counts: texts without a vector (``empty``), and the fields of entries that notes are about.
     """
 
     def __init__(
@@ -64,7 +71,9 @@ class Embedder:
         self.dim = spec.dim
         self.takes_tokens = False
         self.prompt = ""
-        self.counts: Counter[str] = Counter()
+        self._n_empty = 0
+        self._noted = NotedValues()
+        self._scripts: ModelScripts | None = None
         self._pipe = pipe
         self._spec = spec
         self._role = role
@@ -90,7 +99,7 @@ class Embedder:
                 elif "embedding" not in values and (text := self._text(record, values)):
                     to_embed.append((number, record, text))
                 else:
-                    self.counts["empty"] += 1
+                    self._n_empty += 1
             except RecordError as error:
                 record.fail(error)
         if to_embed:
@@ -107,12 +116,30 @@ class Embedder:
             self._encode = self._open()
         return self._encode(texts)
 
+    def entries(self, embeddings: Embeddings, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the entry of each text says: ``truncated``, and what the model does not know of it; for ``say`` it is
+        counted."""
+        entries: list[dict[str, Any]] = [{"truncated": True} if truncated else {} for truncated in embeddings.truncated]
+        for row, counts in enumerate(embeddings.counts or ()):
+            entries[row] |= {name: count for name, count in counts.items() if count}
+        for row, script in self._scripts.unseen(texts) if self._scripts is not None else ():
+            entries[row][UNSEEN_SCRIPT] = script
+        notes = self._notes()
+        for entry in entries:
+            self._noted.add(entry, notes)
+        return entries
+
     def say(self) -> None:
-        """Say on stderr how many texts were left out or truncated."""
-        for name, sentence in {"empty": _EMPTY, **_NOTES}.items():
-            if self.counts[name]:
-                self._pipe.note(f"{sentence}: {self.counts[name]:,}")
-        self.counts.clear()
+        """Say on stderr how many texts were left out or truncated, and what the model does not know of them."""
+        if self._n_empty:
+            self._pipe.note(f"{_EMPTY.format('word' if self.takes_tokens else 'piece')}: {self._n_empty:,}")
+        for sentence in self._noted.said(self._notes()):
+            self._pipe.note(sentence)
+        self._n_empty, self._noted = 0, NotedValues()
+
+    def _notes(self) -> dict[str, Note]:
+        of_scripts = self._scripts.notes if self._scripts is not None else {}
+        return encoder_notes(takes_tokens=self.takes_tokens) | of_scripts
 
     def _text(self, record: Record, values: Mapping[str, Any]) -> Any:
         """Return a record's tokens or its text; "" if there is nothing to embed."""
@@ -169,23 +196,20 @@ class Embedder:
             return
         embeddings = self.encode([text for _, _, text in to_embed])
         finite: list[bool] = np.isfinite(embeddings.vectors.sum(axis=1, dtype=np.float64)).tolist()
+        entries = self.entries(embeddings, [record.text for _, record, _ in to_embed])
         for row, (number, record, _) in enumerate(to_embed):
+            record.entry = {**record.entry, **entries[row]}
             try:
-                counts: dict[str, int] = dict(embeddings.words[row]) if embeddings.words is not None else {}
-                if embeddings.words is not None and not embeddings.n_tokens[row]:
-                    self.counts["empty"] += 1
-                    continue
-                if not finite[row]:
-                    raise RecordError("NotFinite", "the model's vector holds NaN or infinity")
-                self._check(embeddings.vectors.shape[1])
+                if row not in embeddings.no_vector:
+                    if not finite[row]:
+                        raise RecordError("NotFinite", "the model's vector holds NaN or infinity")
+                    self._check(embeddings.vectors.shape[1])
+                    self.dimension = embeddings.vectors.shape[1]
+                    vectors[number], with_vector[number] = embeddings.vectors[row], record
+                else:
+                    self._n_empty += 1
             except RecordError as error:
                 record.fail(error)
-                continue
-            self.dimension = embeddings.vectors.shape[1]
-            counts |= {"truncated": True} if embeddings.truncated[row] else {}
-            record.entry = {**record.entry, **{name: value for name, value in counts.items() if value}}
-            self.counts.update({name: int(record.entry.get(name, 0)) for name in _NOTES})
-            vectors[number], with_vector[number] = embeddings.vectors[row], record
 
     def _open(self) -> Callable[[Sequence[Any]], Embeddings]:
         from nlptool.models.encoders import loading as encoder_loading
@@ -206,6 +230,7 @@ class Embedder:
                 hint="embed the corpus again with this one",
             )
         self.takes_tokens, self.prompt = located.takes_tokens, located.prompt
+        self._scripts = ModelScripts(self.model, "embed")
         same = self._beside
         if same is not None and same._encode is not None and (same.model, same.prompt) == (self.model, self.prompt):
             return same._encode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,9 @@ class NpyRows:
 
     def shown(self, index: int) -> dict[str, Any]:
         return {"index": index}
+
+    def entry(self, _: int) -> Mapping[str, Any]:
+        return {}
 
     def record(self, index: int) -> Record:
         return Record("", self._path, index + 1, b"{}")

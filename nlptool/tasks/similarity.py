@@ -13,6 +13,7 @@ from nlptool.geometry import similarity as similarities
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pairs import two_texts
 from nlptool.records.record import Record
+from nlptool.tasks.entries import entry_of_both
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,6 +149,7 @@ def pairs(
             if (row, column) > after:
                 record = Record("", "", row + 1, b"{}")
                 record.results = _pair_results(items.shown(row), others.shown(column), score)
+                record.entry = entry_of_both(items.entry(row), others.entry(column))
                 records.append(record)
                 if len(records) == _CHUNK:
                     yield done, records
@@ -192,12 +194,12 @@ def of_pairs(
         left, right = zip(*rows, strict=True) if rows else ((), ())
         scores = iter(measures.pairwise(vectors[list(left)], vectors[list(right)], measure))
         for record, first, second in with_texts:
-            record.entry = {**first.entry, **second.entry}
+            record.entry = entry_of_both(first.entry, second.entry)
             if failure := first.error or second.error:
                 record.fail(failure)
             elif {id(first), id(second)} <= row_of.keys():
                 record.results = {"similarity": orjson.dumps(next(scores), option=orjson.OPT_SERIALIZE_NUMPY)}
             else:
                 record.results = {"similarity": b"null"}
-                record.entry |= {"reason": "one of the texts has no vector"}
+                record.entry = {**record.entry, "reason": "one of the texts has no vector"}
         yield records

@@ -345,17 +345,19 @@ def test_the_command_gives_the_same_with_several_workers_and_writes_no_cache(
     ours = encoder_loading.load(EncoderSpec(str(folder), role="query", normalize=True, max_length=40))
     given = [text for text in texts if text.strip()]
     found = ours.encode(given)
-    by_text = dict(zip(given, zip(found.vectors, found.n_tokens, found.truncated, strict=True), strict=True))
+    counts = found.counts or []
+    by_text = dict(zip(given, zip(found.vectors, found.n_tokens, found.truncated, counts, strict=True), strict=True))
+    assert by_text["𠮷野家で𩸽"][3] == {"n_unknown": 2}
     assert [record["text"] for record in records] == texts
     for record in records:
         entry = record["nlptool"]["embed"]
         if not record["text"].strip():
             assert (record["embedding"], entry["reason"]) == (None, "empty text")
             continue
-        vector, n_tokens, truncated = by_text[record["text"]]
+        vector, n_tokens, truncated, unknown = by_text[record["text"]]
         assert np.array_equal(np.asarray(record["embedding"], np.float32), vector)
         assert entry == {
-            "model": str(folder), "prompt": "検索: ", "n_tokens": n_tokens, "truncated": truncated
+            "model": str(folder), "prompt": "検索: ", "n_tokens": n_tokens, "truncated": truncated, **unknown
         }  # fmt: skip
     assert not (tmp_path / "cache").exists()
 

@@ -41,9 +41,10 @@ def command(  # noqa: PLR0917
     those that --first, --second and --score name, by number if there is no header. A first line whose score is no number is a
     header. Any scale of scores will do.
 
-    The output is one record a file: pairs, used, skipped (a sentence has no vector because the model knows none of its words);
-    Spearman's ρ and Pearson's r of similarities and scores (-1 to 1; null if one of them is constant); and their 95 %
-    bootstrap confidence intervals, null if there are too few pairs.
+    The output is one record a file: pairs, used, skipped (a sentence has no vector because the model knows none of its words or
+    subwords); n_unknown, the words or subwords that the model lacks, and n_unseen_script, the sentences in a script of none of
+    its languages; Spearman's ρ and Pearson's r of similarities and scores (-1 to 1; null if one of them is constant); and their
+    95 % bootstrap confidence intervals, null if there are too few pairs.
 
     \b
     nlptool evaluate sts stsb-dev.csv

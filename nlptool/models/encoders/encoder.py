@@ -10,7 +10,7 @@ A model is located once (found, checked, converted) and then opened, in this pro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,9 @@ from nlptool.models.runtime.batching import pack, pad
 from nlptool.models.runtime.onnx import BATCH_TOKENS, session
 from nlptool.specs import EncoderSpec
 
+NO_KNOWN_PIECE = "no known piece"
+"""Why a text has no vector: its pieces all stand for what the vocabulary lacks, or there are none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
@@ -33,7 +36,8 @@ class Embeddings:
     n_tokens: list[int]  # those that were used, special tokens included
     truncated: list[bool]
     n_chunks: list[int]  # 1, or the number of pieces whose mean the vector is
-    words: list[dict[str, int]] | None = None  # of word vectors: how many words were not known as they stood
+    counts: list[dict[str, int]] | None = None  # what was not known as it stood: n_unknown, n_subwords, n_byte_fallback
+    no_vector: Mapping[int, str] = field(default_factory=dict)  # a text whose vector means nothing -> the reason
 
 
 class Network(Protocol):
@@ -66,6 +70,7 @@ class Encoder:
         tokenized = self._tokenizer.encode(texts)
         pieces = [piece for text in tokenized for piece in text.pieces]
         n_chunks = [len(text.pieces) for text in tokenized]
+        counts, unread = self._tokenizer.count(texts, tokenized)
         vectors = self._vectors(pieces)
         if len(pieces) > len(texts):
             vectors = _means(vectors, n_chunks, weights=[len(piece) for piece in pieces])
@@ -74,6 +79,8 @@ class Encoder:
             [text.n_tokens for text in tokenized],
             [text.truncated for text in tokenized],
             n_chunks,
+            counts.said(),
+            dict.fromkeys(unread, NO_KNOWN_PIECE),
         )
 
     def _vectors(self, pieces: list[list[int]]) -> NDArray[np.float32]:

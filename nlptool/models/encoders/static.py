@@ -24,7 +24,8 @@ from nlptool.catalog import Known
 from nlptool.errors import ModelError, RunError
 from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import prompts
-from nlptool.models.encoders.encoder import Embeddings, Postprocess
+from nlptool.models.encoders.encoder import NO_KNOWN_PIECE, Embeddings, Postprocess
+from nlptool.models.encoders.unknown import PieceCounter
 from nlptool.models.runtime.prepare import FoundModel, Note
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import model_folder, sentence_transformers_config
@@ -72,6 +73,8 @@ class StaticEncoder:
         self._chunk = spec.chunk
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        self._counter = PieceCounter(tokenizer)
+        self._every = self._counter.count([tokenizer.encode(prompt, add_special_tokens=False).ids])
         tokenizer.post_processor = None  # it would add special tokens, which are not wanted, and takes its time
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
@@ -81,6 +84,8 @@ class StaticEncoder:
         """
         vectors = np.empty((len(texts), self.dimension), np.float32)
         lengths = np.empty(len(texts), np.intp)
+        counts: list[dict[str, int]] = []
+        no_vector: dict[int, str] = {}
         parts = [slice(start, start + _TEXTS) for start in range(0, len(texts), _TEXTS)]
         for part, encodings in zip(parts, _ahead(self._encodings, [texts[part] for part in parts]), strict=True):
             ids = [encoding.ids for encoding in encodings]
@@ -88,13 +93,22 @@ class StaticEncoder:
             starts = np.cumsum(whole) - whole
             used = self._used(whole)
             flat = np.fromiter(chain.from_iterable(ids), np.intp, whole.sum())
-            means = self._means(flat, starts + (whole - used if self._keeps_end else 0), used)
+            starts += whole - used if self._keeps_end else 0
+            means = self._means(flat, starts, used)
+            counted = self._counter.count_runs(flat, starts, used) - self._every
+            counts += counted.said()
+            unread = (part.start + np.flatnonzero(counted.known == 0)).tolist()
+            no_vector |= {index: NO_KNOWN_PIECE for index in unread if not self._is_known(texts[index])}
             vectors[part] = self._postprocess(means)
         n_chunks = np.ones_like(lengths)
         if self._chunk and self._limit:
             n_chunks = np.maximum(1, -(-lengths // self._limit))
         used = self._used(lengths)
-        return Embeddings(vectors, used.tolist(), (used < lengths).tolist(), n_chunks.tolist())
+        return Embeddings(vectors, used.tolist(), (used < lengths).tolist(), n_chunks.tolist(), counts, no_vector)
+
+    def _is_known(self, text: str) -> bool:
+        """Return whether the vocabulary has a piece of a text without the prompt, whose last piece may go on into the text."""
+        return bool(self._counter.count([self._tokenizer.encode(text, add_special_tokens=False).ids]).known[0])
 
     def _encodings(self, texts: Sequence[str]) -> Any:
         whole = [self._prompt + text for text in texts] if self._prompt else list(texts)

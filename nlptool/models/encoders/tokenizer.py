@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from nlptool.errors import RunError
+from nlptool.models.encoders.unknown import PieceCounter, PieceCounts
 from nlptool.models.japanese.bert_words import JapaneseWords, words_of
 
 _CHARACTERS_PER_TOKEN = 50  # many times more than there are in any text but one of blanks
@@ -52,6 +56,8 @@ class EncoderTokenizer:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         (alone,) = self._tokenize([prompt if prompt.strip() else ""])
+        self._counter = PieceCounter(tokenizer)
+        self._every = self._counter.count([alone.ids])  # what every text has: special tokens and the prompt
         content = zip(alone.ids, alone.special_tokens_mask, strict=True)
         self._prompt_ids: list[int] = [token for token, special in content if not special]
         if len(alone.ids) >= max_length:
@@ -96,6 +102,24 @@ class EncoderTokenizer:
             pieces = self._in_chunks(text) if overflows and self._chunk else [encoding.ids]
             found.append(Ids(pieces, truncated=overflows and not self._chunk))
         return found
+
+    def count(self, texts: Sequence[str], tokenized: Sequence[Ids]) -> tuple[PieceCounts, list[int]]:
+        """Count the pieces of ``texts`` that stand for what the vocabulary lacks.
+
+        Returns:
+            The counts without special tokens and the prompt, and the indices of the texts of which nothing is known.
+        """
+        counts = self._counter.count([list(chain.from_iterable(text.pieces)) for text in tokenized])
+        counts -= self._every * np.fromiter((len(text.pieces) for text in tokenized), np.intp, len(tokenized))
+        unread: list[int] = np.flatnonzero(counts.known == 0).tolist()
+        if self._prompt:  # whose last piece may go on into the text
+            unread = [index for index in unread if not self._is_known(texts[index])]
+        return counts, unread
+
+    def _is_known(self, text: str) -> bool:
+        """Return whether the vocabulary has a piece of a text without its prompt."""
+        of_text, special = self._counter.count([encoding.ids for encoding in self._tokenize([text, ""])]).known
+        return bool(of_text > special)
 
     def _encodings(self, texts: list[str]) -> list[Any]:
         """Tokenize, and of a text much longer than the model takes only the beginning, if that is enough."""

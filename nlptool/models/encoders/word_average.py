@@ -61,7 +61,8 @@ class WordEncoder:
             by_subwords = {"n_subwords": len(others) - n_others} if len(others) > n_others else {}
             said.append({"n_unknown": n_unknown, **by_subwords})
         vectors = _means(self._rows(np.asarray(places, np.int64), others), np.asarray(n_tokens))
-        return Embeddings(self._postprocess(vectors), n_tokens, truncated, [1] * len(texts), said)
+        no_vector = {index: "no known word" for index, n in enumerate(n_tokens) if not n}
+        return Embeddings(self._postprocess(vectors), n_tokens, truncated, [1] * len(texts), said, no_vector)
 
     def _rows(self, places: NDArray[np.int64], others: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Return the weighted vectors of words, (n, D)."""

@@ -28,7 +28,7 @@ Report = Callable[[int, int, int], None]
 
 CHUNK = 1 << 20  # bytes
 
-_WANTED = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors", "*.jinja")
+_WANTED = ("*.json", "*.txt", "*.model", "*.spm", "*.safetensors", "*.jinja", "README.md")
 _UNWANTED = ("onnx/*", "*/onnx/*", "openvino/*", "*/openvino/*", "coreml/*", "runs/*", "checkpoint-*")
 _PART = re.compile(r"(\d+_\w+/)?")  # where weights count: in the first folder, and in those of sentence-transformers
 _PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")

@@ -14,7 +14,7 @@ from typing import Any
 from nlptool import catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError, RunError
-from nlptool.models.store import hub_cache, kinds, locate, model_folder, sentence_transformers_config
+from nlptool.models.store import card, hub_cache, kinds, locate, model_folder, sentence_transformers_config
 from nlptool.storage import cache, digest, packages
 
 
@@ -153,7 +153,7 @@ def summary(model: Model) -> dict[str, Any]:
         "task": model.task(),
         "size": size,
         "licence": known.licence if known else None,
-        "languages": list(known.languages) if known else [],
+        "languages": list(known.languages if known else card.of_folder(folder) if folder else ()),
         "dimension": dimension,
         "source": model.source,
         "offline": here,

@@ -14,9 +14,9 @@ from nlptool.geometry import rsa
 from nlptool.geometry.measures import pairwise
 from nlptool.records import gold
 from nlptool.records.gold import Layout, Pair
-from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN
+from nlptool.tasks.languages import UNSEEN_SCRIPT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,8 +49,7 @@ def sts(
         sentences = Sentences(
             all_pairs, embedder, measure, lambda done, total: bar.work("embed", done, total, "sentences")
         )
-    if sentences.n_truncated:
-        pipe.note(f"{notes('truncated')['truncated']}: {sentences.n_truncated:,}")
+    embedder.say()
     rules = {"model": embedder.model, "measure": measure, "bootstrap": resamples, "seed": seed}
     records = []
     for name, scored_pairs in files:
@@ -58,7 +57,8 @@ def sts(
             continue
         similarities = sentences.similarities(scored_pairs)
         scores = np.asarray([pair.score for pair in scored_pairs], np.float64)
-        records.append({"file": name, **_agreement(similarities, scores, resamples=resamples, seed=seed), **rules})
+        agreement = _agreement(similarities, scores, resamples=resamples, seed=seed)
+        records.append({"file": name, **agreement, **sentences.unknown(scored_pairs), **rules})
         if records[-1]["spearman"] is None:
             pipe.note(f"{name}: there is no correlation: {_no_result_reason(similarities, scores)}")
         if n_skipped := records[-1]["skipped"]:
@@ -73,9 +73,6 @@ class Sentences:
 
     Args:
         report: called with the number of sentences embedded, and of all.
-
-    Attributes:
-        n_truncated: sentences that were truncated.
     """
 
     def __init__(
@@ -83,14 +80,15 @@ class Sentences:
     ) -> None:
         texts = list(dict.fromkeys(text for pair in all_pairs for text in (pair.first, pair.second)))
         chunks, usable = [], []
-        self.n_truncated = 0
+        self._entries: list[dict[str, Any]] = []
         for start in range(0, len(texts), _CHUNK):
             embeddings = embedder.encode(texts[start : start + _CHUNK])
             vectors = embeddings.vectors
             has_tokens = np.asarray(embeddings.n_tokens) > 0
+            has_tokens[list(embeddings.no_vector)] = False
             usable.append(has_tokens & np.isfinite(vectors).all(axis=1) & rsa.has_direction(vectors, measure))
             chunks.append(np.where(usable[-1][:, None], vectors, 0))
-            self.n_truncated += sum(embeddings.truncated)
+            self._entries += embedder.entries(embeddings, texts[start : start + _CHUNK])
             report(start + len(vectors), len(texts))
         self._rows = {text: row for row, text in enumerate(texts)}
         self._vectors = np.concatenate(chunks)
@@ -103,6 +101,17 @@ class Sentences:
         second = np.asarray([self._rows[pair.second] for pair in scored_pairs])
         values = pairwise(self._vectors[first], self._vectors[second], self._measure)
         return np.where(self._usable[first] & self._usable[second], values, np.nan)
+
+    def unknown(self, scored_pairs: Sequence[Pair]) -> dict[str, int]:
+        """Count what the model does not know of the sentences of pairs: pieces or words, and sentences in another script."""
+        entries = [
+            self._entries[self._rows[text]]
+            for text in {text for pair in scored_pairs for text in (pair.first, pair.second)}
+        ]
+        return {
+            "n_unknown": sum(entry.get("n_unknown", 0) for entry in entries),
+            f"n_{UNSEEN_SCRIPT}": sum(UNSEEN_SCRIPT in entry for entry in entries),
+        }
 
 
 def _agreement(

@@ -1,0 +1,64 @@
+"""The languages of a model: as the catalog names them, or the YAML at the beginning of its card (README.md).
+
+Format of cards: https://huggingface.co/docs/hub/model-cards. Of the YAML only ``language`` is read, without a YAML library,
+which would take ``no``, the code of Norwegian, for false.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from nlptool import catalog
+from nlptool.errors import RunError
+from nlptool.models.store import locate
+
+CARD = "README.md"
+
+_LONGEST = 100_000  # characters of a card that are read: the hub's YAML is at its beginning
+_HEADER = re.compile(r"\ufeff?---[ \t]*\n(.*?\n)---[ \t]*$", re.DOTALL | re.MULTILINE)
+_LANGUAGE = re.compile(
+    r"^language:[ \t]*(\[[^\]]*\]|[^\n]*)((?:\n[ \t]*(?:-[ \t][^\n]*|#[^\n]*)?(?=\n))*)", re.MULTILINE
+)
+_ITEM = re.compile(r"""["']?([\w-]+)["']?[ \t]*(?:#.*)?""")
+
+
+def languages(name: str) -> tuple[str, ...]:
+    """Return the ISO 639 codes of the languages that a model reads, the most important first; () if they are not known.
+
+    Args:
+        name: a known name, a folder, or ``org/name[@revision]`` of the hub. No network is used.
+    """
+    known = catalog.KNOWN.get(name) or catalog.like(name.partition("@")[0])
+    if known is not None:
+        return known.reads or known.languages
+    try:
+        return of_folder(locate.find(name, plain=True, offline=True, allow_pickle=True))
+    except RunError:  # a folder that is not here, or a file of word vectors
+        return ()
+
+
+def of_folder(folder: Path) -> tuple[str, ...]:
+    """Return the languages that the card in a folder names; () if there is none."""
+    try:
+        with (folder / CARD).open(encoding="utf-8", errors="replace") as file:
+            return of_card(file.read(_LONGEST))
+    except OSError:
+        return ()
+
+
+def of_card(text: str) -> tuple[str, ...]:
+    """Return the languages that a card names, in small letters."""
+    header = _HEADER.match(text)
+    found = _LANGUAGE.search(header[1]) if header else None
+    if found is None:
+        return ()
+    value, block = found[1].strip(), found[2]
+    if value.startswith("["):
+        items = value[1:].rstrip("]").replace("\n", " ").split(",")
+    elif value and not value.startswith("#"):
+        items = [value]
+    else:
+        items = [line.strip()[1:] for line in block.split("\n") if line.strip().startswith("-")]
+    matches = [_ITEM.fullmatch(item.strip()) for item in items]
+    return tuple(dict.fromkeys(match[1].lower() for match in matches if match))

@@ -1,0 +1,124 @@
+"""The languages of models and texts, as far as a text's script tells its language.
+
+A model is chosen by the script of the input, and a text in a script in which none of the model's languages is written is noted
+in its entry as ``unseen_script``, and on stderr at the end.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from nlptool import catalog
+from nlptool.models.store import card
+from nlptool.records.notes import Note
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import Record
+from nlptool.text import scripts
+from nlptool.text.languages import scripts_of
+
+UNSEEN_SCRIPT = "unseen_script"
+"""The field of an entry that names the script of a text, if it is one of no language of the model."""
+
+_TOGETHER = 64  # texts that are searched at once: a few long searches are faster than many short ones
+_FEW = 1000  # characters
+_SPECIAL_TOKENS = re.compile(r"\[(?:MASK|SEP|CLS|UNK|PAD)\]|</?(?:mask|s|unk|pad)>")
+
+TextOf = Callable[[Record], str]
+
+
+def text_of(record: Record) -> str:
+    """Return the text of a record that is not a pair."""
+    return record.text
+
+
+def without_special_tokens(text: str) -> str:
+    """Return a text for a masked language model without [MASK] and the like, whose letters say nothing of its language."""
+    return _SPECIAL_TOKENS.sub(" ", text)
+
+
+def default_model(task: str, pipe: Pipe, text_of: TextOf = text_of) -> str:
+    """Return the name of the model for a task that knows the script of the first record with letters, which stays unread."""
+    if len(catalog.defaults(task)) == 1:
+        return catalog.default(task, "")
+    found = (scripts.main_script(text_of(record)) for record in pipe.peek() if record.pending)
+    return catalog.default(task, next(filter(None, found), ""))
+
+
+class ModelScripts:
+    """The scripts in which the languages of a model are written.
+
+    Args:
+        model: its name; "" if it is not known.
+        task: of the catalog, for which another model is named that knows a script; "" for none.
+    """
+
+    def __init__(self, model: str, task: str = "") -> None:
+        self._model = model
+        self._task = task
+        self._languages = card.languages(model) if model else ()
+        self._scripts = scripts_of(self._languages)
+
+    @property
+    def notes(self) -> dict[str, Note]:
+        """What is said on stderr of the field of the entries."""
+        return {UNSEEN_SCRIPT: self.said}
+
+    def said(self, found: Counter[str]) -> str:
+        """Return the sentence on the texts in scripts of no language of the model.
+
+        Args:
+            found: the scripts with their numbers of texts.
+        """
+        listed = ", ".join(f"{script} {n:,}" for script, n in found.most_common())
+        knowing = catalog.knowing(self._task, found.most_common(1)[0][0])
+        hint = f"; -m {knowing} knows it" if knowing not in (None, self._model) else ""
+        return (
+            f"texts in a script in which no language of {self._model} ({', '.join(self._languages)}) is written: "
+            f"{listed}{hint}"
+        )
+
+    def unseen(self, texts: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield the indices of the texts most of whose words are in scripts of no language of the model, and the first of these.
+
+        Nothing is yielded of a model whose languages are not known, nor of a text without letters.
+        """
+        if self._scripts is None:
+            return
+        for start in range(0, len(texts), _TOGETHER):
+            part = texts[start : start + _TOGETHER]
+            if self._has_others("\n".join(part)):
+                for index, text in enumerate(part, start):
+                    if self._has_others(text) and (script := _main_other(scripts.count_scripts(text), self._scripts)):
+                        yield index, script
+
+    @functools.cached_property
+    def _other_letter(self) -> re.Pattern[str]:
+        return scripts.other_letters(self._scripts or ())
+
+    def _has_others(self, text: str) -> bool:
+        """Return whether a text may have letters of other scripts."""
+        if len(text) < _FEW and "_other_letter" not in self.__dict__:  # making the pattern takes milliseconds
+            known = {"", *(self._scripts or ())}
+            return any(scripts.script_of(character) not in known for character in text)
+        return self._other_letter.search(text) is not None
+
+    def noted(self, lists: Iterable[list[Record]], text_of: TextOf = text_of) -> Iterator[list[Record]]:
+        """Pass records on, the entries of those that did not fail with the script that the model has not learned."""
+        for records in lists:
+            self.note(records, text_of)
+            yield records
+
+    def note(self, records: Iterable[Record], text_of: TextOf = text_of) -> None:
+        """Add to the entries of records that did not fail the script that the model has not learned."""
+        pending = [record for record in records if record.pending] if self._scripts is not None else []
+        for index, script in self.unseen([text_of(record) for record in pending]):
+            pending[index].entry = {**pending[index].entry, UNSEEN_SCRIPT: script}
+
+
+def _main_other(counts: Counter[str], known: Collection[str]) -> str:
+    """Return the most frequent of the scripts that are not ``known``, if most words are in such; else ""."""
+    others = Counter({script: n for script, n in counts.items() if script not in known})
+    return others.most_common(1)[0][0] if 2 * others.total() > counts.total() else ""
