@@ -38,7 +38,7 @@ class WrongUsage(NlptoolError):
 
 
 class ModelError(RunError):
-    """A model or a dictionary is not there, or is damaged."""
+    """A model or a dictionary is not there or is damaged, or an index is damaged."""
 
     exit_code = EXIT_NO_MODEL
 

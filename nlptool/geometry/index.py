@@ -1,20 +1,15 @@
 """The embeddings of a corpus on disk: a folder that opens in milliseconds and is searched without being loaded.
 
-    index.json      the manifest: format, the model and its identity, prompt, number of items, dimension
-    vectors.npy     (N, D) float32: unit vectors, or zeros
-    records.jsonl   {"index", "file", "line", "id", "text"} of each item as far as it has them, one line each
-    offsets.npy     (N + 1,) int64: the offset of each line in that file
-    file_of.npy     (N,) int32: the number of the file that each item was read from; -1: stdin
-    files.jsonl     {"path", "size", "mtime_ns", "sha256"} of each of these files
+Search is exact: see ``similarity.nearest``. What is read is compared with its checksum first: in a search all vectors, and the
+texts of the answers. An older index has no checksums: its vectors are checked to be no longer than 1.
 
-Search is exact: see ``similarity.nearest``. ``index_builder`` writes the folder.
+``index_folder`` describes the files, ``index_builder`` writes them.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +17,27 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from nlptool.errors import RunError
-from nlptool.storage import folders, json_files, npy
+from nlptool.errors import ModelError, RunError
+from nlptool.geometry import index_folder
+from nlptool.geometry.checksums import CheckedBytes, bytes_of, mapped_bytes
+from nlptool.geometry.index_folder import CHANGED, CHECKSUMS, FILE_OF, FILES, OFFSETS, RECORDS, VECTORS, damage, version
+from nlptool.storage import json_files, npy
 
-MANIFEST = "index.json"
-FILES = "files.jsonl"
-FILE_OF = "file_of.npy"
-FORMAT = 1
 _PAUSE = 0.02  # seconds: while an index is replaced, there is none for less than that
+_ROWS = 4096  # of an older index that are looked at together
+_LONGEST = 1.01  # of a unit vector
 
 
 class Index:
-    """An open index. ``vectors`` is (N, D) float32, memory-mapped unit vectors.
+    """An open index.
+
+    Attributes:
+        about: the manifest.
+        vectors: (N, D) float32, memory-mapped unit vectors; ``check_rows`` comes before they are read.
 
     Raises:
-        RunError: the folder holds no index, or a damaged one.
+        ModelError: it is damaged.
+        RunError: the folder holds no index.
     """
 
     ready = True
@@ -45,37 +46,45 @@ class Index:
         self.folder = folder
         waited = False
         while True:  # another process may replace the index at any time
-            before = _version(folder)
+            before = version(folder)
             try:
                 self._open()
             except RunError:
                 if before is None and not waited:
                     time.sleep(_PAUSE)
                     waited = True
-                elif before == _version(folder):
+                elif before == version(folder):
                     raise
             else:
-                if before == _version(folder):
+                if before == version(folder):
                     self._opened = before
                     return  # all files belong to the same index
 
     def _open(self) -> None:
         folder = self.folder
-        self.about = _manifest(folder)
+        self.about = index_folder.read_manifest(folder)
         try:
-            self.vectors = npy.mapped(folder / "vectors.npy")
-            self._offsets = npy.mapped(folder / "offsets.npy")
-            with (folder / "records.jsonl").open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                self._records: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-            expected = (int(self.about["n_items"]), int(self.about["dimension"]))
-            dtypes = self.vectors.dtype.str + self._offsets.dtype.str
-            if (self.vectors.shape, self._offsets.shape, dtypes) != (expected, (expected[0] + 1,), "<f4<i8"):
-                raise ValueError("its files do not fit together")
+            n_items, dimension = int(self.about["n_items"]), int(self.about["dimension"])
+            self.vectors = _array(folder / VECTORS, "<f4", (n_items, dimension))
+            self._offsets = _array(folder / OFFSETS, "<i8", (n_items + 1,))
+            self._file_of = np.full(n_items, -1, "<i4")  # of an older index, which has no such file
+            if (folder / FILE_OF).exists():
+                self._file_of = _array(folder / FILE_OF, "<i4", (n_items,))
+            self._records = mapped_bytes(folder / RECORDS)
             if self._offsets[-1] != len(self._records):
-                raise ValueError("its texts are cut off")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{folder} is damaged: {error}", hint="build it again") from error
+                raise ValueError(f"{OFFSETS} and {RECORDS} do not fit together")
+            self._checked = self._checksums() if CHECKSUMS in self.about["files"] else {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise damage(folder, str(error)) from error
+
+    def _checksums(self) -> dict[str, CheckedBytes]:
+        index_folder.check_sha256(self.folder, CHECKSUMS, self.about)
+        sums = json_files.read_object(self.folder / CHECKSUMS)
+        data = {VECTORS: self.vectors, RECORDS: self._records, OFFSETS: self._offsets, FILE_OF: self._file_of}
+        return {
+            name: CheckedBytes(bytes_of(values), bytes.fromhex(sums[name]["sums"]), int(sums[name]["block"]))
+            for name, values in data.items()
+        }
 
     @property
     def model(self) -> str:
@@ -87,19 +96,105 @@ class Index:
 
     def is_replaced(self) -> bool:
         """Return whether another index has taken the folder's place since it was opened."""
-        return _version(self.folder) != self._opened
+        return version(self.folder) != self._opened
+
+    def check_rows(self, first: int, stop: int) -> None:
+        """Check that the vectors of the items from ``first`` to ``stop`` are those that were written.
+
+        Raises:
+            ModelError: they are not.
+        """
+        for begin, end in self._damaged_rows(first, min(stop, len(self))):
+            raise self._damage_of_items(VECTORS, begin, end)
+
+    def rows(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of some items, (n, D).
+
+        Args:
+            items: (n,), ascending, n > 0.
+
+        Raises:
+            ModelError: they are not those that were written.
+        """
+        for run in np.split(items, np.flatnonzero(np.diff(items) != 1) + 1):
+            self.check_rows(int(run[0]), int(run[-1]) + 1)
+        found: NDArray[np.float32] = self.vectors[items]
+        return found
+
+    def _damaged_rows(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield begin and end of damaged items among those from ``first`` to ``stop``."""
+        if VECTORS in self._checked:
+            size = self.vectors.strides[0]
+            for begin, end in self._checked[VECTORS].damaged(first * size, stop * size):
+                yield begin // size, -(-end // size)
+            return
+        block = self.vectors[first:stop]
+        if not np.vdot(block, block) <= len(block) * _LONGEST:  # NaN too
+            lengths = np.linalg.norm(block.astype(np.float64), axis=1)
+            for row in np.flatnonzero(~(lengths <= _LONGEST)):
+                yield first + int(row), first + int(row) + 1
+
+    def damaged_items(self) -> NDArray[np.bool_]:
+        """Return whether something of item i is damaged, (N,) bool, after reading the whole index.
+
+        Raises:
+            ModelError: what tells one item from another is damaged.
+        """
+        self._check(OFFSETS, 0, self._offsets.nbytes)
+        self._check(FILE_OF, 0, self._file_of.nbytes)
+        damaged = np.zeros(len(self), np.bool_)
+        for first in range(0, len(self), _ROWS):
+            for begin, end in self._damaged_rows(first, min(first + _ROWS, len(self))):
+                damaged[begin:end] = True
+        if RECORDS in self._checked:
+            for begin, end in self._checked[RECORDS].damaged(0, len(self._records)):
+                damaged[self._items_at(begin, end)] = True
+        return damaged
+
+    def _items_at(self, begin: int, end: int) -> slice:
+        """Return the items that have some of the bytes from ``begin`` to ``end`` of the records."""
+        first = int(np.searchsorted(self._offsets, begin, "right")) - 1
+        return slice(first, int(np.searchsorted(self._offsets, end, "left")))
+
+    def _check(self, name: str, begin: int, end: int) -> None:
+        """Check the bytes from ``begin`` to ``end`` of a file, of an array those of its values.
+
+        Raises:
+            ModelError: they have changed.
+        """
+        if name in self._checked:
+            for damaged_begin, damaged_end in self._checked[name].damaged(begin, end):
+                if name == RECORDS:
+                    items = self._items_at(damaged_begin, damaged_end)
+                    raise self._damage_of_items(name, items.start, items.stop)
+                raise damage(self.folder, CHANGED, name=name)
+
+    def _damage_of_items(self, name: str, first: int, stop: int) -> ModelError:
+        items = f"item {first:,}" if stop == first + 1 else f"items {first:,} to {stop - 1:,}"
+        from_files = isinstance(self.about.get("reading"), dict) and not (self.file_of()[first:stop] < 0).any()
+        hint = f"nlptool index update {self.folder} embeds the files of these items again" if from_files else ""
+        return damage(self.folder, f"{CHANGED}, in {items}", name=name, hint=hint)
 
     def line(self, item: int) -> bytes:
-        """Return the line of an item in ``records.jsonl``."""
-        return self._records[self._offsets[item] : self._offsets[item + 1]]
+        """Return the line of an item in ``records.jsonl``.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        self._check(OFFSETS, 8 * item, 8 * item + 16)
+        begin, end = self._offsets[item : item + 2].tolist()
+        self._check(RECORDS, begin, end)
+        return self._records[begin:end].tobytes()
 
     def files(self) -> list[dict[str, Any]]:
         """Return the files that were read: path, size, mtime_ns and sha256 of each.
 
         Raises:
-            RunError: they are not known, or the list is damaged.
+            ModelError: the list is damaged.
+            RunError: they are not known.
         """
         try:
+            index_folder.check_sha256(self.folder, FILES, self.about)
             with (self.folder / FILES).open(encoding="utf-8") as lines:
                 return [{**json_files.parse(line)} for line in lines]
         except FileNotFoundError as error:
@@ -108,60 +203,37 @@ class Index:
                 hint="build it again",
             ) from error
         except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{self.folder} is damaged: {error}", hint="build it again") from error
+            raise damage(self.folder, str(error), name=FILES) from error
 
     def file_of(self) -> NDArray[np.int32]:
-        """Return the number of each item's file, (N,); -1: it has none."""
-        numbers: NDArray[np.int32] = npy.mapped(self.folder / FILE_OF)
-        return numbers
+        """Return the number of each item's file, (N,); -1: it has none.
+
+        Raises:
+            ModelError: the numbers are damaged.
+        """
+        self._check(FILE_OF, 0, self._file_of.nbytes)
+        return self._file_of
 
     def shown(self, index: int) -> dict[str, Any]:
         """Return the fields that identify an item in a result: index, file, line, and id and text if it has them.
 
         Raises:
-            RunError: its line is damaged.
+            ModelError: its line is damaged.
         """
         try:
             return {"index": index, **orjson.loads(self.line(index))}
         except (ValueError, TypeError) as error:
-            raise RunError(f"{self.folder} is damaged: item {index:,} is no record", hint="build it again") from error
+            raise damage(self.folder, f"item {index:,} is no record", name=RECORDS) from error
 
 
-def _version(folder: Path) -> tuple[int, int] | None:
-    """Return a value that changes when a folder is replaced; None if there is none."""
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_ctime_ns
-
-
-def is_index(path: Path) -> bool:
-    """Return whether a folder has the manifest of an index, or its vectors: one that is damaged."""
-    # Not Path.is_file, which raises for a name that is too long.
-    return any(os.path.isfile(path / name) for name in (MANIFEST, "vectors.npy"))  # noqa: PTH113
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest.
+def _array(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map an array into memory.
 
     Raises:
-        RunError: the folder holds no index, or an unfinished, newer or damaged one.
+        OSError: it cannot be opened.
+        ValueError: it is another one.
     """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise RunError(f"{folder} is no index: it has no {MANIFEST}", hint="nlptool index build -o FOLDER makes one")
-    try:
-        about = json_files.read_object(path)
-        if "files" not in about:  # the list of files is added at the very end
-            name = str(folder).removesuffix(".part")
-            raise RunError(f"{folder} is not finished", hint=f"nlptool index build --resume -o {name} goes on with it")
-        if (version := about.get("format")) != FORMAT:
-            if not isinstance(version, int):
-                raise ValueError(f"it is of format {version!r}")
-            raise RunError(f"{folder} is of format {version}, written by a newer nlptool", hint="update nlptool")
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}", hint="build the index again") from error
-    if not folders.is_whole(folder, MANIFEST):
-        raise RunError(f"{folder} is damaged: files are missing or cut off", hint="build it again")
-    return about
+    array = npy.mapped(path)
+    if (array.dtype.str, array.shape) != (dtype, shape) or not array.flags.c_contiguous:
+        raise ValueError(f"{path.name} is an array of {array.shape} {array.dtype}, not {shape} {np.dtype(dtype)}")
+    return array

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
@@ -20,10 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.geometry.index import FILE_OF, FILES, FORMAT, MANIFEST
+from nlptool.geometry import index_folder
+from nlptool.geometry.checksums import bytes_of, checksums, mapped_bytes
+from nlptool.geometry.index_folder import BLOCKS, CHECKSUMS, FILE_OF, FILES, FORMAT, MANIFEST, OFFSETS, RECORDS, VECTORS
 from nlptool.storage import folders, json_files, npy
 
 _STATE = "state.json"
+_CHUNK = 1 << 20  # bytes that are read together
 _SAVE_INTERVAL = 1.0  # seconds between two states: the most that an interruption loses
 
 
@@ -54,6 +58,9 @@ class Builder:
         self.about: dict[str, Any] = {}
         self.n_read = self.n_items = self.dimension = 0
         self._n_bytes = 0
+        self._crcs = dict.fromkeys(
+            (VECTORS, RECORDS, FILE_OF), 0
+        )  # CRC-32 of what is written, without the header of an .npy
         self._saved = time.monotonic()
         with contextlib.ExitStack() as stack:
             try:
@@ -64,11 +71,10 @@ class Builder:
                     for path in self.part.iterdir():
                         path.unlink()
                 (self.part / MANIFEST).write_text("{}")
-                self._vectors = stack.enter_context(
-                    self._open("vectors.npy", npy.HEADER_BYTES + 4 * self.n_items * self.dimension)
-                )
-                self._records = stack.enter_context(self._open("records.jsonl", self._n_bytes))
-                self._file_of = stack.enter_context(self._open(FILE_OF, npy.HEADER_BYTES + 4 * self.n_items))
+                n_values = self.n_items * self.dimension
+                self._vectors = stack.enter_context(self._open(VECTORS, npy.HEADER_BYTES, 4 * n_values))
+                self._records = stack.enter_context(self._open(RECORDS, 0, self._n_bytes))
+                self._file_of = stack.enter_context(self._open(FILE_OF, npy.HEADER_BYTES, 4 * self.n_items))
             except OSError as error:
                 raise RunError(f"cannot write {self.part}: {error.strerror or error}") from error
             self._opened = stack.pop_all()
@@ -85,15 +91,28 @@ class Builder:
                 shutil.rmtree(self.part)
             self._opened.close()
 
-    def _open(self, name: str, size: int) -> IO[bytes]:
+    def _open(self, name: str, header: int, size: int) -> IO[bytes]:
+        """Open a file to be written after its header and the ``size`` bytes that it has.
+
+        Raises:
+            RunError: it does not have them.
+        """
         path = self.part / name
         path.touch()
-        if path.stat().st_size < size and self.n_items:
-            raise RunError(f"{self.part} is damaged: {name} is cut off", hint="without --resume it is built anew")
         file = path.open("r+b")
-        file.truncate(size)
-        file.seek(size)
+        file.seek(header)
+        crc = 0
+        for start in range(0, size, _CHUNK):
+            crc = zlib.crc32(file.read(min(_CHUNK, size - start)), crc)
+        if crc != self._crcs[name]:
+            file.close()
+            raise self._damage(f"{name} has changed since it was written")
+        file.truncate(header + size)
+        file.seek(header + size)
         return file
+
+    def _damage(self, what: str) -> RunError:
+        return RunError(f"{self.part} is damaged: {what}", hint="without --resume it is built anew")
 
     def _load_state(self) -> None:
         """Read the state of the unfinished build, if there is one."""
@@ -102,12 +121,13 @@ class Builder:
             self.n_read, self.n_items, self.dimension, self._n_bytes = (
                 int(state[name]) for name in ("n_read", "n_items", "dimension", "n_bytes")
             )
+            self._crcs.update(state["crc32"])
             self.about = dict(state["about"])
             settings = dict(state["settings"])
         except FileNotFoundError:
             return  # interrupted before anything was done
         except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{self.part} is damaged: {error}", hint="without --resume it is built anew") from error
+            raise self._damage(f"{_STATE}: {error}") from error
         if different := [name for name, value in self._settings.items() if settings.get(name) != value]:
             raise RunError(
                 f"{self.part} was begun with another {', '.join(different)}", hint="without --resume it is built anew"
@@ -127,12 +147,15 @@ class Builder:
         Raises:
             RunError: the files cannot be written.
         """
+        values = np.ascontiguousarray(vectors, "<f4").data.cast("B") if len(vectors) else b""
         joined = b"".join(lines)
         numbers = np.full(len(vectors), -1, "<i4") if file_of is None else np.fromiter(file_of, "<i4", len(vectors))
         try:
-            self._vectors.write(np.ascontiguousarray(vectors, "<f4").data)
+            self._vectors.write(values)
             self._records.write(joined)
             self._file_of.write(numbers.data)
+            for name, data in ((VECTORS, values), (RECORDS, joined), (FILE_OF, numbers.data)):
+                self._crcs[name] = zlib.crc32(data, self._crcs[name])
             self.n_items += len(vectors)
             self.n_read = n_read
             self._n_bytes += len(joined)
@@ -149,7 +172,7 @@ class Builder:
         self._file_of.flush()
         state = {"n_read": self.n_read, "n_items": self.n_items, "dimension": self.dimension, "n_bytes": self._n_bytes}
         new = self.part / f"{_STATE}.new"
-        new.write_text(json.dumps({**state, "settings": self._settings, "about": self.about}))
+        new.write_text(json.dumps({**state, "crc32": self._crcs, "settings": self._settings, "about": self.about}))
         new.replace(self.part / _STATE)
         self._saved = time.monotonic()
 
@@ -174,10 +197,11 @@ class Builder:
             self._records.flush()
             # A name that is not UTF-8 holds lone surrogates, which JSON spells as escapes.
             (self.part / FILES).write_text("".join(json.dumps(file) + "\n" for file in files), encoding="ascii")
-            np.save(self.part / "offsets.npy", _line_starts(self.part / "records.jsonl", self.n_items))
+            np.save(self.part / OFFSETS, _line_starts(self.part / RECORDS, self.n_items))
+            (self.part / CHECKSUMS).write_text(json.dumps(_checksums(self.part)), encoding="ascii")
             (self.part / _STATE).unlink(missing_ok=True)
             manifest = {"format": FORMAT, "n_items": self.n_items, "dimension": self.dimension, **about}
-            (self.part / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False))
+            (self.part / MANIFEST).write_text(json.dumps(index_folder.with_digest(manifest)), encoding="ascii")
             folders.seal(self.part, MANIFEST)
             folders.put(self.part, self._target)
         except OSError as error:
@@ -211,6 +235,16 @@ def _lock(folder: Path) -> int:
                 f"another process is building {folder}", hint="wait for it, or build under another name"
             ) from error
         os.close(lock)
+
+
+def _checksums(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the checksums of the blocks of a folder's large files, as ``checksums.json`` holds them."""
+    sums = {}
+    for name, block_bytes in BLOCKS.items():
+        path = folder / name
+        data = bytes_of(npy.mapped(path)) if path.suffix == ".npy" else mapped_bytes(path)
+        sums[name] = {"block": block_bytes, "sums": checksums(data, block_bytes).hex()}
+    return sums
 
 
 def _line_starts(path: Path, n_lines: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +28,15 @@ class Vectors:
     rows: NDArray[Any]  # (N, D), memory-mapped or not
     measure: str = "cosine"
     ready: bool = True  # whether ``rows`` are prepared; if not, each block is prepared when it is read
+    check: Callable[[int, int], None] | None = None  # is called with first and stop before these rows are read
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def block(self, first: int, stop: int) -> NDArray[np.float32]:
         """Return the prepared vectors from ``first`` to ``stop``, (n, D) float32."""
+        if self.check is not None:
+            self.check(first, stop)
         block = np.asarray(self.rows[first:stop])
         return np.asarray(block, np.float32) if self.ready else prepare(block, self.measure)
 

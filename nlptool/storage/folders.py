@@ -115,7 +115,8 @@ def seal(made: Path, manifest: str) -> None:
     }
     value["files"] = {name: file.stat().st_size for name, file in files.items()}
     value["sha256"] = {name: sha256(file) for name, file in files.items()}
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    # A file name that is not UTF-8 holds lone surrogates, which JSON spells as escapes.
+    path.write_bytes((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
     for file in (*files.values(), path):
         with file.open("rb") as opened:
             os.fsync(opened.fileno())

@@ -230,7 +230,7 @@ def read(
         RunError: an .npy stands beside other files, or is none; or an index or another binary file was given.
     """
     for folder in filter(os.path.isdir, pipe.files):
-        from nlptool.geometry.index import is_index
+        from nlptool.geometry.index_folder import is_index
 
         if is_index(Path(folder)):
             raise RunError(f"{folder} is an index, and is searched alone", hint=f"nlptool search --corpus {folder}")

@@ -15,6 +15,7 @@ from nlptool import __version__
 from nlptool.errors import RunError, WrongUsage
 from nlptool.geometry.index import Index
 from nlptool.geometry.index_builder import Builder
+from nlptool.geometry.index_folder import damage
 from nlptool.geometry.measures import prepare
 from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_json
@@ -110,11 +111,12 @@ def remove(pipe: Pipe, folder: Path, paths: Iterable[str]) -> None:
 
 def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
     """Make an index anew where its files have changed: what changed is embedded again, what is gone is removed, and new files
-    of the folders that it was made of are added.
+    of the folders that it was made of are added. What is damaged in the index is embedded again, too.
 
     The index can be searched all the while, and is replaced as a whole at the end.
 
     Raises:
+        ModelError: what is damaged did not come from a file.
         RunError: none of its files is there, or it does not know them.
     """
     index = Index(folder)
@@ -125,15 +127,34 @@ def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
             f"none of the {len(gone):,} files of {folder} is there, the first: {files.place(min(gone))}",
             hint="if they have moved, build the index again; nlptool index remove takes files out",
         )
-    changed = {name for name in files.known if name not in gone and files.is_changed(name)}
+    damaged = _damaged(pipe, index, files)
+    changed = {name for name in files.known if name not in gone and (name in damaged or files.is_changed(name))}
     new = [name for name in files.below_roots(**_choice(index)) if name not in files.known]
     _follow(pipe, index, files, spec, drop=gone | changed, read=[*sorted(changed), *new], gone=len(gone))
+
+
+def _damaged(pipe: Pipe, index: Index, files: IndexFiles) -> set[str]:
+    """Return the names of the files with items of which something in the index is damaged, and say so.
+
+    Raises:
+        ModelError: an item did not come from a file, or the damage is elsewhere.
+    """
+    items = np.flatnonzero(index.damaged_items())
+    if not len(items):
+        return set()
+    numbers = np.unique(index.file_of()[items])
+    if numbers[0] < 0:
+        raise damage(
+            index.folder, f"{len(items):,} items, and not all of them came from a file that could be read again"
+        )
+    pipe.note(f"{index.folder} is damaged: {len(numbers):,} of its files are embedded again")
+    return {files.names[number] for number in numbers}
 
 
 def about(folder: Path) -> dict[str, Any]:
     """Return what an index says of itself, with the bytes of its files."""
     index = Index(folder)
-    inner = ("files", "sha256", "reading", "roots", "n_read")
+    inner = ("files", "sha256", "digest", "reading", "roots", "n_read")
     values = {name: value for name, value in index.about.items() if name not in inner and value not in (None, "")}
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     return {"name": str(folder), **values, "bytes": size}
@@ -181,7 +202,7 @@ def _follow(
         for first in range(0, len(kept), _ROWS):
             rows = kept[first : first + _ROWS]
             lines = [index.line(row) for row in rows.tolist()]
-            builder.add(index.vectors[rows], lines, number(index.file_of()[rows]), n_read=0)
+            builder.add(index.rows(rows), lines, number(index.file_of()[rows]), n_read=0)
         builder.n_read = int(index.about["n_read"])
         embedder = Embedder(
             pipe, spec, role="document", model=index.model, identity=str(about.get("identity") or ""),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlptool.errors import RecordError, RunError, WrongUsage
-from nlptool.geometry.index import Index, is_index
+from nlptool.geometry.index import Index
+from nlptool.geometry.index_folder import is_index
 from nlptool.geometry.measures import prepare
 from nlptool.geometry.similarity import Vectors, nearest
 from nlptool.records.json_bytes import field_value
@@ -43,7 +44,8 @@ def search(
         memory: bytes of scores that may be held.
         threshold: leave out items with a smaller cosine.
     """
-    items = Vectors(corpus.vectors, "cosine", ready=corpus.ready)
+    check = corpus.check_rows if isinstance(corpus, Index) else None
+    items = Vectors(corpus.vectors, "cosine", ready=corpus.ready, check=check)
     for records in lists:
         for record in records:
             query = field_value(record.raw, "query") if record.pending else None

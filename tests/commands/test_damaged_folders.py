@@ -53,7 +53,7 @@ def test_manifests_that_are_no_objects(folders: Path, tmp_path: Path, content: s
     for arguments in (["neighbors", "-m", words, "猫"], ["vectors", "info", words], ["embed", "-m", words]):
         assert f"vectors.json is damaged: {reason}" in refused(*arguments, code=4, stdin="猫\n")
     for arguments in (["search", "猫", "--corpus", corpus], ["index", "info", corpus], ["index", "update", corpus]):
-        assert f"index.json is damaged: {reason}" in refused(*arguments, code=1)
+        assert f"index.json is damaged: {reason}" in refused(*arguments, code=4)
 
 
 @pytest.mark.parametrize(

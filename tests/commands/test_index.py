@@ -261,3 +261,16 @@ def test_an_update_that_would_leave_nothing_is_refused(invoke: Invoke, notes: Pa
     assert "nothing would be left in i" in done.stderr
     assert items(invoke) == BUILT
     assert not Path("i.part").exists()
+
+
+def test_a_folder_whose_name_is_not_utf8_is_followed(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path(os.fsdecode(b"notes\xff"))
+    folder.mkdir()
+    (folder / "a.txt").write_text("猫が鳴く。\n", encoding="utf-8")
+    assert invoke("index", "build", *MODEL, "-o", "i", str(folder)).exit_code == 0
+    (folder / "b.txt").write_text("犬が走る。\n", encoding="utf-8")
+    assert "1 new files, 0 changed, 0 removed; 2 vectors" in invoke("index", "update", "i").stderr
+    assert [text for _, _, text in items(invoke)] == ["猫が鳴く。", "犬が走る。"]

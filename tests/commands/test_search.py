@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from program import Invoke, Run, Start, parse_records
 
 import nlptool
-from nlptool.errors import NlptoolError, RunError
+from nlptool.errors import RunError
 from nlptool.geometry.index import Index
 from nlptool.geometry.index_builder import Builder
 from nlptool.storage import npy
@@ -316,31 +314,8 @@ def test_a_damaged_index_is_refused(invoke: Invoke, index: Path, name: str, harm
     else:
         path.unlink()
     done = invoke("search", "--corpus", str(index), "水鳥")
-    assert done.exit_code == 1
-    assert "damaged" in done.stderr or "is no index" in done.stderr
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_an_index_with_changed_bytes_is_refused_or_answers(data: st.DataObject, tmp_path: Path) -> None:
-    """Of the same size, so that the manifest does not tell."""
-    folder = tmp_path / "i"
-    if not (tmp_path / "whole").exists():
-        with Builder(tmp_path / "whole", {}, resume=False) as builder:
-            builder.add(np.eye(3, dtype=np.float32), lines({"text": "a"}, {"text": "b\n"}, {"id": "c"}), n_read=3)
-            builder.finish({"model": "m"})
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(tmp_path / "whole", folder)
-    path = folder / data.draw(st.sampled_from(["vectors.npy", "records.jsonl", "offsets.npy", "index.json"]))
-    content = bytearray(path.read_bytes())
-    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content)
-    try:
-        index = Index(folder)
-        shown = [index.shown(i) for i in range(len(index))]
-    except NlptoolError:
-        return
-    assert len(shown) == 3
+    assert done.exit_code == 4
+    assert " is damaged: " in done.stderr
 
 
 @pytest.mark.parametrize("n_done", [0, 2, 3])
