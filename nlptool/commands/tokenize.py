@@ -176,6 +176,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.tokenize import (
         NOTES,
         TERMINATORS,
+        ConlluSentences,
         TokenCsv,
         TokenRows,
         as_written,
@@ -214,6 +215,16 @@ def command(  # noqa: PLR0917
             pipe.write_rows(numbered(tokenized), TokenCsv(TextRows(columns, **row_options(pipe))), notes=NOTES)
         else:
             write_records(pipe, numbered(tokenized), format, columns, table=TokenRows(names), notes=NOTES)
+        return
+    if format == "conllu":
+        sentences = ConlluSentences()
+        pipe.write(
+            sentences.numbered(tokenized),
+            sentences.sentence,
+            notes=NOTES,
+            terminator=TERMINATORS[format],
+            start=sentences.start,
+        )
         return
     to_bytes: Callable[[Record], bytes] | None = None
     if format != "jsonl":

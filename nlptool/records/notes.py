@@ -13,6 +13,7 @@ _SENTENCES = {
     "cut": "texts that were cut off before their end (--max-new-tokens)",
     "n_byte_fallback": "characters that the model's vocabulary lacks, which it read as bytes",
     "n_chunks": "chunks in which longer texts were taken",
+    "n_composed": "texts that were not in Unicode's form NFC, which CoNLL-U asks for, and were brought into it",
     "n_control": "control characters shown as pictures (␀)",
     "n_gaiji": "characters that Shift JIS lacks and their notes do not name, left as ※",
     "n_line_breaks": "line breaks that were written as blanks",

@@ -10,16 +10,17 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, compress
+from operator import ne
 from typing import Any, NamedTuple
 
 import orjson
 
 from nlptool.errors import RecordError
-from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Tagger, for_mecab, spans, split_long
+from nlptool.models.japanese.tagger import LONGEST, UNKNOWN, Morpheme, Tagger, for_mecab, spans, split_long
 from nlptool.records.formats.cells import as_text
 from nlptool.records.formats.csv import csv_line
+from nlptool.tasks.conllu import SentenceWriter
 from nlptool.tasks.tokens import Token, Wanted, is_kept, plan
-from nlptool.tasks.universal_pos import upos
 from nlptool.text.normalization import nfkc_origins
 
 _MOST_PIECES = 400_000  # distinct tokens kept; about 80 MB
@@ -47,6 +48,7 @@ class Analysed(NamedTuple):
     text: str
     shown: str
     printed: bytes
+    is_composed: bool = False  # the text was brought into NFC
 
     @property
     def n_unknown(self) -> int:
@@ -107,7 +109,8 @@ class Analyser:
         self._offsets = _Offsets(_OFFSETS.get(wanted.format, b""))
         self._filters = wanted.filters
         self._plan = plan((*wanted.fields, *(("normalized",) if wanted.normalize else ())), tagger.layout)
-        self._conllu_plan = plan(("lemma", "pos", "pos_detail", "conjugation_type", "reading"), tagger.layout)
+        self._sentence = SentenceWriter()
+        self._morphemes: dict[str, Morpheme] = {}  # key of a token -> its entry
         self._write: Callable[[Analysed], Result] = getattr(self, f"_{wanted.format}")
 
     def __call__(self, texts: Sequence[str]) -> list[Result | RecordError]:
@@ -116,6 +119,9 @@ class Analyser:
     def begin(self, texts: Sequence[str]) -> list[Analysed]:
         """Let MeCab analyse the texts; during most of it other threads go on."""
         wanted = self.wanted
+        given = texts
+        if wanted.format == "conllu":
+            texts = [unicodedata.normalize("NFC", text) for text in texts]
         shown = texts if self._are_plain(texts) else list(map(self._shown, texts))
         if wanted.n_best > 1:
             printed = [b""] * len(texts)
@@ -125,7 +131,7 @@ class Analyser:
             printed = self.tagger.surfaces_all(shown)
         else:
             printed = self.tagger.parse_all(shown)
-        return list(map(Analysed, texts, shown, printed))
+        return list(map(Analysed, texts, shown, printed, map(ne, texts, given)))
 
     def finish(self, texts: Sequence[Analysed]) -> list[Result | RecordError]:
         """Write the tokens of the texts that ``begin`` has analysed."""
@@ -221,7 +227,11 @@ class Analyser:
         origins = nfkc_origins(text) if normalized != text else None
         if keys is None:
             keys = analysed.printed.decode().split("\n") if analysed.printed else []
-        morphemes = [self.tagger.morpheme(key, shown) for key in keys]
+        if len(self._morphemes) > _MOST_PIECES:
+            self._morphemes.clear()
+        for key in set(keys).difference(self._morphemes):
+            self._morphemes[key] = self.tagger.morpheme(key, shown)
+        morphemes = [self._morphemes[key] for key in keys]
         tokens = []
         for (start, end), morpheme in zip(
             spans(shown, [morpheme.surface for morpheme in morphemes]), morphemes, strict=True
@@ -233,7 +243,10 @@ class Analyser:
         return tokens
 
     def _kept(self, tokens: list[Token]) -> list[Token]:
-        return [token for token in tokens if is_kept(token.morpheme, self.wanted)] if self._filters else tokens
+        return list(filter(self._keeps, tokens)) if self._filters else tokens
+
+    def _keeps(self, token: Token) -> bool:
+        return is_kept(token.morpheme, self.wanted)
 
     def _wakati(self, text: Analysed) -> Result:
         normalized = self._normalized(text.text)
@@ -257,27 +270,9 @@ class Analyser:
         return {"": ("".join(rows) + "\n").encode()}, {"n_unknown": text.n_unknown}
 
     def _conllu(self, text: Analysed) -> Result:
-        """https://universaldependencies.org/format.html, with UPOS by ``upos`` and no heads."""
-        lines = [f"# text = {_CONTROL.sub(' ', text.text)}"]
-        tokens = self._kept(self._tokens(text))
-        for number, token in enumerate(tokens, 1):
-            named = token.to_dict(self._conllu_plan)
-            xpos = "-".join(filter(None, (named["pos"], named["pos_detail"], named["conjugation_type"])))
-            after = tokens[number].start if number < len(tokens) else len(text.text)
-            misc = [] if after > token.end else ["SpaceAfter=No"]
-            if named["reading"]:
-                misc.append(f"Reading={named['reading']}")
-            columns = (
-                str(number),
-                _CONTROL.sub(" ", token.surface),
-                _CONTROL.sub(" ", named["lemma"]),
-                upos(xpos),
-                xpos,
-                "_", "_", "_", "_",
-                "|".join(misc) or "_",
-            )  # fmt: skip
-            lines.append("\t".join(columns))
-        return {"": ("\n".join(lines) + "\n\n").encode()}, {"n_unknown": text.n_unknown}
+        keeps = self._keeps if self._filters else None
+        written = self._sentence(text.text, self._tokens(text), keeps=keeps)
+        return {"": written}, {"n_unknown": text.n_unknown, "n_composed": int(text.is_composed)}
 
 
 def csv_cells(values: Iterable[Any]) -> bytes:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nlptool.errors import RecordError
+from nlptool.errors import RecordError, RunError
 from nlptool.records.formats.csv import DelimitedRecords, csv_line
 from nlptool.records.formats.record_rows import Layout, TextRows
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
+from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
     from nlptool.tasks.token_formats import Analyser, Result
@@ -25,7 +27,9 @@ EXTRA_FIELDS = (
     "accent_connection", "accent_modification",
 )  # fmt: skip
 
-NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control")
+_SENT_ID = re.compile(rb"# sent_id = ([0-9]+)\n")
+
+NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control", "n_composed")
 
 
 def tokenize(lists: Iterator[list[Record]], workers: Workers[Result | RecordError]) -> Iterator[list[Record]]:
@@ -62,9 +66,46 @@ TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the for
 
 def as_written(record: Record, format: str) -> bytes:
     """Return the tokens of a record as ``token_formats`` wrote them, or what stands for a failed record."""
-    if record.error is not None and format == "conllu":
-        return f"# error = {record.error.type}: {record.error.message}\n\n".encode()
     return record.results.get("", _FAILED.get(format, b""))
+
+
+class ConlluSentences:
+    """Sentences as ``conllu`` wrote them, with the number of their record as ``sent_id``, from 1.
+
+    Records that failed or have no words are no sentence: their numbers do not come, and ``--resume`` goes on after the last one
+    that does.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def start(self, output: Output) -> bytes:
+        """Find out how many records the sentences of an interrupted run are of.
+
+        Raises:
+            RunError: they have no numbers.
+        """
+        if output.n_written_before:
+            found = _SENT_ID.match(output.last_record)
+            if found is None:
+                raise RunError(
+                    f"{output.name}.part does not end with a sentence of `nlptool tokenize -f conllu`",
+                    hint="without --resume all is done anew",
+                )
+            self._number = output.n_written_before = int(found[1])
+        return b""
+
+    def numbered(self, lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
+        """Number the records."""
+        for records in lists:
+            for record in records:
+                self._number += 1
+                record.entry = {**record.entry, "sentence": self._number}
+            yield records
+
+    def sentence(self, record: Record) -> bytes:
+        """Return the sentence of a record, or nothing."""
+        return as_written(record, "conllu").replace(b"\xff", b"%d" % record.entry["sentence"])
 
 
 def layout(fields: Sequence[str], text_field: str) -> Layout:
