@@ -6,6 +6,7 @@ on. ``WrongUsage`` is what tasks raise for options that contradict each other.
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -47,6 +48,10 @@ class NotConvertible(ModelError):
     """A model does not run in onnxruntime or CTranslate2, only in torch. The message says why."""
 
 
+class OutOfMemory(RunError):
+    """The memory that the system gives does not suffice, or the threads."""
+
+
 class RecordError(NlptoolError):
     """One record cannot be processed.
 
@@ -71,3 +76,20 @@ class RecordError(NlptoolError):
             self.type,
             self.message,
         )
+
+
+_OUT_OF_MEMORY = (
+    "std::bad_alloc", "Cannot allocate memory", "can't allocate memory", "not enough memory", "Failed to allocate memory",
+    "out of memory", "can't start new thread",
+)  # fmt: skip
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, is the lack of memory or of threads, in the words of whichever library."""
+    while error is not None:
+        if isinstance(error, MemoryError | OutOfMemory) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        if not isinstance(error, NlptoolError) and any(words in str(error) for words in _OUT_OF_MEMORY):
+            return True
+        error = error.__cause__
+    return False

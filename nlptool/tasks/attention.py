@@ -10,9 +10,11 @@ import numpy as np
 import orjson
 
 from nlptool.errors import RecordError, WrongUsage
+from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records import pairs
 from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
+from nlptool.tasks.each_record import EachRecord
 from nlptool.text.scripts import LONE_SURROGATE
 
 if TYPE_CHECKING:
@@ -91,9 +93,9 @@ def attention(
         picture: gets what is shown of the first record that has weights.
     """
     chosen = np.ix_([layer - 1 for layer in selection.layers], [head - 1 for head in selection.heads])
-    for records in lists:
-        readings = _read(records, model, entry, paired=paired, names=names)
-        first: tuple[int, Picture] | None = None
+
+    def work(items: Sequence[tuple[Record, Sequence[str]]]) -> None:
+        readings = _read(items, model, entry, paired=paired)
         for index, weights in model.weights([reading.row for _, reading in readings]):
             record, reading = readings[index]
             shown = weights[chosen]  # (L, H, T, T)
@@ -107,17 +109,24 @@ def attention(
             record.entry = {
                 **entry, "n_tokens": len(tokens), "n_unknown": reading.n_unknown, "truncated": reading.truncated
             }  # fmt: skip
-            if first is None or index < first[0]:  # the weights come in another order
-                first = index, Picture(tokens, shown)
-        if picture is not None and not picture and first is not None:
-            picture.append(first[1])
+
+    good: Sequence[str] = [GOOD_TEXT] * (1 + paired)
+    weigh_each = EachRecord(work, good, model=model)
+    for records in lists:
+        items = _nonempty(records, entry, paired=paired, names=names)
+        weigh_each(items)
+        with_weights = (item for item in items if item[0].pending and item[0].results["attention"] != b"null")
+        if picture is not None and not picture and (first := next(with_weights, None)):
+            ((_, reading),) = _read([first], model, entry, paired=paired)  # once more: those of all are a lot of memory
+            ((_, weights),) = model.weights([reading.row])
+            picture.append(Picture([model.texts.piece(id) for id in reading.row.ids], weights[chosen]))
         yield records
 
 
-def _read(
-    records: list[Record], model: AttentionModel, entry: dict[str, Any], *, paired: bool, names: tuple[str, str] | None
-) -> list[tuple[Record, Reading]]:
-    """Return the records that have something to read, as the model reads them; the others get null and the reason."""
+def _nonempty(
+    records: list[Record], entry: dict[str, Any], *, paired: bool, names: tuple[str, str] | None
+) -> list[tuple[Record, Sequence[str]]]:
+    """Return the records that have a text, or two; the others get null and the reason."""
     nonempty = []
     for record in records:
         if record.pending:
@@ -130,12 +139,19 @@ def _read(
                 nonempty.append((record, texts))
             else:
                 _set_empty(record, entry, "empty text")
+    return nonempty
+
+
+def _read(
+    items: Sequence[tuple[Record, Sequence[str]]], model: AttentionModel, entry: dict[str, Any], *, paired: bool
+) -> list[tuple[Record, Reading]]:
+    """Return the records that have a piece, as the model reads them; the others get null and the reason."""
     if paired:
-        readings = model.read_pairs([(texts[0], texts[1]) for _, texts in nonempty])
+        readings = model.read_pairs([(texts[0], texts[1]) for _, texts in items])
     else:
-        readings = model.read([texts[0] for _, texts in nonempty])
+        readings = model.read([texts[0] for _, texts in items])
     with_pieces = []
-    for (record, _), reading in zip(nonempty, readings, strict=True):
+    for (record, _), reading in zip(items, readings, strict=True):
         if reading.n_pieces:
             with_pieces.append((record, reading))
         else:  # of control characters alone, say

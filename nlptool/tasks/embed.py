@@ -15,6 +15,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 from nlptool.tasks.embedder import encoder_notes
+from nlptool.tasks.encoding import open_encoder
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
@@ -66,6 +67,9 @@ def embed(
             for index, (record, (value, extra)) in enumerate(
                 zip(with_input, precision.write(embeddings.vectors), strict=True)
             ):
+                if index in embeddings.errors:
+                    record.fail(embeddings.errors[index])
+                    continue
                 n_tokens, truncated, n_chunks = (
                     embeddings.n_tokens[index],
                     embeddings.truncated[index],
@@ -118,8 +122,8 @@ def notes_of(located: LocatedAnyEncoder) -> dict[str, Note]:
 
 def open_worker(located: LocatedAnyEncoder) -> Callable[[Any], list[Embeddings]]:
     """Open the encoder; return the function with which a worker embeds the texts of a window."""
-    encoder = located.open()
-    return lambda texts: [encoder.encode(texts)]
+    encode = open_encoder(located)
+    return lambda texts: [encode(texts)]
 
 
 def compare_int8(lists: Iterator[list[Record]], located: Any, pipe: Pipe) -> Iterator[list[Record]]:
@@ -127,11 +131,12 @@ def compare_int8(lists: Iterator[list[Record]], located: Any, pipe: Pipe) -> Ite
     for records in lists:
         texts = [record.text for record in records if record.pending and record.text.strip()][:_SAMPLE]
         if texts:
-            cosines = _cosines(located.open().encode(texts), located.in_float32().open().encode(texts))
-            pipe.note(
-                f"int8 against float32, the first {len(texts)} texts: cosine {cosines.mean():.4f} on average, "
-                f"{cosines.min():.4f} at least"
-            )
+            cosines = _cosines(open_encoder(located)(texts), open_encoder(located.in_float32())(texts))
+            if len(cosines):
+                pipe.note(
+                    f"int8 against float32, the first {len(cosines)} texts: cosine {cosines.mean():.4f} on average, "
+                    f"{cosines.min():.4f} at least"
+                )
             yield from chain([records], lists)
             return
         yield records
@@ -140,4 +145,5 @@ def compare_int8(lists: Iterator[list[Record]], located: Any, pipe: Pipe) -> Ite
 def _cosines(first: Embeddings, second: Embeddings) -> Any:
     from nlptool.geometry.top_k import normalize
 
-    return (normalize(first.vectors) * normalize(second.vectors)).sum(axis=1)
+    good = [row for row in range(len(first.vectors)) if row not in {*first.errors, *second.errors}]
+    return (normalize(first.vectors[good]) * normalize(second.vectors[good])).sum(axis=1)

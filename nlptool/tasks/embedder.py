@@ -20,6 +20,7 @@ from nlptool.records.notes import Note, NotedValues, notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
+from nlptool.tasks.encoding import open_encoder
 from nlptool.tasks.languages import UNSEEN_SCRIPT, ModelScripts
 
 if TYPE_CHECKING:
@@ -200,6 +201,8 @@ class Embedder:
         for row, (number, record, _) in enumerate(to_embed):
             record.entry = {**record.entry, **entries[row]}
             try:
+                if row in embeddings.errors:
+                    raise embeddings.errors[row]
                 if row not in embeddings.no_vector:
                     if not finite[row]:
                         raise RecordError("NotFinite", "the model's vector holds NaN or infinity")
@@ -234,8 +237,7 @@ class Embedder:
         same = self._beside
         if same is not None and same._encode is not None and (same.model, same.prompt) == (self.model, self.prompt):
             return same._encode
-        encode: Callable[[Sequence[Any]], Embeddings] = located.open().encode
-        return encode
+        return open_encoder(located)
 
     def identity(self) -> str:
         """Return a hash of the model's files; "" while the model was not needed."""

@@ -16,6 +16,7 @@ from nlptool.models.masked import fill as masked_fill
 from nlptool.models.masked.templates import FillTexts
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
+from nlptool.tasks.each_record import EachRecord
 from nlptool.tasks.entries import model_entry
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _targets(texts: FillTexts, words: Sequence[str]) -> dict[str, Targets] | Non
     """Return the words as candidates by the context of a mask, or None for the whole vocabulary."""
     try:
         return texts.targets(words) if words else None
-    except ValueError as error:
+    except (ValueError, RecordError) as error:
         raise WrongUsage(f"--targets: {error}") from error
 
 
@@ -74,8 +75,9 @@ def _filled(
     joint: str,
     beams: int,
 ) -> Iterator[list[Record]]:
-    for records in lists:
-        pending = [(record, texts.split(record.text)) for record in records if record.pending]
+    def work(items: Sequence[tuple[Record, Sequence[str]]]) -> None:
+        """Fill the masks of texts, which are split at them."""
+        pending = [(record, parts) for record, parts in items if record.pending]
         tokenized_texts = model.texts.tokenize([texts.join(parts) for _, parts in pending])
         with_masks = []
         questions = []
@@ -96,6 +98,10 @@ def _filled(
             record.entry = {**entry, "n_tokens": answer.n_tokens, "truncated": answer.truncated}
             record.entry |= {"windows": answer.n_windows} if answer.truncated or answer.n_windows > 1 else {}
             record.entry |= {"n_unknown": n_unknown} if n_unknown else {}
+
+    fill_each = EachRecord(work, ["", ""], model=model)
+    for records in lists:
+        fill_each([(record, texts.split(record.text)) for record in records if record.pending])
         yield records
 
 

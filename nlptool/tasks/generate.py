@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from nlptool.errors import RecordError
+from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.tasks.each_record import EachRecord, is_probe
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -50,16 +52,22 @@ def generate(
         attention: add the attention weights behind the first text of each.
         picture: receives the weights of the first record that has some.
     """
-    for records in lists:
-        sources = nonempty(records, generator, entry)
-        seeds = [record.entry["seed"] for record, _ in sources] if decoding.sample else None
+
+    def work(items: Sequence[tuple[Record, str]]) -> None:
+        sources = tokenized(items, generator, entry)
+        seeds = [record.entry.get("seed", [0, 0]) for record, _ in sources] if decoding.sample else None
         results = generator.generate([source for _, source in sources], decoding, seeds=seeds) if sources else []
         for (record, source), outputs in zip(sources, results, strict=True):
             if decoding.sample:
                 outputs = sorted(outputs, key=lambda output: -output.log_probability)
             set_result(record, source, outputs, entry)
             if outputs and record.pending:
-                add_attention(record, source, outputs[0], generator, attention=attention, picture=picture)
+                drawn = picture if picture is None or not is_probe(record) else []
+                add_attention(record, source, outputs[0], generator, attention=attention, picture=drawn)
+
+    generate_each = EachRecord(work, GOOD_TEXT, model=generator)
+    for records in lists:
+        generate_each(nonempty(records, entry))
         yield records
 
 
@@ -82,17 +90,23 @@ def entry_of(generator: Generator, spec: GeneratorSpec, decoding: Decoding) -> d
     return {"model": generator.name} | {name: value for name, value in settings.items() if value} | changed
 
 
-def nonempty(records: list[Record], generator: Generator, entry: Mapping[str, Any]) -> list[tuple[Record, Source]]:
-    """Return the records that have something to read, as the model reads them; the others get no text and the reason."""
+def nonempty(records: list[Record], entry: Mapping[str, Any]) -> list[tuple[Record, str]]:
+    """Return the records that have a text; the others get no text and the reason."""
     with_text = []
     for record in records:
         if record.pending and record.text.strip():
-            with_text.append(record)
+            with_text.append((record, record.text))
         elif record.pending:
             _set_empty(record, entry, "empty text")
-    sources = generator.tokenize([record.text for record in with_text]) if with_text else []
+    return with_text
+
+
+def tokenized(
+    items: Sequence[tuple[Record, str]], generator: Generator, entry: Mapping[str, Any]
+) -> list[tuple[Record, Source]]:
+    """Return the records that have a token, as the model reads their texts; the others get no text and the reason."""
     with_tokens = []
-    for record, source in zip(with_text, sources, strict=True):
+    for (record, _), source in zip(items, generator.tokenize([text for _, text in items]), strict=True):
         if source.ids:
             with_tokens.append((record, source))
         else:

@@ -9,6 +9,7 @@ import orjson
 
 from nlptool.errors import RecordError
 from nlptool.models.masked import sentence_pairs
+from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records import pairs
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_text, fields
@@ -16,6 +17,7 @@ from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate, readable
 from nlptool.records.windows import windows
+from nlptool.tasks.each_record import EachRecord
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -40,14 +42,8 @@ def nsp(
         texts_of: returns the two texts of a record, or raises a RecordError.
     """
     entry = model_entry(model)
-    for records in lists:
-        with_texts: list[tuple[Record, tuple[str, str]]] = []
-        for record in records:
-            if record.pending:
-                try:
-                    with_texts.append((record, _checked(texts_of(record))))
-                except RecordError as error:
-                    record.fail(error)
+
+    def work(with_texts: Sequence[tuple[Record, tuple[str, str]]]) -> None:
         to_judge = []
         read = sentence_pairs.read(model.texts, [texts for _, texts in with_texts])
         for (record, _), pair in zip(with_texts, read, strict=True):
@@ -70,6 +66,17 @@ def nsp(
                 record.entry = {
                     **entry, "n_tokens": n_tokens, "n_unknown": pair.n_unknown, "truncated": pair.truncated
                 }  # fmt: skip
+
+    judge_each = EachRecord(work, (GOOD_TEXT, GOOD_TEXT), model=model)
+    for records in lists:
+        with_texts: list[tuple[Record, tuple[str, str]]] = []
+        for record in records:
+            if record.pending:
+                try:
+                    with_texts.append((record, _checked(texts_of(record))))
+                except RecordError as error:
+                    record.fail(error)
+        judge_each(with_texts)
         yield records
 
 

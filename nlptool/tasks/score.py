@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import orjson
 
 from nlptool.errors import RecordError
 from nlptool.models.masked.pseudo_likelihood import likelihoods
+from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
+from nlptool.tasks.each_record import EachRecord
 from nlptool.tasks.entries import model_entry
 
 if TYPE_CHECKING:
@@ -33,15 +35,10 @@ def score(
         pieces: add the log-probability of each piece.
     """
     entry = model_entry(model, within_word=within_word)
-    for records in lists:
-        nonempty = []
-        for record in records:
-            if record.pending and record.text.strip():
-                nonempty.append(record)
-            elif record.pending:
-                _set_empty(record, entry, "empty text", pieces=pieces)
-        scores = likelihoods(model, [record.text for record in nonempty], within_word=within_word)
-        for record, likelihood in zip(nonempty, scores, strict=True):
+
+    def work(nonempty: Sequence[tuple[Record, str]]) -> None:
+        scores = likelihoods(model, [text for _, text in nonempty], within_word=within_word)
+        for (record, _), likelihood in zip(nonempty, scores, strict=True):
             if not likelihood.n_pieces:
                 reason = "no piece but special tokens" if likelihood.ids else "no piece"
                 _set_empty(record, entry, reason, pieces=pieces)
@@ -67,6 +64,16 @@ def score(
             }
             if likelihood.window is not None:
                 record.entry |= {"window": likelihood.window}
+
+    score_each = EachRecord(work, GOOD_TEXT, model=model)
+    for records in lists:
+        nonempty = []
+        for record in records:
+            if record.pending and record.text.strip():
+                nonempty.append((record, record.text))
+            elif record.pending:
+                _set_empty(record, entry, "empty text", pieces=pieces)
+        score_each(nonempty)
         yield records
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import NlptoolError
+from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
-from nlptool.tasks.generate import LINE_BREAKS, NOTES_OF_LINES, add_attention, as_lines, nonempty, set_result
+from nlptool.tasks.each_record import EachRecord, is_probe
+from nlptool.tasks.generate import LINE_BREAKS, NOTES_OF_LINES, add_attention, as_lines, nonempty, set_result, tokenized
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -36,9 +38,13 @@ def stream(
         interrupted: what is written behind a text that breaks off.
         entry, picture: as in ``generate``.
     """
-    for records in lists:
-        for record, source in nonempty(records, generator, entry):
-            seed = record.entry["seed"] if decoding.sample else None
+
+    def work(items: Sequence[tuple[Record, str]]) -> None:
+        for record, source in tokenized(items, generator, entry):
+            seed = record.entry.get("seed", [0, 0]) if decoding.sample else None
+            if is_probe(record):
+                list(generator.stream(source, decoding, seed=seed))
+                continue
             try:
                 outputs = []
                 for piece in generator.stream(source, decoding, seed=seed):
@@ -54,6 +60,11 @@ def stream(
             set_result(record, source, outputs, entry)
             if record.pending:
                 add_attention(record, source, outputs[0], generator, attention=False, picture=picture)
+
+    stream_each = EachRecord(work, GOOD_TEXT, model=generator)
+    for records in lists:
+        for item in nonempty(records, entry):
+            stream_each([item])  # alone: what is written of one cannot be taken back
         yield as_lines(records)
 
 

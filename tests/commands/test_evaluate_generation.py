@@ -338,6 +338,7 @@ class Shouter:
     """Writes a text in capital letters; of a ? its log-probability is no number."""
 
     name: str = "shouter"
+    engine: str = "torch"
     device: str = "cpu"
     asked: list[tuple[list[str], Decoding, Any]] = field(default_factory=list)
 

@@ -40,9 +40,14 @@ def spelled(passage: Any) -> str:
     return " ".join(PIECES[id] for id in passage.ids).replace(" ##", "")
 
 
+def cut(lines: Sequence[str], texts: Any = None) -> list[tuple[str, Any]]:
+    """The lines, each with its pieces."""
+    return list(zip(lines, (texts or Letters()).tokenize(lines), strict=True))
+
+
 def passages(lines: Sequence[str], *, max_length: int = 10, **more: Any) -> list[Any]:
     made = Passages(Letters(max_length), **more)  # type: ignore[arg-type]
-    return [*made.add(lines), *made.end()]
+    return [*made.add(cut(lines)), *made.end()]
 
 
 class Verbs:
@@ -54,7 +59,7 @@ class Verbs:
 
 def evaluated(model: Any, lines: Sequence[str], **more: Any) -> Evaluation:
     evaluation = Evaluation(model, **more)
-    evaluation.add(lines)
+    evaluation.add(cut(lines, model.texts))
     evaluation.finish()
     return evaluation
 
@@ -94,7 +99,7 @@ def test_nothing_is_lost_or_seen_twice_however_the_lines_arrive() -> None:
     ]
     together = passages(lines)
     made = Passages(Letters(10))  # type: ignore[arg-type]
-    alone = [each for line in lines for each in made.add([line])] + list(made.end())
+    alone = [each for line in lines for each in made.add(cut([line]))] + list(made.end())
     assert [each.ids.tolist() for each in together] == [each.ids.tolist() for each in alone]
     expected = [id for cut in Letters().tokenize(lines) for id in cut.ids]
     assert [id for each in together for id in each.ids] == expected
@@ -202,7 +207,7 @@ def test_the_seed_decides_what_is_masked_and_nothing_else_does() -> None:
         model = LetterModel(max_length=20)
         evaluation = Evaluation(model, seed=seed)  # type: ignore[arg-type]
         for start in range(0, len(lines), size):
-            evaluation.add(lines[start : start + size])
+            evaluation.add(cut(lines[start : start + size]))
         evaluation.finish()
         return [(row.ids, row.positions) for row in model.asked]
 
@@ -218,7 +223,7 @@ def test_a_limit_draws_from_the_whole_text() -> None:
     drawn: list[int] = []
     for seed in range(200):
         evaluation = Evaluation(LetterModel(), by_line=True, limit=5, seed=seed)  # type: ignore[arg-type]
-        evaluation.add(["a " * (1 + number) for number in range(20)])
+        evaluation.add(cut(["a " * (1 + number) for number in range(20)]))
         drawn += [len(passage.ids) - 1 for passage in evaluation._waiting]
     counts = np.bincount(drawn, minlength=20)
     assert counts.sum() == 1000
@@ -234,7 +239,7 @@ def test_memory_does_not_grow_with_the_text() -> None:
     model = LetterModel()
     evaluation = Evaluation(model, by_line=True)  # type: ignore[arg-type]
     for _ in range(1000):
-        evaluation.add(["a b"])
+        evaluation.add(cut(["a b"]))
         assert len(evaluation._waiting) < 256
     evaluation.finish()
     assert evaluation.n_sequences == len(model.asked) == 1000

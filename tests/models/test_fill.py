@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from nlptool.errors import RecordError
 from nlptool.models.masked import fill as masked_fill
 from nlptool.models.masked import model as masked_model
 from nlptool.models.masked.fill import Answer, Candidate, Fill, Question, Targets
@@ -602,10 +603,11 @@ def test_a_word_that_is_too_long_with_the_blank_before_it_is_refused() -> None:
 
 def test_a_target_for_which_the_network_has_no_logit_is_refused() -> None:
     own = wordpiece()
+    fill_texts = FillTexts(own)
     own.size = 4  # [UNK], [MASK], ##, the
-    assert FillTexts(own).targets(["the"])["start"].longest == 1
-    with pytest.raises(ValueError, match="no pieces for 'walk'"):
-        FillTexts(own).targets(["walk"])
+    assert fill_texts.targets(["the"])["start"].longest == 1
+    with pytest.raises(RecordError, match="no embedding for the token 'walk'"):
+        fill_texts.targets(["walk"])
 
 
 def test_three_spellings_of_a_mask_are_understood() -> None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.errors import RunError
+from nlptool.errors import RecordError, RunError
 from nlptool.geometry.top_k import normalize
 from nlptool.models.encoders.tokenizer import EncoderTokenizer
 from nlptool.models.runtime.batching import pack, pad
@@ -38,6 +38,9 @@ class Embeddings:
     n_chunks: list[int]  # 1, or the number of pieces whose mean the vector is
     counts: list[dict[str, int]] | None = None  # what was not known as it stood: n_unknown, n_subwords, n_byte_fallback
     no_vector: Mapping[int, str] = field(default_factory=dict)  # a text whose vector means nothing -> the reason
+    errors: Mapping[int, RecordError] = field(
+        default_factory=dict
+    )  # of texts at which the model fails; they have zeros
 
 
 class Network(Protocol):

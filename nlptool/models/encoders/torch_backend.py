@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptool.models.encoders.encoder import Embeddings, Postprocess
-from nlptool.models.runtime import devices
+from nlptool.models.runtime import devices, transformers_loading
 from nlptool.models.runtime.batching import pack
 from nlptool.specs import EncoderSpec
 
@@ -36,10 +36,16 @@ class TorchNetwork:
         self.batch_tokens = 512 if device == "cpu" else 32_768
         self._device, self._threads = device, threads
         self._modules = torch.nn.ModuleList(modules).eval().to(device, getattr(torch, self.dtype))
+        self._n_embeddings = transformers_loading.n_embeddings(modules[0].model)
 
     @torch.inference_mode()
     def __call__(self, input_ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """Run the network: (B, T) ids and mask to (B, D) vectors."""
+        if self._n_embeddings is not None and (largest := input_ids.max()) >= self._n_embeddings:
+            # A GPU could not be used any more.
+            raise ValueError(
+                f"one of its tokens has the number {largest}, and the network has {self._n_embeddings} embeddings"
+            )
         features: dict[str, Any] = {
             "input_ids": torch.from_numpy(input_ids).to(self._device, non_blocking=True),
             "attention_mask": torch.from_numpy(mask).to(self._device, non_blocking=True),

@@ -81,7 +81,7 @@ class Ct2Engine:
             seeds: not used, since nothing is sampled.
 
         Raises:
-            ModelError: the network cannot be run.
+            RuntimeError: the network cannot be run.
             ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
@@ -90,13 +90,10 @@ class Ct2Engine:
             self._model, self._parts = self._load(self._threads, 1), self._threads
         hypotheses: list[list[Hypothesis]] = [[] for _ in sources]
         most = max(1, _LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
-        try:
-            for indices in self._batches(sources, most):
-                run = self._continue if self._constraints.kind == DECODER else self._translate
-                for index, results in zip(indices, run([sources[index] for index in indices], decoding), strict=True):
-                    hypotheses[index] = results
-        except RuntimeError as error:
-            raise ModelError(f"CTranslate2 cannot run the model: {error}", hint="--engine torch runs it") from error
+        for indices in self._batches(sources, most):
+            run = self._continue if self._constraints.kind == DECODER else self._translate
+            for index, results in zip(indices, run([sources[index] for index in indices], decoding), strict=True):
+                hypotheses[index] = results
         return hypotheses
 
     def _batches(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
@@ -230,7 +227,7 @@ class Ct2Engine:
         """Yield the tokens of one text as greedy search chooses them, and finally the hypothesis.
 
         Raises:
-            ModelError: the network cannot be run.
+            RuntimeError: the network cannot be run.
             ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
@@ -257,17 +254,14 @@ class Ct2Engine:
                 max_input_length=0,
                 **options,
             )
-        try:
-            for step in steps:
-                if n_skipped:
-                    n_skipped -= 1
-                    continue
-                ids.append(step.token_id)
-                total += step.log_prob
-                if step.token_id not in self._constraints.end_ids:
-                    yield step.token_id
-        except RuntimeError as error:
-            raise ModelError(f"CTranslate2 cannot run the model: {error}", hint="--engine torch runs it") from error
+        for step in steps:
+            if n_skipped:
+                n_skipped -= 1
+                continue
+            ids.append(step.token_id)
+            total += step.log_prob
+            if step.token_id not in self._constraints.end_ids:
+                yield step.token_id
         if self._excludes_tokens(decoding):
             ((total,),) = self._score([source], [[ids]])
         yield self._hypothesis(ids, total)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nlptool.errors import RunError
+from nlptool.errors import RecordError, RunError
 from nlptool.models.generation import constraints as decoder_constraints
 from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, SOURCE, TARGET, DecoderConstraints
 from nlptool.models.generation.pieces import MARIAN, Pieces, VocabularyPieces
@@ -42,6 +42,7 @@ class GenerationTokenizer:
         limit: maximum number of tokens of a source, special ones included.
         keeps_end: truncate the beginning, not the end: for prompts, which are continued.
         prefix: a string before each text.
+        size: tokens that the network has embeddings for.
 
     Raises:
         RunError: the limit leaves no room for a text.
@@ -56,8 +57,9 @@ class GenerationTokenizer:
         limit: int,
         keeps_end: bool = False,
         prefix: str = "",
+        size: int | None = None,
     ) -> None:
-        self._pieces = pieces
+        self._pieces, self._size = pieces, size
         self._before, self._after = list(before), list(after)
         self._max_pieces = limit - len(self._before) - len(self._after)
         self._keeps_end, self._prefix = keeps_end, prefix
@@ -66,12 +68,22 @@ class GenerationTokenizer:
             raise RunError(f"--max-length {limit} leaves no room for a text beside {n_special} special tokens")
 
     def tokenize(self, texts: Sequence[str]) -> list[Source]:
-        """Tokenize sources."""
+        """Tokenize sources.
+
+        Raises:
+            RecordError: a text has a token that the network has no embedding for, as an added token can be.
+        """
         return [self._source(line) for line in self._pieces.tokenize([self._prefix + text for text in texts])]
 
     def _source(self, line: TokenizedLine) -> Source:
         if not line.ids:
             return Source([], 0, line.unknown, truncated=False)
+        if self._size is not None and max(line.ids) >= self._size:
+            token = self._pieces.piece(max(line.ids), of_source=True)
+            raise RecordError(
+                "UnknownToken",
+                f"the network has no embedding for the token {token!r}, which was added to its tokenizer",
+            )
         kept = line.ids[-self._max_pieces :] if self._keeps_end else line.ids[: self._max_pieces]
         n_tokens = len(line.ids) + len(self._before) + len(self._after)
         return Source([*self._before, *kept, *self._after], n_tokens, line.unknown, len(kept) < len(line.ids))
@@ -133,6 +145,7 @@ def for_transformers(
         limit=min(limit, max_length or limit),
         keeps_end=is_decoder,
         prefix=prefix,
+        size=int(config["size"]),
     )
     return tokenizer, decoder_constraints.from_config(config, language_ids[TARGET])
 

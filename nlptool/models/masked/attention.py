@@ -48,10 +48,13 @@ class AttentionModel:
     """Texts to attention weights.
 
     Attributes:
+        engine: torch.
         n_layers: L.
         n_heads: H, of each layer.
         texts: its tokenizer.
     """
+
+    engine = "torch"
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ As J. Devlin et al.: BERT (NAACL 2019) trains, with whole words and with [MASK] 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from nlptool.models.masked.pseudo_likelihood import perplexity
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
-    from nlptool.models.masked.tokenizer import MaskedLmTokenizer
+    from nlptool.models.masked.tokenizer import MaskedLmTokenizer, TokenizedText
 
 CONTENT = frozenset({"名詞", "動詞", "形容詞", "形状詞", "副詞"})
 """Parts of speech of words that carry the meaning of a text, in the words of UniDic and IPADIC."""
@@ -52,10 +52,10 @@ class Passages:
         self._room = texts.max_pieces()
         self._rest = Passage(np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool))
 
-    def add(self, lines: Sequence[str]) -> Iterator[Passage]:
-        """Yield the passages that are complete with ``lines``. A line of blanks ends a document."""
+    def add(self, lines: Iterable[tuple[str, TokenizedText]]) -> Iterator[Passage]:
+        """Yield the passages that are complete with ``lines``, each with its pieces. A line of blanks ends a document."""
         words = self._texts.words
-        for line, tokenized in zip(lines, self._texts.tokenize(lines), strict=True):
+        for line, tokenized in lines:
             if not line.strip():
                 yield from self.end()
                 continue
@@ -143,8 +143,8 @@ class Evaluation:
         self._n_seen = 0
         self._never = [*model.texts.special_ids, *([] if model.texts.unknown_id is None else [model.texts.unknown_id])]
 
-    def add(self, lines: Sequence[str]) -> None:
-        """Read lines of text; one of blanks ends a document."""
+    def add(self, lines: Iterable[tuple[str, TokenizedText]]) -> None:
+        """Read lines of text, each with its pieces; one of blanks ends a document."""
         self._take(self._passages.add(lines))
 
     def finish(self, report: Callable[[int, int], None] = lambda done, total: None) -> None:

@@ -54,7 +54,7 @@ class FillTexts:
         own = self._texts.mask_token
         tokenized_texts = self._texts.tokenize(words)
         for word, tokenized in zip(words, tokenized_texts, strict=True):
-            if tokenized.n_unknown or not tokenized.ids or max(tokenized.ids) >= self._texts.size:
+            if tokenized.n_unknown or not tokenized.ids:
                 raise ValueError(f"the model's vocabulary has no pieces for {word!r}")
             if not self._texts.special_ids.isdisjoint(tokenized.ids):
                 raise ValueError(f"{word!r} is no word: it holds a special token of the model")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nlptool.errors import RunError
+from nlptool.errors import RecordError, RunError
 from nlptool.models.japanese.bert_words import JapaneseWords
 
 BLANKS = ("▁", "Ġ")  # how Metaspace and byte-level BPE write the blank before a piece
@@ -82,7 +82,11 @@ class MaskedLmTokenizer:
             )
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
-        """Return the pieces of each text. Special tokens written in a text are taken as such, as transformers does."""
+        """Return the pieces of each text. Special tokens written in a text are taken as such, as transformers does.
+
+        Raises:
+            RecordError: a text has a piece that the network has no embedding for, as an added token can be.
+        """
         if self.words is None:
             encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
             return [self._tokenized(encoding.ids, encoding.word_ids, encoding.tokens) for encoding in encodings]
@@ -100,6 +104,11 @@ class MaskedLmTokenizer:
             numbers: of the words as the tokenizer says; special tokens have numbers too, of their own.
             pieces: where one that begins with a blank begins a word.
         """
+        if ids and max(ids) >= self.size:
+            raise RecordError(
+                "UnknownToken",
+                f"the network has no embedding for the token {self.piece(max(ids))!r}, which was added to its tokenizer",
+            )
         blank = [piece.startswith(BLANKS) for piece in pieces] or [False] * len(ids)
         words = [0] if ids else []
         for position, (before, here) in enumerate(pairwise(numbers), 1):

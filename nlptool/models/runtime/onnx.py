@@ -35,7 +35,7 @@ def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
-    settings.log_severity_level = 3
+    settings.log_severity_level = 2 if library_warnings.mode() == "shown" else 4
     # With batches of ever new shapes the arena would keep the largest of each tensor.
     settings.enable_cpu_mem_arena = False
     settings.enable_mem_pattern = False

@@ -113,19 +113,27 @@ def check_tokenizer(network: Any, tokenizer: Any, folder: Path) -> None:
     Raises:
         ModelError: the tokenizer gives ids that the network has no embedding for.
     """
+    rows = n_embeddings(network)
     try:
-        rows = network.get_input_embeddings().num_embeddings
         # Some models have unused added tokens without a row: they do not count.
         added = getattr(tokenizer, "added_tokens_decoder", {})
         largest = max(token for token in tokenizer.get_vocab().values() if token not in added)
-    except (AttributeError, NotImplementedError, ValueError):  # none of either: not to be compared
+    except (AttributeError, NotImplementedError, ValueError):  # no vocabulary: not to be compared
         return
-    if largest >= rows:
+    if rows is not None and largest >= rows:
         raise ModelError(
             f"tokenizer.json does not belong to this model: its ids in {folder} go up to {largest:,}, and the network has"
             f" {rows:,} embeddings",
             hint="download the model again",
         )
+
+
+def n_embeddings(network: Any) -> int | None:
+    """Return how many tokens a network has embeddings for; None if it does not say."""
+    try:
+        return int(network.get_input_embeddings().num_embeddings)
+    except (AttributeError, NotImplementedError):
+        return None
 
 
 def first_line(error: BaseException) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
 from nlptool.models.masked.mlm_evaluation import Evaluation
+from nlptool.models.runtime.one_by_one import failing
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
+from nlptool.tasks.evaluate.lines import tokenized_lines
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
@@ -38,7 +40,7 @@ def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, se
     with pipe.bar:
         for path in pipe.files or ("-",):
             evaluation = Evaluation(model, share=share, seed=seed, by_line=by == "line", limit=limit)
-            _read(pipe, path, evaluation)
+            _read(pipe, path, model, evaluation)
             name = STDIN if path == "-" else path
             if evaluation.n_sequences:
                 records.append({"file": name, **_scores(evaluation), **rules})
@@ -49,18 +51,19 @@ def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, se
     return records
 
 
-def _read(pipe: Pipe, path: str, evaluation: Evaluation) -> None:
-    """Evaluate the lines of a file. A line end in a JSON string ends a line too."""
+def _read(pipe: Pipe, path: str, model: MaskedModel, evaluation: Evaluation) -> None:
+    """Evaluate the lines of a file."""
 
     def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        for records in lists:
-            evaluation.add([line for record in records if record.pending for line in record.text.split("\n")])
+        for records, lines in tokenized_lines(lists, model):
+            evaluation.add(lines)
             yield records
 
-    with pipe.beside(path) as beside:
+    with pipe.beside(path) as beside, failing(model.name):
         beside.consume(added(beside.read()))
         beside.refuse_failed(f"{path}: most records failed: this is no text")
-    evaluation.finish(lambda done, total: pipe.bar.work("evaluate", done, total, "sequences"))
+    with failing(model.name):
+        evaluation.finish(lambda done, total: pipe.bar.work("evaluate", done, total, "sequences"))
 
 
 def _scores(evaluation: Evaluation) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from nlptool.errors import RunError
 from nlptool.models.masked import nsp_evaluation
 from nlptool.models.masked.nsp_evaluation import Documents
+from nlptool.models.runtime.one_by_one import failing
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
 from nlptool.records.windows import windows
+from nlptool.tasks.evaluate.lines import tokenized_lines
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
-    from nlptool.models.masked.tokenizer import MaskedLmTokenizer
 
 _QUESTIONS = {
     "another_document": "no text of another document: an empty line between two makes them two",
@@ -40,14 +41,15 @@ def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict
     records = []
     for path in pipe.files or ("-",):
         with pipe.beside(path) as beside, beside.bar as bar:
-            documents = _read(beside, model.texts)
+            documents = _read(beside, model)
             beside.refuse_failed(f"{path}: most records failed: this is no text")
             if not len(documents):  # the file is not there, or holds nothing
                 continue
-            scores = nsp_evaluation.evaluate(
-                model, documents, n_pairs=n_pairs, seed=seed,
-                report=lambda done, total: bar.work("evaluate", done, total, "pairs"),
-            )  # fmt: skip
+            with failing(model.name):
+                scores = nsp_evaluation.evaluate(
+                    model, documents, n_pairs=n_pairs, seed=seed,
+                    report=lambda done, total: bar.work("evaluate", done, total, "pairs"),
+                )  # fmt: skip
         name = STDIN if path == "-" else path
         records.append({"file": name, **scores, **rules})
         for question, reason in _QUESTIONS.items():
@@ -58,14 +60,13 @@ def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict
     return records
 
 
-def _read(pipe: Pipe, texts: MaskedLmTokenizer) -> Documents:
-    """Tokenize the lines of the input. An empty line ends a document; a JSON string can hold several lines."""
+def _read(pipe: Pipe, model: MaskedModel) -> Documents:
+    """Tokenize the lines of the input. An empty line ends a document."""
     documents = Documents()
 
     def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        for records in lists:
-            lines = [line for record in records if record.pending for line in record.text.split("\n")]
-            for line, tokenized in zip(lines, texts.tokenize(lines), strict=True):
+        for records, lines in tokenized_lines(lists, model):
+            for line, tokenized in lines:
                 if line.strip():
                     documents.add(tokenized.ids)
                 else:

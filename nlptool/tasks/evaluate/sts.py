@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlptool.errors import RunError
+from nlptool.errors import RecordError, RunError
 from nlptool.geometry import correlation as geometry_correlation
 from nlptool.geometry import rsa
 from nlptool.geometry.measures import pairwise
@@ -49,6 +50,11 @@ def sts(
         sentences = Sentences(
             all_pairs, embedder, measure, lambda done, total: bar.work("embed", done, total, "sentences")
         )
+    for text, error in itertools.islice(sentences.errors.items(), 1):
+        pipe.note(
+            f"sentences at which the model fails: {len(sentences.errors):,}; the first, {text!r:.60}: {error.message}"
+        )
+    pipe.tally.n_failed += len(sentences.errors)
     embedder.say()
     rules = {"model": embedder.model, "measure": measure, "bootstrap": resamples, "seed": seed}
     records = []
@@ -61,7 +67,7 @@ def sts(
         records.append({"file": name, **agreement, **sentences.unknown(scored_pairs), **rules})
         if records[-1]["spearman"] is None:
             pipe.note(f"{name}: there is no correlation: {_no_result_reason(similarities, scores)}")
-        if n_skipped := records[-1]["skipped"]:
+        if n_skipped := records[-1]["skipped"] - sentences.n_failed(scored_pairs):
             pipe.note(f"{name}: pairs left out, with a sentence of which {embedder.model} knows no word: {n_skipped:,}")
         if not records[-1]["used"]:
             pipe.tally.fail_input(f"{name}: none of its {len(scored_pairs):,} pairs can be used", "")
@@ -73,6 +79,9 @@ class Sentences:
 
     Args:
         report: called with the number of sentences embedded, and of all.
+
+    Attributes:
+        errors: of sentences at which the model fails.
     """
 
     def __init__(
@@ -81,9 +90,11 @@ class Sentences:
         texts = list(dict.fromkeys(text for pair in all_pairs for text in (pair.first, pair.second)))
         chunks, usable = [], []
         self._entries: list[dict[str, Any]] = []
+        self.errors: dict[str, RecordError] = {}
         for start in range(0, len(texts), _CHUNK):
             embeddings = embedder.encode(texts[start : start + _CHUNK])
             vectors = embeddings.vectors
+            self.errors |= {texts[start + row]: error for row, error in embeddings.errors.items()}
             has_tokens = np.asarray(embeddings.n_tokens) > 0
             has_tokens[list(embeddings.no_vector)] = False
             usable.append(has_tokens & np.isfinite(vectors).all(axis=1) & rsa.has_direction(vectors, measure))
@@ -94,6 +105,10 @@ class Sentences:
         self._vectors = np.concatenate(chunks)
         self._usable = np.concatenate(usable)
         self._measure = measure
+
+    def n_failed(self, scored_pairs: Sequence[Pair]) -> int:
+        """Return how many pairs have a sentence at which the model fails."""
+        return sum(pair.first in self.errors or pair.second in self.errors for pair in scored_pairs)
 
     def similarities(self, scored_pairs: Sequence[Pair]) -> NDArray[np.float64]:
         """Return similarities[i], that of the two sentences of pair i, (N,): larger is more alike. NaN: one has no vector."""

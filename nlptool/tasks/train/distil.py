@@ -14,6 +14,7 @@ from nlptool.records.gold import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
+from nlptool.tasks.encoding import Encode, open_encoder
 from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, run_training, versions
 
 if TYPE_CHECKING:
@@ -138,12 +139,15 @@ def open_teacher(pipe: Pipe, spec: EncoderSpec, *, dim: int) -> tuple[str, Teach
     located = locate_model(spec, pipe, note=lambda message: pipe.note(message.partition("; --as")[0]))
     if dim > located.dimension:
         raise RunError(f"{spec.model} has {located.dimension} dimensions, fewer than --dimension {dim}")
-    opened: list[Any] = []
+    opened: list[Encode] = []
 
     def encode(texts: Sequence[str]) -> Any:
         if not opened:  # not before it is needed: all vectors may be in the checkpoint folder
-            opened.append(located.open())
-        return opened[0].encode(texts).vectors
+            opened.append(open_encoder(located))
+        embeddings = opened[0](texts)
+        for row, error in embeddings.errors.items():
+            raise RunError(f"{error.message}: {texts[row][:60]!r}", hint="take the text out of the corpus")
+        return embeddings.vectors
 
     return located.device, Teacher(located.name, located.dimension, encode)
 
