@@ -12,10 +12,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool analogy')
-        options=(-m --model --method -k --top-k --include-query --restrict -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --unicode-errors --method -k --top-k --include-query --restrict -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         -m | --model | -k | --top-k | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -58,10 +59,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool embed')
-        options=(-m --model -f --format --as --prompt --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format --as --prompt --prompt-name --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --unicode-errors --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --prompt | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --prompt | --prompt-name | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet npy npz base64) ;;
         --as) kind=word words=(query document) ;;
         --precision) kind=word words=(float32 float16 int8 binary) ;;
@@ -70,6 +71,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --device) kind=word words=(auto cpu cuda mps) ;;
         --quantize) kind=word words=(int8) ;;
         --weighting) kind=word words=(inverse-frequency none) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
@@ -84,11 +86,12 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate analogies')
-        options=(-m --model --restrict --case --method --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --restrict --case --unicode-errors --method --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -m | --model | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --case) kind=word words=(fold exact) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         --method) kind=word words=(3cosadd 3cosmul) ;;
         --oov) kind=word words=(skip wrong) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
@@ -144,11 +147,12 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate similarity')
-        options=(--first --second --score -m --model --restrict --case --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --score -m --model --restrict --case --unicode-errors --oov -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --first | --second | --score | -m | --model | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --case) kind=word words=(fold exact) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         --oov) kind=word words=(skip zero) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -158,11 +162,12 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate sts')
-        options=(--first --second --score -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --score -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle --measure --bootstrap --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --first | --second | --score | -m | --model | --prompt | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --first | --second | --score | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -209,21 +214,23 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool index add')
-        options=(--progress -q --quiet -v --verbose --debug --device --batch-tokens --threads --offline --allow-pickle -h --help)
+        options=(--progress -q --quiet -v --verbose --debug --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -h --help)
         case ${2-} in
         "") kind=file ;;
         --progress) kind=word words=(auto always never) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --batch-tokens | --threads) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
     'nlptool index build')
-        options=(-o --output --resume -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-o --output --resume -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -o | --output) kind=file ;;
-        -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -245,22 +252,24 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool index update')
-        options=(--progress -q --quiet -v --verbose --debug --device --batch-tokens --threads --offline --allow-pickle -h --help)
+        options=(--progress -q --quiet -v --verbose --debug --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -h --help)
         case ${2-} in
         "") kind=file ;;
         --progress) kind=word words=(auto always never) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --batch-tokens | --threads) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
     'nlptool map')
-        options=(--method --perplexity --seed -f --format --plot --group --shape --join --title -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--method --perplexity --seed -f --format --plot --group --shape --join --title -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --method) kind=word words=(pca tsne) ;;
-        --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --perplexity | --seed | --plot | --group | --shape | --join | --title | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
@@ -331,10 +340,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool neighbors')
-        options=(-m --model --plus --minus -k --top-k --include-query --restrict -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --unicode-errors --plus --minus -k --top-k --include-query --restrict -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         -m | --model | --plus | --minus | -k | --top-k | --restrict | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -359,10 +369,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool odd-one-out')
-        options=(-m --model -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model --unicode-errors -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         -m | --model | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -395,12 +406,13 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool search')
-        options=(--corpus -k --top-k --threshold -f --format --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--corpus -k --top-k --threshold -f --format --memory -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
@@ -409,13 +421,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool similarity')
-        options=(--against --pairs --first --second -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --dim --device --batch-tokens --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--against --pairs --first --second -k --top-k --threshold --measure -f --format --plot --memory -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --measure) kind=word words=(cosine dot euclidean pearson) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet npy) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
@@ -500,7 +513,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train distil')
-        options=(--teacher --corpus --translations --scored --dev --student --init --loss --scored-weight --similarity --dimension --vocab-size --layers --heads --intermediate-size --pooling --max-length --table-epochs --epochs --space-epochs --scored-epochs --table-learning-rate --learning-rate --scored-learning-rate --batch-size --longest -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--teacher --corpus --translations --scored --dev --student --init --loss --scored-weight --similarity --dimension --vocab-size --layers --heads --intermediate-size --pooling --max-length --table-epochs --epochs --space-epochs --scored-epochs --table-learning-rate --learning-rate --scored-learning-rate --batch-size --longest -o --output --save-dtype --checkpoint-dir --resume --plot --device --unicode-errors --seed --threads --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --teacher | --dev | --init | --scored-weight | --similarity | --dimension | --vocab-size | --layers | --heads | --intermediate-size | --max-length | --table-epochs | --epochs | --space-epochs | --scored-epochs | --table-learning-rate | --learning-rate | --scored-learning-rate | --batch-size | --longest | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
@@ -510,6 +523,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --pooling) kind=word words=(mean cls max) ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -541,30 +555,33 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool vectors convert')
-        options=(-o --output --to --from --precision -q --quiet --debug -h --help)
+        options=(-o --output --to --from --precision --unicode-errors -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         -o | --output) kind=file ;;
         --to) kind=word words=(nlptool word2vec word2vec-text glove) ;;
         --from) kind=word words=(auto nlptool word2vec word2vec-text glove fasttext) ;;
         --precision) kind=word words=(float32 float16 int8) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
     'nlptool vectors info')
-        options=(-f --format -q --quiet --debug -h --help)
+        options=(-f --format --unicode-errors -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
     'nlptool vectors select')
-        options=(--top --words-from -o --output --to --precision -q --quiet --debug -h --help)
+        options=(--top --words-from -o --output --to --precision --unicode-errors -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         --top) kind=other ;;
         --words-from | -o | --output) kind=file ;;
         --to) kind=word words=(nlptool word2vec word2vec-text glove) ;;
         --precision) kind=word words=(float32 float16 int8) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
     esac

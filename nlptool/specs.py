@@ -43,6 +43,7 @@ class EncoderSpec(NetworkSpec):
     chunk: bool = False  # a text longer than max_length: the mean of its chunks, instead of truncating it
     quantize: str | None = None  # int8: the network's matrices in 8 bits
     weighting: str = "inverse-frequency"  # of words, where the model is word vectors; or none
+    unicode_errors: str = "strict"  # as of ``WordVectorsSpec``
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,5 @@ class WordVectorsSpec:
     """Word vectors. ``model`` "" means that the script of a query decides."""
 
     model: str = ""
+    _: KW_ONLY
+    unicode_errors: str = "strict"  # strict | ignore | replace: words of a file that are not UTF-8

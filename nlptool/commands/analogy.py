@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
+
+if TYPE_CHECKING:
+    from nlptool.specs import WordVectorsSpec
 
 
 @click.command(cls=Command)
@@ -21,12 +24,12 @@ from nlptool.records.pipe import Pipe
 def command(  # noqa: PLR0917
     pipe: Pipe,
     words: tuple[str, ...],
-    model: str | None,
     method: str,
     top_k: int,
     include_query: bool,
     restrict: int | None,
     format: str,
+    spec: WordVectorsSpec,
 ) -> None:
     """Solve word analogies: find the words nearest to A - B + C.
 
@@ -49,7 +52,7 @@ def command(  # noqa: PLR0917
 
     if words and len(words) != 3:
         raise click.UsageError(f"an analogy has three words, here are {len(words)}: A B C asks for A - B + C")
-    models = queries.WordModels(model, pipe)
+    models = queries.WordModels(spec, pipe)
     lists = queries.read(pipe, [list(words)] if words else [])
     found = analogy(lists, models, method=method, k=top_k, include_query=include_query, restrict=restrict)
     layout = queries.answer_layout("answers", dict, "score" if method == "3cosmul" else "similarity")

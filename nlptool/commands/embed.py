@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     "--weighting", type=click.Choice(["inverse-frequency", "none"]), default="inverse-frequency", show_default=True,
     help="Weights of words in the mean of word vectors; inverse-frequency: frequent words weigh less.",
 )  # fmt: skip
+@options.unicode_errors
 @options.batch_tokens(None)
 @options.workers
 @options.threads

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
+
+if TYPE_CHECKING:
+    from nlptool.specs import WordVectorsSpec
 
 
 @click.command(cls=Command)
@@ -21,13 +26,13 @@ from nlptool.records.pipe import Pipe
 def command(  # noqa: PLR0917
     pipe: Pipe,
     words: tuple[str, ...],
-    model: str | None,
     plus: tuple[str, ...],
     minus: tuple[str, ...],
     top_k: int,
     include_query: bool,
     restrict: int | None,
     format: str,
+    spec: WordVectorsSpec,
 ) -> None:
     """Find the words whose vectors are nearest to that of a word.
 
@@ -48,7 +53,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.neighbors import neighbors
 
-    models = queries.WordModels(model, pipe)
+    models = queries.WordModels(spec, pipe)
     lists = queries.read(pipe, words)
     found = neighbors(lists, models, plus=plus, minus=minus, k=top_k, include_query=include_query, restrict=restrict)
     added = "".join(f" + {word}" for word in plus) + "".join(f" - {word}" for word in minus)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nlptool.cli import options
@@ -9,12 +11,15 @@ from nlptool.cli.help import Command
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 
+if TYPE_CHECKING:
+    from nlptool.specs import WordVectorsSpec
+
 
 @click.command(cls=Command)
 @options.records("odd-one-out", arguments=options.words_argument("[WORD]..."), instead=("query",))
 @options.word_vectors
 @options.record_format()
-def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str) -> None:
+def command(pipe: Pipe, words: tuple[str, ...], format: str, spec: WordVectorsSpec) -> None:
     """Find the word that does not fit with the others: the one least similar to the mean of all.
 
     The words are the arguments, or those of each line of the input, or JSONL {"query": [...]}. Each record gets `query`,
@@ -30,7 +35,7 @@ def command(pipe: Pipe, words: tuple[str, ...], model: str | None, format: str) 
 
     if words and len(words) < 3:
         raise click.UsageError(f"three words or more have one that is odd, here are {len(words)}")
-    models = queries.WordModels(model, pipe)
+    models = queries.WordModels(spec, pipe)
     found = odd_one_out(queries.read(pipe, [list(words)] if words else []), models)
     layout = Layout({"query": dict, "odd": str, "similarities": dict})
     queries.write(

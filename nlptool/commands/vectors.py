@@ -44,16 +44,17 @@ def command() -> None:
 @command.command()
 @click.argument("model", metavar="MODEL")
 @options.table_choice()
+@options.unicode_errors
 @options.quiet
 @options.debug
-def info(model: str, format: str | None, quiet: bool) -> None:
+def info(model: str, format: str | None, unicode_errors: str, quiet: bool) -> None:
     """Describe word vectors: format, words, dimension, norms, tokenizer, training options.
 
     \b
     nlptool vectors info aozora-100d
     nlptool vectors info vectors.bin -f jsonl | jq .n_words
     """
-    vectors = _open(model, quiet)
+    vectors = _open(model, unicode_errors, quiet)
     about = dict(vectors.about)
     for name in ("files", "sha256"):
         about.pop(name, None)
@@ -78,13 +79,17 @@ def info(model: str, format: str | None, quiet: bool) -> None:
 @click.option("--from", type=click.Choice(["auto", "nlptool", "word2vec", "word2vec-text", "glove", "fasttext"]),
               default="auto", show_default=True, help="Input format; auto: recognised by the contents.")  # fmt: skip
 @options.precision
+@options.unicode_errors
 @options.quiet
 @options.debug
-def convert(source: str, output: str | None, to: str, precision: str, quiet: bool, **given: str) -> None:
+def convert(  # noqa: PLR0917
+    source: str, output: str | None, to: str, precision: str, unicode_errors: str, quiet: bool, **given: str
+) -> None:
     """Convert word vectors to another format.
 
     Reads word2vec's binary and text files, GloVe's, fastText's .vec and .bin, compressed or not, and nlptool's folders. Notes
-    on stderr say what could not be kept: duplicate words, words truncated inside a character, vectors with NaN.
+    on stderr say what could not be kept: duplicate words, vectors with NaN. A file with words that are not UTF-8, such as long
+    ones that word2vec has cut inside a character, is refused; --unicode-errors reads it.
 
     \b
     nlptool vectors convert cc.ja.300.vec.gz -o ja.vec
@@ -97,11 +102,11 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
     if path.is_file():
         from nlptool.models.words.formats import read as word_files
 
-        found = word_files.read(path, format=given["from"])
+        found = word_files.read(path, format=given["from"], unicode_errors=unicode_errors)
         _note(quiet, *found.notes)
         parts = word_loading.to_parts(found, source=str(path))
     else:
-        vectors = _open(source, quiet)
+        vectors = _open(source, unicode_errors, quiet)
         _note_loss(vectors, quiet)
         parts = _parts(vectors)
     _write(parts, target, to, precision, quiet)
@@ -117,6 +122,7 @@ def convert(source: str, output: str | None, to: str, precision: str, quiet: boo
 @_output
 @_to
 @options.precision
+@options.unicode_errors
 @options.quiet
 @options.debug
 @click.pass_context
@@ -129,6 +135,7 @@ def select(  # noqa: PLR0917
     output: str | None,
     to: str,
     precision: str,
+    unicode_errors: str,
     quiet: bool,
 ) -> None:
     """Select words from word vectors: those named, those of a file, or the most frequent ones.
@@ -144,7 +151,7 @@ def select(  # noqa: PLR0917
     import numpy as np
 
     target = _check_output(output, to, precision) if output is not None else None
-    vectors = _open(model, quiet)
+    vectors = _open(model, unicode_errors, quiet)
     wanted = [*words]
     if words_from is not None:
         wanted += (line for _, line in read_lines(words_from) if line)
@@ -193,10 +200,10 @@ def _check_output(output: str | None, to: str, precision: str) -> Path:
     return Path(output)
 
 
-def _open(name: str, quiet: bool) -> WordVectors:
+def _open(name: str, unicode_errors: str, quiet: bool) -> WordVectors:
     from nlptool.tasks.open_model import open_model
 
-    return open_model(WordVectorsSpec(name), note=lambda message: _note(quiet, message))
+    return open_model(WordVectorsSpec(name, unicode_errors=unicode_errors), note=lambda message: _note(quiet, message))
 
 
 def _parts(vectors: WordVectors, indices: Any = None) -> Parts:

@@ -227,7 +227,7 @@ class Embedder:
                 hint=f"-m {self.model}, or no -m at all",
             )
         self.model = located.name
-        if self._identity and encoder_loading.identity(self.model, allow_pickle=spec.allow_pickle) != self._identity:
+        if self._identity and encoder_loading.identity(replace(spec, model=self.model)) != self._identity:
             raise RunError(
                 f"the vectors were made by another {self.model}: its files are not those that are here now",
                 hint="embed the corpus again with this one",
@@ -244,7 +244,7 @@ class Embedder:
         if self._encode is not None and not self._identity:
             from nlptool.models.encoders import loading as encoder_loading
 
-            self._identity = encoder_loading.identity(self.model, allow_pickle=self._spec.allow_pickle)
+            self._identity = encoder_loading.identity(replace(self._spec, model=self.model))
         return self._identity
 
 

@@ -121,7 +121,9 @@ def open_model(
         from nlptool.models.words import loading as word_loading
 
         note = note or (pipe.note if pipe is not None else None)
-        return word_loading.open_vectors(spec.model, **({} if note is None else {"note": note}))
+        return word_loading.open_vectors(
+            spec.model, unicode_errors=spec.unicode_errors, **({} if note is None else {"note": note})
+        )
     if isinstance(spec, MaskedModelSpec):
         return locate_model(spec, pipe, head=head, note=note).open()
     return locate_model(spec, pipe, note=note).open()

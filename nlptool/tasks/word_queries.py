@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,23 +30,23 @@ _MATCHES = {"as": "taken as {}", "parts": "the sum of its parts {}", "subwords":
 class WordModels:
     """Word vectors by name, opened when the first query needs them; without a name the script of the query decides."""
 
-    def __init__(self, name: str | None, pipe: Pipe) -> None:
-        self._name = name
+    def __init__(self, spec: WordVectorsSpec, pipe: Pipe) -> None:
+        self._spec = spec
         self._pipe = pipe
         self._open: dict[str, WordLookup] = {}
-        if name is not None:
-            self._lookup(name)  # what is wrong with it is known before anything is read
+        if spec.model:
+            self._lookup(spec.model)  # what is wrong with it is known before anything is read
 
     def of(self, words: Iterable[str]) -> WordLookup:
         """Return the word vectors for a query with these words."""
-        return self._lookup(self._name or (JAPANESE_WORDS if is_japanese(words) else ENGLISH_WORDS))
+        return self._lookup(self._spec.model or (JAPANESE_WORDS if is_japanese(words) else ENGLISH_WORDS))
 
     def _lookup(self, name: str) -> WordLookup:
         from nlptool.models.words.lookup import WordLookup
         from nlptool.tasks.open_model import open_model
 
         if name not in self._open:
-            self._open[name] = WordLookup(open_model(WordVectorsSpec(name), self._pipe))
+            self._open[name] = WordLookup(open_model(replace(self._spec, model=name), self._pipe))
         return self._open[name]
 
 

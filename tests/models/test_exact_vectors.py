@@ -183,7 +183,8 @@ def test_what_a_file_holds_is_what_is_printed_and_converted(
         data = fasttext
     else:
         peer = KeyedVectors(9)
-        vectors = np.random.default_rng(5).standard_normal((40, 9)) * np.logspace(-30, 30, 40)[:, None]
+        vectors = np.random.default_rng(5).standard_normal((40, 9)) * np.logspace(-9, 9, 40)[:, None]
+        vectors[:4] *= [[0], [1e-25], [1e-32], [1e25]]
         peer.add_vectors([f"語{index}" for index in range(40)], vectors.astype(np.float32))
         peer.save_word2vec_format(str(path), binary=format == "binary", write_header=format != "glove")
         data = path.read_bytes()

@@ -23,6 +23,7 @@ from nlptool.cli.options.models import (
     spec,
     threads,
     threads_alone,
+    unicode_errors,
     workers,
     workers_auto,
 )

@@ -123,6 +123,13 @@ allow_pickle = shared_option(
 )  # fmt: skip
 
 
+unicode_errors = shared_option(
+    "Model", "--unicode-errors", type=click.Choice(["strict", "ignore", "replace"]), default="strict", show_default=True,
+    help="Words of a vectors file that are not UTF-8; strict: refuse the file; ignore: leave out the wrong bytes; replace: "
+    "read U+FFFD for them.",
+)  # fmt: skip
+
+
 device = shared_option(
     "Model", "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
     help="Device of the network; auto: a CUDA GPU if there is one, else cpu, which starts fastest.",
@@ -160,7 +167,9 @@ def encoder(*, embeddings: bool = True, chosen: bool = True) -> Decorator:
         help=f"{what}: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.",
     )  # fmt: skip
     choice = (which, prompt, prompt_name, dim) if chosen else ()
-    return all_of(*choice, device, batch_tokens(None), threads_alone, offline, allow_pickle, spec("EncoderSpec"))
+    return all_of(
+        *choice, device, batch_tokens(None), threads_alone, unicode_errors, offline, allow_pickle, spec("EncoderSpec")
+    )
 
 
 def max_length(default: str) -> Decorator:

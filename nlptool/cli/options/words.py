@@ -6,6 +6,7 @@ import click
 
 from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.cli.help import shared_option
+from nlptool.cli.options.models import spec, unicode_errors
 from nlptool.cli.options.records import top_k
 from nlptool.cli.options.types import Decorator, all_of
 
@@ -16,15 +17,20 @@ vocabulary = all_of(
                  help="Size of the vocabulary: only the N most frequent words."),
     click.option("--case", type=click.Choice(["fold", "exact"]), default="fold", show_default=True,
                  help="Letter case; fold: capital and small letters are the same."),
+    unicode_errors,
+    spec("WordVectorsSpec"),
 )  # fmt: skip
 """The arguments of ``open_vocabulary``."""
 
-word_vectors = shared_option(
-    "Model", "-m", "--model", metavar="MODEL", show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
-    help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of word2vec, "
-    "GloVe or fastText.",
+word_vectors = all_of(
+    shared_option("Model", "-m", "--model", metavar="MODEL",
+                  show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
+                  help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of "
+                  "word2vec, GloVe or fastText."),
+    unicode_errors,
+    spec("WordVectorsSpec"),
 )  # fmt: skip
-"""``-m`` of the commands that query word vectors."""
+"""``-m`` of the commands that query word vectors, and how a file is read; the callback gets a ``WordVectorsSpec``."""
 
 
 def answers(noun: str) -> Decorator:

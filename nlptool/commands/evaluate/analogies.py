@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nlptool.cli import options
@@ -9,6 +11,9 @@ from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
+
+if TYPE_CHECKING:
+    from nlptool.specs import WordVectorsSpec
 
 
 @click.command(cls=Command)
@@ -20,7 +25,7 @@ from nlptool.records.pipe import Pipe
               help="Question with an unknown word: left out, or counted as wrong; `skipped` counts it either way.")  # fmt: skip
 @options.table_choice()
 def command(  # noqa: PLR0917
-    pipe: Pipe, model: str, method: str, restrict: int, case: str, oov: str, format: str | None
+    pipe: Pipe, method: str, restrict: int, case: str, oov: str, format: str | None, spec: WordVectorsSpec
 ) -> None:
     """Evaluate word vectors on analogies in the format of questions-words.txt.
 
@@ -36,7 +41,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.evaluate import word_gold
     from nlptool.tasks.evaluate.analogies import analogies, form_of, parse_question
 
-    vocabulary = word_gold.open_vocabulary(pipe, model, restrict, case)
+    vocabulary = word_gold.open_vocabulary(pipe, spec, restrict, case)
     sections = word_gold.sections(pipe, form_of(pipe.form), parse_question)
     if not sections:
         raise RunError("there are no questions", hint="four words a line: Athens Greece Oslo Norway")

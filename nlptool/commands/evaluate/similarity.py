@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nlptool.cli import options
@@ -9,6 +11,9 @@ from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
+
+if TYPE_CHECKING:
+    from nlptool.specs import WordVectorsSpec
 
 
 @click.command(cls=Command)
@@ -24,11 +29,11 @@ def command(  # noqa: PLR0917
     first: str | None,
     second: str | None,
     score: str | None,
-    model: str,
     restrict: int,
     case: str,
     oov: str,
     format: str | None,
+    spec: WordVectorsSpec,
 ) -> None:
     """Evaluate word vectors on human word similarity ratings such as WordSim-353 and SimLex-999.
 
@@ -46,7 +51,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.evaluate import word_gold
     from nlptool.tasks.evaluate.word_similarity import word_similarity
 
-    vocabulary = word_gold.open_vocabulary(pipe, model, restrict, case)
+    vocabulary = word_gold.open_vocabulary(pipe, spec, restrict, case)
     layout = Layout(options.pair_names(first, second), score, words=True)
     sections = word_gold.sections(pipe, layout.form(pipe.form), layout.pair)
     if not sections:

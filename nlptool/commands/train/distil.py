@@ -58,6 +58,7 @@ _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_learning_rate", "sc
 @training.integer("Training", "--longest", 64, "Tokens to which texts are truncated in training.", 2, 8192)
 @training.output("the teacher's vectors and the finished stages, for other trainings on the same text,")
 @options.device
+@options.unicode_errors
 @options.seed
 @options.threads
 @options.offline
@@ -72,6 +73,7 @@ def command(
     scored: tuple[str, ...],
     dev: str | float,
     device: str,
+    unicode_errors: str,
     threads: int | None,
     offline: bool,
     allow_pickle: bool,
@@ -105,7 +107,14 @@ def command(
     settings["scored_learning_rate"] = settings["scored_learning_rate"] or (
         5e-4 if settings["student"] == "static" else 2e-4
     )
-    spec = EncoderSpec(teacher, device=device, threads=threads, offline=offline, allow_pickle=allow_pickle)
+    spec = EncoderSpec(
+        teacher,
+        device=device,
+        threads=threads,
+        unicode_errors=unicode_errors,
+        offline=offline,
+        allow_pickle=allow_pickle,
+    )
     train_distil(pipe, output, CorpusFiles(translations, scored, dev), spec, **settings)
 
 

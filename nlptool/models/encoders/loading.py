@@ -189,16 +189,17 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
     )
 
 
-def identity(name: str, *, allow_pickle: bool = False) -> str:
-    """Return a hash of the files of the model called ``name``, which is here: another one of the same name has another.
+def identity(spec: EncoderSpec) -> str:
+    """Return a hash of the files of a model, which is here: another one of the same name has another.
 
     Raises:
         ModelError: it is not here.
     """
+    name = spec.model
     if word_loading.are_vectors(name):
-        folder = word_loading.open_vectors(name).folder
+        folder = word_loading.open_vectors(name, unicode_errors=spec.unicode_errors).folder
         files = [folder / "words.txt", folder / "vectors.npy"]
     else:
-        folder = store_locate.find(name, offline=True, allow_pickle=allow_pickle)
-        files = [*model_folder.weight_files(folder, allow_pickle=allow_pickle), *folder.glob("tokenizer.json")]
+        folder = store_locate.find(name, offline=True, allow_pickle=spec.allow_pickle)
+        files = [*model_folder.weight_files(folder, allow_pickle=spec.allow_pickle), *folder.glob("tokenizer.json")]
     return cache.content_key(files, salt="identity 1")

@@ -106,7 +106,9 @@ class LocatedWordEncoder:
 
     def open(self) -> WordEncoder:
         """Open the vectors."""
-        return WordEncoder(WordLookup(word_loading.open_vectors(self.name)), self.spec)
+        return WordEncoder(
+            WordLookup(word_loading.open_vectors(self.name, unicode_errors=self.spec.unicode_errors)), self.spec
+        )
 
 
 def locate(spec: EncoderSpec, *, note: Note) -> LocatedWordEncoder:
@@ -121,5 +123,5 @@ def locate(spec: EncoderSpec, *, note: Note) -> LocatedWordEncoder:
         raise RunError(f"{name} are word vectors: --engine, --device and --quantize are for networks")
     if spec.prompt or spec.prompt_name or (spec.role and not spec.role_is_optional):
         raise RunError(f"{name} are word vectors, which take no prompt")
-    vectors = word_loading.open_vectors(name, note=note)
+    vectors = word_loading.open_vectors(name, unicode_errors=spec.unicode_errors, note=note)
     return LocatedWordEncoder(name, spec, dimension(name, vectors.dimension, spec))

@@ -18,6 +18,7 @@ from nlptool.errors import ModelError
 from nlptool.models.store import locate
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words import vectors as word_vectors
+from nlptool.models.words.formats.words import STRICT
 from nlptool.models.words.saving import Parts, write
 from nlptool.models.words.vectors import WordVectors
 from nlptool.storage import cache, folders, packages
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 _GLOVE = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
 
 
-def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> WordVectors:
+def open_vectors(
+    name: str, *, unicode_errors: str = STRICT, note: Callable[[str], None] = lambda _: None
+) -> WordVectors:
     """Open the word vectors called ``name``: a known name, a folder, or a file of word2vec, GloVe or fastText.
 
     Args:
+        unicode_errors: strict | ignore | replace: what is done with words of a file that are not UTF-8.
         note: is called with messages on slow steps, and on what a conversion omitted.
 
     Raises:
@@ -52,7 +56,7 @@ def open_vectors(name: str, *, note: Callable[[str], None] = lambda _: None) -> 
         )
     path = locate.existing(name)
     if path is not None:
-        return WordVectors(path if path.is_dir() else _converted(path, note), name)
+        return WordVectors(path if path.is_dir() else _converted(path, unicode_errors, note), name)
     names = [known.name for known in catalog.KNOWN.values() if known.task == "words"]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     raise ModelError(
@@ -96,17 +100,17 @@ def _write_glove(folder: Path, files: list[Path], name: str) -> None:
     write(folder, Parts(words, np.load(files[0], mmap_mode="r"), about))
 
 
-def _converted(path: Path, note: Callable[[str], None]) -> Path:
+def _converted(path: Path, unicode_errors: str, note: Callable[[str], None]) -> Path:
     def make(folder: Path) -> None:
         from nlptool.models.words.formats import read as word_files
 
-        word_file = word_files.read(path)
+        word_file = word_files.read(path, unicode_errors=unicode_errors)
         note(f"{path} was read ({len(word_file.words):,} words) and is kept in the cache, for quick starts")
         for sentence in word_file.notes:
             note(f"{path}: {sentence}")
         write(folder, to_parts(word_file, source=str(path.absolute())))
 
-    return _convert_once([path], str(path), make, note)
+    return _convert_once([path], str(path), make, note, variant="" if unicode_errors == STRICT else unicode_errors)
 
 
 def to_parts(word_file: WordFile, *, source: str) -> Parts:
@@ -124,10 +128,22 @@ def to_parts(word_file: WordFile, *, source: str) -> Parts:
     )
 
 
-def _convert_once(files: list[Path], name: str, make: Callable[[Path], None], note: Callable[[str], None]) -> Path:
-    """Return a converted copy in the cache; if that cannot be written, in a folder that is deleted at exit."""
+def _convert_once(
+    files: list[Path],
+    name: str,
+    make: Callable[[Path], None],
+    note: Callable[[str], None],
+    *,
+    variant: str = "",
+) -> Path:
+    """Return a converted copy in the cache; if that cannot be written, in a folder that is deleted at exit.
+
+    Args:
+        variant: how it is converted, where that can be chosen.
+    """
     try:
-        return cache.made_once(VECTORS.folder, cache.content_key(files, VECTORS.salt), VECTORS.manifest, make)
+        key = cache.content_key(files, f"{VECTORS.salt} {variant}".rstrip())
+        return cache.made_once(VECTORS.folder, key, VECTORS.manifest, make)
     except OSError as error:
         note(f"the cache {cache.folder()} cannot be written ({error.strerror}): {name} is converted for this run alone")
         try:

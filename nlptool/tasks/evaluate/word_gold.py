@@ -19,12 +19,12 @@ Item = TypeVar("Item")
 _SHOWN = 5  # unknown words
 
 
-def open_vocabulary(pipe: Pipe, model: str, restrict: int, case: str) -> Vocabulary:
+def open_vocabulary(pipe: Pipe, spec: WordVectorsSpec, restrict: int, case: str) -> Vocabulary:
     """The words that count, with their vectors."""
     from nlptool.models.words import evaluation as word_evaluation
     from nlptool.tasks.open_model import open_model
 
-    return word_evaluation.Vocabulary(open_model(WordVectorsSpec(model), pipe), restrict, fold=case == "fold")
+    return word_evaluation.Vocabulary(open_model(spec, pipe), restrict, fold=case == "fold")
 
 
 def sections(pipe: Pipe, form: InputFormat, parse: Callable[[Record], Item]) -> dict[str, list[Item]]:

@@ -1,12 +1,10 @@
-"""Shared by the readers of word-vector files: a reader of bytes, a filter of words, and a matrix that grows."""
+"""Shared by the readers of word-vector files: a reader of bytes, and a matrix that grows."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,6 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError
 from nlptool.models.words.ngrams import Ngrams
 from nlptool.storage import compression
-
-FASTTEXT_MAGIC = (793712314).to_bytes(4, "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,69 +123,6 @@ class ByteReader:
         if rest:
             self.ends_in_line = True
             yield [rest]
-
-
-class WordFilter:
-    """Selects the usable words, and counts the others by reason.
-
-    Attributes:
-        words: the usable ones so far.
-    """
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self._seen: set[str] = set()
-        self._n = 0
-        self._omitted: Counter[str] = Counter()
-        self._examples: dict[str, list[str]] = {}
-
-    def filter(self, words: list[bytes], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return for each of ``words`` whether it is usable, (n,) bool.
-
-        Args:
-            vectors: (n, D), the vectors of the words.
-        """
-        finite = np.asarray(np.isfinite(vectors).all(axis=1))
-        self._n += len(words)
-        with contextlib.suppress(UnicodeDecodeError):  # usually all words are usable: check them together
-            decoded = b"\n".join(words).decode().split("\n")
-            distinct = set(decoded)
-            usable = len(decoded) == len(words) == len(distinct) and finite.all() and "" not in distinct
-            if usable and self._seen.isdisjoint(distinct):
-                self._seen |= distinct
-                self.words += decoded
-                return finite
-        keep = np.zeros(len(words), bool)
-        for index, raw in enumerate(words):
-            word = raw.decode(errors="replace")
-            if not word:
-                why = "they are empty"
-            elif word.encode() != raw:
-                why = "their bytes are not UTF-8 (word2vec cuts long words inside a character)"
-            elif "\n" in word:
-                why = "there is a line end in them"
-            elif not finite[index]:
-                why = "their vectors hold NaN or infinity"
-            elif word in self._seen:
-                why = "they came before, and the first vector of a word counts"
-            else:
-                self._seen.add(word)
-                self.words.append(word)
-                keep[index] = True
-                continue
-            self._omitted[why] += 1
-            examples = self._examples.setdefault(why, [])
-            if len(examples) < 3:
-                examples.append(f"{short(word)} (word {self._n - len(words) + index + 1:,})")
-        return keep
-
-    def notes(self) -> list[str]:
-        """Return a sentence for each reason for which words were omitted."""
-        return [
-            f"{count:,} {'word was' if count == 1 else 'words were'} left out because {why}: {', '.join(self._examples[why])}"
-            + (", ..." if count > len(self._examples[why]) else "")
-            for why, count in self._omitted.items()
-        ]
 
 
 class Rows:

@@ -1,4 +1,4 @@
-"""Reads fastText's binary model (.bin, versions 11 and 12): words, counts, and the vectors of words and character n-grams.
+"""Reads fastText's binary model (.bin, up to version 12): words, counts, and the vectors of words and character n-grams.
 
     magic, version          2 int32
     dim ... lrUpdateRate    12 int32, and t, a float64
@@ -9,7 +9,10 @@
     quantized               1 byte
     output matrix           the same, needed only for training
 
-Source: https://github.com/facebookresearch/fastText/blob/main/src/ (fasttext.cc, args.cc, dictionary.cc, densematrix.cc).
+Before version 11, of February 2017, there were no magic, no version, no pruneidx_size and no bytes before the matrices.
+
+Source: https://github.com/facebookresearch/fastText/blob/main/src/ (fasttext.cc, args.cc, dictionary.cc, densematrix.cc); for
+what is older, `new_format` of https://github.com/piskvorky/gensim/blob/develop/gensim/models/_fasttext_bin.py.
 """
 
 from __future__ import annotations
@@ -25,28 +28,54 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError
 from nlptool.models.words.formats.common import (
     BLOCK,
-    FASTTEXT_MAGIC,
     LONGEST_WORD,
     MOST_DIMENSIONS,
     ByteReader,
     Rows,
     WordFile,
-    WordFilter,
 )
+from nlptool.models.words.formats.words import WordFilter
 from nlptool.models.words.ngrams import Ngrams, buckets
 
-_HEAD = struct.Struct("<2i12id3i2q")
+_MAGIC = (793712314).to_bytes(4, "little")
+_VERSION = struct.Struct("<2i")
+_HEAD = struct.Struct("<12id3iq")
+_PRUNED = struct.Struct("<q")
 _ENTRY = struct.Struct("<qb")  # after a word and its NUL
-_MATRIX = struct.Struct("<?2q")
+_MATRIX, _OLD_MATRIX = struct.Struct("<?2q"), struct.Struct("<2q")
 _CLASSIFIER = 3  # 1 is cbow, 2 skip-gram
 _LONGEST_NGRAM = 100  # characters; 6 is usual
+_LARGEST_WINDOW = 100_000  # words; 5 is usual
 _GROUP_BYTES = 1 << 16  # bytes of the words whose n-grams are added at a time
 _ROWS = 1 << 14  # rows of the matrix that are checked at a time
 _END_OF_SENTENCE = b"</s>"  # has no n-grams
 
 
+def is_fasttext(head: bytes) -> bool:
+    """Return whether a file that begins with ``head`` is a model of fastText: by its magic, or, if it is older, by the sizes of
+    the 16 numbers in its header."""
+    return head.startswith(_MAGIC) or (len(head) >= _HEAD.size and _is_old(head))
+
+
+def _is_old(head: bytes) -> bool:
+    dimension, window, epochs, *counts, t, size, n_words, n_labels, n_tokens = _HEAD.unpack(head[: _HEAD.size])
+    min_count, negative, word_ngrams, loss, model, n_buckets, min_n, max_n, rate = counts
+    return (
+        0 < dimension <= MOST_DIMENSIONS
+        and 0 < window <= _LARGEST_WINDOW
+        and epochs > 0
+        and min(min_count, negative, n_buckets, min_n, rate, n_tokens, n_labels) >= 0
+        and 0 < word_ngrams <= _LONGEST_NGRAM
+        and {loss, model} <= {1, 2, 3}
+        and 0 <= max_n <= _LONGEST_NGRAM
+        and 0 <= t <= 1
+        and 0 < n_words <= size == n_words + n_labels
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Header:
+    matrix: struct.Struct  # before a matrix
     dimension: int
     n_buckets: int
     min_n: int
@@ -56,11 +85,14 @@ class _Header:
     is_pruned: bool
 
 
-def read(source: ByteReader) -> WordFile:
+def read(source: ByteReader, *, unicode_errors: str) -> WordFile:
     """Read a model. A word's vector is the mean of its own row and those of its n-grams.
 
+    Args:
+        unicode_errors: see ``WordFilter``.
+
     Raises:
-        ModelError: the file is no such model, is quantized, damaged, or truncated.
+        ModelError: the file is no such model, is quantized, damaged, or truncated, or has a word that is not UTF-8.
     """
     path = source.path
     header = _header(source)
@@ -68,8 +100,8 @@ def read(source: ByteReader) -> WordFile:
     raw, counts = _dictionary(source, header.n_entries)
     if header.is_pruned:
         raise _quantized(path)
-    matrix = _input_matrix(source, n_words, header.n_buckets, header.dimension)
-    _skip_output_matrix(source)
+    matrix = _input_matrix(source, header)
+    _skip_output_matrix(source, header)
 
     n_labels = sum(bool(is_label) for _, is_label in counts)
     raw = [word for word, (_, is_label) in zip(raw, counts, strict=True) if not is_label]
@@ -88,7 +120,7 @@ def read(source: ByteReader) -> WordFile:
     if n_broken:
         notes.append(f"{n_broken:,} vectors of n-grams hold NaN or infinity and were set to zero")
     vectors = matrix[:n_words]
-    word_filter = WordFilter()
+    word_filter = WordFilter(path, unicode_errors)
     keeps = []
     for group in _groups(raw):
         block = vectors[group]
@@ -106,19 +138,24 @@ def read(source: ByteReader) -> WordFile:
 def _header(source: ByteReader) -> _Header:
     """Read the header and compare it with the size of the file, if that is known."""
     path = source.path
-    head = source.read(_HEAD.size)
-    if not head.startswith(FASTTEXT_MAGIC):
+    head = source.peek(_VERSION.size + _HEAD.size + _PRUNED.size)
+    if not is_fasttext(head):
         raise ModelError(f"{path} is no binary model of fastText", hint="a .vec file of fastText is word2vec-text")
-    if len(head) < _HEAD.size:
-        raise _truncated(path, "within its header")
-    _, version, dimension, *arguments, _, size, n_words, _, _, n_pruned = _HEAD.unpack(head)
+    version = 0
+    is_old = not head.startswith(_MAGIC)
+    if not is_old:
+        if len(head) < _VERSION.size + _HEAD.size + _PRUNED.size:
+            raise _truncated(path, "within its header")
+        _, version = _VERSION.unpack(source.read(_VERSION.size))
+        if version not in (11, 12):
+            raise ModelError(f"{path} is of version {version} of fastText's format; up to 12 can be read")
+    dimension, *arguments, _, size, n_words, _, _ = _HEAD.unpack(source.read(_HEAD.size))
+    n_pruned = 0 if is_old else _PRUNED.unpack(source.read(_PRUNED.size))[0]
     n_buckets, min_n, max_n = arguments[7:10]
-    if version not in (11, 12):
-        raise ModelError(f"{path} is of version {version} of fastText's format; 11 and 12 can be read")
     claim = f"{path}: the header claims {size:,} words of {dimension:,} dimensions and {n_buckets:,} buckets of n-grams"
     if not 0 < n_words <= size or dimension < 1 or min(n_buckets, min_n, max_n) < 0:
         raise ModelError(f"{claim}: the file is damaged", hint="fetch it again")
-    if version == 11 and arguments[6] == _CLASSIFIER:  # in version 11 classifiers had no character n-grams
+    if version <= 11 and arguments[6] == _CLASSIFIER:  # up to version 11 classifiers had no character n-grams
         max_n = 0
     entry = _ENTRY.size + 1  # bytes, without the word
     # The matrix is checked later: only its header tells whether the model is quantized, and then it is smaller.
@@ -129,7 +166,8 @@ def _header(source: ByteReader) -> _Header:
         )
     if dimension > MOST_DIMENSIONS or max_n > _LONGEST_NGRAM:
         raise ModelError(f"{claim}, n-grams of {max_n:,} characters: the file is damaged", hint="fetch it again")
-    return _Header(dimension, n_buckets, min_n, max_n, size, n_words, n_pruned > 0)
+    matrix = _OLD_MATRIX if is_old else _MATRIX
+    return _Header(matrix, dimension, n_buckets, min_n, max_n, size, n_words, n_pruned > 0)
 
 
 def _dictionary(source: ByteReader, size: int) -> tuple[list[bytes], list[tuple[int, int]]]:
@@ -149,13 +187,14 @@ def _dictionary(source: ByteReader, size: int) -> tuple[list[bytes], list[tuple[
     return words, counts
 
 
-def _input_matrix(source: ByteReader, n_words: int, n_buckets: int, dimension: int) -> NDArray[np.float32]:
+def _input_matrix(source: ByteReader, header: _Header) -> NDArray[np.float32]:
     """Read the input matrix, (n_words + n_buckets, D) float32."""
-    head = source.read(_MATRIX.size)
-    if len(head) < _MATRIX.size:
+    n_words, n_buckets, dimension = header.n_words, header.n_buckets, header.dimension
+    head = source.read(header.matrix.size)
+    if len(head) < header.matrix.size:
         raise _truncated(source.path, "before its vectors")
-    quantized, n_rows, n_columns = _MATRIX.unpack(head)
-    if quantized:
+    *quantized, n_rows, n_columns = header.matrix.unpack(head)
+    if any(quantized):
         raise _quantized(source.path)
     if (n_rows, n_columns) != (n_words + n_buckets, dimension):
         raise ModelError(
@@ -175,10 +214,10 @@ def _input_matrix(source: ByteReader, n_words: int, n_buckets: int, dimension: i
     return rows.finish()
 
 
-def _skip_output_matrix(source: ByteReader) -> None:
+def _skip_output_matrix(source: ByteReader, header: _Header) -> None:
     """Skip the output matrix, which must be whole."""
-    head = source.read(_MATRIX.size)
-    _, n_rows, n_columns = _MATRIX.unpack(head) if len(head) == _MATRIX.size else (False, -1, -1)
+    head = source.read(header.matrix.size)
+    *_, n_rows, n_columns = header.matrix.unpack(head) if len(head) == header.matrix.size else (-1, -1)
     left = 4 * n_rows * n_columns
     complete = min(n_rows, n_columns) >= 0 and (source.left is None or left <= source.left)
     while complete and source.left is None and left:

@@ -19,9 +19,17 @@ from collections import Counter
 from pathlib import Path
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models.words.formats import word2vec
-from nlptool.models.words.formats.common import FASTTEXT_MAGIC, LONGEST_LINE, MOST_DIMENSIONS, ByteReader, WordFile
+from nlptool.models.words.formats import fasttext, word2vec
+from nlptool.models.words.formats.common import (
+    LONGEST_LINE,
+    MOST_DIMENSIONS,
+    ByteReader,
+    WordFile,
+    short,
+)
+from nlptool.models.words.formats.fasttext import is_fasttext
 from nlptool.models.words.formats.word2vec import HEADER, NUMBER
+from nlptool.models.words.formats.words import STRICT
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "fasttext")
 _SAMPLE = 1 << 16  # bytes from which the format is detected
@@ -52,21 +60,23 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-def read(path: Path, *, format: str = "auto") -> WordFile:
+def read(path: Path, *, format: str = "auto", unicode_errors: str = STRICT) -> WordFile:
     """Read a file of word vectors, compressed or not.
 
     Args:
         format: one of ``FORMATS``, or ``auto``: detected from the content.
+        unicode_errors: strict | ignore | replace: what is done with words that are not UTF-8.
 
     Raises:
-        ModelError: the file cannot be read, is damaged or truncated, holds something else, or no usable word.
+        ModelError: the file cannot be read, is damaged or truncated, holds something else, has a word that is not UTF-8 (with
+            strict), or no usable word.
     """
     if format not in ("auto", *FORMATS):
         raise ModelError(f"no such format of word vectors: {format}", hint=f"there are {', '.join(FORMATS)}")
     try:
         with path.open("rb") as file:
             source = ByteReader(path, file)
-            word_file = _read(source, format)
+            word_file = _read(source, format, unicode_errors)
     except ModelError:
         raise
     except RunError as error:  # damaged compressed data
@@ -80,22 +90,20 @@ def read(path: Path, *, format: str = "auto") -> WordFile:
     return word_file
 
 
-def _read(source: ByteReader, format: str) -> WordFile:
+def _read(source: ByteReader, format: str, unicode_errors: str) -> WordFile:
     """Detect the format, unless it is given, and read the file in it."""
     head = source.peek(_SAMPLE)
     if not head:
         raise ModelError(f"{source.path} is empty")
-    if format == "fasttext" or (format == "auto" and head.startswith(FASTTEXT_MAGIC)):
-        from nlptool.models.words.formats import fasttext
-
-        return fasttext.read(source)
+    if format == "fasttext" or (format == "auto" and is_fasttext(head)):
+        return fasttext.read(source, unicode_errors=unicode_errors)
     if head.startswith(codecs.BOM_UTF8):
         source.read(len(codecs.BOM_UTF8))
         head = source.peek(_SAMPLE)
     first, _, rest = head.partition(b"\n")
     header = HEADER.fullmatch(first)
     if format == "glove" or (format == "auto" and header is None):
-        return word2vec.read_text(source, None, _dimension(source))
+        return word2vec.read_text(source, None, _dimension(source), unicode_errors=unicode_errors)
     if header is None:
         kind, hint = _looks_like(head)
         raise ModelError(
@@ -105,17 +113,17 @@ def _read(source: ByteReader, format: str) -> WordFile:
     source.read(len(first) + 1)
     n_words, dimension = int(header[1]), int(header[2])
     if format == "word2vec-text" or (format == "auto" and _is_text(rest, dimension)):
-        return word2vec.read_text(source, n_words, dimension)
-    return word2vec.read_binary(source, n_words, dimension)
+        return word2vec.read_text(source, n_words, dimension, unicode_errors=unicode_errors)
+    return word2vec.read_binary(
+        source, n_words, dimension, unicode_errors=unicode_errors, is_certain=format == "word2vec"
+    )
 
 
 def _is_text(rest: bytes, dimension: int) -> bool:
-    """Return whether the bytes after a header are text: the first line is a word and D numbers, or at least ends in a number."""
-    line = rest.partition(b"\n")[0].rstrip(b" \t\r")
-    if word2vec.is_vector_line(line, dimension):
-        return True
-    last = line.replace(b"\t", b" ").rpartition(b" ")[2]
-    return not rest or (bool(NUMBER.fullmatch(last)) and _is_printable(rest))
+    """Return whether the bytes after a header are text: the first line that is not empty is a word and D numbers, or all are
+    printable, which vectors as binary numbers are not but by a chance of one in hundreds for each of their numbers."""
+    line = rest.lstrip(b" \t\r\n").partition(b"\n")[0].rstrip(b" \t\r")
+    return word2vec.is_vector_line(line, dimension) or _is_printable(rest)
 
 
 def _is_printable(data: bytes) -> bool:
@@ -135,14 +143,20 @@ def _dimension(source: ByteReader) -> int:
     if len(lines) > 1:
         lines.pop()  # incomplete
     counts: Counter[int] = Counter()
-    for line in lines[:_LINES_OF_SAMPLE]:
+    comma, n_commas = None, 0  # a decimal comma is in no number: what is left of it would be taken for the word
+    for number, line in enumerate(lines[:_LINES_OF_SAMPLE], 1):
         fields = line.replace(b"\t", b" ").rstrip(b" \r").split(b" ")
         has_word = bool(fields[0])  # otherwise the word is empty
         fields = [field for field in fields if field]
+        if bad := next(filter(word2vec.DECIMAL_COMMA.fullmatch, fields[1:]), None):
+            n_commas += 1
+            comma = comma or (number, short(bad.decode()))
         n = next((n for n, field in enumerate(reversed(fields)) if not NUMBER.fullmatch(field)), len(fields))
         if fields:
             counts[min(n, len(fields) - has_word)] += 1
     dimension = max(counts, key=lambda n: (counts[n], n), default=0)
+    if comma is not None and n_commas * 2 > counts.total():
+        raise ModelError(f"{source.path}:{comma[0]}: {comma[1]} is not a number", hint=word2vec.NO_COMMAS)
     if not 0 < dimension <= MOST_DIMENSIONS:
         kind, hint = _looks_like(sample)
         raise ModelError(f"{source.path} holds no word vectors: it looks like {kind}", hint=hint)

@@ -20,12 +20,15 @@ from nlptool.models.words.formats.common import (
     ByteReader,
     Rows,
     WordFile,
-    WordFilter,
     short,
 )
+from nlptool.models.words.formats.plausible import Plausibility
+from nlptool.models.words.formats.words import WordFilter
 
 HEADER = re.compile(rb"[ \t]*(\d{1,40})[ \t]+(\d{1,40})[ \t]*\r?")
 NUMBER = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(rb"[+-]?\d+,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
+NO_COMMAS = "numbers have a decimal point, not a comma"
 
 
 @dataclass(slots=True)
@@ -73,19 +76,20 @@ class _HeaderClaim:
         )
 
 
-def read_text(source: ByteReader, n_words: int | None, dimension: int) -> WordFile:
+def read_text(source: ByteReader, n_words: int | None, dimension: int, *, unicode_errors: str) -> WordFile:
     """Read the lines of a text file.
 
     Args:
         n_words: the number in the header; None for a file without one (GloVe).
+        unicode_errors: see ``WordFilter``.
 
     Raises:
-        ModelError: the file is damaged, or does not match its header.
+        ModelError: the file is damaged, does not match its header, or has a word that is not UTF-8.
     """
     path = source.path
     claim = None if n_words is None else _HeaderClaim.check(source, n_words, dimension, 2 * dimension + 1)
     rows = Rows(dimension, claim.n_expected if claim else 0)
-    word_filter = WordFilter()
+    word_filter = WordFilter(path, unicode_errors, is_text=True)
     n_found = 0
     line_number = 1 if claim is None else 2
     for lines in source.line_blocks():
@@ -192,20 +196,28 @@ def _bad_line(path: Path, number: int, line: bytes, dimension: int) -> ModelErro
         wrong = f"a word and {dimension:,} numbers are expected, there are {len(fields):,} fields"
     if HEADER.fullmatch(line):
         return ModelError(f"{path}:{number}: {wrong}", hint="the line looks like a header: the format is word2vec-text")
+    if len(fields) > dimension and bad is not None and DECIMAL_COMMA.fullmatch(bad):
+        return ModelError(f"{path}:{number}: {wrong}", hint=NO_COMMAS)
     return ModelError(f"{path}:{number}: {wrong}", hint="the file is damaged, cut off, or of another format")
 
 
-def read_binary(source: ByteReader, n_words: int, dimension: int) -> WordFile:
+def read_binary(source: ByteReader, n_words: int, dimension: int, *, unicode_errors: str, is_certain: bool) -> WordFile:
     """Read the words and vectors of word2vec's binary format.
 
+    Args:
+        unicode_errors: see ``WordFilter``.
+        is_certain: somebody says that it is this format; what speaks against it becomes a note.
+
     Raises:
-        ModelError: the file is damaged, or does not match its header.
+        ModelError: the file is damaged, does not match its header, has a word that is not UTF-8, or is most likely of another
+            format.
     """
     path = source.path
     size = 4 * dimension
     claim = _HeaderClaim.check(source, n_words, dimension, size + 1)
     rows = Rows(dimension, claim.n_expected)
-    word_filter = WordFilter()
+    word_filter = WordFilter(path, unicode_errors)
+    plausibility = Plausibility()
     n_found = 0
 
     def too_long(number: int) -> ModelError:
@@ -214,7 +226,15 @@ def read_binary(source: ByteReader, n_words: int, dimension: int) -> WordFile:
 
     for entries in source.entries(n_words, b" ", size, too_long):
         block = np.frombuffer(b"".join([vector for _, vector in entries]), "<f4").reshape(-1, dimension)
-        keep = word_filter.filter([word.lstrip(b"\n") for word, _ in entries], block)
+        words = [word.lstrip(b"\n") for word, _ in entries]
+        plausibility.look(words, block)
+        if not is_certain and (doubt := plausibility.doubt()):
+            raise ModelError(
+                f"{path}: by its header it holds {n_words:,} words of {dimension:,} dimensions in word2vec's binary format, but "
+                + doubt,
+                hint="the header may be wrong, or the format another: nlptool vectors convert --from FORMAT says which it is",
+            )
+        keep = word_filter.filter(words, block)
         rows.append(block if keep.all() else block[keep])
         n_found += len(entries)
     if n_found < n_words:
@@ -224,7 +244,8 @@ def read_binary(source: ByteReader, n_words: int, dimension: int) -> WordFile:
             f"{path}: the header promises {n_words:,} words of {dimension:,} dimensions, there is more",
             hint="the file is damaged or of another format",
         )
-    return WordFile("word2vec", word_filter.words, rows.finish(), None, None, word_filter.notes())
+    notes = [*filter(None, [plausibility.doubt()]), *word_filter.notes()]
+    return WordFile("word2vec", word_filter.words, rows.finish(), None, None, notes)
 
 
 def is_vector_line(line: bytes, dimension: int) -> bool:

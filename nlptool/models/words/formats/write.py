@@ -11,7 +11,8 @@ import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
-from nlptool.models.words.formats.common import WordFilter, short
+from nlptool.models.words.formats.common import short
+from nlptool.models.words.formats.words import WordFilter
 from nlptool.storage.output import Output
 
 _BLOCK_NUMBERS = 1 << 21  # numbers that are written at a time
@@ -38,7 +39,7 @@ def write(path: Path, format: str, words: Sequence[str], vectors: NDArray[np.flo
     names, notes = _names(words)
     step = max(1, _BLOCK_NUMBERS // max(1, vectors.shape[1]))
     starts = range(0, len(names), step)
-    word_filter = WordFilter()
+    word_filter = WordFilter(path)
     kept = [
         word_filter.filter(names[start : start + step], np.asarray(vectors[start : start + step])) for start in starts
     ]
