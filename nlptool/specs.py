@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-from nlptool.catalog import DEFAULT_BERT
-
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
@@ -48,18 +46,15 @@ class EncoderSpec(NetworkSpec):
 
 @dataclass(frozen=True, slots=True)
 class MaskedModelSpec(NetworkSpec):
-    """A masked language model: BERT and its kin."""
+    """A masked language model: BERT and its kin. ``model`` "" means the default, for the script of the input if that is known."""
 
-    model: str = DEFAULT_BERT
     _: KW_ONLY
     engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionSpec(NetworkSpec):
-    """A masked language model or a sentence encoder in torch, opened for its attention weights."""
-
-    model: str = DEFAULT_BERT
+    """A masked language model or a sentence encoder in torch, opened for its attention weights. ``model`` as there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import pairs
@@ -49,7 +49,7 @@ class _Numbers(click.ParamType[list[range]]):
 @click.option("--all", "each", envvar="NLPTOOL_ATTENTION_ALL", is_flag=True,
               help="Write the weights of each head in addition to the mean.")  # fmt: skip
 @click.option("--plot", metavar="FILE", help="Heat map of the weights of the first text: .png, .svg or .pdf.")
-@options.model(DEFAULT_BERT)
+@options.bert_model
 @options.max_length("the model's own, at most 512")
 @options.device
 @options.batch_tokens(512)
@@ -96,8 +96,9 @@ def command(  # noqa: PLR0917
     a pair at both outer ends; the entry says `truncated`. With different batches a weight may change by less than 1e-5;
     --deterministic makes the output byte-identical.
     """
-    from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention
+    from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention, texts_of
     from nlptool.tasks.entries import model_entry
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, text_of_pair
     from nlptool.tasks.open_model import open_model
 
     names = options.pair_names(first, second)
@@ -111,14 +112,17 @@ def command(  # noqa: PLR0917
         from nlptool import plots
 
         plots.check(plot)
-    loaded = open_model(spec, pipe)
+    text_of = partial(text_of_pair, texts_of=partial(texts_of, names=names, paired=pair))
+    loaded = open_model(chosen(spec, pipe, text_of), pipe)
+    scripts = ModelScripts(loaded.name, MASKED)
     selection = Selection.of(loaded, chain.from_iterable(layer), chain.from_iterable(head), each=each)
     layers, heads = (selection.layers if layer or each else ()), (selection.heads if head or each else ())
     entry = model_entry(loaded, layers=layers, heads=heads)
     picture: list[Picture] | None = None if plot is None else []
     records = pairs.without_text(pipe.read()) if pair else pipe.read()
     lists = windows(records, largest=WINDOW_OF_HEADS if each else WINDOW)
-    pipe.write(attention(lists, loaded, selection, entry=entry, paired=pair, names=names, picture=picture), notes=NOTES)
+    shown = attention(lists, loaded, selection, entry=entry, paired=pair, names=names, picture=picture)
+    pipe.write(scripts.noted(shown, text_of), notes=NOTES | scripts.notes)
     if plot is not None:
         _draw(pipe, picture or [], selection, plot)
 

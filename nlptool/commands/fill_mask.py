@@ -82,18 +82,21 @@ def command(  # noqa: PLR0917
     With different batches a number may change by less than 1e-5; --deterministic makes the output byte-identical.
     """
     from nlptool.tasks.fill_mask import NOTES, WINDOW, as_table, as_text, fill_mask
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen
     from nlptool.tasks.open_model import open_model
 
     if joint != "beam" and "beams" in options.typed(["beams"]):
         raise click.UsageError(f"--beams belongs to --joint beam, not to --joint {joint}")
 
-    model = open_model(spec, pipe)
+    model = open_model(chosen(spec, pipe), pipe)
+    scripts = ModelScripts(model.name, MASKED)
+    notes = NOTES | scripts.notes
     lists = windows(pipe.read(), largest=WINDOW)
     k = top_k or len(targets) or DEFAULT_K
-    filled = fill_mask(lists, model, k=k, joint=joint, beams=beams, words=targets)
+    filled = scripts.noted(fill_mask(lists, model, k=k, joint=joint, beams=beams, words=targets))
     if format == "text":
-        pipe.write(filled, as_text, notes=NOTES)
+        pipe.write(filled, as_text, notes=notes)
     elif format == "table":
-        pipe.write(filled, as_table, notes=NOTES, terminator=None)
+        pipe.write(filled, as_table, notes=notes, terminator=None)
     else:
-        write_records(pipe, filled, format, Layout({"masks": dict, "fills": dict}), notes=NOTES)
+        write_records(pipe, filled, format, Layout({"masks": dict, "fills": dict}), notes=notes)

@@ -99,6 +99,7 @@ def command(  # noqa: PLR0917
     """
     from nlptool.tasks import generate
     from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded
+    from nlptool.tasks.languages import ModelScripts
     from nlptool.tasks.open_model import open_model
     from nlptool.tasks.stream import write_stream
 
@@ -113,19 +114,22 @@ def command(  # noqa: PLR0917
     generator = open_model(replace(spec, needs=needs), pipe)
     entry = generate.entry_of(generator, spec, decoding)
     entry |= {"device": generator.device} if generator.device != "cpu" else {}
+    scripts = ModelScripts(generator.name)
     picture: list[Attention] | None = None if plot is None else []
     lists = seeded(pipe, seed) if decoding.sample else pipe.read()
     if stream:
-        write_stream(pipe, lists, generator, decoding, entry=entry, picture=picture)
+        write_stream(pipe, lists, generator, decoding, entry=entry, picture=picture, scripts=scripts)
     else:
         largest = WINDOW_OF_ATTENTION if attention else WINDOW
         texts = generate.generate(
             windows(lists, largest=largest), generator, decoding, entry=entry, attention=attention, picture=picture
         )
+        texts = scripts.noted(texts)
         if format == "text":
-            pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES)
+            pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES | scripts.notes)
         else:
-            write_records(pipe, texts, format, generate.layout(attention=attention), notes=NOTES)
+            layout = generate.layout(attention=attention)
+            write_records(pipe, texts, format, layout, notes=NOTES | scripts.notes)
     if plot is not None:
         _draw(pipe, picture or [], plot)
 

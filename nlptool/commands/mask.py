@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.formats.record_rows import Layout
@@ -16,10 +16,14 @@ from nlptool.records.workers import Workers
 from nlptool.records.writing import write_records
 from nlptool.specs import MaskedModelSpec
 
+if TYPE_CHECKING:
+    from nlptool.errors import RecordError
+    from nlptool.models.masked.cloze import Masked
+
 
 @click.command(cls=Command)
 @options.records("mask")
-@options.model(DEFAULT_BERT)
+@options.bert_model
 @options.format_choice(
     "jsonl", "csv", "tsv", "parquet", "text",
     text="Output format; csv, tsv, parquet: a record a row, with all columns of the input; text: the masked text alone.",
@@ -63,14 +67,18 @@ def command(  # noqa: PLR0917
     empty line stays empty; fill-mask finds no mask in it and then ends with exit code 3.
     """
     from nlptool.models.masked.cloze import ClozeSettings
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen
     from nlptool.tasks.mask import NOTES, as_text, mask, open_worker
     from nlptool.tasks.open_model import locate_model
 
     settings = ClozeSettings(share=share, unit=mask_unit, always=always, seed=seed)
-    located = locate_model(replace(spec, device="cpu"), pipe, workers=workers)
+    located = locate_model(replace(chosen(spec, pipe), device="cpu"), pipe, workers=workers)
+    scripts = ModelScripts(located.name, MASKED)
     entry = {"model": located.name, "share": share, "mask": mask_unit, "always": always, "seed": seed}
-    found = mask(windows(pipe.read()), Workers(workers, open_worker, located, settings), entry=entry)
+    team: Workers[Masked | RecordError] = Workers(workers, open_worker, located, settings)
+    found = scripts.noted(mask(windows(pipe.read()), team, entry=entry))
+    notes = NOTES | scripts.notes
     if format == "text":
-        pipe.write(found, as_text)
+        pipe.write(found, as_text, notes=notes)
     else:
-        write_records(pipe, found, format, Layout({"masked": str, "labels": dict}), notes=NOTES)
+        write_records(pipe, found, format, Layout({"masked": str, "labels": dict}), notes=notes)

@@ -48,6 +48,7 @@ def command(  # noqa: PLR0917
     (transformers truncates the end of both), and the entry says `truncated`. BERT was trained on segments of several
     sentences, so very short sentences are harder for it.
     """
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, text_of, text_of_pair
     from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, layout, nsp, texts_of_neighbors
     from nlptool.tasks.open_model import open_model
 
@@ -61,14 +62,11 @@ def command(  # noqa: PLR0917
     names = [fields] if fields else list(pairs.PAIR_FIELDS)
     if not consecutive:
         pipe.form = pairs.accept_pairs(pipe.form, names)
-    model = open_model(spec, pipe, head="nsp")
-    if consecutive:
-        lists = nsp(consecutive_pairs(pipe), model, texts_of_neighbors)
-    else:
-        lists = nsp(
-            windows(pairs.without_text(pipe.read()), largest=WINDOW),
-            model,
-            partial(pairs.two_texts, names=fields, mark=MARK),
-        )
+    texts_of = texts_of_neighbors if consecutive else partial(pairs.two_texts, names=fields, mark=MARK)
+    both = partial(text_of_pair, texts_of=texts_of)
+    model = open_model(chosen(spec, pipe, text_of if consecutive else both), pipe, head="nsp")
+    scripts = ModelScripts(model.name, MASKED)
+    lists = consecutive_pairs(pipe) if consecutive else windows(pairs.without_text(pipe.read()), largest=WINDOW)
+    judged = scripts.noted(nsp(lists, model, texts_of), both)
     table = NspRows([*names, *pairs.PAIR_FIELDS], consecutive=consecutive)
-    write_records(pipe, lists, format, layout(consecutive=consecutive), table=table, notes=NOTES)
+    write_records(pipe, judged, format, layout(consecutive=consecutive), table=table, notes=NOTES | scripts.notes)

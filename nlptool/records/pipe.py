@@ -247,8 +247,11 @@ class Pipe:
         if self.tally.n_unnamed:
             self.note(f"rows without a name, whose records lack the --id-field: {self.tally.n_unnamed:,}")
 
-    def consume(self, lists: Iterable[list[Record]]) -> None:
+    def consume(self, lists: Iterable[list[Record]], *, notes: Mapping[str, Note] | None = None) -> None:
         """Run through ``lists``, for a command that writes no records, and say the summary.
+
+        Args:
+            notes: field of the records' entries -> what is said of its values on stderr.
 
         Raises:
             RunError: a record failed and ``--on-error fail`` was chosen.
@@ -258,13 +261,13 @@ class Pipe:
             for records in lists:
                 for record in records:
                     if record.error is None:
-                        self.tally.add(record, {})
+                        self.tally.add(record, notes or {})
                     else:
                         self.tally.fail(record, record.error, shown=self.on_error != "fail")
                         if self.on_error == "fail":
                             raise _as_failure(record, record.error)
                 self.bar.records(self.tally.n_read)
-        self._summary({}, time.perf_counter() - started, passed="left out")
+        self._summary(notes or {}, time.perf_counter() - started, passed="left out")
 
     def id_of(self, record: Record) -> str:
         """Return the value of a record's ``--id-field``, "" if it has none.

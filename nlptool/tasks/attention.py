@@ -131,7 +131,7 @@ def _nonempty(
     for record in records:
         if record.pending:
             try:
-                texts = _texts_of(record, paired=paired, names=names)
+                texts = texts_of(record, paired=paired, names=names)
             except RecordError as error:
                 record.fail(error)
                 continue
@@ -159,7 +159,7 @@ def _read(
     return with_pieces
 
 
-def _texts_of(record: Record, *, paired: bool, names: tuple[str, str] | None) -> Sequence[str]:
+def texts_of(record: Record, *, paired: bool, names: tuple[str, str] | None) -> Sequence[str]:
     """Return the text of a record, or its two texts.
 
     Raises:

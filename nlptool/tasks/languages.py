@@ -10,14 +10,22 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from nlptool import catalog
+from nlptool.errors import RecordError
 from nlptool.models.store import card
 from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.specs import AttentionSpec, MaskedModelSpec
+from nlptool.tasks.open_model import open_model
 from nlptool.text import scripts
 from nlptool.text.languages import scripts_of
+
+if TYPE_CHECKING:
+    from nlptool.models.masked.model import MaskedModel
 
 UNSEEN_SCRIPT = "unseen_script"
 """The field of an entry that names the script of a text, if it is one of no language of the model."""
@@ -26,25 +34,56 @@ _TOGETHER = 64  # texts that are searched at once: a few long searches are faste
 _FEW = 1000  # characters
 _SPECIAL_TOKENS = re.compile(r"\[(?:MASK|SEP|CLS|UNK|PAD)\]|</?(?:mask|s|unk|pad)>")
 
+MASKED = "fill-mask"
+"""The task of the catalog's masked language models."""
+
+BertSpec = TypeVar("BertSpec", MaskedModelSpec, AttentionSpec)
 TextOf = Callable[[Record], str]
 
 
 def text_of(record: Record) -> str:
-    """Return the text of a record that is not a pair."""
-    return record.text
+    """Return the text of a record that is not a pair, without [MASK] and the like, whose letters say nothing of its language."""
+    return _SPECIAL_TOKENS.sub(" ", record.text)
 
 
-def without_special_tokens(text: str) -> str:
-    """Return a text for a masked language model without [MASK] and the like, whose letters say nothing of its language."""
-    return _SPECIAL_TOKENS.sub(" ", text)
+def text_of_pair(record: Record, texts_of: Callable[[Record], Sequence[str]]) -> str:
+    """Return the two texts of a record together, as ``text_of`` returns one; "" if there are not two."""
+    try:
+        return _SPECIAL_TOKENS.sub(" ", " ".join(texts_of(record)))
+    except RecordError:
+        return ""
 
 
-def default_model(task: str, pipe: Pipe, text_of: TextOf = text_of) -> str:
-    """Return the name of the model for a task that knows the script of the first record with letters, which stays unread."""
-    if len(catalog.defaults(task)) == 1:
-        return catalog.default(task, "")
-    found = (scripts.main_script(text_of(record)) for record in pipe.peek() if record.pending)
-    return catalog.default(task, next(filter(None, found), ""))
+def chosen(spec: BertSpec, pipe: Pipe, text_of: TextOf = text_of) -> BertSpec:
+    """Return a spec that names its model: where it did not, the default that knows the script of the first record with letters.
+
+    The records are looked at and stay to be read.
+    """
+    if spec.model:
+        return spec
+    found = ""
+    if len(catalog.defaults(MASKED)) > 1:
+        scripts_found = (scripts.main_script(text_of(record)) for record in pipe.peek() if record.pending)
+        found = next(filter(None, scripts_found), "")
+    return replace(spec, model=catalog.default(MASKED, found))
+
+
+class ModelOfInput:
+    """A masked language model that is opened once: the one of a spec at once, or the default for the first file with it.
+
+    Args:
+        head: what the model must be able to do: mlm | nsp.
+    """
+
+    def __init__(self, spec: MaskedModelSpec, pipe: Pipe, *, head: str = "mlm") -> None:
+        self._spec, self._pipe, self._head = spec, pipe, head
+        self._opened = open_model(spec, pipe, head=head) if spec.model else None
+
+    def of(self, file: Pipe) -> MaskedModel:
+        """Return the model; ``file`` is what is read first with it."""
+        if self._opened is None:
+            self._opened = open_model(chosen(self._spec, file), self._pipe, head=self._head)
+        return self._opened
 
 
 class ModelScripts:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from nlptool import machine
+from nlptool import catalog, machine
 from nlptool.specs import AttentionSpec, EncoderSpec, GeneratorSpec, MaskedModelSpec, WordVectorsSpec
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def locate_model(
         ModelError: the model is not there, is damaged, or cannot do what is wanted.
         RunError: the device is not there, or a setting does not go with the model.
     """
+    if not spec.model and isinstance(spec, MaskedModelSpec | AttentionSpec):
+        spec = replace(spec, model=catalog.default("fill-mask", ""))
     if spec.threads is None:
         spec = replace(spec, threads=max(1, machine.processors() // workers))
     with _watched(spec.model, pipe, note) as watching:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
     from nlptool.models.generation.generator import Attention, Generator
     from nlptool.storage.output import Output
+    from nlptool.tasks.languages import ModelScripts
 
 
 def stream(
@@ -76,6 +77,7 @@ def write_stream(
     *,
     entry: Mapping[str, Any],
     picture: list[Attention] | None,
+    scripts: ModelScripts,
 ) -> None:
     """Stream the texts of ``lists`` to the output of ``pipe``."""
     if pipe.progress == "auto":
@@ -99,7 +101,7 @@ def write_stream(
         interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file a whole line is a whole record: --resume
         picture=picture,
     )
-    pipe.write(texts, _rest_of_line, notes=NOTES_OF_LINES, start=start)
+    pipe.write(scripts.noted(texts), _rest_of_line, notes=NOTES_OF_LINES | scripts.notes, start=start)
 
 
 def _rest_of_line(record: Record) -> bytes:

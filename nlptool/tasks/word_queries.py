@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
+from nlptool import catalog
 from nlptool.errors import RecordError, WrongUsage
 from nlptool.records.formats.cells import place_of
 from nlptool.records.formats.record_rows import Layout
@@ -18,7 +18,7 @@ from nlptool.records.record import ARGUMENTS, Record, lone_surrogate
 from nlptool.records.windows import windows
 from nlptool.records.writing import write_records
 from nlptool.specs import WordVectorsSpec
-from nlptool.text.scripts import LONE_SURROGATE, is_japanese
+from nlptool.text.scripts import LONE_SURROGATE, main_script
 
 if TYPE_CHECKING:
     from nlptool.models.words.lookup import WordLookup, WordMatch
@@ -39,7 +39,7 @@ class WordModels:
 
     def of(self, words: Iterable[str]) -> WordLookup:
         """Return the word vectors for a query with these words."""
-        return self._lookup(self._spec.model or (JAPANESE_WORDS if is_japanese(words) else ENGLISH_WORDS))
+        return self._lookup(self._spec.model or catalog.default("words", main_script(" ".join(words))))
 
     def _lookup(self, name: str) -> WordLookup:
         from nlptool.models.words.lookup import WordLookup

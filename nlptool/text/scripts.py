@@ -109,10 +109,10 @@ def count_scripts(text: str) -> Counter[str]:
 
 
 def main_script(text: str) -> str:
-    """Return the script of most words of a text; "" if it has no letters. Of as many words of several it is Japanese, if that
-    is among them, or the script that comes first."""
+    """Return the script of most words of a text; "" if it has no letters. Of as many words of several it is Japanese or
+    Han, if that is among them, or the script that comes first."""
     counts = count_scripts(text)
-    return max(counts, key=lambda script: (counts[script], script == "Japanese"), default="")
+    return max(counts, key=lambda script: (counts[script], script in ("Japanese", "Han")), default="")
 
 
 def script_of(letter: str) -> str:

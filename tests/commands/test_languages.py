@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from program import Invoke, records
+from program import Invoke, Start, records
+from random_berts import random_bert
 
 from nlptool import catalog
 from nlptool.models.store import locate
@@ -146,3 +148,171 @@ def test_the_rating_of_an_encoder_counts_what_it_does_not_know(invoke: Invoke) -
     assert UNSEEN.format("all-MiniLM-L6-v2", "en", "Hangul 1; -m multilingual-e5-small knows it") in done.stderr
     assert (record["n_unknown"], record["n_unseen_script"]) == (2, 1)
     assert (record["pairs"], record["used"]) == (4, 4)
+
+
+STORE = "the man went to the store\tpenguins are flightless birds."
+RAIN = "雨が降ってきた。\t彼は傘をさした。"
+COMMANDS = {
+    "nsp": (STORE, RAIN),
+    "fill-mask": ("the man went to the [MASK]", "吾輩は[MASK]である。"),
+    "score": ("the man went", "吾輩は猫である。"),
+    "mask": ("the man went", "吾輩は猫である。"),
+    "attention": ("the man went", "吾輩は猫である。"),
+}
+
+
+@pytest.fixture(scope="module")
+def english_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with a BERT for English."""
+    package = tmp_path_factory.mktemp("packages") / "bert_mini_en"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    random_bert(package / "weights", "wordpiece")
+    return package
+
+
+@pytest.fixture
+def bert_mini_en(english_bert: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a second default, which is one row of the catalog."""
+    row = catalog.Known(
+        "bert-mini-en", task="fill-mask", licence="CC0-1.0", languages=("en",), note="", is_default=True,
+        package="bert_mini_en", weights="weights",
+    )  # fmt: skip
+    monkeypatch.syspath_prepend(english_bert.parent)
+    monkeypatch.setitem(catalog.KNOWN, row.name, row)  # type: ignore[arg-type]
+    return row.name
+
+
+def models(done: Any, command: str) -> list[str]:
+    return [entry["model"] for entry in entries(done, command)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_english_given_to_the_japanese_bert_is_noted(invoke: Invoke, command: str) -> None:
+    english, japanese = COMMANDS[command]
+    done = invoke(command, stdin=f"{english}\n{japanese}\n")
+    assert fields(done, command, "model", "unseen_script") == [("bert-mini-ja", "Latin"), ("bert-mini-ja", None)]
+    assert UNSEEN.format("bert-mini-ja", "ja", "Latin 1\n") in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_bert_is_chosen_by_the_script_of_the_first_record(invoke: Invoke, bert_mini_en: str, command: str) -> None:
+    english, japanese = COMMANDS[command]
+    done = invoke(command, stdin=f"{english}\n{japanese}\n")
+    assert fields(done, command, "model", "unseen_script") == [(bert_mini_en, None), (bert_mini_en, "Japanese")]
+    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows it") in done.stderr
+    done = invoke(command, stdin=f"{japanese}\n{english}\n")
+    assert fields(done, command, "model", "unseen_script") == [("bert-mini-ja", None), ("bert-mini-ja", "Latin")]
+    assert UNSEEN.format("bert-mini-ja", "ja", f"Latin 1; -m {bert_mini_en} knows it") in done.stderr
+    done = invoke(command, "-m", "bert-mini-ja", stdin=f"{english}\n")
+    assert models(done, command) == ["bert-mini-ja"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "model"),
+    [
+        (["", "---", "1.", "the cat"], "bert-mini-en"),
+        (["2024-01-01", "🎉", "猫が鳴く。"], "bert-mini-ja"),
+        (["123", "🎉"], "bert-mini-ja"),
+        (["iPhoneを買った"], "bert-mini-ja"),
+        (["The word 猫 means cat"], "bert-mini-en"),
+        (["Привет, мир"], "bert-mini-ja"),
+        (['{"text": 1}', '{"text": "the cat"}'], "bert-mini-en"),
+        ([], None),
+    ],
+)
+def test_the_first_record_with_letters_decides(
+    invoke: Invoke, bert_mini_en: str, lines: list[str], model: str | None
+) -> None:
+    done = invoke("score", "--no-pieces", stdin="".join(f"{line}\n" for line in lines))
+    found = [record["nlptool"] for record in records(done, 3 if lines[:1] == ['{"text": 1}'] else 0)]
+    assert len(found) == len(lines)
+    assert {each["score"]["model"] for each in found if "score" in each} == ({model} if model else set())
+
+
+def test_special_tokens_are_of_no_language(invoke: Invoke, bert_mini_en: str) -> None:
+    done = invoke("fill-mask", "-k", "1", stdin="[MASK] [MASK] 猫\n<mask> 犬\n")
+    assert fields(done, "fill-mask", "model", "unseen_script") == [("bert-mini-ja", None)] * 2
+
+
+@pytest.mark.parametrize("arguments", [("--consecutive",), ("--first", "a", "--second", "b")])
+def test_pairs_of_all_kinds_choose_a_model(invoke: Invoke, bert_mini_en: str, arguments: tuple[str, ...]) -> None:
+    lines = ["the cat sat", "it rained"]
+    given = "\n".join(lines) if len(arguments) == 1 else json.dumps(dict(zip("ab", lines, strict=True)))
+    done = invoke("nsp", *arguments, stdin=given + "\n")
+    assert fields(done, "nsp", "model", "unseen_script") == [(bert_mini_en, None)]
+
+
+def test_a_resumed_run_chooses_by_the_first_record_of_the_whole_input(
+    invoke: Invoke, bert_mini_en: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+    lines = ["the cat", "猫が鳴く。", "犬が走る。"]
+    whole = invoke("score", "--no-pieces", stdin="\n".join(lines) + "\n").stdout_bytes
+    output.with_name("out.jsonl.part").write_bytes(whole.split(b"\n")[0] + b"\n")
+    done = invoke("score", "--no-pieces", "-o", str(output), "--resume", stdin="\n".join(lines) + "\n")
+    assert done.exit_code == 0, done.stderr
+    assert output.read_bytes() == whole
+
+
+def test_an_answer_does_not_wait_for_letters(start: Start) -> None:
+    with start("score", "--no-pieces") as child:
+        assert child.stdin and child.stdout
+        child.stdin.write(b"123\n")
+        child.stdin.flush()
+        assert json.loads(child.stdout.readline())["nlptool"]["score"]["model"] == "bert-mini-ja"
+        child.stdin.close()
+        assert child.wait() == 0
+
+
+@pytest.mark.parametrize("evaluation", ["mlm", "nsp"])
+def test_an_evaluation_chooses_by_its_first_file(
+    invoke: Invoke, bert_mini_en: str, tmp_path: Path, evaluation: str
+) -> None:
+    text = "the cat sat on the mat.\nit rained all day.\n\nthe man went to the store.\nhe bought milk.\n"
+    japanese = tmp_path / "ja.txt"
+    japanese.write_text("猫が鳴く。\n\n", encoding="utf-8")
+    done = invoke("evaluate", evaluation, "-f", "jsonl", "-", str(japanese), stdin=text * 3)
+    assert {record["model"] for record in records(done)} == {bert_mini_en}
+    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows it") in done.stderr
+    if evaluation == "mlm":
+        assert [record["n_unseen_script"] for record in records(done)] == [0, 1]
+    done = invoke("evaluate", evaluation, "-f", "jsonl", str(japanese), str(tmp_path / "none"))
+    assert done.stderr.count(str(tmp_path / "none")) == 1
+    assert not [record for record in records(done, done.exit_code) if record["model"] != "bert-mini-ja"]
+
+
+@pytest.mark.parametrize("more", [(), ("-f", "text"), ("--stream",)])
+def test_a_translator_knows_what_it_reads(invoke: Invoke, more: tuple[str, ...]) -> None:
+    done = invoke("generate", "-m", "mini-en-ja", *more, stdin="吾輩は猫である。\nIt is cold.\n🎉\n")
+    assert done.exit_code == 0
+    assert UNSEEN.format("mini-en-ja", "en", "Japanese 1\n") in done.stderr
+    done = invoke("generate", "-m", "hyakunin", *more, stdin="the cat\nむらさめの\n")
+    assert UNSEEN.format("hyakunin", "ja", "Latin 1\n") in done.stderr
+
+
+def test_an_evaluated_translator_knows_what_it_reads(invoke: Invoke) -> None:
+    done = invoke("evaluate", "generation", "-m", "mini-en-ja", stdin="吾輩は猫である。\t猫\nIt is cold.\t寒い。\n")
+    assert done.exit_code == 0
+    assert UNSEEN.format("mini-en-ja", "en", "Japanese 1\n") in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "gold", "model"),
+    [
+        ("similarity", "猫\t犬\t3\n男\t女\t4\n魚\t肉\t1\n", "aozora-100d"),
+        ("similarity", "word1\tword2\tscore\n猫\t犬\t3\n男\t女\t4\n魚\t肉\t1\n", "aozora-100d"),
+        ("similarity", "cat\tdog\t3\nman\twoman\t4\nfish\tmeat\t1\n", "glove-6b-50d"),
+        ("analogies", ": capitals\nパリ フランス ロンドン 英国\n", "aozora-100d"),
+        ("analogies", "king queen man woman\n", "glove-6b-50d"),
+    ],
+)
+def test_gold_data_chooses_word_vectors(invoke: Invoke, command: str, gold: str, model: str) -> None:
+    done = invoke("evaluate", command, "-f", "jsonl", stdin=gold)
+    assert {record["model"] for record in records(done, done.exit_code)} == {model}
+
+
+def test_a_query_chooses_word_vectors(invoke: Invoke) -> None:
+    for words, model in {("king", "man", "woman"): "glove-6b-50d", ("王", "男", "女"): "aozora-100d"}.items():
+        assert models(invoke("analogy", *words), "analogy") == [model]
+    assert models(invoke("neighbors", stdin="cat\n猫\nねこ\n"), "neighbors") == ["glove-6b-50d", *["aozora-100d"] * 2]

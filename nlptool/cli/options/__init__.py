@@ -7,6 +7,7 @@ from nlptool.cli.options.models import (
     allow_pickle,
     batch_tokens,
     bert,
+    bert_model,
     deterministic,
     device,
     dim,

@@ -13,9 +13,16 @@ from typing import Any
 
 import click
 
-from nlptool.catalog import DEFAULT_BERT, DEFAULT_ENCODER
+from nlptool.catalog import DEFAULT_ENCODER, defaults
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator, all_of, typed
+
+
+def _defaults(task: str) -> str:
+    """Return the models that are taken by the script of the input, the first of them where none knows it."""
+    first, *others = defaults(task)
+    by_script = [f"{known.name} for {'/'.join(known.languages)}" for known in others]
+    return ", ".join([*by_script, f"else {first.name}" if others else first.name])
 
 
 def spec(kind: str) -> Decorator:
@@ -181,8 +188,14 @@ def max_length(default: str) -> Decorator:
 
 _COMPUTATION = (device, batch_tokens(None), threads_alone, deterministic(), offline, allow_pickle)
 
+bert_model = shared_option(
+    "Model", "-m", "--model", metavar="MODEL", show_default=_defaults("fill-mask"),
+    help="Model: a name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
+)  # fmt: skip
+"""``-m`` of the commands whose model is a BERT; the default is chosen by the script of the input."""
+
 bert = all_of(
-    model(DEFAULT_BERT),
+    bert_model,
     max_length("the model's own"),
     engine,
     *_COMPUTATION,

@@ -10,8 +10,10 @@ from nlptool.cli.options.models import spec, unicode_errors
 from nlptool.cli.options.records import top_k
 from nlptool.cli.options.types import Decorator, all_of
 
+_BY_SCRIPT = f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}"
+
 vocabulary = all_of(
-    shared_option("Model", "-m", "--model", default=ENGLISH_WORDS, show_default=True, metavar="MODEL",
+    shared_option("Model", "-m", "--model", metavar="MODEL", show_default=_BY_SCRIPT,
                   help="Word vectors: a name of `nlptool models list --task words`, a folder, or a file."),
     click.option("--restrict", default=300_000, show_default=True, metavar="N", type=click.IntRange(min=1),
                  help="Size of the vocabulary: only the N most frequent words."),
@@ -23,8 +25,7 @@ vocabulary = all_of(
 """The arguments of ``open_vocabulary``."""
 
 word_vectors = all_of(
-    shared_option("Model", "-m", "--model", metavar="MODEL",
-                  show_default=f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}",
+    shared_option("Model", "-m", "--model", metavar="MODEL", show_default=_BY_SCRIPT,
                   help="Word vectors: a name of `nlptool models list --task words`, a folder of `nlptool train`, or a file of "
                   "word2vec, GloVe or fastText."),
     unicode_errors,

@@ -41,12 +41,14 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.evaluate import word_gold
     from nlptool.tasks.evaluate.analogies import analogies, form_of, parse_question
 
-    vocabulary = word_gold.open_vocabulary(pipe, spec, restrict, case)
+    vocabulary = word_gold.open_vocabulary(pipe, spec, restrict, case) if spec.model else None
     sections = word_gold.sections(pipe, form_of(pipe.form), parse_question)
     if not sections:
         raise RunError("there are no questions", hint="four words a line: Athens Greece Oslo Norway")
+    questions = [question for section in sections.values() for question in section]
+    if vocabulary is None:
+        vocabulary = word_gold.open_vocabulary(pipe, word_gold.with_default(spec, questions[0]), restrict, case)
     with pipe.bar as bar:
         records = analogies(sections, vocabulary, method=method, case=case, oov=oov, report=bar.records)
     results.show(records, format)
-    questions = [question for section in sections.values() for question in section]
     word_gold.say_skipped(pipe, vocabulary, questions, records[-1]["skipped"], "questions")

@@ -35,7 +35,8 @@ def command(  # noqa: PLR0917
     are the most probable prediction, with its 95 % confidence interval; top5, the share among the five most probable;
     perplexity, exp of the mean of -ln p of the correct subword (at least 1, lower is better); and the same for content words
     (nouns, verbs, adjectives and adverbs: 名詞 動詞 形容詞 形状詞 副詞 in UniDic), null for models that do not use MeCab.
-    Unknown subwords (n_unknown) are not predicted. Perplexities of models with different vocabularies cannot be compared.
+    Unknown subwords (n_unknown) are not predicted; n_unseen_script is the number of lines in a script of none of the model's
+    languages. Perplexities of models with different vocabularies cannot be compared.
 
     \b
     nlptool evaluate mlm held_out.txt
@@ -43,8 +44,7 @@ def command(  # noqa: PLR0917
     nlptool evaluate mlm -m tohoku-nlp/bert-base-japanese-v3 --max-length 128 held_out.txt -f jsonl
     """
     from nlptool.tasks.evaluate.mlm import mlm, table_rows
-    from nlptool.tasks.open_model import open_model
+    from nlptool.tasks.languages import ModelOfInput
 
-    model = open_model(spec, pipe)
-    records = mlm(pipe, model, share=share, by=by, limit=limit, seed=seed)
+    records = mlm(pipe, ModelOfInput(spec, pipe), share=share, by=by, limit=limit, seed=seed)
     results.show(list(table_rows(records)) if results.wants_table(format) else records, format)

@@ -36,8 +36,7 @@ def command(pipe: Pipe, pairs: int, seed: int, format: str | None, spec: MaskedM
     nlptool evaluate nsp --pairs 10000 --max-length 64 -m my-bert held_out.txt -f jsonl
     """
     from nlptool.tasks.evaluate.nsp import nsp, table_rows
-    from nlptool.tasks.open_model import open_model
+    from nlptool.tasks.languages import ModelOfInput
 
-    model = open_model(spec, pipe, head="nsp")
-    records = nsp(pipe, model, n_pairs=pairs, seed=seed)
+    records = nsp(pipe, ModelOfInput(spec, pipe, head="nsp"), n_pairs=pairs, seed=seed)
     results.show(list(table_rows(records)) if results.wants_table(format) else records, format)

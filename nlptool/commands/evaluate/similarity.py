@@ -51,12 +51,14 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.evaluate import word_gold
     from nlptool.tasks.evaluate.word_similarity import word_similarity
 
-    vocabulary = word_gold.open_vocabulary(pipe, spec, restrict, case)
+    vocabulary = word_gold.open_vocabulary(pipe, spec, restrict, case) if spec.model else None
     layout = Layout(options.pair_names(first, second), score, words=True)
     sections = word_gold.sections(pipe, layout.form(pipe.form), layout.pair)
     if not sections:
         raise RunError("there are no pairs", hint="two words and a number a line: tiger cat 7.35")
+    pairs = [(pair.first, pair.second) for section in sections.values() for pair in section]
+    if vocabulary is None:
+        vocabulary = word_gold.open_vocabulary(pipe, word_gold.with_default(spec, pairs[0]), restrict, case)
     records = word_similarity(sections, vocabulary, case=case, oov=oov)
     results.show(records, format)
-    pairs = [(pair.first, pair.second) for section in sections.values() for pair in section]
     word_gold.say_skipped(pipe, vocabulary, pairs, records[-1]["skipped"], "pairs")

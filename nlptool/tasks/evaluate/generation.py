@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
 from nlptool.models.generation import metrics
 from nlptool.records import references
-from nlptool.records.notes import notes
+from nlptool.records.notes import NotedValues, notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
 from nlptool.records.references import Names, Pairs
 from nlptool.records.windows import windows
 from nlptool.tasks import generate
+from nlptool.tasks.languages import ModelScripts
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -37,9 +37,8 @@ def read(pipe: Pipe, names: Names, answers: Answers | None) -> list[Pairs]:
         RunError: there are none, or most lines of a file are no pairs.
     """
     files = [_read_file(pipe, path, names, answers) for path in pipe.files or ("-",)]
-    for key, sentence in _NOTES.items():
-        if answers is not None and answers.counts[key]:
-            pipe.note(f"{sentence}: {answers.counts[key]:,}")
+    for sentence in answers.notes() if answers is not None else ():
+        pipe.note(sentence)
     files = [pairs for pairs in files if pairs.pairs]
     if not files:
         raise RunError(
@@ -65,24 +64,26 @@ class Answers:
 
     Args:
         seed: of samples, beside the number of the record in the input.
-
-    Attributes:
-        counts: sums of the entries' fields that ``_NOTES`` are about.
     """
 
     def __init__(self, generator: Generator, decoding: Decoding, seed: int) -> None:
         self._generator = generator
         self._decoding = decoding
         self._seed = seed
-        self.counts = Counter[str]()
+        self._scripts = ModelScripts(generator.name)
+        self._noted = NotedValues()
 
     def __call__(self, records: list[Record], numbers: list[int]) -> None:
         for record, number in zip(records, numbers, strict=True):
             record.entry = {"seed": [self._seed, number]}
-        for _ in generate.generate([records], self._generator, self._decoding, entry={}):
+        for _ in self._scripts.noted(generate.generate([records], self._generator, self._decoding, entry={})):
             for record in records:
-                for key in _NOTES if record.pending else ():
-                    self.counts[key] += record.entry.get(key, 0)
+                if record.pending:
+                    self._noted.add(record.entry, _NOTES | self._scripts.notes)
+
+    def notes(self) -> Iterator[str]:
+        """Yield the sentences on what was not known or truncated."""
+        return self._noted.said(_NOTES | self._scripts.notes)
 
 
 def evaluate(files: Sequence[Pairs], tokenize: str, entry: Mapping[str, Any]) -> list[dict[str, Any]]:

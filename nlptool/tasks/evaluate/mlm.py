@@ -11,15 +11,17 @@ from nlptool.models.runtime.one_by_one import failing
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
 from nlptool.tasks.evaluate.lines import tokenized_lines
+from nlptool.tasks.languages import MASKED, UNSEEN_SCRIPT, ModelOfInput, ModelScripts
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
 
 
-def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, seed: int) -> list[dict[str, Any]]:
+def mlm(pipe: Pipe, models: ModelOfInput, *, share: float, by: str, limit: int, seed: int) -> list[dict[str, Any]]:
     """Return a record for each file of the input that has text.
 
     Args:
+        models: the one that is evaluated.
         share: of the text, that is masked.
         by: what a sequence holds: document (as many lines as the model takes) | line.
         limit: sequences at most, drawn at random; 0: all.
@@ -27,23 +29,29 @@ def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, se
     Raises:
         RunError: there is no text.
     """
-    texts = model.texts
-    rules = {
-        "model": model.name,
-        "max_length": texts.max_pieces() + len(texts.model_input([]).ids),
-        "share": share,
-        "by": by,
-        "limit": limit or None,
-        "seed": seed,
-    }
     records = []
     with pipe.bar:
         for path in pipe.files or ("-",):
-            evaluation = Evaluation(model, share=share, seed=seed, by_line=by == "line", limit=limit)
-            _read(pipe, path, model, evaluation)
+            with pipe.beside(path) as beside:
+                model = models.of(beside)
+                evaluation = Evaluation(model, share=share, seed=seed, by_line=by == "line", limit=limit)
+                with failing(model.name):
+                    n_unseen = _read(beside, model, evaluation)
+                beside.refuse_failed(f"{path}: most records failed: this is no text")
+            with failing(model.name):
+                evaluation.finish(lambda done, total: pipe.bar.work("evaluate", done, total, "sequences"))
             name = STDIN if path == "-" else path
             if evaluation.n_sequences:
-                records.append({"file": name, **_scores(evaluation), **rules})
+                rules = {
+                    "model": model.name,
+                    "max_length": model.texts.max_pieces() + len(model.texts.model_input([]).ids),
+                    "share": share,
+                    "by": by,
+                    "limit": limit or None,
+                    "seed": seed,
+                }
+                counts = {f"n_{UNSEEN_SCRIPT}": n_unseen}
+                records.append({"file": name, **_scores(evaluation), **counts, **rules})
             if evaluation.n_sequences and not evaluation.every.n_pieces:
                 pipe.note(f"{name}: there is no word to be guessed: the vocabulary knows none")
     if not records and not pipe.tally.input_failed:  # else that has been said
@@ -51,19 +59,20 @@ def mlm(pipe: Pipe, model: MaskedModel, *, share: float, by: str, limit: int, se
     return records
 
 
-def _read(pipe: Pipe, path: str, model: MaskedModel, evaluation: Evaluation) -> None:
-    """Evaluate the lines of a file."""
+def _read(file: Pipe, model: MaskedModel, evaluation: Evaluation) -> int:
+    """Evaluate the lines of a file, and return how many records are in a script that the model does not know."""
+    scripts = ModelScripts(model.name, MASKED)
+    n_unseen = 0
 
     def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        for records, lines in tokenized_lines(lists, model):
+        nonlocal n_unseen
+        for records, lines in tokenized_lines(scripts.noted(lists), model):
             evaluation.add(lines)
+            n_unseen += sum(UNSEEN_SCRIPT in record.entry for record in records)
             yield records
 
-    with pipe.beside(path) as beside, failing(model.name):
-        beside.consume(added(beside.read()))
-        beside.refuse_failed(f"{path}: most records failed: this is no text")
-    with failing(model.name):
-        evaluation.finish(lambda done, total: pipe.bar.work("evaluate", done, total, "sequences"))
+    file.consume(added(file.read()), notes=scripts.notes)
+    return n_unseen
 
 
 def _scores(evaluation: Evaluation) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
 from nlptool.records.windows import windows
 from nlptool.tasks.evaluate.lines import tokenized_lines
+from nlptool.tasks.languages import MASKED, ModelOfInput, ModelScripts
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
@@ -24,23 +25,20 @@ _QUESTIONS = {
 """Where the text that does not follow is from -> what is said if there is no such text."""
 
 
-def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict[str, Any]]:
+def nsp(pipe: Pipe, models: ModelOfInput, *, n_pairs: int, seed: int) -> list[dict[str, Any]]:
     """Return a record for each file of the input that has text.
 
     Args:
+        models: the one that is evaluated.
         n_pairs: of each question, at most; half of them follow.
 
     Raises:
         RunError: there is no text, or most of the records failed.
     """
-    rules = {
-        "model": model.name,
-        "max_length": model.texts.max_pieces(pair=True) + len(model.texts.model_input([], []).ids),
-        "seed": seed,
-    }
     records = []
     for path in pipe.files or ("-",):
         with pipe.beside(path) as beside, beside.bar as bar:
+            model = models.of(beside)
             documents = _read(beside, model)
             beside.refuse_failed(f"{path}: most records failed: this is no text")
             if not len(documents):  # the file is not there, or holds nothing
@@ -51,6 +49,11 @@ def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict
                     report=lambda done, total: bar.work("evaluate", done, total, "pairs"),
                 )  # fmt: skip
         name = STDIN if path == "-" else path
+        rules = {
+            "model": model.name,
+            "max_length": model.texts.max_pieces(pair=True) + len(model.texts.model_input([], []).ids),
+            "seed": seed,
+        }
         records.append({"file": name, **scores, **rules})
         for question, reason in _QUESTIONS.items():
             if scores[question] is None:
@@ -63,6 +66,7 @@ def nsp(pipe: Pipe, model: MaskedModel, *, n_pairs: int, seed: int) -> list[dict
 def _read(pipe: Pipe, model: MaskedModel) -> Documents:
     """Tokenize the lines of the input. An empty line ends a document."""
     documents = Documents()
+    scripts = ModelScripts(model.name, MASKED)
 
     def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
         for records, lines in tokenized_lines(lists, model):
@@ -73,7 +77,7 @@ def _read(pipe: Pipe, model: MaskedModel) -> Documents:
                     documents.end()
             yield records
 
-    pipe.consume(added(windows(pipe.read())))
+    pipe.consume(scripts.noted(added(windows(pipe.read()))), notes=scripts.notes)
     return documents
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from nlptool import catalog
 from nlptool.records.gold import MARKS
 from nlptool.records.pairs import taken
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record
 from nlptool.specs import WordVectorsSpec
+from nlptool.text.scripts import main_script
 
 if TYPE_CHECKING:
     from nlptool.models.words.evaluation import Vocabulary
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _SHOWN = 5  # unknown words
+
+
+def with_default(spec: WordVectorsSpec, words: Sequence[str]) -> WordVectorsSpec:
+    """Return a spec with the model that is the default for the words of the first item."""
+    return replace(spec, model=catalog.default("words", main_script(" ".join(words))))
 
 
 def open_vocabulary(pipe: Pipe, spec: WordVectorsSpec, restrict: int, case: str) -> Vocabulary:
