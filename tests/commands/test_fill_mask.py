@@ -14,7 +14,7 @@ import pytest
 import random_berts
 import torch
 from click.testing import Result
-from program import Invoke, Start
+from program import Invoke, Start, records
 
 from nlptool.models.masked import fill as masked_fill
 
@@ -463,3 +463,26 @@ def test_a_line_is_answered_before_the_next_one_comes(bert: Bert, start: Start) 
         assert json.loads(process.stdout.readline())["text"] == text
     process.stdin.close()
     assert process.wait() == 0
+
+
+def test_rows_without_a_piece_are_no_candidates(invoke: Invoke, tmp_path: Path) -> None:
+    """Many networks have more rows than their vocabulary has pieces: 50,432 for ModernBERT's 50,368."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=40, initializer_range=0.5,
+    )  # fmt: skip
+    BertForMaskedLM(config).save_pretrained(tmp_path / "padded")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
+    (tmp_path / "padded" / "vocab.txt").write_text("\n".join(pieces) + "\n")
+    run = ["fill-mask", "-m", str(tmp_path / "padded"), "-k", "20"]
+    (found,) = records(invoke(*run, stdin="the [MASK] [MASK]\n"))
+    for mask in found["masks"]:
+        assert sorted(candidate["token"] for candidate in mask["candidates"]) == sorted(pieces)
+        assert sum(candidate["probability"] for candidate in mask["candidates"]) < 1
+    assert len(found["fills"]) == 20
+    assert all(token in pieces for fill in found["fills"] for token in fill["tokens"])
+    table = invoke(*run, "-f", "table", stdin="the [MASK]\n").stdout.splitlines()
+    assert sorted(line.split()[0] for line in table[2:] if line) == sorted(pieces)

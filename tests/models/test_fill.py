@@ -31,6 +31,10 @@ class NumberTokenizer:
 
     def __init__(self, room: int) -> None:
         self._room = room
+        self.unspelled: set[int] = set()
+
+    def piece(self, id: int) -> str:
+        return "" if id in self.unspelled else str(id)
 
     def max_pieces(self) -> int:
         return self._room
@@ -624,3 +628,23 @@ def test_the_fake_has_the_interface_of_the_real_one() -> None:
     assert own.tokenize(["the [MASK]"]) == [TokenizedText([3, 1], [0, 1], 0)]
     row = own.model_input([3, 1], positions=[1])
     assert (row.positions, row.ids) == ([1], [3, 1])
+
+
+@given(st.integers(1, 2 * V), st.sets(st.integers(1, V - 1)), st.sampled_from(masked_fill.JOINT))
+def test_a_row_without_a_piece_is_no_candidate(k: int, unspelled: set[int], joint: str) -> None:
+    model = NumberModel()
+    model.texts.unspelled = unspelled
+    found = answer(model, Question(TEXT, PLACES), k=k, beams=5, joint=joint)
+    for place, of_mask in zip(PLACES, found.masks, strict=True):
+        log_p = model.log_p(TEXT, place)  # a probability is that among all rows
+        same(of_mask, best(((log_p[piece], [[piece]]) for piece in range(V) if piece not in unspelled), k))
+    assert found.fills
+    assert unspelled.isdisjoint(id for fill in found.fills for choice in fill.choices for id in choice.ids)
+
+
+@pytest.mark.parametrize("joint", masked_fill.JOINT)
+def test_a_network_without_numbers_has_no_answer(joint: str) -> None:
+    model = NumberModel()
+    model.at = lambda ids, place: np.full(V, np.nan, np.float32)  # type: ignore[method-assign]
+    found = answer(model, Question(TEXT, PLACES), joint=joint)
+    assert (found.masks, found.fills) == ([[], [], []], [])

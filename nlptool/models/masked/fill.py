@@ -241,7 +241,8 @@ def _best(model: MaskedModel, asks: Sequence[_Ask], n: int) -> list[list[list[Fi
     rows = ((_row(model.texts, ask, [(mask, 0) for mask in ask.masks]), number) for number, ask in enumerate(asks))
     for number, scores in scored(model, rows):
         found[number] = [
-            [Fill(float(of_mask[piece]), (Candidate((piece,)),)) for piece in _top(of_mask, n)] for of_mask in scores
+            [Fill(float(of_mask[piece]), (Candidate((piece,)),)) for piece in _top_pieces(model.texts, of_mask, n)]
+            for of_mask in scores
         ]
     return found
 
@@ -291,6 +292,17 @@ def _row(texts: MaskedLmTokenizer, ask: _Ask, asked: Sequence[tuple[int, int]]) 
         end = place + 1
     ids += ask.question.ids[end:]
     return texts.model_input(ids, positions=[starts[number] + piece for number, piece in asked])
+
+
+def _top_pieces(texts: MaskedLmTokenizer, scores: NDArray[np.floating], n: int) -> list[int]:
+    """Return the ids of the n best pieces, as ``_top`` does, without those that have no spelling: a network may have more rows
+    than there are pieces."""
+    wanted = n
+    while True:
+        found = [piece for piece in _top(scores, wanted) if texts.piece(piece)]
+        if len(found) >= n or wanted >= len(scores):
+            return found[:n]
+        wanted *= 2
 
 
 def _top(scores: NDArray[np.floating], n: int) -> list[int]:
