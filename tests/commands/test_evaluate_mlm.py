@@ -313,8 +313,7 @@ def test_the_record_says_the_figures_and_the_rules(invoke: Invoke, bert: tuple[A
     (found,) = records(invoke("evaluate", "mlm", "-m", folder, "--threads", "1", str(path)))
     assert list(found) == [
         "file", "n_sequences", "n_pieces", "top1", "top5", "perplexity", "top1_interval", "content", "n_unknown",
-            "n_unseen_script",
-        "model", "max_length", "share", "by", "limit", "seed",
+        "n_unseen_script", "model", "max_length", "share", "by", "limit", "seed",
     ]  # fmt: skip
     assert {name: found[name] for name in ("file", "content", "model", "max_length", "share", "by", "limit", "seed")} == {
         "file": str(path), "content": None, "model": folder, "max_length": 40, "share": 0.15, "by": "document",
