@@ -23,7 +23,7 @@ from huggingface_hub import constants
 
 from nlptool import catalog
 from nlptool.errors import ModelError, RunError
-from nlptool.models.store import hub_cache, hub_client, locate, model_folder
+from nlptool.models.store import card, hub_cache, hub_client, locate, model_folder
 from nlptool.storage import safetensors
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -32,6 +32,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 PATIENCE = 120  # seconds; a guard against hanging, not a measure
 WEIGHTS = np.random.default_rng(0).bytes(300_000)
 FILES = {
+    "README.md": b"---\nlanguage: ja\n---\n# a model",
     "modules.json": b"[]",
     "config.json": b'{"model_type": "bert"}',
     "tokenizer.json": b"{}",
@@ -40,7 +41,7 @@ FILES = {
 }
 TOTAL = sum(map(len, FILES.values()))
 NOT_NEEDED = {
-    "README.md": b"# a model",
+    "docs/README.md": b"# a model",
     "onnx/model.onnx": b"onnx",
     "onnx/config.json": b"{}",
     "openvino/openvino_model.json": b"{}",
@@ -100,6 +101,7 @@ def test_a_model_is_fetched_with_those_files_alone_that_it_needs(server: HubServ
     assert contents(folder) == FILES
     assert folder == hub_cache.cached("org/tiny")
     assert folder.name == commit
+    assert card.languages("org/tiny") == ("ja",)
     assert server.n_bytes == TOTAL
     assert reports[-1] == (TOTAL, TOTAL, TOTAL)
     assert reports == sorted(reports)
@@ -784,7 +786,7 @@ def test_embed_fetches_a_model_once_and_then_works_offline(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("NLPTOOL_CACHE", str(tmp_path / "cache"))
-    text = "A plane is taking off.\n猫\n".encode()
+    text = "A plane is taking off.\nかな\n".encode()
     with HubServer() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         server.add("org/tiny", tiny_model(), "main", "v1")
