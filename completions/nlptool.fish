@@ -886,7 +886,7 @@ complete -c nlptool -n '__nlptool_at nlptool tokenize' -l fields -r -f -d 'Addit
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l pos -r -f -d 'Parts of speech to keep: 名詞,動詞-一般.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l stop-pos -r -f -d 'Parts of speech to leave out: 補助記号,助詞.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l normalize -r -f -a nfkc -d 'Unicode normalisation before the analysis; offsets still refer to the original text.'
-complete -c nlptool -n '__nlptool_at nlptool tokenize' -l n-best -r -f -d 'Number of best analyses, each with its cost.'
+complete -c nlptool -n '__nlptool_at nlptool tokenize' -l n-best -r -f -d 'Number of best analyses, each with MeCab\'s cost: in JSON as n_best, in tables in the columns analysis and cost.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l count -r -f -a 'chars words' -d 'Count characters or words of the whole input instead of writing tokens.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l by -r -f -a 'surface lemma' -d 'Form of the words that --count words counts.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -s k -l top-k -r -f -d 'Number of most frequent words or characters that --count writes.'

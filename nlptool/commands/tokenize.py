@@ -107,7 +107,11 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     help="Unicode normalisation before the analysis; offsets still refer to the original text.",
 )
 @click.option(
-    "--n-best", default=1, metavar="N", type=click.IntRange(1, 512), help="Number of best analyses, each with its cost."
+    "--n-best",
+    default=1,
+    metavar="N",
+    type=click.IntRange(1, 512),
+    help="Number of best analyses, each with MeCab's cost: in JSON as n_best, in tables in the columns analysis and cost.",
 )
 @click.option(
     "--count",
@@ -188,14 +192,15 @@ def command(  # noqa: PLR0917
 
     default = not options.given("format") and format in ("jsonl", "table")
     check_count_options(count, None if default else format, plot)
-    if n_best > 1 and not default and format != "jsonl":
-        raise click.UsageError("--n-best goes with -f jsonl alone")
     if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
-    format = "jsonl" if count or n_best > 1 else format
+    format = "jsonl" if count else format
+    in_process = format
+    if format in ("table", "parquet"):
+        in_process = "rows" if n_best > 1 else "jsonl"
     wanted = {
         "fields": fields,
-        "format": "jsonl" if format in ("table", "parquet") else format,
+        "format": in_process,
         "pos": pos,
         "stop_pos": stop_pos,
         "n_best": n_best,
@@ -209,7 +214,7 @@ def command(  # noqa: PLR0917
         return
     tokenized = tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted))
     if format in ("table", "csv", "parquet"):
-        names = (*fields, *(("normalized",) if normalize else ()))
+        names = (*(("analysis", "cost") if n_best > 1 else ()), *fields, *(("normalized",) if normalize else ()))
         columns = layout(names, pipe.form.field or "text")
         if format == "csv":
             pipe.write_rows(numbered(tokenized), TokenCsv(TextRows(columns, **row_options(pipe))), notes=NOTES)
@@ -222,7 +227,7 @@ def command(  # noqa: PLR0917
             sentences.numbered(tokenized),
             sentences.sentence,
             notes=NOTES,
-            terminator=TERMINATORS[format],
+            terminator=TERMINATORS[format] if n_best == 1 else None,
             start=sentences.start,
         )
         return
@@ -233,5 +238,5 @@ def command(  # noqa: PLR0917
         tokenized,
         to_bytes,
         notes=NOTES,
-        terminator=TERMINATORS.get(format),
+        terminator=TERMINATORS.get(format) if n_best == 1 or format == "jsonl" else None,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, compress
 from operator import ne
 from typing import Any, NamedTuple
@@ -119,13 +119,9 @@ class Analyser:
     def begin(self, texts: Sequence[str]) -> list[Analysed]:
         """Let MeCab analyse the texts; during most of it other threads go on."""
         wanted = self.wanted
-        given = texts
-        if wanted.format == "conllu":
-            texts = [unicodedata.normalize("NFC", text) for text in texts]
+        given, texts = texts, self._prepared(texts)
         shown = texts if self._are_plain(texts) else list(map(self._shown, texts))
-        if wanted.n_best > 1:
-            printed = [b""] * len(texts)
-        elif wanted.format == "mecab":
+        if wanted.format == "mecab":
             printed = self.tagger.plain_all(shown)
         elif wanted.format == "wakati" and not self._filters:
             printed = self.tagger.surfaces_all(shown)
@@ -133,15 +129,15 @@ class Analyser:
             printed = self.tagger.parse_all(shown)
         return list(map(Analysed, texts, shown, printed, map(ne, texts, given)))
 
+    def _prepared(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return the texts as offsets count them: CoNLL-U is in NFC."""
+        return [unicodedata.normalize("NFC", text) for text in texts] if self.wanted.format == "conllu" else texts
+
     def finish(self, texts: Sequence[Analysed]) -> list[Result | RecordError]:
         """Write the tokens of the texts that ``begin`` has analysed."""
         return [self._write(text) if len(text.text) <= LONGEST else self._write_long(text) for text in texts]
 
     def _write_long(self, text: Analysed) -> Result | RecordError:
-        if self.wanted.n_best > 1:
-            return RecordError(
-                "TooLong", f"--n-best takes texts of up to {LONGEST:,} characters, this has {len(text.text):,}"
-            )
         fields, entry = self._write(text)
         return fields, entry | {"n_pieces": len(split_long(text.shown))}
 
@@ -175,7 +171,7 @@ class Analyser:
 
     def _pieces_of(self, text: Analysed) -> list[bytes] | None:
         """Return the pieces and the offsets of the tokens in turn, to be joined; None if MeCab was given another text."""
-        if text.shown is not text.text or self.wanted.normalize or self.wanted.n_best > 1:
+        if text.shown is not text.text or self.wanted.normalize:
             return None
         if not text.printed:
             return []
@@ -201,15 +197,7 @@ class Analyser:
         return joined
 
     def _jsonl_with_offsets(self, text: Analysed) -> Result:
-        """Write tokens of a text that was changed for MeCab, or several analyses."""
-        if self.wanted.n_best > 1:
-            paths = self.tagger.n_best(text.shown, self.wanted.n_best)
-            written = [
-                {"cost": cost, "tokens": [token.to_dict(self._plan) for token in self._kept(self._tokens(text, path))]}
-                for cost, path in paths
-            ]
-            entry = self._entry(text) | {"n_unknown": sum(key.split("\t")[1].endswith(UNKNOWN) for key in paths[0][1])}
-            return {"tokens": orjson.dumps(written[0]["tokens"]), "n_best": orjson.dumps(written)}, entry
+        """Write tokens of a text that was changed for MeCab."""
         tokens = self._kept(self._tokens(text))
         return {"tokens": orjson.dumps([token.to_dict(self._plan) for token in tokens])}, self._entry(text)
 
@@ -257,17 +245,14 @@ class Analyser:
         else:
             surfaces = text.printed.decode().split("\n") if text.printed else []
             words = [normalized[start:end] for start, end in spans(text.shown, surfaces)]
-        return {"": " ".join(map(_escaped, words)).encode() + b"\n"}, {}
+        return {"": wakati_line(words)}, {}
 
     def _mecab(self, text: Analysed) -> Result:
         return {"": text.printed + b"\n"}, {"n_control": len(_CONTROL.findall(text.text))}
 
     def _tsv(self, text: Analysed) -> Result:
-        rows = []
-        for token in self._kept(self._tokens(text)):
-            cells = token.to_dict(self._plan).values()
-            rows.append("\t".join("" if cell is None else str(cell).translate(_TSV_ESCAPES) for cell in cells) + "\n")
-        return {"": ("".join(rows) + "\n").encode()}, {"n_unknown": text.n_unknown}
+        rows = [tsv_row(token.to_dict(self._plan)) for token in self._kept(self._tokens(text))]
+        return {"": "".join([*rows, "\n"]).encode()}, {"n_unknown": text.n_unknown}
 
     def _conllu(self, text: Analysed) -> Result:
         keeps = self._keeps if self._filters else None
@@ -278,6 +263,17 @@ class Analyser:
 def csv_cells(values: Iterable[Any]) -> bytes:
     """Return the cells of a row of CSV, each with a comma behind it."""
     return csv_line([as_text(value).encode() for value in values] + [b""])[:-1]
+
+
+def tsv_row(fields: Mapping[str, Any]) -> str:
+    """Return the line of a token."""
+    cells = ["" if cell is None else str(cell).translate(_TSV_ESCAPES) for cell in fields.values()]
+    return "\t".join(cells) + "\n"
+
+
+def wakati_line(words: Iterable[str]) -> bytes:
+    """Return words with blanks between them, from which they can be had back."""
+    return " ".join(map(_escaped, words)).encode() + b"\n"
 
 
 def _escaped(word: str) -> str:

@@ -29,6 +29,8 @@ EXTRA_FIELDS = (
 
 _SENT_ID = re.compile(rb"# sent_id = ([0-9]+)\n")
 
+_NUMBERS = ("analysis", "cost", "start", "end")
+
 NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control", "n_composed")
 
 
@@ -54,10 +56,17 @@ def open_analyser(dictionary: str | None, user_dictionaries: Sequence[str], want
         wanted: the fields of ``tokens.Wanted``.
     """
     from nlptool.models.japanese.tagger import Tagger
-    from nlptool.tasks.token_formats import Analyser
     from nlptool.tasks.tokens import Wanted
 
-    return Analyser(Tagger(dictionary, user_dictionaries), Wanted(**wanted))  # type: ignore[arg-type]
+    chosen = Wanted(**wanted)  # type: ignore[arg-type]
+    tagger = Tagger(dictionary, user_dictionaries)
+    if chosen.n_best > 1:
+        from nlptool.tasks.n_best import NBestAnalyser
+
+        return NBestAnalyser(tagger, chosen)
+    from nlptool.tasks.token_formats import Analyser
+
+    return Analyser(tagger, chosen)
 
 
 _FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # what is written for a failed record
@@ -110,7 +119,7 @@ class ConlluSentences:
 
 def layout(fields: Sequence[str], text_field: str) -> Layout:
     """Return the columns of the results: a token in each row, with the number of its record, from 0, before it."""
-    types: dict[str, type] = {"start": int, "end": int, "is_unknown": object}
+    types: dict[str, type] = {"analysis": int, "cost": int, "start": int, "end": int, "is_unknown": object}
     return Layout(
         {},
         entry={"index": int},
@@ -153,7 +162,7 @@ class TokenRows:
         self._fields = fields
 
     def columns(self) -> Sequence[tuple[str, type]]:
-        return [(name, int if name in ("start", "end") else str) for name in self._fields]
+        return [(name, int if name in _NUMBERS else str) for name in self._fields]
 
     def cells(self, record: Record) -> Iterator[list[Any]]:
         for token in orjson.loads(record.results["tokens"]):

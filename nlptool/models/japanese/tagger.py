@@ -243,6 +243,11 @@ class Tagger:
             length += len(key.partition("\t")[0].replace(" ", ""))
         return [(self._cost(path), path) for path in paths]
 
+    def plain_n_best(self, text: str, n: int) -> str:
+        """Return what ``mecab -N n`` prints for ``text`` with this dictionary, without the last line end."""
+        printed: str = self._plain.nbest(text, n)
+        return printed
+
     def _cost(self, path: Sequence[str]) -> int:
         """Return word costs plus connection costs, from BOS to EOS. MeCab itself returns only the cost of the best path."""
         ids = [tuple(map(int, key.split("\t")[1].rstrip(UNKNOWN).split(","))) for key in path]
