@@ -117,7 +117,7 @@ def entry_of(located: LocatedAnyEncoder, spec: EncoderSpec, precision: str) -> d
 
 def notes_of(located: LocatedAnyEncoder) -> dict[str, Note]:
     """Return the sentences about the entries of the records that an encoder has embedded."""
-    return encoder_notes(takes_tokens=located.takes_tokens) | notes("n_chunks")
+    return encoder_notes(leaves_out_unknown=located.leaves_out_unknown) | notes("n_chunks")
 
 
 def open_worker(located: LocatedAnyEncoder) -> Callable[[Any], list[Embeddings]]:

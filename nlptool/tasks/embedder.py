@@ -30,13 +30,13 @@ _DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings i
 _EMPTY = "texts with nothing in them or without a known {}, which have no vector and were left out"
 
 
-def encoder_notes(*, takes_tokens: bool) -> dict[str, Note]:
+def encoder_notes(*, leaves_out_unknown: bool) -> dict[str, Note]:
     """Return the sentences about the entries of an encoder's records.
 
     Args:
-        takes_tokens: the encoder is word vectors, of which the records may bring the words.
+        leaves_out_unknown: what the encoder does not know counts for nothing, and not for [UNK].
     """
-    unknown = "n_unknown of word vectors" if takes_tokens else "n_unknown of an encoder"
+    unknown = "n_unknown of word vectors" if leaves_out_unknown else "n_unknown of an encoder"
     return notes("truncated", unknown, "n_subwords", "n_byte_fallback")
 
 
@@ -46,7 +46,7 @@ class Embedder:
     Args:
         role: query | document: use the prompt of that name, if the model has such prompts.
         model: the model of the vectors that these are compared with, with the ``identity`` of its files, and ``dimension``.
-        beside: the embedder of those vectors; its encoder is used again if it has the same prompt.
+        beside: the embedder of those vectors; its encoder is used again if it has the same prompt and parts.
 
     Attributes:
         model: its name, "" while it is not known.
@@ -71,6 +71,8 @@ class Embedder:
         self.dimension = dimension
         self.dim = spec.dim
         self.takes_tokens = False
+        self._task: str | None = None
+        self._leaves_out_unknown = False
         self.prompt = ""
         self._n_empty = 0
         self._noted = NotedValues()
@@ -133,14 +135,14 @@ class Embedder:
     def say(self) -> None:
         """Say on stderr how many texts were left out or truncated, and what the model does not know of them."""
         if self._n_empty:
-            self._pipe.note(f"{_EMPTY.format('word' if self.takes_tokens else 'piece')}: {self._n_empty:,}")
+            self._pipe.note(f"{_EMPTY.format('word' if self._leaves_out_unknown else 'piece')}: {self._n_empty:,}")
         for sentence in self._noted.said(self._notes()):
             self._pipe.note(sentence)
         self._n_empty, self._noted = 0, NotedValues()
 
     def _notes(self) -> dict[str, Note]:
         of_scripts = self._scripts.notes if self._scripts is not None else {}
-        return encoder_notes(takes_tokens=self.takes_tokens) | of_scripts
+        return encoder_notes(leaves_out_unknown=self._leaves_out_unknown) | of_scripts
 
     def _text(self, record: Record, values: Mapping[str, Any]) -> Any:
         """Return a record's tokens or its text; "" if there is nothing to embed."""
@@ -233,10 +235,13 @@ class Embedder:
                 hint="embed the corpus again with this one",
             )
         self.takes_tokens, self.prompt = located.takes_tokens, located.prompt
+        self._task, self._leaves_out_unknown = located.task, located.leaves_out_unknown
         self._scripts = ModelScripts(self.model, "embed")
         same = self._beside
-        if same is not None and same._encode is not None and (same.model, same.prompt) == (self.model, self.prompt):
-            return same._encode
+        if same is not None and same._encode is not None:
+            of_same = (same.model, same.prompt, same._task)
+            if of_same == (self.model, self.prompt, self._task):
+                return same._encode
         return open_encoder(located)
 
     def identity(self) -> str:

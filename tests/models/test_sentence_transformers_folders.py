@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from sentence_encoders import MINILM, configure, small_model
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.encoders import loading as encoder_loading
+from nlptool.models.encoders import sentence_transformer
 from nlptool.models.store import inventory
 from nlptool.specs import EncoderSpec
 
@@ -61,6 +63,302 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def copy(stacks: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
     """``copy(name, **values)``: one of the stacks with values of its own in config_sentence_transformers.json."""
     return lambda name, **values: configure(shutil.copytree(stacks[name], tmp_path / name), **values)
+
+
+VOCABULARY = ["PADDING_TOKEN", "cat", "dog", "Cat", "plane", "new_york", "runs", "fast", "猫", "the", "New", "York"]
+KNOWN = ["the cat runs fast.", "New York Cat", "猫 cat dog!", "dog, plane. fast", "cat " * 40, "unknown: cat"]
+"""Texts of each of which some word is known."""
+
+
+def words(kind: str = "WhitespaceTokenizer", *, dimension: int = 12, **settings: Any) -> Any:
+    from sentence_transformers.sentence_transformer.modules import WordEmbeddings, tokenizer
+
+    vectors = np.random.default_rng(0).standard_normal((len(VOCABULARY), dimension)).astype(np.float32)
+    cut = getattr(tokenizer, kind)(VOCABULARY, **{"stop_words": ("the",), **settings})
+    return WordEmbeddings(cut, vectors)
+
+
+def pieces() -> Any:
+    """Word embeddings of the pieces of MiniLM."""
+    from sentence_transformers.sentence_transformer.modules import WordEmbeddings
+    from transformers import AutoTokenizer
+
+    vectors = np.random.default_rng(1).standard_normal((30522, 8)).astype(np.float32)
+    return WordEmbeddings(AutoTokenizer.from_pretrained(str(MINILM)), vectors)
+
+
+def table(dimension: int = 32) -> Any:
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    return StaticEmbedding(Tokenizer.from_file(str(MINILM / "tokenizer.json")), embedding_dim=dimension)
+
+
+def network(folder: Path, **settings: Any) -> Any:
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    return Transformer(str(folder), max_seq_length=32, **settings)
+
+
+def stack(name: str, plain: Path) -> list[Any]:
+    """The parts of a model; ``plain`` is the folder of a BERT of 32 dimensions."""
+    from sentence_transformers.sentence_transformer import modules as m
+
+    many = ["max", "mean", "lasttoken", "weightedmean", "mean_sqrt_len_tokens"]
+    made: dict[str, Callable[[], list[Any]]] = {
+        "words counted": lambda: [m.BoW(VOCABULARY, {"cat": 2.5, "DOG": 0.1}, unknown_word_weight=0.5)],
+        "words counted once": lambda: [m.BoW(VOCABULARY, cumulative_term_frequency=False), m.Normalize()],
+        "words counted, dense": lambda: [m.BoW(VOCABULARY), m.Dense(len(VOCABULARY), 6), m.LayerNorm(6)],
+        "words": lambda: [words(), m.Pooling(12, "mean")],
+        "words, lower case": lambda: [words(do_lower_case=True), m.Pooling(12, "mean"), m.Normalize()],
+        "words, stop words": lambda: [words(stop_words=("cat", "New")), m.Pooling(12, "mean_sqrt_len_tokens")],
+        "words, many poolings": lambda: [words(), m.Pooling(12, many)],
+        "words, weights": lambda: [words(), m.WordWeights(VOCABULARY, {"cat": 3.0, "dog": 0.1}), m.Pooling(12, "mean")],
+        "words, LSTM": lambda: [words(), m.LSTM(12, 7, bidirectional=True), m.Pooling(14, "mean")],
+        "words, CNN": lambda: [words(), m.CNN(12, 8, [1, 3, 5]), m.Pooling(24, "max")],
+        "words, CNN of even sizes": lambda: [words(), m.CNN(12, 8, [2, 4], [1, 1]), m.Pooling(16, "mean")],
+        "words, layers behind": lambda: [
+            words(), m.Pooling(12, "mean"), m.LayerNorm(12), m.Dropout(0.3), m.Dense(12, 5), m.Normalize()
+        ],
+        "phrases": lambda: [words("PhraseTokenizer"), m.Pooling(12, "mean")],
+        "pieces": lambda: [pieces(), m.Pooling(8, "mean")],
+        "table, dense": lambda: [table(), m.Dense(32, 8), m.Normalize()],
+        "network, layers behind": lambda: [
+            network(plain), m.Pooling(32, "cls"), m.LayerNorm(32), m.Dropout(0.5), m.Dense(32, 16), m.Normalize()
+        ],
+        "network, tokens normalised": lambda: [
+            network(plain), m.Normalize(module_input_name="token_embeddings"), m.Pooling(32, "mean")
+        ],
+        "network, dense tokens": lambda: [
+            network(plain), m.Dense(32, 16, module_input_name="token_embeddings"), m.Pooling(16, "mean")
+        ],
+        "network, prompt left out": lambda: [network(plain), m.Pooling(32, "mean", include_prompt=False)],
+        "network, all layers": lambda: [
+            network(plain, config_kwargs={"output_hidden_states": True}),
+            m.WeightedLayerPooling(32, num_hidden_layers=1, layer_start=0), m.Pooling(32, "mean"),
+        ],
+        "routes": lambda: [
+            m.Router.for_query_document(query_modules=[table()], document_modules=[network(plain), m.Pooling(32, "mean")]),
+            m.Normalize(),
+        ],
+    }  # fmt: skip
+    return made[name]()
+
+
+IN_ONNX = ("network, layers behind",)
+STACKS = [
+    "words counted", "words counted once", "words counted, dense", "words", "words, lower case", "words, stop words",
+    "words, many poolings", "words, weights", "words, LSTM", "words, CNN", "words, CNN of even sizes",
+    "words, layers behind", "phrases", "pieces", "table, dense", "network, layers behind", "network, tokens normalised",
+    "network, dense tokens", "network, prompt left out", "network, all layers", "routes",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of transformers."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    home = tmp_path_factory.mktemp("plain")
+    small_model(home / "bert", Pooling(32, "mean"))
+    return home / "bert-plain"
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_any_stack_gives_the_vectors_of_sentence_transformers_with_any_option(
+    plain: Path, tmp_path: Path, name: str
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack(name, plain), device="cpu").save(str(folder))
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    is_unit = type(theirs[-1]).__name__ == "Normalize"
+    size = theirs.encode(KNOWN[:1]).shape[1]
+    for arguments, expected in (
+        ({}, {}),
+        ({"engine": "torch"}, {}),
+        ({"batch_tokens": 1000, "threads": 1}, {}),
+        ({"deterministic": True}, {}),
+        ({"normalize": True}, {"normalize_embeddings": True}),
+        ({"dim": 3}, {"truncate_dim": 3, "normalize_embeddings": is_unit}),
+        ({"dim": size}, {}),
+        ({"prompt": "dog cat "}, {"prompt": "dog cat "}),
+        ({"role": "query"}, {"task": "query"} if name == "routes" else {}),
+        ({"role": "document"}, {"task": "document"} if name == "routes" else {}),
+    ):
+        ours = encoder_loading.load(EncoderSpec(str(folder), **arguments))  # type: ignore[arg-type]
+        texts = KNOWN[:-1] if name == "words, CNN of even sizes" else KNOWN  # which needs two words
+        found = ours.encode(texts)
+        wanted = theirs.encode(texts, batch_size=1, **expected)
+        assert found.vectors.shape == wanted.shape
+        assert np.abs(found.vectors - wanted).max() < CLOSE, arguments
+        assert ours.dimension == wanted.shape[1]
+        if not arguments:
+            assert ours.engine == ("onnx" if name in IN_ONNX else "torch")
+
+
+@pytest.mark.parametrize("name", ["words", "words, LSTM", "phrases", "pieces", "table, dense", "network, dense tokens"])
+def test_any_stack_takes_a_limit_and_says_what_it_truncates(plain: Path, tmp_path: Path, name: str) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack(name, plain), device="cpu").save(str(folder))
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    if name == "table, dense":
+        theirs[0].tokenizer.enable_truncation(3)
+    else:
+        theirs.max_seq_length = 3
+    found = encoder_loading.load(EncoderSpec(str(folder), max_length=3)).encode(KNOWN)
+    whole = encoder_loading.load(EncoderSpec(str(folder))).encode(KNOWN)
+    assert np.abs(found.vectors - theirs.encode(KNOWN, batch_size=1)).max() < CLOSE
+    assert found.n_tokens == [min(3, n) for n in whole.n_tokens]
+    assert found.truncated == [n > 3 for n in whole.n_tokens]
+    assert whole.truncated[KNOWN.index("cat " * 40)] == (name == "network, dense tokens")
+
+
+def test_words_that_a_model_does_not_know_are_said_and_a_text_of_them_has_no_vector(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import BoW, Dense, Pooling
+
+    lines = "the cat (sat) on\nzzz -\nthe\n"
+    for name, parts in (("mean", [words(), Pooling(12, "max")]), ("count", [BoW(VOCABULARY), Dense(12, 4)])):
+        folder = tmp_path / name
+        SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+        done = invoke("embed", "-m", str(folder), stdin=lines)
+        said = [record["nlptool"]["embed"] for record in records(done)]
+        assert [entry.get("n_unknown") for entry in said] == [2, 1, None]
+        assert said[1]["reason"] == "no known word"
+        assert "words that the model does not know, left out of the mean: 3" in done.stderr
+    assert "reason" in said[1]
+    done = invoke("embed", "-m", str(folder), "--max-length", "2", stdin="cat\n")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "counts all words of a text" in done.stderr
+
+
+def test_routes_are_chosen_or_asked_for(plain: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Router
+
+    routes = {"query": [table()], "document": [network(plain), Pooling(32, "mean")]}
+    folder = tmp_path / "model"
+    parts = [Router(routes, allow_empty_key=False), Normalize()]
+    SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    done = invoke("embed", "-m", str(folder), stdin="cat\n")
+    assert done.exit_code == 1
+    assert "has parts of its own for each kind of text (document, query), and none was chosen" in done.stderr
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("the cat\na dog\n")
+    (answer,) = records(invoke("search", "cat", "--corpus", str(corpus), "-m", str(folder)))
+    expected = theirs.encode_query(["cat"]) @ theirs.encode_document(["the cat", "a dog"]).T
+    found = {neighbor["text"]: neighbor["similarity"] for neighbor in answer["neighbors"]}
+    assert [found["the cat"], found["a dog"]] == pytest.approx(expected[0], abs=CLOSE)
+
+
+@pytest.mark.parametrize("model_type", ["CrossEncoder", "SparseEncoder", "MultiVectorEncoder"])
+def test_models_that_give_no_vector_of_a_text_are_refused(copy: Callable[..., Path], model_type: str) -> None:
+    with pytest.raises(ModelError, match=f"is a {model_type} of sentence-transformers"):
+        encoder_loading.locate(EncoderSpec(str(copy("network", model_type=model_type))))
+
+
+def test_a_pickle_of_any_part_is_opened_only_when_it_is_allowed(plain: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+    from sentence_transformers import SentenceTransformer
+
+    for number, (name, part) in enumerate(
+        (
+            ("network, layers behind", "4_Dense"),
+            ("words, LSTM", "1_LSTM"),
+            ("words", "."),
+            ("routes", "query_0_*"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        SentenceTransformer(modules=stack(name, plain), device="cpu").save(str(folder))
+        expected = theirs(folder, KNOWN)
+        (weights,) = folder.glob(f"{part}/model.safetensors")
+        torch.save(load_file(weights), weights.with_name("pytorch_model.bin"))
+        weights.unlink()
+        with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
+            encoder_loading.locate(EncoderSpec(str(folder)))
+        found = encoder_loading.load(EncoderSpec(str(folder), allow_pickle=True)).encode(KNOWN)
+        assert np.abs(found.vectors - expected).max() < CLOSE
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"tokenizer_class": "os.path"}, r"asks for code of its own \(os.path\)"),
+        ({"tokenizer_class": "sentence_transformers.util.http_get"}, "asks for code of its own"),
+        ({"tokenizer_class": None}, "asks for code of its own"),
+    ],
+)
+def test_a_tokenizer_of_words_that_is_none_is_not_imported(
+    plain: Path, tmp_path: Path, values: dict[str, Any], said: str
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    path = folder / "wordembedding_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    with pytest.raises(ModelError, match=said):
+        encoder_loading.load(EncoderSpec(str(folder)))
+
+
+def test_phrases_need_a_package_that_is_named(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack("phrases", plain), device="cpu").save(str(folder))
+    monkeypatch.setattr(sentence_transformer, "find_spec", lambda name: None)
+    done = invoke("embed", "-m", str(folder), stdin="cat\n")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "needs the package nltk for its PhraseTokenizer" in done.stderr
+    assert "pip install nltk" in done.stderr
+
+
+def test_indexes_of_other_vocabularies_are_told_apart(tmp_path: Path) -> None:
+    """A bag of words has no weights: its vocabulary is its identity."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import BoW
+
+    folder, index = tmp_path / "model", tmp_path / "index"
+    SentenceTransformer(modules=[BoW(["cat", "dog"])], device="cpu").save(str(folder))
+    assert invoke("index", "build", "-m", str(folder), "-o", str(index), stdin="cat\ndog\n").exit_code == 0
+    assert records(invoke("search", "cat", "--corpus", str(index), "-k", "1"))[0]["neighbors"][0]["text"] == "cat"
+    SentenceTransformer(modules=[BoW(["dog", "cat"])], device="cpu").save(str(folder))
+    done = invoke("search", "cat", "--corpus", str(index))
+    assert done.exit_code == 1
+    assert "the vectors were made by another" in done.stderr
+
+
+def test_a_vocabulary_with_more_words_than_vectors_is_refused(plain: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    path = folder / "whitespacetokenizer_config.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, "vocab": [*values["vocab"], "more"]}))
+    with pytest.raises(ModelError, match="13 words or pieces, and a table has 12 rows"):
+        encoder_loading.load(EncoderSpec(str(folder)))
+
+
+def test_parts_that_do_not_fit_together_are_refused(plain: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import LSTM, Pooling
+
+    for name, parts in (
+        ("LSTM", [network(plain), LSTM(32, 4), Pooling(8, "mean")]),
+        ("cls", [words(), Pooling(12, "cls")]),
+    ):
+        folder = tmp_path / name
+        SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+        with pytest.raises(ModelError, match="do not fit together"):
+            encoder_loading.load(EncoderSpec(str(folder)))
 
 
 @pytest.mark.parametrize("stack", ["network", "plain", "table", "other"])

@@ -27,6 +27,8 @@ from nlptool.specs import EncoderSpec
 NO_KNOWN_PIECE = "no known piece"
 """Why a text has no vector: its pieces all stand for what the vocabulary lacks, or there are none."""
 
+NO_KNOWN_WORD = "no known word"
+
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:

@@ -19,7 +19,7 @@ from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import locate as store_locate
-from nlptool.models.store import model_folder, sentence_transformers_config
+from nlptool.models.store import model_folder, part_kinds, sentence_transformers_config
 from nlptool.models.store.kinds import ENCODER, QUANTIZED
 from nlptool.models.words import loading as word_loading
 from nlptool.specs import EncoderSpec
@@ -63,6 +63,8 @@ class LocatedEncoder:
     graph: Path | None = None  # folder with model.onnx
     quantized: Path | None = None  # folder with the same in 8 bits, which then runs instead
     takes_tokens: bool = False
+    leaves_out_unknown: bool = False  # words that it does not know count for nothing, and not for [UNK]
+    task: str | None = None  # query | document, where it has parts of their own for these
 
     def in_float32(self) -> LocatedEncoder:
         """Return the same encoder, not quantized."""
@@ -85,7 +87,8 @@ class LocatedEncoder:
 
     def _open_torch(self) -> Any:
         from nlptool.models.encoders import sentence_transformer
-        from nlptool.models.encoders.torch_backend import SentenceTransformersEncoder, TorchNetwork
+        from nlptool.models.encoders.library_encoder import LibraryEncoder
+        from nlptool.models.encoders.torch_backend import TorchNetwork
 
         spec = self.spec
         with devices.torch_threads(spec.threads):
@@ -102,7 +105,7 @@ class LocatedEncoder:
 
         with transformers_loading.silenced():
             other = SentenceTransformer(modules=modules, device=self.device)
-        return SentenceTransformersEncoder(other, self.about, spec, self.prompt)
+        return LibraryEncoder(other.eval(), self.about, spec, prompt=self.prompt, task=self.task)
 
     def tokenizer(self, tokenizer: Any) -> EncoderTokenizer:
         """Give a ``tokenizers.Tokenizer`` the limits, words and prompt of this encoder."""
@@ -150,6 +153,9 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
     if spec.quantize and wants_torch:
         raise RunError("--quantize int8 works in onnxruntime, on the processor alone")
 
+    stack, paths = zip(*model_folder.modules(found.folder), strict=True)
+    is_usual = len(stack) == 1 or part_kinds.are_usual(stack)
+
     def convert(target: Path) -> None:
         from nlptool.models.encoders import onnx_export  # with the frameworks: when there is something to convert
 
@@ -163,7 +169,8 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
             files,
             convert,
             is_required=spec.engine == "onnx" or spec.quantize is not None,
-            parts=[path for _, path in model_folder.modules(found.folder)],
+            parts=paths,
+            obstacle="" if is_usual else f"its parts are {', '.join(stack)}",
             note=note,
         )
     if graph is not None:
@@ -171,8 +178,8 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
     else:
         from nlptool.models.encoders import sentence_transformer
 
-        about = sentence_transformer.describe_folder(weights, allow_pickle=spec.allow_pickle)
-    about = prompts.with_quirks({**about, **own}, like)
+        about = sentence_transformer.describe_folder(weights, found.name, spec)
+    about = prompts.with_quirks({**about, **own, "has_routes": stack[0] in part_kinds.ROUTERS}, like)
     if assumed := about.get("assumed"):
         note(f"{found.name}: {assumed}")
     return LocatedEncoder(
@@ -185,6 +192,8 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
         spec=spec,
         weights=weights,
         graph=graph,
+        task=about.get("task"),
+        leaves_out_unknown=stack[0] in part_kinds.OF_WORDS,
         quantized=quantized(found.name, graph, weights, note) if spec.quantize and graph is not None else None,
     )
 
@@ -202,4 +211,7 @@ def identity(spec: EncoderSpec) -> str:
     else:
         folder = store_locate.find(name, offline=True, allow_pickle=spec.allow_pickle)
         files = [*model_folder.weight_files(folder, allow_pickle=spec.allow_pickle), *folder.glob("tokenizer.json")]
+        for kind, path in model_folder.parts(folder):
+            if kind in part_kinds.OF_WORDS:  # whose vocabulary stands in their settings
+                files += [file for file in (folder / path).glob("*config.json") if file not in files]
     return cache.content_key(files, salt="identity 1")

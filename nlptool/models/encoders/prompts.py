@@ -31,7 +31,7 @@ def choose(name: str, about: Mapping[str, Any], spec: EncoderSpec, *, note: Call
 
     Args:
         name: of the model, for messages.
-        about: ``prompts``, by name, and ``default_prompt``, the name of one.
+        about: ``prompts``, by name, and ``default_prompt``, the name of one; ``has_routes``: parts of its own for each role.
         note: is told, once, where the model has prompts and none was chosen.
 
     Raises:
@@ -62,7 +62,8 @@ def choose(name: str, about: Mapping[str, Any], spec: EncoderSpec, *, note: Call
                 f"{name} has no prompt for a {role}, but {_listed(prompts)}",
                 hint="--prompt-name NAME takes one of them, --prompt TEXT gives any text",
             )
-        note(f"{name} has no prompts: --as {role} changes nothing")
+        if not about.get("has_routes"):
+            note(f"{name} has no prompts: --as {role} changes nothing")
         return ""
     if has_some and not lenient:
         used = f"{default!r} is used" if default else "none is used"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
+from nlptool.models.encoders import library_encoder
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder, sentence_transformers_config
+from nlptool.models.store.part_kinds import ROUTERS, are_usual
+from nlptool.specs import EncoderSpec
+
+_WORD_TOKENIZERS = ("WhitespaceTokenizer", "PhraseTokenizer", "TransformersTokenizerWrapper")
 
 
 def load(folder: Path, *, allow_pickle: bool = False) -> Any:
@@ -23,12 +29,13 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
             parts do not belong together.
     """
     _check_pooling(folder)
+    _check_words(folder)
     words = bert_words.settings(folder)
     with transformers_loading.silenced():
         import torch
         from sentence_transformers import SentenceTransformer
 
-        transformers_loading.refuse_own_code(folder, [path for _, path in model_folder.modules(folder)])
+        transformers_loading.refuse_own_code(folder, [path for _, path in model_folder.parts(folder)])
         try:
             model = SentenceTransformer(
                 str(folder.absolute()),
@@ -48,26 +55,36 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
         transformers_loading.check_tokenizer(model[0].model, model.tokenizer, folder)
         _check_sizes(model, folder)
         model.max_seq_length = max_length(model)
+    _check_rows(model, folder)
     return model
 
 
 def network(model: Any) -> list[Any]:
     """Return the modules of a ``SentenceTransformer`` without the last normalisation."""
     modules = list(model)
-    return modules[:-1] if type(modules[-1]).__name__ == "Normalize" else modules
+    return modules[:-1] if _ends_normalized(model) else modules
+
+
+def _ends_normalized(model: Any) -> bool:
+    """Return whether the last part normalises the vectors of texts, and not those of tokens."""
+    last = list(model)[-1]
+    names = (getattr(last, "module_input_name", None), getattr(last, "module_output_name", None))
+    return type(last).__name__ == "Normalize" and names == ("sentence_embedding", "sentence_embedding")
 
 
 def is_usual(modules: list[Any]) -> bool:
     """Return whether token ids go in and one vector comes out, and nothing else is asked for."""
-    names = [type(module).__name__ for module in modules]
-    if names[:2] != ["Transformer", "Pooling"] or not set(names[2:]) <= {"Dense"}:
+    if not are_usual([type(module).__name__ for module in modules]):
         return False
-    text = modules[0].modality_config.get("text") or {}
+    first = modules[0]
+    if "message" in first.modality_config or any((first.query_length, first.document_length, first.query_expansion)):
+        return False
+    text = first.modality_config.get("text") or {}
     plain = text.get("method") == "forward" and text.get("method_output_name") in (
         "last_hidden_state",
         ["last_hidden_state"],
     )
-    return bool(plain and not modules[0].processing_kwargs and modules[1].include_prompt)
+    return bool(plain and not first.processing_kwargs and modules[1].include_prompt)
 
 
 def describe(model: Any, folder: Path) -> dict[str, Any]:
@@ -75,9 +92,9 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
     vectors (``sentence_transformers_config.choices``)."""
     pooling = next((module.pooling_mode for module in model if type(module).__name__ == "Pooling"), None)
     about = {
-        "dimension": int(model.get_embedding_dimension()),
+        "dimension": int(model.get_embedding_dimension() or 0),
         "max_length": max_length(model),
-        "normalize": type(model[-1]).__name__ == "Normalize",
+        "normalize": _ends_normalized(model),
         "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
         "words": bert_words.settings(folder),
         "architecture": getattr(getattr(model[0], "config", None), "model_type", None),
@@ -96,7 +113,7 @@ def max_length(model: Any) -> int:
 
 def _check_pooling(folder: Path) -> None:
     """Refuse a pooling that is none, for which sentence-transformers would take the mean, or that nobody knows."""
-    for kind, path in model_folder.modules(folder):
+    for kind, path in model_folder.parts(folder):
         if kind == "Pooling":
             asked = sentence_transformers_config.pooling_modes(model_folder.read_json(folder / path / "config.json"))
             if not asked or not set(asked) <= sentence_transformers_config.POOLINGS.keys():
@@ -107,13 +124,57 @@ def _check_pooling(folder: Path) -> None:
                 )
 
 
+def _check_words(folder: Path) -> None:
+    """Refuse a tokenizer of words that is code of the model's own, or that needs a package which is not there."""
+    for kind, path in model_folder.parts(folder):
+        if kind == "WordEmbeddings":
+            own = str(model_folder.read_json(folder / path / "wordembedding_config.json").get("tokenizer_class"))
+            name = own.rpartition(".")[2]
+            if not own.startswith("sentence_transformers.") or name not in _WORD_TOKENIZERS:
+                raise model_folder.own_code(folder, own)
+            if name == "PhraseTokenizer" and find_spec("nltk") is None:
+                raise ModelError(f"{folder} needs the package nltk for its {name}", hint="pip install nltk")
+
+
+def _check_rows(model: Any, folder: Path) -> None:
+    """Refuse tables with fewer rows than their tokenizer has words or pieces."""
+    for module in model.modules():
+        if type(module).__name__ == "WordEmbeddings":
+            vocabulary = getattr(module.tokenizer, "word2idx", None)
+            n_words = len(module.tokenizer.tokenizer) if vocabulary is None else len(vocabulary)
+            tables = [module.emb_layer, *(part.emb_layer for part in model if type(part).__name__ == "WordWeights")]
+            n_rows = min(table.num_embeddings for table in tables)
+        elif type(module).__name__ == "StaticEmbedding":
+            n_words, n_rows = 1 + max(module.tokenizer.get_vocab().values(), default=-1), module.num_embeddings
+        else:
+            continue
+        if n_words > n_rows:
+            raise ModelError(
+                f"the tokenizer of {folder} does not belong to this model: it has {n_words:,} words or pieces, and a table "
+                f"has {n_rows:,} rows",
+                hint="download the model again",
+            )
+
+
 def _lacking(model: Any, folder: Path, *, allow_pickle: bool) -> list[str]:
     """Return the tensors that are in no file and so are random. Many models lack BERT's unused pooler."""
-    kind, path = model_folder.modules(folder)[0]
-    if kind != "Transformer":
-        return []
-    _, missing = transformers_loading.network(type(model[0].model), folder / path, allow_pickle=allow_pickle)
-    return [name for name in missing if "pooler" not in name]
+    lacking: list[str] = []
+    for module, path in _transformers(model, folder):
+        _, missing = transformers_loading.network(type(module.model), folder / path, allow_pickle=allow_pickle)
+        lacking += [name for name in missing if "pooler" not in name]
+    return lacking
+
+
+def _transformers(model: Any, folder: Path) -> Iterator[tuple[Any, str]]:
+    """Yield the parts that are networks of transformers, those inside of routers too, and their folders."""
+    for module, (kind, path) in zip(model, model_folder.modules(folder), strict=False):
+        if kind in ("Transformer", "CLIPModel"):
+            yield module, path
+        elif kind in ROUTERS:
+            for route, names in model_folder.router_config(folder / path)["structure"].items():
+                for inner, name in zip(module.sub_modules[route], names, strict=True):
+                    if hasattr(inner, "model"):
+                        yield inner, f"{path}/{name}".lstrip("/")
 
 
 def _check_sizes(model: Any, folder: Path) -> None:
@@ -127,6 +188,16 @@ def _check_sizes(model: Any, folder: Path) -> None:
             raise ModelError(f"{folder} gives vectors of {width} dimensions, and its pooling takes {pooled}")
 
 
-def describe_folder(folder: Path, *, allow_pickle: bool = False) -> Mapping[str, Any]:
-    """Return the manifest of an encoder that is not converted."""
-    return describe(load(folder, allow_pickle=allow_pickle), folder)
+def describe_folder(folder: Path, name: str, spec: EncoderSpec) -> Mapping[str, Any]:
+    """Return the manifest of an encoder that is not converted.
+
+    Raises:
+        ModelError: as of ``load``, or it embeds nothing.
+        RunError: it has no parts for the role of the spec.
+    """
+    model = load(folder, allow_pickle=spec.allow_pickle)
+    about = describe(model, folder)
+    if not is_usual(network(model)):  # what its parts say of their dimensions may not be all
+        about["task"] = library_encoder.task_of(model, name, spec)
+        about["dimension"] = library_encoder.probe(model, name, about["task"])
+    return about

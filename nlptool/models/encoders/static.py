@@ -182,6 +182,8 @@ class LocatedStaticEncoder:
     engine: str = "static"
     device: str = "cpu"
     takes_tokens: bool = False
+    task: str | None = None
+    leaves_out_unknown: bool = False
 
     def open(self) -> StaticEncoder:
         """Read the table and the tokenizer.

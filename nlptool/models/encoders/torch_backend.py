@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptool.models.encoders.encoder import Embeddings, Postprocess
 from nlptool.models.runtime import devices, transformers_loading
-from nlptool.models.runtime.batching import pack
-from nlptool.specs import EncoderSpec
 
 
 class TorchNetwork:
@@ -55,44 +52,3 @@ class TorchNetwork:
                 features = module(features)
         vectors: NDArray[np.float32] = features["sentence_embedding"].float().cpu().numpy()
         return vectors
-
-
-class SentenceTransformersEncoder:
-    """Any stack of modules, run by sentence-transformers itself: static embeddings, bags of words."""
-
-    engine = "torch"
-
-    def __init__(self, model: Any, about: Mapping[str, Any], spec: EncoderSpec, prompt: str) -> None:
-        self._postprocess = Postprocess.of_model(about, spec)
-        self.dimension = self._postprocess.dimension(int(about["dimension"]))
-        self._network_dimension = int(about["dimension"])
-        self._threads = spec.threads
-        self._model = model
-        self._prompt = prompt
-        if spec.max_length is not None and model.max_seq_length:
-            model.max_seq_length = min(spec.max_length, model.max_seq_length)
-        self._budget = 1 if spec.deterministic else spec.batch_tokens or 512
-
-    def encode(self, texts: Sequence[str]) -> Embeddings:
-        """Embed ``texts``; the order is kept."""
-        whole = [self._n_tokens(self._prompt + text) for text in texts]
-        limit = self._model.max_seq_length or max(whole, default=0)
-        lengths = [min(length, limit) for length in whole]
-        vectors = np.empty((len(texts), self._network_dimension), np.float32)
-        with devices.torch_threads(self._threads):
-            for batch in pack(lengths, self._budget):
-                vectors[batch] = self._model.encode(
-                    [texts[index] for index in batch],
-                    prompt=self._prompt,
-                    batch_size=len(batch),
-                    show_progress_bar=False,
-                )
-        truncated = [length > limit for length in whole]
-        return Embeddings(self._postprocess(vectors), lengths, truncated, [1] * len(texts))
-
-    def _n_tokens(self, text: str) -> int:
-        tokenizer = self._model.tokenizer
-        encoded = (
-            tokenizer.encode(text, truncation=False, verbose=False) if callable(tokenizer) else tokenizer.encode(text)
-        )
-        return len(getattr(encoded, "ids", encoded))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.models.encoders.encoder import Embeddings, Postprocess, dimension
+from nlptool.models.encoders.encoder import NO_KNOWN_WORD, Embeddings, Postprocess, dimension
 from nlptool.models.runtime.prepare import Note
 from nlptool.models.words import loading as word_loading
 from nlptool.models.words.lookup import WordLookup
@@ -61,7 +61,7 @@ class WordEncoder:
             by_subwords = {"n_subwords": len(others) - n_others} if len(others) > n_others else {}
             said.append({"n_unknown": n_unknown, **by_subwords})
         vectors = _means(self._rows(np.asarray(places, np.int64), others), np.asarray(n_tokens))
-        no_vector = {index: "no known word" for index, n in enumerate(n_tokens) if not n}
+        no_vector = {index: NO_KNOWN_WORD for index, n in enumerate(n_tokens) if not n}
         return Embeddings(self._postprocess(vectors), n_tokens, truncated, [1] * len(texts), said, no_vector)
 
     def _rows(self, places: NDArray[np.int64], others: list[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -103,6 +103,8 @@ class LocatedWordEncoder:
     device: str = "cpu"
     prompt: str = ""
     takes_tokens: bool = True
+    task: str | None = None
+    leaves_out_unknown: bool = True
 
     def open(self) -> WordEncoder:
         """Open the vectors."""

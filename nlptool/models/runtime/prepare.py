@@ -72,6 +72,7 @@ def graph_of(
     is_required: bool,
     note: Note,
     parts: Iterable[str] = (),
+    obstacle: str = "",
 ) -> tuple[Path | None, Path]:
     """Find the graph of a model that is shipped, or convert the model unless that has been done.
 
@@ -79,6 +80,7 @@ def graph_of(
         convert: writes the converted copy into a folder.
         is_required: torch is no way out.
         parts: folders in the model's whose settings count too.
+        obstacle: what is known to be in the way of a conversion.
 
     Returns:
         The folder with the graph, None where the model runs in torch alone, which is noted; and that with the weights.
@@ -89,6 +91,8 @@ def graph_of(
     if found.known is not None and found.known.graph:
         return locate.built_in_graph(found.known), found.folder
     try:
+        if obstacle:
+            raise NotConvertible(obstacle)
         copy = converted.convert_once(kind, found.name, found.folder, weight_files, convert, parts=parts, note=note)
     except NotConvertible as error:
         if is_required:

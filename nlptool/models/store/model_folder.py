@@ -13,6 +13,7 @@ from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.store.kinds import VECTORS
+from nlptool.models.store.part_kinds import PART_KINDS, ROUTERS, TRANSFORMERS_ONCE
 from nlptool.storage import json_files, safetensors
 
 NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
@@ -82,7 +83,7 @@ def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
     transformer, and ``plain`` takes any for one.
 
     Raises:
-        ModelError: ``modules.json`` cannot be read, or names a folder outside.
+        ModelError: ``modules.json`` cannot be read, names a folder outside, or a class that nobody knows.
     """
     if plain or not (folder / "modules.json").is_file():
         return [("Transformer", "")]
@@ -93,14 +94,59 @@ def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
         found[0]
     except (TypeError, KeyError, AttributeError, IndexError) as error:
         raise ModelError(f"{folder / 'modules.json'} is no list of modules") from error
-    for kind, path in found:
-        _stay_inside(folder, path)
-        if not kind.startswith("sentence_transformers."):
-            raise ModelError(
-                f"{folder} asks for code of its own ({kind}), which nlptool never runs",
-                hint="another model of the same kind may do without: nlptool models list",
-            )
-    return [(kind.rpartition(".")[2], path) for kind, path in found]
+    return [(_part_kind(folder, name), _inside(folder, path)) for name, path in found]
+
+
+def parts(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
+    """Return ``modules`` and, behind each that holds other parts, these.
+
+    Raises:
+        ModelError: as of ``modules``.
+    """
+    found = []
+    for kind, path in modules(folder, plain=plain):
+        found.append((kind, path))
+        if kind in ROUTERS:
+            inner = router_config(folder / path).get("types")
+            if not isinstance(inner, dict):
+                raise ModelError(f"{folder / path} does not say which parts it holds", hint=_AGAIN)
+            for name, class_name in inner.items():
+                found.append((_part_kind(folder, str(class_name)), _inside(folder, f"{path}/{name}".lstrip("/"))))
+    return found
+
+
+def router_config(folder: Path) -> dict[str, Any]:
+    """Return what the folder of a ``Router`` says of the parts in it: ``types`` and ``structure``."""
+    path = folder / ROUTERS["Router"]
+    return read_json(path if path.is_file() else folder / "config.json")
+
+
+def _part_kind(folder: Path, class_name: str) -> str:
+    """Return the kind of a part by the full name of its class, of any release."""
+    if not class_name.startswith("sentence_transformers."):
+        raise own_code(folder, class_name)
+    kind = class_name.rpartition(".")[2]
+    kind = "Transformer" if kind in TRANSFORMERS_ONCE else kind
+    if kind not in PART_KINDS:
+        raise ModelError(
+            f"{folder} has a part that is not known here: {class_name}",
+            hint=f"there are {', '.join(PART_KINDS)}",
+        )
+    return kind
+
+
+def own_code(folder: Path, what: str) -> ModelError:
+    """Return the error for a model that asks for code that does not come with the libraries."""
+    return ModelError(
+        f"{folder} asks for code of its own ({what}), which nlptool never runs",
+        hint="another model of the same kind may do without: nlptool models list",
+    )
+
+
+def _inside(folder: Path, path: str) -> str:
+    """Return the name of a sub-folder, which must not lead out: "" for the folder itself."""
+    _stay_inside(folder, path)
+    return PurePosixPath(path).as_posix() if PurePosixPath(path).parts else ""
 
 
 def is_masked(folder: Path) -> bool:
@@ -149,26 +195,18 @@ def _missing(folder: Path, *, plain: bool, allow_pickle: bool) -> Iterator[str]:
     places = [folder, *([folder.parent.parent / ".no_exist" / folder.name] if _in_hub_cache(folder) else [])]
     if len(places) > 1 and not plain and not any((place / "modules.json").exists() for place in places):
         yield "modules.json"  # transformers fetches only its own files; without this one the pooling would be guessed
-    for kind, path in modules(folder, plain=plain):
-        here = folder / path
+    for kind, path in parts(folder, plain=plain):
+        here, needs = folder / path, PART_KINDS[kind]
         shown = f"{path}/" if path else ""
-        if kind == "Transformer":
-            if not (here / "config.json").is_file():
-                yield f"{shown}config.json"
-            if not any(any(here.glob(name)) for name in _TOKENIZERS):
-                yield f"{shown}tokenizer.json"
-            if not _weights(here, allow_pickle=allow_pickle):
-                yield f"{shown}model.safetensors"
-            yield from (f"{shown}{name}" for name in _shards(here) if not (here / name).is_file())
-        elif kind == "StaticEmbedding":
-            if not (here / "tokenizer.json").is_file():
-                yield f"{shown}tokenizer.json"
-            if not _weights(here, allow_pickle=allow_pickle):
-                yield f"{shown}model.safetensors"
-        elif kind in ("Pooling", "Dense") and not (here / "config.json").is_file():
-            yield f"{shown}config.json"
-        if kind == "Dense" and not _weights(here, allow_pickle=allow_pickle):
+        if needs.config and not (here / needs.config).is_file():
+            yield f"{shown}{needs.config}"
+        tokenizers = {"Transformer": _TOKENIZERS, "StaticEmbedding": ("tokenizer.json",)}.get(kind, ())
+        if tokenizers and not any(any(here.glob(name)) for name in tokenizers):
+            yield f"{shown}tokenizer.json"
+        if needs.has_weights and not _weights(here, allow_pickle=allow_pickle):
             yield f"{shown}model.safetensors"
+        if kind == "Transformer":
+            yield from (f"{shown}{name}" for name in _shards(here) if not (here / name).is_file())
 
 
 def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = False) -> list[Path]:
@@ -182,26 +220,28 @@ def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = Fals
     """
     if not is_model(folder):
         raise no_model(folder)
-    for path in sorted(folder.rglob("*")):
-        _stay_inside(folder, path.relative_to(folder).as_posix())
-    kinds, paths = zip(*modules(folder, plain=plain), strict=True)
-    parts = [folder / path for path in paths]
-    main = parts[0]
-    if kinds[0] in ("Transformer", "StaticEmbedding") and not _weights(main, allow_pickle=allow_pickle):
-        pickles = sorted(main.glob("*.bin"))
-        raise ModelError(
-            f"{folder} has no weights (model.safetensors)"
-            + (f"; {pickles[0].name} is a pickle, which can run code and is not opened unasked" if pickles else ""),
-            hint="--allow-pickle opens it, if you trust where it comes from" if pickles else _AGAIN,
-        )
-    for name in _shards(main):
-        if not (main / name).is_file():
-            raise ModelError(f"{folder} lacks {name}, a part of its weights", hint=_AGAIN)
-    files = [path for part in dict.fromkeys(parts) for path in _weights(part, allow_pickle=allow_pickle)]
-    for path in files:
-        if path.suffix == ".safetensors":
-            safetensors.header(path)
-    return files
+    for file in sorted(folder.rglob("*")):
+        _stay_inside(folder, file.relative_to(folder).as_posix())
+    files: dict[Path, None] = {}
+    for kind, path in parts(folder, plain=plain):
+        here = folder / path
+        found = _weights(here, allow_pickle=allow_pickle)
+        if PART_KINDS[kind].has_weights and not found:
+            pickles = sorted(here.glob("*.bin"))
+            raise ModelError(
+                f"{here if path else folder} has no weights (model.safetensors)"
+                + (f"; {pickles[0].name} is a pickle, which can run code and is not opened unasked" if pickles else ""),
+                hint="--allow-pickle opens it, if you trust where it comes from" if pickles else _AGAIN,
+            )
+        if kind == "Transformer":
+            for shard in _shards(here):
+                if not (here / shard).is_file():
+                    raise ModelError(f"{here} lacks {shard}, a part of its weights", hint=_AGAIN)
+        files |= dict.fromkeys(found)
+    for file in files:
+        if file.suffix == ".safetensors":
+            safetensors.header(file)
+    return list(files)
 
 
 def _weights(folder: Path, *, allow_pickle: bool) -> list[Path]:

@@ -28,6 +28,7 @@ POOLINGS = {  # and the flag of each in older configurations
 MEASURES = ("cosine", "dot", "euclidean", "manhattan")
 """The values of ``similarity_fn_name``."""
 
+_ENCODER = "SentenceTransformer"  # the ``model_type`` of a model that gives a vector for each text
 _FILE = "config_sentence_transformers.json"
 _ALWAYS = ("query", "document")
 """Names that are prompts of every model: those of nothing, unless the model has others."""
@@ -50,6 +51,12 @@ def choices(folder: Path) -> dict[str, Any]:
     if not path.is_file() or not (folder / "modules.json").is_file():
         return {}
     own = model_folder.read_json(path)
+    kind = own.get("model_type", _ENCODER)
+    if kind != _ENCODER:
+        raise ModelError(
+            f"{folder} is a {kind} of sentence-transformers, which gives no vector of a text",
+            hint="nlptool models list --task embed shows the encoders",
+        )
     named = own.get("prompts") or {}
     if not isinstance(named, dict) or not all(text is None or isinstance(text, str) for text in named.values()):
         raise ModelError(f"{path} is damaged: its prompts are no texts", hint=_AGAIN)
