@@ -28,13 +28,15 @@ def command() -> None:
 @options.records("index", writes=False, instead=("embedding", "tokens"))
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), help="Output folder of the index.")
 @click.option("--resume", is_flag=True, help="Continue from FOLDER.part of an interrupted run.")
+@options.measure
 @options.encoder()
-def build(pipe: Pipe, output: str | None, resume: bool, spec: EncoderSpec) -> None:
+def build(pipe: Pipe, output: str | None, resume: bool, measure: str | None, spec: EncoderSpec) -> None:
     """Embed a corpus and save the vectors, the texts and the identity of the model in a folder.
 
     The folder holds float32 vectors and the texts (and ids, with --id-field). It is memory-mapped, so that a search in a
-    million texts starts at once. A model with prompts gets its prompt for documents. An empty line is left out and counted.
-    Ctrl-C keeps FOLDER.part, from which --resume continues.
+    million texts starts at once. It remembers the measure of similarity, by which `search` ranks: the model's own, unless
+    --measure names another. A model with prompts gets its prompt for documents. An empty line is left out and counted. Ctrl-C
+    keeps FOLDER.part, from which --resume continues.
 
     \b
     nlptool index build -o corpus.index corpus.txt.xz
@@ -45,7 +47,7 @@ def build(pipe: Pipe, output: str | None, resume: bool, spec: EncoderSpec) -> No
 
     if output is None:
         raise click.UsageError("-o FOLDER is missing: the output folder of the index")
-    index.build(pipe, Path(output), spec, resume=resume)
+    index.build(pipe, Path(output), spec, measure=measure, resume=resume)
 
 
 _FOLDER = click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))

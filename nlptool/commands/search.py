@@ -23,7 +23,8 @@ from nlptool.specs import EncoderSpec
     "several files are one corpus.",
 )  # fmt: skip
 @options.top_k(10, largest=100_000, help="Number of answers.")
-@options.threshold("Smallest cosine of an answer.")
+@options.threshold("Smallest similarity of an answer.")
+@options.measure
 @options.record_format(rows="an answer a row")
 @options.memory
 @options.encoder()
@@ -33,6 +34,7 @@ def command(  # noqa: PLR0917
     corpus: tuple[str, ...],
     top_k: int,
     threshold: float | None,
+    measure: str | None,
     format: str,
     memory: int,
     spec: EncoderSpec,
@@ -40,9 +42,9 @@ def command(  # noqa: PLR0917
     """Find the sentences of a corpus that are nearest in meaning to a query (semantic search).
 
     Each argument, or each line of the input, is a query. Each record gets `query` and `neighbors`, a list of {index, file,
-    line, text, similarity}: cosines (-1 to 1), the largest first; `index` counts the records of the corpus from 0. Query and
-    corpus may be in different languages if the model knows both. The search is exact: it compares with every vector of the
-    corpus.
+    line, text, similarity}, the most similar first; `index` counts the records of the corpus from 0. The similarity is the
+    cosine (-1 to 1), unless the model is made for another measure or --measure names one. Query and corpus may be in different
+    languages if the model knows both. The search is exact: it compares with every vector of the corpus.
 
     \b
     nlptool search 雨の日の過ごし方 --corpus diary.txt
@@ -65,7 +67,7 @@ def command(  # noqa: PLR0917
     from nlptool.geometry import similarity as similarities
 
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
-    items, embedder = open_corpus(pipe, corpus, spec)
+    items, embedder = open_corpus(pipe, corpus, spec, measure)
     lists = search(queries.read(pipe, words), items, embedder, k=top_k, memory=memory, threshold=threshold)
     queries.write(
         pipe,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @options.pair_fields
 @options.top_k(largest=100_000, help="Number of nearest neighbors of each record.")
 @options.threshold("Smallest similarity that is written; without -k the output is a record for each pair.")
-@options.measure("cosine", "dot", "euclidean", "pearson")
+@options.measure
 @options.record_format(
     "npy",
     rows="a record, a neighbor or a pair a row",
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0917
     second: str | None,
     top_k: int | None,
     threshold: float | None,
-    measure: str,
+    measure: str | None,
     format: str,
     plot: str | None,
     memory: int,
@@ -57,8 +57,9 @@ def command(  # noqa: PLR0917
     Each record gets `index`, its number in the input from 0, and `similarities` with all records that have a vector, in their
     order, itself included; with -k it gets `neighbors`, a list of {index, file, line, text, similarity}, the nearest first.
     --threshold without -k writes a record for each pair: {first_index, second_index, first, second, similarity}. --pairs
-    compares the two texts of each record and adds `similarity`. Larger is more similar for all measures; cosine and Pearson's
-    r are between -1 and 1.
+    compares the two texts of each record and adds `similarity`. The similarity is the cosine, unless the model is made for
+    another measure or --measure names one. Larger is more similar for all measures; cosine and Pearson's r are between -1
+    and 1.
 
     \b
     nlptool similarity captions.txt -f table
@@ -92,12 +93,12 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.embedder import Embedder
 
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
-    embedder = Embedder(pipe, spec)
-    comparison = Comparison(pipe, embedder, measure, against, memory)
+    embedder = Embedder(pipe, spec, measure=measure)
+    comparison = Comparison(pipe, embedder, against, memory)
     if pairs:
         fields = [names] if names else list(PAIR_FIELDS)
         pipe.form = accept_pairs(pipe.form, fields)
-        lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, measure, names))
+        lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, names))
         kinds: dict[str, type] = {**dict.fromkeys(PAIR_TEXTS[0], str), "similarity": float}
         pairs_table = cells.Columns(kinds, [*fields, *PAIR_FIELDS])
         write_records(pipe, lists, format, Layout({"similarity": float}), table=pairs_table)

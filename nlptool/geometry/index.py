@@ -21,6 +21,7 @@ from nlptool.errors import ModelError, RunError
 from nlptool.geometry import index_folder
 from nlptool.geometry.checksums import CheckedBytes, bytes_of, mapped_bytes
 from nlptool.geometry.index_folder import CHANGED, CHECKSUMS, FILE_OF, FILES, OFFSETS, RECORDS, VECTORS, damage, version
+from nlptool.geometry.measures import MEASURES, USUAL
 from nlptool.storage import json_files, npy
 
 _PAUSE = 0.02  # seconds: while an index is replaced, there is none for less than that
@@ -33,7 +34,8 @@ class Index:
 
     Attributes:
         about: the manifest.
-        vectors: (N, D) float32, memory-mapped unit vectors; ``check_rows`` comes before they are read.
+        vectors: (N, D) float32, memory-mapped, prepared for ``measure``; ``check_rows`` comes before they are read.
+        ready: whether the vectors are prepared for the measure that they are compared by.
 
     Raises:
         ModelError: it is damaged.
@@ -73,6 +75,8 @@ class Index:
             self._records = mapped_bytes(folder / RECORDS)
             if self._offsets[-1] != len(self._records):
                 raise ValueError(f"{OFFSETS} and {RECORDS} do not fit together")
+            if self.measure not in MEASURES:
+                raise ValueError(f"it is for a measure that is not known: {self.measure}")
             self._checked = self._checksums() if CHECKSUMS in self.about["files"] else {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise damage(folder, str(error)) from error
@@ -90,6 +94,11 @@ class Index:
     def model(self) -> str:
         """The name of the model that made the vectors, "" if it is not known."""
         return str(self.about.get("model") or "")
+
+    @property
+    def measure(self) -> str:
+        """The measure of similarity that the vectors are prepared for."""
+        return str(self.about.get("measure") or USUAL)
 
     def __len__(self) -> int:
         return len(self.vectors)

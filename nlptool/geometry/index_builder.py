@@ -139,7 +139,7 @@ class Builder:
         """Add items.
 
         Args:
-            vectors: (n, D) float32 unit vectors.
+            vectors: (n, D) float32, prepared for the index's measure.
             lines: what identifies each in a result: a JSON object with a line end.
             file_of: the number of the file of each; -1, and without it: none.
             n_read: records of the input that are done then.

@@ -20,6 +20,7 @@ from scipy import stats
 from scipy.spatial.distance import squareform
 
 from nlptool.geometry import correlation
+from nlptool.geometry.measures import DIRECTIONS
 
 MEASURES = ("cosine", "euclidean", "pearson")
 _BLOCK = 256  # items whose products with all others are in memory at once
@@ -36,7 +37,7 @@ def memory_needed(n_items: int, n_embeddings: int) -> int:
 
 def has_direction(vectors: NDArray[np.float32], measure: str) -> NDArray[np.bool_]:
     """Return whether the distances of vectors[i] are defined, (N,) bool: not if it is 0 (cosine) or constant (pearson)."""
-    if measure == "euclidean":
+    if measure not in DIRECTIONS:
         return np.ones(len(vectors), np.bool_)
     return np.asarray(vectors.any(axis=1) if measure == "cosine" else np.ptp(vectors, axis=1) > 0, np.bool_)
 

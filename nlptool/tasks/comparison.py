@@ -63,14 +63,18 @@ class Comparison:
         others: those of ``against``, or the same.
     """
 
-    def __init__(self, pipe: Pipe, embedder: Embedder, measure: str, against: str | None, memory: int) -> None:
-        self.measure = measure
+    def __init__(self, pipe: Pipe, embedder: Embedder, against: str | None, memory: int) -> None:
         self.items: EmbeddedRecords | NpyRows
         self.others: EmbeddedRecords | NpyRows
         self._pipe = pipe
         self._embedder = embedder
         self._against = against
         self._memory = memory
+
+    @property
+    def measure(self) -> str:
+        """The measure of similarity, once vectors have been read."""
+        return self._embedder.measure
 
     def labels(self) -> dict[int, str]:
         """Return the labels of the columns, by the numbers of their records."""
@@ -155,7 +159,9 @@ class Comparison:
     def _read(self) -> tuple[Vectors, Vectors]:
         """Read the two sides and prepare them for the measure."""
 
-        ready = functools.partial(measures.prepare, measure=self.measure)
+        def ready(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+            return measures.prepare(vectors, self.measure)  # which is known with the first vectors
+
         self._n_done, self._last = self._pipe.done_before()
         self._pipe.id_is_optional = self._against is not None
         self.items = embedded_records.read(self._pipe, self._embedder, ready=ready)

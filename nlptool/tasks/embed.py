@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
+from nlptool.geometry.measures import USUAL as USUAL_MEASURE
 from nlptool.records.formats.parquet import Vectors
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_value
@@ -110,6 +111,7 @@ def entry_of(located: LocatedAnyEncoder, spec: EncoderSpec, precision: str) -> d
     entry: dict[str, Any] = {"model": located.name}
     entry |= {"prompt": located.prompt} if located.prompt else {}
     entry |= {"dim": spec.dim} if spec.dim else {}
+    entry |= {"measure": located.measure} if located.measure != USUAL_MEASURE else {}
     entry |= {"device": located.device} if located.device != "cpu" else {}
     entry |= {"quantize": spec.quantize} if spec.quantize else {}
     return entry | ({"precision": precision} if precision != "float32" else {})

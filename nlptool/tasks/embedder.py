@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nlptool import catalog
 from nlptool.errors import RecordError, RunError
+from nlptool.geometry.measures import MEASURES, USUAL
 from nlptool.records.json_bytes import RESERVED, fields
 from nlptool.records.notes import Note, NotedValues, notes
 from nlptool.records.pipe import Pipe
@@ -46,6 +47,7 @@ class Embedder:
     Args:
         role: query | document: use the prompt of that name, if the model has such prompts.
         model: the model of the vectors that these are compared with, with the ``identity`` of its files, and ``dimension``.
+        measure: of similarity; None: that of the model.
         beside: the embedder of those vectors; its encoder is used again if it has the same prompt and parts.
 
     Attributes:
@@ -65,6 +67,7 @@ class Embedder:
         model: str = "",
         identity: str = "",
         dimension: int = 0,
+        measure: str | None = None,
         beside: Embedder | None = None,
     ) -> None:
         self.model = model
@@ -72,6 +75,8 @@ class Embedder:
         self.dim = spec.dim
         self.takes_tokens = False
         self._task: str | None = None
+        self._measure = measure
+        self._own_measure: str | None = None  # of the model
         self._leaves_out_unknown = False
         self.prompt = ""
         self._n_empty = 0
@@ -112,6 +117,21 @@ class Embedder:
             np.stack([vectors[number] for number in order]) if order else np.empty((0, self.dimension), np.float32)
         )
         return [with_vector[number] for number in order], stacked
+
+    @property
+    def measure(self) -> str:
+        """The measure of similarity, decided when the first vector is there: the one that was asked for, that of the model, which
+        it says itself or the records that bring its vectors, or cosine."""
+        if self._measure is not None:
+            return self._measure
+        if self._own_measure is None and self._spec.model:
+            from nlptool.models.encoders import loading as encoder_loading
+
+            self._own_measure = encoder_loading.measure(self._spec)
+        found = self._own_measure or USUAL
+        if self.dimension:
+            self._measure = found
+        return found
 
     def encode(self, texts: Sequence[Any]) -> Embeddings:
         """Embed texts with the encoder, opened if it has not been."""
@@ -172,6 +192,9 @@ class Embedder:
         self._check(len(vector))
         self.model = self.model or model or self._spec.model
         self.dimension = len(vector)
+        if self._own_measure is None and model:  # whose records name no usual measure
+            named = entry.get("measure", USUAL)
+            self._own_measure = named if named in MEASURES else USUAL
         if self.dim is None and type(dim := entry.get("dim")) is int and dim > 0:
             self.dim = dim
         return vector
@@ -236,6 +259,7 @@ class Embedder:
             )
         self.takes_tokens, self.prompt = located.takes_tokens, located.prompt
         self._task, self._leaves_out_unknown = located.task, located.leaves_out_unknown
+        self._own_measure = located.measure
         self._scripts = ModelScripts(self.model, "embed")
         same = self._beside
         if same is not None and same._encode is not None:

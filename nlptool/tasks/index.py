@@ -31,11 +31,12 @@ from nlptool.tasks.npy_rows import NpyRows, is_matrix
 _ROWS = 8192  # of an .npy or of an index that are added at once
 
 
-def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, resume: bool) -> None:
+def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, measure: str | None = None, resume: bool) -> None:
     """Build an index of the records of the input, or of the rows of an ``.npy``.
 
     Args:
         output: the folder of the index.
+        measure: of similarity; None: that of the model.
         resume: go on with an unfinished one.
 
     Raises:
@@ -47,17 +48,20 @@ def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, resume: bool) -> None:
         raise WrongUsage(f"{matrix} does not say which model made its vectors: -m names it")
     settings = {
         "model": spec.model or None, "prompt": spec.prompt, "--prompt-name": spec.prompt_name, "dim": spec.dim,
-        "--id-field": pipe.id_field,
+        "--id-field": pipe.id_field, "--measure": measure,
     }  # fmt: skip
     with Builder(output, settings | {"FILE": list(map(ascii, pipe.files))}, resume=resume) as builder:
         if builder.n_read:
             pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
         model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
-        embedder = Embedder(pipe, spec, role="document", model=model, identity=identity, dimension=builder.dimension)
+        embedder = Embedder(
+            pipe, spec, role="document", model=model, identity=identity, dimension=builder.dimension,
+            measure=builder.about.get("measure") or measure,
+        )  # fmt: skip
         files = IndexFiles(roots=pipe.given)
         if matrix is not None:
-            _add_matrix(matrix, builder)
-            builder.about = {"model": spec.model, "dim": spec.dim}
+            builder.about = {"model": spec.model, "dim": spec.dim, "measure": embedder.measure}
+            _add_matrix(matrix, builder, embedder.measure)
         else:
             numbers = files.read(pipe.files)
             pipe.consume(
@@ -190,7 +194,7 @@ def _follow(
             pipe.note(f"{index.folder} is up to date: {len(files.known):,} files")
         return
     reading = _reading_of(index)
-    remembered = ("model", "identity", "prompt", "dim", "reading")
+    remembered = ("model", "identity", "prompt", "dim", "measure", "reading")
     about = {name: index.about[name] for name in remembered if name in index.about}
     spec = replace(spec, prompt=about.get("prompt"), dim=about.get("dim"))
     kept = files.kept_rows(index.file_of(), drop)
@@ -206,7 +210,7 @@ def _follow(
         builder.n_read = int(index.about["n_read"])
         embedder = Embedder(
             pipe, spec, role="document", model=index.model, identity=str(about.get("identity") or ""),
-            dimension=index.vectors.shape[1],
+            dimension=index.vectors.shape[1], measure=index.measure,
         )  # fmt: skip
         if read:
             with pipe.beside(*map(files.place, read)) as beside:
@@ -263,7 +267,9 @@ def _added(
                 _line(record, number_of[id(record)], name, id_field)
                 for record, name in zip(with_vector, names, strict=True)
             ]
-            builder.add(prepare(vectors, "cosine"), lines, file_of, n_read=n_read)
+            if len(vectors):
+                builder.about["measure"] = embedder.measure
+            builder.add(prepare(vectors, embedder.measure), lines, file_of, n_read=n_read)
         added = set(map(id, with_vector))
         yield [record for record in records[n_skipped:] if id(record) not in added and not record.pending]
     _check_same_input(builder, n_read)
@@ -282,12 +288,12 @@ def _line(record: Record, number: int, name: str, id_field: str | None) -> bytes
     return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _add_matrix(path: str, builder: Builder) -> None:
+def _add_matrix(path: str, builder: Builder, measure: str) -> None:
     """Add the rows of an ``.npy``."""
     rows = NpyRows(path).vectors
     _check_same_input(builder, len(rows))
     for first in range(builder.n_read, len(rows), _ROWS):
-        block = prepare(rows[first : first + _ROWS], "cosine")
+        block = prepare(rows[first : first + _ROWS], measure)
         builder.add(block, [b"{}\n"] * len(block), n_read=first + len(block))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.geometry.index import Index
 from nlptool.geometry.index_folder import is_index
-from nlptool.geometry.measures import prepare
+from nlptool.geometry.measures import DIRECTIONS, prepare
 from nlptool.geometry.similarity import Vectors, nearest
 from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
@@ -24,6 +23,8 @@ from nlptool.tasks.similarity import neighbors_json
 from nlptool.tasks.word_queries import query_result
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nlptool.specs import EncoderSpec
     from nlptool.tasks.embedded_records import EmbeddedRecords
     from nlptool.tasks.npy_rows import NpyRows
@@ -38,14 +39,15 @@ def search(
     memory: int,
     threshold: float | None = None,
 ) -> Iterator[list[Record]]:
-    """Give each record the ``k`` items of the corpus whose vectors have the largest cosine with its own.
+    """Give each record the ``k`` items of the corpus whose vectors are most similar to its own, by the embedder's measure.
 
     Args:
         memory: bytes of scores that may be held.
-        threshold: leave out items with a smaller cosine.
+        threshold: leave out items that are less similar.
     """
+    measure = embedder.measure
     check = corpus.check_rows if isinstance(corpus, Index) else None
-    items = Vectors(corpus.vectors, "cosine", ready=corpus.ready, check=check)
+    items = Vectors(corpus.vectors, measure, ready=corpus.ready, check=check)
     for records in lists:
         for record in records:
             query = field_value(record.raw, "query") if record.pending else None
@@ -57,11 +59,11 @@ def search(
         for record in records:
             if record.pending:
                 record.results = {**query_result(record, record.text), "neighbors": b"null"}
-                entry = {"model": embedder.model or None, "measure": "cosine"}
+                entry = {"model": embedder.model or None, "measure": measure}
                 record.entry = {**entry, **record.entry, "reason": "the query has no vector, or one of zeros"}
-        prepared = prepare(vectors, "cosine")
-        nonzero = np.flatnonzero(prepared.any(axis=1))
-        with_vector, queries = [with_vector[row] for row in nonzero], Vectors(prepared[nonzero])
+        prepared = prepare(vectors, measure)
+        usable = np.flatnonzero(prepared.any(axis=1) if measure in DIRECTIONS else np.ones(len(prepared), bool))
+        with_vector, queries = [with_vector[row] for row in usable], Vectors(prepared[usable], measure)
         for first, columns, scores in nearest(queries, items, min(k, len(corpus)), memory=memory, threshold=threshold):
             block = with_vector[first : first + len(columns)]
             for record, indices, similarities in zip(block, columns, scores, strict=True):
@@ -71,38 +73,64 @@ def search(
 
 
 def open_corpus(
-    pipe: Pipe, paths: tuple[str, ...], spec: EncoderSpec
+    pipe: Pipe, paths: tuple[str, ...], spec: EncoderSpec, measure: str | None = None
 ) -> tuple[EmbeddedRecords | NpyRows | Index, Embedder]:
     """Open an index or read a corpus; return it and the embedder of the queries.
 
+    Args:
+        measure: of similarity; None: that of the index or of the model.
+
     Raises:
         WrongUsage: there is an index among several paths.
-        RunError: the corpus has no vectors.
+        RunError: the corpus has no vectors, or none that ``measure`` could compare.
     """
     pipe.id_is_optional = True  # queries may be text
     if any(is_index(Path(path)) for path in paths):
         if len(paths) > 1:
             raise WrongUsage("an index is searched alone, without other files beside it")
         index = Index(Path(paths[0]))
+        measure = _choose_measure(index, measure)
         spec = replace(spec, dim=spec.dim or index.about.get("dim"))
         identity = str(index.about.get("identity") or "")
         embedder = Embedder(
-            pipe, spec, role="query", model=index.model, identity=identity, dimension=index.vectors.shape[1]
-        )
+            pipe, spec, role="query", model=index.model, identity=identity, dimension=index.vectors.shape[1],
+            measure=measure,
+        )  # fmt: skip
         _check_not_empty(index, paths)
         return index, embedder
-    documents = Embedder(pipe, spec, role="document")
+    documents = Embedder(pipe, spec, role="document", measure=measure)
+
+    def ready(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return prepare(vectors, documents.measure)  # which is known with the first vectors
+
     with pipe.beside(*paths) as beside:
-        items = embedded_records.read(
-            beside, documents, records=False, ready=functools.partial(prepare, measure="cosine")
-        )
+        items = embedded_records.read(beside, documents, records=False, ready=ready)
     documents.say()
     spec = replace(spec, dim=documents.dim)
     embedder = Embedder(
-        pipe, spec, role="query", model=documents.model, dimension=documents.dimension, beside=documents
-    )
+        pipe, spec, role="query", model=documents.model, dimension=documents.dimension, beside=documents,
+        measure=documents.measure,
+    )  # fmt: skip
     _check_not_empty(items, paths)
     return items, embedder
+
+
+def _choose_measure(index: Index, asked: str | None) -> str:
+    """Return the measure of a search in an index, whose vectors may have to be prepared for it: ``index.ready``.
+
+    Raises:
+        RunError: the vectors have lost what it measures.
+    """
+    own = index.measure
+    if asked is None or asked == own:
+        return own
+    if own == "pearson" or (own == "cosine" and asked != "pearson"):
+        raise RunError(
+            f"{index.folder} was built for {own}: its vectors have lost their lengths, which {asked} measures",
+            hint=f"nlptool index build --measure {asked} builds one with them",
+        )
+    index.ready = asked not in DIRECTIONS
+    return asked
 
 
 def _check_not_empty(corpus: EmbeddedRecords | NpyRows | Index, paths: tuple[str, ...]) -> None:

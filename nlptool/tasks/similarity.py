@@ -168,7 +168,7 @@ def _pair_results(first: dict[str, Any], second: dict[str, Any], score: Any) -> 
 
 
 def of_pairs(
-    lists: Iterator[list[Record]], embedder: Embedder, measure: str, names: tuple[str, str] | None = None
+    lists: Iterator[list[Record]], embedder: Embedder, names: tuple[str, str] | None = None
 ) -> Iterator[list[Record]]:
     """Give each record, which holds two texts, their similarity: null if one of them is empty.
 
@@ -192,7 +192,7 @@ def of_pairs(
             if {id(first), id(second)} <= row_of.keys()
         ]
         left, right = zip(*rows, strict=True) if rows else ((), ())
-        scores = iter(measures.pairwise(vectors[list(left)], vectors[list(right)], measure))
+        scores = iter(measures.pairwise(vectors[list(left)], vectors[list(right)], embedder.measure))
         for record, first, second in with_texts:
             record.entry = entry_of_both(first.entry, second.entry)
             if failure := first.error or second.error:

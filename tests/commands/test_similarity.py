@@ -361,7 +361,7 @@ def test_another_runs_output_is_not_gone_on_with(invoke: Invoke, tmp_path: Path,
 @pytest.mark.parametrize(
     "arguments",
     [["--pairs", "-k", "1"], ["--pairs", "--threshold", "1"], ["--plot", "x.png", "-k", "1"], ["-f", "npy", "-k", "1"],
-     ["--threshold", "nan"], ["--memory", "lots"], ["--memory", "0"], ["-k", "0"], ["--measure", "manhattan"],
+     ["--threshold", "nan"], ["--memory", "lots"], ["--memory", "0"], ["-k", "0"], ["--measure", "loudness"],
      ["--pairs", "--against", "x"], ["-f", "npy", "--pairs"], ["--against", "-"], ["--against", "-", "-"]],
 )  # fmt: skip
 def test_wrong_usage(invoke: Invoke, arguments: list[str]) -> None:

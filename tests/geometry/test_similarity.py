@@ -34,6 +34,8 @@ def slow(a: NDArray[Any], b: NDArray[Any], measure: str) -> NDArray[np.float64]:
     """By scipy, in float64; 0 where there is no direction."""
     if measure == "dot":
         return np.asarray(a, np.float64) @ np.asarray(b, np.float64).T
+    if measure == "manhattan":
+        return -np.abs(np.asarray(a, np.float64)[:, None] - np.asarray(b, np.float64)).sum(axis=2)
     kind = {"cosine": "cosine", "pearson": "correlation", "euclidean": "euclidean"}[measure]
     with np.errstate(all="ignore"):
         distances = cdist(np.asarray(a, np.float64), np.asarray(b, np.float64), kind)
@@ -220,7 +222,7 @@ def test_blocks_of_pairs_never_outgrow_their_memory() -> None:
     assert sum(len(block[1]) for block in found) == 0
 
 
-@pytest.mark.parametrize("measure", ["dot", "euclidean"])
+@pytest.mark.parametrize("measure", ["dot", "euclidean", "manhattan"])
 def test_products_beyond_float32_are_refused(measure: str) -> None:
     with pytest.raises(RunError, match=rf"a vector is longer than 1e\+19: its {measure} similarities would be beyond"):
         prepare(np.array([[1, 2], [1e19, 1e19]], np.float32), measure)

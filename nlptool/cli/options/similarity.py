@@ -12,12 +12,11 @@ memory = click.option(
 )  # fmt: skip
 
 
-def measure(*measures: str) -> Decorator:
-    """``--measure``; the first of ``measures`` is the default."""
-    return click.option(
-        "--measure", type=click.Choice(measures), default=measures[0], show_default=True,
-        help="Similarity measure; larger is more similar (euclidean: the negative distance).",
-    )  # fmt: skip
+measure = click.option(
+    "--measure", type=click.Choice(["cosine", "dot", "euclidean", "manhattan", "pearson"]),
+    show_default="the model's own, cosine of most",
+    help="Similarity measure; larger is more similar (euclidean, manhattan: the negative distance).",
+)  # fmt: skip
 
 
 def threshold(text: str) -> Decorator:

@@ -18,7 +18,7 @@ _OF_RECORDS = ("unit", "field", "id_field", "null")  # options that have no effe
 @options.pair_fields
 @options.pair_score
 @options.encoder(embeddings=False)
-@options.measure("cosine", "dot", "euclidean", "pearson")
+@options.measure
 @click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 100_000),
               help="Number of bootstrap resamples for the confidence intervals; 0: no intervals.")  # fmt: skip
 @options.seed
@@ -28,7 +28,7 @@ def command(  # noqa: PLR0917
     first: str | None,
     second: str | None,
     score: str | None,
-    measure: str,
+    measure: str | None,
     bootstrap: int,
     seed: int,
     format: str | None,
@@ -58,6 +58,6 @@ def command(  # noqa: PLR0917
 
     options.refuse(_OF_RECORDS, "evaluate sts reads pairs, and")
     layout = Layout(options.pair_names(first, second), score)
-    embedder = Embedder(pipe, spec)
-    records = sts(pipe, embedder, layout, measure=measure, resamples=bootstrap, seed=seed)
+    embedder = Embedder(pipe, spec, measure=measure)
+    records = sts(pipe, embedder, layout, resamples=bootstrap, seed=seed)
     results.show(table_rows(records) if results.wants_table(format) else records, format)

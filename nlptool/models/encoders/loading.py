@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from nlptool import catalog
-from nlptool.errors import RunError
+from nlptool.errors import ModelError, RunError
+from nlptool.geometry.measures import USUAL
 from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import prompts
 from nlptool.models.encoders.encoder import Encoder
@@ -65,6 +66,7 @@ class LocatedEncoder:
     takes_tokens: bool = False
     leaves_out_unknown: bool = False  # words that it does not know count for nothing, and not for [UNK]
     task: str | None = None  # query | document, where it has parts of their own for these
+    measure: str = USUAL  # of similarity, for which its vectors are made
 
     def in_float32(self) -> LocatedEncoder:
         """Return the same encoder, not quantized."""
@@ -193,9 +195,22 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
         weights=weights,
         graph=graph,
         task=about.get("task"),
+        measure=about.get("measure", USUAL),
         leaves_out_unknown=stack[0] in part_kinds.OF_WORDS,
         quantized=quantized(found.name, graph, weights, note) if spec.quantize and graph is not None else None,
     )
+
+
+def measure(spec: EncoderSpec) -> str:
+    """Return the measure of similarity of a model, without opening it; the usual one of a model that is not here."""
+    known = catalog.KNOWN.get(spec.model)
+    if word_loading.are_vectors(spec.model) or (known is not None and known.package):
+        return USUAL
+    try:
+        folder = store_locate.find(spec.model, offline=True, allow_pickle=spec.allow_pickle)
+        return str(sentence_transformers_config.choices(folder).get("measure", USUAL))
+    except ModelError:
+        return USUAL
 
 
 def identity(spec: EncoderSpec) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from nlptool.catalog import Known
 from nlptool.errors import ModelError, RunError
+from nlptool.geometry.measures import USUAL
 from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import prompts
 from nlptool.models.encoders.encoder import NO_KNOWN_PIECE, Embeddings, Postprocess
@@ -183,6 +184,7 @@ class LocatedStaticEncoder:
     device: str = "cpu"
     takes_tokens: bool = False
     task: str | None = None
+    measure: str = USUAL
     leaves_out_unknown: bool = False
 
     def open(self) -> StaticEncoder:
@@ -232,6 +234,7 @@ def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: No
         normalize=kinds[-1] == "Normalize",
         truncate_dim=truncate_dim,
         weights=weights,
+        measure=about.get("measure", USUAL),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
+from nlptool.geometry.measures import USUAL
 from nlptool.models.encoders.encoder import NO_KNOWN_WORD, Embeddings, Postprocess, dimension
 from nlptool.models.runtime.prepare import Note
 from nlptool.models.words import loading as word_loading
@@ -104,6 +105,7 @@ class LocatedWordEncoder:
     prompt: str = ""
     takes_tokens: bool = True
     task: str | None = None
+    measure: str = USUAL
     leaves_out_unknown: bool = True
 
     def open(self) -> WordEncoder:

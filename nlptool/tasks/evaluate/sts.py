@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 _CHUNK = 4096  # texts that are embedded before the bar moves
 
 
-def sts(
-    pipe: Pipe, embedder: Embedder, layout: Layout, *, measure: str, resamples: int, seed: int
-) -> list[dict[str, Any]]:
+def sts(pipe: Pipe, embedder: Embedder, layout: Layout, *, resamples: int, seed: int) -> list[dict[str, Any]]:
     """Return a record for each file of the input that has pairs.
 
     Args:
         layout: where a row of the input holds its texts and its score.
-        measure: cosine | dot | euclidean | pearson.
         resamples: of the bootstrap, for the intervals; 0: none.
 
     Raises:
@@ -47,16 +44,14 @@ def sts(
     if not all_pairs:
         raise RunError("there are no pairs", hint="two sentences and a number a line, with tabs or commas between them")
     with pipe.bar as bar:
-        sentences = Sentences(
-            all_pairs, embedder, measure, lambda done, total: bar.work("embed", done, total, "sentences")
-        )
+        sentences = Sentences(all_pairs, embedder, lambda done, total: bar.work("embed", done, total, "sentences"))
     for text, error in itertools.islice(sentences.errors.items(), 1):
         pipe.note(
             f"sentences at which the model fails: {len(sentences.errors):,}; the first, {text!r:.60}: {error.message}"
         )
     pipe.tally.n_failed += len(sentences.errors)
     embedder.say()
-    rules = {"model": embedder.model, "measure": measure, "bootstrap": resamples, "seed": seed}
+    rules = {"model": embedder.model, "measure": embedder.measure, "bootstrap": resamples, "seed": seed}
     records = []
     for name, scored_pairs in files:
         if not scored_pairs:  # the file is not there, which has been said
@@ -84,9 +79,7 @@ class Sentences:
         errors: of sentences at which the model fails.
     """
 
-    def __init__(
-        self, all_pairs: Sequence[Pair], embedder: Embedder, measure: str, report: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, all_pairs: Sequence[Pair], embedder: Embedder, report: Callable[[int, int], None]) -> None:
         texts = list(dict.fromkeys(text for pair in all_pairs for text in (pair.first, pair.second)))
         chunks, usable = [], []
         self._entries: list[dict[str, Any]] = []
@@ -97,14 +90,14 @@ class Sentences:
             self.errors |= {texts[start + row]: error for row, error in embeddings.errors.items()}
             has_tokens = np.asarray(embeddings.n_tokens) > 0
             has_tokens[list(embeddings.no_vector)] = False
-            usable.append(has_tokens & np.isfinite(vectors).all(axis=1) & rsa.has_direction(vectors, measure))
+            usable.append(has_tokens & np.isfinite(vectors).all(axis=1) & rsa.has_direction(vectors, embedder.measure))
             chunks.append(np.where(usable[-1][:, None], vectors, 0))
             self._entries += embedder.entries(embeddings, texts[start : start + _CHUNK])
             report(start + len(vectors), len(texts))
         self._rows = {text: row for row, text in enumerate(texts)}
         self._vectors = np.concatenate(chunks)
         self._usable = np.concatenate(usable)
-        self._measure = measure
+        self._measure = embedder.measure
 
     def n_failed(self, scored_pairs: Sequence[Pair]) -> int:
         """Return how many pairs have a sentence at which the model fails."""
