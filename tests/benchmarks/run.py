@@ -68,9 +68,11 @@ def tokenize(folder: Path, arguments: argparse.Namespace) -> None:
     mecab = shutil.which("mecab")
     contenders = {
         "nlptool tokenize": f"{NLPTOOL} tokenize -q {text}",
+        "nlptool tokenize -j 1": f"{NLPTOOL} tokenize -q -j 1 {text}",
         "nlptool tokenize --fields all": f"{NLPTOOL} tokenize -q --fields all {text}",
         "nlptool tokenize -f wakati": f"{NLPTOOL} tokenize -q -f wakati {text}",
-        "nlptool tokenize -j 2": f"{NLPTOOL} tokenize -q -j 2 {text}",
+        "nlptool tokenize -f wakati -j 1": f"{NLPTOOL} tokenize -q -f wakati -j 1 {text}",
+        "nlptool tokenize -f mecab": f"{NLPTOOL} tokenize -q -f mecab {text}",
         "fugashi, lemma, pos and reading to json.dumps": f"{sys.executable} {fugashi_script(folder)} {text}",
     }
     if mecab:
@@ -92,7 +94,7 @@ def tokenize(folder: Path, arguments: argparse.Namespace) -> None:
     row("---", "---")
     pairs = [
         ("nlptool tokenize", "fugashi, lemma, pos and reading to json.dumps"),
-        ("nlptool tokenize -j 2", "nlptool tokenize"),
+        ("nlptool tokenize", "nlptool tokenize -j 1"),
     ]
     if mecab:
         pairs += [
@@ -100,7 +102,9 @@ def tokenize(folder: Path, arguments: argparse.Namespace) -> None:
             ("nlptool tokenize", "mecab, all columns (%H)"),
             ("nlptool tokenize --fields all", "mecab"),
             ("nlptool tokenize -f wakati", "mecab -Owakati"),
-            ("nlptool tokenize -j 2", "mecab"),
+            ("nlptool tokenize -f mecab", "mecab"),
+            ("nlptool tokenize -j 1", "mecab"),
+            ("nlptool tokenize -f wakati -j 1", "mecab -Owakati"),
         ]
     for ours, theirs in pairs:
         row(f"{ours} : {theirs}", f"{ratio(times, theirs, ours):.2f} ×")
