@@ -351,15 +351,16 @@ def test_a_full_disk_under_a_file_keeps_what_was_written(start: Start, tmp_path:
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))  # noqa: E731
     process = start(*WAKATI, "-o", "out", cwd=tmp_path, preexec_fn=limit)
     assert process.stdin and process.stderr
+    process.stdin.write("猫が鳴く。\n".encode() * 100)
+    wait_until(lambda: is_marked(tmp_path / "out"))
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write("猫が鳴く。\n".encode() * 100)
         process.stdin.write("猫が鳴く。\n".encode() * 1000)
         process.stdin.close()
     said = process.stderr.read().decode()
     assert process.wait(PATIENCE) == 1
     assert "cannot write out: File too large" in said
     assert "--resume goes on from there" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["out.part"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.part", "out.part.json"]
     assert 0 < (tmp_path / "out.part").stat().st_size <= 5000
 
 
@@ -429,7 +430,7 @@ def test_killed_in_the_middle_and_resumed(run: Run, start: Start, tmp_path: Path
     process = start("tokenize", "-o", "out", "-", cwd=tmp_path)
     assert process.stdin
     process.stdin.write(text[: len(text) // 2])
-    wait_until(lambda: (tmp_path / "out.part").exists() and (tmp_path / "out.part").stat().st_size > 100_000)
+    wait_until(lambda: is_marked(tmp_path / "out"))
     process.kill()
     process.wait(PATIENCE)
     assert not (tmp_path / "out").exists()
@@ -437,7 +438,13 @@ def test_killed_in_the_middle_and_resumed(run: Run, start: Start, tmp_path: Path
     assert done.returncode == 0
     assert b"going on after" in done.stderr
     assert (tmp_path / "out").read_bytes() == whole
-    assert not (tmp_path / "out.part").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+def is_marked(out: Path) -> bool:
+    """Return whether an unfinished output says that something in it is done."""
+    side = out.with_name(f"{out.name}.part.json")
+    return side.exists() and bool(json.loads(side.read_bytes())["done"])
 
 
 def test_the_output_is_the_same_whatever_the_number_of_workers(run: Run) -> None:
@@ -513,7 +520,7 @@ def test_ctrl_c_dies_of_the_signal_without_a_traceback(
     assert process.stdin and process.stderr
     os.set_blocking(process.stdin.fileno(), False)
     process.stdin.write("猫が鳴く。\n".encode() * (3000 if busy else 1))
-    wait_until(lambda: (tmp_path / "out.part").exists() and (tmp_path / "out.part").stat().st_size)
+    wait_until(lambda: is_marked(tmp_path / "out"))
     workers = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group hears it
     assert process.wait(PATIENCE) == -signal.SIGINT

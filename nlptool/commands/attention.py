@@ -112,6 +112,10 @@ def command(  # noqa: PLR0917
         from nlptool import plots
 
         plots.check(plot)
+        if pipe.resume:
+            raise click.UsageError(
+                "--plot draws the first text, and --resume goes on behind it: draw it without --resume"
+            )
     text_of = partial(text_of_pair, texts_of=partial(texts_of, names=names, paired=pair))
     loaded = open_model(chosen(spec, pipe, text_of), pipe)
     scripts = ModelScripts(loaded.name, MASKED)

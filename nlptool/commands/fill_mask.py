@@ -97,6 +97,6 @@ def command(  # noqa: PLR0917
     if format == "text":
         pipe.write(filled, as_text, notes=notes)
     elif format == "table":
-        pipe.write(filled, as_table, notes=notes, terminator=None)
+        pipe.write(filled, as_table, notes=notes)
     else:
         write_records(pipe, filled, format, Layout({"masks": dict, "fills": dict}), notes=notes)

@@ -110,6 +110,10 @@ def command(  # noqa: PLR0917
         from nlptool import plots
 
         plots.check(plot)
+        if pipe.resume:
+            raise click.UsageError(
+                "--plot draws the first text, and --resume goes on behind it: draw it without --resume"
+            )
     needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
     generator = open_model(replace(spec, needs=needs), pipe)
     entry = generate.entry_of(generator, spec, decoding)

@@ -113,7 +113,7 @@ def command(  # noqa: PLR0917
         columns = {**dict.fromkeys([*ids, *PAIR_TEXTS[0]], str), "similarity": float}
         layout = Layout({**numbers, **columns, **dict.fromkeys(ids, object)}, with_input=False)
         table = cells.Columns((places if pipe.with_place else numbers) | columns)
-        write_records(pipe, comparison.pairs(threshold), format, layout, table=table)
+        write_records(pipe, comparison.pairs(threshold), format, layout, table=table, mark=comparison.mark)
     else:
         write_matrix(pipe, comparison, format, keep=plot is not None)
         if plot is not None:

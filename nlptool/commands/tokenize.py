@@ -179,10 +179,9 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import count as task_count
     from nlptool.tasks.tokenize import (
         NOTES,
-        TERMINATORS,
-        ConlluSentences,
         TokenCsv,
         TokenRows,
+        as_sentence,
         as_written,
         layout,
         numbered,
@@ -221,22 +220,7 @@ def command(  # noqa: PLR0917
         else:
             write_records(pipe, numbered(tokenized), format, columns, table=TokenRows(names), notes=NOTES)
         return
-    if format == "conllu":
-        sentences = ConlluSentences()
-        pipe.write(
-            sentences.numbered(tokenized),
-            sentences.sentence,
-            notes=NOTES,
-            terminator=TERMINATORS[format] if n_best == 1 else None,
-            start=sentences.start,
-        )
-        return
-    to_bytes: Callable[[Record], bytes] | None = None
-    if format != "jsonl":
+    to_bytes: Callable[[Record], bytes] | None = as_sentence if format == "conllu" else None
+    if format not in ("jsonl", "conllu"):
         to_bytes = functools.partial(as_written, format=format)
-    pipe.write(
-        tokenized,
-        to_bytes,
-        notes=NOTES,
-        terminator=TERMINATORS.get(format) if n_best == 1 or format == "jsonl" else None,
-    )
+    pipe.write(tokenized, to_bytes, notes=NOTES)

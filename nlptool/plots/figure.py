@@ -93,5 +93,5 @@ def write(path: str, data: bytes) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    with Output(path, terminator=b"") as file:
+    with Output(path) as file:
         file.write(data)

@@ -59,6 +59,15 @@ class NotedValues:
                 else:
                     counts[""] += value
 
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Return the values as JSON."""
+        return {name: dict(counts) for name, counts in self._values.items()}
+
+    def restore(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add the values of a ``state``."""
+        for name, counts in state.items():
+            self._values.setdefault(name, Counter()).update(counts)
+
     def said(self, notes: Mapping[str, Note]) -> Iterator[str]:
         """Yield the sentences of ``notes`` whose fields had values."""
         for name, note in notes.items():

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import read_blocks
-from nlptool.records.formats import FORMATS, RowWriter
+from nlptool.records.formats import FORMATS, Lines, RowWriter
 from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.notes import Note
@@ -26,7 +27,9 @@ from nlptool.records.parse import Parser
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.render import render
 from nlptool.records.tally import Tally, located
+from nlptool.records.work_done import WorkDone
 from nlptool.storage.output import Output
+from nlptool.storage.unfinished import MadeBy, shown
 from nlptool.terminal.progress import Progress
 
 _MOST_AHEAD = 256  # records that are looked at before the first is answered
@@ -44,6 +47,7 @@ class Pipe:
     max_latency: float = 0.1  # seconds
     output: str | None = None
     resume: bool = False
+    made_by: MadeBy = field(default_factory=dict)  # what else than the command makes the output
     on_error: str = "record"  # record | skip | fail
     drop_input: bool = False
     id_field: str | None = None
@@ -62,35 +66,37 @@ class Pipe:
         self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
         self._parsed: Iterator[list[Record]] | None = None
         self._ahead: list[list[Record]] = []  # what was read before ``read``
-        self._n_done = 0  # records that the interrupted run has written, and the last of them
-        self._last_done = b""
+        self._opened: Output | None = None
+        self._n_read = 0  # records of the input; the tally counts those of other files too
+        self.work_done = WorkDone(self.tally, several=self.with_place)
 
     def read(self) -> Iterator[list[Record]]:
         """Yield records in lists as they arrive; an empty list means that nothing new has come for a while.
 
-        The records that an interrupted run has written are left out, unless ``done_before`` was called.
+        The records that an interrupted run has done are left out, unless ``done_before`` was called.
 
         Raises:
-            RunError: there are fewer records than that.
+            WrongUsage: the input is not that of the interrupted run.
         """
+        if self.resume:
+            self._open_output()
         lacks_id = self.id_field is not None and not self.id_is_optional
         ahead, self._ahead = self._ahead, []
         lists, self._parsed = self._parsed or self._parse(), None
         for records in chain(ahead, lists):
+            for number, record in enumerate(records, self._n_read):
+                record.number = number
+            self._n_read += len(records)
             self.tally.n_read += len(records)
+            if self._keeps_file:
+                self.work_done.input.add(records)
             lacks_id = lacks_id and not any(field_json(record.raw, self.id_field) for record in records)
-            if self._n_done:
-                skipped = min(self._n_done, len(records))
-                self._n_done -= skipped
-                del records[:skipped]
+            self.work_done.skip(records)
             yield records
         if lacks_id and self.tally.n_read:
             self.note(f"no record has an id in the field `{self.id_field}` (--id-field)")
-        if self._n_done:
-            raise RunError(
-                f"{self.output}.part has {self._n_done:,} records more than the input: it comes from another one",
-                hint="without --resume all is done anew",
-            )
+        if self._keeps_file:
+            self.work_done.input.end()
 
     def peek(self) -> Iterator[Record]:
         """Yield the first records of the input, to its first pause at most; ``read`` will yield them too."""
@@ -128,36 +134,42 @@ class Pipe:
     @contextmanager
     def beside(self, *paths: str) -> Iterator[Pipe]:
         """Give a pipe that reads other files with the same options. What fails there is said there, and counts here too."""
-        other = replace(self, files=paths, takes_text=False)
+        other = replace(self, files=paths, takes_text=False, output=None, resume=False)
         other.bar = self.bar
         try:
             yield other
         finally:
             self.tally.include(other.tally)
 
-    def done_before(self) -> tuple[int, bytes]:
-        """Return how many records an interrupted run has written that this one resumes, and the last of them.
+    def remember(self, kind: str, name: str, version: Callable[[], str]) -> None:
+        """Remember a file or a model with the unfinished output: another one of its name does not go on with it.
+
+        Args:
+            kind: files | models.
+            version: returns what tells it from another one of that name.
+
+        Raises:
+            WrongUsage: the interrupted run had another one.
+        """
+        if self._opened is not None:
+            self._opened.remember(kind, name, version())
+        elif self._keeps_file:
+            self.made_by = {**self.made_by, kind: {**self.made_by.get(kind, {}), name: version()}}
+
+    def done_before(self) -> tuple[int, Any]:
+        """Return how many records an interrupted run has done that this one resumes, and what it marked its last one with.
 
         The caller leaves them out itself: ``read`` then yields all of the input.
         """
-        n_done, self._n_done = self._n_done, 0
-        return n_done, self._last_done
+        n_done, self.work_done.n_to_skip = self.work_done.n_to_skip, 0
+        return n_done, self.work_done.last_mark
 
     def not_done(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        """Yield the records of ``lists``, made of those of the input, but for those that an interrupted run has written.
-
-        Raises:
-            RunError: there are fewer records than that.
-        """
+        """Yield the records of ``lists``, made of those of the input, but for those that an interrupted run has done."""
         n_done, _ = self.done_before()
         for records in lists:
             yield records[n_done:]
             n_done -= min(n_done, len(records))
-        if n_done:
-            raise RunError(
-                f"{self.output}.part has {n_done:,} records more than the input gives: it comes from another one",
-                hint="without --resume all is done anew",
-            )
 
     def write(
         self,
@@ -165,87 +177,94 @@ class Pipe:
         to_bytes: Callable[[Record], bytes] | None = None,
         *,
         notes: Mapping[str, Note] | None = None,
-        terminator: bytes | None = b"\n",
-        holds_errors: bool = False,
-        start: Callable[[Output], bytes] = lambda output: b"",
-        flush: Callable[[], bytes] = lambda: b"",
-        finish: Callable[[Output], None] = lambda output: None,
+    ) -> None:
+        """Write every record of ``lists`` as ``to_bytes`` gives it, failed ones too; None: as JSONL. See ``write_rows``."""
+        writer = Lines(self._to_json, holds_errors=True) if to_bytes is None else Lines(to_bytes)
+        self.write_rows(lists, writer, notes=notes)
+
+    def write_rows(
+        self,
+        lists: Iterable[list[Record]],
+        writer: RowWriter | None,
+        *,
+        notes: Mapping[str, Note] | None = None,
+        mark: Callable[[Record], Any] = lambda record: None,
     ) -> None:
         """Write every record of ``lists``, flush after each list, and say the summary at the end.
 
         Args:
-            to_bytes: the format; JSONL unless given. It is called for failed records too.
+            writer: of a format; None is JSONL.
             notes: field of the records' entries -> what is said of its values on stderr.
-            terminator: what ends a record in the output, by which ``--resume`` counts them; None: it cannot.
-            holds_errors: the format has room for the errors of records, as JSONL has; else they go to stderr too.
-            start: returns what is written first.
-            flush: returns what is written after the records of a list.
-            finish: writes what is written last.
+            mark: returns, as JSON, what a run has to know that goes on behind a record; see ``done_before``.
 
         Raises:
-            WrongUsage: ``--resume`` does not go with these options.
+            WrongUsage: ``--resume`` does not go with the format, or the unfinished output is of another run.
             RunError: the output cannot be written, or a record failed and ``--on-error fail`` was chosen.
         """
         notes = notes or {}
-        shown = to_bytes is not None and not holds_errors and self.on_error != "fail"
-        to_bytes = to_bytes or self._to_json
+        writer = Lines(self._to_json, holds_errors=True) if writer is None else writer
         started = time.perf_counter()
-        with self._open_output(terminator) as output, self.bar:
-            if head := start(output):
+        with self._open_output(resumes=writer.resumes) as output, self.bar:
+            head = writer.start(output)
+            if output.done:
+                writer.restore(output.done["format"])
+            elif head:
                 output.write(head)
-            self._n_done, self._last_done = output.n_written_before, output.last_record
-            if self._n_done:
-                self.note(f"going on after {self._n_done:,} records of {self.output}.part")
             for records in lists:
-                parts = []
-                failure: RunError | None = None
-                for record in records:
-                    if record.error is None:
-                        self.tally.add(record, notes)
-                    else:
-                        self.tally.fail(record, record.error, shown=shown)
-                        if self.on_error == "fail":
-                            failure = _as_failure(record, record.error)
-                            break
-                        if self.on_error == "skip":
-                            continue
-                    parts.append(to_bytes(record))
-                if parts:
-                    output.write(*parts, flush())
+                failure = self._write_list(records, writer, output, notes, mark)
                 if failure is not None:
                     raise failure
                 self.bar.records(self.tally.n_read)
-            finish(output)
+            writer.finish(output)
         self._summary(notes, time.perf_counter() - started, passed="passed on")
-
-    @property
-    def with_place(self) -> bool:
-        """Whether each record says its file and its line."""
-        return self.source or len(self.files) > 1
-
-    def write_rows(
-        self, lists: Iterable[list[Record]], writer: RowWriter | None, *, notes: Mapping[str, Note] | None = None
-    ) -> None:
-        """Write every record of ``lists`` with the writer of a format; None is JSONL."""
-        if writer is None:
-            self.write(lists, notes=notes)
-            return
-        self.write(
-            lists,
-            writer.row,
-            start=writer.start,
-            flush=writer.flush,
-            finish=writer.finish,
-            notes=notes,
-            terminator=None,
-            holds_errors=writer.holds_errors,
-        )
         for message in writer.notes():
             self.note(message)
         if writer.n_empty:
             self.note(f"{writer.empty}, whose records have no text or failed: {writer.n_empty:,}")
         if self.tally.n_unnamed:
             self.note(f"rows without a name, whose records lack the --id-field: {self.tally.n_unnamed:,}")
+
+    def _write_list(
+        self,
+        records: list[Record],
+        writer: RowWriter,
+        output: Output,
+        notes: Mapping[str, Note],
+        mark: Callable[[Record], Any],
+    ) -> RunError | None:
+        """Write the records of a list and mark them as done; return the error at which ``--on-error fail`` stops."""
+        parts: list[bytes] = []
+        done = records
+        failure: RunError | None = None
+        for index, record in enumerate(records):
+            if record.error is None:
+                self.tally.add(record, notes)
+            elif self.on_error == "fail":
+                failure, done = _as_failure(record, record.error), records[:index]
+                break
+            else:
+                self.tally.fail(record, record.error, shown=not writer.holds_errors)
+                if self.on_error == "skip":
+                    continue
+            parts.append(writer.row(record))
+        if parts:
+            output.write(*parts, writer.flush())
+        self.work_done.add(done)
+        if done and output.is_marked and (state := writer.state()) is not None:
+            output.mark(self.work_done.state(state, mark(done[-1])))
+        elif not records:  # nothing new has come for a while
+            output.keep()
+        return failure
+
+    @property
+    def _keeps_file(self) -> bool:
+        """Whether there is an unfinished output that says how far the run has come."""
+        return self.output not in (None, "-")
+
+    @property
+    def with_place(self) -> bool:
+        """Whether each record says its file and its line."""
+        return self.source or len(self.files) > 1
 
     def consume(self, lists: Iterable[list[Record]], *, notes: Mapping[str, Note] | None = None) -> None:
         """Run through ``lists``, for a command that writes no records, and say the summary.
@@ -312,18 +331,29 @@ class Pipe:
     def _say(self, message: str) -> None:
         self.bar.say(f"nlptool {self.command}: {message}")
 
-    def _open_output(self, terminator: bytes | None) -> Output:
-        if self.resume and self.on_error == "skip":
-            raise WrongUsage("--resume counts the records that are written, so it does not go with --on-error skip")
-        if self.resume and terminator is None:
+    def _open_output(self, *, resumes: bool = True) -> Output:
+        """Return the output, opened at the first call.
+
+        Args:
+            resumes: an unfinished one can be gone on with.
+        """
+        if self.resume and not resumes:
             raise WrongUsage("--resume does not go with this format")
-        return Output(
-            self.output,
-            resume=self.resume,
-            terminator=terminator or b"",
-            inputs=self.files or ("-",),
-            before_write=self.bar.clear,
-        )
+        if self._opened is None:
+            self._opened = Output(
+                self.output,
+                made_by={"command": self.command, **self.made_by} if resumes else None,
+                resume=self.resume,
+                inputs=self.files or ("-",),
+                before_write=self.bar.clear,
+                note=self.note,
+            )
+            before, now = (shown(list(files)) for files in (self._opened.input_before, self.made_by.get("input", ())))
+            renamed = f" (FILE was {before}, is now {now})" if before != now else ""
+            self.work_done.restore(self._opened.done, renamed=renamed)
+            if self.work_done.n_done:
+                self.note(f"going on after {self.work_done.n_done:,} records of {self.output}.part")
+        return self._opened
 
     def _to_json(self, record: Record) -> bytes:
         return render(

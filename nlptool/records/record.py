@@ -22,6 +22,7 @@ class Record:
         raw: the JSON object as it came, None for a line of text, whose object is ``{"text": ...}``.
         source: the input that it was read from: a path, ``<stdin>`` or ``<arguments>``.
         line: the physical line in ``source``, from 1, in which it begins.
+        number: its number among the records of the input, from 0; that of the last record that it is made of; -1: of none.
         origin: the file, if it is one, and the line that the record itself names: those before a pipe.
         results: field name -> JSON, in the order of writing; set by the command.
         entry: what the command says of its work on the record.
@@ -29,12 +30,13 @@ class Record:
         done: whether it arrived with the error of an earlier command, and passes through untouched.
     """
 
-    __slots__ = ("done", "entry", "error", "line", "origin", "raw", "results", "source", "text")
+    __slots__ = ("done", "entry", "error", "line", "number", "origin", "raw", "results", "source", "text")
 
     def __init__(self, text: str, source: str, line: int, raw: bytes | None = None) -> None:
         self.text = text
         self.source = source
         self.line = line
+        self.number = -1
         self.raw = raw
         self.origin: tuple[str | None, int] | None = None
         self.results: Mapping[str, bytes] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from nlptool.errors import EXIT_FAILED, EXIT_RECORDS_FAILED, RecordError
 from nlptool.records.notes import Note, NotedValues
@@ -65,6 +66,26 @@ class Tally:
             self._say(located(record, error))
         if not self._first_error:
             self._first_error, self._first_hint = located(record, error), error.hint
+
+    def state(self) -> dict[str, Any]:
+        """Return, as JSON, what is counted of the records that are written; all else is counted anew by a run that goes on."""
+        return {
+            "failed": self.n_failed - self._n_failed_beside,
+            "first_error": [self._first_error, self._first_hint],
+            "passed": self.n_passed,
+            "unnamed": self.n_unnamed,
+            "replaced": sorted(self.replaced),
+            "noted": self._values.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``; what was counted in other files stays."""
+        self.n_failed += state["failed"]
+        self.n_passed += state["passed"]
+        self.n_unnamed += state["unnamed"]
+        self._first_error, self._first_hint = state["first_error"]
+        self.replaced |= set(state["replaced"])
+        self._values.restore(state["noted"])
 
     def include(self, other: Tally) -> None:
         """Add the counts of other files, whose summary has been said."""

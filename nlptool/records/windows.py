@@ -16,18 +16,22 @@ LARGEST_TEXT = 2_000_000  # characters in a window
 
 
 def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> Iterator[list[Record]]:
-    """Regroup lists of records into windows. An empty list closes the current window, and is passed on."""
+    """Regroup lists of records into windows. An empty list closes the current window, and is passed on.
+
+    How large a window becomes depends on the number of its first record in the input: a run that goes on where another one has
+    stopped makes the windows that the other would have made, and so the same batches.
+    """
     window: list[Record] = []
-    characters = 0
-    limit = min(FIRST_WINDOW, largest)
+    characters = limit = 0
     for records in lists:
         for record in records:
+            if not window:
+                limit = min(FIRST_WINDOW + 3 * max(0, record.number), largest)  # 64, 256, 1024, ...
             window.append(record)
             characters += len(record.text)
             if len(window) >= limit or characters >= LARGEST_TEXT:
                 yield window
                 window, characters = [], 0
-                limit = min(4 * limit, largest)
         if not records:
             if window:
                 yield window

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nlptool.records import formats
@@ -21,6 +21,7 @@ def write_records(
     *,
     table: Rows | None = None,
     notes: Mapping[str, Note] | None = None,
+    mark: Callable[[Record], Any] = lambda record: None,
 ) -> None:
     """Write every record of ``lists``.
 
@@ -29,13 +30,14 @@ def write_records(
         layout: the columns of their results in CSV, TSV and Parquet.
         table: the rows of a table for a person, if the command has one.
         notes: field of the records' entries -> what is said of its values on stderr.
+        mark: as of ``Pipe.write_rows``.
     """
     if format == "table":
         is_of_input = table is not None and layout.with_input and pipe.with_place
         writer = formats.row_writer(format, "records", Placed(table) if is_of_input and table else table)
     else:
         writer = formats.row_writer(format, "records", layout, **row_options(pipe))
-    pipe.write_rows(lists, writer, notes=notes)
+    pipe.write_rows(lists, writer, notes=notes, mark=mark)
 
 
 def row_options(pipe: Pipe) -> dict[str, Any]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import stat
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from nlptool.errors import RunError
-from nlptool.storage.compression import CHUNK
+from nlptool.storage import locks
+from nlptool.storage.unfinished import MadeBy, Unfinished
 
 
 def standard_stream(stream: TextIO | None) -> IO[bytes]:
@@ -27,40 +30,53 @@ def standard_stream(stream: TextIO | None) -> IO[bytes]:
     return stream.buffer
 
 
+_SAVE_SECONDS = 0.2  # between two marks that are brought to the disk: the most work that an interruption loses
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 class Output:
     """An open output: stdout, a device or FIFO, or ``FILE.part`` that becomes FILE when all is written.
 
-    A context manager. Leaving it after an error keeps ``FILE.part``, for ``--resume``, and leaves FILE as it was.
+    ``FILE.part`` is locked: two processes do not write one FILE. A context manager. Leaving it after an error leaves FILE as it
+    was, and keeps ``FILE.part`` for ``--resume``, if it can be resumed and something is marked as done.
 
     Args:
         path: FILE; None or ``-`` is stdout.
-        resume: keep the whole records of an unfinished ``FILE.part`` and append to them.
-        terminator: the bytes that end a record; empty if the records of an unfinished output cannot be counted.
+        made_by: what makes the output, which is kept in ``FILE.part.json``; None: an unfinished one cannot be resumed.
+        resume: go on with an unfinished ``FILE.part``: what was written after its last mark is removed.
         inputs: paths that are read in the same run; none of them may be the output.
         before_write: called before each write to a terminal, to take a progress bar off it.
+        note: called with what a person should know.
+
+    Attributes:
+        done: what was marked last in the run that is resumed; {}: nothing.
+        input_before: FILE of that run.
 
     Raises:
-        RunError: the output cannot be opened or written (a closed pipe stays a ``BrokenPipeError``).
+        RunError: the output cannot be opened or written (a closed pipe stays a ``BrokenPipeError``), or another process does.
+        WrongUsage: the unfinished output is of another run.
     """
 
     def __init__(
         self,
         path: str | None,
         *,
+        made_by: MadeBy | None = None,
         resume: bool = False,
-        terminator: bytes = b"\n",
         inputs: tuple[str, ...] = (),
         before_write: Callable[[], None] = lambda: None,
+        note: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._is_stdout = path is None or path == "-"
         self.name = "<stdout>" if self._is_stdout else path
-        self.n_written_before = 0  # whole records in FILE.part
-        self.last_record = b""  # the last of them
+        self.done: Mapping[str, Any] = {}
+        self.input_before: Sequence[str] = ()
         self._part: Path | None = None
-        self._resumable = bool(terminator)
+        self._unfinished: Unfinished | None = None
+        self._marked: dict[str, Any] = {}
+        self._is_saved = True  # what is marked is on the disk
+        self._saved_at = -math.inf  # no mark has been
+        self._n_bytes = 0
         try:
             if path is None or path == "-":
                 self._file = standard_stream(sys.stdout)
@@ -71,19 +87,44 @@ class Output:
                 self._file = Path(path).open("wb")  # noqa: SIM115  # __exit__ closes it
             else:
                 self._target = Path(path).resolve()  # a link stays a link: what it points to is replaced
-                part = self._target.with_name(self._target.name + ".part")
-                self._file = part.open("r+b" if part.exists() else "w+b")
-                _refuse_input(self._file, inputs)
-                self._part = part
-                if resume:
-                    self.n_written_before, self.last_record = _truncate_to_whole_records(self._file, terminator)
-                else:
-                    self._file.truncate()
-                if self._target.exists():
-                    os.fchmod(self._file.fileno(), stat.S_IMODE(self._target.stat().st_mode))
+                part = part_of(self._target)
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+                self._file = os.fdopen(locks.hold(part, lambda: os.open(part, flags, 0o666), path, note), "r+b")
+                try:
+                    self._begin(part, made_by, resume=resume, inputs=inputs, note=note)
+                except BaseException:
+                    if not os.fstat(self._file.fileno()).st_size:
+                        part.unlink()
+                    self._file.close()  # and gives the lock back
+                    raise
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
             raise self._failure(error) from error
         self._before_write = before_write if self._file.isatty() else None
+
+    def _begin(
+        self, part: Path, made_by: MadeBy | None, *, resume: bool, inputs: tuple[str, ...], note: Callable[[str], None]
+    ) -> None:
+        """Remove what ``FILE.part`` holds, or what it holds after the last mark of the run that is resumed."""
+        _refuse_input(self._file, inputs)
+        size = os.fstat(self._file.fileno()).st_size
+        self._unfinished = _unfinished(part, str(self.name), made_by or {})
+        if made_by is None:
+            self._unfinished.remove()  # what it says is not of what comes now
+            self._unfinished = None
+        elif resume and size:
+            self._unfinished.load()
+            self.done, self.input_before = self._unfinished.done, self._unfinished.input
+        if self.done.get("bytes", 0) > size:
+            note(f"{self.name}.part is shorter than it was: the storage has lost some of it, and all is done anew")
+            self.done = {}
+        self._part = part
+        if self._target.exists():
+            os.fchmod(self._file.fileno(), stat.S_IMODE(self._target.stat().st_mode))
+        self._n_bytes = self.done.get("bytes", 0)
+        self._save(self.done)  # before anything is removed: at any moment the two fit
+        self._saved_at = -math.inf
+        self._file.truncate(self._n_bytes)
+        self._file.seek(self._n_bytes)
 
     def __enter__(self) -> Output:
         return self
@@ -95,12 +136,47 @@ class Output:
         try:
             self._file.writelines(parts)
             self._file.flush()
+            self._n_bytes += sum(map(len, parts))
         except BrokenPipeError:
             raise
         except OSError as error:
             if self._is_stdout:  # what stays in the buffer would fail once more when Python flushes it at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
             raise self._failure(error) from error
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it is of use to ``mark`` what is done."""
+        return self._unfinished is not None
+
+    def mark(self, done: Mapping[str, Any]) -> None:
+        """Mark what is written as done: a run that resumes goes on behind it.
+
+        Args:
+            done: how far the run has come, as JSON.
+        """
+        self._marked, self._is_saved = {"bytes": self._n_bytes, **done}, False
+        if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            self.keep()
+
+    def keep(self) -> None:
+        """Bring what is marked to the disk, where a killed process leaves it."""
+        if self._is_saved:
+            return
+        try:
+            self._save(self._marked)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def remember(self, kind: str, name: str, version: str) -> None:
+        """Remember what was opened after the output was; see ``Unfinished``."""
+        if self._unfinished is not None:
+            self._unfinished.remember(kind, name, version)
+
+    def _save(self, done: Mapping[str, Any]) -> None:
+        if self._unfinished is not None:
+            self._unfinished.save(done, mode=stat.S_IMODE(os.fstat(self._file.fileno()).st_mode))
+            self._marked, self._is_saved, self._saved_at = dict(done), True, time.monotonic()
 
     def position(self) -> int | None:
         """Return the offset of the next byte, or None if it cannot be overwritten later: in a pipe or a file opened for
@@ -124,18 +200,27 @@ class Output:
             return
         if kind is not None:
             with contextlib.suppress(OSError):  # what went wrong first is on its way
-                self._file.close()
+                if not self._is_saved:
+                    self._save(self._marked)
             with contextlib.suppress(OSError):
-                if self._part and not self._resumable:  # nothing could go on from it
+                if self._part and not self.records_kept:
                     self._part.unlink()
+                    self._remove_side_file()
+            with contextlib.suppress(OSError):
+                self._file.close()
             return
         try:
             if self._part:
                 os.fsync(self._file.fileno())
                 self._part.replace(self._target)
+                self._remove_side_file()
             self._file.close()
         except OSError as error:
             raise self._failure(error) from error
+
+    def _remove_side_file(self) -> None:
+        if self._unfinished is not None:
+            self._unfinished.remove()
 
     def _failure(self, error: Exception) -> RunError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -145,7 +230,32 @@ class Output:
     @property
     def records_kept(self) -> bool:
         """Whether an unfinished FILE.part is left from which another run can go on."""
-        return self._resumable and self._part is not None and self._part.exists() and self._part.stat().st_size > 0
+        return bool(self._marked)
+
+
+def part_of(target: Path) -> Path:
+    """Return where an output file is written until it is done."""
+    return target.with_name(f"{target.name}.part")
+
+
+def _unfinished(part: Path, path: str, made_by: MadeBy) -> Unfinished:
+    """Return what is kept beside ``part``, the unfinished output for ``path``, which may be a link."""
+    name = str(part) if Path(path).is_symlink() else f"{path}.part"
+    return Unfinished(part.with_name(f"{part.name}.json"), name, made_by)
+
+
+def check_resume(path: str, made_by: MadeBy) -> None:
+    """Check that an unfinished output, if there is one, is of the run that is to go on with it.
+
+    Raises:
+        WrongUsage: it is of another.
+        RunError: another process writes it.
+    """
+    with contextlib.suppress(OSError, RuntimeError):  # writing it says what is wrong
+        part = part_of(Path(path).resolve())
+        if part.stat().st_size:
+            os.close(locks.hold(part, lambda: os.open(part, os.O_RDWR | os.O_CLOEXEC), path))
+            _unfinished(part, path, made_by).load()
 
 
 def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
@@ -155,23 +265,3 @@ def _refuse_input(file: IO[bytes], inputs: tuple[str, ...]) -> None:
         for path in (Path("/dev/stdin" if name == "-" else name) for name in inputs):
             if stat.S_ISREG(written.st_mode) and path.exists() and os.path.samestat(written, path.stat()):
                 raise ValueError(f"{path} would be read and written at once")
-
-
-def _truncate_to_whole_records(file: IO[bytes], terminator: bytes) -> tuple[int, bytes]:
-    """Remove an unfinished last record; return the number of whole records and the last one. The file's position is its end."""
-    count = end = before = position = 0
-    data = b""
-    while chunk := file.read(CHUNK):
-        data += chunk
-        count += data.count(terminator)
-        last = data.rfind(terminator)
-        if last >= 0:
-            second = data.rfind(terminator, 0, last)
-            before = position + second + len(terminator) if second >= 0 else end
-            end = position + last + len(terminator)
-        # A terminator that is split between chunks counts with the next chunk, one that is whole does not count again.
-        done = max(end - position, len(data) - len(terminator) + 1)
-        data, position = data[done:], position + done
-    file.truncate(end)
-    file.seek(before)
-    return count, file.read(end - before)

@@ -118,18 +118,11 @@ class Comparison:
         a, b = self._read()
         after = (0, -1)
         if self._n_done > len(self.items.failed):
-            try:
-                pair = orjson.loads(self._last)
-                numbers = int(pair["first_index"]), int(pair["second_index"])
-                after = (
-                    int(np.searchsorted(self.items.positions, numbers[0])),
-                    int(np.searchsorted(self.others.positions, numbers[1])),
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise RunError(
-                    "the unfinished output does not end with a pair: it comes from another run",
-                    hint="without --resume all is done anew",
-                ) from error
+            first, second = self._last
+            after = (
+                int(np.searchsorted(self.items.positions, first)),
+                int(np.searchsorted(self.others.positions, second)),
+            )
         yield [record for _, record in self.items.failed[self._n_done :]]
         results = pairs(
             self.items, self.others, a, b, threshold, memory=self._memory, after=after, note=self._pipe.note
@@ -137,6 +130,11 @@ class Comparison:
         for done, records in results:
             self._pipe.bar.work("similarity", done, len(a), "rows")
             yield from self.with_entry(iter([records]))
+
+    @staticmethod
+    def mark(record: Record) -> list[int] | None:
+        """Return the numbers of a pair's records, behind which ``pairs`` goes on; None for a record that failed."""
+        return None if record.error else [int(record.results[name]) for name in ("first_index", "second_index")]
 
     def with_entry(self, lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
         """Add the model and the measure to each record's entry."""

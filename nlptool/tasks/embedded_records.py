@@ -25,6 +25,7 @@ from nlptool.records.record import NO_FILES, Record
 from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
 from nlptool.storage import temp_files
+from nlptool.storage.unfinished import state_of
 from nlptool.tasks.embedder import Embedder
 from nlptool.tasks.npy_rows import NPY_MAGIC, NpyRows, is_matrix
 
@@ -185,15 +186,7 @@ def in_order(
 
     Args:
         n_done: records of both kinds that have been written before.
-
-    Raises:
-        RunError: there are not so many.
     """
-    if (more := n_done - len(items) - len(items.failed)) > 0:
-        raise RunError(
-            f"the unfinished output has {more:,} records more than the input gives: it comes from another one",
-            hint="without --resume all is done anew",
-        )
     start = n_failed = 0
     for _ in range(n_done):
         if n_failed < len(items.failed) and items.failed[n_failed][0] <= start:
@@ -237,7 +230,9 @@ def read(
     if any(map(is_matrix, pipe.files)):
         if len(pipe.files) > 1:
             raise RunError("an .npy is read alone, without other files beside it")
-        matrix = NpyRows(pipe.files[0])
+        path = pipe.files[0]
+        matrix = NpyRows(path)
+        pipe.remember("files", path, lambda: state_of(Path(path)))
         embedder.dimension = matrix.vectors.shape[1]
         pipe.tally.n_read += len(matrix)
         return matrix

@@ -74,8 +74,8 @@ def generate(
 def seeded(pipe: Pipe, seed: int) -> Iterator[list[Record]]:
     """Read records and give each a seed of its own in its entry: ``seed``, and its number in the whole input from 0."""
     for records in pipe.read():
-        for number, record in enumerate(records, pipe.tally.n_read - len(records)):
-            record.entry = {"seed": [seed, number]}
+        for record in records:
+            record.entry = {"seed": [seed, record.number]}
         yield records
 
 

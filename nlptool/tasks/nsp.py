@@ -105,11 +105,7 @@ def _json(value: Any) -> bytes:
 
 
 def consecutive_pairs(pipe: Pipe) -> Iterator[list[Record]]:
-    """Yield a record for each two neighboring lines of the input, but for those that an interrupted run has written.
-
-    Raises:
-        RunError: that run has written more than there are.
-    """
+    """Yield a record for each two neighboring lines of the input, but for those that an interrupted run has written."""
     neighbors = Neighbors(id_field=pipe.id_field, several=len(pipe.files) > 1)
     yield from pipe.not_done(neighbors(windows(pipe.read(), largest=WINDOW)))
 
@@ -163,6 +159,7 @@ class Neighbors:
             values |= {"second_id": field_text(second.raw, self._id_field)}
         values |= {"first": first.text, "second": second.text}
         pair = Record("", file or second.source, line, b"{}")
+        pair.number = second.number
         pair.results = {name: orjson.dumps(value) for name, value in values.items()}
         return pair
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from nlptool import catalog, machine
+from nlptool.models.store import locate as store_locate
 from nlptool.specs import AttentionSpec, EncoderSpec, GeneratorSpec, MaskedModelSpec, WordVectorsSpec
 
 if TYPE_CHECKING:
@@ -123,9 +124,11 @@ def open_model(
         from nlptool.models.words import loading as word_loading
 
         note = note or (pipe.note if pipe is not None else None)
-        return word_loading.open_vectors(
+        vectors = word_loading.open_vectors(
             spec.model, unicode_errors=spec.unicode_errors, **({} if note is None else {"note": note})
         )
+        _remember(spec.model, pipe)
+        return vectors
     if isinstance(spec, MaskedModelSpec):
         return locate_model(spec, pipe, head=head, note=note).open()
     return locate_model(spec, pipe, note=note).open()
@@ -139,3 +142,10 @@ def _watched(name: str, pipe: Pipe | None, note: Note | None) -> Iterator[dict[s
         return
     with pipe.bar as bar:
         yield {"note": note or pipe.note, "report": lambda there, total, _: bar.transfer(name, there, total)}
+    _remember(name, pipe)
+
+
+def _remember(name: str, pipe: Pipe | None) -> None:
+    """Remember the model with the output of ``pipe``, with which no other model of that name goes on."""
+    if pipe is not None:
+        pipe.remember("models", name, lambda: store_locate.version_of(name))

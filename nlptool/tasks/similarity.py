@@ -141,7 +141,7 @@ def pairs(
     ):
         n_pairs += len(rows)
         share = 1 - ((len(a) - done) / max(1, len(a) - after[0])) ** (2 if same else 1)  # of the products that are done
-        if not estimated and n_pairs / share > MANY:
+        if share and not estimated and n_pairs / share > MANY:
             note(f"about {n_pairs / share:,.0f} pairs are to be expected; a higher --threshold, or -k, gives fewer")
             estimated = True
         records = []

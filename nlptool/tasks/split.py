@@ -42,9 +42,6 @@ def split(pipe: Pipe, settings: SplitSettings) -> Iterator[list[Record]]:
     """Yield a record for each sentence or paragraph of the input, but for those that an interrupted run has written.
 
     Failed records stay in their places. What gave no record is said at the end.
-
-    Raises:
-        RunError: the interrupted run has written more records than there are.
     """
     splitter = Splitter(settings, field=pipe.form.field)
     lists: Iterable[list[Record]] = pipe.read()
@@ -57,10 +54,13 @@ def split(pipe: Pipe, settings: SplitSettings) -> Iterator[list[Record]]:
 
 def joined_lines(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
     """Join the lines of text files to paragraphs; other records stay as they are."""
-    joiner, source = Units("paragraph", _LONGEST_PARAGRAPH), ""
+    joiner, source, number = Units("paragraph", _LONGEST_PARAGRAPH), "", 0
 
     def as_records(found: Iterable[tuple[int, str]]) -> list[Record]:
-        return [Record(text, source, line) for line, text in found]
+        paragraphs = [Record(text, source, line) for line, text in found]
+        for paragraph in paragraphs:
+            paragraph.number = number
+        return paragraphs
 
     for records in lists:
         joined: list[Record] = []
@@ -69,6 +69,7 @@ def joined_lines(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
             if not is_line or record.source != source:
                 joined += as_records(joiner.end())
                 source = record.source
+            number = record.number
             joined += as_records(joiner.add(record.text, record.line)) if is_line else [record]
         yield joined
     yield as_records(joiner.end())
@@ -146,7 +147,7 @@ class Splitter:
                     line += record.text.count("\n", counted, offset + original_start)
                     counted = offset + original_start
                 part = Record(text.text[start:end], record.source, line, base)
-                part.origin = record.origin
+                part.origin, part.number = record.origin, record.number
                 part.results = {
                     "text": orjson.dumps(part.text),
                     "start": b"%d" % (offset + original_start),

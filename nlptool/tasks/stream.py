@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import NlptoolError
 from nlptool.models.runtime.one_by_one import GOOD_TEXT
+from nlptool.records.formats import RowWriter
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
@@ -82,28 +83,30 @@ def write_stream(
     """Stream the texts of ``lists`` to the output of ``pipe``."""
     if pipe.progress == "auto":
         pipe.hide_bar()  # it would be drawn into the text
-    output: Output
-
-    def start(opened: Output) -> bytes:
-        nonlocal output
-        output = opened
-        return b""
-
-    def write(piece: bytes) -> None:
-        output.write(piece)
-
+    writer = _Streamed()
     texts = stream(
         windows(lists, largest=1),
         generator,
         decoding,
-        write,
+        writer.write,
         entry=entry,
-        interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file a whole line is a whole record: --resume
+        interrupted=b"\n" if pipe.output in (None, "-") else b"",  # in a file it stays a line that is not done
         picture=picture,
     )
-    pipe.write(scripts.noted(texts), _rest_of_line, notes=NOTES_OF_LINES | scripts.notes, start=start)
+    pipe.write_rows(scripts.noted(texts), writer, notes=NOTES_OF_LINES | scripts.notes)
 
 
-def _rest_of_line(record: Record) -> bytes:
-    """Return a line end for a record that the model did not read: the others' lines are written."""
-    return b"" if "text" in record.results else b"\n"
+class _Streamed(RowWriter):
+    """Writes the line ends of records that the model did not read: the others' lines are written piece by piece."""
+
+    resumes = True
+
+    def start(self, output: Output) -> bytes:
+        self._output = output
+        return b""
+
+    def write(self, piece: bytes) -> None:
+        self._output.write(piece)
+
+    def row(self, record: Record) -> bytes:
+        return b"" if "text" in record.results else b"\n"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError
 from nlptool.records.formats.csv import DelimitedRecords, csv_line
 from nlptool.records.formats.record_rows import Layout, TextRows
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
-from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
     from nlptool.tasks.token_formats import Analyser, Result
@@ -26,8 +24,6 @@ EXTRA_FIELDS = (
     "final_form", "reading_base", "form", "form_base", "initial_connection", "final_connection", "accent_type",
     "accent_connection", "accent_modification",
 )  # fmt: skip
-
-_SENT_ID = re.compile(rb"# sent_id = ([0-9]+)\n")
 
 _NUMBERS = ("analysis", "cost", "start", "end")
 
@@ -70,7 +66,6 @@ def open_analyser(dictionary: str | None, user_dictionaries: Sequence[str], want
 
 
 _FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # what is written for a failed record
-TERMINATORS = {"jsonl": b"\n", "wakati": b"\n", "conllu": b"\n\n"}  # of the formats whose records can be counted
 
 
 def as_written(record: Record, format: str) -> bytes:
@@ -78,43 +73,12 @@ def as_written(record: Record, format: str) -> bytes:
     return record.results.get("", _FAILED.get(format, b""))
 
 
-class ConlluSentences:
-    """Sentences as ``conllu`` wrote them, with the number of their record as ``sent_id``, from 1.
+def as_sentence(record: Record) -> bytes:
+    """Return the sentence of a record as ``conllu`` wrote it, with the record's number as ``sent_id``, from 1.
 
-    Records that failed or have no words are no sentence: their numbers do not come, and ``--resume`` goes on after the last one
-    that does.
+    A record that failed or has no words gives nothing, and its number does not come.
     """
-
-    def __init__(self) -> None:
-        self._number = 0
-
-    def start(self, output: Output) -> bytes:
-        """Find out how many records the sentences of an interrupted run are of.
-
-        Raises:
-            RunError: they have no numbers.
-        """
-        if output.n_written_before:
-            found = _SENT_ID.match(output.last_record)
-            if found is None:
-                raise RunError(
-                    f"{output.name}.part does not end with a sentence of `nlptool tokenize -f conllu`",
-                    hint="without --resume all is done anew",
-                )
-            self._number = output.n_written_before = int(found[1])
-        return b""
-
-    def numbered(self, lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
-        """Number the records."""
-        for records in lists:
-            for record in records:
-                self._number += 1
-                record.entry = {**record.entry, "sentence": self._number}
-            yield records
-
-    def sentence(self, record: Record) -> bytes:
-        """Return the sentence of a record, or nothing."""
-        return as_written(record, "conllu").replace(b"\xff", b"%d" % record.entry["sentence"])
+    return as_written(record, "conllu").replace(b"\xff", b"%d" % (record.number + 1))
 
 
 def layout(fields: Sequence[str], text_field: str) -> Layout:
@@ -130,12 +94,10 @@ def layout(fields: Sequence[str], text_field: str) -> Layout:
 
 
 def numbered(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
-    """Number the records of the input in their entries, from 0."""
-    index = 0
+    """Write the number of each record in the input, from 0, into its entry."""
     for records in lists:
         for record in records:
-            record.entry = {**record.entry, "index": index}
-            index += 1
+            record.entry = {**record.entry, "index": record.number}
         yield records
 
 

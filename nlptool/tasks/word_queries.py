@@ -200,4 +200,4 @@ def write(
         numbers = [name for name in columns if rows and isinstance(rows[0][name], float | int)]
         return f"{tables.printable(heading)}\n{tables.table(columns, cells, right=numbers)}\n".encode()
 
-    pipe.write(lists, table, terminator=None)
+    pipe.write(lists, table)

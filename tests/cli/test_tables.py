@@ -129,7 +129,7 @@ def test_fields_of_a_table(invoke: Invoke) -> None:
     [
         (["tokenize", "-f", "table", "--n-best", "2"], b"a\n", 2, "--n-best goes with -f jsonl alone"),
         (["tokenize", "-f", "table", "--count", "words"], b"a\n", 2, "--count goes with -f jsonl alone"),
-        (["tokenize", "-f", "table", "-o", "x", "--resume"], b"a\n", 2, "--resume does not go with this format"),
+        (["tokenize", "-f", "table", "-o", "x", "--resume"], b"a\n", 2, "--resume does not go with -f table"),
         (["tokenize", "-f", "table"], b"\xff\n", 3, "not UTF-8"),
         (["score", "-f", "table"], b'{"text":1}\n', 3, "1 of 1 records failed"),
         (["embed", "-f", "table", "--on-error", "fail"], b"ok\n\xff\nno\n", 1, "<stdin>:2"),

@@ -116,7 +116,7 @@ def test_npy_into_a_file_and_with_nothing_in_it(tmp_path: Path) -> None:
     assert np.load(target).shape == (20, 256)
     assert run("-f", "npy", "-o", str(target), stdin="").exit_code == 0
     assert np.load(target).shape == (0, 256)
-    assert run("-f", "npy", "-o", str(target), "--resume", stdin="").exit_code == 2
+    assert run("-f", "npz", "-o", str(target), "--resume", stdin="").exit_code == 2
 
 
 def test_neighbours_in_a_batch_change_little_and_deterministic_nothing() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interruptions import interrupted, resumed_after_every_list
 from program import Invoke, Run, Start, records
 
 from nlptool import specs
@@ -290,15 +291,11 @@ def test_a_seed_belongs_to_the_record_not_to_the_batch(ask: Callable[..., Any], 
     (tmp_path / "b").write_text("c\n\nd\n")
     files = [str(tmp_path / "a"), str(tmp_path / "b")]
     out = tmp_path / "out"
-    asked = ["--sample", "--seed", "5", "--resume", "-o", str(out), *files]
+    asked = ["--sample", "--seed", "5", "-o", str(out), *files]
     assert ask(*asked).exit_code == 0
-    whole = out.read_bytes()
-    seeds = [json.loads(line)["nlptool"]["generate"].get("seed") for line in whole.splitlines()]
+    seeds = [json.loads(line)["nlptool"]["generate"].get("seed") for line in out.read_bytes().splitlines()]
     assert seeds == [[5, 0], [5, 1], [5, 2], None, [5, 4]]  # an empty text is not asked
-    (tmp_path / "out.part").write_bytes(b"".join(whole.splitlines(keepends=True)[:2]) + b'{"text"')
-    out.unlink()
-    assert "going on after 2 records" in ask(*asked).stderr
-    assert out.read_bytes() == whole
+    assert resumed_after_every_list(lambda *resume: ask(*asked, *resume), out) == 2
 
 
 USAGE = [
@@ -394,10 +391,13 @@ def test_the_best_of_several_is_the_line(ask: Callable[..., Any]) -> None:
 
 def test_a_stream_into_a_file_can_be_resumed(ask: Callable[..., Any], mirror: Mirror, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (tmp_path / "out.part").write_text("ba\nd")
-    result = ask("--stream", "--sample", "--resume", "-o", str(out), stdin="ab\ncd\nef\n")
-    assert (result.exit_code, result.stdout) == (0, "")
+    run = lambda *resume: ask("--stream", "--sample", *resume, "-o", str(out), stdin="ab\ncd\nef\n")  # noqa: E731
+    assert resumed_after_every_list(run, out) == 3
     assert out.read_text() == "ba\ndc\nfe\n"
+    interrupted(run, out)
+    mirror.asked.clear()
+    result = run("--resume")
+    assert (result.exit_code, result.stdout) == (0, "")
     assert [seeds for _, _, seeds in mirror.asked] == [[[1, 1]], [[1, 2]]]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interruptions import interrupted, resumed_after_every_list
 from numpy.typing import NDArray
 from program import Invoke, Run, parse_records
 
@@ -171,12 +172,17 @@ def test_a_field_may_hold_anything(invoke: Invoke) -> None:
     assert max(found["x"]) > 5
 
 
-def test_another_input_is_not_gone_on_with(invoke: Invoke, tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes(CAPTIONS)
-    (tmp_path / "out.part").write_bytes(CAPTIONS * 2)
-    done = invoke("map", "--resume", "-o", str(tmp_path / "out"), str(tmp_path / "in.jsonl"))
-    assert done.exit_code == 1
-    assert "the unfinished output has 5 records more than the input gives" in done.stderr
+@pytest.mark.parametrize("format", ["jsonl", "tsv"])
+def test_resume_goes_on_with_the_same_input_alone(invoke: Invoke, tmp_path: Path, format: str) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out"
+    source.write_bytes(CAPTIONS + b'{"embedding":7}\n')
+    run = ["map", "-f", format, "-o", str(out), str(source)]
+    assert resumed_after_every_list(lambda *resume: invoke(*run, *resume), out) >= 3
+    interrupted(lambda: invoke(*run), out)
+    source.write_bytes(CAPTIONS)
+    done = invoke(*run, "--resume")
+    assert done.exit_code == 2
+    assert "this is another input than that of the interrupted run: it has 5 records, and 6 are done" in done.stderr
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "html"])

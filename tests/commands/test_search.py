@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from interruptions import interrupted, resumed_after_every_list
 from numpy.typing import NDArray
 from program import Invoke, Run, Start, parse_records
 
@@ -537,16 +538,15 @@ def test_each_side_tells_of_its_own_failures(invoke: Invoke, tmp_path: Path) -> 
 
 
 def test_queries_that_were_answered_are_not_answered_again(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
-    run = ["search", "水鳥", "パン", "株", "--corpus", str(corpus), "-o", str(tmp_path / "out")]
-    assert invoke(*run).exit_code == 0
-    whole = (tmp_path / "out").read_bytes()
-    (tmp_path / "out.part").write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
-    assert invoke(*run, "--resume").exit_code == 0
-    again = (tmp_path / "out").read_bytes()
-    assert [record["query"] for record in parse_records(again)] == ["水鳥", "パン", "株"]
-    assert [record["neighbors"][0]["index"] for record in parse_records(again)] == [
-        record["neighbors"][0]["index"] for record in parse_records(whole)
-    ]
+    out, queries = tmp_path / "out", "水鳥\nパン\n\n株\n" * 3
+    run = lambda *resume: invoke("search", "--corpus", str(corpus), "-o", str(out), *resume, stdin=queries)  # noqa: E731
+    assert resumed_after_every_list(run, out) == 3
+    assert [record["query"] for record in parse_records(out.read_bytes())][:4] == ["水鳥", "パン", "", "株"]
+    interrupted(run, out)
+    corpus.write_text(corpus.read_text() + "もう一つ\n")
+    done = run("--resume")
+    assert done.exit_code == 2
+    assert f"the file {corpus} was" in done.stderr
 
 
 def test_the_field_of_the_id_is_the_corpuss_and_queries_may_be_text(invoke: Invoke, tmp_path: Path) -> None:

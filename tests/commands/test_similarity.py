@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from interruptions import interrupted, resumed_after_every_list
 from program import Invoke, Run, parse_records
 
 TEXTS = "猫が窓辺で眠っている。\n窓のそばでネコが寝ています。\nA cat sleeps by the window.\n株価が急に下がった。\n"
@@ -329,33 +330,38 @@ def test_fields_stay_and_nothing_stays(invoke: Invoke) -> None:
     )
 
 
-@pytest.mark.parametrize("more", [[], ["-k", "2"], ["--threshold", "0.1"]])
-@pytest.mark.parametrize("n_done", [0, 1, 3, 5])
-def test_resume_goes_on_where_the_file_ends(invoke: Invoke, tmp_path: Path, more: list[str], n_done: int) -> None:
+@pytest.mark.parametrize("format", ["jsonl", "csv", "npy"])
+@pytest.mark.parametrize("more", [[], ["-k", "2"], ["--threshold", "0.1"], ["--against", "in.jsonl"]])
+def test_resume_goes_on_where_the_file_ends(
+    invoke: Invoke, tmp_path: Path, more: list[str], format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if format == "npy" and more:
+        more = ["--measure", "dot"]
+    monkeypatch.chdir(tmp_path)
     lines = [f'{{"embedding":[{i % 5},{i % 3},1]}}' for i in range(12)]
     lines[3] = '{"embedding":7}'
-    (tmp_path / "in.jsonl").write_text("\n".join(lines) + "\n")
-    out = tmp_path / "out.jsonl"
-    run = ["similarity", *more, str(tmp_path / "in.jsonl"), "-o", str(out)]
-    assert invoke(*run).exit_code == 3
-    whole = out.read_bytes().splitlines(keepends=True)
-    assert len(whole) > 6
-    (tmp_path / "out.jsonl.part").write_bytes(b"".join(whole[:n_done]) + b'{"cut')
-    out.unlink()
-    done = invoke(*run, "--resume")
-    assert done.exit_code in (0, 3)  # 3 if the record that fails was still to be written
-    assert out.read_bytes() == b"".join(whole)
+    Path("in.jsonl").write_text("\n".join(lines) + "\n")
+    memory = "3000" if "--threshold" in more else "300" if "-k" in more else "100"
+    run = ["similarity", *more, "--memory", memory, "in.jsonl", "-f", format, "-o", "out"]
+    assert resumed_after_every_list(lambda *resume: invoke(*run, *resume), tmp_path / "out") >= 4
 
 
 @pytest.mark.parametrize("more", [[], ["-k", "2"], ["--threshold", "0.1"]])
 def test_another_runs_output_is_not_gone_on_with(invoke: Invoke, tmp_path: Path, more: list[str]) -> None:
-    (tmp_path / "out.part").write_bytes(PLANE * 3)
-    (tmp_path / "in.jsonl").write_bytes(PLANE)
-    done = invoke("similarity", *more, "--resume", "-o", str(tmp_path / "out"), str(tmp_path / "in.jsonl"))
-    assert done.exit_code == 1
-    expected = "does not end with a pair" if "--threshold" in more else "has 8 records more than the input gives"
-    assert f"the unfinished output {expected}" in done.stderr
-    assert "internal" not in done.stderr
+    source, out = tmp_path / "in.jsonl", tmp_path / "out"
+    run = ["similarity", *more, "--memory", "3000", "-o", str(out), str(source)]
+    source.write_bytes(PLANE)
+    interrupted(lambda: invoke(*run), out)
+    for other, said in ((PLANE[:-20], "another input"), (PLANE.replace(b"1", b"2", 1), "another input")):
+        source.write_bytes(other)
+        done = invoke(*run, "--resume")
+        assert done.exit_code == 2
+        assert said in done.stderr
+    source.write_bytes(PLANE)
+    done = invoke(*run, "--measure", "dot", "--resume")
+    assert done.exit_code == 2
+    assert "--measure was not given, is now dot" in done.stderr
+    assert invoke(*run, "--resume").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interruptions import interrupted, resumed_after_every_list
 from program import Invoke, Start, records
 
 from nlptool.errors import RecordError
@@ -199,22 +200,29 @@ def test_wrapped_lines_are_pointed_out(invoke: Invoke, text: str, said: bool) ->
     assert ("--unit paragraph joins the lines" in invoke("split", stdin=text).stderr) is said
 
 
-@pytest.mark.parametrize("format", ["jsonl", "text"])
-def test_resume_goes_on_within_a_record(invoke: Invoke, tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize("more", [["-f", "jsonl"], ["-f", "text"], ["-f", "csv"], ["--into", "paragraph"]])
+def test_resume_goes_on_within_a_record(invoke: Invoke, tmp_path: Path, more: list[str]) -> None:
+    source, out = tmp_path / "in.txt", tmp_path / "out"
+    source.write_bytes("一。二。三。四。五。\n\n六。七。八。\n\n".encode() + b"\xff\n" + "九。\n十。\n".encode())
+    n_lists = resumed_after_every_list(
+        lambda *resume: invoke("split", *more, "-o", str(out), str(source), *resume), out
+    )
+    assert n_lists >= 3
+
+
+def test_resume_of_another_input_is_refused_before_anything_is_written(invoke: Invoke, tmp_path: Path) -> None:
     source, out, part = tmp_path / "in.txt", tmp_path / "out", tmp_path / "out.part"
-    source.write_text("一。二。\n\n三。四。五。\n六。\n", encoding="utf-8")
-    run = ("split", "-f", format, "-o", str(out), str(source))
-    assert invoke(*run).exit_code == 0
-    whole = out.read_bytes()
-    assert whole.count(b"\n") == 6
-    for n_done in (0, 1, 2, 4, 6):
-        part.write_bytes(b"".join(whole.splitlines(keepends=True)[:n_done]) + whole[:2])
-        assert invoke(*run, "--resume").exit_code == 0
-        assert out.read_bytes() == whole
-    part.write_bytes(whole * 2)
-    done = invoke(*run, "--resume")
-    assert done.exit_code == 1
-    assert "it comes from another one" in done.stderr
+    run = lambda *resume: invoke("split", "-o", str(out), str(source), *resume)  # noqa: E731
+    for other in ("一。二。三。\n四。五。\n六。\n", "一。二。\n"):
+        source.write_text("一。二。\n四。五。\n六。\n", encoding="utf-8")
+        interrupted(run, out, 3)
+        before = part.read_bytes()
+        source.write_text(other, encoding="utf-8")
+        done = run("--resume")
+        assert done.exit_code == 2
+        assert "this is another input than that of the interrupted run: i" in done.stderr
+        assert part.read_bytes() == before
+        assert not out.exists()
 
 
 def test_a_line_is_answered_before_the_next_one_comes(start: Start) -> None:

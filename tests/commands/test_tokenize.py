@@ -187,7 +187,6 @@ def test_normalised_text_keeps_the_offsets_of_the_original() -> None:
     "options",
     [
         ["--n-best", "2", "-f", "mecab", "--pos", "名詞"],
-        ["--n-best", "2", "-f", "wakati", "--resume", "-o", "out"],
         ["-f", "mecab", "--pos", "名詞"],
         ["-f", "npy"],
         ["--n-best", "0"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import itertools
 import lzma
 import os
@@ -26,11 +25,10 @@ from nlptool.errors import RecordError, RunError
 from nlptool.records.blocks import Block, _blocks, read_blocks
 from nlptool.records.decoding import wide_to_utf8
 from nlptool.records.parse import Parser
-from nlptool.records.pipe import Pipe
-from nlptool.records.record import InputFormat, Record
-from nlptool.storage import compression, output
+from nlptool.records.record import InputFormat
+from nlptool.storage import compression
 from nlptool.storage.compression import CHUNK, decompressed
-from nlptool.storage.output import Output, _truncate_to_whole_records
+from nlptool.storage.output import Output
 
 Invoke = Callable[..., Result]
 
@@ -365,14 +363,30 @@ def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_failed_run_leaves_the_file_alone_and_keeps_the_part(tmp_path: Path) -> None:
+def test_a_failed_run_leaves_the_file_alone_and_keeps_what_is_marked(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), Output(str(target)) as output:
+    with pytest.raises(KeyboardInterrupt), Output(str(target), made_by={"command": "test"}) as output:
         output.write(b"new\n")
+        output.mark({"records": 1})
+        output.write(b"half")
         raise KeyboardInterrupt
     assert target.read_bytes() == b"old"
-    assert (tmp_path / "x.part").read_bytes() == b"new\n"
+    assert (tmp_path / "x.part").read_bytes() == b"new\nhalf"
+    with Output(str(target), made_by={"command": "test"}, resume=True) as output:
+        assert output.done == {"bytes": 4, "records": 1}
+        output.write(b"more\n")
+    assert target.read_bytes() == b"new\nmore\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("made_by", [None, {"command": "test"}])
+def test_a_failed_run_leaves_nothing_of_which_nothing_is_marked(made_by: Any, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), Output(str(tmp_path / "x"), made_by=made_by) as output:
+            output.write(b"new\n")
+            raise KeyboardInterrupt
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
@@ -455,88 +469,3 @@ def test_where_nothing_can_be_written_a_sentence_says_so(
     Path("loop").symlink_to("loop")
     with pytest.raises(RunError, match=f"cannot write {name}: ({reason})"):
         Output(name)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from([b"a\n", b"bb\n", b"c", b"\n", b"d\n\n"])).map(b"".join), st.integers(1, 5))
-def test_an_unfinished_record_is_cut_off(data: bytes, size: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "CHUNK", size)
-        for terminator in (b"\n", b"\n\n"):
-            if b"\n\n\n" in data and terminator == b"\n\n":
-                continue  # no format has this: it could be read in two ways
-            file = io.BytesIO(data)
-            records = data.split(terminator)[:-1]
-            last = records[-1] + terminator if records else b""
-            assert _truncate_to_whole_records(file, terminator) == (data.count(terminator), last)
-            whole = data[: data.rfind(terminator) + len(terminator)] if terminator in data else b""
-            assert file.getvalue() == whole
-            assert file.tell() == len(whole)
-
-
-FORMATS: dict[str, tuple[Callable[[Record], bytes] | None, bytes]] = {
-    "jsonl": (None, b"\n"),
-    "wakati": (lambda record: " ".join(record.text).encode() + b"\n", b"\n"),
-    "conllu": (lambda record: "".join(f"{c}\tx\n" for c in record.text).encode() + b"# text\n\n", b"\n\n"),
-}
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_resumed_run_ends_as_an_uninterrupted_one_wherever_it_was_cut(name: str, tmp_path: Path) -> None:
-    to_bytes, terminator = FORMATS[name]
-    source, target, part = tmp_path / "in", tmp_path / "out", tmp_path / "out.part"
-    source.write_bytes("猫が\n\n".encode() + b"\xff\nab")  # the third is not UTF-8
-
-    def run(*, resume: bool) -> bytes:
-        pipe = Pipe("tokenize", (str(source),), output=str(target), resume=resume, quiet=True)
-        pipe.write(pipe.read(), to_bytes, terminator=terminator)
-        assert not part.exists()
-        return target.read_bytes()
-
-    whole = run(resume=False)
-    assert whole.count(terminator) == 4
-    for length in range(len(whole) + 1):
-        part.write_bytes(whole[:length])
-        assert run(resume=True) == whole
-    assert run(resume=True) == whole  # there is no part: from the beginning
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["tokenize", "tokenize -j 2", "tokenize -f wakati", "tokenize -f conllu", "embed --deterministic -f base64"],
-)
-def test_every_format_whose_records_can_be_counted_resumes(command: str, tmp_path: Path, invoke: Invoke) -> None:
-    arguments = [*command.split(), "-o", str(tmp_path / "out")]
-    text = "猫が鳴く。\n\n{\nA cat.\n".encode()
-    assert invoke(*arguments, stdin=text).exit_code == 0
-    whole = (tmp_path / "out").read_bytes()
-    for length in (0, 1, len(whole) // 3, len(whole) // 2, len(whole) - 2, len(whole) - 1, len(whole)):
-        (tmp_path / "out.part").write_bytes(whole[:length])
-        assert invoke(*arguments, "--resume", stdin=text).exit_code == 0
-        assert (tmp_path / "out").read_bytes() == whole
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_what_cannot_be_resumed_is_refused(tmp_path: Path, invoke: Invoke) -> None:
-    out = str(tmp_path / "out")
-    for arguments in (
-        ["tokenize", "--resume"],
-        ["tokenize", "--resume", "-o", out, "--on-error", "skip"],
-        ["tokenize", "--resume", "-o", out, "-f", "tsv"],
-        ["tokenize", "--resume", "-o", out, "-f", "mecab"],
-        ["embed", "--resume", "-o", out, "-f", "npy"],
-    ):
-        done = invoke(*arguments, stdin=b"a\n")
-        assert done.exit_code == 2
-        assert "--resume" in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_part_with_more_records_than_the_input_is_of_another_run(tmp_path: Path, invoke: Invoke) -> None:
-    part = tmp_path / "out.part"
-    part.write_bytes(b"1\n2\n3\n")
-    done = invoke("tokenize", "-f", "wakati", "-o", str(tmp_path / "out"), "--resume", stdin=b"a\nb\n")
-    assert done.exit_code == 1
-    assert f"{part} has 1 records more than the input" in done.stderr
-    assert not (tmp_path / "out").exists()
-    assert part.read_bytes() == b"1\n2\n3\n"

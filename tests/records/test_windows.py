@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nlptool.models.runtime.batching import pack
 from nlptool.records.record import Record
-from nlptool.records.windows import FIRST_WINDOW, LARGEST_TEXT, windows
+from nlptool.records.windows import LARGEST_TEXT, windows
 
 lists_of_texts = st.lists(st.lists(st.text(max_size=5), max_size=9), max_size=30)
 
@@ -35,7 +35,24 @@ def test_windows_keep_order_and_count(texts: list[list[str]], largest: int) -> N
 def test_an_empty_list_closes_a_window_and_the_first_ones_are_small() -> None:
     record = Record("x", "", 1)
     assert [len(w) for w in windows([[record], [record], [], [record]])] == [2, 0, 1]
-    assert [len(w) for w in windows([[record] * 10_000])][:2] == [FIRST_WINDOW, 4 * FIRST_WINDOW]
+    assert [len(w) for w in windows([numbered(10_000)])] == [64, 256, 1024, 4096, 4096, 464]
+
+
+@given(st.integers(0, 6), st.integers(1, 3000))
+def test_windows_that_begin_where_others_ended_are_the_same(n_done: int, n_each: int) -> None:
+    records = numbered(12_000)
+    lists = [records[start : start + n_each] for start in range(0, len(records), n_each)]
+    whole = list(windows(lists))
+    skipped = sum(map(len, whole[:n_done]))
+    rest = [[record for record in each if record.number >= skipped] for each in lists]
+    assert list(windows([each for each in rest if each])) == whole[n_done:]
+
+
+def numbered(n_records: int) -> list[Record]:
+    records = [Record("x", "", 1) for _ in range(n_records)]
+    for number, record in enumerate(records):
+        record.number = number
+    return records
 
 
 def test_long_texts_make_small_windows() -> None:

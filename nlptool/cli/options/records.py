@@ -10,12 +10,14 @@ import click
 
 from nlptool.cli import debugging
 from nlptool.cli.help import shared_option
+from nlptool.cli.options.made_by import made_by
 from nlptool.cli.options.types import Command, Decorator, all_of, parse_encoding
 from nlptool.errors import WrongUsage
 from nlptool.records import formats
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat
+from nlptool.storage.output import check_resume
 
 _FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(readable=False))
 
@@ -98,6 +100,7 @@ def records(
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)
         def run(**values: Any) -> None:
+            context = click.get_current_context()
             own = () if writes else ("output", "resume")  # of a command that writes something else than records
             given = {name: values.pop(name) for name in _FIELDS if name in values and name not in own}
             if given.get("resume") and not given["output"]:
@@ -123,10 +126,14 @@ def records(
             try:
                 if writes:
                     choose_format(pipe, values)
+                if output := context.params.get("output"):
+                    pipe.made_by = made_by({**context.params, "format": values.get("format")}, pipe.given)
+                    if pipe.resume:
+                        check_resume(output, pipe.made_by)
                 callback(pipe, **values)
             except WrongUsage as error:
                 raise click.UsageError(error.message) from error
-            click.get_current_context().exit(pipe.tally.exit_code)
+            context.exit(pipe.tally.exit_code)
 
         # Own options come first in --help, then those of reading, then those of writing.
         for option in reversed(shared):
@@ -184,6 +191,8 @@ def choose_format(pipe: Pipe, values: dict[str, Any]) -> None:
         values["format"] = given or (results.format_or_default(None, pipe.output) if "table" in choices else choices[0])
         if values["format"] in formats.FORMATS:
             pipe.refuse_binary_on_terminal(values["format"])
+    if pipe.resume:
+        formats.refuse_resume(values.get("format", "jsonl"))
 
 
 def format_choice(*formats: str, text: str) -> Decorator:

@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from nlptool import catalog
+from nlptool import __version__, catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError
 from nlptool.models.store import hub_cache
 from nlptool.models.store.kinds import UNPACKED
 from nlptool.models.store.model_folder import missing
 from nlptool.storage import cache, packages
+from nlptool.storage.unfinished import state_of
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
@@ -59,6 +60,20 @@ def existing(name: str) -> Path | None:
         path = Path(name).expanduser()
         return path if name and (path.is_file() or path.is_dir()) else None
     return None
+
+
+def version_of(name: str) -> str:
+    """Return what tells a model that is here from another one of the same name: the version of its package, the commit of the
+    hub's, or size and time of change of its files."""
+    known = catalog.KNOWN.get(name)
+    if known is not None and known.package:
+        return __version__ if known.package == "nlptool" else packages.version(known.package)
+    name = known.hub if known is not None else name
+    if is_hub_id(name):
+        repository, _, revision = name.partition("@")
+        return hub_cache.commit(repository, revision or "main") or ""
+    path = existing(name)
+    return state_of(path) if path is not None else ""
 
 
 def unknown(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> ModelError:

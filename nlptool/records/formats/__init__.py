@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Protocol
@@ -20,9 +20,11 @@ class RowWriter(Protocol):
         holds_errors: the rows say which records failed and why, so that stderr need not.
         n_empty: rows written so far that hold no vector.
         empty: what such a row looks like, for the note on stderr.
+        resumes: ``state`` and ``restore`` let a run go on with what another one has written.
     """
 
     holds_errors: bool = False
+    resumes: bool = False
     n_empty: int = 0
     empty: str = ""
 
@@ -42,9 +44,34 @@ class RowWriter(Protocol):
         """Write what stands behind the last row."""
         return
 
+    def state(self) -> Any:
+        """Return, as JSON, what a run has to know that goes on behind the last row; None: rows wait to be written."""
+        return {}
+
+    def restore(self, state: Any) -> None:
+        """Go on from a ``state``; ``start`` has been called, and what it returned is not written."""
+        return
+
     def notes(self) -> Iterator[str]:
         """Yield what is to be said on stderr about the file."""
         yield from ()
+
+
+class Lines(RowWriter):
+    """What a function returns for each record.
+
+    Args:
+        row: the function; it is called for failed records too.
+    """
+
+    resumes = True
+
+    def __init__(self, row: Callable[[Record], bytes], *, holds_errors: bool = False) -> None:
+        self._row = row
+        self.holds_errors = holds_errors
+
+    def row(self, record: Record) -> bytes:
+        return self._row(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +87,18 @@ class Format:
     matrix: str = ""  # the similarities of all records with all: similarity
     records: str = ""  # the fields of a record and its results
     binary: bool = False  # not for a terminal
+    resumes: bool = True  # --resume goes on with an unfinished file
 
 
 FORMATS = {
     "jsonl": Format(vectors="json", matrix="json", records="json"),
     "npy": Format("npy", vectors="raw", matrix="raw", binary=True),
-    "npz": Format("npz", vectors="raw", binary=True),
+    "npz": Format("npz", vectors="raw", binary=True, resumes=False),
     "csv": Format("csv", vectors="json", matrix="json", records="json"),
     "tsv": Format("tsv", vectors="json", matrix="json", records="json"),
-    "parquet": Format("parquet", vectors="raw", matrix="json", records="json", binary=True),
+    "parquet": Format("parquet", vectors="raw", matrix="json", records="json", binary=True, resumes=False),
     "base64": Format(vectors="base64"),
-    "table": Format("table", vectors="json", matrix="json", records="json"),
+    "table": Format("table", vectors="json", matrix="json", records="json", resumes=False),
 }
 
 ENDINGS = {
@@ -90,6 +118,17 @@ def refuse_compressed(path: str) -> None:
     """
     if program := _COMPRESSED.get(PurePath(path).suffix.lower()):
         raise WrongUsage(f"{path}: the output is not compressed here: leave -o out and add | {program} > {path}")
+
+
+def refuse_resume(format: str) -> None:
+    """Refuse to go on with a file of a format that is only of use when it is whole.
+
+    Raises:
+        WrongUsage: it is one.
+    """
+    if format in FORMATS and not FORMATS[format].resumes:
+        able = ", ".join(name for name, each in FORMATS.items() if each.resumes)
+        raise WrongUsage(f"--resume does not go with -f {format}, whose file is made as a whole; it goes with {able}")
 
 
 def of_file(path: str, among: Sequence[str]) -> str:

@@ -44,6 +44,7 @@ class DelimitedRecords(RowWriter):
     """The rows of records; the header is written when the first of them say what columns there are."""
 
     holds_errors = True
+    resumes = True
 
     def __init__(self, line: Line, rows: TextRows) -> None:
         self._line = line
@@ -62,6 +63,12 @@ class DelimitedRecords(RowWriter):
     def finish(self, output: Output) -> None:
         if self._waiting or not self._rows.decided:
             output.write(self._written())
+
+    def state(self) -> Any:
+        return None if self._waiting else self._rows.state()
+
+    def restore(self, state: Any) -> None:
+        self._rows.restore(state)
 
     def notes(self) -> Iterator[str]:
         yield from self._rows.notes()
@@ -84,6 +91,8 @@ class DelimitedRecords(RowWriter):
 class DelimitedMatrix(RowWriter):
     """Rows of cells; the header is written with the first of them, when the columns are known."""
 
+    resumes = True
+
     def __init__(self, line: Line, rows: Rows) -> None:
         self._line = line
         self._rows = rows
@@ -96,6 +105,12 @@ class DelimitedMatrix(RowWriter):
         header = [] if self._has_header else [[name for name, _ in self._rows.columns()]]
         self._has_header = True
         return b"".join(self._line([str(cell).encode(errors="replace") for cell in row]) for row in [*header, *rows])
+
+    def state(self) -> Any:
+        return self._has_header
+
+    def restore(self, state: Any) -> None:
+        self._has_header = state
 
 
 def records_writer(layout: Layout, **options: Any) -> DelimitedRecords:

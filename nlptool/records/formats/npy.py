@@ -28,6 +28,8 @@ class Npy(RowWriter):
         n_columns: numbers in a row.
     """
 
+    resumes = True
+
     def __init__(self, dtype: np.dtype[Any], n_columns: int) -> None:
         self.n_empty = 0
         is_float = dtype.kind == "f"
@@ -57,6 +59,13 @@ class Npy(RowWriter):
         with temp_files.disk_space():
             self._waiting.write(value)
         return b""
+
+    def state(self) -> Any:
+        return [self._n_rows, self._n_columns, self.n_empty]
+
+    def restore(self, state: Any) -> None:
+        self._n_rows, self._n_columns, self.n_empty = state
+        self._start = 0  # of FILE.part
 
     def finish(self, output: Output) -> None:
         if self._waiting is None:

@@ -27,6 +27,8 @@ class Npz(Npy):
         id_of: returns a record's name.
     """
 
+    resumes = False
+
     def __init__(self, precision: Precision, id_of: Callable[[Record], str]) -> None:
         super().__init__(precision.dtype, precision.n_columns)
         self._id_of = id_of

@@ -171,6 +171,27 @@ class RecordRows:
                 f"records: {named}"
             )
 
+    def state(self) -> Any:
+        """Return, as JSON, the columns that were decided and what there is to note; None: they are not decided."""
+        if not self.decided:
+            return None
+        return {
+            "fields": self._fields,
+            "results": self._results,
+            "answers": self._answer_fields,
+            "with_place": self._with_place,
+            "known": sorted(self._known),
+            "late": self._late.copy(),
+            "n_first": self._n_first,
+        }
+
+    def restore(self, state: Any) -> None:
+        """Go on from a ``state``. The types of columns, which Parquet alone needs, are not in it."""
+        self._fields, self._results, self._answer_fields = state["fields"], state["results"], state["answers"]
+        self._with_place, self._known = state["with_place"], set(state["known"])
+        self._late, self._n_first = Counter(state["late"]), state["n_first"]
+        self.decided = True
+
     def _is_kept(self, name: str) -> bool:
         """Return whether a field of the input is to be in the output."""
         return self._only is None or name in self._only

@@ -46,7 +46,7 @@ def write(path: Path, format: str, words: Sequence[str], vectors: NDArray[np.flo
     n_kept = sum(int(keep.sum()) for keep in kept)
     if not n_kept or not vectors.shape[1]:
         raise ModelError(f"there is no word to write to {path}", hint=" ".join(word_filter.notes()))
-    with Output(str(path), terminator=b"") as output:
+    with Output(str(path)) as output:
         if format != "glove":
             output.write(b"%d %d\n" % (n_kept, vectors.shape[1]))
         for start, keep in zip(starts, kept, strict=True):
