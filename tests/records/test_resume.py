@@ -29,7 +29,8 @@ TOKENIZE = ("tokenize", "-f", "wakati")
     "command",
     [
         "tokenize", "tokenize -j 2", "tokenize -f wakati", "tokenize -f conllu", "tokenize -f tsv", "tokenize -f mecab",
-        "tokenize -f csv", "tokenize --n-best 2 -f wakati", "tokenize --on-error skip", "tokenize --source", "tokenize --drop-input", "embed -m static-ja-en",
+        "tokenize -f csv", "tokenize --n-best 2 -f wakati", "tokenize --on-error skip", "tokenize --source",
+        "tokenize --drop-input", "embed -m static-ja-en",
         "embed -m static-ja-en -f base64", "embed -m static-ja-en -f csv", "embed -m static-ja-en -f npy",
         "embed -m static-ja-en -f npy --on-error skip", "score", "score -f tsv",
     ],

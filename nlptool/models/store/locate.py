@@ -63,11 +63,14 @@ def existing(name: str) -> Path | None:
 
 
 def version_of(name: str) -> str:
-    """Return what tells a model that is here from another one of the same name: the version of its package, the commit of the
-    hub's, or size and time of change of its files."""
+    """Return what tells a model that is here from another one of the same name: the version of nlptool, the commit of the hub's,
+    or size and time of change of its files."""
     known = catalog.KNOWN.get(name)
+    if known is not None and known.package == "nlptool":
+        return __version__
     if known is not None and known.package:
-        return __version__ if known.package == "nlptool" else packages.version(known.package)
+        folder = packages.package_folder(known.package)
+        return state_of(folder / known.weights) if folder is not None else ""
     name = known.hub if known is not None else name
     if is_hub_id(name):
         repository, _, revision = name.partition("@")
