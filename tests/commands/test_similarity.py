@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import itertools
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from interruptions import interrupted, resumed_after_every_list
-from program import Invoke, Run, parse_records
+from program import Invoke, Run, parse_records, records
 
 TEXTS = "猫が窓辺で眠っている。\n窓のそばでネコが寝ています。\nA cat sleeps by the window.\n株価が急に下がった。\n"
 RIGHT, AT_45 = '{"embedding":[2,0]}', '{"embedding":[1,1]}'
@@ -127,6 +129,53 @@ def test_a_pair_of_two_files_names_both_and_has_no_origin_of_its_own(invoke: Inv
             1,
         )
         assert list(found["nlptool"]) == ["similarity"]
+
+
+CAT = "猫が鳴く。"
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "places"),
+    [
+        (f"{CAT}\n\n\n犬が走る。\n\n{CAT}\n", [], [(0, 1), (5, 6)]),
+        (f"\n{CAT}\r\n\r\n犬が走る。\r\n{CAT}", [], [(1, 2), (4, 5)]),
+        (f'{{"text":"{CAT}"}}\n\n{{"text":"犬"}}\n\n\n{{"text":"{CAT}"}}\n', [], [(0, 1), (2, 6)]),
+        (f"n,text\n1,{CAT}\n\n2,犬\n3,{CAT}\n", ["-I", "csv", "--field", "text"], [(0, 2), (2, 5)]),
+        (f"{CAT}\n鳥だ。\n\n\n犬が走る。\n\n{CAT}\n鳥だ。\n", ["--unit", "paragraph"], [(0, 1), (2, 7)]),
+    ],
+    ids=["text", "CRLF", "JSONL", "CSV", "paragraphs"],
+)
+def test_blank_lines_count_as_lines_and_blank_texts_as_records(
+    invoke: Invoke, given: str, more: list[str], places: list[tuple[int, int]]
+) -> None:
+    ((first, first_line), (second, second_line)) = places
+    (pair,) = records(invoke("similarity", "--threshold", "0.99", *more, stdin=given))
+    assert (pair["first_index"], pair["first_line"]) == (first, first_line)
+    assert (pair["second_index"], pair["second_line"]) == (second, second_line)
+    nearest = {
+        each["index"]: each["neighbors"][0] for each in records(invoke("similarity", "-k", "1", *more, stdin=given))
+    }
+    assert (nearest[first]["index"], nearest[first]["line"]) == (second, second_line)
+    assert (nearest[second]["index"], nearest[second]["line"]) == (first, first_line)
+
+
+IDS = ["1", "1.10", "12345678901234567890123", '"1"', '"a\\u0041"', "[1,2]", "false"]
+
+
+def test_an_id_in_an_answer_is_as_it_came(invoke: Invoke, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(f'{{"id":{value},"embedding":[{n},1]}}\n' for n, value in enumerate(IDS)))
+    options = ["--id-field", "id", "--drop-input"]
+    own = invoke("similarity", "-k", "9", *options, str(corpus)).stdout.splitlines()
+    for line, value in zip(own, IDS, strict=True):
+        assert line.startswith(f'{{"id":{value},"index":')
+        assert sorted(re.findall(r'"line":\d+,"id":(.+?),"similarity"', line)) == sorted(i for i in IDS if i != value)
+    pairs = invoke("similarity", "--threshold", "-1", "--id-field", "id", str(corpus)).stdout.splitlines()
+    found = [re.search(r'"first_id":(.+?),"second_id":(.+?),"', line) for line in pairs]
+    assert sorted(match.groups() for match in found if match) == sorted(itertools.combinations(IDS, 2))
+    for ask in (["similarity", "-k", "9", "--against", str(corpus)], ["search", "-k", "9", "--corpus", str(corpus)]):
+        (line,) = invoke(*ask, "--id-field", "id", stdin='{"embedding":[1,1]}\n').stdout.splitlines()
+        assert sorted(re.findall(r'"id":(.+?),"similarity"', line)) == sorted(IDS)
 
 
 def test_two_equal_records_are_a_pair_at_threshold_1(invoke: Invoke) -> None:
@@ -420,6 +469,19 @@ def test_two_sentences_a_line(invoke: Invoke) -> None:
     assert found[0]["first"] == "犬が走る。"
     assert found[0]["second"] == "A dog runs."
     assert found[0]["similarity"] > 0.8 > 0.3 > found[1]["similarity"]
+
+
+@pytest.mark.parametrize(
+    ("command", "result"), [("similarity --pairs", "similarity"), ("nsp", "is_next"), ("attention --pair", "attention")]
+)
+@pytest.mark.parametrize("more", [["4.8"], [""], ["4.8", "a b", "5"], ['"4,8']])
+def test_further_columns_of_a_pair_are_kept(invoke: Invoke, command: str, result: str, more: list[str]) -> None:
+    line = "\t".join(["犬が走る。", "犬が走っている。", *more])
+    (found,) = records(invoke(*command.split(), stdin=f"{line}\n"))
+    names = [str(number) for number in range(3, 3 + len(more))]
+    assert list(found)[: len(more) + 3] == ["first", "second", *names, result]
+    assert [found[name] for name in ("first", "second", *names)] == ["犬が走る。", "犬が走っている。", *more]
+    assert found[result] is not None
 
 
 @pytest.mark.parametrize("names", [("first", "second"), ("sentence1", "sentence2"), ("text1", "text2")])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program import Run
+from program import Run, records
 
 from nlptool.errors import RecordError
 from nlptool.records.csv_rows import CsvRows
@@ -99,6 +101,22 @@ def test_a_field_of_text_is_wrong_usage(run: Run, tmp_path: object) -> None:
         done = run("tokenize", option, "body", stdin="body\n猫\n".encode())
         assert (done.returncode, done.stdout) == (2, b"")
         assert f"{option} names a field, and <stdin> is text, which has none" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.csv.gz"])
+def test_the_name_of_a_file_makes_no_table_of_it(run: Run, tmp_path: Path, name: str) -> None:
+    comma = "\t" if ".tsv" in name else ","
+    data = f"n{comma}body\n1{comma}猫\n2{comma}犬\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    done = run("embed", "--field", "body", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{name} is text, which has none; -I csv and -I tsv read tables" in done.stderr.decode()
+    kind = ["-I", "tsv", "--header"] if ".tsv" in name else ["-I", "csv"]
+    found = records(run("embed", "--field", "body", "-m", "static-ja-en", *kind, name, cwd=tmp_path))
+    assert [(record["n"], record["body"], len(record["embedding"])) for record in found] == [
+        ("1", "猫", 256),
+        ("2", "犬", 256),
+    ]
 
 
 def test_a_column_without_a_name_is_called_by_its_number(run: Run) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program import Run
+from program import Invoke, Run, records
 
 from nlptool.records.json_values import JsonValues, kind_of
 
@@ -106,6 +106,31 @@ def test_an_array_is_read_as_its_records_and_keeps_their_bytes(run: Run) -> None
     assert first.startswith('{"content": "猫", "n": 1.10, "big": 123456789012345678901234567890,"tokens":')
     assert [json.loads(line)["nlptool"]["source"]["line"] for line in (first, second)] == [3, 4]
     assert done.returncode == 0
+
+
+LAYOUTS = {
+    "a record a line": '{"content":"猫","n":[1]}\n{"content":"犬"}\n',
+    "an array of lines": '[\n{"content":"猫","n":[1]},\n{"content":"犬"}\n]\n',
+    "an array on one line": '[{"content":"猫","n":[1]},{"content":"犬"}]',
+    "as jq writes": '{\n  "content": "猫",\n  "n": [\n    1\n  ]\n}\n{\n  "content": "犬"\n}\n',
+    "with tabs and CRLF": '{\r\n\t"content": "猫",\r\n\t"n": [1]\r\n}\r\n{\r\n\t"content": "犬"\r\n}\r\n',
+    "behind blank lines": '\n\n{\n"content":\n"猫", "n": [1]}\n\n\n{"content":"犬"}',
+    "side by side": '{"content":"猫","n":[1]} {"content":"犬"}\n',
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("command", [["embed", "-m", "static-ja-en"], ["tokenize"], ["search", "--corpus"]])
+def test_json_is_read_record_by_record_however_it_is_laid_out(
+    invoke: Invoke, tmp_path: Path, command: list[str], layout: str
+) -> None:
+    (tmp_path / "c.jsonl").write_text('{"content":"鳥"}\n', encoding="utf-8")
+    run = [*command, *([str(tmp_path / "c.jsonl")] if "--corpus" in command else []), "--field", "content"]
+    expected = records(invoke(*run, stdin=LAYOUTS["a record a line"]))
+    assert [(record["content"], record.get("n")) for record in expected] == [("猫", [1]), ("犬", None)]
+    assert records(invoke(*run, stdin=LAYOUTS[layout])) == expected
+    dropped = invoke(*run, "--drop-input", stdin=LAYOUTS[layout]).stdout
+    assert (dropped.count("\n"), "content" in dropped) == (2, False)
 
 
 def test_elements_that_are_no_records_are_errors_in_their_places(run: Run) -> None:
