@@ -20,7 +20,7 @@ from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import locate as store_locate
-from nlptool.models.store import model_folder, part_kinds, sentence_transformers_config
+from nlptool.models.store import model2vec_folder, model_folder, part_kinds, sentence_transformers_config
 from nlptool.models.store.kinds import ENCODER, QUANTIZED
 from nlptool.models.words import loading as word_loading
 from nlptool.specs import EncoderSpec
@@ -144,7 +144,9 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
     found = prepare.find(spec, plain=False, note=note, report=report)
     like = found.known or catalog.like(spec.model.partition("@")[0])
     files = model_folder.weight_files(found.folder, allow_pickle=spec.allow_pickle)
-    if spec.engine != "torch" and device in ("auto", "cpu") and model_folder.is_static(found.folder):
+    is_static = model_folder.is_static(found.folder)
+    # sentence-transformers would give other vectors of model2vec's tables.
+    if is_static and (model2vec_folder.find(found.folder) or (spec.engine != "torch" and device in ("auto", "cpu"))):
         from nlptool.models.encoders import static as static_encoder
 
         return static_encoder.locate(found, spec, like=like, note=note)

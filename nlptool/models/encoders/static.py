@@ -1,7 +1,8 @@
 """A text as the mean of its tokens' vectors, looked up in a table: no network, no torch, no onnxruntime.
 
 The layout is that of sentence-transformers' ``StaticEmbedding``: ``tokenizer.json`` and ``model.safetensors`` with the table,
-as model2vec writes it too (https://github.com/MinishLab/model2vec). The vectors are those of ``SentenceTransformer.encode``.
+as model2vec writes it too (https://github.com/MinishLab/model2vec). The vectors are those of ``SentenceTransformer.encode``, or,
+of a folder of model2vec, those of ``StaticModel.encode``, which leaves out unknown tokens and cuts long texts.
 
 Nearly all the time goes into the tokenizer, so the rest is made of few and large steps: texts of like length are looked up
 together, a part at a time that stays in the processor's cache, and summed over their tokens. A text's sum does not depend
@@ -26,10 +27,11 @@ from nlptool.geometry.measures import USUAL
 from nlptool.models.encoders import encoder as encoders
 from nlptool.models.encoders import prompts
 from nlptool.models.encoders.encoder import NO_KNOWN_PIECE, Embeddings, Postprocess
-from nlptool.models.encoders.unknown import PieceCounter
+from nlptool.models.encoders.unknown import PieceCounter, unknown_id
 from nlptool.models.runtime.prepare import FoundModel, Note
 from nlptool.models.runtime.tokenizers import read_tokenizer
-from nlptool.models.store import model_folder, sentence_transformers_config
+from nlptool.models.store import model2vec_folder, model_folder, sentence_transformers_config
+from nlptool.models.store.model2vec_folder import Model2Vec
 from nlptool.specs import EncoderSpec
 from nlptool.storage import safetensors
 
@@ -47,6 +49,7 @@ class StaticEncoder:
         table: table[id] is the vector of a token, (V, D) float32.
         normalize: unit length, unless the spec says otherwise.
         truncate_dim: components that are kept, unless the spec says otherwise.
+        of_model2vec: what a folder of model2vec chooses. Its limit counts, not that of the tokenizer.
         prompt: stands before every text.
     """
 
@@ -60,6 +63,7 @@ class StaticEncoder:
         *,
         normalize: bool = False,
         truncate_dim: int | None = None,
+        of_model2vec: Model2Vec | None = None,
         prompt: str = "",
     ) -> None:
         self._postprocess = Postprocess(spec, normalize=normalize, truncate_dim=truncate_dim)
@@ -69,9 +73,16 @@ class StaticEncoder:
         self._table = np.ascontiguousarray(table[:, : self._width])
         self._prompt = prompt
         own: Mapping[str, Any] = tokenizer.truncation or {}
+        if of_model2vec is not None:
+            own = {"max_length": of_model2vec.max_length}
         self._limit = min(filter(None, (spec.max_length, own.get("max_length"))), default=None)
         self._keeps_end = own.get("direction") == "left"
         self._chunk = spec.chunk
+        self._left_out, self._n_characters = None, None
+        if of_model2vec is not None:
+            self._left_out = _unknown_id(tokenizer)
+            if self._limit is not None and not self._chunk:
+                self._n_characters = self._limit * int(np.median([len(token) for token in tokenizer.get_vocab()]))
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._counter = PieceCounter(tokenizer)
@@ -79,12 +90,12 @@ class StaticEncoder:
         tokenizer.post_processor = None  # it would add special tokens, which are not wanted, and takes its time
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
-        """Embed ``texts``; the order is kept. A text without tokens has zeros.
+        """Embed ``texts``; the order is kept. A text without tokens that count has zeros.
 
         The mean over chunks that count as their tokens is the mean over all tokens: a text is not cut to be taken in chunks.
         """
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        lengths = np.empty(len(texts), np.intp)
+        lengths, n_summed = np.empty(len(texts), np.intp), np.empty(len(texts), np.intp)
         counts: list[dict[str, int]] = []
         no_vector: dict[int, str] = {}
         parts = [slice(start, start + _TEXTS) for start in range(0, len(texts), _TEXTS)]
@@ -95,7 +106,7 @@ class StaticEncoder:
             used = self._used(whole)
             flat = np.fromiter(chain.from_iterable(ids), np.intp, whole.sum())
             starts += whole - used if self._keeps_end else 0
-            means = self._means(flat, starts, used)
+            means = self._means(*self._without_unknown(flat, starts, used, n_summed[part]))
             counted = self._counter.count_runs(flat, starts, used) - self._every
             counts += counted.said()
             unread = (part.start + np.flatnonzero(counted.known == 0)).tolist()
@@ -104,8 +115,22 @@ class StaticEncoder:
         n_chunks = np.ones_like(lengths)
         if self._chunk and self._limit:
             n_chunks = np.maximum(1, -(-lengths // self._limit))
-        used = self._used(lengths)
-        return Embeddings(vectors, used.tolist(), (used < lengths).tolist(), n_chunks.tolist(), counts, no_vector)
+        truncated = self._used(lengths) < lengths
+        if self._n_characters is not None:
+            n_characters = np.fromiter(map(len, texts), np.intp, len(texts)) + len(self._prompt)
+            truncated |= n_characters > self._n_characters
+        return Embeddings(vectors, n_summed.tolist(), truncated.tolist(), n_chunks.tolist(), counts, no_vector)
+
+    def _without_unknown(
+        self, ids: NDArray[np.intp], starts: NDArray[np.intp], lengths: NDArray[np.intp], n_left: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Return the arguments without the tokens that are left out, and write the new lengths into ``n_left`` too."""
+        n_left[:] = lengths
+        if self._left_out is None or not (is_left_out := ids == self._left_out).any():
+            return ids, starts, lengths
+        places = np.concatenate([[0], np.cumsum(~is_left_out)])  # of each token among those that stay
+        n_left[:] = places[starts + lengths] - places[starts]
+        return ids[~is_left_out], places[starts], n_left
 
     def _is_known(self, text: str) -> bool:
         """Return whether the vocabulary has a piece of a text without the prompt, whose last piece may go on into the text."""
@@ -113,6 +138,8 @@ class StaticEncoder:
 
     def _encodings(self, texts: Sequence[str]) -> Any:
         whole = [self._prompt + text for text in texts] if self._prompt else list(texts)
+        if self._n_characters is not None:
+            whole = [text[: self._n_characters] for text in whole]
         return self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
 
     def _used(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -186,6 +213,7 @@ class LocatedStaticEncoder:
     task: str | None = None
     measure: str = USUAL
     leaves_out_unknown: bool = False
+    of_model2vec: Model2Vec | None = None
 
     def open(self) -> StaticEncoder:
         """Read the table and the tokenizer.
@@ -197,8 +225,9 @@ class LocatedStaticEncoder:
         tokenizer = read_tokenizer(self.weights / "tokenizer.json", threads=self.spec.threads)
         _check_tokenizer(tokenizer, len(table), self.weights)
         return StaticEncoder(
-            tokenizer, table, self.spec, normalize=self.normalize, truncate_dim=self.truncate_dim, prompt=self.prompt
-        )
+            tokenizer, table, self.spec, normalize=self.normalize, truncate_dim=self.truncate_dim,
+            of_model2vec=self.of_model2vec, prompt=self.prompt,
+        )  # fmt: skip
 
 
 def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: Note) -> LocatedStaticEncoder:
@@ -214,9 +243,10 @@ def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: No
     name, folder = found.name, found.folder
     if spec.quantize:
         raise RunError(f"{name} is a table of token vectors: --quantize is for networks")
-    if spec.engine != "auto":
+    if spec.engine != "auto" or spec.device not in ("auto", "cpu"):
+        engine = "onnxruntime" if spec.engine == "onnx" else "torch"
         raise ModelError(
-            f"{name} does not run in onnxruntime: it is a table of token vectors", hint="--engine auto needs none"
+            f"{name} does not run in {engine}: it is a table of token vectors", hint="--engine auto needs none"
         )
     kinds, parts = zip(*model_folder.modules(folder), strict=True)
     weights = folder / parts[0]
@@ -225,16 +255,22 @@ def locate(found: FoundModel, spec: EncoderSpec, *, like: Known | None, note: No
     path = weights / "model.safetensors"
     about = prompts.with_quirks(sentence_transformers_config.choices(folder), like)
     truncate_dim = about.get("truncate_dim")
+    of_model2vec = model2vec_folder.find(folder)
+    is_unit = kinds[-1] == "Normalize"
+    if of_model2vec is not None and of_model2vec.normalize is not None:
+        is_unit = of_model2vec.normalize
     of_table = _shape_of(path, safetensors.header(path))[1]
     return LocatedStaticEncoder(
         name=name,
         spec=spec,
         dimension=encoders.dimension(name, of_table, spec, truncate_dim=truncate_dim),
         prompt=prompts.choose(name, about, spec, note=note),
-        normalize=kinds[-1] == "Normalize",
+        normalize=is_unit,
         truncate_dim=truncate_dim,
         weights=weights,
         measure=about.get("measure", USUAL),
+        leaves_out_unknown=of_model2vec is not None,
+        of_model2vec=of_model2vec,
     )
 
 
@@ -278,9 +314,18 @@ def _shape_of(path: Path, header: Mapping[str, Any]) -> tuple[int, int]:
     shape = header[name].get("shape")
     if not (isinstance(shape, list) and len(shape) == 2 and all(isinstance(n, int) and n > 0 for n in shape)):
         raise ModelError(f"{path} is damaged: {name} has the shape {shape}", hint=_AGAIN)
-    if not str(header[name].get("dtype")).removeprefix("B").startswith("F"):
+    dtype = str(header[name].get("dtype"))
+    if not dtype.removeprefix("B").startswith("F") and (name, dtype) != (model2vec_folder.TABLE, "I8"):
         raise ModelError(f"{path} holds {name} as {header[name].get('dtype')}: it must be F32, F16 or BF16")
     return shape[0], shape[1]
+
+
+def _unknown_id(tokenizer: Any) -> int | None:
+    """Return the id of the token that model2vec leaves out: the one for what the vocabulary lacks."""
+    found = unknown_id(tokenizer)
+    if found is None and not hasattr(tokenizer.model, "unk_token"):  # Unigram, which spells it in bytes
+        found = tokenizer.token_to_id("<unk>")
+    return found
 
 
 def _check_tokenizer(tokenizer: Any, n_rows: int, folder: Path) -> None:

@@ -52,7 +52,7 @@ class Model:
             return self.known.task
         if folder is None:
             return None
-        if (folder / "modules.json").exists():
+        if (folder / "modules.json").exists() or model_folder.is_static(folder):
             return "embed"
         if model_folder.is_masked(folder):
             return "fill-mask"

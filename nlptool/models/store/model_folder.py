@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nlptool.errors import ModelError
+from nlptool.models.store import model2vec_folder
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.store.part_kinds import PART_KINDS, ROUTERS, TRANSFORMERS_ONCE
 from nlptool.storage import json_files, safetensors
@@ -29,7 +30,8 @@ _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 def is_model(folder: Path) -> bool:
     """Return whether a folder says that it holds a model."""
-    return any((folder / name).is_file() for name in ("modules.json", "config.json"))
+    named = any((folder / name).is_file() for name in ("modules.json", "config.json"))
+    return named or model2vec_folder.find(folder) is not None
 
 
 def no_model(folder: Path | str) -> ModelError:
@@ -79,14 +81,17 @@ def architectures(config: Mapping[str, Any]) -> list[str]:
 
 
 def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
-    """Return the parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is a
-    transformer, and ``plain`` takes any for one.
+    """Return the parts of a sentence-transformers model as (class, sub-folder); a folder without ``modules.json`` is one of
+    model2vec or a transformer, and ``plain`` takes any for the latter.
 
     Raises:
         ModelError: ``modules.json`` cannot be read, names a folder outside, or a class that nobody knows.
     """
-    if plain or not (folder / "modules.json").is_file():
+    if plain:
         return [("Transformer", "")]
+    if not (folder / "modules.json").is_file():
+        of_model2vec = model2vec_folder.find(folder)
+        return [("Transformer", "")] if of_model2vec is None else [("StaticEmbedding", of_model2vec.path)]
     with _damage(folder / "modules.json"):
         listed = json_files.read(folder / "modules.json")
     try:
@@ -193,7 +198,8 @@ def missing(folder: Path, *, plain: bool = False, allow_pickle: bool = False) ->
 
 def _missing(folder: Path, *, plain: bool, allow_pickle: bool) -> Iterator[str]:
     places = [folder, *([folder.parent.parent / ".no_exist" / folder.name] if _in_hub_cache(folder) else [])]
-    if len(places) > 1 and not plain and not any((place / "modules.json").exists() for place in places):
+    is_known = plain or any((place / "modules.json").exists() for place in places)
+    if len(places) > 1 and not is_known and model2vec_folder.find(folder) is None:
         yield "modules.json"  # transformers fetches only its own files; without this one the pooling would be guessed
     for kind, path in parts(folder, plain=plain):
         here, needs = folder / path, PART_KINDS[kind]

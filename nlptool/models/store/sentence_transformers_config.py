@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.store import model_folder
+from nlptool.models.store import model2vec_folder, model_folder
 from nlptool.storage import safetensors
 
 _AGAIN = "download the model again"
@@ -33,7 +33,7 @@ _FILE = "config_sentence_transformers.json"
 _ALWAYS = ("query", "document")
 """Names that are prompts of every model: those of nothing, unless the model has others."""
 
-TABLES = ("embedding.weight", "embeddings")
+TABLES = ("embedding.weight", model2vec_folder.TABLE)
 """Names of a StaticEmbedding's table: the first by sentence-transformers, the other by model2vec."""
 
 
@@ -86,6 +86,8 @@ def settings(folder: Path) -> dict[str, Any]:
                 said |= _of_transformer(folder / path)
             elif kind == "StaticEmbedding":
                 said |= _of_static(folder / path / "model.safetensors")
+                if of_model2vec := model2vec_folder.find(folder):
+                    said |= {"max_length": of_model2vec.max_length, "normalize": of_model2vec.normalize}
             elif kind == "Pooling":
                 config = model_folder.read_json(folder / path / "config.json")
                 said["pooling"] = pooling_modes(config)
