@@ -98,7 +98,7 @@ def command(  # noqa: PLR0917
     """
     from nlptool.tasks.attention import NOTES, WINDOW, WINDOW_OF_HEADS, Selection, attention, texts_of
     from nlptool.tasks.entries import model_entry
-    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, text_of_pair
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, masked_texts
     from nlptool.tasks.open_model import open_model
 
     names = options.pair_names(first, second)
@@ -116,7 +116,7 @@ def command(  # noqa: PLR0917
             raise click.UsageError(
                 "--plot draws the first text, and --resume goes on behind it: draw it without --resume"
             )
-    text_of = partial(text_of_pair, texts_of=partial(texts_of, names=names, paired=pair))
+    text_of = partial(masked_texts, texts_of=partial(texts_of, names=names, paired=pair))
     loaded = open_model(chosen(spec, pipe, text_of), pipe)
     scripts = ModelScripts(loaded.name, MASKED)
     selection = Selection.of(loaded, chain.from_iterable(layer), chain.from_iterable(head), each=each)

@@ -82,7 +82,7 @@ def command(  # noqa: PLR0917
     With different batches a number may change by less than 1e-5; --deterministic makes the output byte-identical.
     """
     from nlptool.tasks.fill_mask import NOTES, WINDOW, as_table, as_text, fill_mask
-    from nlptool.tasks.languages import MASKED, ModelScripts, chosen
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, masked_text
     from nlptool.tasks.open_model import open_model
 
     if joint != "beam" and "beams" in options.typed(["beams"]):
@@ -93,7 +93,7 @@ def command(  # noqa: PLR0917
     notes = NOTES | scripts.notes
     lists = windows(pipe.read(), largest=WINDOW)
     k = top_k or len(targets) or DEFAULT_K
-    filled = scripts.noted(fill_mask(lists, model, k=k, joint=joint, beams=beams, words=targets))
+    filled = scripts.noted(fill_mask(lists, model, k=k, joint=joint, beams=beams, words=targets), masked_text)
     if format == "text":
         pipe.write(filled, as_text, notes=notes)
     elif format == "table":

@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917
     empty line stays empty; fill-mask finds no mask in it and then ends with exit code 3.
     """
     from nlptool.models.masked.cloze import ClozeSettings
-    from nlptool.tasks.languages import MASKED, ModelScripts, chosen
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, masked_text
     from nlptool.tasks.mask import NOTES, as_text, mask, open_worker
     from nlptool.tasks.open_model import locate_model
 
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0917
     scripts = ModelScripts(located.name, MASKED)
     entry = {"model": located.name, "share": share, "mask": mask_unit, "always": always, "seed": seed}
     team: Workers[Masked | RecordError] = Workers(workers, open_worker, located, settings)
-    found = scripts.noted(mask(windows(pipe.read()), team, entry=entry))
+    found = scripts.noted(mask(windows(pipe.read()), team, entry=entry), masked_text)
     notes = NOTES | scripts.notes
     if format == "text":
         pipe.write(found, as_text, notes=notes)

@@ -48,7 +48,7 @@ def command(  # noqa: PLR0917
     (transformers truncates the end of both), and the entry says `truncated`. BERT was trained on segments of several
     sentences, so very short sentences are harder for it.
     """
-    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, text_of, text_of_pair
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, masked_text, masked_texts
     from nlptool.tasks.nsp import MARK, NOTES, WINDOW, NspRows, consecutive_pairs, layout, nsp, texts_of_neighbors
     from nlptool.tasks.open_model import open_model
 
@@ -63,8 +63,8 @@ def command(  # noqa: PLR0917
     if not consecutive:
         pipe.form = pairs.accept_pairs(pipe.form, names)
     texts_of = texts_of_neighbors if consecutive else partial(pairs.two_texts, names=fields, mark=MARK)
-    both = partial(text_of_pair, texts_of=texts_of)
-    model = open_model(chosen(spec, pipe, text_of if consecutive else both), pipe, head="nsp")
+    both = partial(masked_texts, texts_of=texts_of)
+    model = open_model(chosen(spec, pipe, masked_text if consecutive else both), pipe, head="nsp")
     scripts = ModelScripts(model.name, MASKED)
     lists = consecutive_pairs(pipe) if consecutive else windows(pairs.without_text(pipe.read()), largest=WINDOW)
     judged = scripts.noted(nsp(lists, model, texts_of), both)

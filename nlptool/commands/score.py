@@ -47,14 +47,14 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, format: str, spec: Mask
 
     With different batches a log-probability may change by less than 1e-5; --deterministic makes the output byte-identical.
     """
-    from nlptool.tasks.languages import MASKED, ModelScripts, chosen
+    from nlptool.tasks.languages import MASKED, ModelScripts, chosen, masked_text
     from nlptool.tasks.open_model import open_model
     from nlptool.tasks.score import NOTES, WINDOW, score
 
     model = open_model(chosen(spec, pipe), pipe)
     scripts = ModelScripts(model.name, MASKED)
     lists = windows(pipe.read(), largest=WINDOW)
-    scored = scripts.noted(score(lists, model, within_word=within_word, pieces=pieces))
+    scored = scripts.noted(score(lists, model, within_word=within_word, pieces=pieces), masked_text)
     columns = cells.Columns({"pseudo_log_likelihood": float, "pseudo_perplexity": float, "text": str})
     layout = Layout(
         {"pseudo_log_likelihood": float, "pseudo_perplexity": float, **({"pieces": dict} if pieces else {})}

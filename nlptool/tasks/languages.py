@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from nlptool import catalog
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 UNSEEN_SCRIPT = "unseen_script"
 """The field of an entry that names the script of a text, if it is one of no language of the model."""
 
-_TOGETHER = 64  # texts that are searched at once: a few long searches are faster than many short ones
 _FEW = 1000  # characters
+_LONGEST = 100_000  # characters of a text that say which script it is in
 _SPECIAL_TOKENS = re.compile(r"\[(?:MASK|SEP|CLS|UNK|PAD)\]|</?(?:mask|s|unk|pad)>")
 
 MASKED = "fill-mask"
@@ -41,20 +44,20 @@ BertSpec = TypeVar("BertSpec", MaskedModelSpec, AttentionSpec)
 TextOf = Callable[[Record], str]
 
 
-def text_of(record: Record) -> str:
-    """Return the text of a record that is not a pair, without [MASK] and the like, whose letters say nothing of its language."""
+def masked_text(record: Record) -> str:
+    """Return the text of a record without [MASK] and the like, whose letters say nothing of its language."""
     return _SPECIAL_TOKENS.sub(" ", record.text)
 
 
-def text_of_pair(record: Record, texts_of: Callable[[Record], Sequence[str]]) -> str:
-    """Return the two texts of a record together, as ``text_of`` returns one; "" if there are not two."""
+def masked_texts(record: Record, texts_of: Callable[[Record], Sequence[str]]) -> str:
+    """Return the two texts of a record together, as ``masked_text`` returns one; "" if there are not two."""
     try:
         return _SPECIAL_TOKENS.sub(" ", " ".join(texts_of(record)))
     except RecordError:
         return ""
 
 
-def chosen(spec: BertSpec, pipe: Pipe, text_of: TextOf = text_of) -> BertSpec:
+def chosen(spec: BertSpec, pipe: Pipe, text_of: TextOf = masked_text) -> BertSpec:
     """Return a spec that names its model: where it did not, the default that knows the script of the first record with letters.
 
     The records are looked at and stay to be read.
@@ -124,37 +127,44 @@ class ModelScripts:
 
         Nothing is yielded of a model whose languages are not known, nor of a text without letters.
         """
-        if self._scripts is None:
+        if self._scripts is not None:
+            for index in self._with_others(texts):
+                if script := _main_other(scripts.count_scripts(texts[index][:_LONGEST]), self._scripts):
+                    yield index, script
+
+    def _with_others(self, texts: Sequence[str]) -> Iterator[int]:
+        """Yield the indices of the texts that may have letters of other scripts."""
+        known = {"", *(self._scripts or ())}
+        if (
+            "_other_letter" not in self.__dict__ and sum(map(len, texts)) < _FEW
+        ):  # making the pattern takes milliseconds
+            yield from (index for index, text in enumerate(texts) if not known.issuperset(map(scripts.script_of, text)))
             return
-        for start in range(0, len(texts), _TOGETHER):
-            part = texts[start : start + _TOGETHER]
-            if self._has_others("\n".join(part)):
-                for index, text in enumerate(part, start):
-                    if self._has_others(text) and (script := _main_other(scripts.count_scripts(text), self._scripts)):
-                        yield index, script
+        # A long search is faster than many short ones.
+        joined, start = "\n".join(texts), 0
+        ends: list[int] = []
+        while match := self._other_letter.search(joined, start):
+            ends = ends or list(accumulate(len(text) + 1 for text in texts))
+            index = bisect(ends, match.start())
+            yield index
+            start = ends[index]
 
     @functools.cached_property
     def _other_letter(self) -> re.Pattern[str]:
         return scripts.other_letters(self._scripts or ())
 
-    def _has_others(self, text: str) -> bool:
-        """Return whether a text may have letters of other scripts."""
-        if len(text) < _FEW and "_other_letter" not in self.__dict__:  # making the pattern takes milliseconds
-            known = {"", *(self._scripts or ())}
-            return any(scripts.script_of(character) not in known for character in text)
-        return self._other_letter.search(text) is not None
-
-    def noted(self, lists: Iterable[list[Record]], text_of: TextOf = text_of) -> Iterator[list[Record]]:
+    def noted(self, lists: Iterable[list[Record]], text_of: TextOf = attrgetter("text")) -> Iterator[list[Record]]:
         """Pass records on, the entries of those that did not fail with the script that the model has not learned."""
         for records in lists:
             self.note(records, text_of)
             yield records
 
-    def note(self, records: Iterable[Record], text_of: TextOf = text_of) -> None:
+    def note(self, records: Iterable[Record], text_of: TextOf = attrgetter("text")) -> None:
         """Add to the entries of records that did not fail the script that the model has not learned."""
-        pending = [record for record in records if record.pending] if self._scripts is not None else []
-        for index, script in self.unseen([text_of(record) for record in pending]):
-            pending[index].entry = {**pending[index].entry, UNSEEN_SCRIPT: script}
+        if self._scripts is not None:
+            pending = [record for record in records if record.pending]
+            for index, script in self.unseen(list(map(text_of, pending))):
+                pending[index].entry = {**pending[index].entry, UNSEEN_SCRIPT: script}
 
 
 def _main_other(counts: Counter[str], known: Collection[str]) -> str:

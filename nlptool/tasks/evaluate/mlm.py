@@ -11,7 +11,7 @@ from nlptool.models.runtime.one_by_one import failing
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
 from nlptool.tasks.evaluate.lines import tokenized_lines
-from nlptool.tasks.languages import MASKED, UNSEEN_SCRIPT, ModelOfInput, ModelScripts
+from nlptool.tasks.languages import MASKED, UNSEEN_SCRIPT, ModelOfInput, ModelScripts, masked_text
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
@@ -66,7 +66,7 @@ def _read(file: Pipe, model: MaskedModel, evaluation: Evaluation) -> int:
 
     def added(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
         nonlocal n_unseen
-        for records, lines in tokenized_lines(scripts.noted(lists), model):
+        for records, lines in tokenized_lines(scripts.noted(lists, masked_text), model):
             evaluation.add(lines)
             n_unseen += sum(UNSEEN_SCRIPT in record.entry for record in records)
             yield records

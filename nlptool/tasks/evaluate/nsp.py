@@ -13,7 +13,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, Record
 from nlptool.records.windows import windows
 from nlptool.tasks.evaluate.lines import tokenized_lines
-from nlptool.tasks.languages import MASKED, ModelOfInput, ModelScripts
+from nlptool.tasks.languages import MASKED, ModelOfInput, ModelScripts, masked_text
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
@@ -77,7 +77,7 @@ def _read(pipe: Pipe, model: MaskedModel) -> Documents:
                     documents.end()
             yield records
 
-    pipe.consume(scripts.noted(added(windows(pipe.read()))), notes=scripts.notes)
+    pipe.consume(scripts.noted(added(windows(pipe.read())), masked_text), notes=scripts.notes)
     return documents
 
 
