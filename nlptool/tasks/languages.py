@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nlptool import catalog
 from nlptool.errors import RecordError
-from nlptool.models.store import card
+from nlptool.models.store.card import Reads
 from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import AttentionSpec, MaskedModelSpec
 from nlptool.tasks.open_model import open_model
 from nlptool.text import scripts
-from nlptool.text.languages import scripts_of
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
@@ -100,8 +99,9 @@ class ModelScripts:
     def __init__(self, model: str, task: str = "") -> None:
         self._model = model
         self._task = task
-        self._languages = card.languages(model) if model else ()
-        self._scripts = scripts_of(self._languages)
+        reads = Reads.of_model(model) if model else Reads((), None)
+        self._scripts = reads.scripts
+        self._names = reads.languages or sorted(reads.scripts or ())
 
     @property
     def notes(self) -> dict[str, Note]:
@@ -118,7 +118,7 @@ class ModelScripts:
         knowing = catalog.knowing(self._task, found.most_common(1)[0][0])
         hint = f"; -m {knowing} knows it" if knowing not in (None, self._model) else ""
         return (
-            f"texts in a script in which no language of {self._model} ({', '.join(self._languages)}) is written: "
+            f"texts in a script in which no language of {self._model} ({', '.join(self._names)}) is written: "
             f"{listed}{hint}"
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nlptool.text.scripts import JAPANESE
+
 MULTILINGUAL = "mul"  # ISO 639-2 for "multiple languages"
 
 _ANY = ("mul", "multilingual")
@@ -67,6 +69,12 @@ def scripts_of(languages: Iterable[str]) -> frozenset[str] | None:
         if not scripts:
             return None
         found |= scripts
-    if "Hiragana" in found:
-        found.add("Japanese")
-    return frozenset(found) or None
+    return with_japanese(found) or None
+
+
+def with_japanese(scripts: Iterable[str]) -> frozenset[str]:
+    """Return scripts with Japanese among them if kana are, and with its kana and kanji if it is."""
+    found = frozenset(scripts)
+    if "Japanese" in found:
+        return found | JAPANESE
+    return found | {"Japanese"} if "Hiragana" in found else found

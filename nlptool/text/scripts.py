@@ -108,6 +108,11 @@ def count_scripts(text: str) -> Counter[str]:
     return +counts
 
 
+def scripts_in_use(counts: Counter[str]) -> list[str]:
+    """Return the scripts of at least a hundredth of the words that were counted, the most frequent first."""
+    return [script for script, n in counts.most_common() if 100 * n >= counts.total()]
+
+
 def main_script(text: str) -> str:
     """Return the script of most words of a text; "" if it has no letters. Of as many words of several it is Japanese or
     Han, if that is among them, or the script that comes first."""

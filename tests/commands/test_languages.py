@@ -314,3 +314,27 @@ def test_a_query_chooses_word_vectors(invoke: Invoke) -> None:
     for words, model in {("king", "man", "woman"): "glove-6b-50d", ("王", "男", "女"): "aozora-100d"}.items():
         assert models(invoke("analogy", *words), "analogy") == [model]
     assert models(invoke("neighbors", stdin="cat\n猫\nねこ\n"), "neighbors") == ["glove-6b-50d", *["aozora-100d"] * 2]
+
+
+@pytest.mark.parametrize(
+    ("model", "word", "hint"),
+    [
+        ("aozora-100d", "king", "its words are ja: -m glove-6b-50d has others"),
+        ("glove-6b-50d", "猫", "its words are en: -m aozora-100d has others"),
+        ("glove-6b-50d", "кот", None),
+        ("glove-6b-50d", "kingg", None),
+        ("aozora-100d", "ヴォヌロ", None),
+    ],
+)
+def test_an_unknown_word_in_another_script_names_other_vectors(
+    invoke: Invoke, model: str, word: str, hint: str | None
+) -> None:
+    done = invoke("neighbors", "-m", model, word)
+    assert done.exit_code == 3
+    assert (hint or "words are") in done.stderr if hint else "words are" not in done.stderr
+
+
+def test_word_vectors_as_an_encoder_note_another_script(invoke: Invoke) -> None:
+    done = invoke("embed", "-m", "glove-6b-50d", stdin="king 猫\n猫が鳴く\n")
+    assert fields(done, "embed", "n_unknown", "unseen_script") == [(1, None), (1, "Japanese")]
+    assert UNSEEN.format("glove-6b-50d", "en", "Japanese 1; -m sbert-mini-ja-en knows it") in done.stderr

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from program import Invoke, Run, Start, largest_file, succeeded
+from program import Invoke, Run, Start, largest_file, records, succeeded
 from safetensors.torch import save
 
 from nlptool.cli import main
@@ -30,6 +30,7 @@ from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.japanese import dictionaries
 from nlptool.models.masked import masking
 from nlptool.specs import EncoderSpec
+from nlptool.text import scripts
 from nlptool.training import wordpiece
 from nlptool.training.bert import network as bert_network
 from nlptool.training.bert import tokenizer as bert_tokenizers
@@ -661,6 +662,7 @@ def test_the_manifest_the_curves_and_the_card_say_what_was_done(trained: Path) -
     assert about["options"]["max_steps"] == about["n_steps"] == lines[-1]["step"] == 20
     assert about["n_tokens"] == lines[-1]["tokens"]
     assert about["tokenizer"] == {"japanese": "unidic", "english": "wordpiece"}[trained.name]
+    assert about["scripts"] == {"japanese": ["Japanese"], "english": ["Latin"]}[trained.name]
     assert about["versions"]["torch"] == torch.__version__
     assert about["n_pieces"] == len((trained / "vocab.txt").read_text(encoding="utf-8").split("\n")) - 1
     assert about["scores"] == {name[4:]: value for name, value in lines[-1].items() if name[:4] == "dev_"}
@@ -768,7 +770,15 @@ def test_another_training_begins_where_one_ended(place: Path, trained: Path) -> 
             assert json.loads((place / "on" / name).read_text()) == json.loads((trained / name).read_text())
     about = json.loads((place / "on" / "pretraining.json").read_text())
     assert about["options"]["init"] == trained.name
+    assert set(about["scripts"]) == {"japanese": {"Japanese", *scripts.JAPANESE}, "english": {"Latin"}}[trained.name]
     assert "layers" not in about["options"]
+
+
+def test_a_trained_bert_notes_texts_in_scripts_that_it_has_not_seen(invoke: Invoke, trained: Path) -> None:
+    other, name = {"japanese": ("the old owl", "Latin"), "english": ("猫が鳴く。", "Japanese")}[trained.name]
+    done = invoke("score", "-m", str(trained), "--no-pieces", stdin=f"{TEXTS[trained.name][0]}\n{other}\n안녕\n")
+    assert [each["nlptool"]["score"].get("unseen_script") for each in records(done)] == [None, name, "Hangul"]
+    assert f"no language of {trained} (" in done.stderr
 
 
 def test_a_bert_of_the_hub_can_be_gone_on_with(place: Path) -> None:

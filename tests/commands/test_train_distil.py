@@ -19,7 +19,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
-from program import Run, Start, largest_file, succeeded
+from program import Invoke, Run, Start, largest_file, records, succeeded
 from safetensors import safe_open
 from safetensors.torch import save
 from scipy import stats
@@ -187,6 +187,7 @@ def test_the_manifest_says_what_was_done(trained: Path) -> None:
     assert (about["n_texts"], about["n_translations"]) == (len(texts), len(same))
     assert (about["n_scored_pairs"], about["n_dev_pairs"]) == (len(pairs), 200)
     assert about["options"]["student"] == trained.name
+    assert set(about["scripts"]) == {"Japanese", "Latin"}
     assert (about["options"]["dimension"], about["options"]["vocab_size"], about["options"]["seed"]) == (16, 512, 1)
     assert about["options"]["scored_learning_rate"] == {"bert": 2e-4, "static": 5e-4}[trained.name]
     assert about["versions"]["torch"] == torch.__version__
@@ -210,6 +211,12 @@ def test_the_spearman_of_the_manifest_is_that_of_the_folder_on_the_dev_pairs(tra
     about = json.loads((trained / "distil.json").read_text(encoding="utf-8"))
     assert about["dev_spearman"] == pytest.approx(expected, abs=2e-4)
     assert about["dev_spearman"] > 0.2
+
+
+def test_a_student_notes_texts_in_scripts_that_it_has_not_seen(invoke: Invoke, trained: Path) -> None:
+    done = invoke("embed", "-m", str(trained), stdin="안녕하세요\n猫\nthe cat\n")
+    assert [each["nlptool"]["embed"].get("unseen_script") for each in records(done)] == ["Hangul", None, None]
+    assert "Hangul 1; -m multilingual-e5-small knows it" in done.stderr
 
 
 def test_the_curves_go_through_all_stages(trained: Path) -> None:

@@ -422,6 +422,7 @@ def test_the_folder_holds_the_model_and_says_how_it_came_about(place: Path) -> N
     assert {name: about[name] for name in ("n_pairs", "n_dev_pairs", "n_too_long", "n_failed", "dev")} == {
         "n_pairs": 720, "n_dev_pairs": 80, "n_too_long": 0, "n_failed": 0, "dev": 0.1,
     }  # fmt: skip
+    assert about["scripts"] == ["Latin"]
     assert about["options"]["label_smoothing"] == 0.1
     assert about["options"]["intermediate_size"] == 128
     assert about["signatures"]["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a|")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nlptool import catalog
 from nlptool.models.store import card, locate
+from nlptool.models.store.card import Reads
 
 CODES = st.lists(st.sampled_from(["en", "ja", "no", "zh-CN", "yue", "multilingual", "y", "on"]), max_size=4)
 BEFORE = st.sampled_from(["", "license: mit\n", "tags:\n- language\n- x\n", "pipeline_tag: x # language: en\n"])
@@ -74,11 +75,24 @@ def test_the_cards_of_the_built_in_models_name_the_languages_of_the_catalog(know
 
 
 def test_a_model_is_looked_up_by_its_name_its_hub_id_and_its_folder(tmp_path: Path) -> None:
-    assert card.languages("bert-mini-ja") == ("ja",)
-    assert card.languages("mini-en-ja") == ("en",)  # that it reads
-    assert card.languages("intfloat/multilingual-e5-small@main") == ("ja", "en", "mul")
+    assert Reads.of_model("bert-mini-ja").languages == ("ja",)
+    assert Reads.of_model("mini-en-ja").languages == ("en",)  # that it reads
+    assert Reads.of_model("intfloat/multilingual-e5-small@main").languages == ("ja", "en", "mul")
     (tmp_path / "README.md").write_bytes("\ufeff---\r\nlanguage:\r\n- ko\r\n---\r\n".encode())
-    assert card.languages(str(tmp_path)) == ("ko",)
+    assert Reads.of_model(str(tmp_path)).languages == ("ko",)
     (tmp_path / "README.md").write_bytes(b"---\nlanguage: \xff\xfe\n---\n")
-    assert card.languages(str(tmp_path)) == ()
-    assert card.languages("nowhere") == card.languages("org/nowhere") == ()
+    assert Reads.of_model(str(tmp_path)).languages == ()
+    assert Reads.of_model("nowhere").languages == Reads.of_model("org/nowhere").languages == ()
+
+
+def test_a_trained_model_knows_the_scripts_of_its_texts(tmp_path: Path) -> None:
+    (tmp_path / "distil.json").write_text('{"scripts": ["Japanese", "Latin"]}', encoding="utf-8")
+    assert Reads.of_model(str(tmp_path)) == Reads((), frozenset({"Han", "Hiragana", "Katakana", "Japanese", "Latin"}))
+    (tmp_path / "README.md").write_text("---\nlanguage: ko\n---\n", encoding="utf-8")
+    assert Reads.of_model(str(tmp_path)) == Reads(("ko",), frozenset({"Hangul"}))  # what a person says comes first
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", '{"scripts": []}', '{"scripts": "Latin"}', "{", '{"n_texts": 1}'])
+def test_a_manifest_without_scripts_says_nothing(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "pretraining.json").write_text(manifest, encoding="utf-8")
+    assert Reads.of_model(str(tmp_path)) == Reads((), None)

@@ -23,7 +23,8 @@ from huggingface_hub import constants
 
 from nlptool import catalog
 from nlptool.errors import ModelError, RunError
-from nlptool.models.store import card, hub_cache, hub_client, locate, model_folder
+from nlptool.models.store import hub_cache, hub_client, locate, model_folder
+from nlptool.models.store.card import Reads
 from nlptool.storage import safetensors
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -101,7 +102,7 @@ def test_a_model_is_fetched_with_those_files_alone_that_it_needs(server: HubServ
     assert contents(folder) == FILES
     assert folder == hub_cache.cached("org/tiny")
     assert folder.name == commit
-    assert card.languages("org/tiny") == ("ja",)
+    assert Reads.of_model("org/tiny").languages == ("ja",)
     assert server.n_bytes == TOTAL
     assert reports[-1] == (TOTAL, TOTAL, TOTAL)
     assert reports == sorted(reports)

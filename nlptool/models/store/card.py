@@ -1,4 +1,4 @@
-"""The languages of a model: as the catalog names them, or the YAML at the beginning of its card (README.md).
+"""The languages of a model: as the catalog names them, or the YAML at the beginning of its card (README.md); and its scripts.
 
 Format of cards: https://huggingface.co/docs/hub/model-cards. Of the YAML only ``language`` is read, without a YAML library,
 which would take ``no``, the code of Norwegian, for false.
@@ -7,13 +7,19 @@ which would take ``no``, the code of Norwegian, for false.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from nlptool import catalog
 from nlptool.errors import RunError
-from nlptool.models.store import locate
+from nlptool.models.store import locate, model_folder
+from nlptool.text.languages import scripts_of, with_japanese
 
 CARD = "README.md"
+SCRIPTS = "scripts"
+"""The field of the manifests of `nlptool train` that names the scripts of the texts."""
+
+_MANIFESTS = ("distil.json", "pretraining.json", "seq2seq.json")
 
 _LONGEST = 100_000  # characters of a card that are read: the hub's YAML is at its beginning
 _HEADER = re.compile(r"\ufeff?---[ \t]*\n(.*?\n)---[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -23,19 +29,40 @@ _LANGUAGE = re.compile(
 _ITEM = re.compile(r"""["']?([\w-]+)["']?[ \t]*(?:#.*)?""")
 
 
-def languages(name: str) -> tuple[str, ...]:
-    """Return the ISO 639 codes of the languages that a model reads, the most important first; () if they are not known.
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a model reads, as far as that is known."""
 
-    Args:
-        name: a known name, a folder, or ``org/name[@revision]`` of the hub. No network is used.
-    """
-    known = catalog.KNOWN.get(name) or catalog.like(name.partition("@")[0])
-    if known is not None:
-        return known.reads or known.languages
-    try:
-        return of_folder(locate.find(name, plain=True, offline=True, allow_pickle=True))
-    except RunError:  # a folder that is not here, or a file of word vectors
-        return ()
+    languages: tuple[str, ...]  # ISO 639 codes, the most important first; () if they are not known
+    scripts: (
+        frozenset[str] | None
+    )  # of the languages, else those that `nlptool train` counted; None if they are not known
+
+    @classmethod
+    def of_model(cls, name: str) -> Reads:
+        """Look a model up.
+
+        Args:
+            name: a known name, a folder, or ``org/name[@revision]`` of the hub. No network is used.
+        """
+        known = catalog.KNOWN.get(name) or catalog.like(name.partition("@")[0])
+        if known is not None:
+            return cls(known.reads or known.languages, known.scripts)
+        try:
+            folder = locate.find(name, plain=True, offline=True, allow_pickle=True)
+        except RunError:  # a folder that is not here, or a file of word vectors
+            return cls((), None)
+        languages = of_folder(folder)
+        return cls(languages, scripts_of(languages) or _trained_scripts(folder))
+
+
+def _trained_scripts(folder: Path) -> frozenset[str] | None:
+    """Return the scripts of the texts that a model of `nlptool train` was trained on, which its manifest names."""
+    for name in _MANIFESTS:
+        found = model_folder.readable_json(folder / name).get(SCRIPTS)
+        if isinstance(found, list) and found:
+            return with_japanese(map(str, found))
+    return None
 
 
 def of_folder(folder: Path) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptool import catalog
 from nlptool.errors import RecordError
 from nlptool.geometry.top_k import normalize
 from nlptool.models.words import tokenizers as word_tokenizers
 from nlptool.models.words.vectors import WordVectors
-from nlptool.text.scripts import is_japanese
+from nlptool.text.scripts import is_japanese, main_script
 
 _N_SUGGESTIONS = 5
 _LONGEST_SHOWN = 40  # characters of an unknown word
@@ -82,6 +83,9 @@ class WordLookup:
         similar, same_reading = self.similar_spelling(word), self.same_reading(word)
         suggestions = (("near in spelling", similar), ("read alike", same_reading))
         hints = [f"{what}: {', '.join(words)}" for what, words in suggestions if words]
+        known, script = catalog.KNOWN.get(self.name), main_script(word)
+        if known is not None and script and script not in known.scripts and (other := catalog.knowing("words", script)):
+            hints.append(f"its words are {'/'.join(known.languages)}: -m {other} has others")
         return RecordError(
             "UnknownWord",
             f"{self.name} has no word {shown if shown.isprintable() else repr(shown)}",

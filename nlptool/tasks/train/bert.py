@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nlptool.models.store.card import SCRIPTS, Reads
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import bert_corpus
 from nlptool.tasks.train.bert_corpus import CorpusOptions
@@ -71,6 +72,7 @@ def train_bert(
             "tokenizer": info["tokenizer"],
             "dictionary": info["dictionary"],
             "lowercase": corpus.lowercase,
+            SCRIPTS: _scripts(info.get(SCRIPTS, []), settings["init"]),
             **results(training, "transformers", "unidic-lite"),
         }
         if settings["init"] is not None:
@@ -87,6 +89,14 @@ def train_bert(
 
     with pipe.bar:
         run_training(pipe, output, _MANIFEST, train)
+
+
+def _scripts(of_corpus: list[str], init: str | None) -> list[str]:
+    """Return the scripts that a BERT has seen, those of the BERT that it began as included; [] if they are not known."""
+    if init is None:
+        return of_corpus
+    before = Reads.of_model(init).scripts
+    return [] if before is None else [*of_corpus, *sorted(before - set(of_corpus))]
 
 
 def _card(manifest: dict[str, Any]) -> Card:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlptool.models.store.card import SCRIPTS
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 from nlptool.tasks.train.run import first_lists
+from nlptool.text.scripts import count_scripts, scripts_in_use
 
 if TYPE_CHECKING:
     from nlptool.training.bert.corpus import Store
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = 1000  # lines that decide about the tokenizer
 _FORMAT = 3  # version of the corpus files
+_EACH_FOR_SCRIPTS = 10  # lines, one of which is looked at for its script
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ def tokenized(pipe: Pipe, folder: Path, options: CorpusOptions, *, init: str | N
     if not store.exists():
         words = documents.words
         info = {"tokenizer": kind, "why": why, "complete": not (pipe.tally.n_failed or pipe.tally.input_failed)}
+        info[SCRIPTS] = documents.scripts
         info["dictionary"] = recorded_dictionary(kind, words.dictionary)
         store.write(
             corpus, words, vocab_size=options.vocab_size, dev=dev, tokenizer=tokenizer, info=info,
@@ -108,11 +113,17 @@ class _Reader:
         self._stop = stop
         self._hash = hashlib.sha256()
         self._in_document = False
+        self._scripts: Counter[str] = Counter()  # of some of the lines
 
     @property
     def digest(self) -> str:
         """A digest of everything that was read."""
         return self._hash.hexdigest()
+
+    @property
+    def scripts(self) -> list[str]:
+        """The scripts that were read."""
+        return scripts_in_use(self._scripts)
 
     def read(self, pipe: Pipe, kind: str) -> tuple[str, str]:
         """Read all lines of a pipe. Return the kind of the tokenizer, and the reason if it was chosen, else ``""``."""
@@ -144,6 +155,8 @@ class _Reader:
             if self._stop():
                 raise KeyboardInterrupt
             lines = iter(words_of_lines)
+            for record in records[::_EACH_FOR_SCRIPTS]:
+                self._scripts += count_scripts(record.text)
             for record in records:
                 if record.source != source:
                     self._end_document()

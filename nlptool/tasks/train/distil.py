@@ -15,7 +15,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
 from nlptool.tasks.encoding import Encode, open_encoder
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, run_training, versions
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, run_training, scripts_of, versions
 
 if TYPE_CHECKING:
     from nlptool.training.distillation.corpus import Corpus
@@ -161,6 +161,7 @@ def _results(corpus: Corpus, distillation: Distillation, student: Student) -> di
         "teacher": distillation.teacher.name,
         "n_parameters": loop.n_parameters(student),
         "n_texts": len(corpus.texts),
+        **scripts_of(corpus.texts),
         "n_translations": len(corpus.translations),
         "n_scored_pairs": len(corpus.pairs),
         "n_dev_pairs": len(corpus.dev),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nlptool.errors import RunError
+from nlptool.models.store.card import SCRIPTS
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.storage import folders
 from nlptool.tasks.train.card import Card, write_card
 from nlptool.terminal.interrupts import stop_at_interrupt
+from nlptool.text.scripts import count_scripts, scripts_in_use
 
 if TYPE_CHECKING:
     from nlptool.training.loop import Trainer
 
 _CURVES = "curves.jsonl"
+_SAMPLE = 10_000  # texts
 _RESUMABLE = ("*.safetensors", "teacher-*.f16")  # files in a checkpoint folder that a later run goes on from
 
 Stop = Callable[[], bool]
@@ -143,6 +147,12 @@ def results(training: Trainer[Any, Any], *packages: str) -> dict[str, Any]:
         "options": dataclasses.asdict(training.settings),
         "versions": versions("nlptool", "torch", "tokenizers", *packages),
     }
+
+
+def scripts_of(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Return the part of a manifest that names the scripts of the texts, of a sample of them if they are many."""
+    sample = texts[:: max(1, len(texts) // _SAMPLE)]
+    return {SCRIPTS: scripts_in_use(sum(map(count_scripts, sample), Counter()))}
 
 
 def versions(*packages: str) -> dict[str, str]:

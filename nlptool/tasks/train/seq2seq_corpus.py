@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError, RunError
 from nlptool.records import pairs
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
+from nlptool.tasks.train.run import scripts_of
 from nlptool.text.scripts import LONE_SURROGATE, japanese
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Side:
 
 def corpus(
     pipe: Pipe, sides: tuple[Side, Side], *, names: Texts | None, dev: str | float, max_length: int
-) -> tuple[Corpus, dict[str, int]]:
-    """Read all pairs; return them as token ids, with the counts of the pairs that were read and left out.
+) -> tuple[Corpus, dict[str, Any]]:
+    """Read all pairs; return them as token ids, with the counts of the pairs that were read and left out, and the scripts of the
+    sources.
 
     Args:
         names: names of the fields of source and target; one of ``NAMES`` unless given.
@@ -95,7 +97,7 @@ def corpus(
         "n_pairs": len(train_pairs.ids), "n_too_long": n_long, "n_failed": pipe.tally.n_failed,
         "n_dev_pairs": len(dev_pairs.ids), "n_dev_too_long": n_dev_long, "n_dev_learned_from": n_seen,
     }  # fmt: skip
-    return Corpus(train_pairs, dev_pairs, source, target), counts
+    return Corpus(train_pairs, dev_pairs, source, target), counts | scripts_of([first for first, _ in train])
 
 
 def _read(pipe: Pipe, names: Texts | None) -> list[Texts]:
