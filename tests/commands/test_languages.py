@@ -247,10 +247,10 @@ def test_pairs_of_all_kinds_choose_a_model(invoke: Invoke, bert_mini_en: str, ar
 def test_a_resumed_run_chooses_by_the_first_record_of_the_whole_input(
     invoke: Invoke, bert_mini_en: str, tmp_path: Path
 ) -> None:
-    lines = ["the cat", "猫が鳴く。", "犬が走る。"]
-    run = ["score", "--no-pieces", "-o", str(tmp_path / "out")]
-    text = "\n".join(lines) + "\n"
-    assert resumed_after_every_list(lambda *resume: invoke(*run, *resume, stdin=text), tmp_path / "out") == 2
+    out, lines = tmp_path / "out.jsonl", "the cat\n猫が鳴く。\n犬が走る。\n"
+    run = lambda *resume: invoke("score", "-o", str(out), "--deterministic", *resume, stdin=lines)  # noqa: E731
+    assert resumed_after_every_list(run, out) >= 2
+    assert out.read_text(encoding="utf-8").count(f'"model":"{bert_mini_en}"') == 3
 
 
 def test_an_answer_does_not_wait_for_letters(start: Start) -> None:
