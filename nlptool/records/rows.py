@@ -59,11 +59,10 @@ class Rows:
         if wanted not in names and wanted.isdecimal() and 0 < int(wanted) <= len(names):
             wanted = names[int(wanted) - 1]
         if wanted not in names:
-            return record.fail(
-                RecordError(
-                    "MissingField", f"no column `{wanted}`; there are: {listed(names)}", hint="--field names one"
-                )
-            )
+            is_header = self._columns is None and wanted in cells
+            hint = "--header takes the names from the first row" if is_header else "--field names one"
+            message = f"no column `{wanted}`; there are: {listed(names)}"
+            return record.fail(RecordError("MissingField", message, hint=hint))
         record.text = cells[names.index(wanted)]
         return record
 

@@ -434,6 +434,10 @@ def test_columns_of_tsv() -> None:
     assert one(b"a\tb", kind="tsv").text == "a"
     assert failure(b"a\tb", kind="tsv", field="3") == ("MissingField", "no column `3`; there are: `1`, `2`")
     assert failure(b"a\tb", kind="tsv", field="text")[0] == "MissingField"
+    for field, hint in (("b", "--header takes the names from the first row"), ("c", "--field names one")):
+        error = one(b"a\tb", kind="tsv", field=field).error
+        assert error is not None
+        assert error.hint == hint
     assert [record.text for record in parsed(b"a", b"", b"b\tc", kind="tsv")] == ["a", "", "b"]
 
 
