@@ -152,12 +152,17 @@ class Embedder:
             self._noted.add(entry, notes)
         return entries
 
-    def say(self) -> None:
-        """Say on stderr how many texts were left out or truncated, and what the model does not know of them."""
+    def say(self, of: str = "") -> None:
+        """Say on stderr how many texts were left out or truncated, and what the model does not know of them.
+
+        Args:
+            of: what stands before it, where there are texts of two kinds: ``corpus: ``.
+        """
         if self._n_empty:
-            self._pipe.note(f"{_EMPTY.format('word' if self._leaves_out_unknown else 'piece')}: {self._n_empty:,}")
+            left_out = _EMPTY.format("word" if self._leaves_out_unknown else "piece")
+            self._pipe.note(f"{of}{left_out}: {self._n_empty:,}")
         for sentence in self._noted.said(self._notes()):
-            self._pipe.note(sentence)
+            self._pipe.note(of + sentence)
         self._n_empty, self._noted = 0, NotedValues()
 
     def _notes(self) -> dict[str, Note]:

@@ -105,7 +105,7 @@ def open_corpus(
 
     with pipe.beside(*paths) as beside:
         items = embedded_records.read(beside, documents, records=False, ready=ready)
-    documents.say()
+    documents.say("corpus: ")
     spec = replace(spec, dim=documents.dim)
     embedder = Embedder(
         pipe, spec, role="query", model=documents.model, dimension=documents.dimension, beside=documents,

@@ -195,9 +195,11 @@ def write(
         for word, matches in record.entry.get("words", {}).items():
             heading += f"\n{word}: " + "; ".join(_MATCHES[key].format(value) for key, value in matches.items())
         rows = [_shown(answer) for answer in orjson.loads(record.results[field]) or []]
-        columns = list(rows[0] if rows else ("similarity",))
+        if not rows:
+            return f"{tables.printable(heading)}\n{record.entry.get('reason', 'no answers')}\n\n".encode()
+        columns = list(rows[0])
         cells = [[f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
-        numbers = [name for name in columns if rows and isinstance(rows[0][name], float | int)]
+        numbers = [name for name in columns if isinstance(rows[0][name], float | int)]
         return f"{tables.printable(heading)}\n{tables.table(columns, cells, right=numbers)}\n".encode()
 
     pipe.write(lists, table)

@@ -107,8 +107,9 @@ def test_a_search_notes_the_corpus_and_the_queries(invoke: Invoke, tmp_path: Pat
     corpus.write_text("안녕하세요\n주식이 떨어졌다\n猫\n", encoding="utf-8")
     done = invoke("search", "--corpus", str(corpus), stdin="안녕\n猫\n")
     assert fields(done, "search", "unseen_script") == [("Hangul",), (None,)]
-    assert "Hangul 2; -m multilingual-e5-small" in done.stderr
-    assert "Hangul 1; -m multilingual-e5-small" in done.stderr
+    note = UNSEEN.format("sbert-mini-ja-en", "ja, en", "Hangul {}; -m multilingual-e5-small knows it")
+    assert f"nlptool search: corpus: {note.format(2)}" in done.stderr
+    assert f"nlptool search: {note.format(1)}" in done.stderr
     built = invoke("index", "build", "-o", str(tmp_path / "index"), str(corpus))
     assert built.exit_code == 0
     assert "Hangul 2; -m multilingual-e5-small" in built.stderr

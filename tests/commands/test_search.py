@@ -214,6 +214,27 @@ def test_a_model_with_prompts_gets_those_of_documents_and_queries(invoke: Invoke
     assert found["similarity"] == pytest.approx(float(np.dot(*vectors)), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("queries", "more", "shown"),
+    [
+        ("水鳥\n\n", [], ["", "   sbert-mini-ja-en", "the query has no vector, or one of zeros"]),
+        ("水鳥\n \n", [], ["", "    sbert-mini-ja-en", "the query has no vector, or one of zeros"]),
+        (
+            '{"query":"水鳥"}\n{"query":""}\n',
+            [],
+            ["", "   sbert-mini-ja-en", "the query has no vector, or one of zeros"],
+        ),
+        ("水鳥\n水鳥\n", ["--threshold", "0.999"], ["", "水鳥   sbert-mini-ja-en", "no answers"]),
+    ],
+)
+def test_the_table_says_why_there_is_no_answer(
+    invoke: Invoke, corpus: Path, queries: str, more: list[str], shown: list[str]
+) -> None:
+    done = invoke("search", "--corpus", str(corpus), "-k", "1", *more, "-f", "table", stdin=queries)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[2 + (not more) : 5 + (not more)] == shown
+
+
 def test_the_table_shows_query_and_answers(invoke: Invoke, corpus: Path) -> None:
     table = invoke("search", "水鳥", "--corpus", str(corpus), "-k", "1", "-f", "table").stdout.splitlines()
     assert table[0] == "水鳥   sbert-mini-ja-en"
