@@ -168,7 +168,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --first | --second | --score | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
-        --measure) kind=word words=(cosine dot euclidean pearson) ;;
+        --measure) kind=word words=(cosine dot euclidean manhattan pearson) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -224,10 +224,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool index build')
-        options=(-o --output --resume -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-o --output --resume --measure -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -o | --output) kind=file ;;
+        --measure) kind=word words=(cosine dot euclidean manhattan pearson) ;;
         -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
@@ -406,10 +407,11 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool search')
-        options=(--corpus -k --top-k --threshold -f --format --memory -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--corpus -k --top-k --threshold --measure -f --format --memory -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
         --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --measure) kind=word words=(cosine dot euclidean manhattan pearson) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
@@ -425,7 +427,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=file ;;
         --against | --first | --second | -k | --top-k | --threshold | --plot | --memory | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        --measure) kind=word words=(cosine dot euclidean pearson) ;;
+        --measure) kind=word words=(cosine dot euclidean manhattan pearson) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet npy) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;

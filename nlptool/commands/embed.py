@@ -76,9 +76,11 @@ def command(  # noqa: PLR0917
 ) -> None:
     """Compute sentence embeddings: a vector for each line of text (sentence-transformers models).
 
-    Each record gets `embedding`, a list of D floats; texts of similar meaning have vectors with a high cosine. An empty line
-    gets null and the reason. The record's entry says the model, the prompt, the number of tokens and whether the text was
-    truncated. On a terminal the output is a table of the first components and the norm of each vector.
+    Each record gets `embedding`, a list of D floats; texts of similar meaning have vectors with a high cosine. An empty line,
+    and a text of which the model knows nothing, gets null and the reason. The record's entry says the model, the prompt, the
+    number of tokens, whether the text was truncated, and what the model does not know: `n_unknown` pieces, characters read as
+    bytes (`n_byte_fallback`), a script of none of its languages (`unseen_script`). On a terminal the output is a table of the
+    first components and the norm of each vector.
 
     \b
     echo 飛行機が離陸する。 | nlptool embed
