@@ -165,7 +165,8 @@ def inputs(home: Path, commands: dict[str, str], *, mapping: bool) -> SearchStra
         takes_format = not mapping and not any(option in command for option in ("-f", "-o", "--count"))
         typed = f"{command} {reading} {draw(st.sampled_from(FORMATS)) if takes_format else ''}"
         n_records = _n_records(content, reading) if mapping else None
-        if draw(st.booleans()):
+        takes_files = not command.startswith(("neighbors", "analogy"))  # whose arguments are words
+        if not takes_files or draw(st.booleans()):
             return Case(typed, content, home, n_records=n_records)
         name = draw(st.sampled_from(["in.txt", "in.jsonl", "in.csv", "in.json", "in.gz"]))
         return Case(f"{typed} {{folder}}/{name}", b"", home, {name: content}, n_records=n_records)
