@@ -165,7 +165,7 @@ def damaged_folder(template: Path, command: str, *, stdin: bytes, only: str) -> 
         content = path.read_bytes()
         wrong = damaged_json(content) if path.suffix == ".json" else damaged(content)
         name = str(path.relative_to(template))
-        return st.one_of(wrong, wrong, wrong, st.none(), st.just(b"")).map(
+        return st.one_of(wrong, wrong, wrong, st.just(content), st.none(), st.just(b"")).map(
             lambda new: Case(command, stdin, template, {name: new})
         )
 
