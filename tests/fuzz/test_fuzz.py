@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from targets import TARGETS, make_templates
 
-EXAMPLES = 600  # in all targets together; at least 10 of each
+EXAMPLES = 400  # in all targets together; at least 10 of each
 
 
 @pytest.fixture(scope="module")
