@@ -2,7 +2,8 @@
 
 UniDic tags a short unit by what it can be: 名詞-普通名詞-サ変可能 can be a verb with する. UD Japanese tags it by what it is in
 the long unit around it, so a word's neighbours decide: see the rules below, each with its examples. Of the words of GSD's dev
-part that MeCab splits as GSD does, a table without them gives 94.7 % the right tag, with them 98.8 %.
+part that MeCab splits as GSD does, a table without them gives 94.7 % the right tag, with them 98.8 %. IPADIC's parts of speech
+have the table alone.
 
 Sources: T. Tanaka et al.: Universal Dependencies for Japanese (LREC 2016); M. Asahara et al.: Universal Dependencies Version 2
 for Japanese (LREC 2018).
@@ -17,14 +18,15 @@ from typing import NamedTuple
 from nlptool.models.japanese.tagger import Morpheme
 
 _UPOS = (
-    ("名詞-固有名詞", "PROPN"), ("名詞-数詞", "NUM"), ("名詞-助動詞語幹", "AUX"), ("名詞", "NOUN"), ("代名詞", "PRON"),
+    ("名詞-固有名詞", "PROPN"), ("名詞-数", "NUM"), ("名詞-助動詞語幹", "AUX"), ("名詞-代名詞", "PRON"),
+    ("名詞-形容動詞語幹", "ADJ"), ("名詞", "NOUN"), ("代名詞", "PRON"),
     ("形状詞-助動詞語幹", "AUX"), ("形状詞", "ADJ"), ("連体詞", "ADJ"), ("副詞", "ADV"), ("接続詞", "CCONJ"),
-    ("感動詞", "INTJ"), ("動詞", "VERB"), ("形容詞", "ADJ"), ("助動詞", "AUX"),
-    ("助詞-接続助詞", "SCONJ"), ("助詞-準体助詞", "SCONJ"), ("助詞-終助詞", "PART"), ("助詞", "ADP"), ("接頭辞", "NOUN"),
+    ("感動詞", "INTJ"), ("フィラー", "INTJ"), ("動詞", "VERB"), ("形容詞", "ADJ"), ("助動詞", "AUX"),
+    ("助詞-接続助詞", "SCONJ"), ("助詞-準体助詞", "SCONJ"), ("助詞-終助詞", "PART"), ("助詞", "ADP"), ("接頭", "NOUN"),
     ("接尾辞-形状詞的", "PART"), ("接尾辞-形容詞的", "AUX"), ("接尾辞-動詞的", "PART"), ("接尾辞", "NOUN"),
     ("補助記号-一般", "SYM"), ("補助記号", "PUNCT"), ("記号-文字", "NOUN"), ("記号", "PUNCT"), ("空白", "PUNCT"),
 )  # fmt: skip
-"""Beginning of UniDic's part of speech -> the universal one that it has most often."""
+"""Beginning of UniDic's part of speech, or IPADIC's, -> the universal one that it has most often."""
 
 _DETERMINERS = ("此の", "其の", "彼の", "何の", "或る", "とある", "あらゆる", "我が")  # other 連体詞 describe: 大きな
 _PRO_ADJECTIVES = ("こんな", "そんな", "あんな", "どんな")

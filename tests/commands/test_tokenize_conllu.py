@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import partial
 from pathlib import Path
 
 import conllu
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from interruptions import resumed_after_every_list
 from program import invoke
 
 from nlptool.models.japanese.tagger import Tagger
@@ -86,19 +88,13 @@ def test_a_text_without_words_is_no_sentence_and_the_numbers_are_those_of_the_re
     assert [sentence.comments["sent_id"] for sentence in conllu.read(skipped.stdout)] == ["2"]
 
 
-def test_an_interrupted_run_goes_on_after_the_record_of_the_last_sentence(tmp_path: Path) -> None:
-    text = "猫が鳴く。\n\n犬。\n \n鳥が飛ぶ。\n\n"
-    out, part = tmp_path / "o.conllu", tmp_path / "o.conllu.part"
-    whole = invoke("tokenize", "-f", "conllu", stdin=text).stdout.encode()
-    for length in range(0, len(whole) + 1, 7):
-        part.write_bytes(whole[:length])
-        done = invoke("tokenize", "-o", str(out), "--resume", stdin=text)
-        assert done.exit_code == 0, done.stderr
-        assert out.read_bytes() == whole
-    part.write_text("# text = 猫\n1\t猫\n\n", encoding="utf-8")
-    done = invoke("tokenize", "-o", str(out), "--resume", stdin=text)
-    assert done.exit_code == 1
-    assert "does not end with a sentence of `nlptool tokenize -f conllu`" in done.stderr
+def test_an_interrupted_run_goes_on_after_any_list_of_records(tmp_path: Path) -> None:
+    text = "猫が鳴く。\n\n犬。\n \n鳥が飛ぶ。\n\n" * 3
+    out = tmp_path / "o.conllu"
+    run = partial(invoke, "tokenize", "-o", str(out), stdin=text)
+    assert resumed_after_every_list(run, out) > 3
+    found = [sentence.comments["sent_id"] for sentence in conllu.read(out.read_text(encoding="utf-8"))]
+    assert found == ["1", "3", "5", "7", "9", "11", "13", "15", "17"]
 
 
 def test_the_words_of_one_character_are_a_multiword_token() -> None:
@@ -169,3 +165,16 @@ def test_a_user_s_word_of_any_shape_is_written_validly(tmp_path: Path) -> None:
 )
 def test_the_part_of_speech_is_that_in_its_context(text: str, word: str, tag: str) -> None:
     assert dict(tags(text))[word] == tag
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("彼が寿司を三個。", ["PRON", "ADP", "NOUN", "ADP", "NUM", "NOUN", "PUNCT"]),
+        ("えーと、きれいな東京だ。", ["INTJ", "PUNCT", "ADJ", "AUX", "PROPN", "AUX", "PUNCT"]),
+        ("そしてこの猫は早く走った。", ["CCONJ", "ADJ", "NOUN", "ADP", "ADJ", "VERB", "AUX", "PUNCT"]),
+    ],
+)
+def test_parts_of_speech_of_ipadic(text: str, expected: list[str]) -> None:
+    (sentence,) = sentences(text, "--dictionary", "ipadic")
+    assert [word[3] for word in sentence.words] == expected
