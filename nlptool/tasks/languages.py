@@ -114,9 +114,10 @@ class ModelScripts:
         Args:
             found: the scripts with their numbers of texts.
         """
-        listed = ", ".join(f"{script} {n:,}" for script, n in found.most_common())
-        knowing = catalog.knowing(self._task, found.most_common(1)[0][0])
-        hint = f"; -m {knowing} knows it" if knowing not in (None, self._model) else ""
+        listed = ", ".join(f"{name} {n:,}" for name, n in found.most_common())
+        script = found.most_common(1)[0][0]
+        knowing = catalog.knowing(self._task, script)
+        hint = f"; -m {knowing} knows {script}" if knowing not in (None, self._model) else ""
         return (
             f"texts in a script in which no language of {self._model} ({', '.join(self._names)}) is written: "
             f"{listed}{hint}"

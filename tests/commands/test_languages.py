@@ -79,7 +79,7 @@ def test_characters_in_bytes_are_counted(invoke: Invoke) -> None:
 def test_a_text_in_another_script_is_noted(invoke: Invoke, model: str, text: str, script: str | None) -> None:
     done = invoke("embed", "-m", model, stdin=f"猫\n{text}\n")
     assert fields(done, "embed", "unseen_script") == [(None,), (script,)]
-    note = UNSEEN.format(model, "ja, en", f"{script} 1; -m multilingual-e5-small knows it")
+    note = UNSEEN.format(model, "ja, en", f"{script} 1; -m multilingual-e5-small knows {script}")
     assert (note in done.stderr) == (script is not None)
 
 
@@ -93,7 +93,9 @@ def test_the_scripts_of_all_texts_are_counted_once(invoke: Invoke) -> None:
 def test_a_model_for_english_is_not_told_to_know_japanese(invoke: Invoke) -> None:
     done = invoke("embed", "-m", "all-MiniLM-L6-v2", stdin="かな\nThe word 猫 means cat\n東京大学\n")
     assert fields(done, "embed", "unseen_script") == [("Japanese",), (None,), ("Han",)]
-    assert UNSEEN.format("all-MiniLM-L6-v2", "en", "Japanese 1, Han 1; -m sbert-mini-ja-en knows it") in done.stderr
+    assert (
+        UNSEEN.format("all-MiniLM-L6-v2", "en", "Japanese 1, Han 1; -m sbert-mini-ja-en knows Japanese") in done.stderr
+    )
 
 
 def test_a_model_for_a_hundred_languages_knows_their_scripts(invoke: Invoke) -> None:
@@ -107,7 +109,7 @@ def test_a_search_notes_the_corpus_and_the_queries(invoke: Invoke, tmp_path: Pat
     corpus.write_text("안녕하세요\n주식이 떨어졌다\n猫\n", encoding="utf-8")
     done = invoke("search", "--corpus", str(corpus), stdin="안녕\n猫\n")
     assert fields(done, "search", "unseen_script") == [("Hangul",), (None,)]
-    note = UNSEEN.format("sbert-mini-ja-en", "ja, en", "Hangul {}; -m multilingual-e5-small knows it")
+    note = UNSEEN.format("sbert-mini-ja-en", "ja, en", "Hangul {}; -m multilingual-e5-small knows Hangul")
     assert f"nlptool search: corpus: {note.format(2)}" in done.stderr
     assert f"nlptool search: {note.format(1)}" in done.stderr
     built = invoke("index", "build", "-o", str(tmp_path / "index"), str(corpus))
@@ -147,7 +149,7 @@ def test_the_rating_of_an_encoder_counts_what_it_does_not_know(invoke: Invoke) -
     done = invoke("evaluate", "sts", "-m", "all-MiniLM-L6-v2", "-f", "jsonl", stdin=pairs)
     (record,) = records(done)
     assert LACKED.format(2) in done.stderr
-    assert UNSEEN.format("all-MiniLM-L6-v2", "en", "Hangul 1; -m multilingual-e5-small knows it") in done.stderr
+    assert UNSEEN.format("all-MiniLM-L6-v2", "en", "Hangul 1; -m multilingual-e5-small knows Hangul") in done.stderr
     assert (record["n_unknown"], record["n_unseen_script"]) == (2, 1)
     assert (record["pairs"], record["used"]) == (4, 4)
 
@@ -202,10 +204,10 @@ def test_a_bert_is_chosen_by_the_script_of_the_first_record(invoke: Invoke, bert
     english, japanese = COMMANDS[command]
     done = invoke(command, stdin=f"{english}\n{japanese}\n")
     assert fields(done, command, "model", "unseen_script") == [(bert_mini_en, None), (bert_mini_en, "Japanese")]
-    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows it") in done.stderr
+    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows Japanese") in done.stderr
     done = invoke(command, stdin=f"{japanese}\n{english}\n")
     assert fields(done, command, "model", "unseen_script") == [("bert-mini-ja", None), ("bert-mini-ja", "Latin")]
-    assert UNSEEN.format("bert-mini-ja", "ja", f"Latin 1; -m {bert_mini_en} knows it") in done.stderr
+    assert UNSEEN.format("bert-mini-ja", "ja", f"Latin 1; -m {bert_mini_en} knows Latin") in done.stderr
     done = invoke(command, "-m", "bert-mini-ja", stdin=f"{english}\n")
     assert models(done, command) == ["bert-mini-ja"]
 
@@ -273,7 +275,7 @@ def test_an_evaluation_chooses_by_its_first_file(
     japanese.write_text("猫が鳴く。\n\n", encoding="utf-8")
     done = invoke("evaluate", evaluation, "-f", "jsonl", "-", str(japanese), stdin=text * 3)
     assert {record["model"] for record in records(done)} == {bert_mini_en}
-    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows it") in done.stderr
+    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows Japanese") in done.stderr
     if evaluation == "mlm":
         assert [record["n_unseen_script"] for record in records(done)] == [0, 1]
     done = invoke("evaluate", evaluation, "-f", "jsonl", str(japanese), str(tmp_path / "none"))
@@ -338,4 +340,4 @@ def test_an_unknown_word_in_another_script_names_other_vectors(
 def test_word_vectors_as_an_encoder_note_another_script(invoke: Invoke) -> None:
     done = invoke("embed", "-m", "glove-6b-50d", stdin="king 猫\n猫が鳴く\n")
     assert fields(done, "embed", "n_unknown", "unseen_script") == [(1, None), (1, "Japanese")]
-    assert UNSEEN.format("glove-6b-50d", "en", "Japanese 1; -m sbert-mini-ja-en knows it") in done.stderr
+    assert UNSEEN.format("glove-6b-50d", "en", "Japanese 1; -m sbert-mini-ja-en knows Japanese") in done.stderr

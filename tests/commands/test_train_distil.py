@@ -216,7 +216,7 @@ def test_the_spearman_of_the_manifest_is_that_of_the_folder_on_the_dev_pairs(tra
 def test_a_student_notes_texts_in_scripts_that_it_has_not_seen(invoke: Invoke, trained: Path) -> None:
     done = invoke("embed", "-m", str(trained), stdin="안녕하세요\n猫\nthe cat\n")
     assert [each["nlptool"]["embed"].get("unseen_script") for each in records(done)] == ["Hangul", None, None]
-    assert "Hangul 1; -m multilingual-e5-small knows it" in done.stderr
+    assert "Hangul 1; -m multilingual-e5-small knows Hangul" in done.stderr
 
 
 def test_the_curves_go_through_all_stages(trained: Path) -> None:

@@ -58,6 +58,7 @@ def test_the_unknown_piece_is_found_in_every_kind_of_tokenizer() -> None:
     assert unknown_id(unigram(*BYTES, byte_fallback=True)) is None
     assert unknown_id(byte_level()) is None
     assert unknown_id(Tokenizer(models.WordLevel({"a": 0, "?": 1}, unk_token="?"))) == 1
+    assert unknown_id(Tokenizer(models.Unigram([("a", -1.0)]))) is None  # fails at what it does not know
     stripped = unigram()
     stripped.normalizer = normalizers.Replace("\U0010fffd", "")
     assert unknown_id(stripped) is None  # of what it does not say and does not show nothing is known

@@ -22,7 +22,10 @@ def unknown_id(tokenizer: Any) -> int | None:
         return found
     if hasattr(tokenizer.model, "unk_token"):  # byte-level BPE says so
         return None
-    ids = tokenizer.encode(_LACKED, add_special_tokens=False).ids  # Unigram does not say
+    try:
+        ids = tokenizer.encode(_LACKED, add_special_tokens=False).ids  # Unigram does not say
+    except Exception:  # noqa: BLE001  # the library raises bare Exception where there is no such piece
+        return None
     return ids[-1] if ids and tokenizer.id_to_token(ids[-1]) not in map(_byte, range(256)) else None
 
 

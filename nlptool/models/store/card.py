@@ -22,11 +22,9 @@ SCRIPTS = "scripts"
 _MANIFESTS = ("distil.json", "pretraining.json", "seq2seq.json")
 
 _LONGEST = 100_000  # characters of a card that are read: the hub's YAML is at its beginning
-_HEADER = re.compile(r"\ufeff?---[ \t]*\n(.*?\n)---[ \t]*$", re.DOTALL | re.MULTILINE)
-_LANGUAGE = re.compile(
-    r"^language:[ \t]*(\[[^\]]*\]|[^\n]*)((?:\n[ \t]*(?:-[ \t][^\n]*|#[^\n]*)?(?=\n))*)", re.MULTILINE
-)
-_ITEM = re.compile(r"""["']?([\w-]+)["']?[ \t]*(?:#.*)?""")
+_HEADER = r"(?ms)\ufeff?---[ \t]*\n(.*?\n)---[ \t]*$"
+_LANGUAGE = r"(?m)^language:[ \t]*(\[[^\]]*\]|[^\n]*)((?:\n[ \t]*(?:-[ \t][^\n]*|#[^\n]*)?(?=\n))*)"
+_ITEM = r"""["']?([\w-]+)["']?[ \t]*(?:#.*)?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +32,7 @@ class Reads:
     """What a model reads, as far as that is known."""
 
     languages: tuple[str, ...]  # ISO 639 codes, the most important first; () if they are not known
-    scripts: (
-        frozenset[str] | None
-    )  # of the languages, else those that `nlptool train` counted; None if they are not known
+    scripts: frozenset[str] | None  # of these, else those that `nlptool train` counted; None if they are not known
 
     @classmethod
     def of_model(cls, name: str) -> Reads:
@@ -76,8 +72,8 @@ def of_folder(folder: Path) -> tuple[str, ...]:
 
 def of_card(text: str) -> tuple[str, ...]:
     """Return the languages that a card names, in small letters."""
-    header = _HEADER.match(text)
-    found = _LANGUAGE.search(header[1]) if header else None
+    header = re.match(_HEADER, text)
+    found = re.search(_LANGUAGE, header[1]) if header else None
     if found is None:
         return ()
     value, block = found[1].strip(), found[2]
@@ -87,5 +83,5 @@ def of_card(text: str) -> tuple[str, ...]:
         items = [value]
     else:
         items = [line.strip()[1:] for line in block.split("\n") if line.strip().startswith("-")]
-    matches = [_ITEM.fullmatch(item.strip()) for item in items]
+    matches = [re.fullmatch(_ITEM, item.strip()) for item in items]
     return tuple(dict.fromkeys(match[1].lower() for match in matches if match))
