@@ -470,3 +470,139 @@ def test_a_configuration_that_makes_no_sense_is_refused(
     for stack in ("table", "network"):
         with pytest.raises(ModelError, match=said):
             encoder_loading.locate(EncoderSpec(str(copy(stack, **values))))
+
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "on", "mat", "Cat", "Dog", "a"]
+POOLING_ONCE = {
+    "word_embedding_dimension": 16, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True,
+    "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False,
+}  # fmt: skip
+KEPT_ONCE = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+             "max_position_embeddings", "hidden_act", "layer_norm_eps", "type_vocab_size")  # fmt: skip
+
+
+def old_folder(
+    folder: Path,
+    class_name: str,
+    place: str,
+    *,
+    limits: str = "sentence_bert_config.json",
+    lower: bool = True,
+    **more: Any,
+) -> Path:
+    """A BERT as releases from 0.2 on wrote it: the weights are a pickle, and the ``config.json`` beside modules.json is not that
+    of the network."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(1)
+    here = folder / place
+    here.mkdir(parents=True)
+    config = BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=40, initializer_range=0.5,
+    )  # fmt: skip
+    model = BertModel(config).eval()
+    model.save_pretrained(here)
+    if more.get("is_pickle", True):
+        torch.save(model.state_dict(), here / "pytorch_model.bin")
+        (here / "model.safetensors").unlink()
+    if more.get("says_little"):
+        said = json.loads((here / "config.json").read_text())
+        (here / "config.json").write_text(json.dumps({name: said[name] for name in KEPT_ONCE}))
+    (here / "vocab.txt").write_text("".join(f"{word}\n" for word in WORDS))
+    (here / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "max_len": 512, "init_inputs": []}))
+    (here / "added_tokens.json").write_text("{}")
+    (here / limits).write_text(json.dumps({"max_seq_length": 12, "do_lower_case": lower}))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(POOLING_ONCE))
+    parts = [(place, class_name), ("1_Pooling", "sentence_transformers.models.Pooling")]
+    (folder / "modules.json").write_text(
+        json.dumps([{"idx": i, "name": str(i), "path": path, "type": kind} for i, (path, kind) in enumerate(parts)])
+    )
+    if place:
+        (folder / "config.json").write_text(json.dumps({"__version__": "0.2.5"}))
+    return folder
+
+
+OLD_TEXTS = ["the cat sat", "The Cat sat on the Dog", "a", "the cat sat on the mat " * 10]
+OF_TODAY = "sentence_transformers.base.modules.transformer.Transformer"
+
+
+@pytest.mark.parametrize(
+    ("class_name", "place", "more"),
+    [
+        ("sentence_transformers.models.BERT", "0_BERT", {}),
+        ("sentence_transformers.models.BERT", "0_BERT", {"says_little": True}),
+        ("sentence_transformers.models.BERT.BERT", "0_BERT", {"lower": False}),
+        ("sentence_transformers.models.Transformer", "0_Transformer", {}),
+        ("sentence_transformers.models.Transformer", "0_Transformer", {"limits": "sentence_roberta_config.json"}),
+        ("sentence_transformers.models.Transformer", "", {"limits": "sentence_xlm-roberta_config.json"}),
+        ("sentence_transformers.models.Transformer.Transformer", "", {"is_pickle": False, "lower": False}),
+        ("sentence_transformers.sentence_transformer.modules.Transformer", "0_Transformer", {"is_pickle": False}),
+        (OF_TODAY, "", {"is_pickle": False}),
+    ],
+)
+def test_folders_of_all_releases_are_read(tmp_path: Path, class_name: str, place: str, more: dict[str, Any]) -> None:
+    folder = old_folder(tmp_path / "model", class_name, place, **more)
+    today = old_folder(tmp_path / "today", OF_TODAY, place, **{**more, "says_little": False})
+    expected = theirs(today, OLD_TEXTS)
+    for engine in ("onnx", "torch"):
+        ours = encoder_loading.load(EncoderSpec(str(folder), engine=engine, allow_pickle=True))
+        found = ours.encode(OLD_TEXTS)
+        assert np.abs(found.vectors - expected).max() < CLOSE
+        assert (found.n_tokens[-1], found.truncated) == (12, [False, False, False, True])
+    if more.get("is_pickle", True):
+        with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
+            encoder_loading.locate(EncoderSpec(str(folder)))
+
+
+def test_the_words_of_a_japanese_model_are_found_in_its_folder(tmp_path: Path) -> None:
+    """BertJapaneseTokenizer cuts words with MeCab before it looks for pieces; its settings lie in ``0_Transformer``."""
+    import torch
+    from transformers import BertConfig, BertJapaneseTokenizer, BertModel
+
+    folder = old_folder(
+        tmp_path / "model", "sentence_transformers.models.Transformer", "0_Transformer", is_pickle=False, lower=False
+    )
+    here = folder / "0_Transformer"
+    pieces = [*WORDS[:5], "猫", "が", "好き", "犬", "##が", "走る", "。"]
+    (here / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    settings = {"word_tokenizer_type": "mecab", "mecab_kwargs": {"mecab_dic": "unidic_lite"}}
+    BertJapaneseTokenizer(str(here / "vocab.txt"), **settings).save_pretrained(here)
+    torch.manual_seed(2)
+    BertModel(
+        BertConfig(
+            vocab_size=len(pieces), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        )
+    ).save_pretrained(here)
+    texts = ["猫が好き。", "犬が走る。"]
+    expected = theirs(folder, texts)
+    for engine in ("onnx", "torch"):
+        found = encoder_loading.load(EncoderSpec(str(folder), engine=engine)).encode(texts)
+        assert np.abs(found.vectors - expected).max() < CLOSE
+        assert found.n_tokens == [6, 6]
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_a_folder_of_transformers_alone_gets_a_pooling_and_that_is_said(plain: Path, tmp_path: Path, kind: str) -> None:
+    folder = plain
+    if kind == "decoder":  # whose last token has seen the others
+        import torch
+        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+        torch.manual_seed(0)
+        folder = tmp_path / "decoder"
+        sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+        LlamaForCausalLM(LlamaConfig(vocab_size=30522, **sizes)).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(str(MINILM)).save_pretrained(folder)
+    done = invoke("embed", "-m", str(folder), stdin="the cat\n")
+    (record,) = records(done)
+    pooling = "mean" if kind == "encoder" else "lasttoken"
+    assert f"the folder has no modules.json, so {pooling} pooling is assumed" in done.stderr
+    assert np.abs(np.asarray(record["embedding"]) - theirs(folder, ["the cat"])[0]).max() < CLOSE
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"truncate_dim": 3}))  # is not read either
+    assert len(theirs(folder, ["the cat"])[0]) == len(
+        records(invoke("embed", "-m", str(folder), stdin="x\n"))[0]["embedding"]
+    )
+    (folder / "config_sentence_transformers.json").unlink()

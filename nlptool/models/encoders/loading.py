@@ -96,7 +96,7 @@ class LocatedEncoder:
         with devices.torch_threads(spec.threads):
             model = sentence_transformer.load(self.weights, allow_pickle=spec.allow_pickle)
         modules = sentence_transformer.network(model)
-        tokenizer = tokenizers.backend(model.tokenizer, self.weights, threads=spec.threads)
+        tokenizer = tokenizers.backend(model.tokenizer, model_folder.first(self.weights), threads=spec.threads)
         if tokenizer is not None and sentence_transformer.is_usual(modules):
             dtype = "float32" if spec.deterministic else None
             network = TorchNetwork(modules, self.device, dtype=dtype, threads=spec.threads)

@@ -23,6 +23,7 @@ from nlptool.models.runtime.onnx import GRAPH
 from nlptool.models.runtime.onnx_export import eager, export
 from nlptool.models.runtime.tokenizers import backend, read_tokenizer
 from nlptool.models.runtime.transformers_loading import silenced
+from nlptool.models.store import model_folder
 from nlptool.models.store.kinds import ENCODER
 from nlptool.specs import EncoderSpec
 
@@ -44,7 +45,7 @@ def convert(folder: Path, target: Path, *, allow_pickle: bool = False) -> None:
     modules = network(model)
     if not is_usual(modules):
         raise NotConvertible(f"its parts are {', '.join(type(module).__name__ for module in modules)}")
-    tokenizer = backend(model.tokenizer, folder)
+    tokenizer = backend(model.tokenizer, model_folder.first(folder))
     if tokenizer is None:
         raise NotConvertible("its tokenizer is not a fast one, or cuts texts on the left")
     about = describe(model, folder)

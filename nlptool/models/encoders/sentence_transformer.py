@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.encoders import library_encoder
+from nlptool.models.encoders import library_encoder, old_folders
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder, sentence_transformers_config
@@ -30,15 +30,15 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
     """
     _check_pooling(folder)
     _check_words(folder)
-    words = bert_words.settings(folder)
-    with transformers_loading.silenced():
+    words = bert_words.settings(model_folder.first(folder))
+    with transformers_loading.silenced(), old_folders.renewed(folder) as view:
         import torch
         from sentence_transformers import SentenceTransformer
 
         transformers_loading.refuse_own_code(folder, [path for _, path in model_folder.parts(folder)])
         try:
             model = SentenceTransformer(
-                str(folder.absolute()),
+                str(view.absolute()),
                 device="cpu",
                 local_files_only=True,
                 trust_remote_code=False,
@@ -96,7 +96,7 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
         "max_length": max_length(model),
         "normalize": _ends_normalized(model),
         "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
-        "words": bert_words.settings(folder),
+        "words": bert_words.settings(model_folder.first(folder)),
         "architecture": getattr(getattr(model[0], "config", None), "model_type", None),
         "pooling": [pooling] if isinstance(pooling, str) else list(pooling or []),
         "assumed": None

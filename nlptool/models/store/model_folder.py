@@ -92,14 +92,31 @@ def modules(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
     if not (folder / "modules.json").is_file():
         of_model2vec = model2vec_folder.find(folder)
         return [("Transformer", "")] if of_model2vec is None else [("StaticEmbedding", of_model2vec.path)]
-    with _damage(folder / "modules.json"):
-        listed = json_files.read(folder / "modules.json")
+    return [(_part_kind(folder, name), path) for name, path in classes(folder)]
+
+
+def classes(folder: Path) -> list[tuple[str, str]]:
+    """Return what ``modules.json`` lists, as (full name of the class, sub-folder); [] if there is none.
+
+    Raises:
+        ModelError: it cannot be read, or names a folder outside.
+    """
+    path = folder / "modules.json"
+    if not path.is_file():
+        return []
+    with _damage(path):
+        listed = json_files.read(path)
     try:
         found = [(str(module["type"]), str(module.get("path") or "")) for module in listed]
         found[0]
     except (TypeError, KeyError, AttributeError, IndexError) as error:
-        raise ModelError(f"{folder / 'modules.json'} is no list of modules") from error
-    return [(_part_kind(folder, name), _inside(folder, path)) for name, path in found]
+        raise ModelError(f"{path} is no list of modules") from error
+    return [(name, _inside(folder, inner)) for name, inner in found]
+
+
+def first(folder: Path) -> Path:
+    """Return the folder of the part that reads the texts."""
+    return folder / modules(folder)[0][1]
 
 
 def parts(folder: Path, *, plain: bool = False) -> list[tuple[str, str]]:
