@@ -141,7 +141,7 @@ def test_a_row_without_the_id_field_is_never_called_as_another_one() -> None:
     assert "rows without a name, whose records lack the --id-field: 1" in done.stderr
 
 
-@pytest.mark.parametrize("format", ["npy", "npz", "parquet"])
+@pytest.mark.parametrize("format", ["npz", "parquet"])
 def test_what_cannot_be_resumed_leaves_no_part(tmp_path: Path, format: str) -> None:
     done = run("-f", format, "--on-error", "fail", "-o", str(tmp_path / "x"))
     assert done.exit_code == 1
