@@ -83,6 +83,32 @@ def test_a_text_in_another_script_is_noted(invoke: Invoke, model: str, text: str
     assert (note in done.stderr) == (script is not None)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (["similarity", "--top-k", "1"], "안녕하세요\n주식이 떨어졌다\n"),
+        (["similarity", "--threshold", "-1"], "안녕하세요\n주식이 떨어졌다\n"),
+        (["similarity"], "안녕하세요\n猫\n주식이 떨어졌다\n"),
+        (["similarity", "--pairs"], "안녕하세요\t주식이 떨어졌다\n"),
+        (["search", "--corpus", "CORPUS", "안녕하세요", "주식이 떨어졌다"], ""),
+        (["map"], "안녕하세요\n猫\n주식이 떨어졌다\n"),
+        (["embed", "--unit", "paragraph"], "안녕하세요\n주식이\n\n주식이\n떨어졌다\n"),
+    ],
+)
+def test_what_is_compared_is_noted_once(invoke: Invoke, tmp_path: Path, arguments: list[str], given: str) -> None:
+    (tmp_path / "corpus").write_text("猫\n", encoding="utf-8")
+    run = [str(tmp_path / "corpus") if each == "CORPUS" else each for each in arguments]
+    done = invoke(*run, stdin=given)
+    assert done.exit_code == 0
+    entries_noted = [entry.get("unseen_script") for entry in entries(done, arguments[0])]
+    assert set(entries_noted) <= {"Hangul", None}
+    assert "Hangul" in entries_noted
+    assert done.stderr.count("texts in a script") == 1
+    assert "(ja, en) is written: Hangul 2; -m multilingual-e5-small knows Hangul\n" in done.stderr
+    spelled = sum(not letter.isascii() and letter not in "猫" for letter in given + "".join(arguments[3:]))
+    assert SPELLED.format(spelled) in done.stderr
+
+
 def test_the_scripts_of_all_texts_are_counted_once(invoke: Invoke) -> None:
     lines = "안녕\nмир\n猫\n한국어\n" * 100
     done = invoke("embed", "-m", "static-ja-en", "-f", "npy", "-o", "/dev/null", stdin=lines)

@@ -73,10 +73,11 @@ def test_a_blank_alone_is_no_known_piece() -> None:
 
 
 def test_a_character_in_bytes_counts_once() -> None:
-    assert counts(unigram(*BYTES, byte_fallback=True), "🎉猫é", "abc", "\n") == [
+    assert counts(unigram(*BYTES, byte_fallback=True), "🎉猫é", "abc", "%", "a\nb\tc\r\n") == [
         (0, 3, 4 + 3 + 2),
         (0, 0, 3),
         (0, 1, 1),
+        (0, 0, 7),
     ]
 
 

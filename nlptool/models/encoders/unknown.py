@@ -73,7 +73,7 @@ class PieceCounter:
     def __init__(self, tokenizer: Any) -> None:
         kinds = {unknown_id(tokenizer): _UNKNOWN, tokenizer.token_to_id("▁"): _BLANK}
         if tokenizer.token_to_id(_byte(0)) is not None:
-            for value in range(256):
+            for value in range(ord(" "), 256):  # a line break or a tab is layout, of which nothing is lost
                 kinds[tokenizer.token_to_id(_byte(value))] = _OTHER_BYTE if 0x80 <= value < 0xC0 else _FIRST_BYTE
         kinds.pop(None, None)
         # The kind of each piece, (V + 1,); the last one is that of all others.
