@@ -14,6 +14,9 @@ FIRST_WINDOW = 64  # records; windows grow from here, so that a first answer com
 LARGEST_WINDOW = 4096  # records
 LARGEST_TEXT = 2_000_000  # characters in a window
 
+_LARGE_LIST = 20_000  # characters
+_LARGEST_JOINED = 350_000  # characters
+
 
 def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> Iterator[list[Record]]:
     """Regroup lists of records into windows. An empty list closes the current window, and is passed on.
@@ -39,3 +42,25 @@ def windows(lists: Iterable[list[Record]], *, largest: int = LARGEST_WINDOW) -> 
             yield []
     if window:
         yield window
+
+
+def joined(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Join large lists to larger ones, for work that costs something for each list. A small list, of an input that comes slowly
+    or has ended, is passed on at once."""
+    held: list[Record] = []
+    n_held = 0  # characters
+    for records in lists:
+        n_characters = sum(len(record.text) for record in records)
+        if n_characters >= _LARGE_LIST:
+            held += records
+            n_held += n_characters
+            if n_held < _LARGEST_JOINED:
+                continue
+            records = []
+        if held:
+            yield held
+            held, n_held = [], 0
+        if records or not n_characters:
+            yield records
+    if held:
+        yield held

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.records.windows import joined
 from nlptool.records.workers import Workers, in_order
 from nlptool.storage.output import Output
 
@@ -47,7 +48,7 @@ def counter(
 
 def count(lists: Iterator[list[Record]], workers: Workers[Counts], counts: Counts) -> Iterator[list[Record]]:
     """Add what the workers count in the texts of the records to ``counts``; the records stay as they are."""
-    for records, results in in_order(lists, workers, _texts):
+    for records, results in in_order(joined(lists), workers, _texts):
         for result in results:
             counts.add(result)
         yield records

@@ -12,6 +12,7 @@ from nlptool.records.formats.csv import DelimitedRecords, csv_line
 from nlptool.records.formats.record_rows import Layout, TextRows
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
+from nlptool.records.windows import joined
 from nlptool.records.workers import Workers, in_order
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ NOTES = notes("n_unknown of a dictionary", "n_pieces", "n_control", "n_composed"
 
 def tokenize(lists: Iterator[list[Record]], workers: Workers[Result | RecordError]) -> Iterator[list[Record]]:
     """Give each record its tokens, in order."""
-    for records, results in in_order(lists, workers, _texts):
+    for records, results in in_order(joined(lists), workers, _texts):
         for record, result in zip([record for record in records if record.pending], results, strict=True):
             if isinstance(result, RecordError):
                 record.fail(result)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptool.models.runtime.batching import pack
+from nlptool.records import windows as windows_module
 from nlptool.records.record import Record
-from nlptool.records.windows import LARGEST_TEXT, windows
+from nlptool.records.windows import LARGEST_TEXT, joined, windows
 
 lists_of_texts = st.lists(st.lists(st.text(max_size=5), max_size=9), max_size=30)
 
@@ -58,3 +60,19 @@ def numbered(n_records: int) -> list[Record]:
 def test_long_texts_make_small_windows() -> None:
     long = Record("x" * (LARGEST_TEXT // 2), "", 1)
     assert [len(w) for w in windows([[long] * 5])] == [2, 2, 1]
+
+
+@given(lists_of_texts)
+def test_joined_lists_keep_order_and_pass_small_lists_on_at_once(texts: list[list[str]]) -> None:
+    lists = [[Record(text, "", 1) for text in each] for each in texts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows_module, "_LARGE_LIST", 8)
+        patch.setattr(windows_module, "_LARGEST_JOINED", 20)
+        given = []
+        for found in joined(given.append(each) or each for each in lists):
+            seen = [record for each in given for record in each]
+            assert found == seen[len(seen) - len(found) :] or sum(len(record.text) for record in given[-1]) < 8
+        cut = list(joined(iter(lists)))
+    assert [record for each in cut for record in each] == [record for each in lists for record in each]
+    assert sum(not each for each in cut) == sum(not each for each in texts)
+    assert all(sum(len(record.text) for record in each) < 20 + 9 * 5 for each in cut)

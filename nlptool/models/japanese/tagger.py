@@ -221,8 +221,10 @@ class Tagger:
         else:
             # Among paths of equal cost MeCab takes that with the entry that stands first, in the system's dictionary
             # before those of the user: it compares them in this order and replaces the best one by cheaper ones alone.
-            found = (dictionary.look_up(surface, left, right, cost) for dictionary in self._dictionaries)
-            features = next(filter(None, found))
+            features = self._dictionaries[0].look_up(surface, left, right, cost)
+            if not features:
+                others = (dictionary.look_up(surface, left, right, cost) for dictionary in self._dictionaries[1:])
+                features = next(filter(None, others))
         return Morpheme(surface, _split(features[0]), is_unknown, self.layout)
 
     def n_best(self, text: str, n: int) -> list[tuple[int, list[str]]]:
