@@ -136,9 +136,8 @@ class ModelScripts:
     def _with_others(self, texts: Sequence[str]) -> Iterator[int]:
         """Yield the indices of the texts that may have letters of other scripts."""
         known = {"", *(self._scripts or ())}
-        if (
-            "_other_letter" not in self.__dict__ and sum(map(len, texts)) < _FEW
-        ):  # making the pattern takes milliseconds
+        is_made = "_other_letter" in self.__dict__  # which takes milliseconds
+        if not is_made and sum(map(len, texts)) < _FEW:
             yield from (index for index, text in enumerate(texts) if not known.issuperset(map(scripts.script_of, text)))
             return
         # A long search is faster than many short ones.
