@@ -85,9 +85,9 @@ def command(  # noqa: PLR0917
     echo The cat sat on the mat. | nlptool attention -m all-MiniLM-L6-v2 > english.jsonl
 
     --plot draws the mean, or with --all a matrix for each layer (row) and head (column): rows are the attending tokens, columns
-    those attended to; black is 0 and white is 1, or the value given below a mean. With --pair the two texts of a record are
-    given as for nsp: separated by a tab or by [SEP], or in the fields first and second, or those that --first and --second
-    name.
+    those attended to; black is 0 and white is 1, or in a mean its greatest weight, as the colour bar says. With --pair the two
+    texts of a record are given as for nsp: separated by a tab or by [SEP], or in the fields first and second, or those that
+    --first and --second name.
 
     Attention weights show which vectors a head has combined; they do not explain a decision of the model. Often much of the
     weight goes to [CLS], [SEP] and punctuation. For text-to-text models see `nlptool generate --attention`.

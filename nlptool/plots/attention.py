@@ -1,7 +1,7 @@
 """Plots of attention weights, as in D. Bahdanau, K. Cho, Y. Bengio: Neural Machine Translation by Jointly Learning to Align and
 Translate (ICLR 2015), figure 3: the source along the top, the output down the side, a pixel for each weight, black for 0 and
-white for 1, so that plots can be compared. The mean of many heads would be nearly black: white can then be a smaller weight,
-which is written below.
+white for 1, so that plots can be compared. The mean of many heads would be nearly black: white can then be a smaller weight, as
+the colour bar says.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlptool.plots import figure as plot_figure
-from nlptool.plots import labels
+from nlptool.plots import labels, vertical
 from nlptool.plots.fonts import Lettering
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 _MOST_TOKENS = 1000  # of a side; more cells would be smaller than a pixel
 _LARGE, _SMALL = 0.25, 0.16  # inches of a cell whose token is written in large or small letters
 _LARGEST = 60 * _SMALL  # inches of a side
 _WIDEST = 24  # terminal cells of a token
-_NARROW = 2  # terminal cells: one Japanese character, two Latin ones
 _PAGE = 12.0  # inches, about, of the longer side of a grid
+_SHORTEST, _LONGEST = 1.0, 3.0  # inches of the colour bar
 _GAP = 0.12  # inches between the matrices of a grid
 _BLANK = "\N{OPEN BOX}"  # for a token that is nothing but blanks
 
@@ -56,17 +57,16 @@ def alignment(
     """
     _check(weights.shape, source, target)
     source, target, weights = _truncate(source, target, weights, note)
-    if white != 1:
-        title = f"{title}{'; ' if title else ''}white: {white:.2g}"
     longer = max(weights.shape)
     edge = _LARGE if longer * _LARGE <= _LARGEST else min(_SMALL, _LARGEST / longer)
-    lettering = Lettering([*source, *target, title])
+    lettering = Lettering([*source, *target, title], vertical.FORMS)
     height, width = (n_tokens * edge for n_tokens in weights.shape)
     with plot_figure.figure(path, (width, height), lettering.families) as figure:
         axes = figure.add_axes((0, 0, 1, 1))  # the file grows around it to hold the tokens
         _draw(axes, weights, white)
-        _name(axes.xaxis, _tokens(source, lettering), edge)
-        _name(axes.yaxis, _tokens(target, lettering), edge)
+        _name(axes.xaxis, _tokens(source, lettering), edge, lettering)
+        _name(axes.yaxis, _tokens(target, lettering), edge, lettering)
+        _bar(figure, axes, (width, height), left=0.2)
         if title:
             axes.xaxis.set_label_position("bottom")
             axes.set_xlabel(lettering.legible([title])[0])
@@ -112,7 +112,9 @@ def grid(
     edge = min(_LARGE, max(0.9 / max(n_target, n_source), _PAGE / max(n_rows * n_target, n_columns * n_source)))
     named = edge >= _SMALL
     height, width = n_target * edge, n_source * edge
-    lettering = Lettering([*(source if named else ()), *(target if named else ()), *rows, *columns, title])
+    lettering = Lettering(
+        [*(source if named else ()), *(target if named else ()), *rows, *columns, title], vertical.FORMS
+    )
     size = (n_columns * (width + _GAP) - _GAP, n_rows * (height + _GAP) - _GAP)
     with plot_figure.figure(path, size, lettering.families) as figure:
         figure.subplots_adjust(0, 0, 1, 1, wspace=_GAP / width, hspace=_GAP / height)
@@ -123,14 +125,15 @@ def grid(
             for column in range(n_columns):
                 axes = panels[row, column]
                 _draw(axes, weights[row, column], 1.0)
-                _name(axes.xaxis, names[0] if row == 0 else [], edge)
-                _name(axes.yaxis, names[1] if column == 0 else [], edge)
+                _name(axes.xaxis, names[0] if row == 0 else [], edge, lettering)
+                _name(axes.yaxis, names[1] if column == 0 else [], edge, lettering)
                 if row == n_rows - 1:
                     axes.xaxis.set_label_position("bottom")
                     axes.set_xlabel(column_names[column], fontsize=8)
                 if column == n_columns - 1:
                     axes.yaxis.set_label_position("right")
                     axes.set_ylabel(row_names[row], fontsize=8, rotation=270, va="bottom")
+        _bar(figure, panels[0, 0], size, left=0.4)
         if title:
             figure.text(0.5, -0.35 / size[1], lettering.legible([title])[0], ha="center", va="top")
     if not named:
@@ -171,12 +174,28 @@ def _step(edge: float) -> int:
     return -int(-_SMALL // edge) if edge < _SMALL else 1
 
 
-def _name(axis: Any, names: Sequence[str], edge: float) -> None:
-    """Label an axis, x at the top, where tokens as narrow as a cell are upright and others rotated."""
+def _name(axis: Any, names: Sequence[str], edge: float, lettering: Lettering) -> None:
+    """Label an axis, x at the top."""
     step = _step(edge)
-    axis.set_ticks(range(0, len(names), step), names[::step], fontsize=9 if edge > _SMALL else 7)
+    places, size = range(0, len(names), step), 9 if edge > _SMALL else 7
     if axis.axis_name == "x":
         axis.tick_top()
-        for label in axis.get_ticklabels():
-            label.set_rotation(0 if labels.width(label.get_text()) <= _NARROW else 90)
+        axis.set_label_position("top")
+        vertical.name_columns(axis, places, [[name] for name in names[::step]], lettering.forms, fontsize=size)
+    else:
+        axis.set_ticks(places, names[::step], fontsize=size)
     axis.set_tick_params(length=0)
+
+
+def _bar(figure: Figure, axes: Axes, size: tuple[float, float], *, left: float) -> None:
+    """Draw the colour bar of a matrix to the right of a figure of ``size`` inches, ``left`` inches away from it."""
+    from matplotlib.ticker import MaxNLocator
+
+    width, height = size
+    length = min(max(height, _SHORTEST), _LONGEST)
+    bar = figure.add_axes((1 + left / width, 1 - length / height, 0.15 / width, length / height))
+    ticks = MaxNLocator(5 if length > _SHORTEST else 2, steps=[1, 2, 5, 10])
+    figure.colorbar(axes.images[0], cax=bar, ticks=ticks)
+    bar.set_ylabel("attention weight", fontsize=8)
+    bar.tick_params(labelsize=7, length=2)
+    bar.spines[:].set(linewidth=0.5, color="0.5")

@@ -27,15 +27,20 @@ _JAPANESE_FONT = "Debian and Ubuntu: apt install fonts-noto-cjk; Fedora: dnf ins
 class Lettering:
     """The fonts for texts.
 
+    Args:
+        texts: all that is written.
+        forms: letters that may be written instead of others.
+
     Attributes:
         families: names of fonts, each for the characters that those before it lack.
         missing: the characters that no font has.
+        forms: those of ``forms`` that a font of ``families`` has.
 
     Raises:
         RunError: matplotlib finds no folder for its cache.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str], forms: str = "") -> None:
         self.families = [OWN]
         letters = {letter for text in texts for letter in labels.clean(text) if letter != " "}
         self.missing = letters - _charmap(OWN)
@@ -47,6 +52,7 @@ class Lettering:
         if any(map(str.isalpha, self.missing)):
             charmaps = {name: _charmap(name) for name in sorted(_names())}
             self._add(sorted(charmaps, key=lambda name: -len(self.missing & charmaps[name])))
+        self.forms: set[str] = set(forms) & set().union(*map(_charmap, self.families)) if forms else set()
 
     def _add(self, names: Iterable[str]) -> None:
         """Add the fonts that have a missing character."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlptool.plots import figure as plot_figure
-from nlptool.plots import labels
+from nlptool.plots import labels, vertical
 from nlptool.plots.fonts import Lettering
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _NO_VALUE = "0.8"  # grey
 _MOST_NUMBERED = 15  # rows or columns: their cells hold the values
 _MOST_NAMED = 80  # rows or columns: they are labelled with their texts
 _MOST_CELLS = 1000  # rows or columns of cells; more would be smaller than a pixel
+_SMALL = 0.16  # inches of a cell whose label is one line
+_SHORTEST, _ARROW = 1.5, 0.12  # inches of a colour bar and of its pointed end
 _SIDE = 7.0  # inches of a side without texts
 
 
@@ -37,7 +40,7 @@ def heatmap(
     Up to 80 rows or columns are labelled with their texts, more with their indices; up to 15 × 15 cells hold their values, too. A
     matrix of more than 1,000 rows or columns is drawn as the means of blocks, without copying it. The colours span the values; if
     rows and columns are the same texts, those off the diagonal, and the colour bar ends in an arrow if the diagonal lies beyond.
-    NaN and infinity are grey.
+    The label of the colour bar says the least and the greatest. NaN and infinity are grey.
 
     Args:
         values: (N, M), N and M > 0; may be memory-mapped.
@@ -57,50 +60,58 @@ def heatmap(
         raise ValueError(f"{values.shape} values for {len(rows)} rows and {len(columns)} columns")
     named = [len(texts) <= _MOST_NAMED for texts in (rows, columns)]
     shown = [texts if fits else () for texts, fits in zip((rows, columns), named, strict=True)]
-    lettering = Lettering([text for texts in shown for text in texts] + [label])
+    lettering = Lettering([text for texts in shown for text in texts] + [label], vertical.FORMS)
     cells = np.ma.masked_invalid(_means(values, -(-max(values.shape) // _MOST_CELLS), note))
     n_rows, n_columns = cells.shape
     edge = _edge(max(map(len, shown)))
     height = n_rows * edge if named[0] else max(1.0, _SIDE * min(1.0, n_rows / n_columns))
     width = n_columns * edge if named[1] else max(1.0, _SIDE * min(1.0, n_columns / n_rows))
     with plot_figure.figure(path, (width, height), lettering.families) as figure:
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.add_axes((0, 0, 1, 1))  # the file grows around it to hold the labels
-        norm, extend = _scale(cells, same=list(rows) == list(columns))
+        scale = _scale(cells, same=list(rows) == list(columns))
         mesh = axes.pcolormesh(
             *(np.linspace(0, n, of + 1) for n, of in ((values.shape[1], n_columns), (values.shape[0], n_rows))),
-            cells, cmap=_COLOURS, norm=norm, rasterized=cells.size > _MOST_NAMED**2,
+            cells, cmap=_COLOURS, norm=scale.norm, rasterized=cells.size > _MOST_NAMED**2,
             edgecolors="white" if all(named) else "none", linewidth=0.5 if all(named) else 0,
         )  # fmt: skip
         axes.invert_yaxis()
         axes.set_facecolor(_NO_VALUE)
         axes.spines[:].set_visible(False)
         texts = [lettering.legible(side) for side in shown]
-        for axis, names, upright in ((axes.yaxis, texts[0], True), (axes.xaxis, texts[1], False)):
+        for axis, names in ((axes.yaxis, texts[0]), (axes.xaxis, texts[1])):
             if names:
-                _name(axis, names, edge, upright=upright)
+                _name(axis, names, edge, lettering)
             else:
                 axis.set_label_text("index")
         if all(named) and max(cells.shape) <= _MOST_NUMBERED:
-            _number(axes, cells, mesh.cmap, norm)
-        bar = figure.add_axes((1 + 0.25 / width, 0, 0.18 / width, 1))  # to the right, 0.18 inches wide
-        figure.colorbar(mesh, cax=bar, extend=extend, label=lettering.legible([label])[0])
+            _number(axes, cells, mesh.cmap, scale.norm)
+        length = max(height, _SHORTEST)
+        bar = figure.add_axes((1 + 0.25 / width, 1 - length / height, 0.18 / width, length / height))  # to the right
+        ticks = MaxNLocator(min(6, int(4 * length)), steps=[1, 2, 5, 10])
+        figure.colorbar(mesh, cax=bar, extend=scale.beyond, extendfrac=_ARROW / length, ticks=ticks)
+        bar.set_ylabel(f"{lettering.legible([label])[0]}{scale.range}", fontsize=9)
+        bar.tick_params(labelsize=8)
         bar.spines[:].set_visible(False)
     lettering.tell(note)
 
 
 def _edge(most: int) -> float:
     """Return the side of a labelled cell in inches: room for a value, for two lines, or for one."""
-    return 0.5 if most <= _MOST_NUMBERED else 0.32 if most <= 40 else 0.16
+    return 0.5 if most <= _MOST_NUMBERED else 0.32 if most <= 40 else _SMALL
 
 
-def _name(axis: Any, names: Sequence[str], edge: float, *, upright: bool) -> None:
-    lines = 2 if edge > 0.2 else 1
-    size = 8 if edge > 0.2 else 7
-    axis.set_ticks(
-        [index + 0.5 for index in range(len(names))],
-        ["\n".join(labels.wrap(name, 36 if lines == 2 else 40, lines)) for name in names],
-        fontsize=size, rotation=0 if upright else 90, multialignment="right",
-    )  # fmt: skip
+def _name(axis: Any, names: Sequence[str], edge: float, lettering: Lettering) -> None:
+    """Label an axis with texts."""
+    large = edge > _SMALL
+    size = 8 if large else 7
+    lines = [labels.wrap(name, 36 if large else 40, 2 if large else 1) for name in names]
+    places = [index + 0.5 for index in range(len(names))]
+    if axis.axis_name == "x":
+        vertical.name_columns(axis, places, lines, lettering.forms, fontsize=size)
+    else:
+        axis.set_ticks(places, ["\n".join(each) for each in lines], fontsize=size, multialignment="right")
     axis.set_tick_params(length=0)
 
 
@@ -108,34 +119,54 @@ def _number(axes: Axes, cells: np.ma.MaskedArray[Any, Any], colours: Colormap, n
     """Write each value into its cell, black on light colours and white on dark ones."""
     import numpy as np
 
-    digits = ".2f" if np.ma.max(abs(cells), fill_value=0) < 10 else ".3g"
     for (row, column), value in np.ndenumerate(cells.filled(np.nan)):
         if np.isfinite(value):
             linear = np.array(colours(norm(value))[:3]) ** 2.2
             light = float(linear @ (0.2126, 0.7152, 0.0722))  # relative luminance, WCAG 2
             axes.text(
-                column + 0.5, row + 0.5, f"{value:z{digits}}".replace("-", "\N{MINUS SIGN}"),
+                column + 0.5, row + 0.5, _spelled(value),
                 color="black" if light > 0.18 else "white", fontsize=8, ha="center", va="center",
             )  # fmt: skip
 
 
-def _scale(cells: np.ma.MaskedArray[Any, Any], *, same: bool) -> tuple[Normalize, str]:
-    """Return the colour scale, and the ends at which values lie beyond it: neither, min, max or both."""
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What the colours mean."""
+
+    norm: Normalize
+    beyond: str  # the ends at which values lie beyond the colours: neither, min, max or both
+    range: str  # for the label of the colour bar
+
+
+def _scale(cells: np.ma.MaskedArray[Any, Any], *, same: bool) -> _Scale:
+    """Return the colours' scale: from the least to the greatest value; in a matrix of the ``same`` texts, off its diagonal."""
     import numpy as np
     from matplotlib.colors import Normalize
 
     spanned = cells
-    if same and cells.shape[0] == cells.shape[1] > 1:
+    off_diagonal = same and cells.shape[0] == cells.shape[1] > 1
+    if off_diagonal:
         spanned = np.ma.masked_where(np.eye(cells.shape[0], dtype=bool), cells)
     if not spanned.count():
-        spanned = cells
+        spanned, off_diagonal = cells, False
     if not spanned.count():
-        return Normalize(0, 1), "neither"
+        return _Scale(Normalize(0, 1), "neither", "")
     low, high = float(spanned.min()), float(spanned.max())
+    places = " off the diagonal" if off_diagonal else ""
     if low == high:  # a single value: from zero to it
+        said = f", {_spelled(low)}{places}"
         low, high = min(low, 0.0), max(high, 0.0) or 1.0
+    else:
+        said = f", {_spelled(low)} to {_spelled(high)}{places}"
     below, above = bool(cells.min() < low), bool(cells.max() > high)
-    return Normalize(low, high), {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    return _Scale(
+        Normalize(low, high), {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above], said
+    )
+
+
+def _spelled(value: float) -> str:
+    """Write a number with a minus sign, and without one if it is 0 when rounded."""
+    return f"{value:z{'.2f' if abs(value) < 10 else '.3g'}}".replace("-", "\N{MINUS SIGN}")
 
 
 def _means(values: NDArray[Any], step: int, note: Callable[[str], None]) -> NDArray[np.float64]:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SIZE = (9.0, 7.0)  # inches
-_MOST_NAMED = 60  # points with their texts beside them
+_FEW = 20  # points with texts of two lines
+_SOME = 60  # points with texts of 30 cells
+_MANY = 120  # points with texts in larger letters, that may be far from them
+_MOST_MEASURED = 1000  # points whose texts are tried; more would take seconds to measure, and have no room
 _MOST_IN_LEGEND = 20  # groups or shapes
 _MOST_DRAWN_EACH = 5000  # vector shapes in an SVG or PDF; more points are rasterized
 
@@ -25,7 +28,8 @@ _MOST_DRAWN_EACH = 5000  # vector shapes in an SVG or PDF; more points are raste
 def scatter(points: Points, path: str, *, note: Callable[[str], None] = lambda _: None) -> None:
     """Draw texts as points, both axes with the same scale.
 
-    Up to 60 points are labelled with their texts if there is room; up to 20 groups and shapes are in a legend.
+    Points are labelled with their texts where there is room, and the picture says how many are not; up to 20 groups and shapes
+    are in a legend.
 
     Args:
         path: one of ``FORMATS``.
@@ -38,9 +42,8 @@ def scatter(points: Points, path: str, *, note: Callable[[str], None] = lambda _
     places, n_points = points.places, len(points.texts)
     group_names, group_codes = markers.encode(points.groups, n_points)
     shape_names, shape_codes = markers.encode(points.shapes, n_points)
-    labelled = points.texts if n_points <= _MOST_NAMED else ()
     listed = [names if len(names) <= _MOST_IN_LEGEND else [] for names in (group_names, shape_names)]
-    lettering = Lettering([*labelled, *listed[0], *listed[1], *points.axes, points.title])
+    lettering = Lettering([*points.texts, *listed[0], *listed[1], *points.axes, points.title])
     if len(group_names) > _MOST_IN_LEGEND:
         note(f"{len(group_names):,} groups share {_MOST_IN_LEGEND} colours, and are in no legend")
     with plot_figure.figure(path, _SIZE, lettering.families) as figure:
@@ -58,11 +61,9 @@ def scatter(points: Points, path: str, *, note: Callable[[str], None] = lambda _
         _draw_points(plane, places, group_codes, shape_codes, radius)
         groups, shapes = lettering.legible(listed[0], "group "), lettering.legible(listed[1], "shape ")
         _draw_legend(figure, groups, shapes, same=group_codes == shape_codes and listed[0] == listed[1])
-        if labelled:
-            n_omitted = _draw_labels(figure, plane, places, lettering.legible(labelled), radius)
-            if n_omitted:
-                omitted = "1 text" if n_omitted == 1 else f"{n_omitted} texts"
-                note(f"there is no room for {omitted} in the picture; a map as .html shows all")
+        n_omitted = _draw_labels(figure, plane, places, lettering.legible(points.texts), radius)
+        if n_omitted:
+            note(f"{n_omitted:,} of {n_points:,} texts have no room in the picture; a map as .html shows all")
     lettering.tell(note)
 
 
@@ -120,32 +121,47 @@ def _draw_legend(figure: Figure, groups: Sequence[str], shapes: Sequence[str], *
 
 
 def _draw_labels(figure: Figure, plane: Axes, points: NDArray[Any], texts: list[str], radius: float) -> int:
-    """Write each text near its point, with a leader line if it is far, without overlaps.
+    """Write the texts near their points, without overlaps, with a leader line if they are far.
 
     Returns:
-        The number of texts for which there is no room.
+        The number of texts for which there is no room, which is written below the plane.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection
 
-    cells, lines = (38, 2) if len(texts) <= 20 else (30, 1)
-    style: dict[str, Any] = {"fontsize": 7.5, "linespacing": 1.1, "ha": "center", "va": "center", "zorder": 3}
-    drawn = [plane.text(0, 0, "\n".join(labels.wrap(text, cells, lines)), **style) for text in texts]
     FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # fixes the layout
     figure.set_layout_engine("none")
-    sizes = [(box.width, box.height) for box in (text.get_window_extent() for text in drawn)]
     anchors = [(float(x), float(y)) for x, y in plane.transData.transform(points)]
+    frame = plane.get_window_extent().extents
+    few, some, many = (len(texts) > most for most in (_FEW, _SOME, _MANY))
+    style: dict[str, Any] = {"fontsize": 6.5 if many else 7.5, "linespacing": 1.1, "ha": "center", "va": "center"}
+    placement = label_placement.Placement(anchors, radius, frame)
     to_data = plane.transData.inverted()
     leaders = []
-    boxes = label_placement.place_labels(anchors, sizes, radius, plane.get_window_extent().extents)
-    for text, anchor, box in zip(drawn, anchors, boxes, strict=True):
-        if box is None:
+    order = [number for number in label_placement.loneliest_first(anchors, frame) if texts[number]]
+    left = order[:_MOST_MEASURED]
+    for cells, lines in ((24, 1) if some else (30, 1) if few else (38, 2), (16, 1)):  # what has no room is shortened
+        drawn = {
+            number: plane.text(0, 0, "\n".join(labels.wrap(texts[number], cells, lines)), zorder=3, **style)
+            for number in left
+        }
+        sizes = {number: text.get_window_extent().size for number, text in drawn.items()}
+        boxes = placement.place(sizes, label_placement.NEAR if many else label_placement.FAR)
+        for number, box in boxes.items():
+            text, anchor = drawn.pop(number), anchors[number]
+            x, y = to_data.transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
+            text.set_position((x, y))
+            text.set_multialignment("left" if box[0] > anchor[0] else "right" if box[2] < anchor[0] else "center")
+            if label_placement.is_far(anchor, box, radius):
+                leaders.append(to_data.transform([anchor, label_placement.nearest_point(anchor, box)]))
+        for text in drawn.values():
             text.remove()
-            continue
-        x, y = to_data.transform(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
-        text.set_position((x, y))
-        text.set_multialignment("left" if box[0] > anchor[0] else "right" if box[2] < anchor[0] else "center")
-        if label_placement.is_far(anchor, box, radius):
-            leaders.append(to_data.transform([anchor, label_placement.nearest_point(anchor, box)]))
+        left = list(drawn)
     plane.add_collection(LineCollection(leaders, colors="0.5", linewidths=0.4, zorder=1), autolim=False)
-    return boxes.count(None)
+    n_omitted = len(left) + len(order[_MOST_MEASURED:])
+    if n_omitted:
+        plane.annotate(
+            f"{n_omitted:,} of {len(texts):,} texts not shown", (1, 0), (0, -31), fontsize=7, color="0.4",
+            xycoords="axes fraction", textcoords="offset points", ha="right", va="top",
+        )  # fmt: skip
+    return n_omitted

@@ -26,11 +26,12 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from matplotlib import font_manager
+from pictures import written
 from PIL import Image
 
 from nlptool import plots
 from nlptool.errors import RunError
-from nlptool.plots import fonts, label_placement, labels, markers
+from nlptool.plots import fonts, label_placement, labels, markers, vertical
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -91,11 +92,6 @@ def install(folder: Path, letters: str, name: str = "nlptool test font") -> None
     builder.setupOS2()
     builder.setupPost()
     builder.save(folder / f"{name}.ttf")
-
-
-def written(svg: Path) -> list[str]:
-    """What stands in an SVG: matplotlib writes each line as a comment beside its outlines."""
-    return re.findall(r"<!-- (.*?) -->", svg.read_text())
 
 
 def cells(svg: Path) -> list[str]:
@@ -245,7 +241,9 @@ def test_the_cells_are_equal_and_stand_in_their_rows_and_columns(tmp_path: Path)
     side = found[colours[2]][1] - found[colours[1]][1]
     assert found[colours[4]][2] - found[colours[1]][2] == pytest.approx(side, abs=3)
     assert found[colours[4]][1] == pytest.approx(found[colours[1]][1], abs=3)
-    assert [word for word in written(tmp_path / "a.svg") if word.endswith("00")] == [f"{n}.00" for n in range(6)]
+    assert [word for word in written(tmp_path / "a.svg") if re.fullmatch(r"\d\.00", word)] == [
+        f"{n}.00" for n in range(6)
+    ]
 
 
 def test_a_diagonal_of_ones_does_not_wash_out_the_rest(tmp_path: Path) -> None:
@@ -253,29 +251,38 @@ def test_a_diagonal_of_ones_does_not_wash_out_the_rest(tmp_path: Path) -> None:
     plots.heatmap(values, str(tmp_path / "same.svg"), rows=CAPTIONS, columns=CAPTIONS, label="cosine")
     colours = np.array(cells(tmp_path / "same.svg")).reshape(3, 3)
     assert (colours[0, 1], colours[1, 2], *colours.diagonal()) == (VIRIDIS[0.0], *[VIRIDIS[1.0]] * 4)
-    assert "cosine" in written(tmp_path / "same.svg")
+    assert "cosine, 0.25 to 0.75 off the diagonal" in written(tmp_path / "same.svg")
     plots.heatmap(values, str(tmp_path / "others.svg"), rows=CAPTIONS, columns=["a", "b", "c"], label="cosine")
     colours = np.array(cells(tmp_path / "others.svg")).reshape(3, 3)
     assert (colours[0, 1], colours[2, 2]) == (VIRIDIS[0.0], VIRIDIS[1.0])
     assert colours[1, 2] != VIRIDIS[1.0]
+    assert "cosine, 0.25 to 1.00" in written(tmp_path / "others.svg")
     arrows = [(tmp_path / f"{name}.svg").read_text().count(f"fill: {VIRIDIS[1.0]}") for name in ("same", "others")]
     assert arrows == [5 + 1, 3 + 0]  # the diagonal, a pair twice and the end of the bar; the diagonal alone
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
+    ("values", "expected", "said"),
     [
-        ([[1.0]], [VIRIDIS[1.0]]),
-        ([[1, 1], [1, 1]], [VIRIDIS[1.0]] * 4),
-        ([[0, 0], [0, 0]], [VIRIDIS[0.0]] * 4),
-        ([[-2, -2], [-2, -2]], [VIRIDIS[0.0]] * 4),
-        ([[0, -1], [-3, 0]], [VIRIDIS[1.0], VIRIDIS[1.0], VIRIDIS[0.0], VIRIDIS[1.0]]),
+        ([[1.0]], [VIRIDIS[1.0]], ", 1.00"),
+        ([[1, 1], [1, 1]], [VIRIDIS[1.0]] * 4, ", 1.00 off the diagonal"),
+        ([[0, 0], [0, 0]], [VIRIDIS[0.0]] * 4, ", 0.00 off the diagonal"),
+        ([[-2, -2], [-2, -2]], [VIRIDIS[0.0]] * 4, ", −2.00 off the diagonal"),
+        (
+            [[0, -1], [-3, 0]],
+            [VIRIDIS[1.0], VIRIDIS[1.0], VIRIDIS[0.0], VIRIDIS[1.0]],
+            ", −3.00 to −1.00 off the diagonal",
+        ),
+        ([[1, np.nan], [np.nan, 1]], [VIRIDIS[1.0], "none", "none", VIRIDIS[1.0]], ", 1.00"),
     ],
 )
-def test_few_or_equal_values_have_a_scale(tmp_path: Path, values: list[list[float]], expected: list[str]) -> None:
+def test_few_or_equal_values_have_a_scale(
+    tmp_path: Path, values: list[list[float]], expected: list[str], said: str
+) -> None:
     texts = CAPTIONS[: len(values)]
     plots.heatmap(np.array(values, dtype=np.float32), str(tmp_path / "a.svg"), rows=texts, columns=texts)
     assert cells(tmp_path / "a.svg") == expected
+    assert said in written(tmp_path / "a.svg")
 
 
 def test_what_is_no_number_is_grey(tmp_path: Path) -> None:
@@ -284,7 +291,7 @@ def test_what_is_no_number_is_grey(tmp_path: Path) -> None:
     plots.heatmap(values, str(tmp_path / "a.svg"), rows=["a", "b"], columns=["c", "d"])
     grey = areas(tmp_path / "a.png")["#cccccc"]
     assert grey[0] > 0.8 * 2 * (0.5 * 144) ** 2
-    assert [word for word in written(tmp_path / "a.svg") if word.endswith(".00")] == ["0.00", "1.00"]
+    assert [word for word in written(tmp_path / "a.svg") if word.endswith(".00")] == ["0.00", "1.00", ", 0.00 to 1.00"]
     plots.heatmap(values * np.nan, str(tmp_path / "none.png"), rows=["a", "b"], columns=["a", "b"])
     assert areas(tmp_path / "none.png")["#cccccc"][0] > 0.8 * 4 * (0.5 * 144) ** 2
 
@@ -409,8 +416,9 @@ def test_a_font_that_was_installed_a_minute_ago_is_found(
     plots.heatmap(np.eye(3), str(tmp_path / "a.svg"), rows=CAPTIONS, columns=CAPTIONS, note=notes.append)
     assert notes == []
     found = written(tmp_path / "a.svg")
-    assert found.count(CAPTIONS[1]) == 2
+    assert found.count(CAPTIONS[1]) == 1  # down the side; the columns are written vertically
     assert "夕暮れのハーバーに汽船と" in found
+    assert CAPTIONS[1] in "".join(row for row in found if len(row) == 1)
 
 
 def test_a_font_that_has_a_part_of_the_letters_leaves_the_rest_to_another(fonts_of_the_system: Path) -> None:
@@ -491,21 +499,44 @@ def test_both_axes_have_one_scale(tmp_path: Path) -> None:
     assert math.dist(middles[0], middles[1]) == pytest.approx(8 * math.dist(middles[0], middles[2]), rel=0.02)
 
 
-def test_up_to_sixty_texts_stand_beside_their_points_and_the_crowded_ones_are_counted(
+def test_texts_stand_beside_their_points_where_there_is_room_and_the_others_are_counted(
     tmp_path: Path, notes: list[str]
 ) -> None:
-    points = np.stack(np.divmod(np.arange(61), 8), axis=1).astype(float)
-    texts = [f"text {number}" for number in range(61)]
-    scatter(points[:60], str(tmp_path / "a.svg"), texts=texts[:60], note=notes.append)
-    assert [word for word in written(tmp_path / "a.svg") if word.startswith("text")] == texts[:60]
+    texts = [f"text {number}" for number in range(200)]
+
+    def shown(points: Any) -> list[str]:
+        scatter(points, str(tmp_path / "a.svg"), texts=texts[: len(points)], note=notes.append)
+        return sorted(word for word in written(tmp_path / "a.svg") if word.startswith("text "))
+
+    lattice = np.stack(np.divmod(np.arange(200), 20), axis=1) * (2.5, 1.0)
+    for n in (60, 61, 200):
+        assert shown(lattice[:n]) == sorted(texts[:n])
     assert notes == []
-    scatter(points, str(tmp_path / "b.svg"), texts=texts, note=notes.append)
-    assert [word for word in written(tmp_path / "b.svg") if word.startswith("text")] == []
-    assert notes == []
-    scatter(points[:60] * 0, str(tmp_path / "c.svg"), texts=texts[:60], note=notes.append)
-    n_shown = sum(word.startswith("text") for word in written(tmp_path / "c.svg"))
+    n_shown = len(shown(lattice[:60] * 0))
     assert 4 <= n_shown < 60
-    assert notes == [f"there is no room for {60 - n_shown} texts in the picture; a map as .html shows all"]
+    assert notes.pop() == f"{60 - n_shown} of 60 texts have no room in the picture; a map as .html shows all"
+    assert f"{60 - n_shown} of 60 texts not shown" in written(tmp_path / "a.svg")
+    cloud = np.random.default_rng(0).normal(size=(200, 2))
+    n_shown = len(shown(cloud))
+    assert 50 < n_shown < 200
+    assert f"{200 - n_shown} of 200 texts not shown" in written(tmp_path / "a.svg")
+
+
+def test_of_many_points_those_that_stand_alone_have_their_texts(tmp_path: Path, notes: list[str]) -> None:
+    points = np.concatenate([np.zeros((3000, 2)), [[1, 0], [0, 1], [-1, 0]]])
+    texts = ["cloud"] * 3000 + ["east", "north", "west"]
+    scatter(points, str(tmp_path / "a.svg"), texts=texts, note=notes.append)
+    assert {"east", "north", "west"} < set(written(tmp_path / "a.svg"))
+    assert re.fullmatch(r"2,9\d\d of 3,003 texts have no room in the picture; a map as .html shows all", notes[0])
+
+
+def test_a_text_that_has_no_room_may_have_some_when_it_is_shortened(tmp_path: Path, notes: list[str]) -> None:
+    points = np.random.default_rng(1).normal(size=(90, 2))
+    scatter(points, str(tmp_path / "a.svg"), texts=["abcdefghijklmnopqrstuvwxyz"] * 90, note=notes.append)
+    found = written(tmp_path / "a.svg")
+    long, short = found.count("abcdefghijklmnopqrstuvw…"), found.count("abcdefghijklmno…")
+    assert min(long, short) > 3
+    assert notes == [f"{90 - long - short} of 90 texts have no room in the picture; a map as .html shows all"]
 
 
 def test_more_groups_than_colours_are_said(tmp_path: Path, notes: list[str]) -> None:
@@ -550,28 +581,80 @@ def test_keys_are_coded_in_the_order_in_which_they_come() -> None:
     assert markers.polylines(["1", "2", "1", "", "1", "", None], 7) == [[0, 2, 4]]
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 400), st.floats(0, 300), st.floats(5, 90), st.floats(8, 20)), max_size=25),
-)
-def test_labels_touch_neither_each_other_nor_a_point(drawn: list[tuple[float, float, float, float]]) -> None:
+POINTS = st.lists(st.tuples(st.floats(0, 400), st.floats(0, 300), st.floats(5, 90), st.floats(8, 20)), max_size=25)
+
+
+@given(POINTS)
+def test_labels_and_their_leaders_touch_neither_each_other_nor_a_point(drawn: list[tuple[float, ...]]) -> None:
+    frame = (0, 0, 400, 300)
     anchors = [(x, y) for x, y, _, _ in drawn]
-    boxes = label_placement.place_labels(
-        anchors, [(width, height) for _, _, width, height in drawn], 3.0, (0, 0, 400, 300)
-    )
-    placed = [box for box in boxes if box is not None]
-    for one, other in itertools.combinations(placed, 2):
+    sizes = {number: (width, height) for number, (_, _, width, height) in enumerate(drawn)}
+    boxes = label_placement.Placement(anchors, 3.0, frame).place(sizes)
+    for one, other in itertools.combinations(boxes.values(), 2):
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
-    for box, (_, _, width, height) in zip(boxes, drawn, strict=True):
-        if box is not None:
-            assert box[0] > 0 < box[1] and box[2] < 400 and box[3] < 300
-            assert (box[2] - box[0], box[3] - box[1]) == pytest.approx((width, height))
-            assert not any(box[0] < x + 3 and x - 3 < box[2] and box[1] < y + 3 and y - 3 < box[3] for x, y in anchors)
+    for number, box in boxes.items():
+        assert box[0] > 0 < box[1] and box[2] < 400 and box[3] < 300
+        assert (box[2] - box[0], box[3] - box[1]) == pytest.approx(sizes[number])
+        assert not any(box[0] < x + 3 and x - 3 < box[2] and box[1] < y + 3 and y - 3 < box[3] for x, y in anchors)
+        end = np.array(label_placement.nearest_point(anchors[number], box))
+        middle = (np.array(anchors[number]) + end) / 2
+        if math.dist(anchors[number], end) > 12:  # a leader line
+            others = [each for other, each in boxes.items() if other != number]
+            assert not any(each[0] < middle[0] < each[2] and each[1] < middle[1] < each[3] for each in others)
+            assert all(math.dist(middle, anchor) > 2.5 for anchor in anchors)
+    assert boxes == label_placement.Placement(anchors, 3.0, frame).place(sizes)
+
+
+@given(POINTS)
+def test_the_loneliest_points_come_first(drawn: list[tuple[float, ...]]) -> None:
+    anchors = [(float(int(x)), float(int(y))) for x, y, _, _ in drawn]
+    order = label_placement.loneliest_first(anchors, (0, 0, 401, 301))
+    around = [sum(abs(x - u) <= 60 and abs(y - v) <= 15 for u, v in anchors) for x, y in anchors]
+    assert order == sorted(range(len(anchors)), key=lambda number: (around[number], number))
 
 
 def test_a_lonely_label_stands_to_the_right_of_its_point_and_at_the_rim_to_the_left() -> None:
-    assert label_placement.place_labels([(100, 100)], [(50, 10)], 3, (0, 0, 200, 200)) == [(105, 95, 155, 105)]
-    assert label_placement.place_labels([(190, 100)], [(50, 10)], 3, (0, 0, 200, 200)) == [(135, 95, 185, 105)]
-    assert label_placement.place_labels([(100, 100)], [(250, 10)], 3, (0, 0, 200, 200)) == [None]
+    for anchor, size, expected in (
+        ((100, 100), (50, 10), (105, 95, 155, 105)),
+        ((190, 100), (50, 10), (135, 95, 185, 105)),
+        ((100, 190), (250, 10), None),
+    ):
+        assert label_placement.Placement([anchor], 3, (0, 0, 200, 200)).place({0: size}).get(0) == expected
+
+
+def test_every_label_is_tried_near_its_point_before_another_is_put_far_away() -> None:
+    """Of three points in one place the last one stands below; the fourth point keeps its place at the right."""
+    anchors = [(100.0, 100.0)] * 3 + [(150.0, 100.0)]
+    boxes = label_placement.Placement(anchors, 3, (0, 0, 300, 300)).place(dict.fromkeys(range(4), (60, 10)))
+    assert boxes[3] == (155, 95, 215, 105)
+    assert boxes[0] == (35, 95, 95, 105)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("猫", True), ("##ット", True), ("AI猫", True), ("iPhone版", True), ("[CLS]", False), ("", False), ("café", False),
+        ("2つの宿で13時に、", True), ("The word 猫 means cat in Japanese", False), ("アメリカのiPhone 15 Proは「高い」", True),
+    ],
+)  # fmt: skip
+def test_what_is_written_vertically(text: str, expected: bool) -> None:
+    assert vertical.is_vertical(text) == expected
+
+
+def test_vertical_writing_has_its_own_forms_and_its_lines_run_from_right_to_left() -> None:
+    rows = vertical.stack(["13時、「コーヒー」", "A 10%"], vertical.FORMS).split("\n")
+    assert rows == [
+        "Ａ 13",
+        "\u3000 時",
+        "10 ︑",
+        "％ ﹁",
+        "\u3000 コ",
+        "\u3000 ︱",
+        "\u3000 ヒ",
+        "\u3000 ︱",
+        "\u3000 ﹂",
+    ]
+    assert vertical.stack(["ー(a)"], "") == "ー\n(\na\n)"  # fonts without these forms
 
 
 class Elements(html.parser.HTMLParser):
