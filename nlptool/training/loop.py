@@ -8,6 +8,7 @@ as a training that was never interrupted. The network, its batches, its loss and
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import json
 import math
@@ -125,6 +126,11 @@ class Trainer(Generic[SettingsT, BatchT]):
     @property
     def n_parameters(self) -> int:
         return n_parameters(self.network)
+
+    @functools.cached_property
+    def epoch_steps(self) -> int:
+        """The steps of the first epoch."""
+        return -(-self.n_batches() // self.settings.gradient_accumulation)
 
     # What a subclass defines.
 
@@ -269,8 +275,9 @@ class Trainer(Generic[SettingsT, BatchT]):
             self._report(self.stage, step, total, "steps")
             if step % _LOG_STEPS == 0 or step in evaluation_steps:
                 self._check(step)
-                line = {"stage": self.stage, "step": step, "seconds": round(time.monotonic() - began, 1)}
-                self.log({**line, "learning_rate": rate}, evaluate=step in evaluation_steps)
+                line = {"stage": self.stage, "step": step, "epoch": round(step / self.epoch_steps, 3)}
+                line |= {"seconds": round(time.monotonic() - began, 1), "learning_rate": rate}
+                self.log(line, evaluate=step in evaluation_steps)
             if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 save()
                 saved = time.monotonic()
@@ -335,16 +342,15 @@ class Trainer(Generic[SettingsT, BatchT]):
     def _count_steps(self) -> int:
         """Return the smallest of the limits: max_steps, epochs, and as many steps as fit into max_minutes."""
         settings = self.settings
-        epoch_steps = -(-self.n_batches() // settings.gradient_accumulation)
         limits = [settings.max_steps] if settings.max_steps is not None else []
-        limits += [settings.epochs * epoch_steps] if settings.epochs is not None else []
+        limits += [settings.epochs * self.epoch_steps] if settings.epochs is not None else []
         step_seconds, evaluations = self._measure_speed(_SPEED_SECONDS if settings.max_minutes is not None else 0.0)
         if settings.max_minutes is not None:
             left = 60 * settings.max_minutes - (time.monotonic() - self._began) - evaluations
             limits.append(max(1, int(left / step_seconds)))
         n_steps = min(limits)
         self._note(
-            f"steps: {n_steps:,}, {self.describe_step()}; epochs: {n_steps / epoch_steps:.2f}; minutes: about "
+            f"steps: {n_steps:,}, {self.describe_step()}; epochs: {n_steps / self.epoch_steps:.2f}; minutes: about "
             f"{n_steps * step_seconds / 60:.1f}"
         )
         return n_steps

@@ -585,7 +585,7 @@ def trained(request: pytest.FixtureRequest, place: Path) -> Path:
         r"documents: \d+, of [\d,]+ tokens; held out: \d+, of [\d,]+; pieces: [\d,]+; param", result.stderr
     )
     assert "top1" in result.stderr
-    for name in ("mlm loss", "nsp loss", "dev top1", "dev nsp accuracy"):
+    for name in ("MLM loss", "NSP loss", "top1", "NSP accuracy", "epochs"):
         assert f"<!-- {name} -->" in (place / "curves.svg").read_text()
     assert sorted(path.name for path in place.glob(f"{request.param}*")) == [request.param, f"{request.param}.txt"]
     return place / request.param

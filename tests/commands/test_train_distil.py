@@ -326,7 +326,7 @@ def test_the_curves_are_drawn(place: Path) -> None:
     assert (place / "c.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert (place / "c.pdf").read_bytes().startswith(b"%PDF")
     svg = (place / "c.svg").read_text()
-    for word in ("cosine loss", "similarity loss", "pairs loss", "dev spearman", "minutes", "table", "pairs"):
+    for word in ("cosine loss", "similarity loss", "pairs loss", "Spearman's ρ", "epochs", "table", "pairs"):
         assert f"<!-- {word} -->" in svg
     lines = [json.loads(line) for line in (place / "drawn" / "curves.jsonl").read_text().split("\n")[:-1]]
     for name in ("c.svg", "c.pdf"):

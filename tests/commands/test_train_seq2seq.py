@@ -433,7 +433,7 @@ def test_the_folder_holds_the_model_and_says_how_it_came_about(place: Path) -> N
     assert [line["step"] for line in lines] == [20, 40]
     assert {f"dev_{name}": value for name, value in about["scores"].items()}.items() <= lines[-1].items()
     assert str(place) not in "".join(path.read_text() for path in (place / "all").glob("*.[jm][sd]*"))
-    for name in ("train loss", "dev bleu", "dev exact match"):
+    for name in ("loss", "train", "dev", "BLEU", "exact match", "epochs"):
         assert f"<!-- {name} -->" in (place / "curves.svg").read_text()
     model = seq2seq_folder.read(place / "all")
     assert model.config.as_dict() == about["shape"]

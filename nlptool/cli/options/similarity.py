@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nlptool.cli.options.types import Decorator, parse_bytes, parse_threshold
+from nlptool.cli.options.types import Decorator, Number, parse_bytes
 
 memory = click.option(
     "--memory", default="2G", show_default=True, metavar="SIZE", callback=parse_bytes,
@@ -20,4 +20,4 @@ measure = click.option(
 
 
 def threshold(text: str) -> Decorator:
-    return click.option("--threshold", metavar="T", type=float, callback=parse_threshold, help=text)
+    return click.option("--threshold", metavar="T", type=Number(), help=text)

@@ -36,14 +36,23 @@ def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
         ) from None
 
 
-class FloatRange(click.FloatRange):
-    """A number in a range. Unlike click's own, it refuses nan."""
+_LARGEST = (2 - 2**-23) * 2.0**127  # of the numbers in float32, in which all is computed
+
+
+class Number(click.types.FloatParamType):
+    """A number. Unlike click's own, it refuses nan, and what is beyond float32."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value} is no number", param, ctx)
+        if abs(number) > _LARGEST:
+            self.fail(f"{value} is beyond float32, whose numbers reach from -{_LARGEST:.2g} to {_LARGEST:.2g}", param, ctx)
         return number
+
+
+class FloatRange(click.FloatRange, Number):
+    """A ``Number`` in a range."""
 
 
 def typed(names: Iterable[str]) -> set[str]:
@@ -88,14 +97,3 @@ def parse_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
     if size < 1:
         raise click.BadParameter(f"{value!r} is no size: 500M, 2G")
     return size
-
-
-def parse_threshold(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Return a threshold.
-
-    Raises:
-        UsageError: it is nan.
-    """
-    if value is not None and math.isnan(value):
-        raise click.UsageError("--threshold nan: no similarity reaches that")
-    return value

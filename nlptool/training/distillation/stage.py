@@ -186,9 +186,6 @@ class Stage(Trainer[StageSettings, Batch]):
     def finish(self) -> None:
         """Keep the weights of the last step."""
 
-    def log(self, line: dict[str, Any], *, evaluate: bool) -> None:
-        super().log({**line, "epoch": round(line["step"] / self._n_batches, 3)}, evaluate=evaluate)
-
     def _epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of an epoch, the same at every call."""
         rng = np.random.default_rng([self.settings.seed, STAGES.index(self.stage), epoch])

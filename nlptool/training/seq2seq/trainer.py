@@ -155,11 +155,10 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
 
     def evaluation_steps(self, total: int) -> set[int]:
         """Return the ends of epochs, if the number of epochs ends the training."""
-        epoch_steps = -(-self.n_batches() // self.settings.gradient_accumulation)
-        if self.settings.epochs is None or total != self.settings.epochs * epoch_steps:
+        if self.settings.epochs is None or total != self.settings.epochs * self.epoch_steps:
             return loop.shares(total, min(total, self.settings.evaluations))
         n_epochs = self.settings.epochs
-        return {epoch * epoch_steps for epoch in loop.shares(n_epochs, min(n_epochs, self.settings.evaluations))}
+        return {epoch * self.epoch_steps for epoch in loop.shares(n_epochs, min(n_epochs, self.settings.evaluations))}
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         loss, plain = smoothed(self._logits(batch), self._tensor(batch.targets), self.settings.label_smoothing)
@@ -185,8 +184,7 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
         return len(later) >= self.settings.patience
 
     def log(self, line: dict[str, Any], *, evaluate: bool) -> None:
-        epoch_steps = -(-self.n_batches() // self.settings.gradient_accumulation)
-        super().log({**line, "epoch": round(line["step"] / epoch_steps, 3)}, evaluate=evaluate)
+        super().log(line, evaluate=evaluate)
         line = self.curves[-1]
         if "dev_loss" not in line:
             return
