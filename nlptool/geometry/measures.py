@@ -30,6 +30,8 @@ def prepare(vectors: NDArray[Any], measure: str) -> NDArray[np.float32]:
     Raises:
         RunError: a vector is so long that its product with another could exceed float32.
     """
+    if not vectors.size:
+        return np.zeros(vectors.shape, np.float32)
     if measure == "pearson":
         exact = np.asarray(vectors, np.float64)
         vectors = exact - exact.mean(axis=1, keepdims=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nlptool.errors import RunError
 
 _BLOCK = 8192  # rows
+_SMALLEST = 1e-15  # of a component, for t-SNE
 _TSNE_COMPONENTS = 50  # principal components that t-SNE gets
 
 
@@ -36,6 +37,9 @@ def pca(vectors: NDArray[np.float32], n_components: int = 2) -> tuple[NDArray[np
     Returns:
         points[i][j], the coordinate of item i on component j, (N, n_components) float32, 0 if there are fewer components; and the
         share of the variance of each component, in [0, 1].
+
+    Raises:
+        RunError: a coordinate is beyond float32.
     """
     n, d = vectors.shape
     points, shares = np.zeros((n, n_components), np.float32), [0.0] * n_components
@@ -46,7 +50,10 @@ def pca(vectors: NDArray[np.float32], n_components: int = 2) -> tuple[NDArray[np
         mean += block.sum(axis=0) / n
     axes, values, total = _axes(vectors, mean, min(n_components, n, d))
     for first, block in _blocks(vectors):
-        points[first : first + len(block), : len(values)] = (block - mean) @ axes
+        coordinates = (block - mean) @ axes
+        if np.abs(coordinates).max(initial=0) > np.finfo(np.float32).max:
+            raise RunError("the vectors are so far apart that their coordinates are beyond float32", hint="divide them all")
+        points[first : first + len(block), : len(values)] = coordinates
     shares[: len(values)] = [value / total if total else 0.0 for value in values]
     return points, shares
 
@@ -115,8 +122,11 @@ def tsne(
 
     few = vectors.shape[1] <= _TSNE_COMPONENTS
     inputs = np.asarray(vectors, np.float32) if few else pca(vectors, _TSNE_COMPONENTS)[0]
-    if not np.ptp(inputs, axis=0).any():
+    if (inputs == inputs[0]).all():
         return np.zeros((n, 2), np.float32), chosen
+    largest = float(np.abs(inputs).max())
+    if not _SMALLEST < largest < 1 / _SMALLEST:  # the squares of distances would be beyond float32
+        inputs = (inputs / np.float64(largest)).astype(np.float32)
     start = pca(inputs)[0]
     start *= 1e-4 / float(start[:, 0].std(dtype=np.float64))  # the scale of scikit-learn's own PCA initialization
     model = TSNE(perplexity=chosen, init=start, random_state=seed, n_jobs=threads)

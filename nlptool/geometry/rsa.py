@@ -39,7 +39,8 @@ def has_direction(vectors: NDArray[np.float32], measure: str) -> NDArray[np.bool
     """Return whether the distances of vectors[i] are defined, (N,) bool: not if it is 0 (cosine) or constant (pearson)."""
     if measure not in DIRECTIONS:
         return np.ones(len(vectors), np.bool_)
-    return np.asarray(vectors.any(axis=1) if measure == "cosine" else np.ptp(vectors, axis=1) > 0, np.bool_)
+    varies = vectors.any(axis=1) if measure == "cosine" else (vectors != vectors[:, :1]).any(axis=1)
+    return np.asarray(varies, np.bool_)
 
 
 def distances(vectors: NDArray[np.float32], measure: str) -> NDArray[np.float64]:
