@@ -52,7 +52,10 @@ def pca(vectors: NDArray[np.float32], n_components: int = 2) -> tuple[NDArray[np
     for first, block in _blocks(vectors):
         coordinates = (block - mean) @ axes
         if np.abs(coordinates).max(initial=0) > np.finfo(np.float32).max:
-            raise RunError("the vectors are so far apart that their coordinates are beyond float32", hint="divide them all")
+            raise RunError(
+                "the vectors are so far apart that their coordinates are beyond float32",
+                hint="divide all vectors by the same number",
+            )
         points[first : first + len(block), : len(values)] = coordinates
     shares[: len(values)] = [value / total if total else 0.0 for value in values]
     return points, shares

@@ -47,7 +47,9 @@ class Number(click.types.FloatParamType):
         if math.isnan(number):
             self.fail(f"{value} is no number", param, ctx)
         if abs(number) > _LARGEST:
-            self.fail(f"{value} is beyond float32, whose numbers reach from -{_LARGEST:.2g} to {_LARGEST:.2g}", param, ctx)
+            self.fail(
+                f"{value} is beyond float32, whose numbers reach from -{_LARGEST:.2g} to {_LARGEST:.2g}", param, ctx
+            )
         return number
 
 
