@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pyarrow.parquet
 import pytest
 from program import Invoke, parse_records
@@ -28,7 +30,9 @@ WORDS = {"analogy": ["王", "男", "女"], "odd-one-out": ["猫", "犬", "東京
 STATIC = ["-m", "static-ja-en"]
 COMMANDS: dict[str, list[str]] = {
     "tokenize": [],
+    "tokenize --n-best 2": [],
     "embed": STATIC,
+    "attention": ["--layer", "1", "--head", "1"],
     "fill-mask": ["-k", "2"],
     "nsp": [],
     "nsp --consecutive": [],
@@ -46,14 +50,27 @@ COMMANDS: dict[str, list[str]] = {
     "similarity --pairs": STATIC,
     "map": STATIC,
 }
-LEAVES_OUT = {
-    "similarity",
-    "similarity -k 1",
-    "similarity --threshold -1",
-    "map",
+JUDGED: dict[str, list[str]] = {
+    "compare": ["RECORDS"],
+    "evaluate analogies": [],
+    "evaluate generation": ["-m", "hyakunin", "--max-new-tokens", "3"],
+    "evaluate mlm": [],
+    "evaluate nsp": [],
+    "evaluate similarity": [],
+    "evaluate sts": STATIC,
+    "tokenize --count words": [],
+    "tokenize --count chars": [],
+}  # what is written are figures: of each record it is counted what became of it
+SEVERAL_ROWS = {
+    "tokenize",
+    "tokenize --n-best 2",
     "split",
-}  # records without a vector or a sentence
-SEVERAL_ROWS = {"tokenize", "split", "analogy", "neighbors", "search", "similarity --threshold -1", "nsp --consecutive"}
+    "analogy",
+    "neighbors",
+    "search",
+    "similarity --threshold -1",
+    "nsp --consecutive",
+}
 
 
 def lines(command: str) -> bytes:
@@ -64,13 +81,43 @@ def lines(command: str) -> bytes:
     return b"".join(json.dumps(kind).encode() + b"\n" for kind in kinds)
 
 
+def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Each command with its whole name."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, click.Group):
+                yield from commands(command, (*before, name))
+            elif command is not None:
+                yield " ".join((*before, name)), command
+
+
+def named(command: str) -> click.Command:
+    """The command of a line with options."""
+    known = dict(commands(root))
+    words = command.split()
+    return known[next(" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known)]
+
+
+def test_all_commands_that_read_records_are_here() -> None:
+    reading = {name for name, command in commands(root) if "on_error" in {option.name for option in command.params}}
+    writes_a_model = {name for name in reading if name.startswith("train ")} | {"index build"}
+    tested = {name for name, command in commands(root) for line in (*COMMANDS, *JUDGED) if named(line) is command}
+    assert tested == reading - writes_a_model
+
+
 def formats(command: str) -> list[str]:
-    name = command.split(maxsplit=1)[0]
-    (option,) = [option for option in root.get_command(None, name).params if option.name == "format"]  # type: ignore[arg-type,union-attr]
+    if command == "attention" or "--count" in command:  # without a choice
+        return ["jsonl"]
+    (option,) = [option for option in named(command).params if option.name == "format"]
     choices: list[str] = list(option.type.choices)  # type: ignore[attr-defined]
-    if name == "similarity" and command != "similarity":
+    if command.startswith("similarity ") and command != "similarity":
         choices.remove("npy")
     return choices
+
+
+def chosen(format: str, command: str) -> list[str]:
+    return [] if command == "attention" else ["-f", format]
 
 
 def cells(format: str, data: bytes) -> list[dict[str, Any]]:
@@ -85,7 +132,7 @@ def test_every_format_writes_lines_of_text_that_are_empty_or_fail(command: str, 
     (tmp_path / "corpus.txt").write_text("猫\n犬\n")
     more = [*COMMANDS[command], *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
     for format in formats(command):
-        done = invoke(*command.split(), *more, "-f", format, stdin="猫\t犬\n\n".encode() + b"\xff\n")
+        done = invoke(*command.split(), *more, *chosen(format, command), stdin="猫\t犬\n\n".encode() + b"\xff\n")
         assert done.exit_code == 3, (format, done.stderr)
         assert "internal error" not in done.stderr
 
@@ -95,11 +142,11 @@ def test_every_format_writes_every_kind_of_record(command: str, invoke: Invoke, 
     (tmp_path / "corpus.txt").write_text("猫\n犬\n")
     more = [*COMMANDS[command], *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
     for format in formats(command):
-        done = invoke(*command.split(), *more, "-f", format, stdin=lines(command))
+        done = invoke(*command.split(), *more, *chosen(format, command), stdin=lines(command))
         assert done.exit_code == 3, (format, done.stderr)
         assert "internal error" not in done.stderr
         assert "arrived with an error of an earlier command" in done.stderr
-        tables = {"csv", "tsv", "parquet"} - ({"tsv"} if command == "tokenize" else set())
+        tables = {"csv", "tsv", "parquet"} - ({"tsv"} if command.startswith("tokenize") else set())
         if format == "jsonl":
             found = parse_records(done.stdout_bytes)
             errors = [record["nlptool"]["error"]["type"] for record in found if "error" in record.get("nlptool", {})]
@@ -118,3 +165,39 @@ def test_every_format_writes_every_kind_of_record(command: str, invoke: Invoke, 
                 ids = [str(row["id"]) for row in rows]
                 assert list(dict.fromkeys(ids)) == [str(record["id"]) for record in found if "id" in record]
             assert done.stderr.count("nlptool") <= 8
+
+
+GOLD = [
+    {**GOOD, "target": "夢", "score": 1, "embedding": [1, 2, 3]},
+    {**EMPTY, "target": "", "score": 2},
+    {**FAILED, "target": 7, "score": "x"},
+    {**PASSED, "score": 3},
+    {**GOOD, "id": 5, "text": "犬が魚を食べる。", "target": "秋", "score": 3, "embedding": [3, 2, 1]},
+    {**GOOD, "id": 6, "text": "鳥が鳴く。", "target": "春", "score": 4, "embedding": [3, 0, 1]},
+    {**GOOD, "id": 7, "text": "馬が走る。", "target": "夏", "score": 5, "embedding": [3, 0, 4]},
+]
+
+
+@pytest.mark.parametrize("command", JUDGED)
+def test_every_format_has_the_figures_of_every_kind_of_record(command: str, invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    records = GOLD
+    if command == "evaluate similarity":
+        records = [
+            {**record, "first": "猫", "second": "犬"} if record in GOLD[:1] + GOLD[4:] else record for record in GOLD
+        ]
+    elif command == "evaluate analogies":
+        records = [{"text": text} for text in ("王 男 女 女王", "", 7, "兄 男 女 姉")] + [dict(PASSED)]
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    more = [str(path) if argument == "RECORDS" else argument for argument in JUDGED[command]]
+    found: dict[str, int] = {}
+    for format in formats(command):
+        done = invoke(*command.split(), *more, str(path), "-f", format)
+        assert done.exit_code == 3, (format, done.stderr)
+        assert "internal error" not in done.stderr
+        assert "arrived with an error of an earlier command" in done.stderr
+        if format in ("csv", "tsv", "parquet"):
+            found[format] = len(cells(format, done.stdout_bytes))
+        elif format == "jsonl":
+            found[format] = len(parse_records(done.stdout_bytes))
+    assert len(set(found.values())) == 1, found
