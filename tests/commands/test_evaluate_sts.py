@@ -133,7 +133,8 @@ def test_a_sentence_without_a_known_word_is_skipped_and_counted(invoke: Invoke) 
         (found,) = records(invoke(*arguments, stdin=tabs([*strange, *english])))
         assert (found["pairs"], found["used"], found["skipped"]) == (6, 4, 2)
         (known,) = records(invoke(*arguments, stdin=tabs(english)))
-        assert {**found, "pairs": 4, "skipped": 0} == known
+        assert found["n_unknown"] == 3
+        assert {**found, "pairs": 4, "skipped": 0, "n_unknown": 0} == known
 
 
 def test_a_file_of_which_no_pair_can_be_used_is_a_failure(invoke: Invoke, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ something, no traceback, no warning of a library, in bounded time, and with as m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -75,7 +76,7 @@ def run(case: Case, folder: Path) -> tuple[int, list[str]]:
     arguments = [argument.replace("{folder}", str(folder)) for argument in case.command.split()]
     arguments += [] if case.last is None else [case.last]
     try:
-        with patience(PATIENCE), warnings.catch_warnings(record=True) as warned:
+        with contextlib.chdir(folder), patience(PATIENCE), warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             result = CliRunner().invoke(root, arguments, input=case.stdin)
     except Hang:
