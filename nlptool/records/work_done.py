@@ -65,7 +65,7 @@ class WorkDone:
         """Remember a file or a model with the unfinished output: another one of its name does not go on with it.
 
         Args:
-            kind: files | models | input.
+            kind: files | models | corpus.
             version: returns what tells it from another one of that name.
 
         Raises:
