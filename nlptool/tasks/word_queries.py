@@ -68,7 +68,7 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
     pipe.hide_bar()  # there are no bytes to count
 
     def not_done() -> Iterator[list[Record]]:
-        yield records[pipe.work_done.before() :]
+        yield records[pipe.done_before()[0] :]
 
     return not_done()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from program import invoke, records
 from sentence_encoders import MINILM, configure, small_model
@@ -17,7 +20,7 @@ from sentence_encoders import MINILM, configure, small_model
 from nlptool.errors import ModelError, RunError
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.encoders import sentence_transformer
-from nlptool.models.store import inventory
+from nlptool.models.store import inventory, model2vec_folder, model_folder, sentence_transformers_config
 from nlptool.specs import EncoderSpec
 
 TEXTS = ["the cat runs fast.", "New York is a City", "Cat dog", "猫 が好き", "zzz", "dog, plane! fast?", "cat " * 90]
@@ -606,3 +609,157 @@ def test_a_folder_of_transformers_alone_gets_a_pooling_and_that_is_said(plain: P
         records(invoke("embed", "-m", str(folder), stdin="x\n"))[0]["embedding"]
     )
     (folder / "config_sentence_transformers.json").unlink()
+
+
+def clip_folder(folder: Path) -> Path:
+    """The text and picture encoders of CLIP, of which sentence-transformers has a part of its own."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import CLIPModel
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPProcessor, CLIPTokenizerFast
+    from transformers import CLIPModel as Network
+
+    plain = folder.with_name(folder.name + "-plain")
+    plain.mkdir()
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    pieces = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    (plain / "vocab.json").write_text(json.dumps({piece: number for number, piece in enumerate(pieces)}))
+    (plain / "merges.txt").write_text("#version: 0.2\n")
+    both = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "projection_dim": 8,
+    }
+    text = {"vocab_size": len(pieces), "max_position_embeddings": 20, "bos_token_id": 0, "eos_token_id": 1}
+    config = CLIPConfig(
+        text_config={**both, **text}, vision_config={**both, "image_size": 30, "patch_size": 15}, projection_dim=8
+    )
+    Network(config).save_pretrained(plain)
+    tokenizer = CLIPTokenizerFast(str(plain / "vocab.json"), str(plain / "merges.txt"), model_max_length=20)
+    CLIPProcessor(CLIPImageProcessor(size={"shortest_edge": 30}, crop_size=30), tokenizer).save_pretrained(plain)
+    SentenceTransformer(modules=[CLIPModel(str(plain))], device="cpu").save(str(folder))
+    return folder
+
+
+def test_texts_are_embedded_by_clip(tmp_path: Path) -> None:
+    folder = clip_folder(tmp_path / "model")
+    texts = ["a cat", "b", "a dog in a house of many dogs"]
+    ours = encoder_loading.load(EncoderSpec(str(folder)))
+    found = ours.encode(texts)
+    assert np.abs(found.vectors - theirs(folder, texts)).max() < CLOSE
+    assert (ours.dimension, found.truncated) == (8, [False, False, True])
+
+
+@pytest.mark.parametrize(
+    "class_name", ["CLIPModel", "BERT", "WordEmbeddings", "BoW", "StaticEmbedding", "Router", "LSTM"]
+)
+def test_a_folder_of_another_part_than_it_says_is_refused(plain: Path, tmp_path: Path, class_name: str) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    if class_name == "WordEmbeddings":
+        folder = old_folder(tmp_path / "bert", OF_TODAY, "", is_pickle=False)
+    parts = json.loads((folder / "modules.json").read_text())
+    parts[0]["type"] = f"sentence_transformers.models.{class_name}"
+    (folder / "modules.json").write_text(json.dumps(parts))
+    done = invoke("embed", "-m", str(folder), stdin="cat\n")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "internal error" not in done.stderr
+
+
+def test_a_part_that_nobody_knows_is_refused(plain: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    parts = json.loads((folder / "modules.json").read_text())
+    for class_name in (
+        "sentence_transformers.util.http_get",
+        "sentence_transformers.models.Future",
+        "sentence_transformers.",
+    ):
+        parts[1]["type"] = class_name
+        (folder / "modules.json").write_text(json.dumps(parts))
+        with pytest.raises(ModelError, match="has a part that is not known here"):
+            encoder_loading.load(EncoderSpec(str(folder)))
+
+
+def test_a_function_of_the_models_own_is_not_replaced_in_silence(plain: Path, tmp_path: Path) -> None:
+    """sentence-transformers takes tanh for one that it may not import."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=stack("network, layers behind", plain), device="cpu").save(str(folder))
+    path = folder / "4_Dense" / "config.json"
+    for name in ("my.own.Function", "os.path.join"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "activation_function": name}))
+        with pytest.raises(ModelError, match=rf"asks for code of its own \({name}\)"):
+            encoder_loading.load(EncoderSpec(str(folder)))
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "activation_function": "torch.nn.modules.activation.GELU"})
+    )
+    found = encoder_loading.load(EncoderSpec(str(folder))).encode(KNOWN)
+    assert np.abs(found.vectors - theirs(folder, KNOWN)).max() < CLOSE
+
+
+def test_a_limit_among_the_settings_of_the_tokenizer_counts(plain: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    folder = tmp_path / "model"
+    SentenceTransformer(modules=[network(plain), Pooling(32, "mean")], device="cpu").save(str(folder))
+    path = folder / "sentence_bert_config.json"
+    own = json.loads(path.read_text())
+    for more, limit in (
+        ({"processing_kwargs": {"text": {"max_length": 8}}}, 8),
+        ({"processing_kwargs": {"text": {"max_length": 8}}, "query_length": 5}, 8),
+        ({"query_length": 5}, 5),
+    ):
+        path.write_text(json.dumps({**own, **more}))
+        model = SentenceTransformer(str(folder), device="cpu")
+        found = encoder_loading.load(EncoderSpec(str(folder), role="query")).encode(KNOWN)
+        assert np.abs(found.vectors - model.encode_query(KNOWN, batch_size=1)).max() < CLOSE
+        assert max(found.n_tokens) == limit
+        shorter = encoder_loading.load(EncoderSpec(str(folder), role="query", max_length=4)).encode(KNOWN)
+        assert max(shorter.n_tokens) == 4
+        model.max_seq_length = 4
+        model[0].processing_kwargs, model[0].query_length = {}, None
+        assert np.abs(shorter.vectors - model.encode(KNOWN, batch_size=1)).max() < CLOSE
+
+
+NAMES = st.sampled_from(["type", "path", "name", "types", "structure", "prompts", "query", "document", "default_prompt_name",
+                         "similarity_fn_name", "truncate_dim", "model_type", "normalize", "max_length", "tokenizer_class",
+                         "activation_function", "pooling_mode"])  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 9) | st.floats(allow_nan=False) | NAMES
+    | st.sampled_from(["model2vec", "SentenceTransformer", "dot", "..", "/", "sentence_transformers.models.Router", "", "."]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(own=VALUES, modules=VALUES | st.none(), inner=VALUES)
+def test_whatever_the_settings_hold_they_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, own: Any, modules: Any, inner: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    for name in ("config.json", "config_sentence_transformers.json"):
+        (folder / name).write_text(json.dumps(own))
+    if modules is not None:
+        listed = [{"type": "sentence_transformers.models.Router", "path": "router"}, modules]
+        (folder / "modules.json").write_text(json.dumps(listed if isinstance(modules, dict) else modules))
+    (folder / "router").mkdir()
+    for name in ("router_config.json", "config.json", "wordembedding_config.json"):
+        (folder / "router" / name).write_text(json.dumps(inner))
+    for read in (
+        model_folder.is_model, model_folder.parts, model_folder.missing, model_folder.is_static, model2vec_folder.find,
+        model_folder.weight_files, sentence_transformers_config.choices, sentence_transformers_config.settings,
+        sentence_transformer._check_code,
+    ):  # fmt: skip
+        with contextlib.suppress(ModelError):
+            read(folder)
+    with pytest.raises(RunError):
+        encoder_loading.locate(EncoderSpec(str(folder), offline=True))

@@ -186,13 +186,17 @@ def _input(module: Any, spec: EncoderSpec, task: str | None) -> _Input:
     if kind == "StaticEmbedding":
         return _static_input(tokenizer, spec)
     own = getattr(module, f"{task}_length", None) if task else None
-    limit = min(filter(None, (spec.max_length, own, module.max_seq_length)), default=None)
-    if spec.max_length is not None:
-        module.max_seq_length = min(spec.max_length, module.max_seq_length or spec.max_length)
-        if own:
-            setattr(module, f"{task}_length", limit)
-    pieces = getattr(tokenizer, "backend_tokenizer", None)
-    return _Input(lambda text: list(tokenizer.encode(text, truncation=False, verbose=False)), limit, pieces=pieces)
+    own = module.processing_kwargs.get("text", {}).get("max_length", own)  # which comes before all others
+    limit = min(filter(None, (spec.max_length, own or module.max_seq_length)), default=None)
+    if limit is not None:
+        module.processing_kwargs = {**module.processing_kwargs}
+        module.processing_kwargs["text"] = {**module.processing_kwargs.get("text", {}), "max_length": limit}
+    return _Input(
+        lambda text: list(tokenizer.encode(text, truncation=False, verbose=False)),
+        limit,
+        keeps_end=getattr(tokenizer, "truncation_side", "right") == "left",
+        pieces=getattr(tokenizer, "backend_tokenizer", None),
+    )
 
 
 def _static_input(tokenizer: Any, spec: EncoderSpec) -> _Input:

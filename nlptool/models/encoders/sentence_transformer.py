@@ -29,7 +29,7 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
             parts do not belong together.
     """
     _check_pooling(folder)
-    _check_words(folder)
+    _check_code(folder)
     words = bert_words.settings(model_folder.first(folder))
     with transformers_loading.silenced(), old_folders.renewed(folder) as view:
         import torch
@@ -51,10 +51,11 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
         lacking = _lacking(model, folder, allow_pickle=allow_pickle)
     if lacking:
         raise transformers_loading.lacks(folder, lacking)
-    if type(model[0]).__name__ == "Transformer":
-        transformers_loading.check_tokenizer(model[0].model, model.tokenizer, folder)
-        _check_sizes(model, folder)
-        model.max_seq_length = max_length(model)
+    for part, path in _transformers(model, folder):
+        transformers_loading.check_tokenizer(part.model, part.tokenizer, folder)
+        _check_limit(part, folder / path)
+        part.max_seq_length = max_length(part)
+    _check_width(model, folder)
     _check_rows(model, folder)
     return model
 
@@ -93,7 +94,7 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
     pooling = next((module.pooling_mode for module in model if type(module).__name__ == "Pooling"), None)
     about = {
         "dimension": int(model.get_embedding_dimension() or 0),
-        "max_length": max_length(model),
+        "max_length": max_length(model[0]),
         "normalize": _ends_normalized(model),
         "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
         "words": bert_words.settings(model_folder.first(folder)),
@@ -106,9 +107,9 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
     return {name: value for name, value in about.items() if value not in (None, {}, [])}
 
 
-def max_length(model: Any) -> int:
-    """Return the number of tokens that a model takes: what it says itself, but not more than it has positions for."""
-    return transformers_loading.positions(model[0], said=model.max_seq_length or 512)
+def max_length(part: Any) -> int:
+    """Return the number of tokens that a part takes: what it says itself, but not more than it has positions for."""
+    return transformers_loading.positions(part, said=getattr(part, "max_seq_length", None) or 512)
 
 
 def _check_pooling(folder: Path) -> None:
@@ -124,9 +125,13 @@ def _check_pooling(folder: Path) -> None:
                 )
 
 
-def _check_words(folder: Path) -> None:
-    """Refuse a tokenizer of words that is code of the model's own, or that needs a package which is not there."""
+def _check_code(folder: Path) -> None:
+    """Refuse a function or a tokenizer of words that is code of the model's own, or that needs a package which is not there."""
     for kind, path in model_folder.parts(folder):
+        if kind == "Dense":  # sentence-transformers would take another function for it
+            name = model_folder.read_json(folder / path / "config.json").get("activation_function")
+            if name is not None and not str(name).startswith("torch."):
+                raise model_folder.own_code(folder, str(name))
         if kind == "WordEmbeddings":
             own = str(model_folder.read_json(folder / path / "wordembedding_config.json").get("tokenizer_class"))
             name = own.rpartition(".")[2]
@@ -177,11 +182,15 @@ def _transformers(model: Any, folder: Path) -> Iterator[tuple[Any, str]]:
                         yield inner, f"{path}/{name}".lstrip("/")
 
 
-def _check_sizes(model: Any, folder: Path) -> None:
-    """Refuse a limit in tokens that is none, and a pooling of vectors of another width."""
-    said = model.max_seq_length
+def _check_limit(part: Any, folder: Path) -> None:
+    """Refuse a limit in tokens that is none."""
+    said = part.max_seq_length
     if said is not None and not (isinstance(said, int | float) and said >= 1):
         raise ModelError(f"{folder} gives {said!r} as the number of tokens that it takes (max_seq_length)")
+
+
+def _check_width(model: Any, folder: Path) -> None:
+    """Refuse a pooling of vectors of another width."""
     if len(model) > 1 and type(model[1]).__name__ == "Pooling":
         width, pooled = model[0].get_embedding_dimension(), model[1].embedding_dimension
         if width != pooled:

@@ -54,7 +54,8 @@ def train_words(
     from nlptool.models.words.saving import write
     from nlptool.models.words.vectors import MANIFEST
 
-    with pipe.bar, folders.NewFolder(Path(output), MANIFEST, note=pipe.note) as folder:
+    folders.check_replaceable(Path(output), MANIFEST)
+    with pipe.bar:
         corpus, tokenizer = read_sentences(pipe, corpus_options)
         vocabulary = corpus.vocabulary(corpus_options.min_count, corpus_options.max_words)
         n_sentences, n_covered = corpus.n_sentences - corpus.n_empty, int(vocabulary.counts.sum())
@@ -83,7 +84,7 @@ def train_words(
             "options": settings,
             "versions": versions("gensim", "numpy", "scipy", "unidic-lite"),
         }
-        folder.make(lambda path: write(path, parts))
+        folders.replace_folder(Path(output), MANIFEST, lambda folder: write(folder, parts))
     if stop():
         raise KeyboardInterrupt
 
