@@ -1,16 +1,13 @@
 """Builds an index folder item by item; an interrupted build can be resumed.
 
-While it is built, the folder is called NAME.part and holds ``state.json``, from which a build resumes. It is locked, so that no
-two processes build it at the same time.
+While it is built, the folder is called NAME.part and holds ``state.json``, which says what makes it and how far it has come. It
+is locked, so that no two processes build it at the same time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-import shutil
 import time
 import zlib
 from collections.abc import Iterable, Mapping
@@ -24,7 +21,8 @@ from nlptool.errors import RunError
 from nlptool.geometry import index_folder
 from nlptool.geometry.checksums import bytes_of, checksums, mapped_bytes
 from nlptool.geometry.index_folder import BLOCKS, CHECKSUMS, FILE_OF, FILES, FORMAT, MANIFEST, OFFSETS, RECORDS, VECTORS
-from nlptool.storage import folders, json_files, npy
+from nlptool.storage import folders, locks, npy
+from nlptool.storage.unfinished import MadeBy, Unfinished
 
 _STATE = "state.json"
 _CHUNK = 1 << 20  # bytes that are read together
@@ -32,45 +30,54 @@ _SAVE_INTERVAL = 1.0  # seconds between two states: the most that an interruptio
 
 
 class Builder:
-    """Writes an index, item by item. A context manager: leaving it after an error saves the state for ``resume``.
+    """Writes an index, item by item. A context manager: leaving it after an error keeps what is marked, for ``resume``.
 
     Attributes:
-        n_read: records of the input that are done.
         about: what is known of the model that makes the vectors.
+        done: what was marked last in the build that is resumed; {}: nothing.
+        input_before: FILE of that build.
 
     Args:
         target: the folder of the finished index.
-        settings: they must be the same when a build is resumed.
+        made_by: what makes it: another build is not gone on with.
         resume: continue an unfinished build.
         keep: leave what was made after an error, to be continued.
+        note: called with what a person should know.
 
     Raises:
         RunError: the index cannot be written, or another process is building it.
+        WrongUsage: the unfinished build is another one.
     """
 
-    def __init__(self, target: Path, settings: Mapping[str, Any], *, resume: bool, keep: bool = True) -> None:
-        folders.check_replaceable(target, MANIFEST)
-        self._target = target.resolve()
-        self.part = self._target.with_name(self._target.name + ".part")
-        folders.check_replaceable(self.part, MANIFEST)
-        self._settings = dict(settings)
+    def __init__(
+        self,
+        target: Path,
+        made_by: MadeBy,
+        *,
+        resume: bool,
+        keep: bool = True,
+        note: locks.Note = lambda message: None,
+    ) -> None:
+        self._target = target
+        self._folder = folders.NewFolder(target, MANIFEST, note=note)
+        self.part = self._folder.path
         self._keep = keep
         self.about: dict[str, Any] = {}
-        self.n_read = self.n_items = self.dimension = 0
+        self.n_items = self.dimension = 0
         self._n_bytes = 0
-        self._crcs = dict.fromkeys(
-            (VECTORS, RECORDS, FILE_OF), 0
-        )  # CRC-32 of what is written, without the header of an .npy
+        # CRC-32 of what is written, without the header of an .npy
+        self._crcs = dict.fromkeys((VECTORS, RECORDS, FILE_OF), 0)
+        self._unfinished = Unfinished(self.part / _STATE, f"{target}.part", made_by)
+        self._marked: dict[str, Any] = {}
         self._saved = time.monotonic()
         with contextlib.ExitStack() as stack:
             try:
-                stack.callback(os.close, _lock(self.part))
-                if resume:
+                stack.enter_context(self._folder)
+                self._folder.keep = keep
+                if resume and (self.part / _STATE).exists():
                     self._load_state()
                 else:
-                    for path in self.part.iterdir():
-                        path.unlink()
-                (self.part / MANIFEST).write_text("{}")
+                    self._folder.clear()
                 n_values = self.n_items * self.dimension
                 self._vectors = stack.enter_context(self._open(VECTORS, npy.HEADER_BYTES, 4 * n_values))
                 self._records = stack.enter_context(self._open(RECORDS, 0, self._n_bytes))
@@ -86,9 +93,8 @@ class Builder:
         with contextlib.suppress(OSError):  # the first error is more important
             if kind is not None and self._keep:
                 self.save()
+        self._folder.keep = self._keep and bool(self._marked)
         with contextlib.suppress(OSError):
-            if kind is not None and not self._keep:
-                shutil.rmtree(self.part)
             self._opened.close()
 
     def _open(self, name: str, header: int, size: int) -> IO[bytes]:
@@ -115,34 +121,39 @@ class Builder:
         return RunError(f"{self.part} is damaged: {what}", hint="without --resume it is built anew")
 
     def _load_state(self) -> None:
-        """Read the state of the unfinished build, if there is one."""
-        try:
-            state = json_files.read_object(self.part / _STATE)
-            self.n_read, self.n_items, self.dimension, self._n_bytes = (
-                int(state[name]) for name in ("n_read", "n_items", "dimension", "n_bytes")
-            )
-            self._crcs.update(state["crc32"])
-            self.about = dict(state["about"])
-            settings = dict(state["settings"])
-        except FileNotFoundError:
-            return  # interrupted before anything was done
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._damage(f"{_STATE}: {error}") from error
-        if different := [name for name, value in self._settings.items() if settings.get(name) != value]:
-            raise RunError(
-                f"{self.part} was begun with another {', '.join(different)}", hint="without --resume it is built anew"
-            )
+        """Read how far the unfinished build has come.
 
-    def add(
-        self, vectors: NDArray[np.float32], lines: Iterable[bytes], file_of: Iterable[int] | None = None, *, n_read: int
-    ) -> None:
+        Raises:
+            WrongUsage: it is another one.
+        """
+        self._unfinished.load()
+        state = self._unfinished.done
+        if not state:
+            return
+        self.n_items, self.dimension, self._n_bytes = (state[name] for name in ("n_items", "dimension", "n_bytes"))
+        self._crcs.update(state["crc32"])
+        self.about = dict(state["about"])
+        self._marked = dict(state)
+
+    @property
+    def done(self) -> Mapping[str, Any]:
+        return self._unfinished.done
+
+    @property
+    def input_before(self) -> list[str]:
+        return self._unfinished.input
+
+    def remember(self, kind: str, name: str, version: str) -> None:
+        """Remember what was opened after the build had begun; see ``Unfinished``."""
+        self._unfinished.remember(kind, name, version)
+
+    def add(self, vectors: NDArray[np.float32], lines: Iterable[bytes], file_of: Iterable[int] | None = None) -> None:
         """Add items.
 
         Args:
             vectors: (n, D) float32, prepared for the index's measure.
             lines: what identifies each in a result: a JSON object with a line end.
             file_of: the number of the file of each; -1, and without it: none.
-            n_read: records of the input that are done then.
 
         Raises:
             RunError: the files cannot be written.
@@ -154,26 +165,36 @@ class Builder:
             self._vectors.write(values)
             self._records.write(joined)
             self._file_of.write(numbers.data)
-            for name, data in ((VECTORS, values), (RECORDS, joined), (FILE_OF, numbers.data)):
-                self._crcs[name] = zlib.crc32(data, self._crcs[name])
-            self.n_items += len(vectors)
-            self.n_read = n_read
-            self._n_bytes += len(joined)
-            self.dimension = vectors.shape[1] if len(vectors) else self.dimension
-            if time.monotonic() - self._saved > _SAVE_INTERVAL:
-                self.save()
         except OSError as error:
             raise self._failure(error) from error
+        for name, data in ((VECTORS, values), (RECORDS, joined), (FILE_OF, numbers.data)):
+            self._crcs[name] = zlib.crc32(data, self._crcs[name])
+        self.n_items += len(vectors)
+        self._n_bytes += len(joined)
+        self.dimension = vectors.shape[1] if len(vectors) else self.dimension
+
+    def mark(self, done: Mapping[str, Any]) -> None:
+        """Mark the items so far as done: a build that resumes goes on behind them.
+
+        Args:
+            done: how far the build has come, as JSON.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        sizes = {"n_items": self.n_items, "dimension": self.dimension, "n_bytes": self._n_bytes}
+        self._marked = {**sizes, "crc32": dict(self._crcs), "about": dict(self.about), **done}
+        if time.monotonic() - self._saved > _SAVE_INTERVAL:
+            try:
+                self.save()
+            except OSError as error:
+                raise self._failure(error) from error
 
     def save(self) -> None:
-        """Write the state of the build to the disk."""
-        self._vectors.flush()
-        self._records.flush()
-        self._file_of.flush()
-        state = {"n_read": self.n_read, "n_items": self.n_items, "dimension": self.dimension, "n_bytes": self._n_bytes}
-        new = self.part / f"{_STATE}.new"
-        new.write_text(json.dumps({**state, "crc32": self._crcs, "settings": self._settings, "about": self.about}))
-        new.replace(self.part / _STATE)
+        """Bring what is marked to the disk."""
+        for file in (self._vectors, self._records, self._file_of):
+            file.flush()
+        self._unfinished.save(self._marked)
         self._saved = time.monotonic()
 
     def finish(self, about: Mapping[str, Any], files: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -199,42 +220,20 @@ class Builder:
             (self.part / FILES).write_text("".join(json.dumps(file) + "\n" for file in files), encoding="ascii")
             np.save(self.part / OFFSETS, _line_starts(self.part / RECORDS, self.n_items))
             (self.part / CHECKSUMS).write_text(json.dumps(_checksums(self.part)), encoding="ascii")
-            (self.part / _STATE).unlink(missing_ok=True)
             manifest = {"format": FORMAT, "n_items": self.n_items, "dimension": self.dimension, **about}
             (self.part / MANIFEST).write_text(json.dumps(index_folder.with_digest(manifest)), encoding="ascii")
-            folders.seal(self.part, MANIFEST)
-            folders.put(self.part, self._target)
+            self.save()
+            self._folder.put(state=_STATE)
         except OSError as error:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> RunError:
+        kept = self._keep and bool(self._marked)
         return RunError(
-            f"cannot write {self._target}: {error.strerror or error}; what was made is in {self.part}",
-            hint="--resume goes on from there",
+            f"cannot write {self._target}: {error.strerror or error}"
+            + (f"; what was made is in {self.part}" if kept else ""),
+            hint="--resume goes on from there" if kept else "",
         )
-
-
-def _lock(folder: Path) -> int:
-    """Create a folder if there is none, lock it, and return a file descriptor that holds the lock while it is open.
-
-    Raises:
-        RunError: another process has locked it.
-        OSError: it cannot be created.
-    """
-    while True:
-        folder.mkdir(exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with contextlib.suppress(FileNotFoundError):  # finished and renamed in between
-                if os.path.samestat(os.fstat(lock), folder.stat()):
-                    return lock
-        except BlockingIOError as error:
-            os.close(lock)
-            raise RunError(
-                f"another process is building {folder}", hint="wait for it, or build under another name"
-            ) from error
-        os.close(lock)
 
 
 def _checksums(folder: Path) -> dict[str, dict[str, Any]]:

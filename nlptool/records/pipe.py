@@ -29,7 +29,6 @@ from nlptool.records.render import render
 from nlptool.records.tally import Tally, located
 from nlptool.records.work_done import WorkDone
 from nlptool.storage.output import Output
-from nlptool.storage.unfinished import MadeBy, shown
 from nlptool.terminal.progress import Progress
 
 _MOST_AHEAD = 256  # records that are looked at before the first is answered
@@ -47,7 +46,6 @@ class Pipe:
     max_latency: float = 0.1  # seconds
     output: str | None = None
     resume: bool = False
-    made_by: MadeBy = field(default_factory=dict)  # what else than the command makes the output
     on_error: str = "record"  # record | skip | fail
     drop_input: bool = False
     id_field: str | None = None
@@ -66,14 +64,14 @@ class Pipe:
         self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
         self._parsed: Iterator[list[Record]] | None = None
         self._ahead: list[list[Record]] = []  # what was read before ``read``
+        self.n_read = 0  # records of the input; the tally counts those of other files too
         self._opened: Output | None = None
-        self._n_read = 0  # records of the input; the tally counts those of other files too
-        self.work_done = WorkDone(self.tally, several=self.with_place)
+        self.work_done = WorkDone(self.tally, several=self.with_place, kept=self.output not in (None, "-"))
 
     def read(self) -> Iterator[list[Record]]:
         """Yield records in lists as they arrive; an empty list means that nothing new has come for a while.
 
-        The records that an interrupted run has done are left out, unless ``done_before`` was called.
+        The records that an interrupted run has done are left out, unless ``work_done.before`` was called.
 
         Raises:
             WrongUsage: the input is not that of the interrupted run.
@@ -84,18 +82,18 @@ class Pipe:
         ahead, self._ahead = self._ahead, []
         lists, self._parsed = self._parsed or self._parse(), None
         for records in chain(ahead, lists):
-            for number, record in enumerate(records, self._n_read):
+            for number, record in enumerate(records, self.n_read):
                 record.number = number
-            self._n_read += len(records)
+            self.n_read += len(records)
             self.tally.n_read += len(records)
-            if self._keeps_file:
+            if self.work_done.kept:
                 self.work_done.input.add(records)
             lacks_id = lacks_id and not any(field_json(record.raw, self.id_field) for record in records)
             self.work_done.skip(records)
             yield records
         if lacks_id and self.tally.n_read:
             self.note(f"no record has an id in the field `{self.id_field}` (--id-field)")
-        if self._keeps_file:
+        if self.work_done.kept:
             self.work_done.input.end()
 
     def peek(self) -> Iterator[Record]:
@@ -141,36 +139,6 @@ class Pipe:
         finally:
             self.tally.include(other.tally)
 
-    def remember(self, kind: str, name: str, version: Callable[[], str]) -> None:
-        """Remember a file or a model with the unfinished output: another one of its name does not go on with it.
-
-        Args:
-            kind: files | models.
-            version: returns what tells it from another one of that name.
-
-        Raises:
-            WrongUsage: the interrupted run had another one.
-        """
-        if self._opened is not None:
-            self._opened.remember(kind, name, version())
-        elif self._keeps_file:
-            self.made_by = {**self.made_by, kind: {**self.made_by.get(kind, {}), name: version()}}
-
-    def done_before(self) -> tuple[int, Any]:
-        """Return how many records an interrupted run has done that this one resumes, and what it marked its last one with.
-
-        The caller leaves them out itself: ``read`` then yields all of the input.
-        """
-        n_done, self.work_done.n_to_skip = self.work_done.n_to_skip, 0
-        return n_done, self.work_done.last_mark
-
-    def not_done(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
-        """Yield the records of ``lists``, made of those of the input, but for those that an interrupted run has done."""
-        n_done, _ = self.done_before()
-        for records in lists:
-            yield records[n_done:]
-            n_done -= min(n_done, len(records))
-
     def write(
         self,
         lists: Iterable[list[Record]],
@@ -195,7 +163,7 @@ class Pipe:
         Args:
             writer: of a format; None is JSONL.
             notes: field of the records' entries -> what is said of its values on stderr.
-            mark: returns, as JSON, what a run has to know that goes on behind a record; see ``done_before``.
+            mark: returns, as JSON, what a run has to know that goes on behind a record; it is ``work_done.last_mark`` then.
 
         Raises:
             WrongUsage: ``--resume`` does not go with the format, or the unfinished output is of another run.
@@ -255,11 +223,6 @@ class Pipe:
         elif not records:  # nothing new has come for a while
             output.keep()
         return failure
-
-    @property
-    def _keeps_file(self) -> bool:
-        """Whether there is an unfinished output that says how far the run has come."""
-        return self.output not in (None, "-")
 
     @property
     def with_place(self) -> bool:
@@ -342,15 +305,13 @@ class Pipe:
         if self._opened is None:
             self._opened = Output(
                 self.output,
-                made_by={"command": self.command, **self.made_by} if resumes else None,
+                made_by={"command": self.command, **self.work_done.made_by} if resumes else None,
                 resume=self.resume,
                 inputs=self.files or ("-",),
                 before_write=self.bar.clear,
                 note=self.note,
             )
-            before, now = (shown(list(files)) for files in (self._opened.input_before, self.made_by.get("input", ())))
-            renamed = f" (FILE was {before}, is now {now})" if before != now else ""
-            self.work_done.restore(self._opened.done, renamed=renamed)
+            self.work_done.keep_in(self._opened)
             if self.work_done.n_done:
                 self.note(f"going on after {self.work_done.n_done:,} records of {self.output}.part")
         return self._opened

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import platformdirs
 
 from nlptool.errors import RunError
-from nlptool.storage import json_files
+from nlptool.storage import json_files, locks
 from nlptool.storage.digest import sha256
 from nlptool.storage.folders import is_whole, seal
 
@@ -76,14 +75,14 @@ def made_once(kind: str, key: str, manifest: str, make: Callable[[Path], None]) 
     target = folder() / kind / key
     if is_whole(target, manifest):
         return target
-    from filelock import FileLock
-
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+    with locks.waiting(Path(f"{target}.lock")):
         if is_whole(target, manifest):
             return target
-        work = Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=target.parent))
+        work = target.with_name(f"{key}.part")
+        shutil.rmtree(work, ignore_errors=True)  # what a killed process has left
         try:
+            work.mkdir()
             make(work)
             seal(work, manifest)
             shutil.rmtree(target, ignore_errors=True)
@@ -128,10 +127,8 @@ def remove(copy: Copy) -> int:
     Raises:
         RunError: it cannot be deleted.
     """
-    from filelock import FileLock
-
     try:
-        with FileLock(f"{copy.folder}.lock"):
+        with locks.waiting(Path(f"{copy.folder}.lock")):
             shutil.rmtree(copy.folder)
     except OSError as error:
         raise RunError(f"{copy.folder} cannot be removed: {error.strerror or error}") from error

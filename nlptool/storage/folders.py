@@ -10,10 +10,14 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from nlptool.errors import RunError
-from nlptool.storage import json_files
+from nlptool.storage import json_files, locks
 from nlptool.storage.digest import sha256
+
+_HERE = -100  # AT_FDCWD: paths are not relative to an open folder
+_RENAME_EXCHANGE = 2
 
 
 def check_replaceable(target: Path, manifest: str) -> None:
@@ -52,67 +56,178 @@ def replace_folder(target: Path, manifest: str, make: Callable[[Path], None]) ->
     fails, the old one stays as it was.
 
     Raises:
-        RunError: it cannot be written, or ``target`` is something that is not replaced.
+        RunError: it cannot be written, ``target`` is something that is not replaced, or another process writes it.
     """
-    check_replaceable(target, manifest)
-    target = target.resolve()  # a link stays a link
-    work: Path | None = None
-    try:
-        work = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent))
-        work.chmod(0o777 & ~_umask())
-        make(work)
-        seal(work, manifest)
-        put(work, target)
-    except OSError as error:
-        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
+    with NewFolder(target, manifest) as folder:
+        folder.make(make)
 
 
-def put(work: Path, target: Path) -> None:
-    """Rename the folder ``work`` to ``target``, replacing the one there.
+class NewFolder:
+    """A folder that is made as NAME.part and then takes the place of ``target``. It is locked: no two processes make it at once.
+
+    A context manager: at its end NAME.part is removed, unless ``keep`` is set.
+
+    Args:
+        manifest: name of the file that marks a folder of this kind; it is there from the beginning, empty.
+        note: called with what a person should know.
+
+    Attributes:
+        path: NAME.part.
+        keep: whether it stays there, for a later run to go on with.
+
+    Raises:
+        RunError: ``target`` or NAME.part is something that is not replaced, cannot be written, or another process writes it.
+    """
+
+    def __init__(self, target: Path, manifest: str, *, note: locks.Note = lambda message: None) -> None:
+        check_replaceable(target, manifest)
+        self._name = target
+        self._target = target.resolve()  # a link stays a link
+        self._manifest = manifest
+        self.path = self._target.with_name(f"{self._target.name}.part")
+        self.keep = False
+        check_replaceable(self.path, manifest)
+        try:
+            self._lock = locks.hold(self.path, self._open, target, note)
+            self._bring_back()
+            if not (self.path / manifest).exists():
+                (self.path / manifest).write_text("{}")
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            if not self.keep and os.path.samestat(os.fstat(self._lock), self.path.stat()):
+                _remove(self.path, self._manifest)
+        os.close(self._lock)
+
+    def make(self, make: Callable[[Path], None]) -> None:
+        """Let ``make(folder)`` write all of it, and ``put`` it.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        try:
+            self.clear()
+            make(self.path)
+            self.put()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def clear(self) -> None:
+        """Remove what is in it, such as what an interrupted run has left."""
+        _empty(self.path, self._manifest)
+
+    def put(self, *, state: str = "") -> None:
+        """Seal it, and put it in its place.
+
+        Args:
+            state: name of a file by which an interrupted run goes on, which is of no use any more.
+
+        Raises:
+            OSError: it cannot be put there; the old folder is then where it was.
+        """
+        seal(self.path, self._manifest, without=state)
+        if state:
+            (self.path / state).unlink()
+        _replace(self.path, self._target)
+        with contextlib.suppress(OSError, RunError):  # else the next run removes it
+            old = locks.hold(self.path, lambda: _opened(self.path), self._name)
+            try:
+                _remove(self.path, self._manifest)
+            finally:
+                os.close(old)
+
+    def _open(self) -> int:
+        while True:
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir()
+            with contextlib.suppress(FileNotFoundError):  # another process has just put it in its place
+                return _opened(self.path)
+
+    def _bring_back(self) -> None:
+        """Bring an old folder back that a killed process had put aside."""
+        for aside in [] if self._target.exists() else self._target.parent.glob(f"{self._target.name}.*.old"):
+            if (aside / self._target.name / self._manifest).exists():
+                (aside / self._target.name).rename(self._target)
+                aside.rmdir()
+                return
+
+    def _failure(self, error: OSError) -> RunError:
+        return RunError(f"cannot write {self._name}: {error.strerror or error}")
+
+
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _empty(folder: Path, manifest: str) -> None:
+    """Remove what is in a folder. The manifest, by which it is known, is emptied last."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != manifest:
+            path.unlink()
+    (folder / manifest).write_text("{}")
+
+
+def _remove(folder: Path, manifest: str) -> None:
+    _empty(folder, manifest)
+    (folder / manifest).unlink()
+    folder.rmdir()
+
+
+def _replace(work: Path, target: Path) -> None:
+    """Rename the folder ``work`` to ``target``; a folder that was there is then ``work``, or removed.
 
     Raises:
         OSError: it cannot be renamed; the old folder is then where it was.
     """
-    while not _moved_into(work, target):
-        pass  # another process put its own there in between: the last one stays
+    try:
+        work.rename(target)  # nothing is there, or an empty folder
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if not _exchange(work, target):
+            _put_aside(work, target)
 
 
-def _moved_into(work: Path, target: Path) -> bool:
-    """Rename ``work`` to ``target`` and remove the old folder. Return False if another process put one there in between."""
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step, so that at any moment there is one; return False where the system or the storage cannot."""
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    return rename is not None and rename(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _RENAME_EXCHANGE) == 0
+
+
+def _put_aside(work: Path, target: Path) -> None:
+    """Rename ``work`` to ``target`` in two steps. A process that is killed between them leaves the old folder beside it."""
     aside = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".old", dir=target.parent))
     old = aside / target.name
-    moved = False
     try:
-        with contextlib.suppress(FileNotFoundError):
-            target.rename(old)
-        work.rename(target)
-        moved = True
-    except BaseException as error:
-        if not isinstance(error, OSError) or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            with contextlib.suppress(OSError):
-                old.rename(target)
+        target.rename(old)
+        try:
+            work.rename(target)
+        except BaseException:
+            old.rename(target)
             raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return moved
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def seal(made: Path, manifest: str, *, without: str = "") -> None:
+    """Add the sizes and the SHA-256 of all files to ``manifest``, a JSON file in ``made``, and bring everything to the disk.
 
-
-def seal(made: Path, manifest: str) -> None:
-    """Add the sizes and the SHA-256 of all files to ``manifest``, a JSON file in ``made``, and bring everything to the disk."""
+    Args:
+        without: name of a file that is left out.
+    """
     path = made / manifest
     value = json_files.read_object(path) if path.exists() else {}
-    files = {
-        file.relative_to(made).as_posix(): file for file in sorted(made.rglob("*")) if file.is_file() and file != path
-    }
+    files = {file.relative_to(made).as_posix(): file for file in sorted(made.rglob("*")) if file.is_file()}
+    files = {name: file for name, file in files.items() if name not in (manifest, without)}
     value["files"] = {name: file.stat().st_size for name, file in files.items()}
     value["sha256"] = {name: sha256(file) for name, file in files.items()}
     # A file name that is not UTF-8 holds lone surrogates, which JSON spells as escapes.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TextIO
+from zlib import crc32
 
 from nlptool.errors import RunError
 from nlptool.storage import locks
@@ -31,6 +32,7 @@ def standard_stream(stream: TextIO | None) -> IO[bytes]:
 
 
 _SAVE_SECONDS = 0.2  # between two marks that are brought to the disk: the most work that an interruption loses
+_TAIL_BYTES = 1 << 16  # of an unfinished output that are compared with what was written
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -77,6 +79,7 @@ class Output:
         self._is_saved = True  # what is marked is on the disk
         self._saved_at = -math.inf  # no mark has been
         self._n_bytes = 0
+        self._tail = b""  # the last bytes that are written
         try:
             if path is None or path == "-":
                 self._file = standard_stream(sys.stdout)
@@ -114,8 +117,8 @@ class Output:
         elif resume and size:
             self._unfinished.load()
             self.done, self.input_before = self._unfinished.done, self._unfinished.input
-        if self.done.get("bytes", 0) > size:
-            note(f"{self.name}.part is shorter than it was: the storage has lost some of it, and all is done anew")
+        if self.done and not self._holds(self.done):
+            note(f"{self.name}.part is not as it was left: all is done anew")
             self.done = {}
         self._part = part
         if self._target.exists():
@@ -125,6 +128,14 @@ class Output:
         self._saved_at = -math.inf
         self._file.truncate(self._n_bytes)
         self._file.seek(self._n_bytes)
+
+    def _holds(self, done: Mapping[str, Any]) -> bool:
+        """Return whether ``FILE.part`` is what was marked: after a power failure it may be shorter, or end with zeros."""
+        n_bytes = done["bytes"]
+        self._tail = os.pread(self._file.fileno(), _TAIL_BYTES, max(0, n_bytes - _TAIL_BYTES))[
+            : min(n_bytes, _TAIL_BYTES)
+        ]
+        return bool(crc32(self._tail) == done["tail_crc32"]) and os.fstat(self._file.fileno()).st_size >= n_bytes
 
     def __enter__(self) -> Output:
         return self
@@ -137,6 +148,7 @@ class Output:
             self._file.writelines(parts)
             self._file.flush()
             self._n_bytes += sum(map(len, parts))
+            self._tail = _tail(self._tail, parts)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -155,7 +167,7 @@ class Output:
         Args:
             done: how far the run has come, as JSON.
         """
-        self._marked, self._is_saved = {"bytes": self._n_bytes, **done}, False
+        self._marked, self._is_saved = {"bytes": self._n_bytes, "tail_crc32": crc32(self._tail), **done}, False
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self.keep()
 
@@ -231,6 +243,16 @@ class Output:
     def records_kept(self) -> bool:
         """Whether an unfinished FILE.part is left from which another run can go on."""
         return bool(self._marked)
+
+
+def _tail(before: bytes, parts: tuple[bytes, ...]) -> bytes:
+    """Return the last bytes of ``before`` and ``parts`` together, which are not copied."""
+    last = b""
+    for part in (*reversed(parts), before):
+        if len(last) >= _TAIL_BYTES:
+            break
+        last = part[-(_TAIL_BYTES - len(last)) :] + last
+    return last
 
 
 def part_of(target: Path) -> Path:

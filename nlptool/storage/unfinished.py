@@ -8,6 +8,7 @@ It is JSON for people too, and replaced as a whole, so that there is a whole one
     options   option -> value: those that change the output
     files     path -> size and time of change: of files that options name
     models    name -> what tells it from another model of that name
+    corpus    FILE -> what tells it from another one: of a training, which reads all of it first
     done      how far it has come; {}: nothing that a run could go on from
     crc32     of all this
 """
@@ -31,7 +32,7 @@ MadeBy = Mapping[str, Any]
 """What makes an output: the keys above but for ``nlptool`` and ``done``."""
 
 ANEW = "Without --resume all is done anew."
-_SECTIONS = ("options", "files", "models")
+_SUBJECTS = {"options": "{}", "files": "the file {}", "models": "the model {}", "corpus": "the corpus {}"}
 
 
 class Unfinished:
@@ -79,14 +80,14 @@ class Unfinished:
         if not self.done:
             return
         self._about["input"] = self.input
-        for section in _SECTIONS[1:]:
+        for section in list(_SUBJECTS)[1:]:
             self._about[section] = {**before.get(section, {}), **self._about.get(section, {})}
 
     def remember(self, kind: str, name: str, version: str) -> None:
         """Remember a file or a model that was opened after the run had begun.
 
         Args:
-            kind: files | models.
+            kind: files | models | corpus.
             version: what tells it from another one of that name.
 
         Raises:
@@ -136,14 +137,13 @@ def differences(before: MadeBy, now: MadeBy) -> Iterator[str]:
     for name in ("command", "nlptool"):
         if name in before and before[name] != now.get(name):
             yield f"{name} was {before[name]}, is now {now.get(name)}"
-    for section in _SECTIONS:
+    for section, subject in _SUBJECTS.items():
         first, second = before.get(section) or {}, now.get(section) or {}
         for name in first | second:
             old, new = first.get(name), second.get(name)
             if old == new or (section != "options" and (name not in first or name not in second)):
                 continue
-            subject = {"options": name, "files": f"the file {name}", "models": f"the model {name}"}[section]
-            yield f"{subject} was {shown(old)}, is now {shown(new)}"
+            yield f"{subject.format(name)} was {shown(old)}, is now {shown(new)}"
 
 
 def shown(value: Any) -> str:

@@ -160,7 +160,7 @@ class Comparison:
         def ready(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
             return measures.prepare(vectors, self.measure)  # which is known with the first vectors
 
-        self._n_done, self._last = self._pipe.done_before()
+        self._n_done, self._last = self._pipe.work_done.before(), self._pipe.work_done.last_mark
         self._pipe.id_is_optional = self._against is not None
         self.items = embedded_records.read(self._pipe, self._embedder, ready=ready)
         if self._against is None:

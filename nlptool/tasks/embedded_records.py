@@ -232,7 +232,7 @@ def read(
             raise RunError("an .npy is read alone, without other files beside it")
         path = pipe.files[0]
         matrix = NpyRows(path)
-        pipe.remember("files", path, lambda: state_of(Path(path)))
+        pipe.work_done.remember("files", path, lambda: state_of(Path(path)))
         embedder.dimension = matrix.vectors.shape[1]
         pipe.tally.n_read += len(matrix)
         return matrix

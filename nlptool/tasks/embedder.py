@@ -165,6 +165,15 @@ class Embedder:
             self._pipe.note(of + sentence)
         self._n_empty, self._noted = 0, NotedValues()
 
+    def state(self) -> dict[str, Any]:
+        """Return, as JSON, what ``say`` will say so far."""
+        return {"empty": self._n_empty, "noted": self._noted.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state``."""
+        self._n_empty += state["empty"]
+        self._noted.restore(state["noted"])
+
     def _notes(self) -> dict[str, Note]:
         of_scripts = self._scripts.notes if self._scripts is not None else {}
         return encoder_notes(leaves_out_unknown=self._leaves_out_unknown) | of_scripts

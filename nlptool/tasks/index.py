@@ -23,6 +23,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record, readable
 from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
+from nlptool.storage.unfinished import state_of
 from nlptool.tasks.embedded_records import refuse_binary
 from nlptool.tasks.embedder import Embedder
 from nlptool.tasks.index_files import IndexFiles
@@ -40,37 +41,36 @@ def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, measure: str | None = 
         resume: go on with an unfinished one.
 
     Raises:
-        WrongUsage: the model of an ``.npy`` is not named.
-        RunError: no record has a vector, or the unfinished index is of another input.
+        WrongUsage: the model of an ``.npy`` is not named, or the unfinished index is of another run.
+        RunError: no record has a vector.
     """
     matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
     if matrix is not None and not spec.model:
         raise WrongUsage(f"{matrix} does not say which model made its vectors: -m names it")
-    settings = {
-        "model": spec.model or None, "prompt": spec.prompt, "--prompt-name": spec.prompt_name, "dim": spec.dim,
-        "--id-field": pipe.id_field, "--measure": measure,
-    }  # fmt: skip
-    with Builder(output, settings | {"FILE": list(map(ascii, pipe.files))}, resume=resume) as builder:
-        if builder.n_read:
-            pipe.note(f"going on after {builder.n_read:,} records of {builder.part}")
+    with Builder(output, pipe.work_done.made_by, resume=resume, note=pipe.note) as builder:
+        pipe.work_done.keep_in(builder)
+        if pipe.work_done.n_done:
+            pipe.note(f"going on after {pipe.work_done.n_done:,} records of {output}.part")
         model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
         embedder = Embedder(
             pipe, spec, role="document", model=model, identity=identity, dimension=builder.dimension,
             measure=builder.about.get("measure") or measure,
         )  # fmt: skip
+        if pipe.work_done.last_mark:
+            embedder.restore(pipe.work_done.last_mark)
         files = IndexFiles(roots=pipe.given)
         if matrix is not None:
+            pipe.work_done.remember("files", matrix, lambda: state_of(Path(matrix)))
             builder.about = {"model": spec.model, "dim": spec.dim, "measure": embedder.measure}
-            _add_matrix(matrix, builder, embedder.measure)
+            _add_matrix(pipe, matrix, builder, embedder.measure)
         else:
             numbers = files.read(pipe.files)
-            pipe.consume(
-                _added(windows(refuse_binary(pipe.read())), embedder, builder, files, numbers, id_field=pipe.id_field)
-            )
+            lists = windows(refuse_binary(pipe.read()))
+            pipe.consume(_added(lists, embedder, builder, files, numbers, pipe=pipe, id_field=pipe.id_field))
             builder.about["reading"] = _reading(pipe)
         if not builder.n_items:
             raise RunError("there is nothing to search in: no record has a vector")
-        _finish(builder, files)
+        _finish(builder, files, n_read=pipe.n_read)
     embedder.say()
     pipe.note(f"{builder.n_items:,} vectors are in {output}")
 
@@ -198,7 +198,8 @@ def _follow(
     about = {name: index.about[name] for name in remembered if name in index.about}
     spec = replace(spec, prompt=about.get("prompt"), dim=about.get("dim"))
     kept = files.kept_rows(index.file_of(), drop)
-    with Builder(index.folder, {}, resume=False, keep=False) as builder:
+    n_read = int(index.about["n_read"])
+    with Builder(index.folder, {}, resume=False, keep=False, note=pipe.note) as builder:
         if index.is_replaced():  # before the lock was taken
             raise RunError(f"another process has changed {index.folder}", hint="run it again")
         builder.about = about
@@ -206,8 +207,7 @@ def _follow(
         for first in range(0, len(kept), _ROWS):
             rows = kept[first : first + _ROWS]
             lines = [index.line(row) for row in rows.tolist()]
-            builder.add(index.rows(rows), lines, number(index.file_of()[rows]), n_read=0)
-        builder.n_read = int(index.about["n_read"])
+            builder.add(index.rows(rows), lines, number(index.file_of()[rows]))
         embedder = Embedder(
             pipe, spec, role="document", model=index.model, identity=str(about.get("identity") or ""),
             dimension=index.vectors.shape[1], measure=index.measure,
@@ -217,14 +217,16 @@ def _follow(
                 beside.form = InputFormat(**reading["form"])
                 beside.separator = reading["separator"].encode()
                 numbers = files.read(read)
-                lists = _added(
-                    windows(beside.read()), embedder, builder, files, numbers,
-                    id_field=reading["id_field"], begun=builder.n_read,
+                lists = windows(beside.read())
+                added = _added(
+                    lists, embedder, builder, files, numbers,
+                    pipe=beside, id_field=reading["id_field"], begun=n_read,
                 )  # fmt: skip
-                beside.consume(lists)
+                beside.consume(added)
+                n_read += beside.n_read
         if not builder.n_items:
             raise RunError(f"nothing would be left in {index.folder}", hint=f"rm -r {index.folder} removes it")
-        _finish(builder, files)
+        _finish(builder, files, n_read=n_read)
     embedder.say()
     pipe.note(
         f"{n_new:,} new files, {n_changed:,} changed, {gone:,} removed; {builder.n_items:,} vectors are in {index.folder}"
@@ -238,41 +240,39 @@ def _added(
     files: IndexFiles,
     numbers: Mapping[str, int],
     *,
+    pipe: Pipe,
     id_field: str | None,
     begun: int = 0,
 ) -> Iterator[list[Record]]:
-    """Add the records that have a vector, but for those that the index has already; yield those that failed.
+    """Add the records that have a vector; yield those that failed.
 
     Args:
         numbers: source of a record -> number of its file.
+        pipe: where the records come from.
         begun: records of files that were read before.
     """
-    n_before, n_read = builder.n_read, begun
     for records in lists:
-        n_skipped = min(len(records), max(0, n_before - n_read))
-        number_of = {id(record): number for number, record in enumerate(records, n_read)}
-        n_read += len(records)
-        with_vector, vectors = embedder(records[n_skipped:])
-        if n_read > n_before:
-            about = {"model": embedder.model, "identity": embedder.identity(), "dim": embedder.dim}
-            builder.about |= {name: value for name, value in about.items() if value}
-            if about["identity"]:
-                builder.about["prompt"] = embedder.prompt  # also one of nothing: it is not the model's for documents
-            file_of = [numbers.get(record.source, -1) for record in with_vector]
-            names = [
-                record.source if file < 0 else files.names[file]
-                for record, file in zip(with_vector, file_of, strict=True)
-            ]
-            lines = [
-                _line(record, number_of[id(record)], name, id_field)
-                for record, name in zip(with_vector, names, strict=True)
-            ]
-            if len(vectors):
-                builder.about["measure"] = embedder.measure
-            builder.add(prepare(vectors, embedder.measure), lines, file_of, n_read=n_read)
+        with_vector, vectors = embedder(records)
+        about = {"model": embedder.model, "identity": embedder.identity(), "dim": embedder.dim}
+        builder.about |= {name: value for name, value in about.items() if value}
+        if about["identity"]:
+            builder.about["prompt"] = embedder.prompt  # also one of nothing: it is not the model's for documents
+        if len(vectors):
+            builder.about["measure"] = embedder.measure
+        file_of = [numbers.get(record.source, -1) for record in with_vector]
+        names = [
+            record.source if file < 0 else files.names[file] for record, file in zip(with_vector, file_of, strict=True)
+        ]
+        lines = [
+            _line(record, begun + record.number, name, id_field)
+            for record, name in zip(with_vector, names, strict=True)
+        ]
+        builder.add(prepare(vectors, embedder.measure), lines, file_of)
         added = set(map(id, with_vector))
-        yield [record for record in records[n_skipped:] if id(record) not in added and not record.pending]
-    _check_same_input(builder, n_read)
+        yield [record for record in records if id(record) not in added and not record.pending]
+        if records and pipe.work_done.kept:  # what failed has been counted
+            pipe.work_done.add(records)
+            builder.mark(pipe.work_done.state(mark=embedder.state()))
 
 
 def _line(record: Record, number: int, name: str, id_field: str | None) -> bytes:
@@ -288,17 +288,19 @@ def _line(record: Record, number: int, name: str, id_field: str | None) -> bytes
     return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _add_matrix(path: str, builder: Builder, measure: str) -> None:
+def _add_matrix(pipe: Pipe, path: str, builder: Builder, measure: str) -> None:
     """Add the rows of an ``.npy``."""
     rows = NpyRows(path).vectors
-    _check_same_input(builder, len(rows))
-    for first in range(builder.n_read, len(rows), _ROWS):
+    pipe.n_read = len(rows)
+    for first in range(builder.n_items, len(rows), _ROWS):
         block = prepare(rows[first : first + _ROWS], measure)
-        builder.add(block, [b"{}\n"] * len(block), n_read=first + len(block))
+        builder.add(block, [b"{}\n"] * len(block))
+        pipe.work_done.n_done = builder.n_items
+        builder.mark(pipe.work_done.state())
 
 
-def _finish(builder: Builder, files: IndexFiles) -> None:
-    about = {**builder.about, "n_read": builder.n_read, "nlptool": __version__}
+def _finish(builder: Builder, files: IndexFiles, *, n_read: int) -> None:
+    about = {**builder.about, "n_read": n_read, "nlptool": __version__}
     builder.finish({**about, "directory": files.directory, "roots": files.roots}, files.entries())
 
 
@@ -324,16 +326,3 @@ def _choice(index: Index) -> dict[str, Any]:
     """Return which files of a folder an index is made of, as arguments of ``files_of``."""
     reading = _reading_of(index)
     return {"globs": tuple(reading["globs"]), "parquet": reading["form"]["kind"] == "parquet"}
-
-
-def _check_same_input(builder: Builder, n_read: int) -> None:
-    """Check that the unfinished index has not read more than there is.
-
-    Raises:
-        RunError: it has: it is of another input.
-    """
-    if builder.n_read > n_read:
-        raise RunError(
-            f"{builder.part} has {builder.n_read - n_read:,} records more than the input: it comes from another one",
-            hint="without --resume it is built anew",
-        )

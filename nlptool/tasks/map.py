@@ -45,7 +45,7 @@ class Map:
 
     def records(self, pipe: Pipe, embedder: Embedder) -> Iterator[list[Record]]:
         """Read the input, and yield its records with the results ``x`` and ``y``, the failed ones in their places."""
-        n_done, _ = pipe.done_before()
+        n_done = pipe.work_done.before()
         self.items = embedded_records.read(pipe, embedder)
         if self._method == "tsne" and len(self.items) > _MANY:
             pipe.note(f"t-SNE of {len(self.items):,} records takes minutes; --method pca is done at once")

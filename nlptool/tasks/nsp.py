@@ -107,7 +107,7 @@ def _json(value: Any) -> bytes:
 def consecutive_pairs(pipe: Pipe) -> Iterator[list[Record]]:
     """Yield a record for each two neighboring lines of the input, but for those that an interrupted run has written."""
     neighbors = Neighbors(id_field=pipe.id_field, several=len(pipe.files) > 1)
-    yield from pipe.not_done(neighbors(windows(pipe.read(), largest=WINDOW)))
+    yield from pipe.work_done.rest(neighbors(windows(pipe.read(), largest=WINDOW)))
 
 
 class Neighbors:

@@ -148,4 +148,4 @@ def _watched(name: str, pipe: Pipe | None, note: Note | None) -> Iterator[dict[s
 def _remember(name: str, pipe: Pipe | None) -> None:
     """Remember the model with the output of ``pipe``, with which no other model of that name goes on."""
     if pipe is not None:
-        pipe.remember("models", name, lambda: store_locate.version_of(name))
+        pipe.work_done.remember("models", name, lambda: store_locate.version_of(name))

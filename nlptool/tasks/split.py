@@ -47,7 +47,7 @@ def split(pipe: Pipe, settings: SplitSettings) -> Iterator[list[Record]]:
     lists: Iterable[list[Record]] = pipe.read()
     if settings.into == "paragraph" and not settings.aozora and pipe.form.unit == "line":
         lists = joined_lines(lists)
-    yield from pipe.not_done(splitter(lists))
+    yield from pipe.work_done.rest(splitter(lists))
     for message in splitter.messages():
         pipe.note(message)
 

@@ -68,7 +68,7 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
     pipe.hide_bar()  # there are no bytes to count
 
     def not_done() -> Iterator[list[Record]]:
-        yield records[pipe.done_before()[0] :]
+        yield records[pipe.work_done.before() :]
 
     return not_done()
 

@@ -22,8 +22,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypedDict, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nlptool.errors import RunError
+from nlptool.errors import RunError, WrongUsage
 from nlptool.storage.digest import short_digest
+from nlptool.storage.unfinished import ANEW, differences
 from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
 
 _BETAS = (0.9, 0.98)
@@ -191,7 +192,7 @@ class Trainer(Generic[SettingsT, BatchT]):
         """Return the number of steps; the plan is kept beside the checkpoint.
 
         Raises:
-            RunError: there is a checkpoint, but with other settings.
+            WrongUsage: there is a checkpoint, but with other settings.
         """
         path = self._path.with_suffix(".json")
         if self._resume and path.is_file():
@@ -199,13 +200,12 @@ class Trainer(Generic[SettingsT, BatchT]):
         for other in sorted(self._path.parent.glob(f"{self._kind}-*.json")) if self._resume else ():
             before = json.loads(other.read_text(encoding="utf-8"))
             if 0 < steps_done(other.with_suffix(".safetensors")) < before["n_steps"]:
-                differences = _differences(before["settings"], asdict(self.settings))
-                raise RunError(
-                    f"the training that was interrupted had {differences}",
-                    hint="without --resume the training begins anew",
-                )
+                different = "; ".join(_differences(before["settings"], asdict(self.settings))) or "another corpus"
+                raise WrongUsage(f"the training that was interrupted is another one: {different}. {ANEW}")
         n_steps = self._count_steps()
-        path.write_text(json.dumps({"n_steps": n_steps, "settings": asdict(self.settings)}), encoding="utf-8")
+        new = path.with_suffix(".plan")
+        new.write_text(json.dumps({"n_steps": n_steps, "settings": asdict(self.settings)}), encoding="utf-8")
+        new.replace(path)
         return n_steps
 
     def restore(self, checkpoint: Checkpoint, total: int) -> TrainingState:
@@ -403,7 +403,7 @@ def _floats(values: Mapping[str, Tensor | float]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> str:
-    names = [name for name in now if before.get(name) != now[name]]
-    options = (f"--{name.replace('_', '-')} {before.get(name)} and not {now[name]}" for name in names)
-    return ", ".join(options) or "another corpus"
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Yield in words how the settings of two trainings differ."""
+    first, second = ({f"--{name.replace('_', '-')}": settings.get(name) for name in now} for settings in (before, now))
+    return differences({"options": first}, {"options": second})

@@ -30,7 +30,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         texts = [
             b'{"index":%d,"text":"%s"}\n' % (number, name) for number, name in enumerate((b"right", b"up", b"left"))
         ]
-        builder.add(np.array([[1, 0], [0, 1], [-1, 0]], np.float32), texts, n_read=3)
+        builder.add(np.array([[1, 0], [0, 1], [-1, 0]], np.float32), texts)
         builder.finish({"model": "m"})
     return folder
 
@@ -131,7 +131,7 @@ def test_texts_that_are_not_shown_are_not_read(invoke: Invoke, tmp_path: Path) -
     """The texts of an answer alone are compared with their checksums: 64 KB of the file."""
     texts = [f'{{"index":{number},"text":"{"x" * 1000}"}}\n'.encode() for number in range(200)]
     with Builder(tmp_path / "i", {}, resume=False) as builder:
-        builder.add(np.eye(200, dtype=np.float32), texts, n_read=200)
+        builder.add(np.eye(200, dtype=np.float32), texts)
         builder.finish({"model": "m"})
     flip(tmp_path / "i" / "records.jsonl", 150_000, 1)
     asked = {number: json.dumps({"embedding": np.eye(200)[number].tolist()}) for number in (0, 145)}
@@ -261,11 +261,13 @@ def test_an_older_index_has_no_vectors_of_another_length(value: float, notes: Pa
 def test_a_build_is_not_gone_on_with_from_damaged_files(name: str, tmp_path: Path) -> None:
     """As after a power failure, when the last blocks of a file are zeros."""
     with pytest.raises(KeyboardInterrupt), Builder(tmp_path / "i", {}, resume=False) as builder:
-        builder.add(np.eye(2, dtype=np.float32), [b'{"text":"a"}\n', b'{"text":"b"}\n'], n_read=2)
+        builder.add(np.eye(2, dtype=np.float32), [b'{"text":"a"}\n', b'{"text":"b"}\n'])
+        builder.mark({"records": 2})
         raise KeyboardInterrupt
     with Builder(tmp_path / "i", {}, resume=True) as builder:
-        assert builder.n_read == 2
-        builder.add(np.eye(2, dtype=np.float32), [b'{"text":"c"}\n', b'{"text":"d"}\n'], n_read=4)
+        assert (builder.n_items, builder.done["records"]) == (2, 2)
+        builder.add(np.eye(2, dtype=np.float32), [b'{"text":"c"}\n', b'{"text":"d"}\n'])
+        builder.mark({"records": 4})
         builder.save()
     flip(tmp_path / "i.part" / name, -1)
     with pytest.raises(RunError, match=rf"i\.part is damaged: {name} has changed since it was written") as raised:

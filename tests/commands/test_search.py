@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from program import Invoke, Run, Start, parse_records
 
 import nlptool
-from nlptool.errors import RunError
 from nlptool.geometry.index import Index
 from nlptool.geometry.index_builder import Builder
 from nlptool.storage import npy
@@ -28,21 +28,6 @@ CORPUS = (
     "株価が三日続けて下がった\n彼女は毎朝パンを焼く\n"
 )
 PLANE = b'{"text":"right","embedding":[2,0]}\n{"text":"up","embedding":[0,1]}\n{"text":"left","embedding":[-1,0]}\n'
-
-
-def interrupt(target: Path, vectors: NDArray[np.float32], texts: list[str], *files: Path, **about: str) -> None:
-    """Leave a build of ``target`` from ``files`` behind that had come so far."""
-    settings = {
-        "model": None,
-        "prompt": None,
-        "dim": None,
-        "--id-field": None,
-        "FILE": [ascii(str(path)) for path in files],
-    }
-    with pytest.raises(KeyboardInterrupt), Builder(target, settings, resume=False) as builder:
-        builder.about = about
-        builder.add(vectors, lines(*({"text": text} for text in texts)), n_read=len(texts))
-        raise KeyboardInterrupt
 
 
 def lines(*shown: dict[str, str]) -> list[bytes]:
@@ -340,41 +325,40 @@ def test_a_damaged_index_is_refused(invoke: Invoke, index: Path, name: str, harm
     assert " is damaged: " in done.stderr
 
 
-@pytest.mark.parametrize("n_done", [0, 2, 3])
-def test_an_interrupted_build_goes_on(
-    invoke: Invoke, corpus: Path, index: Path, tmp_path: Path, n_done: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("more", [[], ["-m", "static-ja-en"]])
+def test_an_interrupted_build_goes_on(invoke: Invoke, tmp_path: Path, more: list[str]) -> None:
     """After the first records the build is stopped; what it then makes is what an uninterrupted one makes."""
-    from nlptool.records.windows import windows
-
-    def cut(lists: Any) -> Any:
-        seen = 0
-        for records in windows(lists, largest=1):
-            if seen == n_done:
-                raise RunError("stopped")
-            seen += len(records)
-            yield records
-
-    other = tmp_path / "other.index"
-    with monkeypatch.context() as patch:
-        patch.setattr("nlptool.tasks.index.windows", cut)
-        assert invoke("index", "build", "-o", str(other), str(corpus)).exit_code != 0
-    assert not other.exists()
-    assert (tmp_path / "other.index.part").is_dir()
-    done = invoke("index", "build", "--resume", "-o", str(other), str(corpus))
-    assert done.exit_code == 0
-    assert (f"going on after {n_done} records" in done.stderr) == (n_done > 0)
-    for name in ("records.jsonl", "offsets.npy"):
-        assert (other / name).read_bytes() == (index / name).read_bytes()
-    np.testing.assert_allclose(Index(other).vectors, Index(index).vectors, atol=1e-5)
-    assert not (tmp_path / "other.index.part").exists()
+    source, out = tmp_path / "in", tmp_path / "i"
+    source.write_bytes(("猫が鳴く。\n\n".encode() + b"\xff\n" + "パンを焼く。\n水鳥\n".encode()) * 3)
+    run = lambda *resume: invoke("index", "build", *more, *resume, "-o", str(out), str(source))  # noqa: E731
+    assert resumed_after_every_list(run, out) == 3
 
 
-def test_a_build_is_not_gone_on_with_by_another_model(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
-    interrupt(tmp_path / "i", np.eye(2, dtype=np.float32), ["a", "b"])
-    done = invoke("index", "build", "--resume", "-m", "static-ja-en", "-o", str(tmp_path / "i"), str(corpus))
-    assert done.exit_code == 1
-    assert "was begun with another model" in done.stderr
+def test_what_is_left_out_before_an_interruption_is_said_at_the_end(invoke: Invoke, tmp_path: Path) -> None:
+    run = lambda *resume: invoke("index", "build", *resume, "-o", str(tmp_path / "i"), stdin=b"a\n\n\nb\n\nc\n\nd\n")  # noqa: E731
+    interrupted(run, tmp_path / "i", 2)
+    assert "which have no vector and were left out: 4" in run("--resume").stderr
+
+
+def test_another_build_is_not_gone_on_with(invoke: Invoke, corpus: Path, tmp_path: Path) -> None:
+    run = ["index", "build", "-m", "static-ja-en", "-o", str(tmp_path / "i"), str(corpus)]
+    interrupted(lambda: invoke(*run), tmp_path / "i")
+    for more, said in (
+        (["--dim", "3"], "--dim was not given, is now 3"),
+        (["-m", "all-MiniLM-L6-v2"], "--model was static-ja-en, is now all-MiniLM-L6-v2"),
+        (["--field", "x"], "--field was not given, is now x"),
+    ):
+        done = invoke(*run, *more, "--resume")
+        assert done.exit_code == 2
+        assert f"i.part is of another run: {said}" in done.stderr
+    text = corpus.read_text()
+    corpus.write_text("another\n" + text)
+    done = invoke(*run, "--resume")
+    assert done.exit_code == 2
+    assert "this is another input than that of the interrupted run: its first" in done.stderr
+    corpus.write_text(text)
+    assert invoke(*run, "--resume").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("i")] == ["i"]
 
 
 def test_a_build_whose_records_were_all_read_still_knows_its_model(
@@ -383,7 +367,9 @@ def test_a_build_whose_records_were_all_read_still_knows_its_model(
     """The disk is full when the index is put together, and the texts have been embedded before."""
     other = tmp_path / "other.index"
     with monkeypatch.context() as patch:
-        patch.setattr("nlptool.storage.folders.seal", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        patch.setattr(
+            "nlptool.storage.folders.seal", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left"))
+        )
         done = invoke("index", "build", "-o", str(other), str(corpus))
     assert done.exit_code == 1
     assert "--resume goes on from there" in done.stderr
@@ -398,28 +384,32 @@ def test_a_build_whose_records_were_all_read_still_knows_its_model(
     )
 
 
-@pytest.mark.parametrize("suffix", ["txt", "npy"])
-def test_a_build_is_not_gone_on_with_by_a_shorter_input(invoke: Invoke, tmp_path: Path, suffix: str) -> None:
-    given = tmp_path / f"in.{suffix}"
-    if suffix == "npy":
-        np.save(given, np.eye(2, dtype=np.float32))
-    else:
-        given.write_text("a\nb\n")
-    interrupt(tmp_path / "i", np.eye(5, dtype=np.float32), list("abcde"), given)
-    settings = ["--resume"] if suffix == "txt" else ["--resume", "-m", "mine"]
-    done = invoke("index", "build", *settings, "-o", str(tmp_path / "i"), str(given))
-    assert done.exit_code == 1
-    assert ("has 3 records more than the input" in done.stderr) == (suffix == "txt")
-    assert ("begun with another model" in done.stderr) == (suffix == "npy")
-    assert not (tmp_path / "i").exists()
+def test_a_build_of_an_npy_goes_on_with_the_same_file_alone(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, out = tmp_path / "in.npy", tmp_path / "i"
+    np.save(given, np.eye(5, dtype=np.float32))
+    monkeypatch.setattr("nlptool.tasks.index._ROWS", 2)
+    run = lambda *resume: invoke("index", "build", "-m", "mine", *resume, "-o", str(out), str(given))  # noqa: E731
+    assert resumed_after_every_list(run, out) == 3
+    interrupted(run, out)
+    np.save(given, np.eye(3, dtype=np.float32))
+    done = run("--resume")
+    assert done.exit_code == 2
+    assert f"the file {given} was" in done.stderr
 
 
 def test_what_a_build_goes_on_with_must_fit(invoke: Invoke, tmp_path: Path) -> None:
     """The vectors that are there are of another length, or of another model."""
-    more = b'{"embedding":[1,0]}\n{"embedding":[1,0,0]}\n{"embedding":[0,1],"nlptool":{"embed":{"model":"other"}}}\n'
-    interrupt(tmp_path / "i", np.eye(2, dtype=np.float32)[:1], [""], model="mine")
-    done = invoke("index", "build", "--resume", "-o", str(tmp_path / "i"), stdin=more)
+    more = (
+        b'{"embedding":[1,0],"nlptool":{"embed":{"model":"mine"}}}\n{"embedding":[1,0,0]}\n'
+        b'{"embedding":[0,1],"nlptool":{"embed":{"model":"other"}}}\n'
+    )
+    run = lambda *resume: invoke("index", "build", *resume, "-o", str(tmp_path / "i"), stdin=more)  # noqa: E731
+    interrupted(run, tmp_path / "i")
+    done = run("--resume")
     assert done.exit_code == 3
+    assert "2 of 3 records failed" in done.stderr
     assert "the vector has 3 components, those before it have 2" in done.stderr
     assert "the embedding is of other, the others are of mine" in done.stderr
     assert len(Index(tmp_path / "i")) == 1
@@ -430,8 +420,8 @@ def test_two_processes_do_not_build_one_index(invoke: Invoke, corpus: Path, tmp_
         for resume in ([], ["--resume"]):
             done = invoke("index", "build", *resume, "-o", str(tmp_path / "i"), str(corpus))
             assert done.exit_code == 1
-            assert "another process is building" in done.stderr
-        builder.add(np.eye(2, dtype=np.float32), lines({"text": "a"}, {"text": "b"}), n_read=2)
+            assert f"another process ({os.getpid()}) is writing" in done.stderr
+        builder.add(np.eye(2, dtype=np.float32), lines({"text": "a"}, {"text": "b"}))
         builder.finish({"model": "m"})
     assert Index(tmp_path / "i").shown(1) == {"index": 1, "text": "b"}
     assert invoke("index", "build", "-o", str(tmp_path / "i"), str(corpus)).exit_code == 0
@@ -455,7 +445,7 @@ def test_an_index_can_be_opened_while_another_takes_its_place(
 
     new = tmp_path / "new"
     with Builder(new, {}, resume=False) as builder:
-        builder.add(np.eye(4, 256, dtype=np.float32), lines({"text": "new"}) * 4, n_read=4)
+        builder.add(np.eye(4, 256, dtype=np.float32), lines({"text": "new"}) * 4)
         builder.finish({"model": "m"})
     plain = npy.mapped
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nlptool.cli import main
-from nlptool.errors import RunError
+from nlptool.errors import RunError, WrongUsage
 from nlptool.models.japanese import dictionaries
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
@@ -353,9 +353,9 @@ def test_the_best_weights_survive_an_interruption(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_settings_or_other_pairs_is_not_gone_on_from(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, SMALL, stop=Stops(10))
-    with pytest.raises(RunError, match=r"had --layers 1 and not 2, --max-steps 40 and not 50"):
+    with pytest.raises(WrongUsage, match=r"another one: --layers was 1, is now 2; --max-steps was 40, is now 50"):
         trained(tmp_path, replace(SMALL, layers=2, max_steps=50), resume=True)
-    with pytest.raises(RunError, match="had another corpus"):
+    with pytest.raises(WrongUsage, match="is another one: another corpus"):
         trained(tmp_path, SMALL, corpus(PAIRS[90:]), resume=True)
 
 

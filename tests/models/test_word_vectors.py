@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from pathlib import Path
 from typing import Literal
 
@@ -100,26 +99,6 @@ def test_words_that_are_not_utf8_and_columns_of_another_length_are_refused(tmp_p
             (folder / "vectors.json").write_text(json.dumps(about))
         with pytest.raises(ModelError, match="damaged"):
             WordVectors(folder)
-
-
-def _replace_often(target: Path, label: str) -> None:
-    def make(work: Path) -> None:
-        (work / "vectors.json").write_text(json.dumps({"by": label}))
-
-    for _ in range(60):
-        folders.replace_folder(target, "vectors.json", make)
-
-
-def test_processes_that_replace_one_folder_at_once_all_succeed(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_replace_often, args=(tmp_path / "v", str(n))) for n in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert [path.name for path in tmp_path.iterdir()] == ["v"]
-    assert json.loads((tmp_path / "v" / "vectors.json").read_text())["by"] in "012"
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from program import Invoke, largest_file
 from nlptool.errors import RunError, WrongUsage
 from nlptool.records.input_sum import InputSum
 from nlptool.records.record import Record
+from nlptool.storage import output
 from nlptool.storage.output import Output
 from nlptool.storage.unfinished import differences
 
@@ -257,18 +259,32 @@ def test_formats_that_are_whole_or_nothing_are_refused_before_the_model_is_looke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_storage_has_lost_is_done_anew(tmp_path: Path, invoke: Invoke) -> None:
-    out = tmp_path / "out"
+@pytest.mark.parametrize("change", [lambda data: b"", lambda data: data[:1], lambda data: data[:-9] + bytes(9)])
+def test_what_the_storage_has_lost_is_done_anew(
+    change: Callable[[bytes], bytes], tmp_path: Path, invoke: Invoke
+) -> None:
+    """As after a power failure."""
+    out, part = tmp_path / "out", tmp_path / "out.part"
     run = lambda *resume: invoke(*TOKENIZE, "-o", str(out), *resume, stdin=TEXT)  # noqa: E731
     run()
     whole = out.read_bytes()
-    for n_bytes in (0, 1):
-        interrupted(run, out, 2)
-        os.truncate(tmp_path / "out.part", n_bytes)
-        done = run("--resume")
-        assert done.exit_code == 3
-        assert ("is shorter than it was" in done.stderr) is (n_bytes > 0)
-        assert out.read_bytes() == whole
+    interrupted(run, out, 2)
+    part.write_bytes(change(part.read_bytes()))
+    expected = bool(part.stat().st_size)
+    done = run("--resume")
+    assert done.exit_code == 3
+    assert ("is not as it was left" in done.stderr) is expected
+    assert out.read_bytes() == whole
+
+
+@given(st.lists(st.lists(st.binary(max_size=9), max_size=4), max_size=9), st.integers(1, 12))
+def test_the_last_bytes_that_were_written_are_known(writes: list[list[bytes]], n_bytes: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "_TAIL_BYTES", n_bytes)
+        last = b""
+        for parts in writes:
+            last = output._tail(last, tuple(parts))
+        assert last == b"".join(map(b"".join, writes))[-n_bytes:]
 
 
 def test_a_side_file_that_is_left_alone_is_in_no_ones_way(tmp_path: Path, invoke: Invoke) -> None:
@@ -288,8 +304,8 @@ def test_a_run_that_cannot_be_resumed_leaves_no_side_file_of_another(tmp_path: P
     out = tmp_path / "out"
     out.write_bytes(b"")
     interrupted(lambda: invoke("tokenize", "-o", str(out), stdin=TEXT), out)
-    with pytest.raises(KeyboardInterrupt), Output(str(out)) as output:
-        output.write(b"something else")
+    with pytest.raises(KeyboardInterrupt), Output(str(out)) as opened:
+        opened.write(b"something else")
         assert not (tmp_path / "out.part.json").exists()
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
@@ -312,9 +328,9 @@ def test_a_full_disk_keeps_what_fits_and_it_is_gone_on_with(tmp_path: Path, invo
 
 def test_of_two_writers_the_second_is_told_who_the_first_is(tmp_path: Path, invoke: Invoke) -> None:
     out = tmp_path / "out"
-    with Output(str(out), made_by={"command": "tokenize"}) as output:
-        output.write(b"mine\n")
-        output.mark({})
+    with Output(str(out), made_by={"command": "tokenize"}) as opened:
+        opened.write(b"mine\n")
+        opened.mark({})
         for more in ([], ["--resume"], ["-f", "parquet"]):
             done = invoke("tokenize", "-o", str(out), *more[:2], stdin=b"a\n")
             assert done.exit_code == 1

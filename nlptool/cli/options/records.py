@@ -127,9 +127,9 @@ def records(
                 if writes:
                     choose_format(pipe, values)
                 if output := context.params.get("output"):
-                    pipe.made_by = made_by({**context.params, "format": values.get("format")}, pipe.given)
+                    pipe.work_done.made_by = made_by({**context.params, "format": values.get("format")}, pipe.given)
                     if pipe.resume:
-                        check_resume(output, pipe.made_by)
+                        check_resume(output, pipe.work_done.made_by)
                 callback(pipe, **values)
             except WrongUsage as error:
                 raise click.UsageError(error.message) from error

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.store.hub_client import COMMIT, HASH, Client, File
+from nlptool.storage import locks
 
 Report = Callable[[int, int, int], None]
 """Is told the bytes that are there, those that there will be, and how many of them came over the network."""
@@ -293,13 +294,11 @@ class _Tally:
 
 def _fetch_blob(client: Client, folder: Path, found: str, file: File, tally: _Tally) -> None:
     """Bring a file into ``blobs``, unless it is there; a ModelError if what came is not what was announced."""
-    from filelock import FileLock
-
     blob = folder / "blobs" / file.hash
     part = blob.with_name(f"{file.hash}.incomplete")
-    locks = cache_folder() / ".locks" / folder.name  # those of huggingface_hub
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"{file.hash}.lock"):
+    held = cache_folder() / ".locks" / folder.name  # where huggingface_hub has its own
+    held.mkdir(parents=True, exist_ok=True)
+    with locks.waiting(held / f"{file.hash}.lock"):
         if not blob.is_file() or blob.stat().st_size != file.size:
             begun = part.exists() and part.stat().st_size > 0
             whole = _download(client, found, file, part, tally)

@@ -11,7 +11,8 @@ from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import bert_corpus
 from nlptool.tasks.train.bert_corpus import CorpusOptions
 from nlptool.tasks.train.card import Card
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, results, run_training
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
+from nlptool.tasks.train.work import held
 
 _MANIFEST = "pretraining.json"
 _WORK_FILES = ("bert-*", "corpus-*")
@@ -37,12 +38,12 @@ def train_bert(
         KeyboardInterrupt: the training was stopped; a checkpoint has been written.
     """
     began = time.monotonic()
-    check_output(output, _MANIFEST, _WORK_FILES)
-    from nlptool.models.runtime import devices
-    from nlptool.training.bert import network as bert_network
-    from nlptool.training.bert.trainer import BertSettings, BertTraining
 
     def train(work: Path, stop: Stop) -> TrainedModel:
+        from nlptool.models.runtime import devices
+        from nlptool.training.bert import network as bert_network
+        from nlptool.training.bert.trainer import BertSettings, BertTraining
+
         torch_device = devices.torch_device(device, threads)
         store = bert_corpus.tokenized(pipe, work, corpus, init=settings["init"], stop=stop)
         tokenizer, documents, dev, info = store.load()
@@ -87,8 +88,8 @@ def train_bert(
         summary = f"on the held-out documents {told}" if told else "done; no documents were held out"
         return TrainedModel(training.curves, manifest, save, summary, _card(manifest))
 
-    with pipe.bar:
-        run_training(pipe, output, _MANIFEST, train)
+    with pipe.bar, held(pipe, output, _MANIFEST, _WORK_FILES) as folder:
+        run_training(pipe, output, folder, _MANIFEST, train)
 
 
 def _scripts(of_corpus: list[str], init: str | None) -> list[str]:

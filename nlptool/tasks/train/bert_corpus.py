@@ -15,6 +15,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 from nlptool.tasks.train.run import first_lists
+from nlptool.tasks.train.work import remember_input
 from nlptool.text.scripts import count_scripts, scripts_in_use
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def tokenized(pipe: Pipe, folder: Path, options: CorpusOptions, *, init: str | N
     corpus = Corpus()
     documents = _Reader(corpus, options, tokenizer, stop)
     kind, why = documents.read(pipe, options.tokenizer)
+    remember_input(pipe)
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     n_before = documents.n_documents
     if isinstance(dev, str):

@@ -15,7 +15,8 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
 from nlptool.tasks.encoding import Encode, open_encoder
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, run_training, scripts_of, versions
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, run_training, scripts_of, versions
+from nlptool.tasks.train.work import held, remember_input
 
 if TYPE_CHECKING:
     from nlptool.training.distillation.corpus import Corpus
@@ -47,12 +48,12 @@ def train_distil(pipe: Pipe, output: ModelOutput, files: CorpusFiles, teacher: E
         ModelError: there is no such teacher, or the student cannot be initialized.
         KeyboardInterrupt: the training was stopped; a checkpoint has been written.
     """
-    check_output(output, _MANIFEST, _WORK_FILES)
-    from nlptool.training.distillation.stage import DistillationSettings
-    from nlptool.training.distillation.trainer import Distillation
+    with pipe.bar, held(pipe, output, _MANIFEST, _WORK_FILES) as folder:
+        from nlptool.training.distillation.stage import DistillationSettings
+        from nlptool.training.distillation.trainer import Distillation
 
-    with pipe.bar:
         corpus = read_corpus(pipe, files, seed=settings["seed"])
+        remember_input(pipe)
         device, opened_teacher = open_teacher(pipe, teacher, dim=settings["dimension"])
 
         def train(work: Path, stop: Stop) -> TrainedModel:
@@ -72,7 +73,7 @@ def train_distil(pipe: Pipe, output: ModelOutput, files: CorpusFiles, teacher: E
 
             return TrainedModel(distillation.curves, manifest, save, summary)
 
-        run_training(pipe, output, _MANIFEST, train)
+        run_training(pipe, output, folder, _MANIFEST, train)
 
 
 def read_corpus(pipe: Pipe, files: CorpusFiles, *, seed: int) -> Corpus:

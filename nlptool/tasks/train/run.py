@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from nlptool.errors import RunError
 from nlptool.models.store.card import SCRIPTS
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.storage import folders
+from nlptool.storage.folders import NewFolder
 from nlptool.tasks.train.card import Card, write_card
 from nlptool.terminal.interrupts import stop_at_interrupt
 from nlptool.text.scripts import count_scripts, scripts_in_use
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 _CURVES = "curves.jsonl"
 _SAMPLE = 10_000  # texts
-_RESUMABLE = ("*.safetensors", "teacher-*.f16")  # files in a checkpoint folder that a later run goes on from
 
 Stop = Callable[[], bool]
 
@@ -63,32 +61,14 @@ class TrainedModel:
     card: Card | None = None
 
 
-def check_output(output: ModelOutput, manifest: str, work_files: Sequence[str]) -> None:
-    """Check everything that can be wrong with the output before hours of training.
-
-    Args:
-        manifest: name of the file that marks a model folder of this kind.
-        work_files: patterns of the files that a training leaves in its checkpoint folder.
-
-    Raises:
-        RunError: the model folder cannot be replaced; or the checkpoint folder would be removed, and holds other files.
-    """
-    folders.check_replaceable(Path(output.output), manifest)
-    foreign = [path.name for path in output.work.glob("*") if not any(map(path.match, work_files))]
-    if output.checkpoint_dir is None and foreign:
-        raise RunError(
-            f"{output.work}, where the work is kept until it is done, holds something else: {foreign[0]}",
-            hint="another -o, or --checkpoint-dir FOLDER, which is never removed",
-        )
-
-
 def run_training(
-    pipe: Pipe, output: ModelOutput, manifest: str, train: Callable[[Path, Stop], TrainedModel]
+    pipe: Pipe, output: ModelOutput, folder: NewFolder, manifest: str, train: Callable[[Path, Stop], TrainedModel]
 ) -> None:  # fmt: skip
     """Train a network and write its folder, which is replaced as a whole when the training is done.
 
     Args:
-        manifest: name of the manifest in the folder.
+        folder: the model folder: see ``work.held``.
+        manifest: name of the manifest in it.
         train: called with the checkpoint folder, and a function that returns whether Ctrl-C was pressed; it then writes a
             checkpoint and raises KeyboardInterrupt.
 
@@ -96,20 +76,10 @@ def run_training(
         RunError: the training went wrong, or a folder cannot be written.
         KeyboardInterrupt: the training was stopped.
     """
-    work, is_temporary = output.work, output.checkpoint_dir is None
+    work = output.work
     with stop_at_interrupt(lambda: pipe.note(f"stopping; what is done stays in {work}: --resume")) as stop:
         try:
-            if is_temporary and not output.resume:
-                shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(exist_ok=True)
-        except OSError as error:
-            raise RunError(f"cannot write {work}: {error.strerror or error}") from error
-        try:
             model = train(work, stop)
-        except RunError:
-            if is_temporary and not any(path for pattern in _RESUMABLE for path in work.glob(pattern)):
-                shutil.rmtree(work, ignore_errors=True)
-            raise
         except OSError as error:
             message = f"cannot write {work}: {error.strerror or error}"
             raise RunError(message, hint="what is done stays there: --resume goes on from it") from error
@@ -121,12 +91,10 @@ def run_training(
             if model.card is not None:
                 write_card(folder / "README.md", output.name, model.manifest, model.card)
 
-        folders.replace_folder(Path(output.output), manifest, write)
+        folder.make(write)
     if output.draw:
         output.draw(model.curves)
     pipe.note(f"{output.output}: {model.summary}")
-    if is_temporary:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def first_lists(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[Record]]:

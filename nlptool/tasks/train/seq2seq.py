@@ -9,8 +9,9 @@ from typing import Any
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import seq2seq_corpus
 from nlptool.tasks.train.card import Card
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, check_output, results, run_training
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
 from nlptool.tasks.train.seq2seq_corpus import Side, Texts
+from nlptool.tasks.train.work import held, remember_input
 
 _MANIFEST = "seq2seq.json"
 _WORK_FILES = ("seq2seq-*",)
@@ -39,14 +40,14 @@ def train_seq2seq(
         KeyboardInterrupt: the training was stopped; a checkpoint has been written.
     """
     began = time.monotonic()
-    check_output(output, _MANIFEST, _WORK_FILES)
-    from nlptool.models.runtime import devices
-    from nlptool.models.seq2seq import folder as seq2seq_folder
-    from nlptool.training.seq2seq.trainer import Seq2SeqSettings, Seq2SeqTraining, weights
+    with pipe.bar, held(pipe, output, _MANIFEST, _WORK_FILES) as folder:
+        from nlptool.models.runtime import devices
+        from nlptool.models.seq2seq import folder as seq2seq_folder
+        from nlptool.training.seq2seq.trainer import Seq2SeqSettings, Seq2SeqTraining, weights
 
-    with pipe.bar:
         torch_device = devices.torch_device(device, threads)
         corpus, counts = seq2seq_corpus.corpus(pipe, sides, names=fields, dev=dev, max_length=settings["max_length"])
+        remember_input(pipe)
 
         def train(work: Path, stop: Stop) -> TrainedModel:
             training = Seq2SeqTraining(
@@ -81,7 +82,7 @@ def train_seq2seq(
             )  # fmt: skip
             return TrainedModel(training.curves, manifest, save, summary, _card(manifest))
 
-        run_training(pipe, output, _MANIFEST, train)
+        run_training(pipe, output, folder, _MANIFEST, train)
 
 
 def _card(manifest: dict[str, Any]) -> Card:

@@ -54,8 +54,7 @@ def train_words(
     from nlptool.models.words.saving import write
     from nlptool.models.words.vectors import MANIFEST
 
-    folders.check_replaceable(Path(output), MANIFEST)
-    with pipe.bar:
+    with pipe.bar, folders.NewFolder(Path(output), MANIFEST, note=pipe.note) as folder:
         corpus, tokenizer = read_sentences(pipe, corpus_options)
         vocabulary = corpus.vocabulary(corpus_options.min_count, corpus_options.max_words)
         n_sentences, n_covered = corpus.n_sentences - corpus.n_empty, int(vocabulary.counts.sum())
@@ -84,7 +83,7 @@ def train_words(
             "options": settings,
             "versions": versions("gensim", "numpy", "scipy", "unidic-lite"),
         }
-        folders.replace_folder(Path(output), MANIFEST, lambda folder: write(folder, parts))
+        folder.make(lambda path: write(path, parts))
     if stop():
         raise KeyboardInterrupt
 

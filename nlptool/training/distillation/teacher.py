@@ -18,7 +18,7 @@ Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 Report = Callable[[str, int, int, str], None]
 """Called with label, done, total and unit as the work goes on."""
 
-_CHUNK = 2048  # texts between two reports
+_CHUNK = 2048  # texts that are embedded together
 
 
 def teach(
@@ -35,6 +35,8 @@ def teach(
     path.touch()
     with path.open("r+b") as file:  # no append mode: two trainings on the same text may write the same rows
         n_done = file.seek(0, os.SEEK_END) // row_size
+        if n_done < len(texts):
+            n_done -= n_done % _CHUNK  # so that the batches are those of a training that was not interrupted
         file.truncate(file.seek(n_done * row_size))
         for start in range(n_done, len(texts), _CHUNK):
             report(start, len(texts))
