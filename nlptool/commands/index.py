@@ -27,7 +27,9 @@ def command() -> None:
 @command.command()
 @options.records("index", writes=False, instead=("embedding", "tokens"))
 @click.option("-o", "--output", metavar="FOLDER", type=click.Path(readable=False), help="Output folder of the index.")
-@click.option("--resume", is_flag=True, help="Continue from FOLDER.part of an interrupted run.")
+@click.option(
+    "--resume", is_flag=True, help="Continue from FOLDER.part of an interrupted run with the same options and input."
+)
 @options.measure
 @options.encoder()
 def build(pipe: Pipe, output: str | None, resume: bool, measure: str | None, spec: EncoderSpec) -> None:

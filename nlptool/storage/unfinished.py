@@ -16,17 +16,14 @@ It is JSON for people too, and replaced as a whole, so that there is a whole one
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from nlptool import __version__
 from nlptool.errors import WrongUsage
-from nlptool.storage.digest import short_digest
 
 MadeBy = Mapping[str, Any]
 """What makes an output: the keys above but for ``nlptool`` and ``done``."""
@@ -63,6 +60,8 @@ class Unfinished:
             WrongUsage: it was another run: with other options, say; or nothing tells what it was.
             OSError: the file cannot be read.
         """
+        import json  # here and below: a run without -o does not wait for what it imports
+
         try:
             before = json.loads(self._path.read_text(encoding="utf-8"))
             if before.pop("crc32") != _crc32(before):
@@ -106,6 +105,8 @@ class Unfinished:
         Raises:
             OSError: it cannot be written.
         """
+        import json
+
         about = {**self._about, "done": done}
         text = json.dumps({**about, "crc32": _crc32(about)}, indent=1)
         with open(self._new, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, mode)) as file:
@@ -126,6 +127,8 @@ class Unfinished:
 
 
 def _crc32(about: Mapping[str, Any]) -> int:
+    import json
+
     return crc32(json.dumps(about).encode())
 
 
@@ -154,7 +157,7 @@ def shown(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return " ".join(map(shown, value)) or "not given"
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    return (value or "''") if isinstance(value, str) else str(value)
 
 
 def state_of(path: Path) -> str:
@@ -162,6 +165,10 @@ def state_of(path: Path) -> str:
 
     These tell a file from what it becomes when it is written again.
     """
+    from datetime import datetime
+
+    from nlptool.storage.digest import short_digest
+
     try:
         if path.is_file():
             found = path.stat()
@@ -171,8 +178,6 @@ def state_of(path: Path) -> str:
         stats = [(str(each.relative_to(path)), each.stat()) for each in sorted(path.rglob("*")) if each.is_file()]
     except OSError:
         return ""
-    size, digest = (
-        sum(stat.st_size for _, stat in stats),
-        short_digest((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats),
-    )
+    size = sum(stat.st_size for _, stat in stats)
+    digest = short_digest((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
     return f"{len(stats):,} files, {size:,} bytes, {digest}"

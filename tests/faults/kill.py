@@ -1,4 +1,4 @@
-"""Kill commands at random moments, for as long as one likes: python tests/faults/kill.py --runs 500 [--seed 1] [CASE ...]"""
+"""Kill commands at random moments, for as long as one likes: python tests/faults/kill.py --runs 500 [--full-disk] [CASE ...]"""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"Among: {', '.join(CASES)}.")
     parser.add_argument("--runs", type=int, default=100, help="Runs of all cases together.")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--full-disk", action="store_true", help="Let the disk be full instead of killing.")
     given = parser.parse_args()
     names = given.cases or [*CASES]
     signal.signal(
@@ -32,7 +33,7 @@ def main() -> int:
             name = names[number % len(names)]
             killing = Killing(place, name, random.Random(f"{given.seed} {number}"))
             try:
-                killing.check()
+                (killing.fill if given.full_disk else killing.check)()
             except AssertionError as error:
                 n_failed += 1
                 print(f"{name}, run {number}: {error}", flush=True)

@@ -69,6 +69,30 @@ def test_an_input_that_has_grown_is_gone_on_with(tmp_path: Path, invoke: Invoke)
 
 
 @pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["-m", "static-ja-en", "a.txt"], "--model was not given, is now static-ja-en"),
+        (["--dim", "64", "a.txt"], "--dim was not given, is now 64"),
+        (["b.txt"], "another input than that of the interrupted run (FILE was a.txt, is now b.txt)"),
+        (["a.txt", "b.txt"], "another input than that of the interrupted run (FILE was a.txt, is now a.txt b.txt)"),
+        (["a.txt", "--precision", "int8"], "--precision was not given, is now int8"),
+    ],
+)
+def test_embed_goes_on_with_the_same_model_options_and_file_alone(
+    more: list[str], said: str, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_bytes(TEXT)
+    Path("b.txt").write_bytes("犬が走る。\n".encode() + TEXT)
+    interrupted(lambda: invoke("embed", "a.txt", "-o", "o.jsonl"), tmp_path / "o.jsonl", 2)
+    done = invoke("embed", *more, "-o", "o.jsonl", "--resume")
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not Path("o.jsonl").exists()
+    assert invoke("embed", "a.txt", "-o", "o.jsonl", "--resume").exit_code == 3
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--pos", "名詞"], "--pos was not given, is now 名詞"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,8 @@ CASES = {
     "similarity -t": Case(f"similarity --threshold 0.2 {_SOME} -o out"),
     "search": Case("search -m static-ja-en --corpus {in}/novel.txt -o out < {in}/lines.txt"),
     "neighbors": Case("neighbors -f jsonl -o out < {in}/words.txt"),
+    "analogy": Case("analogy -f tsv -o out < {in}/analogies.txt"),
+    "odd-one-out": Case("odd-one-out -f jsonl -o out < {in}/analogies.txt"),
     "fill-mask": Case("fill-mask {in}/masks.txt -o out"),
     "nsp": Case("nsp --consecutive {in}/lines.txt -o out"),
     "score": Case("score --no-pieces {in}/short.txt -o out"),
@@ -97,6 +100,7 @@ CASES = {
     ),
     "vectors convert": Case("vectors convert {in}/v.txt -o out", resumes=False),
     "vectors convert glove": Case("vectors convert {in}/v.txt --to glove -o out", resumes=False),
+    "vectors select": Case("vectors select {in}/v.txt --top 2000 -o out", resumes=False),
     "a vector file in the cache": Case(
         "neighbors -m {in}/v.txt w1 -f jsonl",
         "cache/vectors",
@@ -105,9 +109,11 @@ CASES = {
         is_cache=True,
     ),
     "train word2vec": Case(
-        "train --deterministic --epochs 3 {in}/novel.txt -o out", resumes=False, saves_at_interrupt=True
+        "train word2vec --deterministic --epochs 3 {in}/novel.txt -o out", resumes=False, saves_at_interrupt=True
     ),
-    "train counts": Case("train --method counts {in}/novel.txt -o out", resumes=False, saves_at_interrupt=True),
+    "train counts": Case(
+        "train word2vec --method counts {in}/novel.txt -o out", resumes=False, saves_at_interrupt=True
+    ),
     "train bert": Case(
         "train bert --max-steps 30 --vocab-size 1500 --max-length 32 --batch-size 8 {in}/novel.txt " + _TRAIN
     ),
@@ -144,6 +150,7 @@ class Ground:
         self._write("short.txt", "".join(f"{number} {line[:12]}\n" for number, line in enumerate(lines * 2)))
         self._write("masks.txt", "no mask\n" + "".join(f"{line[:20]}[MASK]{line[21:30]}\n" for line in lines * 3))
         self._write("words.txt", "king\nqueen\nno-such-word\n猫\n" * 100)
+        self._write("analogies.txt", "king man woman\nno such word\n犬 猫 鳥\n" * 60)
         self._write("pairs.tsv", "".join(f"{number:04d}\t{f'{number:04d}'[::-1]}\n" for number in range(900)))
         numbers = random.Random(1)
         rows = (" ".join(f"{numbers.gauss(0, 1):.4f}" for _ in range(50)) for _ in range(5000))
@@ -234,13 +241,45 @@ class Killing:
             if done or (found == whole != before):
                 break
         if case.resumes or content(place, case) != whole:  # else it was killed when all was done
-            again = self._start(place)
-            found_code = again.wait(PATIENCE)
-            assert found_code == code, f"exit {found_code} and not {code} after {self.said}: {self._stderr(place)}"
-            left = {path.name for path in place.iterdir()} - expected
-            assert not left, f"{left} is left after {self.said}"
+            self._end(place, code, expected)
         found = content(place, case)
         assert found == whole, f"another output after {self.said}: {_difference(found, whole)}"
+
+    def fill(self) -> None:
+        """Let no file become larger than a random size, as on a disk that is full; then go on without that limit, and compare.
+
+        Raises:
+            AssertionError: something was not as it should be.
+        """
+        case = self._case
+        whole, code, _ = self._ground.whole(self.name, case)
+        place = self._ground.place(case)
+        before = content(place, case)
+        expected = {path.name for path in place.iterdir()} | {case.out, "stdout", "stderr"}
+        expected |= {name.split("/")[0] for name in case.environment.values()}
+        sizes = [len(each) for each in (whole.values() if isinstance(whole, dict) else [whole])]
+        limit = int(self._numbers.uniform(0, max(sizes)))
+        self.said.append(f"no file above {limit} bytes")
+        process = self._start(place)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        found_code = process.wait(PATIENCE)
+        stderr = self._stderr(place)
+        assert "Traceback" not in stderr, f"{self.said}: {stderr}"
+        assert "internal error" not in stderr, f"{self.said}: {stderr}"
+        found = content(place, case)
+        if found_code != code:
+            assert found_code in (1, 4), f"exit {found_code} with {self.said}: {stderr}"
+            assert case.is_cache or found in (None, before), f"half an output with {self.said}: {stderr}"
+            self._end(place, code, expected)
+            found = content(place, case)
+        assert found == whole, f"another output after {self.said}: {_difference(found, whole)}"
+
+    def _end(self, place: Path, code: int, expected: set[str]) -> None:
+        """Run the command to its end, and see what it leaves."""
+        found = self._start(place).wait(PATIENCE)
+        assert found == code, f"exit {found} and not {code} after {self.said}: {self._stderr(place)}"
+        left = {path.name for path in place.iterdir()} - expected
+        assert not left, f"{left} is left after {self.said}"
 
     def _start(self, place: Path) -> subprocess.Popen[bytes]:
         return self._ground.start(place, self._case, ("--resume",) if self._case.resumes else ())

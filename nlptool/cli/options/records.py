@@ -10,7 +10,6 @@ import click
 
 from nlptool.cli import debugging
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.made_by import made_by
 from nlptool.cli.options.types import Command, Decorator, all_of, parse_encoding
 from nlptool.errors import WrongUsage
 from nlptool.records import formats
@@ -52,7 +51,8 @@ _OUTPUT = (
                   ".npy ...) chooses the format unless -f does."),
     shared_option("Output", "--source", is_flag=True,
                   help="Write the file and the line of each record into it, as with several FILEs."),
-    shared_option("Output", "--resume", is_flag=True, help="Continue from FILE.part of an interrupted run."),
+    shared_option("Output", "--resume", is_flag=True,
+                  help="Continue from FILE.part of an interrupted run with the same options and input."),
     shared_option("Output", "--drop-input", is_flag=True, help="Write only the results, without the input's fields."),
     shared_option(
         "Output", "--on-error", type=click.Choice(["record", "skip", "fail"]), default="record", show_default=True,
@@ -127,6 +127,8 @@ def records(
                 if writes:
                     choose_format(pipe, values)
                 if output := context.params.get("output"):
+                    from nlptool.cli.options.made_by import made_by
+
                     pipe.work_done.made_by = made_by({**context.params, "format": values.get("format")}, pipe.given)
                     if pipe.resume:
                         check_resume(output, pipe.work_done.made_by)
