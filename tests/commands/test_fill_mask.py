@@ -465,7 +465,7 @@ def test_a_line_is_answered_before_the_next_one_comes(bert: Bert, start: Start) 
 
 
 def test_rows_without_a_piece_are_no_candidates(invoke: Invoke, tmp_path: Path) -> None:
-    """Many networks have more rows than their vocabulary has pieces: 50,432 for ModernBERT's 50,368."""
+    """Many networks have more rows than their vocabulary has pieces, for a round number."""
     from transformers import BertConfig, BertForMaskedLM
 
     torch.manual_seed(1)
