@@ -10,6 +10,7 @@ import numpy as np
 from nlptool.errors import RecordError
 from nlptool.models.encoders.encoder import Embeddings
 from nlptool.models.runtime.one_by_one import GOOD_TEXT, OneByOne
+from nlptool.tasks.open_model import opened
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.loading import LocatedAnyEncoder
@@ -23,7 +24,7 @@ def open_encoder(located: LocatedAnyEncoder) -> Encode:
     Raises:
         ModelError: it cannot be loaded; when the function is called: it fails at every text.
     """
-    encoder = located.open()
+    encoder = opened(located)
     runner = OneByOne(encoder.encode, GOOD_TEXT, name=located.name, engine=located.engine)
 
     def encode(texts: Sequence[Any]) -> Embeddings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nlptool.errors import RecordError
-from nlptool.models.runtime.one_by_one import GOOD_TEXT, OneByOne, each
+from nlptool.models.runtime.one_by_one import GOOD_TEXT, OneByOne, each, loading
 from nlptool.records.notes import notes
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
@@ -51,7 +51,8 @@ def open_worker(
     """Make the function with which a worker masks the numbered texts of a window."""
     from nlptool.models.masked.cloze import ClozeMasker
 
-    masker = ClozeMasker(located.tokenizer(), settings)
+    with loading(located.name):
+        masker = ClozeMasker(located.tokenizer(), settings)
     return partial(each, OneByOne(masker, (0, GOOD_TEXT), name=located.name))
 
 

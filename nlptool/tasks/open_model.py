@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from nlptool import catalog, machine
+from nlptool.models.runtime.one_by_one import loading
 from nlptool.models.store import locate as store_locate
 from nlptool.specs import AttentionSpec, EncoderSpec, GeneratorSpec, MaskedModelSpec, WordVectorsSpec
 
@@ -77,7 +78,7 @@ def locate_model(
         spec = replace(spec, model=catalog.default("fill-mask", ""))
     if spec.threads is None:
         spec = replace(spec, threads=max(1, machine.processors() // workers))
-    with _watched(spec.model, pipe, note) as watching:
+    with _watched(spec.model, pipe, note) as watching, loading(spec.model):
         match spec:
             case EncoderSpec():
                 from nlptool.models.encoders import loading as encoder_loading
@@ -130,8 +131,28 @@ def open_model(
         _remember(spec.model, pipe)
         return vectors
     if isinstance(spec, MaskedModelSpec):
-        return locate_model(spec, pipe, head=head, note=note).open()
-    return locate_model(spec, pipe, note=note).open()
+        return opened(locate_model(spec, pipe, head=head, note=note))
+    return opened(locate_model(spec, pipe, note=note))
+
+
+class Located(Protocol):
+    """A model that is ready to be opened."""
+
+    @property
+    def name(self) -> str: ...
+
+    def open(self) -> Any: ...
+
+
+def opened(located: Located) -> Any:
+    """Open a model that was found, in this process or in another.
+
+    Raises:
+        ModelError: it cannot be loaded.
+        RunError: a setting does not go with it.
+    """
+    with loading(located.name):
+        return located.open()
 
 
 @contextmanager

@@ -446,7 +446,7 @@ def damaged(folder: Path, table: NDArray[np.float32], damage: str) -> None:
         ("no rows", "is damaged: embedding.weight has the shape"),
         ("numbers", "holds embedding.weight as I32: it must be F32, F16 or BF16"),
         ("8 bits", "holds embedding.weight as F8_E4M3"),
-        ("few rows", "tokenizer.json does not belong to this model.* and the table has 100 rows"),
+        ("few rows", "the tokenizer of .* does not belong to this model: .* and the table has 100 rows"),
         ("mapping", "its mapping names rows that the table does not have"),
         ("weights", "weights for .* tokens"),
         ("short", "is damaged"),

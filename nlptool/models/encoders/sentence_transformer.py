@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,18 +47,34 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Any:
                 processor_kwargs=bert_words.arguments(words) if words else None,
             ).eval()
         except Exception as error:
+            _load_tokenizers(folder, error)
             raise transformers_loading.cannot_be_loaded(folder, error) from error
         model.truncate_dim = None  # cut where that can be chosen, as the last normalisation is: ``encoder.Postprocess``
         lacking = _lacking(model, folder, allow_pickle=allow_pickle)
     if lacking:
         raise transformers_loading.lacks(folder, lacking)
     for part, path in _transformers(model, folder):
-        transformers_loading.check_tokenizer(part.model, part.tokenizer, folder)
         _check_limit(part, folder / path)
+        transformers_loading.check_tokenizer(part.model, part.tokenizer, folder)
         part.max_seq_length = max_length(part)
     _check_width(model, folder)
     _check_rows(model, folder)
     return model
+
+
+def _load_tokenizers(folder: Path, error: Exception) -> None:
+    """Load the tokenizers alone, where sentence-transformers does not say what is wrong with them, but that it has tried all
+    classes.
+
+    Raises:
+        ModelError: one cannot be loaded, with the reason.
+    """
+    from transformers import AutoTokenizer
+
+    if "processing class" in str(error):
+        for kind, path in model_folder.parts(folder):
+            if kind == "Transformer":
+                transformers_loading.pretrained(AutoTokenizer, folder / path)
 
 
 def network(model: Any) -> list[Any]:
@@ -96,7 +113,9 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
         "dimension": int(model.get_embedding_dimension() or 0),
         "max_length": max_length(model[0]),
         "normalize": _ends_normalized(model),
-        "pad_id": int(getattr(model.tokenizer, "pad_token_id", None) or 0),
+        "pad_id": transformers_loading.pad_id(
+            getattr(model.tokenizer, "pad_token_id", None), size=_n_embeddings(model)
+        ),
         "words": bert_words.settings(model_folder.first(folder)),
         "architecture": getattr(getattr(model[0], "config", None), "model_type", None),
         "pooling": [pooling] if isinstance(pooling, str) else list(pooling or []),
@@ -105,6 +124,11 @@ def describe(model: Any, folder: Path) -> dict[str, Any]:
         else f"the folder has no modules.json, so {pooling or 'no'} pooling is assumed",
     }
     return {name: value for name, value in about.items() if value not in (None, {}, [])}
+
+
+def _n_embeddings(model: Any) -> int:
+    """Return how many tokens the network of a model has embeddings for; many, if it does not say."""
+    return transformers_loading.n_embeddings(getattr(model[0], "model", None)) or sys.maxsize
 
 
 def max_length(part: Any) -> int:

@@ -333,7 +333,7 @@ def _check_tokenizer(tokenizer: Any, n_rows: int, folder: Path) -> None:
     largest = max(tokenizer.get_vocab().values(), default=-1)
     if largest >= n_rows:
         raise ModelError(
-            f"tokenizer.json does not belong to this model: its ids in {folder} go up to {largest:,}, and the table has"
+            f"the tokenizer of {folder} does not belong to this model: its ids go up to {largest:,}, and the table has"
             f" {n_rows:,} rows",
             hint=_AGAIN,
         )

@@ -105,7 +105,10 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
         before, after = _template(tokenizer, languages)
     is_decoder = not config.is_encoder_decoder
     positions = _positions(config)
-    pad_id = _first(generation_config.pad_token_id, getattr(config, "pad_token_id", None), tokenizer.pad_token_id, 0)
+    pad_id = transformers_loading.pad_id(
+        generation_config.pad_token_id, getattr(config, "pad_token_id", None), tokenizer.pad_token_id,
+        size=int(config.vocab_size),
+    )  # fmt: skip
     begin = _first(
         generation_config.decoder_start_token_id, getattr(config, "decoder_start_token_id", None),
         generation_config.bos_token_id, getattr(config, "bos_token_id", None), pad_id,
@@ -132,7 +135,7 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
         "ends": [int(id) for id in (ends if isinstance(ends, list) else [ends])],
         "ends_by_force": generation_config.forced_eos_token_id is not None,
         "suppressed": _suppressed(generation_config),
-        "pad_id": int(pad_id),
+        "pad_id": pad_id,
         "unknown_id": tokenizer.unk_token_id,
         "special_ids": sorted({*tokenizer.all_special_ids, *languages.values()}),
         "added": _added(tokenizer),

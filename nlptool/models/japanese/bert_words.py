@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries
 from nlptool.models.store import model_folder
 
@@ -157,10 +158,21 @@ def arguments(words: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tokenizer(folder: Path, own: Any) -> Any:
-    """Return the WordPiece part of ``own``, a ``BertJapaneseTokenizer``, as a ``tokenizers.Tokenizer`` for words."""
+    """Return the WordPiece part of ``own``, a ``BertJapaneseTokenizer``, as a ``tokenizers.Tokenizer`` for words.
+
+    Raises:
+        ModelError: its vocabulary is damaged.
+    """
     from tokenizers import Tokenizer, models
 
-    vocabulary = models.WordPiece.read_file(str(folder / "vocab.txt"))
+    path = folder / "vocab.txt"
+    try:
+        vocabulary = models.WordPiece.read_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"{path} cannot be read: {error}", hint="download the model again") from error
+    needed = (own.unk_token, own.cls_token, own.sep_token, own.pad_token, own.mask_token)
+    if lacking := [str(token) for token in needed if token is not None and token not in vocabulary]:
+        raise ModelError(f"{path} is damaged: it lacks {', '.join(lacking)}", hint="download the model again")
     tokenizer = to_wordpiece(Tokenizer(models.WordPiece()), vocabulary, own.unk_token, own.cls_token, own.sep_token)
     tokenizer.add_special_tokens(sorted(own.all_special_tokens))
     return tokenizer

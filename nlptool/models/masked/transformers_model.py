@@ -54,7 +54,9 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
             f"{folder} has no mask token, so it was not trained to fill masks",
             hint="nlptool models list --task fill-mask shows models that were",
         )
-    transformers_loading.check_tokenizer(network, own, folder)
+    transformers_loading.check_tokenizer(network, own, folder, transformers_loading.MASKED_ROLES)
+    if tokenizer.token_to_id(own.mask_token) >= network.config.vocab_size:
+        raise ModelError(f"{folder} is damaged: the network has no embedding for its mask token {own.mask_token}")
     return Loaded(network, tokenizer, describe(network, own, folder, heads))
 
 
@@ -113,7 +115,6 @@ def describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str
     """Return the manifest: what ``MaskedModel`` and ``MaskedLmTokenizer`` have to know beside the graph."""
     config = network.config
     limits = (own.model_max_length, getattr(config, "max_position_embeddings", None))
-    pad_id = next((id for id in (getattr(config, "pad_token_id", None), own.pad_token_id) if id is not None), 0)
     about = {
         "architecture": config.model_type,
         "heads": heads,
@@ -123,7 +124,9 @@ def describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str
         ),
         "types": int(getattr(config, "type_vocab_size", 0) or 0) > 1,
         "masks": "attention_mask" in inspect.signature(network.base_model.forward).parameters,
-        "pad_id": int(pad_id),
+        "pad_id": transformers_loading.pad_id(
+            getattr(config, "pad_token_id", None), own.pad_token_id, size=int(config.vocab_size)
+        ),
         "mask_token": own.mask_token,
         "unknown_id": own.unk_token_id,
         "special_ids": sorted(set(own.all_special_ids)),

@@ -7,6 +7,7 @@ model gets a text that every model can read: if it fails at this one too, it is 
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -111,6 +112,30 @@ def failing(name: str) -> Iterator[None]:
         if is_of_model(error):
             raise ModelError(f"{name} cannot be run: {reason_of(error)}") from error
         raise
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Raise a ModelError for whatever a library, or our own code, makes of the files of a damaged model.
+
+    Args:
+        name: of the model.
+    """
+    try:
+        yield
+    except (NlptoolError, BrokenPipeError):
+        raise
+    except BaseException as error:
+        if is_out_of_memory(error) or not (isinstance(error, Exception) or is_of_model(error)):
+            raise
+        if isinstance(error, OSError) and (error.errno == errno.ENOSPC or error.filename is None):
+            raise
+        reason = (
+            f"{error.filename}: {error.strerror}"
+            if isinstance(error, OSError)
+            else f"{type(error).__name__}: {reason_of(error)}"
+        )
+        raise ModelError(f"{name} cannot be loaded: {reason}", hint="--debug shows where") from error
 
 
 def is_of_model(error: BaseException) -> bool:

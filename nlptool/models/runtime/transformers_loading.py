@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
+from nlptool.models.runtime import tokenizers
 from nlptool.models.store import model_folder
+from nlptool.storage import json_files
 from nlptool.terminal import library_warnings
 
 _UNLIMITED = 2**31 - 1
+_FEWEST = 3  # tokens that a model takes: one of a text between two special ones
+_AGAIN = "download the model again"
+_NO_TOKENIZER = ("Unrecognized processing class", "Couldn't instantiate the backend tokenizer")
+_ROLES = ("unk_token", "cls_token", "sep_token", "pad_token")
+MASKED_ROLES = (*_ROLES, "mask_token")
 
 _LOCK = threading.RLock()
 
@@ -62,8 +69,20 @@ def network(kind: Any, folder: Path, *, allow_pickle: bool = False, **settings: 
 
 
 def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:
-    """Return the error for a model that a library refuses with ``error``."""
-    reason = "its weights do not fit its config.json" if "mismatched" in str(error) else first_line(error)
+    """Return the error for a model that a library refuses with ``error``: the libraries seldom say which file it is."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            json_files.read(path)
+            if path.name == "tokenizer.json":
+                tokenizers.read_tokenizer(path)
+        except ModelError as damage:
+            return damage
+        except (OSError, ValueError) as damage:
+            return ModelError(f"{path} is damaged: {damage}", hint=_AGAIN)
+    text = str(error)
+    reason = "its weights do not fit its config.json" if "mismatched" in text else first_line(error)
+    if any(words in text for words in _NO_TOKENIZER):
+        reason = "the files of its tokenizer are not there, or are damaged"
     return ModelError(f"{folder} cannot be loaded: {reason}")
 
 
@@ -71,14 +90,21 @@ def lacks(folder: Path, tensors: Sequence[str]) -> ModelError:
     """Return the error for a model whose files do not hold all of its tensors."""
     return ModelError(
         f"{folder} lacks {len(tensors)} of the tensors that its config.json asks for: {tensors[0]}",
-        hint="download the model again",
+        hint=_AGAIN,
     )
 
 
 def positions(network: Any, *, said: float) -> int:
-    """Return ``said``, but not more than a network has learned positions for."""
+    """Return ``said``, but not more than a network has learned positions for.
+
+    Raises:
+        ModelError: that is no room for a text.
+    """
     tables = [module for module in network.modules() if hasattr(module, "position_embeddings")]
-    return int(min(said, *map(_positions, tables), _UNLIMITED))
+    n = int(min(said, *map(_positions, tables), _UNLIMITED))
+    if n < _FEWEST:
+        raise ModelError(f"the model is damaged: it says that it takes {n} tokens (model_max_length)", hint=_AGAIN)
+    return n
 
 
 def _positions(embeddings: Any) -> int:
@@ -107,25 +133,54 @@ def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
             )
 
 
-def check_tokenizer(network: Any, tokenizer: Any, folder: Path) -> None:
-    """Check that the tokenizer and the network belong together.
+def check_tokenizer(network: Any, tokenizer: Any, folder: Path, roles: Sequence[str] = _ROLES) -> None:
+    """Check that the tokenizer is whole, and that the network belongs to it.
+
+    Args:
+        roles: attributes of the tokenizer: the special tokens that a ``vocab.txt`` needs.
 
     Raises:
-        ModelError: the tokenizer gives ids that the network has no embedding for.
+        ModelError: the vocabulary is empty or lacks special tokens, or gives ids that the network has no embedding for.
     """
     rows = n_embeddings(network)
     try:
         # Some models have unused added tokens without a row: they do not count.
         added = getattr(tokenizer, "added_tokens_decoder", {})
-        largest = max(token for token in tokenizer.get_vocab().values() if token not in added)
-    except (AttributeError, NotImplementedError, ValueError):  # no vocabulary: not to be compared
+        largest = max((id for id in tokenizer.get_vocab().values() if id not in added), default=-1)
+    except (AttributeError, NotImplementedError):  # no vocabulary: not to be compared
         return
+    if largest < 0:
+        raise ModelError(f"{folder} is damaged: the vocabulary of its tokenizer is empty", hint=_AGAIN)
+    if lacking := _not_in_file(tokenizer, roles):
+        raise ModelError(f"{folder} is damaged: its vocab.txt lacks {', '.join(lacking)}", hint=_AGAIN)
+    if rows is not None and (beyond := [id for id in tokenizer("").input_ids if id >= rows]):
+        token = tokenizer.convert_ids_to_tokens(beyond[0])
+        raise ModelError(
+            f"{folder} is damaged: its tokenizer puts {token} into every text, for which the network has no embedding",
+            hint=_AGAIN,
+        )
     if rows is not None and largest >= rows:
         raise ModelError(
-            f"tokenizer.json does not belong to this model: its ids in {folder} go up to {largest:,}, and the network has"
+            f"the tokenizer of {folder} does not belong to this model: its ids go up to {largest:,}, and the network has"
             f" {rows:,} embeddings",
-            hint="download the model again",
+            hint=_AGAIN,
         )
+
+
+def _not_in_file(tokenizer: Any, roles: Sequence[str]) -> list[str]:
+    """Return the special tokens that a ``vocab.txt`` lacks. transformers adds them behind its pieces, which hides that those have
+    got wrong numbers."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    is_own = (Path(str(getattr(tokenizer, "name_or_path", ""))) / "tokenizer.json").is_file()
+    if is_own or backend is None or type(backend.model).__name__ != "WordPiece":
+        return []
+    special = {token for role in roles if (token := getattr(tokenizer, role, None))}
+    return sorted(special - backend.get_vocab(with_added_tokens=False).keys())
+
+
+def pad_id(*ids: int | None, size: int) -> int:
+    """Return the first of some ids that is one of a vocabulary, else 0: what stands for padding is masked."""
+    return next((int(id) for id in ids if id is not None and 0 <= id < size), 0)
 
 
 def n_embeddings(network: Any) -> int | None:
@@ -137,5 +192,7 @@ def n_embeddings(network: Any) -> int | None:
 
 
 def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    """Return what an error says in its first line, and in the second if the first one leads up to it."""
+    first, *others = str(error).strip().splitlines() or [""]
+    text = f"{first} {others[0].strip()}" if others and first.endswith((":", "(")) else first
+    return f"{type(error).__name__}: {text}"[:200] if isinstance(error, LookupError) or not text else text[:200]

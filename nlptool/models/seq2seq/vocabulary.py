@@ -22,6 +22,7 @@ from nlptool.models.seq2seq.config import SPECIALS, UNK
 from nlptool.storage import json_files
 
 UNITS = ("characters", "words", "subwords")
+_KINDS = {"tokenizer": dict, "unit": str, "mecab": bool, "dictionary": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Vocabulary:
             ModelError: the file is missing, or damaged.
         """
         try:
-            content = json_files.read_object(path, ["tokenizer", "unit", "mecab"])
+            content = json_files.read_object(path, ["tokenizer", "unit", "mecab"], kinds=_KINDS)
             tokenizer = Tokenizer.from_str(json.dumps(content["tokenizer"]))
             mecab = content["mecab"] is True
             vocabulary = cls(tokenizer, unit=content["unit"], mecab=mecab, dictionary=content.get("dictionary"))

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.store import model2vec_folder
+from nlptool.models.store import model2vec_folder, network_sizes
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.store.part_kinds import PART_KINDS, ROUTERS, TRANSFORMERS_ONCE
 from nlptool.storage import json_files, safetensors
@@ -246,6 +246,7 @@ def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = Fals
     for file in sorted(folder.rglob("*")):
         _stay_inside(folder, file.relative_to(folder).as_posix())
     files: dict[Path, None] = {}
+    headers: dict[Path, dict[str, Any]] = {}
     for kind, path in parts(folder, plain=plain):
         here = folder / path
         found = _weights(here, allow_pickle=allow_pickle)
@@ -261,9 +262,17 @@ def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = Fals
                 if not (here / shard).is_file():
                     raise ModelError(f"{here} lacks {shard}, a part of its weights", hint=_AGAIN)
         files |= dict.fromkeys(found)
-    for file in files:
-        if file.suffix == ".safetensors":
-            safetensors.header(file)
+        headers |= {
+            file: safetensors.header(file) for file in found if file.suffix == ".safetensors" and file not in headers
+        }
+        if kind == "CLIPModel" and (found_type := read_json(here / "config.json").get("model_type")) != "clip":
+            raise ModelError(
+                f"{folder / 'modules.json'} names CLIPModel, and the network of {here} is of the type {found_type}",
+                hint=_AGAIN,
+            )
+        if kind == "Transformer" and (here / "config.json").is_file():
+            tensors = {name: tensor for file in found for name, tensor in headers.get(file, {}).items()}
+            network_sizes.check(here / "config.json", read_json(here / "config.json"), tensors)
     return list(files)
 
 
