@@ -41,9 +41,9 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, format: str, spec: Mask
     subwords of a rare long word predict each other, and its probability is overestimated.
 
     An unknown subword is scored as [UNK] and counted in the entry; special tokens in the text, such as [MASK], are read but not
-    scored: their log-probability is null. An empty line gets null and the reason. A text longer than --max-length is not
-    truncated: each subword is scored in the window around it. A text of n subwords takes n sequences of the network, so a
-    smaller --max-length makes long texts faster.
+    scored: their log-probability is null. An empty line gets null and the reason. A text longer than the
+    model takes is scored whole, each subword in the window around it, and a text of n subwords takes n sequences of the network.
+    --max-length N scores only the first N tokens of a text, special tokens included, and so limits the time that one takes.
 
     With different batches a log-probability may change by less than 1e-5; --deterministic makes the output byte-identical.
     """
@@ -54,7 +54,15 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, format: str, spec: Mask
     model = open_model(chosen(spec, pipe), pipe)
     scripts = ModelScripts(model.name, MASKED)
     lists = windows(pipe.read(), largest=WINDOW)
-    scored = scripts.noted(score(lists, model, within_word=within_word, pieces=pieces), masked_text)
+    scored = score(
+        lists,
+        model,
+        within_word=within_word,
+        pieces=pieces,
+        truncate=spec.max_length is not None,
+        report=lambda done, total: pipe.bar.within(done, total, "subwords"),
+    )
+    scored = scripts.noted(scored, masked_text)
     columns = cells.Columns({"pseudo_log_likelihood": float, "pseudo_perplexity": float, "text": str})
     layout = Layout(
         {"pseudo_log_likelihood": float, "pseudo_perplexity": float, **({"pieces": dict} if pieces else {})}

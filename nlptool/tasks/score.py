@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 WINDOW = 256  # records that are scored together: each is as many sequences of the network as it has pieces
 
-NOTES = notes("n_unknown of a masked model", "windowed")
+NOTES = notes("n_unknown of a masked model", "truncated", "windowed")
 
 
 def score(
-    lists: Iterator[list[Record]], model: MaskedModel, *, within_word: bool = False, pieces: bool = True
+    lists: Iterator[list[Record]],
+    model: MaskedModel,
+    *,
+    within_word: bool = False,
+    pieces: bool = True,
+    truncate: bool = False,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[list[Record]]:
     """Give each record its pseudo-log-likelihood, null for a text with nothing to score.
 
@@ -33,11 +39,14 @@ def score(
         lists: windows of records; an empty one means that nothing new has come for a while.
         within_word: mask the pieces to the right in the same word too.
         pieces: add the log-probability of each piece.
+        truncate: score no more of a text than the model takes at once; else all of it, each piece in the window around it.
+        report: is told how many pieces of how many are scored of the records that are in work.
     """
     entry = model_entry(model, within_word=within_word)
 
     def work(nonempty: Sequence[tuple[Record, str]]) -> None:
-        scores = likelihoods(model, [text for _, text in nonempty], within_word=within_word)
+        texts = [text for _, text in nonempty]
+        scores = likelihoods(model, texts, within_word=within_word, truncate=truncate, report=report)
         for (record, _), likelihood in zip(nonempty, scores, strict=True):
             if not likelihood.n_pieces:
                 reason = "no piece but special tokens" if likelihood.ids else "no piece"
@@ -60,7 +69,7 @@ def score(
                 **entry,
                 "n_pieces": likelihood.n_pieces,
                 "n_unknown": likelihood.n_unknown,
-                "windowed": likelihood.window is not None,
+                **({"truncated": likelihood.truncated} if truncate else {"windowed": likelihood.window is not None}),
             }
             if likelihood.window is not None:
                 record.entry |= {"window": likelihood.window}

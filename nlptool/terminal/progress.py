@@ -34,6 +34,7 @@ class Progress:
         self._always = mode == "always"
         self._since = time.monotonic() + (0 if mode == "always" else _PATIENCE)
         self._bytes = 0
+        self._n_records = 0
         self._work_since = 0.0  # when counted work began, and how much of it was done then
         self._work_began = 0
         self._bar: rich.progress.Progress | None = None
@@ -53,8 +54,14 @@ class Progress:
 
     def records(self, n_records: int) -> None:
         """Draw the number of records done; draw nothing where ``work`` is counted."""
+        self._n_records = n_records
         if not self._work_since:
             self._draw(f"{n_records:,} records")
+
+    def within(self, done: int, total: int, unit: str) -> None:
+        """Draw how far the next records are, where one can take long: ``done`` of ``total``."""
+        if not self._work_since:
+            self._draw(f"{self._n_records:,} records; of the next {done:,} of {total:,} {unit}")
 
     def transfer(self, label: str, received: int, total: int) -> None:
         """Draw a download: ``received`` of ``total`` bytes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -177,13 +178,34 @@ def test_scores_of_an_earlier_run_are_replaced_and_that_is_said(invoke: Invoke, 
 
 
 def test_what_was_lost_is_said_at_the_end(invoke: Invoke, folder: str) -> None:
-    text = "the man " * 30 + "猫\n"
-    done = invoke("score", "-m", folder, "--max-length", "16", stdin=text.encode())
+    done = invoke("score", "-m", folder, stdin=("the man " * 100 + "猫\n").encode())
     (found,) = records(done)
-    assert found["nlptool"]["score"]["n_unknown"] == 1
-    assert found["nlptool"]["score"]["window"] == 14
+    entry = found["nlptool"]["score"]
+    assert (entry["n_pieces"], entry["n_unknown"], entry["windowed"]) == (201, 1, True)
+    assert entry["window"] < 201
     assert "pieces that the model's vocabulary lacks ([UNK]): 1" in done.stderr
     assert "in the window around it: 1" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["the man " * 30, "birds " * 5000, "the\u3000man. " * 5])
+def test_max_length_limits_the_work_at_one_text(invoke: Invoke, folder: str, text: str) -> None:
+    done = invoke("score", "-m", folder, "--max-length", "16", stdin=f"{text}\nthe man went over.\n".encode())
+    long, short = records(done)
+    assert long["text"] == text
+    assert long["nlptool"]["score"] == {"model": folder, "n_pieces": 14, "n_unknown": 0, "truncated": True}
+    assert len(long["pieces"]) == 14
+    assert short["nlptool"]["score"]["truncated"] is False
+    assert "texts longer than the model takes, of which it read a part: 1" in done.stderr
+    read = " ".join(each["piece"] for each in long["pieces"]).replace(" ##", "")
+    (beginning,) = records(invoke("score", "-m", folder, stdin=read.encode()))
+    assert long["pseudo_log_likelihood"] == pytest.approx(beginning["pseudo_log_likelihood"], abs=1e-3)
+
+
+def test_the_bar_counts_the_subwords_of_a_long_text(invoke: Invoke, folder: str) -> None:
+    done = invoke("score", "-m", folder, "--progress", "always", stdin=("the man " * 200).encode())
+    assert re.search(r"0 records; of the next [\d,]+ of 400 subwords", done.stderr)
+    assert "subwords" not in done.stdout
+    assert "subwords" not in invoke("score", "-m", folder, "--progress", "never", stdin=b"the man").stderr
 
 
 def test_bad_lines_come_out_in_their_places(invoke: Invoke, folder: str) -> None:
@@ -237,7 +259,7 @@ def test_japanese_text_is_cut_into_words_by_mecab(invoke: Invoke, japanese: str)
 
 def test_a_text_of_many_windows_is_scored_to_its_end(invoke: Invoke, folder: str) -> None:
     text = "the man went over " * 500
-    (found,) = records(invoke("score", "-m", folder, "--max-length", "8", "--threads", "1", stdin=text.encode()))
+    (found,) = records(invoke("score", "-m", folder, "--threads", "1", stdin=text.encode()))
     assert found["nlptool"]["score"]["n_pieces"] == 2000
     values = [each["log_probability"] for each in found["pieces"]]
     assert values[1000:1004] == pytest.approx(values[400:404], abs=1e-4)  # the same window

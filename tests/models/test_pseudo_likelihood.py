@@ -120,6 +120,29 @@ def test_a_window_is_used_from_the_first_piece_too_many(n_letters: int, window: 
     assert found.window == window
 
 
+@pytest.mark.parametrize("n_letters", [1, 10, 11, 40])
+def test_a_truncated_text_has_the_scores_of_its_beginning(n_letters: int) -> None:
+    letters = ["abcdefghijklmnopqrstuvwxyz"[i * 7 % 26] for i in range(n_letters)]
+    model = LetterModel(max_length=12)  # room for 10
+    reports: list[tuple[int, int]] = []
+    cut, short = likelihoods(
+        model, [" ".join(letters), "a CAT"], truncate=True, report=lambda done, total: reports.append((done, total))
+    )
+    (beginning,) = likelihoods(LetterModel(max_length=12), [" ".join(letters[:10])])
+    assert cut.ids == beginning.ids
+    assert cut.log_probabilities.tolist() == beginning.log_probabilities.tolist()
+    assert (cut.truncated, cut.window, short.truncated) == (n_letters > 10, None, False)
+    assert (cut.n_unknown, short.n_unknown) == (0, 1)
+    n_rows = min(n_letters, 10) + 2
+    assert len(model.asked) == n_rows
+    assert reports == [(done, n_rows) for done in range(n_rows)]
+
+
+def test_unknown_pieces_behind_the_end_are_not_counted() -> None:
+    (found,) = likelihoods(LetterModel(max_length=12), ["a " * 9 + "CAT CAT CAT"], truncate=True)
+    assert (found.n_pieces, found.n_unknown) == (10, 1)
+
+
 def test_a_word_longer_than_the_window_is_masked_to_the_windows_end() -> None:
     model = LetterModel(max_length=8)  # room for 6
     (found,) = likelihoods(model, ["abcdefghij"], within_word=True)

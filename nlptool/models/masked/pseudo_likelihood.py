@@ -11,8 +11,8 @@ A text of n pieces is n rows of the network. Rows are made as they are needed: m
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,7 @@ class Likelihood:
     scored: NDArray[np.bool_]  # (n,), which pieces are: all but special tokens; [UNK] is
     n_unknown: int  # pieces that are [UNK]
     window: int | None  # pieces that the network saw of a text that is too long; None: all
+    truncated: bool = False  # these are its first pieces alone
 
     @property
     def n_pieces(self) -> int:
@@ -61,7 +62,14 @@ def perplexity(log_likelihood: float, n_pieces: int) -> float:
         return math.inf
 
 
-def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool = False) -> list[Likelihood]:
+def likelihoods(
+    model: MaskedModel,
+    texts: Sequence[str],
+    *,
+    within_word: bool = False,
+    truncate: bool = False,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Likelihood]:
     """Score every piece of every text; the order is kept.
 
     Of a text that is longer than the model takes, each piece is scored in a window of its own, with as much text before it as
@@ -69,9 +77,12 @@ def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool =
 
     Args:
         within_word: mask the pieces to the right in the same word too (Kauf and Ivanova 2023).
+        truncate: score no more of a text than the model takes at once, its first pieces.
+        report: is told how many pieces of how many are scored.
     """
-    tokenized_texts = model.texts.tokenize(texts)
     max_pieces = model.texts.max_pieces()
+    whole = model.texts.tokenize(texts)
+    tokenized_texts = [_beginning(model.texts, tokenized, max_pieces) for tokenized in whole] if truncate else whole
     unscored = model.texts.special_ids - {model.texts.unknown_id}
     is_scored = [np.array([piece not in unscored for piece in tokenized.ids], bool) for tokenized in tokenized_texts]
     log_probabilities_of = [np.full(len(tokenized.ids), np.nan, np.float32) for tokenized in tokenized_texts]
@@ -80,14 +91,32 @@ def likelihoods(model: MaskedModel, texts: Sequence[str], *, within_word: bool =
         for number, tokenized in enumerate(tokenized_texts)
         for position in np.flatnonzero(is_scored[number])
     )
-    for (number, position), log_probabilities in scored(model, rows):  # (1, V)
+    total = sum(int(known.sum()) for known in is_scored)
+    for done, ((number, position), log_probabilities) in enumerate(scored(model, rows)):  # (1, V)
+        report(done, total)
         log_probabilities_of[number][position] = log_probabilities[0, tokenized_texts[number].ids[position]]
     return [
         Likelihood(
-            tokenized.ids, values, known, tokenized.n_unknown, max_pieces if len(tokenized.ids) > max_pieces else None
+            tokenized.ids,
+            values,
+            known,
+            tokenized.n_unknown,
+            max_pieces if len(tokenized.ids) > max_pieces else None,
+            len(tokenized.ids) < len(all_of_it.ids),
         )
-        for tokenized, values, known in zip(tokenized_texts, log_probabilities_of, is_scored, strict=True)
+        for tokenized, all_of_it, values, known in zip(
+            tokenized_texts, whole, log_probabilities_of, is_scored, strict=True
+        )
     ]
+
+
+def _beginning(texts: MaskedLmTokenizer, tokenized: TokenizedText, max_pieces: int) -> TokenizedText:
+    """Return as much of a text as the model takes at once."""
+    if len(tokenized.ids) <= max_pieces:
+        return tokenized
+    ids = tokenized.ids[:max_pieces]
+    n_unknown = 0 if texts.unknown_id is None else ids.count(texts.unknown_id)
+    return replace(tokenized, ids=ids, words=tokenized.words[:max_pieces], n_unknown=n_unknown)
 
 
 def _row(
