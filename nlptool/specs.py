@@ -63,10 +63,30 @@ class GeneratorSpec(NetworkSpec):
 
     _: KW_ONLY
     engine: str = "auto"  # ct2 | torch | auto: ct2 where it can do what is needed
-    needs: str = "search"  # what it is to do: search (greedy or beams) | sampling | attention
+    needs: str = "search"  # what it is to do, of which ct2 does a part: see ``models.generation.needs``
     prefix: str = ""  # text before every source, such as T5's task
     source_lang: str | None = None  # as the model spells it: eng_Latn, en
     target_lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingSpec:
+    """What can be chosen of how a model's texts are decoded; None: as the model says, else the default. For the fields see
+    ``models.generation.decoding.Decoding``. It is no part of a model: one that is open decodes in any way, but for what its
+    engine cannot do."""
+
+    _: KW_ONLY
+    beams: int | None = None
+    n_return: int | None = None
+    sample: bool | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    max_new_tokens: int | None = None
+    min_new_tokens: int | None = None
+    length_penalty: float | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from nlptool.records.writing import write_records
 from nlptool.specs import GeneratorSpec
 
 if TYPE_CHECKING:
-    from nlptool.models.generation.decoding import Decoding
     from nlptool.models.generation.generator import Attention
+    from nlptool.specs import DecodingSpec
 
 
 def _which_model() -> click.UsageError:
@@ -54,7 +54,7 @@ def command(  # noqa: PLR0917
     attention: bool,
     plot: str | None,
     seed: int,
-    decoding: Decoding,
+    decoding: DecodingSpec,
     spec: GeneratorSpec,
 ) -> None:
     """Generate text from text with an encoder–decoder (translation, answers, completion) or a GPT (continuation).
@@ -87,6 +87,11 @@ def command(  # noqa: PLR0917
     by log_probability. A sample depends only on --seed, the number of the record in the input and the text; the entry says
     `seed`. log_probability is always that of the unmodified distribution of the model.
 
+    What a model of transformers asks for in its generation_config.json (beams, sampling, lengths, penalties) is applied, as
+    transformers does it, unless an option says otherwise: --beams 1 is greedy search, --repetition-penalty 1 and
+    --no-repeat-ngram 0 turn these off. The entry names what was applied in `generation_config`; what nlptool does not do is
+    named on stderr.
+
     --attention adds `attention`: {source, target, mean, heads}: the input and output tokens, and for each output token its
     weights on the input tokens, which sum to 1 (less for a GPT, which also attends to its output); the mean over all layers and
     heads, and heads[layer][head] if there are several. --plot draws the mean as in Bahdanau, Cho and Bengio (2015): input
@@ -100,7 +105,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks import generate
     from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded
     from nlptool.tasks.languages import ModelScripts
-    from nlptool.tasks.open_model import open_model
+    from nlptool.tasks.open_model import decoding_of, open_model
     from nlptool.tasks.stream import write_stream
 
     if not spec.model:
@@ -114,19 +119,23 @@ def command(  # noqa: PLR0917
             raise click.UsageError(
                 "--plot draws the first text, and --resume goes on behind it: draw it without --resume"
             )
-    needs = "attention" if attention or plot is not None else "sampling" if decoding.sample else "search"
+    resolved = decoding_of(spec, decoding, pipe, streams=stream)
+    if not resolved.decoding.sample and options.typed(["seed"]):
+        raise click.UsageError("--seed is for what is drawn at random: --sample, --temperature, --top-k or --top-p")
+    needs = "attention" if attention or plot is not None else resolved.needs
     generator = open_model(replace(spec, needs=needs), pipe)
-    entry = generate.entry_of(generator, spec, decoding)
+    entry = generate.entry_of(generator, spec, resolved)
     entry |= {"device": generator.device} if generator.device != "cpu" else {}
     scripts = ModelScripts(generator.name)
     picture: list[Attention] | None = None if plot is None else []
-    lists = seeded(pipe, seed) if decoding.sample else pipe.read()
+    lists = seeded(pipe, seed) if resolved.decoding.sample else pipe.read()
     if stream:
-        write_stream(pipe, lists, generator, decoding, entry=entry, picture=picture, scripts=scripts)
+        write_stream(pipe, lists, generator, resolved.decoding, entry=entry, picture=picture, scripts=scripts)
     else:
         largest = WINDOW_OF_ATTENTION if attention else WINDOW
+        windowed = windows(lists, largest=largest)
         texts = generate.generate(
-            windows(lists, largest=largest), generator, decoding, entry=entry, attention=attention, picture=picture
+            windowed, generator, resolved.decoding, entry=entry, attention=attention, picture=picture
         )
         texts = scripts.noted(texts)
         if format == "text":
@@ -138,16 +147,14 @@ def command(  # noqa: PLR0917
         _draw(pipe, picture or [], plot)
 
 
-def _refuse_contradictions(decoding: Decoding, format: str, *, stream: bool, attention: bool) -> None:
+def _refuse_contradictions(decoding: DecodingSpec, format: str, *, stream: bool, attention: bool) -> None:
     """
     Raises:
         UsageError: what is asked for does not go together.
     """
-    if not decoding.sample and options.typed(["seed"]):
-        raise click.UsageError("--seed is for what is drawn at random: --sample, --temperature, --top-k or --top-p")
-    if stream and decoding.beams > 1:
+    if stream and (decoding.beams or 1) > 1:
         raise click.UsageError("--stream shows tokens as they are chosen; a beam search chooses them all at its end")
-    if stream and decoding.n_return > 1:
+    if stream and (decoding.n_return or 1) > 1:
         raise click.UsageError("--stream shows one text, --num-return asks for several")
     if stream and format != "text" and (format != "jsonl" or options.typed(["format"])):
         raise click.UsageError("--stream writes bare text; a record is written when it is complete: -f text")

@@ -21,6 +21,7 @@ from nlptool.tasks.each_record import EachRecord, is_probe
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
     from nlptool.models.generation.generator import Attention, GeneratedText, Generator
+    from nlptool.models.generation.resolving import Resolved
     from nlptool.models.generation.tokenizer import Source
     from nlptool.specs import GeneratorSpec
 
@@ -79,15 +80,18 @@ def seeded(pipe: Pipe, seed: int) -> Iterator[list[Record]]:
         yield records
 
 
-def entry_of(generator: Generator, spec: GeneratorSpec, decoding: Decoding) -> dict[str, Any]:
-    """Return what every record's entry says: the model, and the settings that differ from the defaults."""
+def entry_of(generator: Generator, spec: GeneratorSpec, resolved: Resolved) -> dict[str, Any]:
+    """Return what every record's entry says: the model, the settings that differ from the defaults, and which of them its
+    generation_config.json asks for, as that names them."""
+    decoding = resolved.decoding
     settings = {"prefix": spec.prefix, "source_lang": spec.source_lang, "target_lang": spec.target_lang}
     changed = {
         field.name: getattr(decoding, field.name)
         for field in dataclasses.fields(decoding)
         if getattr(decoding, field.name) != field.default
     }
-    return {"model": generator.name} | {name: value for name, value in settings.items() if value} | changed
+    asked = {"generation_config": list(resolved.applied)} if resolved.applied else {}
+    return {"model": generator.name} | {name: value for name, value in settings.items() if value} | changed | asked
 
 
 def nonempty(records: list[Record], entry: Mapping[str, Any]) -> list[tuple[Record, str]]:

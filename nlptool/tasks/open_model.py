@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from nlptool import catalog, machine
 from nlptool.models.runtime.one_by_one import loading
 from nlptool.models.store import locate as store_locate
-from nlptool.specs import AttentionSpec, EncoderSpec, GeneratorSpec, MaskedModelSpec, WordVectorsSpec
+from nlptool.specs import (
+    AttentionSpec,
+    DecodingSpec,
+    EncoderSpec,
+    GeneratorSpec,
+    MaskedModelSpec,
+    WordVectorsSpec,
+)
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.models.generation.generator import Generator
     from nlptool.models.generation.loading import LocatedGenerator
+    from nlptool.models.generation.resolving import Resolved
     from nlptool.models.masked.attention import AttentionModel, LocatedAttentionModel
     from nlptool.models.masked.loading import LocatedMaskedModel
     from nlptool.models.masked.model import MaskedModel
@@ -153,6 +161,30 @@ def opened(located: Located) -> Any:
     """
     with loading(located.name):
         return located.open()
+
+
+def decoding_of(
+    spec: GeneratorSpec, chosen: DecodingSpec, pipe: Pipe | None = None, *, streams: bool = False
+) -> Resolved:
+    """Find a model that generates and decide how it decodes: as the user has chosen, else as the model asks, else by default.
+    What the model asks for and does not get is noted.
+
+    Args:
+        streams: tokens are shown as they are chosen.
+
+    Raises:
+        ModelError: the model is not there, or its settings are damaged.
+        WrongUsage: what is chosen has no effect.
+    """
+    from nlptool.models.generation import loading as generator_loading
+    from nlptool.models.generation.resolving import resolve
+
+    with _watched(spec.model, pipe, None) as watching, loading(spec.model):
+        resolved = resolve(chosen, generator_loading.settings_of(spec, **watching), streams=streams)
+    if pipe is not None:
+        for note in resolved.notes:
+            pipe.note(f"{spec.model}: {note}")
+    return resolved
 
 
 @contextmanager

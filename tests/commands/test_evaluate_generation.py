@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from program import Invoke, Run
 
+from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
+from nlptool.models.generation.model_settings import ModelSettings
 from nlptool.tasks import open_model
 from nlptool.tasks.evaluate.generation import difference
 from nlptool.terminal import tables
@@ -356,6 +358,7 @@ def shouter(monkeypatch: pytest.MonkeyPatch) -> Shouter:
     """The model that every -m means."""
     model = Shouter()
     monkeypatch.setattr(open_model, "open_model", lambda spec, pipe: model)
+    monkeypatch.setattr(generator_loading, "settings_of", lambda spec, **_: ModelSettings())
     return model
 
 

@@ -19,7 +19,9 @@ from interruptions import interrupted, resumed_after_every_list
 from program import Invoke, Run, Start, records
 
 from nlptool import specs
+from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
+from nlptool.models.generation.model_settings import ModelSettings
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
 from nlptool.tasks import generate, open_model, stream
@@ -99,6 +101,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
     """The model that every -m means."""
     model = Mirror()
     monkeypatch.setattr(open_model, "open_model", lambda spec, pipe: model)
+    monkeypatch.setattr(generator_loading, "settings_of", lambda spec, **_: ModelSettings())
     return model
 
 

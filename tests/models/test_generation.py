@@ -22,12 +22,13 @@ from nlptool.models.generation import ct2_backend
 from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
 from nlptool.models.generation.generator import GeneratedText, Generator
+from nlptool.models.generation.resolving import resolve
 from nlptool.models.generation.tokenizer import Source
 from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import Seq2SeqConfig
 from nlptool.models.store import kinds
-from nlptool.specs import GeneratorSpec
+from nlptool.specs import DecodingSpec, GeneratorSpec
 from nlptool.storage import cache
 from nlptool.training.seq2seq import vocabulary as seq2seq_vocabulary
 
@@ -239,9 +240,10 @@ def test_the_model_says_how_long_its_texts_may_be(made: Made, tmp_path: Path) ->
     pair = made("nllb")
     copied = copy_of(pair.folder, tmp_path)
     change(copied / "generation_config.json", max_length=10, eos_token_id=2)
-    generator = generator_loading.locate(pair.spec(copied)).open()
+    located = generator_loading.locate(pair.spec(copied))
+    generator = located.open()
     source = generator.tokenize(models.TEXTS[:1])[0]
-    ((output,),) = generator.generate([source], Decoding())
+    ((output,),) = generator.generate([source], resolve(DecodingSpec(), located.settings).decoding)
     assert output.ids == pair.theirs(source.ids, max_length=10, eos_token_id=2)
     assert len(output.ids) == 8  # the token that begins every text and the language count, as in transformers
 
@@ -311,7 +313,7 @@ def test_beams_up_to_the_size_of_the_vocabulary_work_and_more_are_refused(kind: 
         [id] for id in range(size) if id not in generator.constraints.end_ids
     ]
     pair.check(sources[0], outputs[0])
-    with pytest.raises(RunError, match=f"--beams {size + 1} is wider than the vocabulary"):
+    with pytest.raises(RunError, match=f"with {size + 1} beams is wider than the vocabulary"):
         generator.generate(sources, Decoding(beams=size + 1, max_new_tokens=1))
 
 

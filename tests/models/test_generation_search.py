@@ -18,6 +18,7 @@ from nlptool.errors import ModelError
 from nlptool.models.generation import sampling
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, DecoderConstraints
+from nlptool.models.generation.decoder import LENGTH, MAX_NEW_TOKENS, STOP
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 
 A, B, C, D, END, START, LANGUAGE = range(7)
@@ -66,7 +67,7 @@ def random_table(source: tuple[int, ...], text: tuple[int, ...]) -> Sequence[flo
 
 
 def log_probability(table: Table, source: Sequence[int], text: Hypothesis, end: int = END) -> float:
-    ids = (*text.ids, end) if text.finish_reason == decoding_search.STOP else tuple(text.ids)
+    ids = (*text.ids, end) if text.finish_reason == STOP else tuple(text.ids)
     return sum(math.log(table(tuple(source), ids[:place])[id]) for place, id in enumerate(ids))
 
 
@@ -94,9 +95,9 @@ def every_text(source: Sequence[int], limit: int, penalty: float) -> Iterator[tu
     """All texts there are, with what they are ranked by."""
     for length in range(limit + 1):
         for ids in itertools.product(range(END), repeat=length):
-            reason = decoding_search.LENGTH if length == limit else decoding_search.STOP
+            reason = LENGTH if length == limit else STOP
             total = log_probability(random_table, source, Hypothesis(list(ids), 0, reason))
-            yield total / (length + (reason == decoding_search.STOP)) ** penalty, list(ids), reason
+            yield total / (length + (reason == STOP)) ** penalty, list(ids), reason
 
 
 @pytest.mark.parametrize("penalty", [-1.0, 0.0, 0.7, 1.0, 2.0])
@@ -173,7 +174,7 @@ def test_an_end_token_in_the_last_place_is_an_end() -> None:
 
 def test_where_nobody_says_how_long_a_text_may_be_it_ends_after_128_tokens() -> None:
     ((text,),) = find(lambda source, text: (1, 0, 0, 0, 0), Decoding())
-    assert (len(text.ids), text.finish_reason) == (decoding_search.MAX_NEW_TOKENS, "length")
+    assert (len(text.ids), text.finish_reason) == (MAX_NEW_TOKENS, "length")
 
 
 @pytest.mark.parametrize("beams", [1, 3])

@@ -19,7 +19,7 @@ from nlptool.specs import GeneratorSpec
 from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
-    from nlptool.models.generation.decoding import Decoding
+    from nlptool.specs import DecodingSpec
 
 _SHOWN = 5  # pairs below the table
 _SIGNED = {"bleu": "BLEU", "chrf": "chrF2"}  # names that sacrebleu puts before its signatures
@@ -50,7 +50,7 @@ def command(  # noqa: PLR0917
     details_file: str | None,
     seed: int,
     format: str | None,
-    decoding: Decoding,
+    decoding: DecodingSpec,
     spec: GeneratorSpec,
 ) -> None:
     """Evaluate generated text against references: exact match, BLEU and chrF, computed by sacrebleu.
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0917
     """
     from nlptool.tasks import generate
     from nlptool.tasks.evaluate.generation import Answers, details, evaluate, read
-    from nlptool.tasks.open_model import open_model
+    from nlptool.tasks.open_model import decoding_of, open_model
 
     asks = bool(spec.model)
     options_of_model = (*options.DECODING_OPTIONS, *(field.name for field in fields(spec)), "seed")
@@ -86,9 +86,10 @@ def command(  # noqa: PLR0917
     names = _names(pipe, first, second, asks=asks)
     answers, entry = None, dict[str, Any]()
     if asks:
-        generator = open_model(replace(spec, needs="sampling" if decoding.sample else "search"), pipe)
-        answers = Answers(generator, decoding, seed)
-        entry = generate.entry_of(generator, spec, decoding) | ({"seed": seed} if decoding.sample else {})
+        resolved = decoding_of(spec, replace(decoding, n_return=1), pipe)
+        generator = open_model(replace(spec, needs=resolved.needs), pipe)
+        answers = Answers(generator, resolved.decoding, seed)
+        entry = generate.entry_of(generator, spec, resolved) | ({"seed": seed} if resolved.decoding.sample else {})
     files = read(pipe, names, answers)
     records = evaluate(files, tokenize, entry)
     if results.wants_table(format):

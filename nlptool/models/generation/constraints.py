@@ -21,6 +21,7 @@ class DecoderConstraints:
         start_ids: the tokens that an encoder-decoder's decoder is given before the first one that it chooses: the token that
             begins every text, and the token of a language if there is one. () for a decoder, which is given the prompt.
         end_ids: tokens each of which ends a text.
+        ends_by_force: the last possible token of a text is always an end token; limits of a search are without it.
         suppressed: sequences of tokens that are never generated.
         max_positions: the maximum number of tokens of a text, ``start_ids`` or the prompt included; None for no maximum.
         pad_id: the token with which the shorter sources of a batch are padded.
@@ -33,6 +34,7 @@ class DecoderConstraints:
     suppressed: tuple[tuple[int, ...], ...] = ()
     max_positions: int | None = None
     pad_id: int = 0
+    ends_by_force: bool = False
 
 
 def from_config(config: Mapping[str, Any], target: int | None = None) -> DecoderConstraints:
@@ -51,4 +53,5 @@ def from_config(config: Mapping[str, Any], target: int | None = None) -> Decoder
         suppressed=tuple(map(tuple, config["suppressed"])),
         max_positions=config.get("positions"),
         pad_id=config["pad_id"],
+        ends_by_force=bool(config["ends_by_force"]),
     )

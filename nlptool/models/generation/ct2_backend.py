@@ -73,8 +73,8 @@ class Ct2Engine:
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each source, best first.
 
-        The library's beam search continues ``beams`` hypotheses until twice as many have ended, and then ranks by log-probability
-        / length ** length_penalty, the end token counted.
+        The library's beam search continues ``beams`` hypotheses until twice as many have ended (as many, with early stopping),
+        and then ranks by log-probability / length ** length_penalty, the end token counted.
 
         Args:
             sources: ids with all special tokens; for a decoder-only model the prompts.
@@ -121,8 +121,8 @@ class Ct2Engine:
         return self._hypotheses(sources, outputs, [result.scores for result in results], decoding)
 
     def _continue(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
-        # N-grams of the prompt count too, as in transformers; the library sees them if its results include the prompt.
-        repeats = decoding.no_repeat_ngram > 0
+        # Tokens of the prompt count as repeated too, as in transformers; the library sees them if its results include the prompt.
+        repeats = _counts_repetitions(decoding)
         n_before = len(prompts[0]) if repeats else 0
         n_counted = max(0, n_before - 1)  # without the first token, which begins the text
         results = _await(
@@ -142,7 +142,7 @@ class Ct2Engine:
         return {
             **self._exclusions(decoding),
             "beam_size": beams,
-            "patience": _PATIENCE if beams > 1 else 1,
+            "patience": _PATIENCE if beams > 1 and not decoding.early_stopping else 1,
             "num_hypotheses": decoding.n_return,
             "length_penalty": decoding.length_penalty if beams > 1 else 0,
             "return_end_token": True,
@@ -151,6 +151,7 @@ class Ct2Engine:
 
     def _exclusions(self, decoding: Decoding) -> dict[str, Any]:
         return {
+            "repetition_penalty": decoding.repetition_penalty,
             "no_repeat_ngram_size": decoding.no_repeat_ngram,
             "suppress_sequences": self._suppressed or None,
             "end_token": list(self._constraints.end_ids) or None,
@@ -186,8 +187,9 @@ class Ct2Engine:
         return hypotheses
 
     def _excludes_tokens(self, decoding: Decoding) -> bool:
-        """Return whether tokens are excluded. The library does so before its softmax, so its scores are then not the model's."""
-        return bool(self._suppressed or decoding.min_new_tokens or decoding.no_repeat_ngram)
+        """Return whether tokens are excluded or penalized. The library does so before its softmax, so its scores are then not the
+        model's."""
+        return bool(self._suppressed or decoding.min_new_tokens) or _counts_repetitions(decoding)
 
     def _hypothesis(self, ids: list[int], log_probability: float) -> Hypothesis:
         if ids and ids[-1] in self._constraints.end_ids:
@@ -231,7 +233,7 @@ class Ct2Engine:
             ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
-        if self._constraints.kind == DECODER and decoding.no_repeat_ngram:  # a stream ignores the n-grams of the prompt
+        if self._constraints.kind == DECODER and _counts_repetitions(decoding):  # a stream ignores those of the prompt
             ((hypothesis,),) = self.generate([source], decoding, [])
             yield from hypothesis.ids
             yield hypothesis
@@ -277,6 +279,10 @@ def _await(run: Callable[..., list[Any]], *arguments: Any, **options: Any) -> li
     while not all(result.done() for result in pending):
         time.sleep(_POLL)
     return [result.result() for result in pending]
+
+
+def _counts_repetitions(decoding: Decoding) -> bool:
+    return decoding.no_repeat_ngram > 0 or decoding.repetition_penalty != 1
 
 
 def _refuse_sampling(decoding: Decoding) -> None:

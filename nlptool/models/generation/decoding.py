@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How texts are decoded. The default is greedy search."""
+    """How texts are decoded. The default is greedy search. Tokens of a text are also those that the decoder is given before the
+    first one that it chooses: the start tokens, or the prompt."""
 
     beams: int = 1
     n_return: int = 1  # hypotheses of each source, at most ``beams`` unless sampled
@@ -20,10 +21,18 @@ class Decoding:
     temperature: float = 1.0
     top_k: int = 0  # sample from the k most probable tokens; 0: from all
     top_p: float = 1.0  # sample from the fewest tokens whose probabilities sum up to this
-    max_new_tokens: int | None = None  # None: as the model says
-    min_new_tokens: int = 0
+    max_new_tokens: int | None = None  # None: as ``max_length`` or the model says
+    min_new_tokens: int | None = None  # None: as ``min_length`` says
+    max_length: int | None = None  # tokens of a text with those before it
+    min_length: int = 0
     length_penalty: float = 1.0  # hypotheses of a beam search are ranked by log-probability / length ** length_penalty
+    early_stopping: bool | str = False  # with ``beams`` hypotheses; "never": when no better one is possible
+    repetition_penalty: float = 1.0  # logits of tokens of the text are divided by it, negative ones multiplied
+    source_repetition_penalty: float = 1.0  # the inverse of it for tokens of the source
     no_repeat_ngram: int = 0  # no n-gram of this size occurs twice; 0: no limit
+    no_repeat_source_ngram: int = 0  # no n-gram of this size of the source occurs; 0: no limit
+    not_first: tuple[int, ...] = ()  # tokens that do not begin a text
+    renormalize: bool = False  # probabilities in a beam search sum up to 1 after penalties and exclusions
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ class Generator:
 
     Args:
         new_tokens: the default maximum number of new tokens, forced ones (start tokens after the first) included.
-        ends_by_force: whether the last of them is always an end token.
     """
 
     def __init__(
@@ -55,14 +54,13 @@ class Generator:
         name: str,
         spec: GeneratorSpec,
         new_tokens: int,
-        ends_by_force: bool = False,
     ) -> None:
         self.name = name
         self.engine, self.device = engine.name, engine.device
         self.kind = constraints.kind
         self.constraints = constraints
         self._tokenizer, self._engine = tokenizer, engine
-        self._new_tokens, self._ends_by_force = new_tokens, ends_by_force
+        self._new_tokens = new_tokens
         self._budget = 1 if spec.deterministic else spec.batch_tokens or engine.batch_tokens
 
     def tokenize(self, texts: Sequence[str]) -> list[Source]:
@@ -84,8 +82,7 @@ class Generator:
         self._check(decoding)
         outputs: list[list[GeneratedText]] = [[] for _ in sources]
         n_hypotheses = decoding.n_return if decoding.sample else max(decoding.beams, decoding.n_return)
-        for n_new, indices in self._group_by_limit(sources, decoding):
-            limited = self._limit(decoding, n_new)
+        for limited, indices in self._group_by_limits(sources, decoding):
             lengths = [len(sources[index].ids) for index in indices]
             for positions in pack(lengths, max(1, self._budget // n_hypotheses)):
                 batch = [indices[position] for position in positions]
@@ -99,35 +96,41 @@ class Generator:
     def _check(self, decoding: Decoding) -> None:
         if decoding.beams > (size := self.constraints.vocab_size):
             raise RunError(
-                f"--beams {decoding.beams} is wider than the vocabulary of {self.name}, which has {size} tokens",
+                f"a beam search with {decoding.beams} beams is wider than the vocabulary of {self.name}, which has {size} tokens",
                 hint=f"--beams {min(size, 5)}",
             )
 
-    def _group_by_limit(self, sources: Sequence[Source], decoding: Decoding) -> Iterator[tuple[int, list[int]]]:
-        """Yield each maximum number of new tokens, and the indices of the sources that have it."""
-        groups: dict[int, list[int]] = {}
+    def _group_by_limits(self, sources: Sequence[Source], decoding: Decoding) -> Iterator[tuple[Decoding, list[int]]]:
+        """Yield ``decoding`` with each pair of lengths, the most and the least, and the indices of the sources that have it."""
+        groups: dict[Decoding, list[int]] = {}
         for index, source in enumerate(sources):
             if source.ids:
-                groups.setdefault(self._max_new_tokens(source, decoding), []).append(index)
+                groups.setdefault(self._limited(source, decoding), []).append(index)
         yield from groups.items()
 
-    def _max_new_tokens(self, source: Source, decoding: Decoding) -> int:
-        """Return the maximum number of tokens to generate. Forced tokens count as new ones, as in transformers."""
-        most = decoding.max_new_tokens or max(self._new_tokens, decoding.min_new_tokens)
-        prefix = source.ids if self.kind == DECODER else self.constraints.start_ids
-        if self.kind != DECODER:
-            most -= len(self.constraints.start_ids) - 1
-        if self._ends_by_force:
-            most -= 1
-        if self.constraints.max_positions is not None:
-            most = min(most, self.constraints.max_positions - len(prefix))
-        return max(1, most)
+    def _limited(self, source: Source, decoding: Decoding) -> Decoding:
+        """Return ``decoding`` with the numbers of tokens that a search chooses of a text: at most, and at least.
 
-    def _limit(self, decoding: Decoding, n_new: int) -> Decoding:
-        n_least = decoding.min_new_tokens
-        if self.kind != DECODER:
-            n_least -= len(self.constraints.start_ids) - 1
-        return replace(decoding, max_new_tokens=n_new, min_new_tokens=min(max(0, n_least), n_new))
+        As in transformers, forced tokens count as new ones, and lengths that are not of new tokens include the prompt, or the one
+        token that begins every text.
+        """
+        is_decoder = self.kind == DECODER
+        n_before = len(source.ids) if is_decoder else 1
+        n_forced = 0 if is_decoder else len(self.constraints.start_ids) - 1
+        least = decoding.min_new_tokens
+        if least is None:
+            least = decoding.min_length - n_before
+        most = decoding.max_new_tokens
+        if most is None and decoding.max_length is not None:
+            most = decoding.max_length - n_before
+        elif most is None:
+            most = max(self._new_tokens, least)
+        most -= n_forced + self.constraints.ends_by_force
+        if self.constraints.max_positions is not None:
+            most = min(most, self.constraints.max_positions - n_before - n_forced)
+        most = max(1, most)
+        least = min(max(0, least - n_forced), most)
+        return replace(decoding, max_new_tokens=most, min_new_tokens=least, max_length=None, min_length=0)
 
     def _output(self, source: Source, hypothesis: Hypothesis) -> GeneratedText:
         text = self._tokenizer.decode(hypothesis.ids, prompt=source.ids if self.kind == DECODER else ())
@@ -145,7 +148,7 @@ class Generator:
         """
         if not source.ids:
             return
-        limited = self._limit(decoding, self._max_new_tokens(source, decoding))
+        limited = self._limited(source, decoding)
         prompt = source.ids if self.kind == DECODER else ()
         ids: list[int] = []
         shown = ""

@@ -9,16 +9,17 @@ A model is located once (found, checked, converted) and then opened, in this pro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models.generation import pieces
+from nlptool.models.generation import model_settings, needs, pieces
 from nlptool.models.generation import tokenizer as generation_tokenizer
 from nlptool.models.generation.constraints import DecoderConstraints
 from nlptool.models.generation.decoding import Engine
 from nlptool.models.generation.generator import Generator
+from nlptool.models.generation.model_settings import ModelSettings
 from nlptool.models.generation.tokenizer import NEW_TOKENS
 from nlptool.models.runtime import devices, prepare
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
@@ -41,6 +42,7 @@ class LocatedGenerator:
     spec: GeneratorSpec
     folder: Path  # of the model
     about: Mapping[str, Any]  # the manifest: see ``transformers_config.describe``; {} of a model of our own
+    settings: ModelSettings = field(default_factory=ModelSettings)  # what the model asks for
     copy: Path | None = None  # the converted copy
 
     @property
@@ -66,6 +68,7 @@ class LocatedGenerator:
             target_lang=spec.target_lang,
             max_length=spec.max_length,
             prefix=spec.prefix,
+            new_tokens=int(self.settings.values.get("max_new_tokens", NEW_TOKENS)),
         )
         return Generator(
             texts,
@@ -73,8 +76,7 @@ class LocatedGenerator:
             self._torch(rules) if self.copy is None else self._ct2(self.copy, rules),
             name=self.name,
             spec=spec,
-            new_tokens=int(self.about.get("max_new_tokens", NEW_TOKENS)),
-            ends_by_force=bool(self.about["ends_by_force"]),
+            new_tokens=NEW_TOKENS,
         )
 
     def _open_ours(self) -> Generator:
@@ -139,11 +141,15 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     device = "cpu" if engine == "ct2" else devices.choose(device, engine)
     found = prepare.find(spec, plain=True, note=note, report=report)
     located = LocatedGenerator(found.name, "torch", device, spec, found.folder, {})
-    wants_torch = engine == "torch" or device != "cpu" or spec.needs != "search"
-    if engine == "ct2" and spec.needs != "search":
-        raise ModelError(f"CTranslate2 {_UNABLE[spec.needs]}", hint="--engine auto leaves that to torch")
+    wants_torch = engine == "torch" or device != "cpu" or spec.needs in needs.UNABLE
+    wants_torch = wants_torch or (
+        engine == "auto" and spec.needs == needs.SCORES
+    )  # whatever the model; not converted in vain
+    if engine == "ct2" and spec.needs in needs.UNABLE:
+        raise ModelError(f"CTranslate2 {needs.UNABLE[spec.needs]}", hint="--engine auto leaves that to torch")
     if seq2seq_folder.is_seq2seq(found.folder):
-        return _ours(located, engine=engine, wants_torch=wants_torch)
+        return _ours(located, engine=engine, wants_torch=wants_torch or bool(_difference(located, note)))
+    located = replace(located, settings=model_settings.read(found.folder))
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     _refuse(found.name, model_folder.read_json(found.folder / "config.json"))
 
@@ -155,17 +161,33 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     if not wants_torch:
         copy, _ = prepare.graph_of(found, GENERATOR, files, convert, is_required=engine == "ct2", note=note)
         if copy is not None:
-            return replace(located, engine="ct2", about=model_folder.read_json(copy / GENERATOR.manifest), copy=copy)
+            in_ct2 = replace(located, engine="ct2", about=model_folder.read_json(copy / GENERATOR.manifest), copy=copy)
+            if not _difference(in_ct2, note):
+                return in_ct2
     from nlptool.models.generation import transformers_config
 
     tokenizer = transformers_config.load_tokenizer(found.folder)
     return replace(located, about=transformers_config.describe(found.folder, tokenizer))
 
 
-_UNABLE = {
-    "sampling": "draws all texts from one generator: what it samples would depend on the others",
-    "attention": "does not show what each layer looks at",
-}
+def settings_of(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatched) -> ModelSettings:
+    """Find a model and return what it asks for of the decoding; the arguments are those of ``locate``.
+
+    Raises:
+        ModelError: the model is not there, or its settings are damaged.
+    """
+    prepare.check_task(spec.model, ["generate"], refusal="{} is a model for {}, and writes no texts", hint=_HINT)
+    folder = prepare.find(spec, plain=True, note=note, report=report).folder
+    return ModelSettings() if seq2seq_folder.is_seq2seq(folder) else model_settings.read(folder)
+
+
+def _difference(located: LocatedGenerator, note: Note) -> str:
+    """Return what CTranslate2 would do otherwise than torch; if it alone is wanted that is said, and is no reason."""
+    difference = needs.difference(located.spec.needs, located.about)
+    if difference and located.spec.engine == "ct2":
+        note(f"{difference}; --engine torch finds what transformers finds")
+        return ""
+    return difference
 
 
 def _ours(located: LocatedGenerator, *, engine: str, wants_torch: bool) -> LocatedGenerator:

@@ -114,6 +114,7 @@ def for_transformers(
     target_lang: str | None,
     max_length: int | None,
     prefix: str,
+    new_tokens: int = NEW_TOKENS,
 ) -> tuple[GenerationTokenizer, DecoderConstraints]:
     """Return the tokenizer and the constraints of a model of transformers.
 
@@ -122,6 +123,7 @@ def for_transformers(
         source_lang: a language code that the model knows.
         target_lang: likewise.
         max_length: maximum number of tokens of a source; None: as the model says.
+        new_tokens: for which a prompt leaves room.
 
     Raises:
         RunError: a language is missing or unknown, or there is no room for a text.
@@ -135,7 +137,7 @@ def for_transformers(
     is_decoder = config["kind"] == DECODER
     limit = int(config["max_length"])
     if is_decoder:  # the new tokens need positions too
-        limit = max(1, limit - min(int(config.get("max_new_tokens", NEW_TOKENS)), limit // 2))
+        limit = max(1, limit - min(new_tokens, limit // 2))
     elif config.get("stretches") and max_length:
         limit = max_length
     tokenizer = GenerationTokenizer(

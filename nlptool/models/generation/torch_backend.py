@@ -22,6 +22,7 @@ from nlptool.errors import ModelError
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation import transformers_config
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
+from nlptool.models.generation.decoder import Decoder
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 from nlptool.models.runtime import devices, transformers_loading
 from nlptool.models.runtime.batching import pad
@@ -32,7 +33,7 @@ from nlptool.models.seq2seq.config import NEVER_GENERATED, PAD
 _LARGEST_LOGITS = 1 << 26  # numbers in a step of a batch, 256 MiB
 
 
-class Network(decoding_search.Decoder, Protocol):
+class Network(Decoder, Protocol):
     """A decoder that can return its attention weights."""
 
     vocab_size: int

@@ -15,7 +15,6 @@ from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder
 
 _DEFAULT_MAX_LENGTH = 512  # tokens of a source, for a model without a maximum that gives none
-_TRANSFORMERS_DEFAULT = 20  # transformers' max_length for a model that gives none
 _LANGUAGE = re.compile(r"[a-z]{2,3}_[A-Z]\w+")  # eng_Latn (NLLB), en_XX (mBART)
 _CODE = re.compile(r">>([\w-]+)<<")  # Marian
 _HINT = "nlptool models list --task generate shows models that do"
@@ -78,9 +77,8 @@ def pieces(folder: Path, tokenizer: Any, about: Mapping[str, Any]) -> Pieces:
 def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
     """Return what has to be known of a model beside its weights and its vocabulary.
 
-    ``generation_config.json`` decides what belongs to the model: the tokens that begin and end its texts, their maximum length,
-    and the tokens that are never generated. The search (beams, sampling, penalties, minimum length) is the user's choice; the
-    default is greedy search, as for every other model.
+    ``generation_config.json`` decides which tokens begin and end its texts and which are never generated. What it says of the
+    search and of lengths is read by ``model_settings``.
 
     Args:
         tokenizer: what ``load_tokenizer`` returned.
@@ -91,7 +89,7 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
         before, after: the special tokens around a source; start: the first tokens of the decoder (SOURCE and TARGET are
         placeholders for languages);
         ends; ends_by_force: whether the last possible token is always an end token; suppressed;
-        max_length: of a source; stretches: whether the model accepts longer ones; max_new_tokens, if the model gives it;
+        max_length: of a source; stretches: whether the model accepts longer ones;
         languages: code -> token; defaults: the languages if the user gives none;
         unknown_id, special_ids, added, cleans: what the vocabulary's files do not hold.
 
@@ -104,11 +102,10 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
     with transformers_loading.silenced():
         before, after = _template(tokenizer, languages)
     is_decoder = not config.is_encoder_decoder
-    positions = _positions(config)
+    positions, size = _positions(config), int(config.vocab_size)
     pad_id = transformers_loading.pad_id(
-        generation_config.pad_token_id, getattr(config, "pad_token_id", None), tokenizer.pad_token_id,
-        size=int(config.vocab_size),
-    )  # fmt: skip
+        generation_config.pad_token_id, getattr(config, "pad_token_id", None), tokenizer.pad_token_id, size=size
+    )
     begin = _first(
         generation_config.decoder_start_token_id, getattr(config, "decoder_start_token_id", None),
         generation_config.bos_token_id, getattr(config, "bos_token_id", None), pad_id,
@@ -120,21 +117,26 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
     elif languages:  # the first mBART begins its texts with the language, the others with a start token
         start = [TARGET] if type(tokenizer).__name__ == "MBartTokenizer" else [begin, TARGET]
     ends = _first(generation_config.eos_token_id, getattr(config, "eos_token_id", None), [])
+    ends = [int(id) for id in (ends if isinstance(ends, list) else [ends]) if id < size]
+    if not is_decoder and max(start) >= size:
+        raise ModelError(
+            f"{folder}: its texts begin with token {max(start):,}, and it has {size:,}",
+            hint="correct generation_config.json, or fetch the model again",
+        )
     about = {
         "architecture": config.model_type,
         "kind": DECODER if is_decoder else ENCODER_DECODER,
         "form": _form(tokenizer),
-        "size": int(config.vocab_size),
+        "size": size,
         "positions": positions,
         "max_length": _max_length(tokenizer, positions, is_decoder=is_decoder),
         "stretches": positions is None,
-        "max_new_tokens": _new_tokens(generation_config, is_decoder=is_decoder),
         "before": before,
         "after": [] if is_decoder else after,  # an end token after the prompt would end the text before it begins
         "start": [] if is_decoder else start,
-        "ends": [int(id) for id in (ends if isinstance(ends, list) else [ends])],
+        "ends": ends,
         "ends_by_force": generation_config.forced_eos_token_id is not None,
-        "suppressed": _suppressed(generation_config),
+        "suppressed": _suppressed(generation_config, ends, size),
         "pad_id": pad_id,
         "unknown_id": tokenizer.unk_token_id,
         "special_ids": sorted({*tokenizer.all_special_ids, *languages.values()}),
@@ -171,15 +173,6 @@ def _max_length(tokenizer: Any, positions: int | None, *, is_decoder: bool) -> i
     if positions is None:
         return int(min(_DEFAULT_MAX_LENGTH, trained or _DEFAULT_MAX_LENGTH))
     return positions if is_decoder else int(min(positions, trained or positions))
-
-
-def _new_tokens(generation_config: Any, *, is_decoder: bool) -> int | None:
-    """Return the maximum number of new tokens that a model gives, if any. Its max_length includes the start token."""
-    if generation_config.max_new_tokens is not None:
-        return int(generation_config.max_new_tokens)
-    if is_decoder or generation_config.max_length in (None, _TRANSFORMERS_DEFAULT):
-        return None  # a decoder's max_length includes the prompt
-    return max(1, int(generation_config.max_length) - 1)
 
 
 def _source_language(folder: Path, languages: Mapping[str, int]) -> int | None:
@@ -221,14 +214,13 @@ def _template(tokenizer: Any, languages: Mapping[str, int]) -> tuple[list[int], 
     return ids[:start], ids[start + len(bare) :]
 
 
-def _suppressed(generation_config: Any) -> list[list[int]]:
-    """Return the sequences of tokens that are never generated."""
+def _suppressed(generation_config: Any, ends: list[int], size: int) -> list[list[int]]:
+    """Return the sequences of tokens that are never generated; what is not in the vocabulary is not anyway. As in transformers,
+    an end token alone is no bad word."""
     alone = [[int(id)] for id in generation_config.suppress_tokens or []]
-    return alone + [
-        list(map(int, ids))
-        for ids in generation_config.bad_words_ids or []
-        if [list(ids)] != [[generation_config.eos_token_id]]
-    ]
+    bad = [list(map(int, ids)) for ids in generation_config.bad_words_ids or []]
+    wanted = alone + [ids for ids in bad if not (len(ids) == 1 and ids[0] in ends)]
+    return [ids for ids in wanted if max(ids) < size]
 
 
 def _added(tokenizer: Any) -> dict[str, int]:

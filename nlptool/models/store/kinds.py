@@ -30,7 +30,7 @@ ENCODER = CopyKind("encoders", "encoder.json", "encoder 4", "dimension", "onnxru
 
 MASKED = CopyKind("masked", "masked.json", "masked 1", "heads", "onnxruntime", "onnx")
 
-GENERATOR = CopyKind("generators", "generation.json", "generator 1", "kind", "CTranslate2", "ct2")
+GENERATOR = CopyKind("generators", "generation.json", "generator 2", "kind", "CTranslate2", "ct2")
 
 VECTORS = CopyKind("vectors", "vectors.json", "vectors 2")
 

@@ -1,0 +1,75 @@
+"""What a search works on: any decoder that gives the logits of the next token, and a batch of sources with their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nlptool.errors import ModelError
+from nlptool.models.generation.constraints import DECODER, DecoderConstraints
+from nlptool.models.generation.decoding import Decoding
+from nlptool.models.generation.logits import Processor
+from nlptool.models.generation.sampling import split_rows
+
+STOP, LENGTH = "stop", "length"
+MAX_NEW_TOKENS = 128  # the default
+
+
+class State(Protocol):
+    """The state of a decoder between two tokens, for each sequence of its batch."""
+
+    def reorder(self, rows: Tensor) -> Self:
+        """Return the state of the sequences ``rows`` (N,), in this order; a sequence may occur several times, or not at all."""
+
+
+class Decoder(Protocol):
+    """A model that gives the logits of the next token: float32, on the decoder's device. The search may write into them."""
+
+    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, Any]:
+        """Return the logits, (B, V), of the first token of each source's text, and the state."""
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the logits, (R, V), of what follows ``tokens`` (R,), and the state after them."""
+
+
+class Batch:
+    """The sources of a search.
+
+    Attributes:
+        process: changes logits, by penalties and exclusions.
+        limits: (B,), the maximum number of new tokens of each source.
+    """
+
+    def __init__(
+        self, decoder: Decoder, sources: Sequence[Sequence[int]], decoding: Decoding, constraints: DecoderConstraints
+    ) -> None:
+        self.decoder, self.sources, self.decoding, self.constraints = decoder, sources, decoding, constraints
+        prefixes = [source if constraints.kind == DECODER else constraints.start_ids for source in sources]
+        self.process = Processor(decoding, constraints, sources, prefixes)
+        self.limits = np.array([self._limit(len(prefix)) for prefix in prefixes])
+
+    def _limit(self, n_prefix: int) -> int:
+        limit = self.decoding.max_new_tokens or MAX_NEW_TOKENS
+        max_positions = self.constraints.max_positions
+        if max_positions is None:
+            return limit
+        if n_prefix >= max_positions:
+            raise ModelError(
+                f"the text has {n_prefix:,} tokens, and the model has room for {max_positions:,}, new ones included",
+                hint="--max-length cuts it",
+            )
+        return min(limit, max_positions - n_prefix)
+
+
+def log_normalizers(logits: Tensor) -> Tensor:
+    """Return log Σ exp of each row of ``logits`` (R, V), (R,): logits less this are log-probabilities. NaN is a ModelError."""
+    sums = torch.cat([part.logsumexp(-1) for part in split_rows(logits)])
+    if not bool(sums.isfinite().all()):
+        raise ModelError(
+            "the model gives no numbers (NaN or infinity): its weights are damaged, or of another precision"
+        )
+    return sums

@@ -1,0 +1,61 @@
+"""What a generation model is to do, and what of it CTranslate2 can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nlptool.models.generation.constraints import DECODER
+from nlptool.models.generation.decoding import Decoding
+
+SEARCH, NGRAMS, REPETITION, SCORES, EXTRAS, SAMPLING, ATTENTION = (
+    "search", "n-grams", "repetition", "scores", "extras", "sampling", "attention",
+)  # fmt: skip
+
+UNABLE = {
+    EXTRAS: "has no penalties by the source, no tokens that do not begin a text and no search that stops never early",
+    SAMPLING: "draws all texts from one generator: what it samples would depend on the others",
+    ATTENTION: "does not show what each layer looks at",
+}
+"""What CTranslate2 cannot do."""
+
+_DIFFERENT = {
+    NGRAMS: "CTranslate2 overlooks n-grams that begin with the first token",
+    REPETITION: "CTranslate2 overlooks the first token, which is repeated without a penalty",
+    SCORES: "CTranslate2 ranks beams after penalties and exclusions otherwise than transformers",
+}
+"""What CTranslate2 does in another way than transformers and nlptool in torch."""
+
+
+def of(decoding: Decoding) -> str:
+    """Return what a model needs to be able to do."""
+    if decoding.sample:
+        return SAMPLING
+    if (
+        decoding.source_repetition_penalty != 1
+        or decoding.no_repeat_source_ngram
+        or decoding.not_first
+        or (decoding.beams > 1 and decoding.early_stopping == "never")
+    ):
+        return EXTRAS
+    penalizes = decoding.repetition_penalty != 1
+    excludes = bool(decoding.no_repeat_ngram or decoding.min_new_tokens or decoding.min_length)
+    if decoding.beams > 1 and (penalizes or excludes):
+        return SCORES
+    if penalizes or decoding.no_repeat_ngram == 1:
+        return REPETITION
+    return NGRAMS if decoding.no_repeat_ngram else SEARCH
+
+
+def difference(needs: str, about: Mapping[str, Any]) -> str:
+    """Return what CTranslate2 does otherwise than torch, for a note; "" if it finds the same texts.
+
+    It does not count the first token: of a prompt, or that which begins every text and is not repeated unless it ends texts too.
+
+    Args:
+        about: what ``transformers_config.describe`` returned; {} for a model of nlptool's own.
+    """
+    if needs in (NGRAMS, REPETITION) and about.get("kind") != DECODER:
+        is_repeatable = needs == REPETITION and bool({*about.get("start", ())[:1]} & {*about.get("ends", ())})
+        return _DIFFERENT[needs] if is_repeatable else ""
+    return _DIFFERENT.get(needs, "")
