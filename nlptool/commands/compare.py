@@ -17,9 +17,11 @@ from nlptool.records.pipe import Pipe
 )  # fmt: skip
 @click.option("--measure", type=click.Choice(["cosine", "euclidean", "pearson"]), default="cosine", show_default=True,
               help="Distance between two items: 1 - cosine, Euclidean, or 1 - Pearson's r of their components.")  # fmt: skip
-@click.option("--permutations", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 1_000_000),
+@click.option("--permutations", default=1000, show_default=True, metavar="N", type=options.IntRange(0, 1_000_000),
               help="Number of permutations for the p-value; 0: no p-value.")  # fmt: skip
-@click.option("--sample", metavar="N", type=click.IntRange(min=3), help="Number of items to compare, drawn at random.")
+@click.option(
+    "--sample", metavar="N", type=options.IntRange(min=3), help="Number of items to compare, drawn at random."
+)
 @options.seed
 @options.memory
 @options.table_choice()

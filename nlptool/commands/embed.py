@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     default=None,
     help="Scale vectors to unit length, or not; default: as the model is configured.",
 )
-@click.option("--max-length", metavar="N", type=click.IntRange(min=2), help="Longest text in tokens; see --on-long.")
+@click.option("--max-length", metavar="N", type=options.IntRange(min=2), help="Longest text in tokens; see --on-long.")
 @click.option(
     "--on-long", type=click.Choice(["truncate", "chunk", "error"]), default="truncate", show_default=True,
     help="A text longer than --max-length: truncate it, average the vectors of its chunks, or fail.",

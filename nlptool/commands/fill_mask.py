@@ -39,7 +39,7 @@ DEFAULT_K = 5
     help="Search for joint fills of several masks; see above.",
 )  # fmt: skip
 @click.option(
-    "--beams", default=5, show_default=True, metavar="N", type=click.IntRange(1, 1000),
+    "--beams", default=5, show_default=True, metavar="N", type=options.IntRange(1, 1000),
     help="Beam size of --joint beam.",
 )  # fmt: skip
 @options.record_format("text", text="; text: the best fill alone")

@@ -110,7 +110,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     "--n-best",
     default=1,
     metavar="N",
-    type=click.IntRange(1, 512),
+    type=options.IntRange(1, 512),
     help="Number of best analyses, each with MeCab's cost: in JSON as n_best, in tables in the columns analysis and cost.",
 )
 @click.option(

@@ -115,7 +115,7 @@ def convert(  # noqa: PLR0917
 @command.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("words", nargs=-1, metavar="[WORD]...")
-@click.option("--top", metavar="N", type=click.IntRange(min=1), help="Number of most frequent words to select.")
+@click.option("--top", metavar="N", type=options.IntRange(min=1), help="Number of most frequent words to select.")
 @click.option(
     "--words-from", metavar="FILE", type=click.Path(allow_dash=True), help="File of words to select, one a line."
 )

@@ -13,6 +13,7 @@ from nlptool.records.json_bytes import RESERVED, fields, find, path_of
 from nlptool.records.pairs import PAIR_FIELDS, taken, texts_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, InputFormat, Record, Table
+from nlptool.text.numbers import whole_number
 
 SCORES = ("score", "label", "similarity")
 """Names of the score."""
@@ -147,8 +148,8 @@ class Layout:
         wanted = self.score.lower() if self.score else next((name for name in SCORES if name in names), "")
         if wanted in names:
             return names.index(wanted)
-        if wanted.isdecimal() and 0 < int(wanted) <= len(names):
-            return int(wanted) - 1
+        if wanted.isdecimal() and 0 < whole_number(wanted) <= len(names):
+            return whole_number(wanted) - 1
         if self.score or len(names) != 3:
             return None
         columns, others = (names, texts) if texts else (["1", "2", "3"], self.names or ("1", "2"))

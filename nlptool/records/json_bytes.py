@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from nlptool.text.numbers import whole_number
+
 RESERVED = "nlptool"  # the one key that the commands keep for themselves
 
 
@@ -183,8 +185,8 @@ def find(value: Any, path: list[str]) -> Any:
     for step in path:
         if isinstance(value, dict):
             value = value[step]
-        elif isinstance(value, list) and step.isascii() and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list) and step.isascii() and step.isdecimal() and whole_number(step) < len(value):
+            value = value[whole_number(step)]
         else:
             raise KeyError(step)
     return value

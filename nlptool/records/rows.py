@@ -9,6 +9,7 @@ import orjson
 from nlptool.errors import RecordError, RunError
 from nlptool.records.json_bytes import listed
 from nlptool.records.record import InputFormat, Record
+from nlptool.text.numbers import whole_number
 
 
 class Rows:
@@ -56,8 +57,8 @@ class Rows:
             return record.fail(RecordError("WrongColumns", f"{len(cells)} columns, but the header has {len(names)}"))
         record.raw = orjson.dumps(dict(zip(names, cells, strict=True)))
         wanted = self._form.field or ("text" if "text" in names else names[0])
-        if wanted not in names and wanted.isdecimal() and 0 < int(wanted) <= len(names):
-            wanted = names[int(wanted) - 1]
+        if wanted not in names and wanted.isdecimal() and 0 < whole_number(wanted) <= len(names):
+            wanted = names[whole_number(wanted) - 1]
         if wanted not in names:
             is_header = self._columns is None and wanted in cells
             hint = "--header takes the names from the first row" if is_header else "--field names one"

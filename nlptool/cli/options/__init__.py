@@ -43,5 +43,5 @@ from nlptool.cli.options.records import (
     top_k,
 )
 from nlptool.cli.options.similarity import measure, memory, threshold
-from nlptool.cli.options.types import Command, Decorator, FloatRange, given, refuse, typed
+from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, given, refuse, typed
 from nlptool.cli.options.words import answers, vocabulary, word_vectors, words_argument

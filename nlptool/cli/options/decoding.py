@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, FloatRange, all_of
+from nlptool.cli.options.types import Command, FloatRange, IntRange, all_of
 
 if TYPE_CHECKING:
     from nlptool.specs import DecodingSpec
@@ -72,29 +72,29 @@ def decoding(callback: Command) -> Command:
         return callback(*arguments, decoding=_decoding(**chosen), **values)
 
     return all_of(
-        shared_option("Generation", "--beams", metavar="N", type=click.IntRange(1, 1000),
+        shared_option("Generation", "--beams", metavar="N", type=IntRange(1, 1000),
                       show_default=_MODELS.format("--num-return"), help="Beam size of beam search; 1: greedy search."),
-        shared_option("Generation", "--num-return", metavar="N", type=click.IntRange(1, 1000),
+        shared_option("Generation", "--num-return", metavar="N", type=IntRange(1, 1000),
                       show_default=_MODELS.format(1), help="Texts returned for each input, the best first."),
         shared_option("Generation", "--sample", is_flag=True, show_default="as the model says",
                       help="Sample each token from the model's distribution."),
         shared_option("Generation", "--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
                       show_default=_MODELS.format(1),
                       help="Sampling temperature; below 1: more probable tokens, above 1: more random ones."),
-        shared_option("Generation", "--top-k", metavar="K", type=click.IntRange(min=1), show_default=_MODELS.format("all"),
+        shared_option("Generation", "--top-k", metavar="K", type=IntRange(min=1), show_default=_MODELS.format("all"),
                       help="Top-k sampling: only the K most probable tokens."),
         shared_option("Generation", "--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),
                       show_default=_MODELS.format(1),
                       help="Nucleus sampling: only the most probable tokens whose probabilities add up to P."),
-        shared_option("Generation", "--max-new-tokens", metavar="N", type=click.IntRange(1, 100_000),
+        shared_option("Generation", "--max-new-tokens", metavar="N", type=IntRange(1, 100_000),
                       show_default=_MODELS.format(128), help="Longest output in tokens."),
-        shared_option("Generation", "--min-new-tokens", metavar="N", type=click.IntRange(min=0),
+        shared_option("Generation", "--min-new-tokens", metavar="N", type=IntRange(min=0),
                       show_default=_MODELS.format(0), help="Shortest output in tokens."),
         shared_option("Generation", "--length-penalty", metavar="A", type=FloatRange(-10, 10), show_default=_MODELS.format(1),
                       help="Exponent A of beam search's score, log-probability / length^A; larger favours longer texts."),
         shared_option("Generation", "--repetition-penalty", metavar="P", type=FloatRange(0, 100, min_open=True),
                       show_default=_MODELS.format(1),
                       help="Penalty on tokens that the text has already; above 1: fewer repetitions, 1: none."),
-        shared_option("Generation", "--no-repeat-ngram", metavar="N", type=click.IntRange(min=0),
+        shared_option("Generation", "--no-repeat-ngram", metavar="N", type=IntRange(min=0),
                       show_default=_MODELS.format(0), help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
     )(with_decoding)  # fmt: skip

@@ -15,7 +15,7 @@ import click
 
 from nlptool.catalog import DEFAULT_ENCODER, defaults
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, all_of, typed
+from nlptool.cli.options.types import LARGEST_TEAM, Command, Decorator, IntRange, all_of, typed
 
 
 def _defaults(task: str) -> str:
@@ -65,7 +65,7 @@ def _keep_one_prompt(chosen: dict[str, Any]) -> None:
 
 
 workers = shared_option(
-    "Common", "-j", "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
+    "Common", "-j", "--workers", default=1, show_default=True, metavar="N", type=IntRange(1, LARGEST_TEAM),
     help="Worker processes; the output stays in order.",
 )  # fmt: skip
 
@@ -76,7 +76,7 @@ class _NumberOrAuto(click.ParamType[int | None]):
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        return None if value == "auto" else click.IntRange(min=1).convert(value, param, ctx)
+        return None if value == "auto" else IntRange(1, LARGEST_TEAM).convert(value, param, ctx)
 
 
 workers_auto = shared_option(
@@ -86,13 +86,14 @@ workers_auto = shared_option(
 
 
 threads = shared_option(
-    "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=click.IntRange(min=1),
+    "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=IntRange(1, LARGEST_TEAM),
     help="Threads of each worker process.",
 )  # fmt: skip
 
 
 threads_alone = shared_option(
-    "Common", "--threads", show_default="all processors", metavar="N", type=click.IntRange(min=1), help="Threads for computation."
+    "Common", "--threads", show_default="all processors", metavar="N", type=IntRange(1, LARGEST_TEAM),
+    help="Threads for computation.",
 )  # fmt: skip
 """``--threads`` of a command that works in one process."""
 
@@ -100,7 +101,7 @@ threads_alone = shared_option(
 def batch_tokens(default: int | None) -> Callable[[Command], Command]:
     return shared_option(
         "Model", "--batch-tokens", default=default, show_default=True if default else "depends on the device", metavar="N",
-        type=click.IntRange(min=1), help="Tokens in a batch, padding included.",
+        type=IntRange(min=1), help="Tokens in a batch, padding included.",
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ dim = shared_option(
     "Model",
     "--dim",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=IntRange(min=1),
     help="Keep the first N dimensions of each vector, renormalised.",
 )
 
@@ -181,7 +182,7 @@ def encoder(*, embeddings: bool = True, chosen: bool = True) -> Decorator:
 
 def max_length(default: str) -> Decorator:
     return shared_option(
-        "Model", "--max-length", metavar="N", type=click.IntRange(min=8), show_default=default,
+        "Model", "--max-length", metavar="N", type=IntRange(min=8), show_default=default,
         help="Longest input of the network in tokens, special tokens included.",
     )  # fmt: skip
 
@@ -215,7 +216,7 @@ def generator(*, required: bool = True) -> Decorator:
                       help="Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
                       "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
                       + (" There is no default." if required else "")),
-        shared_option("Model", "--max-length", metavar="N", type=click.IntRange(min=2), show_default="the model's own",
+        shared_option("Model", "--max-length", metavar="N", type=IntRange(min=2), show_default="the model's own",
                       help="Longest input in tokens."),
         shared_option("Model", "--prefix", default="", metavar="TEXT",
                       help="Prefix that is put before every text, such as T5's task."),

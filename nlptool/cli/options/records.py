@@ -10,7 +10,7 @@ import click
 
 from nlptool.cli import debugging
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, all_of, parse_encoding
+from nlptool.cli.options.types import Command, Decorator, IntRange, all_of, parse_encoding
 from nlptool.errors import WrongUsage
 from nlptool.records import formats
 from nlptool.records.formats import results
@@ -41,7 +41,7 @@ _INPUT = (
                   help="Character encoding of the input; auto: found out for each file."),
     shared_option("Input", "--max-line", default=64_000_000, show_default=True, metavar="BYTES", type=click.IntRange(min=1),
                   help="Longest line in bytes; a longer one becomes an error record."),
-    shared_option("Input", "--max-latency", default=100, show_default=True, metavar="MS", type=click.IntRange(0, 3_600_000),
+    shared_option("Input", "--max-latency", default=100, show_default=True, metavar="MS", type=IntRange(0, 3_600_000),
                   help="Milliseconds without new input after which an unfilled batch is processed."),
 )  # fmt: skip
 
@@ -239,7 +239,7 @@ def table_choice(*more: str, text: str = "", by_ending: bool = False) -> Decorat
 def top_k(default: int | None = None, *, largest: int | None = 10_000, **attributes: Any) -> Decorator:
     """Add ``-k``/``--top-k``, the number of answers, of a command that answers a query."""
     return click.option(
-        "-k", "--top-k", default=default, metavar="K", type=click.IntRange(1, largest),
+        "-k", "--top-k", default=default, metavar="K", type=IntRange(1, largest),
         **{"show_default": default is not None, **attributes},
     )  # fmt: skip
 

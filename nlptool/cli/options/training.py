@@ -9,7 +9,7 @@ import click
 
 from nlptool import plots
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, FloatRange, all_of
+from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, all_of
 
 
 def share_or_file(_: click.Context, __: click.Parameter, value: str) -> str | float:
@@ -42,7 +42,7 @@ def integer(  # noqa: PLR0917
 ) -> Decorator:  # fmt: skip
     """Return an option whose value is an integer from ``least`` to ``most``."""
     return shared_option(group, name, default=default, show_default=shown, metavar="N",
-                         type=click.IntRange(least, most), help=text)  # fmt: skip
+                         type=IntRange(least, most), help=text)  # fmt: skip
 
 
 def number(  # noqa: PLR0917

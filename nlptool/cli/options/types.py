@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -38,6 +39,9 @@ def parse_encoding(_: click.Context, __: click.Parameter, value: str) -> str:
 
 _LARGEST = (2 - 2**-23) * 2.0**127  # of the numbers in float32, in which all is computed
 
+_LARGEST_COUNT = 2**31 - 1
+LARGEST_TEAM = 1024  # of processes or threads: a slip of the finger starts no million of them
+
 
 class Number(click.types.FloatParamType):
     """A number. Unlike click's own, it refuses nan, and what is beyond float32."""
@@ -50,6 +54,16 @@ class Number(click.types.FloatParamType):
             self.fail(
                 f"{value} is beyond float32, whose numbers reach from -{_LARGEST:.2g} to {_LARGEST:.2g}", param, ctx
             )
+        return number
+
+
+class IntRange(click.IntRange):
+    """A whole number in a range. Unlike click's own, it refuses what is beyond 32 bits, in which libraries keep counts."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number > _LARGEST_COUNT:
+            self.fail(f"{value} is beyond {_LARGEST_COUNT}, the largest whole number here", param, ctx)
         return number
 
 
@@ -95,7 +109,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 def parse_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
     """Return a size in bytes, written with a decimal unit: 500M, 2G, 1.5GB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", value.strip(), re.IGNORECASE)
-    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-    if size < 1:
+    size = float(match[1]) * _UNITS[match[2].upper()] if match else 0
+    if not 1 <= size <= sys.maxsize:
         raise click.BadParameter(f"{value!r} is no size: 500M, 2G")
-    return size
+    return int(size)

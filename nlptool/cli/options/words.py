@@ -8,14 +8,14 @@ from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.models import spec, unicode_errors
 from nlptool.cli.options.records import top_k
-from nlptool.cli.options.types import Decorator, all_of
+from nlptool.cli.options.types import Decorator, IntRange, all_of
 
 _BY_SCRIPT = f"{JAPANESE_WORDS} for kana and kanji, else {ENGLISH_WORDS}"
 
 vocabulary = all_of(
     shared_option("Model", "-m", "--model", metavar="MODEL", show_default=_BY_SCRIPT,
                   help="Word vectors: a name of `nlptool models list --task words`, a folder, or a file."),
-    click.option("--restrict", default=300_000, show_default=True, metavar="N", type=click.IntRange(min=1),
+    click.option("--restrict", default=300_000, show_default=True, metavar="N", type=IntRange(min=1),
                  help="Size of the vocabulary: only the N most frequent words."),
     click.option("--case", type=click.Choice(["fold", "exact"]), default="fold", show_default=True,
                  help="Letter case; fold: capital and small letters are the same."),
@@ -39,9 +39,7 @@ def answers(noun: str) -> Decorator:
     return all_of(
         top_k(10, help=noun),
         click.option("--include-query", is_flag=True, help="Words of the query may be answers too."),
-        click.option(
-            "--restrict", metavar="N", type=click.IntRange(min=1), help="Search only the N most frequent words."
-        ),
+        click.option("--restrict", metavar="N", type=IntRange(min=1), help="Search only the N most frequent words."),
     )
 
 

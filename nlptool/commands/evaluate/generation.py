@@ -32,7 +32,7 @@ _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
 @options.pair_fields
 @click.option("--tokenize", type=click.Choice(_TOKENIZERS), default="auto", show_default=True,
               help="Tokenizer of BLEU; auto: char for Japanese, Chinese, Thai ..., else 13a.")  # fmt: skip
-@click.option("--show", metavar="N", type=click.IntRange(min=0), show_default=str(_SHOWN),
+@click.option("--show", metavar="N", type=options.IntRange(min=0), show_default=str(_SHOWN),
               help="Number of differing pairs that are shown below the table.")  # fmt: skip
 @click.option(
     "--details", "details_file", metavar="FILE", type=click.Path(), help="Output file for a record of each pair."

@@ -17,7 +17,7 @@ from nlptool.specs import MaskedModelSpec
               help="Share of the words that are masked.")  # fmt: skip
 @click.option("--by", type=click.Choice(["document", "line"]), default="document", show_default=True,
               help="A sequence is as many lines of a document as fit into --max-length, or one line.")  # fmt: skip
-@click.option("--limit", default=0, show_default="all", metavar="N", type=click.IntRange(min=0),
+@click.option("--limit", default=0, show_default="all", metavar="N", type=options.IntRange(min=0),
               help="Number of sequences to use, drawn at random; 0: all.")  # fmt: skip
 @options.bert
 @options.seed

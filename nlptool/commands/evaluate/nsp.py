@@ -13,7 +13,7 @@ from nlptool.specs import MaskedModelSpec
 
 @click.command(cls=Command)
 @options.records("evaluate", writes=False)
-@click.option("--pairs", default=2000, show_default=True, metavar="N", type=click.IntRange(min=2),
+@click.option("--pairs", default=2000, show_default=True, metavar="N", type=options.IntRange(min=2),
               help="Largest number of pairs of each question; half of them are consecutive.")  # fmt: skip
 @options.bert
 @options.seed

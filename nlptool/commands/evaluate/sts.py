@@ -19,7 +19,7 @@ _OF_RECORDS = ("unit", "field", "id_field", "null")  # options that have no effe
 @options.pair_score
 @options.encoder(embeddings=False)
 @options.measure
-@click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=click.IntRange(0, 100_000),
+@click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=options.IntRange(0, 100_000),
               help="Number of bootstrap resamples for the confidence intervals; 0: no intervals.")  # fmt: skip
 @options.seed
 @options.table_choice()

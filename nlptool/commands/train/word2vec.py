@@ -10,13 +10,19 @@ from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import training
 from nlptool.records.pipe import Pipe
+from nlptool.text.numbers import whole_number
 
 
 def _ngram_lengths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
     if value is None:
         return None
     shortest, dash, longest = value.partition("-")
-    if not (dash and shortest.isdecimal() and longest.isdecimal() and 1 <= int(shortest) <= int(longest) <= 20):
+    if not (
+        dash
+        and shortest.isdecimal()
+        and longest.isdecimal()
+        and 1 <= whole_number(shortest) <= whole_number(longest) <= 20
+    ):
         raise click.BadParameter(f"{value!r} is no range of lengths; fastText's own is 3-6, for Japanese try 1-3")
     return int(shortest), int(longest)
 

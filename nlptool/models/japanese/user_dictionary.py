@@ -21,6 +21,7 @@ from pathlib import Path
 from nlptool.errors import ModelError, RunError
 from nlptool.models.japanese.dictionary_file import VERSION, Dictionary
 from nlptool.storage.text_files import read_lines
+from nlptool.text.numbers import whole_number
 
 _COSTS = range(-(1 << 15), 1 << 15)  # int16
 _WHOLE = re.compile("[+-]?[0-9]+", re.ASCII)
@@ -188,7 +189,8 @@ def _check(value: str, what: str, allowed: range) -> None:
     """
     if not _WHOLE.fullmatch(value):
         raise ValueError(f"the {what} {value!r} is no whole number")
-    if int(value) not in allowed:
+    sign = -1 if value.startswith("-") else 1
+    if sign * whole_number(value.lstrip("+-")) not in allowed:
         raise ValueError(f"the {what} {value} is not in the range from {allowed[0]} to {allowed[-1]}")
 
 
