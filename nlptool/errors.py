@@ -80,7 +80,7 @@ class RecordError(NlptoolError):
 
 _OUT_OF_MEMORY = (
     "std::bad_alloc", "Cannot allocate memory", "can't allocate memory", "not enough memory", "Failed to allocate memory",
-    "out of memory", "can't start new thread",
+    "out of memory", "can't start new thread", "failed to map segment", "Unable to allocate",
 )  # fmt: skip
 
 

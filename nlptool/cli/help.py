@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from nlptool.cli import memory
+
 HEADINGS = ("Options", "Model", "Training", "Generation", "Input", "Output", "Common")
 
 
@@ -37,7 +39,11 @@ def options_by_heading(command: click.Command, ctx: click.Context) -> dict[str, 
 
 
 class Command(click.Command):
-    """A command whose options stand under headings."""
+    """A command whose options stand under headings, and that says what to do if the memory does not suffice."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with memory.watched(ctx):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, options in options_by_heading(self, ctx).items():

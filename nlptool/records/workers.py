@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 from nlptool import machine
-from nlptool.errors import RunError
+from nlptool.errors import OutOfMemory, RunError
 from nlptool.terminal import library_warnings
 
 if TYPE_CHECKING:
@@ -116,7 +116,11 @@ class _Threads(Generic[Result]):
             self._pool = ThreadPoolExecutor(self._n)
         self.capacity = 1 + self._n
         function = cast("InTwoSteps[Result]", self._function)
-        begun = self._pool.submit(function.begin, texts)
+        try:
+            begun = self._pool.submit(function.begin, texts)
+        except RuntimeError:  # the system allows no further thread
+            self._n, self.capacity = 0, 1
+            return functools.partial(self._function, texts)
         return lambda: function.finish(begun.result())
 
 
@@ -136,14 +140,21 @@ class _Processes(Generic[Result]):
         # tracker, which multiprocessing starts with the first worker, would unblock it.)
         with library_warnings.hidden():  # the tracker warns at its end of what torch has not given back
             resource_tracker.ensure_running()
-        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         task = pickle.dumps((make, arguments))
-        for _ in range(n):
-            ours, theirs = context.Pipe()
-            context.Process(target=_serve, args=(theirs, library_warnings.mode(), task), daemon=True).start()
-            theirs.close()
-            self._connections.append(ours)
-        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            for _ in range(n):
+                ours, theirs = context.Pipe()
+                context.Process(target=_serve, args=(theirs, library_warnings.mode(), task), daemon=True).start()
+                theirs.close()
+                self._connections.append(ours)
+        except OSError as error:
+            raise OutOfMemory(
+                f"worker {len(self._connections) + 1:,} of {n:,} cannot be started: {error.strerror or error}",
+                hint="fewer workers (-j N) need less memory, processes and open files",
+            ) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         self.send([])()  # what cannot be made is known before anything is read or written
 
     def send(self, texts: Sequence[str]) -> Callable[[], list[Result]]:

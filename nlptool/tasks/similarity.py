@@ -27,6 +27,10 @@ MANY = 10_000_000  # pairs, from which on their number is estimated
 
 _CHUNK = 4096  # pairs that are handed on together
 
+_TOGETHER = (
+    16_000_000  # bytes of rows that are handed on together: as text a block is several times as large as its numbers
+)
+
 
 class Items(Protocol):
     """Records or rows that can be named in an answer."""
@@ -48,12 +52,19 @@ def matrix(
     """Yield a record for each item from ``start`` on, with its similarities to all rows of ``b`` as ``as_bytes`` writes them."""
     numbers = items.positions
     for first, block in similarities.matrix(a, b, memory=memory, start=start):
-        records = []
+        records: list[Record] = []
+        n_bytes = 0
         for index, row in enumerate(block, first):
             record = items.record(index)
-            record.results = {"index": b"%d" % numbers[index], "similarities": as_bytes(row)}
+            shown = as_bytes(row)
+            record.results = {"index": b"%d" % numbers[index], "similarities": shown}
             records.append(record)
-        yield records
+            n_bytes += len(shown)
+            if n_bytes > _TOGETHER:
+                yield records
+                records, n_bytes = [], 0
+        if records:
+            yield records
 
 
 def neighbors(

@@ -10,15 +10,35 @@ MeCab itself segments text; this looks up the features of its tokens.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import struct
 from pathlib import Path
 
-from nlptool.errors import ModelError
+from nlptool.errors import ModelError, OutOfMemory
 
 _HEADER = struct.Struct("<10I32s")
 _TOKEN_SIZE = 8  # uint16: left id, right id, part of speech id, cost (signed), offset of the features (2), unused (2)
 VERSION = 102
+
+
+def mapped(path: Path) -> mmap.mmap:
+    """Map a file of a dictionary into memory.
+
+    Raises:
+        OutOfMemory: it is too large.
+    """
+    with path.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            if error.errno != errno.ENOMEM:
+                raise
+            size = path.stat().st_size / 1e6
+            raise OutOfMemory(
+                f"the dictionary {path} does not fit into memory: {size:,.0f} MB",
+                hint="free memory, or raise ulimit -v",
+            ) from error
 
 
 class Dictionary:
@@ -29,8 +49,7 @@ class Dictionary:
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._bytes = mapped(path)
         if len(self._bytes) < _HEADER.size:
             raise ModelError(f"{path} is no MeCab dictionary")
         _, version, _, _, _, _, array_size, tokens_size, features_size, _, charset = _HEADER.unpack_from(self._bytes)

@@ -14,6 +14,7 @@ Sources: T. Kudo, K. Yamamoto, Y. Matsumoto: Applying Conditional Random Fields 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import itertools
@@ -31,7 +32,7 @@ import fugashi
 
 from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries, mecab_program
-from nlptool.models.japanese.dictionary_file import Dictionary
+from nlptool.models.japanese.dictionary_file import Dictionary, mapped
 from nlptool.models.japanese.lemmas import split_lemma
 
 LONGEST = 30_000
@@ -124,16 +125,24 @@ class Tagger:
 
     @functools.cached_property
     def _matrix(self) -> mmap.mmap:
-        with (self.folder / "matrix.bin").open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mapped(self.folder / "matrix.bin")
 
     def _open(self, node_format: str | None, flags: str = "") -> Any:
         arguments = [*self._arguments(node_format, None if node_format is None else ""), *([flags] if flags else [])]
         try:
             return fugashi.GenericTagger(shlex.join(arguments))
         except RuntimeError as error:
+            self._check_room()
             reason = str(error).split("ERROR DETAILS", 1)[-1].strip("- \n").splitlines()[-1:]
             raise ModelError(f"MeCab cannot use the dictionary {self.folder}: {''.join(reason)}") from error
+
+    def _check_room(self) -> None:
+        """Raise OutOfMemory if there is no room for the dictionary: MeCab says then that a file cannot be opened."""
+        files = [self.folder / name for name in ("sys.dic", "unk.dic", "matrix.bin", "char.bin")]
+        with contextlib.ExitStack() as maps:
+            for path in files:
+                if path.is_file():
+                    maps.enter_context(mapped(path))
 
     def _arguments(self, node_format: str | None, end: str | None = None) -> list[str]:
         """Return the arguments of the mecab command that open the dictionaries.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from nlptool.errors import ModelError, NlptoolError, RecordError, is_out_of_memory
+from nlptool.errors import ModelError, NlptoolError, OutOfMemory, RecordError, is_out_of_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -116,17 +116,23 @@ def failing(name: str) -> Iterator[None]:
 
 @contextmanager
 def loading(name: str) -> Iterator[None]:
-    """Raise a ModelError for whatever a library, or our own code, makes of the files of a damaged model.
+    """Raise a ModelError for whatever a library, or our own code, makes of the files of a damaged model, and OutOfMemory for one
+    that is too large.
 
     Args:
         name: of the model.
     """
     try:
         yield
-    except (NlptoolError, BrokenPipeError):
+    except (OutOfMemory, BrokenPipeError):
         raise
     except BaseException as error:
-        if is_out_of_memory(error) or not (isinstance(error, Exception) or is_of_model(error)):
+        if is_out_of_memory(error):
+            raise OutOfMemory(
+                f"{name} does not fit into memory, or a library that it needs",
+                hint="a smaller model needs less: nlptool models list",
+            ) from error
+        if isinstance(error, NlptoolError) or not (isinstance(error, Exception) or is_of_model(error)):
             raise
         if isinstance(error, OSError) and (error.errno == errno.ENOSPC or error.filename is None):
             raise

@@ -18,7 +18,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from nlptool.errors import ModelError, RunError
+from nlptool.errors import ModelError, OutOfMemory, RunError
 from nlptool.models.words.formats import fasttext, word2vec
 from nlptool.models.words.formats.common import (
     LONGEST_LINE,
@@ -70,6 +70,7 @@ def read(path: Path, *, format: str = "auto", unicode_errors: str = STRICT) -> W
     Raises:
         ModelError: the file cannot be read, is damaged or truncated, holds something else, has a word that is not UTF-8 (with
             strict), or no usable word.
+        OutOfMemory: it does not fit into memory.
     """
     if format not in ("auto", *FORMATS):
         raise ModelError(f"no such format of word vectors: {format}", hint=f"there are {', '.join(FORMATS)}")
@@ -84,7 +85,9 @@ def read(path: Path, *, format: str = "auto", unicode_errors: str = STRICT) -> W
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
-        raise ModelError(f"{path} does not fit into memory", hint="cut it to its first, most frequent words") from error
+        raise OutOfMemory(
+            f"{path} does not fit into memory", hint="cut it to its first, most frequent words"
+        ) from error
     if not word_file.words:
         raise ModelError(f"{path} holds no word that can be used", hint=" ".join(word_file.notes))
     return word_file
