@@ -26,9 +26,9 @@ class ModelKind:
     is_plain: bool = False  # models of transformers, without modules of sentence-transformers
 
 
-ENCODER = CopyKind("encoders", "encoder.json", "encoder 4", "dimension", "onnxruntime", "onnx")
+ENCODER = CopyKind("encoders", "encoder.json", "encoder 5", "dimension", "onnxruntime", "onnx")
 
-MASKED = CopyKind("masked", "masked.json", "masked 1", "heads", "onnxruntime", "onnx")
+MASKED = CopyKind("masked", "masked.json", "masked 2", "heads", "onnxruntime", "onnx")
 
 GENERATOR = CopyKind("generators", "generation.json", "generator 2", "kind", "CTranslate2", "ct2")
 
