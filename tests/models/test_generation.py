@@ -518,7 +518,7 @@ def test_a_damaged_model_folder_is_refused_with_a_reason(made: Made, tmp_path: P
         generator_loading.locate(GeneratorSpec(str(copied)))
     weights.write_bytes(content)
     change(copied / "config.json", d_model=16)
-    with pytest.raises(ModelError, match=r"its weights do not fit its config\.json"):
+    with pytest.raises(ModelError, match=r"config\.json does not belong to its weights: it says d_model 16"):
         generator_loading.locate(GeneratorSpec(str(copied)))
     change(copied / "config.json", d_model=32)
     (copied / "source.spm").write_bytes(b"no model")
