@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import shutil
 from collections.abc import Callable
@@ -150,6 +151,7 @@ def _n_records(content: bytes, reading: str) -> int | None:
     if "text" in reading:
         return len(lines)
     if "jsonl" in reading:
+        lines[:1] = [lines[0].removeprefix(codecs.BOM_UTF8)] if lines else []
         return sum(bool(line.strip(b" \t\r")) for line in lines)
     return None
 
