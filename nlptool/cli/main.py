@@ -19,7 +19,7 @@ from nlptool.cli import debugging
 from nlptool.cli.groups import LazyGroup
 from nlptool.cli.unknown_commands import ANSWERS
 from nlptool.errors import NlptoolError, RunError, WrongUsage
-from nlptool.terminal import library_warnings
+from nlptool.terminal import interrupts, library_warnings
 
 COMMANDS = {
     "analogy": "Solve word analogies, A - B + C, with word vectors.",
@@ -62,8 +62,10 @@ class Root(LazyGroup):
             with library_warnings.hidden():
                 return super().invoke(ctx)
         except WrongUsage as error:
+            _end_if_interrupted()
             raise click.UsageError(error.message, ctx) from error
         except NlptoolError as error:
+            _end_if_interrupted()
             if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: {error.message}", err=True)
@@ -75,10 +77,12 @@ class Root(LazyGroup):
         except KeyboardInterrupt:
             _die_of(signal.SIGINT)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
+            _end_if_interrupted()
             raise
         except Exception as error:  # a bug of ours: the user gets a sentence, --debug the traceback
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # a help text on a full disk: see main
                 raise
+            _end_if_interrupted()
             if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
@@ -113,6 +117,7 @@ def root() -> None:
 
 def main() -> None:
     """The console script."""
+    interrupts.remember()
     try:
         root(prog_name="nlptool")
     except KeyboardInterrupt:
@@ -127,6 +132,12 @@ def main() -> None:
 
 def _label(ctx: click.Context) -> str:
     return f"nlptool {ctx.invoked_subcommand}" if ctx.invoked_subcommand else "nlptool"
+
+
+def _end_if_interrupted() -> None:
+    """End the process by Ctrl-C, if that is behind an error of another name."""
+    if interrupts.came():
+        _die_of(signal.SIGINT)
 
 
 def _die_of(number: signal.Signals) -> NoReturn:

@@ -1,10 +1,30 @@
-"""Ctrl-C in a training: the first one stops it at the next checkpoint, the second ends the program at once."""
+"""Ctrl-C: it is remembered; in a training the first one stops at the next checkpoint, and the second ends the program at once."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from types import FrameType
+
+_came: list[int] = []  # the signals
+
+
+def remember() -> None:
+    """Remember Ctrl-C from now on, beside raising KeyboardInterrupt: a library that is in the middle of something may raise
+    something else for it, as an extension module that is being imported does (ImportError: initialization failed)."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # elsewhere it is ignored, as behind nohup
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def came() -> bool:
+    """Return whether Ctrl-C was typed, and raised KeyboardInterrupt, since ``remember``."""
+    return bool(_came)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _came.append(number)
+    signal.default_int_handler(number, frame)
 
 
 @contextlib.contextmanager
@@ -19,7 +39,7 @@ def stop_at_interrupt(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     def stop(*_: object) -> None:  # writes nothing: it may have interrupted a write to stderr
         nonlocal caught
         caught = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
 
     def stopped() -> bool:
         nonlocal announced
