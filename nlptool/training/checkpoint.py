@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
+from nlptool.training.optimizers import Optimizers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ def steps_done(path: Path) -> int:
 
 
 class Checkpoint:
-    """A file with the state of ``model`` and ``optimizer`` (AdamW)."""
+    """A file with the state of ``model`` and ``optimizer``."""
 
-    def __init__(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, path: Path, model: nn.Module, optimizer: Optimizers) -> None:
         self._path = path
         self._model = model
         self._optimizer = optimizer
@@ -51,8 +51,7 @@ class Checkpoint:
             OSError: the file cannot be written; the old one is kept.
         """
         tensors: dict[str, torch.Tensor] = {f"model.{name}": tensor for name, tensor in self._model.named_parameters()}
-        for index, moments in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(moments[name]) for name in _MOMENTS}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in self._optimizer.state().items()}
         metadata = {"step": str(state.step), "seconds": str(state.seconds), "curves": json.dumps(state.curves)}
         metadata["losses"] = json.dumps(state.losses)
         work = self._path.with_suffix(".new")
@@ -79,13 +78,10 @@ class Checkpoint:
         with torch.no_grad():
             for name, parameter in self._model.named_parameters():  # tied parameters come once
                 parameter.copy_(tensors[f"model.{name}"])
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, moment = name.split(".")
-                state.setdefault(int(index), {})[moment] = tensor if moment == "step" else tensor.to(device)
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+        moments = {
+            name.removeprefix("optimizer."): tensor for name, tensor in tensors.items() if name.startswith("optimizer.")
+        }
+        self._optimizer.load_state(moments, device)
         return TrainingState(
             int(metadata["step"]),
             float(metadata["seconds"]),

@@ -26,8 +26,8 @@ from nlptool.errors import RunError, WrongUsage
 from nlptool.storage.digest import short_digest
 from nlptool.storage.unfinished import ANEW, differences
 from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
+from nlptool.training.optimizers import Optimizers, layer_matrices
 
-_BETAS = (0.9, 0.98)
 _LOG_STEPS = 50  # steps between two lines of the curves
 _MAX_EVALUATIONS = 20  # evaluations on the dev set in a training
 _CHECKPOINT_SECONDS = 120  # between two checkpoints
@@ -58,6 +58,10 @@ class TrainingSettings(Protocol):
     def max_minutes(self) -> float | None: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def optimizer(self) -> str: ...  # adamw, or muon for the matrices of the layers
+    @property
+    def precision(self) -> str: ...  # of the network's products: float32, bfloat16; auto: bfloat16 on a GPU
 
 
 class SizedBatch(Protocol):
@@ -267,8 +271,7 @@ class Trainer(Generic[SettingsT, BatchT]):
                 save()
                 raise KeyboardInterrupt
             rate = self.learning_rate(step, total)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            optimizer.set_learning_rate(rate)
             of_step = list(itertools.islice(batches, self.settings.gradient_accumulation))
             self._unlogged.append(self._step(optimizer, of_step, step))
             step += 1
@@ -288,7 +291,7 @@ class Trainer(Generic[SettingsT, BatchT]):
         self.finish()
         self.network.to("cpu").eval()
 
-    def _step(self, optimizer: torch.optim.Optimizer, batches: list[BatchT], step: int) -> dict[str, Tensor | float]:
+    def _step(self, optimizer: Optimizers, batches: list[BatchT], step: int) -> dict[str, Tensor | float]:
         """Take one step; return its number of tokens, its losses and the norm of its gradient."""
         torch.manual_seed(self.settings.seed + step)  # so that dropout is the same after an interruption
         values: dict[str, Tensor | float] = {"tokens": float(sum(batch.n_tokens for batch in batches))}
@@ -319,10 +322,11 @@ class Trainer(Generic[SettingsT, BatchT]):
                 hint=self.remedy,
             )
 
-    def _optimizer(self) -> torch.optim.Optimizer:
-        rate = self.settings.learning_rate
-        groups = self.parameter_groups()
-        return torch.optim.AdamW(groups, lr=rate, betas=_BETAS, eps=self.epsilon, fused=self.fused or None)
+    def _optimizer(self) -> Optimizers:
+        return Optimizers(
+            self.parameter_groups(), layer_matrices(self.network) if self.settings.optimizer == "muon" else (),
+            rate=self.settings.learning_rate, epsilon=self.epsilon, fused=self.fused,
+        )  # fmt: skip
 
     def _prefetched(self, first: int) -> Iterator[BatchT]:
         """Yield the batches from number ``first`` on. For a GPU a thread prepares some of them while it computes."""
@@ -335,6 +339,12 @@ class Trainer(Generic[SettingsT, BatchT]):
             while True:
                 waiting.append(pool.submit(next, batches))
                 yield waiting.pop(0).result()
+
+    def _autocast(self) -> torch.autocast:
+        """Return the context in which the network is applied. Parameters, gradients and losses are float32 in any case."""
+        precision = self.settings.precision
+        is_on = precision == "bfloat16" or (precision == "auto" and self._device.type == "cuda")
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=is_on)
 
     def _tensor(self, array: Any) -> Tensor:
         return torch.from_numpy(array).to(self._device, non_blocking=True)

@@ -502,6 +502,16 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     assert any(said in note for note in notes) or steps == 0
 
 
+def test_an_interrupted_training_with_muon_in_bfloat16_ends_as_one_that_was_not(data: Data, tmp_path: Path) -> None:
+    settings = replace(LONGER, optimizer="muon", precision="bfloat16")
+    whole = pretrained(data, tmp_path / "whole", settings)
+    with pytest.raises(KeyboardInterrupt):
+        pretrained(data, tmp_path / "cut", settings, stop=Stops(3 + 31))
+    resumed = pretrained(data, tmp_path / "cut", settings, resume=True)
+    assert state(resumed) == state(whole)
+    assert without_times(resumed.curves) == without_times(whole.curves)
+
+
 def test_one_that_is_interrupted_again_and_again_does_too(
     data: Data, tmp_path: Path, uninterrupted: tuple[bytes, list[Any]]
 ) -> None:

@@ -22,6 +22,7 @@ from nlptool.training import unigram
 from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.distillation import batches, corpus, losses, rotation, students, teacher
 from nlptool.training.distillation.token_ids import TokenIds
+from nlptool.training.optimizers import Optimizers
 from nlptool.training.splits import split_dev
 from nlptool.training.unigram import PAD_ID
 
@@ -468,27 +469,29 @@ def test_the_turned_space_orders_the_pairs_better_and_keeps_other_cosines() -> N
     assert np.array_equal(rotation.rotate(space, vectors, pairs, scores, epochs=0, seed=1).axes, space.axes)
 
 
-def stepped(n_steps: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+def stepped(n_steps: int, *, muon: bool = False) -> tuple[torch.nn.Module, Optimizers]:
     torch.manual_seed(1)
     model = torch.nn.Linear(3, 2)
-    optimizer = torch.optim.AdamW(model.parameters(), 0.1)
+    matrices = [model.weight] if muon else []
+    optimizer = Optimizers([{"params": [*model.parameters()]}], matrices, rate=0.1, epsilon=1e-8, fused=False)
     for _ in range(n_steps):
         step(model, optimizer)
     return model, optimizer
 
 
-def step(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def step(model: torch.nn.Module, optimizer: Optimizers) -> None:
     optimizer.zero_grad()
     model(torch.ones(1, 3)).square().sum().backward()
     optimizer.step()
 
 
-def test_a_checkpoint_brings_back_weights_moments_and_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_checkpoint_brings_back_weights_moments_and_place(tmp_path: Path, *, muon: bool) -> None:
     path, cpu = tmp_path / "c.safetensors", torch.device("cpu")
     place = TrainingState(3, 1.5, [{"stage": "table", "loss": 0.25, "名": None}])
-    model, optimizer = stepped(3)
+    model, optimizer = stepped(3, muon=muon)
     Checkpoint(path, model, optimizer).save(place)
-    other, fresh = stepped(0)
+    other, fresh = stepped(0, muon=muon)
     assert Checkpoint(path, other, fresh).restore(cpu) == place
     for _ in range(4):
         step(model, optimizer)

@@ -96,16 +96,21 @@ def learning_rate(
 
 
 def optimizer(rate: float) -> Decorator:
-    """Add the options of a step, of the learning rate, and of AdamW."""
+    """Add the options of a step, of the learning rate, and of the optimizer."""
     accumulation = "Batches whose gradients are added up before a step."
     warmup = "Share of the steps in which the learning rate rises."
+    precision = "Numbers that the network computes with; auto: bfloat16 on a GPU. Weights are float32 in training."
     return all_of(
+        shared_option("Training", "--optimizer", type=click.Choice(["adamw", "muon"]), default="adamw", show_default=True,
+                      help="Optimizer; muon: for the matrices of the layers, with AdamW for the other weights."),
+        shared_option("Training", "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
+                      show_default=True, help=precision),
         integer("Training", "--gradient-accumulation", 1, accumulation, 1, 10_000),
         learning_rate(rate),
         number("Training", "--warmup-ratio", 0.05, "SHARE", warmup),
-        number("Training", "--weight-decay", 0.01, "W", "Weight decay of AdamW; biases and norms have none."),
+        number("Training", "--weight-decay", 0.01, "W", "Weight decay; biases and norms have none."),
         number("Training", "--max-grad-norm", 1.0, "NORM", "Gradients are clipped to this norm; 0: not.", None),
-    )
+    )  # fmt: skip
 
 
 def dropout(default: float) -> Decorator:

@@ -57,6 +57,8 @@ class BertSettings:
     max_minutes: float | None = None
     init: str | None = None  # the folder of a BERT
     seed: int = 1
+    optimizer: str = "adamw"  # or muon, for the matrices of the layers
+    precision: str = "auto"  # float32, bfloat16
 
 
 class BertTraining(Trainer[BertSettings, Batch]):
@@ -121,7 +123,7 @@ class BertTraining(Trainer[BertSettings, Batch]):
 
     def _logits(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return the logits of the tokens at the masked positions (M, V), and of the next sentences (B, 2), float32."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+        with self._autocast():
             return bert_network.logits(
                 self.network,
                 self._tensor(batch.ids),

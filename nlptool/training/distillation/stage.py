@@ -79,6 +79,8 @@ class StageSettings:
     gradient_accumulation: int = 1
     max_steps: int | None = None
     max_minutes: float | None = None
+    optimizer: str = "adamw"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ class Seq2SeqSettings:
     patience: int | None = None  # evaluations without a better score, after which it ends
     keep: str = "loss"  # the dev score by which the best weights are chosen; or last
     seed: int = 1
+    optimizer: str = "adamw"  # or muon, for the matrices of the layers
+    precision: str = "auto"  # float32, bfloat16
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
 
     def _logits(self, batch: Batch) -> Tensor:
         """Return the logits of the tokens after those of ``inputs``, (N, V) float32."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+        with self._autocast():
             memory = self.network.encode(self._tensor(batch.source))
             states = self.network.decode(memory, self._tensor(batch.inputs))  # (B, T, D)
             return self.network.project(states.flatten(0, 1)[self._tensor(batch.positions)]).float()
