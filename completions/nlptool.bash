@@ -499,13 +499,15 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train bert')
-        options=(--tokenizer --dictionary --lowercase --nsp --no-nsp --mlm-probability --whole-word-mask --no-whole-word-mask --short-sequence-probability --nsp-warmup-ratio --init-embeddings --init --dev --vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-size --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--tokenizer --dictionary --lowercase --nsp --no-nsp --mlm-probability --whole-word-mask --no-whole-word-mask --short-sequence-probability --nsp-warmup-ratio --init-embeddings --init --dev --vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --tokenizer) kind=word words=(auto unidic wordpiece) ;;
         --dictionary | --mlm-probability | --short-sequence-probability | --nsp-warmup-ratio | --dev | --vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --init-embeddings) kind=word words=(word2vec random) ;;
         --init | -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --optimizer) kind=word words=(adamw muon) ;;
+        --precision) kind=word words=(auto float32 bfloat16) ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -533,7 +535,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train seq2seq')
-        options=(--first --second --dev --token-unit --source-unit --target-unit --dictionary --lowercase --patience --evaluations --keep --architecture --vocab-size --target-vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-tokens --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --dev --token-unit --source-unit --target-unit --dictionary --lowercase --patience --evaluations --keep --architecture --vocab-size --target-vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-tokens --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --first | --second | --dev | --dictionary | --patience | --evaluations | --vocab-size | --target-vocab-size | --hidden-size | --layers | --heads | --intermediate-size | --max-length | --max-steps | --epochs | --max-minutes | --batch-tokens | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
@@ -541,6 +543,8 @@ _nlptool_follow() { # COMMAND [OPTION]
         --lowercase) kind=word words=(none source target both) ;;
         --keep) kind=word words=(loss exact-match bleu chrf last) ;;
         --architecture) kind=word words=(lstm lstm-attention transformer) ;;
+        --optimizer) kind=word words=(adamw muon) ;;
+        --precision) kind=word words=(auto float32 bfloat16) ;;
         -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
