@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target", choices=TARGETS, action="append")
     arguments = parser.parse_args()
+    fuzzing.PATIENCE = 300  # seconds; the machine may have other work, and a long record takes a BERT some seconds
     base = Path(tempfile.mkdtemp(prefix="fuzz-"))
     os.environ["NLPTOOL_CACHE"] = str(base / "cache")
     home = make_templates(base)
