@@ -226,23 +226,24 @@ def _parquet_blocks(
     from nlptool.records.parquet_rows import parquet_rows
     from nlptool.storage import temp_files
 
-    size = 0
-    # Not read, since that would move the place from which the chunks go on.
-    if source != STDIN and file.seekable() and os.pread(file.fileno(), len(PARQUET), 0) == PARQUET:
-        size = os.fstat(file.fileno()).st_size
-    else:
-        file = temp_files.temporary()
-        for chunk in chunks:
-            with temp_files.disk_space():
-                file.write(chunk)
-    file.seek(0)
-    number, n_read = 1, CHUNK  # the first of which have been counted
-    for lines, share in parquet_rows(file, source):
-        yield Block(source, number, list(lines), "utf-8", "parquet")
-        number += len(lines)
-        if on_bytes is not None and (more := int(share * size) - n_read) > 0:
-            on_bytes(more)
-            n_read += more
+    with contextlib.ExitStack() as opened:
+        size = 0
+        # Not read, since that would move the place from which the chunks go on.
+        if source != STDIN and file.seekable() and os.pread(file.fileno(), len(PARQUET), 0) == PARQUET:
+            size = os.fstat(file.fileno()).st_size
+        else:
+            file = opened.enter_context(temp_files.temporary())
+            for chunk in chunks:
+                with temp_files.disk_space():
+                    file.write(chunk)
+        file.seek(0)
+        number, n_read = 1, CHUNK  # the first of which have been counted
+        for lines, share in parquet_rows(file, source):
+            yield Block(source, number, list(lines), "utf-8", "parquet")
+            number += len(lines)
+            if on_bytes is not None and (more := int(share * size) - n_read) > 0:
+                on_bytes(more)
+                n_read += more
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO
 
 from nlptool.errors import RunError
 
 
-def temporary() -> IO[bytes]:
+def temporary(owner: object = None) -> IO[bytes]:
     """Open a file without a name, which is gone when it is closed, however the run ends.
+
+    Args:
+        owner: the file is closed when this object is gone; None: by whoever opened it.
 
     Raises:
         RunError: the temporary folder is full.
     """
     with disk_space():
-        return tempfile.TemporaryFile()
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # it outlives this function
+    if owner is not None:
+        weakref.finalize(owner, file.close)
+    return file
 
 
 @contextlib.contextmanager

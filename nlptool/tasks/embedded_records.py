@@ -65,8 +65,8 @@ class EmbeddedRecords:
         self._have_origin = array("b")  # whether the record itself says where it comes from
         self._entries: dict[int, Mapping[str, Any]] = {}
         self._ends = array("q", [0])
-        self._rows = temp_files.temporary()
-        self._parts = temp_files.temporary()
+        self._rows = temp_files.temporary(self)
+        self._parts = temp_files.temporary(self)
         self._blob: mmap.mmap | bytes = b""
         self._n_read = 0
         self._n_written = 0

@@ -48,7 +48,7 @@ class Npy(RowWriter):
         if position is not None:
             self._start = position
             return self._header()
-        self._waiting = temp_files.temporary()
+        self._waiting = temp_files.temporary(self)
         return b""
 
     def row(self, record: Record) -> bytes:

@@ -33,12 +33,12 @@ class Npz(Npy):
         super().__init__(precision.dtype, precision.n_columns)
         self._id_of = id_of
         self._has_scales = precision.name == "int8"
-        self._ids = temp_files.temporary()
-        self._scales = temp_files.temporary()
+        self._ids = temp_files.temporary(self)
+        self._scales = temp_files.temporary(self)
         self._longest = 1  # characters of an id
 
     def start(self, output: Output) -> bytes:
-        self._waiting = temp_files.temporary()  # the archive says of each member how long it is, before it
+        self._waiting = temp_files.temporary(self)  # the archive says of each member how long it is, before it
         return b""
 
     def row(self, record: Record) -> bytes:
