@@ -14,6 +14,8 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -35,18 +37,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target", choices=TARGETS, action="append")
     arguments = parser.parse_args()
-    fuzzing.PATIENCE = 300  # seconds; the machine may have other work, and a long record takes a BERT some seconds
     base = Path(tempfile.mkdtemp(prefix="fuzz-"))
     os.environ["NLPTOOL_CACHE"] = str(base / "cache")
     home = make_templates(base)
     n_inputs, kinds = 0, Counter[tuple[str, str]]()
-    for name in arguments.target or TARGETS:
-        share = 1 / len(arguments.target) if arguments.target else TARGETS[name][1]
-        began = time.monotonic()
-        codes = run(name, home, base / "case", max(10, int(arguments.inputs * share)), arguments.seed, kinds)
-        n_inputs += codes.total()
-        ended = ", ".join(f"{code}: {n:,}" for code, n in sorted(codes.items()))
-        print(f"{name}: {codes.total():,} inputs in {time.monotonic() - began:.0f} s; exit codes {ended}", flush=True)
+    # A process for each target: fugashi does not close its dictionaries, of which a process can have some ten thousand open.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
+        for name in arguments.target or TARGETS:
+            share = 1 / len(arguments.target) if arguments.target else TARGETS[name][1]
+            began = time.monotonic()
+            n = max(10, int(arguments.inputs * share))
+            codes, found = processes.submit(run, name, home, base / "case", n, arguments.seed).result()
+            n_inputs += codes.total()
+            kinds += found
+            ended = ", ".join(f"{code}: {n:,}" for code, n in sorted(codes.items()))
+            print(
+                f"{name}: {codes.total():,} inputs in {time.monotonic() - began:.0f} s; exit codes {ended}", flush=True
+            )
     shutil.rmtree(base)
     print(f"{n_inputs:,} inputs, {sum(kinds.values()):,} faults of {len(kinds)} kinds")
     for (name, kind), count in kinds.most_common():
@@ -54,9 +61,10 @@ def main() -> None:
     sys.exit(bool(kinds))
 
 
-def run(name: str, home: Path, folder: Path, n: int, number: int, kinds: Counter[tuple[str, str]]) -> Counter[int]:
-    """Run about ``n`` cases of a target, count the kinds of their faults, and return how often each exit code came."""
-    codes = Counter[int]()
+def run(name: str, home: Path, folder: Path, n: int, number: int) -> tuple[Counter[int], Counter[tuple[str, str]]]:
+    """Run about ``n`` cases of a target; return how often each exit code came, and each kind of fault."""
+    fuzzing.PATIENCE = 300  # seconds; the machine may have other work, and a long record takes a BERT some seconds
+    codes, kinds = Counter[int](), Counter[tuple[str, str]]()
 
     @seed(number)
     @settings(
@@ -73,7 +81,7 @@ def run(name: str, home: Path, folder: Path, n: int, number: int, kinds: Counter
                 print(f"FAULT {name}: {fault}\n  {case}", flush=True)
 
     check()
-    return codes
+    return codes, kinds
 
 
 if __name__ == "__main__":
