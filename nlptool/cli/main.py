@@ -59,13 +59,11 @@ class Root(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with library_warnings.hidden():
+            with library_warnings.hidden(), interrupts.raised_as_such():
                 return super().invoke(ctx)
         except WrongUsage as error:
-            _end_if_interrupted()
             raise click.UsageError(error.message, ctx) from error
         except NlptoolError as error:
-            _end_if_interrupted()
             if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: {error.message}", err=True)
@@ -77,12 +75,10 @@ class Root(LazyGroup):
         except KeyboardInterrupt:
             _die_of(signal.SIGINT)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
-            _end_if_interrupted()
             raise
         except Exception as error:  # a bug of ours: the user gets a sentence, --debug the traceback
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # a help text on a full disk: see main
                 raise
-            _end_if_interrupted()
             if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: internal error: {type(error).__name__}: {error}", err=True)
@@ -132,12 +128,6 @@ def main() -> None:
 
 def _label(ctx: click.Context) -> str:
     return f"nlptool {ctx.invoked_subcommand}" if ctx.invoked_subcommand else "nlptool"
-
-
-def _end_if_interrupted() -> None:
-    """End the process by Ctrl-C, if that is behind an error of another name."""
-    if interrupts.came():
-        _die_of(signal.SIGINT)
 
 
 def _die_of(number: signal.Signals) -> NoReturn:

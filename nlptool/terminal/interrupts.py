@@ -17,9 +17,17 @@ def remember() -> None:
         signal.signal(signal.SIGINT, _interrupt)
 
 
-def came() -> bool:
-    """Return whether Ctrl-C was typed, and raised KeyboardInterrupt, since ``remember``."""
-    return bool(_came)
+@contextlib.contextmanager
+def raised_as_such() -> Iterator[None]:
+    """Raise KeyboardInterrupt for an error that comes after Ctrl-C, whatever it is called; but a closed pipe stays one."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if _came:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

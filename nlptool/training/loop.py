@@ -60,8 +60,6 @@ class TrainingSettings(Protocol):
     def seed(self) -> int: ...
     @property
     def optimizer(self) -> str: ...  # adamw, or muon for the matrices of the layers
-    @property
-    def precision(self) -> str: ...  # of the network's products: float32, bfloat16; auto: bfloat16 on a GPU
 
 
 class SizedBatch(Protocol):
@@ -339,12 +337,6 @@ class Trainer(Generic[SettingsT, BatchT]):
             while True:
                 waiting.append(pool.submit(next, batches))
                 yield waiting.pop(0).result()
-
-    def _autocast(self) -> torch.autocast:
-        """Return the context in which the network is applied. Parameters, gradients and losses are float32 in any case."""
-        precision = self.settings.precision
-        is_on = precision == "bfloat16" or (precision == "auto" and self._device.type == "cuda")
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=is_on)
 
     def _tensor(self, array: Any) -> Tensor:
         return torch.from_numpy(array).to(self._device, non_blocking=True)

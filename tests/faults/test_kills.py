@@ -26,7 +26,9 @@ def test_a_killed_run_leaves_no_half_output_and_is_gone_on_with(name: str, place
 
 @pytest.mark.parametrize("name", FAST[1:3])
 def test_a_full_disk_leaves_no_half_output_and_is_gone_on_with(name: str, place: Ground) -> None:
-    Killing(place, name, random.Random(f"of the suite {name}")).fill()
+    killing = Killing(place, name, random.Random(f"of the suite {name}"))
+    killing.fill()
+    assert killing.said
 
 
 def test_every_command_with_an_output_is_among_those_that_are_killed(commands_with_output: list[str]) -> None:

@@ -25,6 +25,7 @@ from nlptool.training.bert.examples import Batch, Examples
 from nlptool.training.bert.tokenizer import BertTokenizer
 from nlptool.training.checkpoint import steps_done
 from nlptool.training.loop import RunOptions, Trainer
+from nlptool.training.precision import autocast
 from nlptool.training.wordpiece import PAD
 
 _DEV_EXAMPLES = 512  # examples of the dev set that are evaluated
@@ -123,7 +124,7 @@ class BertTraining(Trainer[BertSettings, Batch]):
 
     def _logits(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return the logits of the tokens at the masked positions (M, V), and of the next sentences (B, 2), float32."""
-        with self._autocast():
+        with autocast(self._device, self.settings.precision):
             return bert_network.logits(
                 self.network,
                 self._tensor(batch.ids),

@@ -18,6 +18,7 @@ from nlptool.training.distillation import losses, students
 from nlptool.training.distillation.batches import batches
 from nlptool.training.distillation.token_ids import TokenIds
 from nlptool.training.loop import RunOptions, Trainer
+from nlptool.training.precision import autocast
 
 STAGES = ("table", "student", "pairs")
 
@@ -80,7 +81,6 @@ class StageSettings:
     max_steps: int | None = None
     max_minutes: float | None = None
     optimizer: str = "adamw"
-    precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class Stage(Trainer[StageSettings, Batch]):
 
 def embed(student: Student, ids: TokenIds, texts: NDArray[np.int64], device: torch.device) -> Tensor:
     """Return the student's vectors (B, D) of ``texts``, float32; on a GPU the network computes in bfloat16."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with autocast(device):
         return student(*ids.take(texts, device)).float()  # type: ignore[no-any-return]
 
 

@@ -33,6 +33,7 @@ from nlptool.models.seq2seq.config import BOS, EOS, PAD, Seq2SeqConfig
 from nlptool.models.seq2seq.network import Seq2Seq
 from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training import loop
+from nlptool.training.precision import autocast
 from nlptool.training.seq2seq.examples import Batch, Examples, Ids
 
 GENERATED = 500  # dev pairs at most that are evaluated by generation
@@ -228,7 +229,7 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
 
     def _logits(self, batch: Batch) -> Tensor:
         """Return the logits of the tokens after those of ``inputs``, (N, V) float32."""
-        with self._autocast():
+        with autocast(self._device, self.settings.precision):
             memory = self.network.encode(self._tensor(batch.source))
             states = self.network.decode(memory, self._tensor(batch.inputs))  # (B, T, D)
             return self.network.project(states.flatten(0, 1)[self._tensor(batch.positions)]).float()
