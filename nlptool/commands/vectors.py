@@ -214,7 +214,7 @@ def _parts(vectors: WordVectors, indices: Any = None) -> Parts:
 
     if indices is None:
         indices = np.arange(vectors.n_words)
-    kept = ("files", "sha256", "format", "n_words", "dimension", "precision", "notes", "min_n", "max_n")
+    kept = ("files", "sha256", "format", "n_words", "dimension", "precision", "notes", "min_n", "max_n", "levels")
     return Parts(
         [vectors.words[index] for index in indices],
         vectors.vector(indices),

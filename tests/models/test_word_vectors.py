@@ -104,8 +104,8 @@ def test_words_that_are_not_utf8_and_columns_of_another_length_are_refused(tmp_p
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     folder = word_models.write(tmp_path / "v", np.eye(10))
     about = json.loads((folder / "vectors.json").read_text())
-    (folder / "vectors.json").write_text(json.dumps(about | {"format": 3}))
-    with pytest.raises(ModelError, match="format 3, written by a newer nlptool"):
+    (folder / "vectors.json").write_text(json.dumps(about | {"format": 4}))
+    with pytest.raises(ModelError, match="format 4, written by a newer nlptool"):
         WordVectors(folder)
 
 

@@ -232,6 +232,6 @@ def generator(*, required: bool = True) -> Decorator:
 
 
 precision = shared_option(
-    "Model", "--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True,
+    "Model", "--precision", type=click.Choice(["float32", "float16", "int8", "int4"]), default="float32", show_default=True,
     help="Number type of the vectors in the saved folder.",
 )  # fmt: skip

@@ -63,7 +63,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @training.integer("Training", "--epochs", 5, "Passes over the corpus.", 1, 10_000)
 @training.learning_rate(0.025, "--alpha", "Learning rate at the beginning; decays linearly.")
 @training.folder("Where the vectors go: a folder, replaced as a whole when done.")
-@training.save_dtype("int8")
+@training.save_dtype("int8", "int4")
 @options.seed
 @options.deterministic("Byte-identical files from the same input; one thread trains.")
 @options.workers

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from nlptool import catalog
 from nlptool.errors import RecordError
 from nlptool.geometry.top_k import normalize
+from nlptool.models.words import readings
 from nlptool.models.words import tokenizers as word_tokenizers
 from nlptool.models.words.vectors import WordVectors
 from nlptool.text.scripts import is_japanese, main_script
 
 _N_SUGGESTIONS = 5
 _LONGEST_SHOWN = 40  # characters of an unknown word
-_MOST_READINGS = 300_000  # words whose readings are computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +112,24 @@ class WordLookup:
             return []
         from nlptool.models.japanese.words import reading as reading_of
 
-        indices = self._by_reading.get(reading, ()) if (reading := reading_of(word, self._dictionary)) else ()
-        return [self.vectors.word(index) for index in indices][:_N_SUGGESTIONS]
+        reading, hashes = reading_of(word, self._dictionary), self._reading_hashes
+        if not reading or hashes is None:
+            return []
+        found: list[str] = []
+        for index in np.flatnonzero(hashes == readings.hash_of(reading)):
+            known = self.vectors.word(int(index))
+            if reading_of(known, self._dictionary) == reading:  # another one can have the same hash
+                found.append(known)
+                if len(found) == _N_SUGGESTIONS:
+                    break
+        return found
 
     @functools.cached_property
-    def _by_reading(self) -> dict[str, list[int]]:
-        from nlptool.models.japanese.words import reading as reading_of
-
-        indices: dict[str, list[int]] = {}
-        for index, word in enumerate(self.vectors.words[:_MOST_READINGS]):
-            if is_japanese([word]) and (reading := reading_of(word, self._dictionary)):
-                indices.setdefault(reading, []).append(index)
-        return indices
+    def _reading_hashes(self) -> NDArray[np.uint16] | None:
+        """The hashes of the words' readings, (V,); computed, in a moment, for a folder that has none."""
+        if self.vectors.readings is not None:
+            return self.vectors.readings
+        return readings.of_words(self.vectors.words, self._dictionary)
 
 
 def match_info(words: Iterable[str], matches: Iterable[WordMatch]) -> dict[str, Any]:

@@ -6,10 +6,19 @@
     norms.npy      (V,) float64: the lengths of the vectors as they were trained
     counts.npy     (V,) int64: frequencies in the corpus, if known
     words.txt      UTF-8, one word a line, the most frequent first; a word may contain blanks, but no line break
+    readings.npy   (V,) uint16: hashes of the readings of Japanese words, if there are any: see ``readings``
     subwords.npy   (B, D) float32: fastText's vectors of character n-grams, if there are any
 
-This is format 2. Format 1, which is read too, kept unit vectors in vectors.npy (times scales.npy, with int8), and their
-original lengths as float32 in norms.npy.
+This is format 2. Format 3 holds int4 vectors, two numbers a byte, and is written for these alone, so that an older nlptool says
+what it lacks:
+
+    vectors.npy    (V, ceil(D / 2)) uint8: see ``four_bits``; the manifest has the 16 `levels`
+    columns.npy    (D,) float32: levels × columns.npy × scales.npy are the unit vectors
+    norms.npy      (V,) float32, or float64 if a length is too large or too small for it
+    counts.npy     (V,) uint32, or int64 if a count is too large for it
+
+Format 1, which is read too, kept unit vectors in vectors.npy (times scales.npy, with int8), and their original lengths as float32
+in norms.npy.
 
 The matrix is memory-mapped and read block by block; the pages of a block are released after use. A query over 400,000 words takes
 a few hundredths of a second, and the memory of one block. Search is exact. The products of a query with the vectors of a block
@@ -18,7 +27,6 @@ are made cosines afterwards, which costs one multiplication for each word, not f
 
 from __future__ import annotations
 
-import bisect
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,16 +38,17 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError
 from nlptool.geometry.top_k import TopK
 from nlptool.models.store.kinds import VECTORS
+from nlptool.models.words import rows
+from nlptool.models.words.four_bits import INT4
 from nlptool.models.words.ngrams import Ngrams
+from nlptool.models.words.word_list import WordList
 from nlptool.storage import folders, json_files, npy
 
 MANIFEST = VECTORS.manifest
-FORMAT, FORMATS = 2, (1, 2)
-"""What is written, and what is read."""
-PRECISIONS = ("float32", "float16", "int8")
+FORMAT, FORMAT_INT4, FORMATS = 2, 3, (1, 2, 3)
+"""What is written, what is written of int4 vectors, and what is read."""
 _BLOCK_NUMBERS = 4_000_000  # numbers of a block of the matrix
 _BLOCK_SCORES = 4_000_000  # scores of a block
-_FEW = 32  # lookups without a dict of all words
 _COSMUL_EPSILON = 1e-6  # keeps the quotient finite, as in gensim
 _KINDS = {
     "tokenizer": str, "dictionary": str, "lowercase": bool, "n_tokens": int, "min_n": int, "max_n": int, "notes": list,
@@ -53,8 +62,9 @@ class WordVectors:
     Attributes:
         about: the manifest.
         norms: (V,), the lengths of the vectors as they were trained.
-        counts: (V,) int64, or None.
-        precision: float32 | float16 | int8, of the numbers in the folder.
+        counts: (V,) whole numbers, or None.
+        readings: (V,) uint16, or None: see ``readings``.
+        precision: float32 | float16 | int8 | int4, of the numbers in the folder.
 
     Raises:
         ModelError: the folder holds no word vectors, or damaged ones.
@@ -65,22 +75,20 @@ class WordVectors:
         self.name = name or str(folder)
         self.about = _manifest(folder)
         try:
-            self._blob = b"\n" + (folder / "words.txt").read_bytes()
-            self._blob.decode()
-            self._stored = npy.mapped(folder / "vectors.npy")  # (V, D)
-            self.precision = str(self._stored.dtype)
-            if self._stored.ndim != 2 or not self._stored.size or self.precision not in PRECISIONS:
-                raise ValueError("vectors.npy holds no vectors")
+            self._words = WordList(folder / "words.txt")
+            self._stored = rows.opened(folder, self.about)
+            self.precision = self._stored.precision
             self.n_words, self.dimension = self._stored.shape
             self.norms = self._column("norms.npy")
-            self._scales = self._column("scales.npy") if (folder / "scales.npy").exists() else None
+            has_scales = self.precision == INT4 or (folder / "scales.npy").exists()
+            self._scales = self._column("scales.npy") if has_scales else None
             self.counts = self._column("counts.npy", "iu") if (folder / "counts.npy").exists() else None
-            if self._blob.count(b"\n") - 1 != self.n_words:
+            self.readings = self._column("readings.npy", "u") if (folder / "readings.npy").exists() else None
+            if len(self._words) != self.n_words:
                 raise ValueError("its files speak of different numbers of words")
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder} is damaged: {error}", hint="make or fetch it again") from error
-        self._is_unit = self.about["format"] == 1  # what is stored, times the scales
-        self._n_looked_up = 0
+        self._is_unit = self.precision == INT4 or self.about["format"] == 1  # what is stored, times the scales
 
     def _column(self, name: str, kinds: str = "f") -> NDArray[Any]:
         """Map a file with one number for each word, (V,), of one of the ``kinds`` of NumPy's types."""
@@ -91,34 +99,18 @@ class WordVectors:
             raise ValueError(f"{name} holds {column.dtype}")
         return column
 
-    @functools.cached_property
+    @property
     def words(self) -> list[str]:
         """All words, the most frequent first."""
-        return self._blob.decode().split("\n")[1:-1]
-
-    @functools.cached_property
-    def _indices(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
-
-    @functools.cached_property
-    def _line_ends(self) -> NDArray[np.int64]:
-        return np.flatnonzero(np.frombuffer(self._blob, np.uint8) == ord("\n"))
+        return self._words.words
 
     def word(self, index: int) -> str:
         """Return the word at an index."""
-        start, end = self._line_ends[index : index + 2]
-        return self._blob[start + 1 : end].decode()
+        return self._words.word(index)
 
     def index(self, word: str) -> int | None:
-        """Return the index of ``word``, None if it is unknown. The first few words are searched for in the bytes of the file:
-        that takes a millisecond, a dict of 400,000 words a hundred."""
-        self._n_looked_up += 1
-        if self._n_looked_up > _FEW:
-            return self._indices.get(word)
-        if "\n" in word:
-            return None
-        offset = self._blob.find(b"\n%b\n" % word.encode(errors="surrogatepass"))
-        return None if offset < 0 else bisect.bisect_left(self._line_ends, offset)
+        """Return the index of ``word``, None if it is unknown."""
+        return self._words.index(word)
 
     def vector(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of words as they were trained, (n, D) float32, as far as the precision of the folder keeps them."""
@@ -127,6 +119,8 @@ class WordVectors:
     @property
     def loss(self) -> str:
         """How ``vector`` differs from what was trained, for a note; "" for bit by bit the same."""
+        if self.precision == INT4:
+            return "its numbers are rounded to 4 bits: the cosine of a vector with the trained one is about 0.995"
         if self.precision == "int8":
             return "its numbers are rounded to 8 bits: to within about 0.4 % of the largest of their vector"
         if self.precision == "float16":
@@ -142,8 +136,10 @@ class WordVectors:
     def _scaled(
         self, indices: Sequence[int] | NDArray[np.int64] | slice, factors: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        rows: NDArray[np.float32] = np.asarray(self._stored[indices], np.float32)
-        return rows if factors is None else rows * factors[indices, None]
+        found = self._stored.read(indices)
+        if self._stored.columns is not None:
+            found *= self._stored.columns
+        return found if factors is None else found * factors[indices, None]
 
     @functools.cached_property
     def _to_vector(self) -> NDArray[np.float32] | None:
@@ -185,17 +181,18 @@ class WordVectors:
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(f"{self.folder} is damaged: {error}", hint="make or fetch it again") from error
 
-    def _blocks(self, stop: int, rows: int) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32] | None]]:
-        """Yield the first ``stop`` words in blocks of ``rows``: the index of the first, the stored rows (n, D) in float32, and
+    def _blocks(self, stop: int, size: int) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32] | None]]:
+        """Yield the first ``stop`` words in blocks of ``size``: the index of the first, the stored rows (n, D) in float32, and
         what their products are multiplied by to be those of unit vectors, (n,)."""
-        for first in range(0, stop, rows):
-            part = slice(first, min(first + rows, stop))
+        buffer = self._stored.buffer(min(size, stop))
+        for first in range(0, stop, size):
+            part = slice(first, min(first + size, stop))
             yield (
                 first,
-                np.asarray(self._stored[part], np.float32),
+                self._stored.read(part, buffer),
                 None if self._to_unit is None else self._to_unit[part],
             )
-            npy.release(self._stored)
+            self._stored.release()
 
     def nearest(
         self,
@@ -215,7 +212,12 @@ class WordVectors:
         Returns:
             indices[i][j] int64 and cosines[i][j] float32, (Q, k), largest first; -1 if there are fewer words.
         """
+        queries = self._for_rows(queries)
         return self._best(functools.partial(_cosines, queries), TopK(len(queries), k), 1, exclude, restrict)
+
+    def _for_rows(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return queries (..., D) whose products with the stored rows are those of ``queries`` with rows × columns."""
+        return queries if self._stored.columns is None else queries * self._stored.columns
 
     def nearest_by_product(
         self,
@@ -236,6 +238,7 @@ class WordVectors:
             positive: (Q, P, D) unit vectors.
             negative: (Q, N, D) unit vectors.
         """
+        positive, negative = self._for_rows(positive), self._for_rows(negative)
 
         def scores(
             block: NDArray[np.float32], factors: NDArray[np.float32] | None, out: NDArray[np.float32]
@@ -297,7 +300,10 @@ def _cosines(
     out: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Return the cosines of unit vectors (Q, D) with the words of a block, (Q, B), in ``out``."""
-    np.matmul(queries, block.T, out=out)
+    if len(queries) == 1:  # BLAS would wait for its threads, which do not help here, and for long on a busy machine
+        np.einsum("qd,bd->qb", queries, block, out=out)
+    else:
+        np.matmul(queries, block.T, out=out)
     return out if factors is None else np.multiply(out, factors, out=out)
 
 
