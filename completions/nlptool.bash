@@ -476,7 +476,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
-        --save-dtype) kind=word words=(float32 float16 int8) ;;
+        --save-dtype) kind=word words=(float32 float16 int8 int4) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -491,7 +491,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -o | --output) kind=file ;;
-        --save-dtype) kind=word words=(float32 float16 int8) ;;
+        --save-dtype) kind=word words=(float32 float16 int8 int4) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -567,7 +567,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         -o | --output) kind=file ;;
         --to) kind=word words=(nlptool word2vec word2vec-text glove) ;;
         --from) kind=word words=(auto nlptool word2vec word2vec-text glove fasttext) ;;
-        --precision) kind=word words=(float32 float16 int8) ;;
+        --precision) kind=word words=(float32 float16 int8 int4) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
@@ -586,7 +586,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --top) kind=other ;;
         --words-from | -o | --output) kind=file ;;
         --to) kind=word words=(nlptool word2vec word2vec-text glove) ;;
-        --precision) kind=word words=(float32 float16 int8) ;;
+        --precision) kind=word words=(float32 float16 int8 int4) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;

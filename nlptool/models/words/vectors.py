@@ -120,7 +120,7 @@ class WordVectors:
     def loss(self) -> str:
         """How ``vector`` differs from what was trained, for a note; "" for bit by bit the same."""
         if self.precision == INT4:
-            return "its numbers are rounded to 4 bits: the cosine of a vector with the trained one is about 0.995"
+            return "its numbers are rounded to 4 bits: the cosine of a vector with the trained one is about 0.996"
         if self.precision == "int8":
             return "its numbers are rounded to 8 bits: to within about 0.4 % of the largest of their vector"
         if self.precision == "float16":
