@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import word_models
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from program import invoke, records
@@ -39,6 +39,7 @@ def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @settings(deadline=None, max_examples=200)
 @given(matrices)
+@example(np.float32([[3.4e38, 1e38, -3.4e38], [1e-42, 3e-42, 0]]))
 def test_lengths_come_back_and_the_search_is_that_in_what_is_stored(vectors: np.ndarray) -> None:
     found = opened(vectors)
     everything = np.arange(len(vectors))
@@ -46,7 +47,8 @@ def test_lengths_come_back_and_the_search_is_that_in_what_is_stored(vectors: np.
     units, stored = found.unit(everything), found.vector(everything).astype(np.float64)
     np.testing.assert_allclose(found.norms, exact, rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(units, axis=1), exact > 0, atol=1e-6)
-    np.testing.assert_allclose(stored, units * exact[:, None], rtol=1e-5, atol=1e-44)
+    largest = np.finfo(np.float32).max
+    np.testing.assert_allclose(stored, np.clip(units * exact[:, None], -largest, largest), rtol=1e-5, atol=1e-44)
     indices, scores = found.nearest(units, len(vectors))
     one_by_one = [found.nearest(units[[row]], len(vectors)) for row in everything]
     for row, (where, values) in enumerate(zip(indices, scores, strict=True)):

@@ -114,7 +114,11 @@ class WordVectors:
 
     def vector(self, indices: Sequence[int] | NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of words as they were trained, (n, D) float32, as far as the precision of the folder keeps them."""
-        return self._scaled(indices, self._to_vector)
+        if self.precision != INT4:
+            return self._scaled(indices, self._to_vector)
+        largest = np.finfo(np.float32).max  # which a rounded number can pass
+        found = self.unit(indices) * np.asarray(self.norms)[indices, None]
+        return np.clip(found, -largest, largest, out=found).astype(np.float32, copy=False)
 
     @property
     def loss(self) -> str:
