@@ -118,7 +118,7 @@ class WordVectors:
             return self._scaled(indices, self._to_vector)
         largest = np.finfo(np.float32).max  # which a rounded number can pass
         found = self.unit(indices) * np.asarray(self.norms)[indices, None]
-        return np.clip(found, -largest, largest, out=found).astype(np.float32, copy=False)
+        return np.asarray(np.clip(found, -largest, largest, out=found), np.float32)
 
     @property
     def loss(self) -> str:
