@@ -146,6 +146,21 @@ def test_attention_of_many_heads_is_that_of_torch() -> None:
     close(weights[0], shares)
 
 
+def test_attention_in_bfloat16_is_that_of_float32_but_for_rounding() -> None:
+    torch.manual_seed(0)
+    ours = layers.Attention(Seq2SeqConfig(TRANSFORMER, 20, 20, hidden_size=16, heads=4))
+    states, read = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
+    there = torch.tensor([[True] * 5, [True, True, False, False, False]])[:, None, None]
+    with torch.no_grad():
+        exact = ours(states, *ours.keys_and_values(read), there)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = ours(states, *ours.keys_and_values(read), there)
+            assert rounded.dtype == torch.bfloat16
+            assert torch.is_autocast_enabled("cpu")
+    close(rounded.float(), exact, 0.02)
+    assert not torch.equal(rounded.float(), exact)
+
+
 def test_the_places_of_tokens_are_sines_and_cosines() -> None:
     found = layers.positional_encoding(60, 4)
     assert found.shape == (60, 4)
