@@ -55,4 +55,5 @@ def test_a_model_that_knows_a_script_is_one_that_is_here() -> None:
     assert catalog.knowing("embed", "Latin") == "sbert-mini-ja-en"
     assert catalog.knowing("embed", "Cherokee") is None
     assert catalog.knowing("generate", "Latin") == "mini-en-ja"
+    assert catalog.knowing("generate", "Hangul") == "m2m100_418M"
     assert catalog.knowing("", "Latin") is None
