@@ -100,6 +100,7 @@ def test_odd_one_out_is_gensims(model: str) -> None:
     ("word", "how"),
     [
         ("New York", None),
+        ("New  York", {"as": "New York"}),
         ("東京大学", {"parts": ["東京", "大学"]}),
         (" 猫 ", None),
     ],

@@ -16,7 +16,7 @@ from nlptool.geometry.top_k import normalize
 from nlptool.models.words import readings
 from nlptool.models.words import tokenizers as word_tokenizers
 from nlptool.models.words.vectors import WordVectors
-from nlptool.text.scripts import is_japanese, main_script
+from nlptool.text.scripts import collapse_blanks, is_japanese, main_script
 
 _N_SUGGESTIONS = 5
 _LONGEST_SHOWN = 40  # characters of an unknown word
@@ -63,6 +63,8 @@ class WordLookup:
         index = self.vectors.index(word)
         if index is not None:
             return self._match([index])
+        if (spelled := collapse_blanks(word)) != word and (index := self.vectors.index(spelled)) is not None:
+            return self._match([index], {"as": spelled})
         parts = self.tokenize(word)
         known = [index for part in parts if (index := self.vectors.index(part)) is not None]
         if len(parts) == len(known) == 1:
