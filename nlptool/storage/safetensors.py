@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,28 +51,48 @@ def read(path: Path, name: str) -> NDArray[Any]:
     Raises:
         ModelError: there is none of this name, its header contradicts itself, or numpy has no such dtype.
     """
-    import numpy as np
-
     entry = header(path).get(name)
     if entry is None:
         raise ModelError(f"{path} has no tensor {name}", hint=_AGAIN)
+    return _tensor(path, name, entry, _bytes(path))
+
+
+def read_all(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all tensors of a file, as ``read`` does.
+
+    Raises:
+        ModelError: as of ``read``.
+    """
+    entries = header(path)
+    data = _bytes(path)
+    return {name: _tensor(path, name, entry, data) for name, entry in entries.items()}
+
+
+def _bytes(path: Path) -> NDArray[np.uint8]:
+    """Return what stands behind the header, mapped into memory."""
+    import numpy as np
+
+    mapped = np.memmap(path, np.uint8, "r").view(np.ndarray)
+    return mapped[8 + int.from_bytes(mapped[:8].tobytes(), "little") :]
+
+
+def _tensor(path: Path, name: str, entry: dict[str, Any], data: NDArray[np.uint8]) -> NDArray[Any]:
+    import numpy as np
+
     try:
         kind, shape, (start, end) = str(entry["dtype"]), tuple(entry["shape"]), entry["data_offsets"]
         if kind not in _DTYPES:
             raise ModelError(f"{path} holds {name} as {kind}, which is not read here")
         dtype = np.dtype(_DTYPES[kind])
-        fits = all(isinstance(n, int) and n >= 0 for n in (start, *shape))
+        fits = all(isinstance(n, int) and n >= 0 for n in (start, end, *shape))
         fits = fits and math.prod(shape) * dtype.itemsize == end - start
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is damaged: its header cannot be read", hint=_AGAIN) from error
     if not fits:
         raise ModelError(f"{path} is damaged: {name} is not as large as its shape {shape} says", hint=_AGAIN)
     if start == end:
-        return np.zeros(shape, dtype)  # an empty file range cannot be mapped
-    with path.open("rb") as file:
-        offset = 8 + int.from_bytes(file.read(8), "little") + start
-        mapped = np.memmap(file, dtype, "r", offset, shape)
-    values: NDArray[Any] = np.require(mapped.view(np.ndarray), requirements="A")
+        return np.zeros(shape, dtype)
+    values: NDArray[Any] = np.require(data[start:end].view(dtype).reshape(shape), requirements="A")
     return (values.astype(np.uint32) << 16).view(np.float32) if kind == "BF16" else values
 
 
@@ -88,14 +108,37 @@ def write(path: Path, tensors: Iterable[tuple[str, tuple[int, ...], Callable[[],
     import numpy as np  # `models list` reads headers alone and must not wait for it
 
     tensors = list(tensors)
-    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, shape, _ in tensors:
-        start, end = end, end + 4 * int(np.prod(shape))
-        entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % 64)  # tensors that begin at a multiple of 64 can be mapped
     with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
+        file.write(_header((name, "F32", shape, 4 * int(np.prod(shape))) for name, shape, _ in tensors))
         for _, _, values in tensors:
             file.write(np.ascontiguousarray(values(), "<f4").data)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays in their own types, those of the widest numbers first, so that each can be mapped into memory.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import numpy as np
+
+    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    kinds = {np.dtype(dtype): kind for kind, dtype in _DTYPES.items() if kind != "BF16"}
+    with path.open("wb") as file:
+        file.write(
+            _header((name, kinds[arrays[name].dtype], arrays[name].shape, arrays[name].nbytes) for name in names)
+        )
+        for name in names:
+            file.write(np.ascontiguousarray(arrays[name]).data)
+
+
+def _header(tensors: Iterable[tuple[str, str, tuple[int, ...], int]]) -> bytes:
+    """Return the beginning of a file with tensors (name, type, shape, bytes) in this order."""
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, kind, shape, n_bytes in tensors:
+        start, end = end, end + n_bytes
+        entries[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % 64)  # tensors that begin at a multiple of 64 can be mapped
+    return len(text).to_bytes(8, "little") + text

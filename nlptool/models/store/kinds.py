@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+STANDARD_WEIGHTS = "model.safetensors"
+INT8_WEIGHTS = "model.int8.safetensors"
+"""The files of a network's weights: as transformers reads them, and in 8 bits (``int8_weights``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class CopyKind:
