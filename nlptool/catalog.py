@@ -31,7 +31,7 @@ class Known:
     package: str = ""  # the Python package that holds the weights, as it is imported
     weights: str = ""  # folder or file in the package
     graph: str = ""  # folder under nlptool/builtin with the ONNX graph, which makes a conversion unnecessary
-    sha256: str = ""  # of that file, or of model.safetensors in that folder
+    sha256: str = ""  # of that file, or of model.safetensors or model.int8.safetensors in that folder
     prompts: Mapping[str, str] = field(default_factory=dict)  # of models whose own files have none
     default_prompt: str | None = None  # name of the prompt of texts for which none was chosen
 

@@ -2,8 +2,10 @@
 
 These are ``model.onnx`` and ``encoder.json``; for a masked language model ``model.onnx``, ``masked.json`` and ``tokenizer.json``.
 
-The graph holds no weights. Each large tensor of the exported graph is looked up in the model's ``model.safetensors`` (unchanged,
-or transposed) and replaced by its position in that file, which onnxruntime maps into memory.
+The graph holds no weights. Each large tensor of the exported graph is looked up in the model's file of weights, where it stands
+unchanged or transposed. Of a ``model.safetensors`` the graph gets the tensor's position, and onnxruntime maps it into memory.
+Of a ``model.int8.safetensors`` it gets the name alone, ``NAME`` or transposed ``NAME.T``: these names stand in the manifest as
+``initializers``, and nlptool gives their values when it opens the graph.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +26,12 @@ from onnx import helper, numpy_helper
 from nlptool import catalog
 from nlptool.models.encoders import onnx_export as encoder_export
 from nlptool.models.masked import onnx_export as masked_export
-from nlptool.models.store import kinds, locate
+from nlptool.models.store import int8_weights, kinds, locate
 
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
 TYPES = {"F32": np.float32, "F16": np.float16}
+OF_ONNXRUNTIME = "com.microsoft"  # the domain of its own operators
 
 
 def main() -> None:
@@ -39,23 +42,34 @@ def main() -> None:
 
 def make(known: catalog.Known) -> None:
     """Write the graph of a model and its manifest to its built-in folder."""
-    weights = locate.packaged(known)
     target = BUILTIN / known.graph
     target.mkdir(exist_ok=True)
+    write(locate.packaged(known), locate.packaged(known, packed=True), target, is_masked=known.task == "fill-mask")
+
+
+def write(standard: Path, shipped: Path, target: Path, *, is_masked: bool) -> None:
+    """Write the graph of a model and its manifest to the folder ``target``.
+
+    Args:
+        standard: the folder that transformers loads; with the numbers of ``shipped``.
+        shipped: the folder with the weights that the graph will be given.
+    """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        if known.task == "fill-mask":
+        if is_masked:
             manifest = kinds.MASKED.manifest
-            masked_export.convert_masked(weights, work)
+            masked_export.convert_masked(standard, work)
             shutil.copy(work / "tokenizer.json", target)
         else:
             manifest = kinds.ENCODER.manifest
-            encoder_export.convert(weights, work)
+            encoder_export.convert(standard, work)
+        about = json.loads((work / manifest).read_text())
         model = onnx.load(work / "model.onnx")
-        without_weights(model, weights)
-        (target / "model.onnx").write_bytes(model.SerializeToString())
-        shutil.copy(work / manifest, target)
-    about = json.loads((target / manifest).read_text())
+    if locate.is_int8(shipped):
+        about["initializers"] = with_named_weights(model, shipped / kinds.INT8_WEIGHTS)
+    else:
+        without_weights(model, shipped)
+    (target / "model.onnx").write_bytes(model.SerializeToString())
     about["files"] = {"model.onnx": (target / "model.onnx").stat().st_size}
     (target / manifest).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
@@ -74,6 +88,15 @@ class Stored:
         own = self.array.T if transposed and self.array.ndim == 2 else self.array
         return own.shape == array.shape and np.array_equal(own.astype(array.dtype), array)
 
+    def reference(self, name: str, dtype: int, shape: Sequence[int], n_bytes: int) -> onnx.TensorProto:
+        """Return a tensor of a graph called ``name`` that has its values in the file."""
+        tensor = onnx.TensorProto(
+            name=name, data_type=dtype, dims=shape, data_location=onnx.TensorProto.EXTERNAL
+        )  # fmt: skip
+        for key, value in (("location", self.file), ("offset", self.offset), ("length", n_bytes)):
+            tensor.external_data.add(key=key, value=str(value))
+        return tensor
+
 
 def without_weights(model: onnx.ModelProto, folder: Path) -> None:
     """Let the large tensors of ``model`` point into the safetensors files of ``folder``; float16 tensors are cast."""
@@ -81,39 +104,84 @@ def without_weights(model: onnx.ModelProto, folder: Path) -> None:
     initializers, before = [], []
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
-        if array.nbytes < SMALLEST or array.dtype != np.float32:
+        if not _is_large(array):
             initializers.append(tensor)
             continue
-        transposed, weight = next(
-            (transposed, candidate)
-            for transposed in (False, True)
-            for candidate in stored
-            if candidate.equals(array, transposed=transposed)
-        )
+        weight, transposed = _found(array, stored)
         half = weight.array.dtype == np.float16
-        external = onnx.TensorProto(
-            name=weight.name if transposed or half else tensor.name,
-            data_type=onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT,
-            dims=weight.array.shape,
-            data_location=onnx.TensorProto.EXTERNAL,
-        )
-        for key, value in (("location", weight.file), ("offset", weight.offset), ("length", weight.array.nbytes)):
-            external.external_data.add(key=key, value=str(value))
-        initializers.append(external)
+        name = weight.name if transposed or half else tensor.name
+        dtype = onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT
+        initializers.append(weight.reference(name, dtype, weight.array.shape, weight.array.nbytes))
         # onnxruntime transposes and casts once, when it loads the graph.
         wide = f"{weight.name}.float32" if transposed else tensor.name
         if half:
             before.append(helper.make_node("Cast", [weight.name], [wide], to=onnx.TensorProto.FLOAT))
         if transposed:
             before.append(helper.make_node("Transpose", [wide if half else weight.name], [tensor.name], perm=[1, 0]))
-    nodes = [*before, *model.graph.node]
+    _replace(model, initializers, [*before, *model.graph.node])
+
+
+def with_named_weights(model: onnx.ModelProto, path: Path) -> list[str]:
+    """Call the large tensors of ``model`` by their names in the 8-bit file ``path``; return these names."""
+    stored = [Stored(name, path.name, 0, values()) for name, _, values in int8_weights.weights(path)]
+    initializers, renamed = {}, {}
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if _is_large(array):
+            weight, transposed = _found(array, stored)
+            name = weight.name + int8_weights.TRANSPOSED * transposed
+            renamed[tensor.name] = name
+            tensor = weight.reference(name, onnx.TensorProto.FLOAT, array.shape, array.nbytes)
+        initializers[tensor.name] = tensor
+    for node in model.graph.node:
+        for number, name in enumerate(node.input):
+            node.input[number] = renamed.get(name, name)
+    nodes = _with_transposed_products(model, set(renamed.values()))
+    _replace(model, initializers.values(), nodes)
+    return sorted(set(renamed.values()))
+
+
+def _with_transposed_products(model: onnx.ModelProto, weights: set[str]) -> list[onnx.NodeProto]:
+    """Return the nodes of a graph, with products that take a large matrix as it is where it was transposed first: embeddings
+    that are the matrix of the head, too, are needed in that form anyway."""
+    matrices = {
+        node.output[0]: node for node in model.graph.node if node.op_type == "Transpose" and node.input[0] in weights
+    }
+    readers = [node for node in model.graph.node for name in node.input if name in matrices]
+    if any(node.op_type != "MatMul" for node in readers):
+        raise SystemExit("a transposed matrix is used elsewhere than in a product")
+    for node in readers:
+        node.input[1] = matrices[node.input[1]].input[0]
+        node.op_type, node.domain = "FusedMatMul", OF_ONNXRUNTIME
+        node.attribute.append(helper.make_attribute("transB", 1))
+    if readers:
+        model.opset_import.append(helper.make_opsetid(OF_ONNXRUNTIME, 1))
+    return [node for node in model.graph.node if not node.output or node.output[0] not in matrices]
+
+
+def _is_large(array: NDArray[np.generic]) -> bool:
+    return array.dtype == np.float32 and array.nbytes >= SMALLEST
+
+
+def _found(array: NDArray[np.floating], stored: list[Stored]) -> tuple[Stored, bool]:
+    """Return the tensor with these numbers, and whether they are transposed there."""
+    return next(
+        (candidate, transposed)
+        for transposed in (False, True)
+        for candidate in stored
+        if candidate.equals(array, transposed=transposed)
+    )
+
+
+def _replace(model: onnx.ModelProto, initializers: Iterator[onnx.TensorProto], nodes: list[onnx.NodeProto]) -> None:
     for node in nodes:  # paths and stack traces of the exporter's machine
         del node.metadata_props[:]
         node.doc_string = node.name = ""
+    kept = list(initializers), [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     for field in (model.graph.initializer, model.graph.node, model.graph.value_info, model.metadata_props):
         del field[:]
-    model.graph.initializer.extend(initializers)
-    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(kept[0])
+    model.graph.node.extend(kept[1])
 
 
 def _tensors(folder: Path, path: Path) -> Iterator[Stored]:

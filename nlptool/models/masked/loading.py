@@ -116,7 +116,8 @@ def locate(
     """
     prepare.check_task(spec.model, ["fill-mask"], hint=HINT)
     device = devices.choose(spec.device, spec.engine)
-    found = prepare.find(spec, plain=True, note=note, report=report)
+    wants_graph = spec.engine != "torch" and device == "cpu"
+    found = prepare.find(spec, plain=True, packed=wants_graph, note=note, report=report)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     _refuse(found.name, model_folder.read_json(found.folder / "config.json"), head=head)
 
@@ -126,7 +127,7 @@ def locate(
         onnx_export.convert_masked(found.folder, target, allow_pickle=spec.allow_pickle)
 
     graph, weights = None, found.folder
-    if spec.engine != "torch" and device == "cpu":
+    if wants_graph:
         graph, weights = prepare.graph_of(found, MASKED, files, convert, is_required=spec.engine == "onnx", note=note)
     if graph is not None:
         about: Mapping[str, Any] = model_folder.read_json(graph / MASKED.manifest)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlptool.errors import ModelError, RunError
 from nlptool.terminal import library_warnings
@@ -20,12 +22,23 @@ BATCH_TOKENS = 512  # larger batches were slower on two cores: they fall out of 
 _MEND = "nlptool models verify finds what is damaged; after nlptool models rm NAME it is made anew"
 
 
-def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False) -> Any:
+def session(
+    graph: Path,
+    weights: Path,
+    *,
+    initializers: Mapping[str, NDArray[np.float32]] | None = None,
+    prepack: bool = True,
+    threads: int = 0,
+    deterministic: bool = False,
+) -> Any:
     """Open an ``onnxruntime.InferenceSession`` of the graph ``model.onnx`` of a folder, on the processor.
 
     Args:
         graph: the folder with the graph.
         weights: the folder with the tensors that the graph does not hold itself, if not the same.
+        initializers: the values of such tensors, where its files hold them in another form. They are used where they
+            are, and have to be kept as long as the session.
+        prepack: arrange the matrices anew in memory, which makes products of them faster and the opening slower.
         threads: 0: all.
 
     Raises:
@@ -40,6 +53,11 @@ def session(graph: Path, weights: Path, *, threads: int = 0, deterministic: bool
     settings.enable_cpu_mem_arena = False
     settings.enable_mem_pattern = False
     settings.use_deterministic_compute = deterministic
+    if not prepack:
+        settings.add_session_config_entry("session.disable_prepacking", "1")
+    if initializers:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(each) for each in initializers.values()]
+        settings.add_external_initializers(list(initializers), values)
     model: str | bytes = str(graph / GRAPH)
     if graph != weights:  # a graph without weights: they are read where they are
         model = (graph / GRAPH).read_bytes()

@@ -47,18 +47,20 @@ def check_task(name: str, tasks: Collection[str], *, hint: str, refusal: str = "
         raise ModelError(refusal.format(name, known.task), hint=hint)
 
 
-def find(spec: NetworkSpec, *, plain: bool, note: Note, report: Report) -> FoundModel:
+def find(spec: NetworkSpec, *, plain: bool, packed: bool = False, note: Note, report: Report) -> FoundModel:
     """Find the files of a model, or fetch them.
 
     Args:
         plain: a model of transformers is wanted; that it may be part of one of sentence-transformers does not matter.
+        packed: weights in 8 bits are wanted as they are, for the graph that is shipped with them.
 
     Raises:
         ModelError: they are not there.
     """
     folder = locate.find(
-        spec.model, plain=plain, offline=spec.offline, allow_pickle=spec.allow_pickle, note=note, report=report
-    )
+        spec.model, plain=plain, offline=spec.offline, allow_pickle=spec.allow_pickle, packed=packed, note=note,
+        report=report,
+    )  # fmt: skip
     known = catalog.KNOWN.get(spec.model)
     return FoundModel(known.hub if known is not None and known.hub else spec.model, folder, known)
 

@@ -233,7 +233,7 @@ def damage(model: Model) -> tuple[int, list[str]]:
     try:
         if known is not None and known.sha256 and package is not None:
             path = package / known.weights
-            path = path / "model.safetensors" if path.is_dir() else path
+            path = locate.weights_file(path) if path.is_dir() else path
             n_files += 1
             damaged += [] if path.is_file() and digest.sha256(path) == known.sha256 else [str(path)]
         if model.repository and hub_cache.repository_folder(model.repository).is_dir():

