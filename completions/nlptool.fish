@@ -1019,7 +1019,7 @@ complete -c nlptool -n '__nlptool_at nlptool train bert' -l whole-word-mask -l n
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l short-sequence-probability -r -f -d 'Share of shorter sequences.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l nsp-warmup-ratio -r -f -d 'Share of the steps before next-sentence prediction counts.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l init-embeddings -r -f -a 'word2vec random' -d 'Where the token embeddings begin: at word2vec vectors learned from the corpus, or random.'
-complete -c nlptool -n '__nlptool_at nlptool train bert' -l init -r -F -d 'Go on from a BERT that exists, with its tokenizer; next sentences count from the first step.'
+complete -c nlptool -n '__nlptool_at nlptool train bert' -l init -r -F -d 'Go on from a BERT in a folder, or a built-in one, with its tokenizer; next sentences count from the first step.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l dev -r -f -d 'Documents to hold out: a share of the corpus, the same ones for all --seed, or a file.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l vocab-size -r -f -d 'Pieces of words, the characters among them.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l hidden-size -r -f -d 'Hidden size (embedding dimension).'

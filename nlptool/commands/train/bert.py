@@ -32,8 +32,9 @@ if TYPE_CHECKING:
                  "Share of the steps before next-sentence prediction counts.")  # fmt: skip
 @click.option("--init-embeddings", type=click.Choice(["word2vec", "random"]), default="word2vec", show_default=True,
               help="Where the token embeddings begin: at word2vec vectors learned from the corpus, or random.")  # fmt: skip
-@click.option("--init", metavar="FOLDER", type=click.Path(readable=False),
-              help="Go on from a BERT that exists, with its tokenizer; next sentences count from the first step.")  # fmt: skip
+@click.option("--init", metavar="FOLDER|NAME", type=click.Path(readable=False),
+              help="Go on from a BERT in a folder, or a built-in one, with its tokenizer; next sentences count from the "
+              "first step.")  # fmt: skip
 @training.dev("0.01", "Documents to hold out: a share of the corpus, the same ones for all --seed, or a file.")
 @training.integer("Model", "--vocab-size", 12_000, "Pieces of words, the characters among them.", 16, 1_000_000)
 @training.hidden_size

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nlptool.catalog import KNOWN
+from nlptool.models.store import locate
 from nlptool.models.store.card import SCRIPTS, Reads
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import bert_corpus
@@ -45,12 +47,13 @@ def train_bert(
         from nlptool.training.bert.trainer import BertSettings, BertTraining
 
         torch_device = devices.torch_device(device, threads)
-        store = bert_corpus.tokenized(pipe, work, corpus, init=settings["init"], stop=stop)
+        init = _folder_of(settings["init"], pipe)
+        store = bert_corpus.tokenized(pipe, work, corpus, init=init, stop=stop)
         tokenizer, documents, dev, info = store.load()
         if info["why"]:
             pipe.note(f"--tokenizer {info['tokenizer']}: {info['why']}")
         training = BertTraining(
-            documents, dev, tokenizer, BertSettings(**settings), work, data=store.key, resume=output.resume,
+            documents, dev, tokenizer, BertSettings(**{**settings, "init": init}), work, data=store.key, resume=output.resume,
             device=torch_device, began=began, report=pipe.bar.work, note=pipe.note, stop=stop,
         )  # fmt: skip
         if settings["init"] is None and len(tokenizer.pieces) < corpus.vocab_size:
@@ -90,6 +93,13 @@ def train_bert(
 
     with pipe.bar, held(pipe, output, _MANIFEST, _WORK_FILES) as folder:
         run_training(pipe, output, folder, _MANIFEST, train)
+
+
+def _folder_of(init: str | None, pipe: Pipe) -> str | None:
+    """Return the folder that transformers loads a BERT from, of a known name or a folder; None if there is none to begin with."""
+    if init is None or not (init in KNOWN or locate.is_int8(Path(init))):
+        return init
+    return str(locate.find(init, plain=True, offline=True, note=pipe.note))
 
 
 def _scripts(of_corpus: list[str], init: str | None) -> list[str]:
