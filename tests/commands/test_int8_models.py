@@ -118,7 +118,7 @@ def test_every_command_loads_it(shipped: Path, tmp_path: Path, monkeypatch: pyte
     for ours, theirs in zip(plain[0]["masks"][0]["candidates"], in_torch["masks"][0]["candidates"], strict=True):
         assert ours["token"] == theirs["token"]
         assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
-    done = invoke("attention", "-f", "jsonl", stdin=text)
+    done = invoke("attention", stdin=text)
     assert len(records(done)) == 1
     assert "unpacking" not in done.stderr  # once
     folder = Path(invoke("models", "path", NAME).stdout.removesuffix("\n"))
