@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -41,20 +42,20 @@ def main() -> None:
     nlptool = [sys.executable, "-m", "nlptool"]
     if corpus:
         subprocess.run([*nlptool, "train", "word2vec", corpus, "-o", FOLDER, *OPTIONS.split()], check=True)
-    for line in table(nlptool):
+    for line in table(nlptool, FOLDER.name, QUESTIONS, WORDS):
         sys.stdout.write(line + "\n")
 
 
-def table(nlptool: list[str]) -> list[str]:
-    """Return the lines of the card: a question, its first five answers, and the judgement."""
-    questions = "".join(f"{question}\n" for question in QUESTIONS)
-    answers = _run([*nlptool, "analogy", "-m", FOLDER.name, "-k", "5", "-f", "jsonl"], questions)
+def table(nlptool: Sequence[str], model: str, judgements: Mapping[str, str], asked: Sequence[str]) -> list[str]:
+    """Return the lines of a card: a question, its first five answers, and the judgement; a word and its neighbors."""
+    questions = "".join(f"{question}\n" for question in judgements)
+    answers = _run([*nlptool, "analogy", "-m", model, "-k", "5", "-f", "jsonl"], questions)
     rows = ["| A - B + C | the first five answers | |", "|---|---|---|"]
-    for (question, judged), record in zip(QUESTIONS.items(), answers, strict=True):
+    for (question, judged), record in zip(judgements.items(), answers, strict=True):
         words = " ".join(answer["word"] for answer in record["answers"])
         rows.append(f"| {' - '.join(question.split()[:2])} + {question.split()[2]} | {words} | {judged} |")
     rows += ["", "| word | its ten neighbors |", "|---|---|"]
-    neighbors = _run([*nlptool, "neighbors", "-m", FOLDER.name, "-f", "jsonl", *WORDS], "")
+    neighbors = _run([*nlptool, "neighbors", "-m", model, "-f", "jsonl", *asked], "")
     return rows + [f"| {r['query']} | {' '.join(answer['word'] for answer in r['neighbors'])} |" for r in neighbors]
 
 
