@@ -149,7 +149,10 @@ def memory(folder: Path, _: argparse.Namespace) -> None:
     empty.touch()
     row("query", "peak resident memory", "vectors.npy", "ratio")
     row("---", "---", "---", "---")
-    for command, model in ((["analogy", "king", "man", "woman"], "glove-6b-50d"), (["neighbors", "猫"], "aozora-100d")):
+    for command, model in (
+        (["analogy", "king", "man", "woman"], "glove-6b-50d"),
+        (["neighbors", "猫"], "modern-ja-200d"),
+    ):
         size = (word_loading.open_vectors(model).folder / "vectors.npy").stat().st_size
         peak = peak_memory([NLPTOOL, *command], empty)
         row(" ".join(command), f"{peak / 1e6:.0f} MB", f"{size / 1e6:.0f} MB", f"{peak / size:.2f}")

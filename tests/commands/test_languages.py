@@ -327,10 +327,10 @@ def test_an_evaluated_translator_knows_what_it_reads(invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("command", "gold", "model"),
     [
-        ("similarity", "猫\t犬\t3\n男\t女\t4\n魚\t肉\t1\n", "aozora-100d"),
-        ("similarity", "word1\tword2\tscore\n猫\t犬\t3\n男\t女\t4\n魚\t肉\t1\n", "aozora-100d"),
+        ("similarity", "猫\t犬\t3\n男\t女\t4\n魚\t肉\t1\n", "modern-ja-200d"),
+        ("similarity", "word1\tword2\tscore\n猫\t犬\t3\n男\t女\t4\n魚\t肉\t1\n", "modern-ja-200d"),
         ("similarity", "cat\tdog\t3\nman\twoman\t4\nfish\tmeat\t1\n", "glove-6b-50d"),
-        ("analogies", ": capitals\nパリ フランス ロンドン 英国\n", "aozora-100d"),
+        ("analogies", ": capitals\nパリ フランス ロンドン 英国\n", "modern-ja-200d"),
         ("analogies", "king queen man woman\n", "glove-6b-50d"),
     ],
 )
@@ -340,19 +340,22 @@ def test_gold_data_chooses_word_vectors(invoke: Invoke, command: str, gold: str,
 
 
 def test_a_query_chooses_word_vectors(invoke: Invoke) -> None:
-    for words, model in {("king", "man", "woman"): "glove-6b-50d", ("王", "男", "女"): "aozora-100d"}.items():
+    for words, model in {("king", "man", "woman"): "glove-6b-50d", ("王", "男", "女"): "modern-ja-200d"}.items():
         assert models(invoke("analogy", *words), "analogy") == [model]
-    assert models(invoke("neighbors", stdin="cat\n猫\nねこ\n"), "neighbors") == ["glove-6b-50d", *["aozora-100d"] * 2]
+    assert models(invoke("neighbors", stdin="cat\n猫\nねこ\n"), "neighbors") == [
+        "glove-6b-50d",
+        *["modern-ja-200d"] * 2,
+    ]
 
 
 @pytest.mark.parametrize(
     ("model", "word", "hint"),
     [
-        ("aozora-100d", "king", "its words are ja: -m glove-6b-50d has others"),
-        ("glove-6b-50d", "猫", "its words are en: -m aozora-100d has others"),
+        ("modern-ja-200d", "king", "its words are ja: -m glove-6b-50d has others"),
+        ("glove-6b-50d", "猫", "its words are en: -m modern-ja-200d has others"),
         ("glove-6b-50d", "кот", None),
         ("glove-6b-50d", "kingg", None),
-        ("aozora-100d", "ヴォヌロ", None),
+        ("modern-ja-200d", "ヴォヌロ", None),
     ],
 )
 def test_an_unknown_word_in_another_script_names_other_vectors(

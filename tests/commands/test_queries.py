@@ -138,7 +138,7 @@ def test_subwords_answer_for_unknown_words_and_say_so(tmp_path: Path) -> None:
 def test_the_script_of_the_query_decides_on_the_model() -> None:
     found = records(call("neighbors", "-k", "1", "猫", "cat", "カフェ", "café", "-q"))
     models = [next(iter(record["nlptool"].values())).get("model") for record in found]
-    assert models[:3] == ["aozora-100d", "glove-6b-50d", "aozora-100d"]
+    assert models[:3] == ["modern-ja-200d", "glove-6b-50d", "modern-ja-200d"]
 
 
 def test_answers_keep_order_and_count_whatever_fails(model: str) -> None:
@@ -493,7 +493,7 @@ def test_the_card_of_aozora_shows_what_the_model_answers() -> None:
     found = records(call("analogy", "-m", "aozora-100d", "-k", "5", text=text))
     assert [" ".join(words_of(record, "answers")) for record in found] == [row[1] for row in asked]
     names = [row for row in rows if row[0] in ("猫", "東京", "学校")]
-    neighbors = records(call("neighbors", *(row[0] for row in names)))
+    neighbors = records(call("neighbors", "-m", "aozora-100d", *(row[0] for row in names)))
     assert [" ".join(words_of(record, "neighbors")) for record in neighbors] == [row[1] for row in names]
 
 

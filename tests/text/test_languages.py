@@ -43,7 +43,7 @@ def test_the_scripts_of_every_known_model_are_known() -> None:
 
 
 def test_a_default_is_chosen_by_script() -> None:
-    assert catalog.default("words", "Japanese") == catalog.default("words", "Han") == "aozora-100d"
+    assert catalog.default("words", "Japanese") == catalog.default("words", "Han") == "modern-ja-200d"
     assert catalog.default("words", "Latin") == "glove-6b-50d"
     assert catalog.default("words", "Thai") == catalog.default("words", "") == "glove-6b-50d"
     assert catalog.default("fill-mask", "Thai") == catalog.default("fill-mask", "Japanese") == "bert-mini-ja"
