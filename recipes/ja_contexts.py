@@ -117,6 +117,33 @@ def topics(units: Units, words: NDArray[np.int64], known: Floats, times: Mapping
     return of_paragraphs, _topics(ranks, documents, known, often)
 
 
+def documents(units: Units, words: NDArray[np.int64], times: Mapping[str, float]) -> sp.csr_matrix:
+    """Return which modern documents each word stands in: unit rows (V, N) of tf-idf, so that long documents weigh less."""
+    rank = np.full(len(units.surfaces), -1)
+    rank[words] = np.arange(len(words))
+    part = units.parts["modern"]
+    ranks, lines = _ranks(part, 0.5, rank, np.random.default_rng(SEED))
+    is_used = ranks >= TOO_FREQUENT
+    ranks, lines = ranks[is_used], lines[is_used]
+    places = np.repeat(np.arange(len(part.sources), dtype=np.int32), part.n_lines)[lines]
+    often = np.array([times.get(source, 1.0) for source in part.sources], np.float32)
+    matrix, lengths = _tf_idf(ranks, places, (len(words), len(often)))
+    matrix = matrix @ sp.diags(np.sqrt(often / lengths).astype(np.float32)).tocsr()
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()) + 1e-6
+    return (sp.diags((1 / norms).astype(np.float32)).tocsr() @ matrix).astype(np.float32)
+
+
+def _tf_idf(
+    ranks: NDArray[np.int32], places: NDArray[np.int32], shape: tuple[int, int]
+) -> tuple[sp.csr_matrix, Floats]:
+    """Return (1 + log tf) × idf of the words and places, (V, N), and the lengths of the places, (N,)."""
+    matrix = sp.coo_matrix((np.ones(len(ranks), np.float32), (ranks, places)), shape=shape).tocsr()
+    matrix.data = 1 + np.log(matrix.data)
+    idf = np.log(shape[1] / np.maximum(np.diff(matrix.indptr), 1) + 1).astype(np.float32)
+    matrix = sp.diags(idf).tocsr() @ matrix
+    return matrix, np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()) + 1e-6
+
+
 def _topics(ranks: NDArray[np.int32], places: NDArray[np.int32], known: Floats, weights: Floats) -> Floats:
     """Return the weighted sums of the topics of the places of each word.
 
@@ -124,12 +151,7 @@ def _topics(ranks: NDArray[np.int32], places: NDArray[np.int32], known: Floats, 
         ranks, places: (T,) the words of the text, and where each stands.
         weights: of the places.
     """
-    ones = np.ones(len(ranks), np.float32)
-    matrix = sp.coo_matrix((ones, (ranks, places)), shape=(len(known), len(weights))).tocsr()
-    matrix.data = 1 + np.log(matrix.data)
-    idf = np.log(len(weights) / np.maximum(np.diff(matrix.indptr), 1) + 1).astype(np.float32)
-    matrix = sp.diags(idf).tocsr() @ matrix
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()) + 1e-6
+    matrix, lengths = _tf_idf(ranks, places, (len(known), len(weights)))
     told = unit(matrix.T.tocsr() @ known)
     return np.asarray(matrix @ sp.diags(np.sqrt(weights / lengths).astype(np.float32)).tocsr() @ told, np.float32)
 

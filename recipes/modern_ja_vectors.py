@@ -1,7 +1,7 @@
 """Make ``modern-ja-200d`` again: ``python recipes/modern_ja_vectors.py DATA WORK``.
 
 DATA holds ``aozora.txt.xz`` and the folders ``text`` and ``labelled/chive_ginza``; WORK gets the analysed corpora, the counts and
-the spaces: the same command goes on from there after an interruption. About 12 minutes of one processor.
+the spaces: the same command goes on from there after an interruption. About 10 minutes of one processor.
 
 No network is trained. A word's vector is put together from what is known of it, each part of unit length times its weight:
 
@@ -11,7 +11,9 @@ No network is trained. A word's vector is put together from what is known of it,
     letters    its characters and pairs and triples of them, as random vectors
     windows    the mean of chiVe's vectors of the words around it in our corpus
     paragraphs, documents   the same of all words of its paragraphs, and of its documents: capitals meet their countries
-    form       its inflected form, none for dictionary forms; kind: its part of speech
+    signs      which documents it stands in, without what the words there mean: the truncated SVD of words and documents
+    form       its inflected form, none for dictionary forms; kind: its part of speech; whether it is a compound, or a variant
+    rarity     how rare it is: a rare word does not come before frequent ones as an answer
 
 and the 200 directions with the largest variance are kept. The weights were chosen on the open analogies and word similarities.
 """
@@ -35,6 +37,7 @@ import tokenizers
 from ja_contexts import Floats, unit
 from ja_lexicon import Chive, Lexicon
 from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
 from nlptool.models.words import saving
 from nlptool.models.words import tokenizers as word_tokenizers
@@ -45,10 +48,10 @@ SEED = 20
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 
 WEIGHTS = {
-    "chive": 1.25, "pieces": 0.75, "windows": 1.0, "documents": 0.5, "paragraphs": 0.3, "letters": 0.1,
-    "form": 1.2, "kind": 0.8, "compound": 0.4, "variant": 0.4,
+    "chive": 1.25, "pieces": 0.75, "windows": 1.0, "documents": 0.4, "paragraphs": 0.3, "signs": 0.7, "letters": 0.1,
+    "form": 1.2, "kind": 0.95, "compound": 0.4, "variant": 0.4, "rarity": 1.0,
 }  # fmt: skip
-TOP = {"known": 3, "chive": 10, "bent": 25, "windows": 20, "contexts": 3, "pieces": 20}
+TOP = {"known": 3, "chive": 10, "bent": 25, "windows": 20, "contexts": 3, "pieces": 20, "signs": 1}
 """Of how many of its largest principal components a space is freed: they tell frequency and style, not meaning."""
 BENT = 0.35  # how far a word's row of chiVe is bent towards our contexts
 OWN = 0.6  # the weights of a row that is not its own, and of our contexts
@@ -61,6 +64,8 @@ WORDS = (
     "サッカー", "ラーメン", "映画", "選挙", "病院", "インターネット", "静か", "食べる", "とても",
 )  # fmt: skip
 """Everyday words that were written down before their neighbors were seen."""
+N_SIGNS, N_DECIDING = 250, 40_000  # dimensions; words that the directions of the documents are computed from
+FREQUENT, RAREST = 2000, 150_000  # ranks
 LEAST_CONTEXT = 4.0  # the count of a word that is counted around others
 
 
@@ -100,6 +105,7 @@ def spaces(lexicon: Lexicon, words: NDArray[np.int64], chive: Chive, work: Path)
     made["pieces"] = freed(pieces(surfaces), TOP["pieces"])
     made["letters"] = letters(surfaces)
     made |= lexicon.forms(words)
+    made["rarity"] = rarity(len(words))
     rows, is_own = lexicon.rows(words, chive)
     vectors = freed(chive.vectors, TOP["chive"])
     known = np.where(rows[:, None] >= 0, vectors[rows], 0).astype(np.float32)
@@ -109,7 +115,25 @@ def spaces(lexicon: Lexicon, words: NDArray[np.int64], chive: Chive, work: Path)
     known[~is_own] = unit(OWN * known[~is_own] + OWN * guessed[~is_own])
     made["chive"] = freed(unit(known + BENT * guessed), TOP["bent"])
     made["windows"] = freed(made["windows"], TOP["windows"])
+    made["signs"] = freed(signs(lexicon, words, work), TOP["signs"])
     return made
+
+
+def signs(lexicon: Lexicon, words: NDArray[np.int64], work: Path) -> Floats:
+    """Return in which documents each word stands, (V, N_SIGNS)."""
+    path = work / "signs.npy"
+    if not path.exists():
+        matrix = ja_contexts.documents(lexicon.units, words, corpora.JAPANESE_TIMES)
+        _, _, directions = randomized_svd(matrix[:N_DECIDING], N_SIGNS, n_iter=3, n_oversamples=20, random_state=SEED)
+        np.save(path, np.asarray(matrix @ directions.T, np.float32))
+    return np.load(path)
+
+
+def rarity(n_words: int) -> Floats:
+    """Return a direction for each word, (V, 2): turned by up to 90 degrees with the logarithm of its rank."""
+    ranks = np.arange(1, n_words + 1)
+    turned = np.clip(np.log(ranks / FREQUENT) / np.log(RAREST / FREQUENT), 0, 1) * np.pi / 2
+    return np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32)
 
 
 def contexts(lexicon: Lexicon, words: NDArray[np.int64], chive: Chive, work: Path) -> dict[str, Floats]:
@@ -122,8 +146,8 @@ def contexts(lexicon: Lexicon, words: NDArray[np.int64], chive: Chive, work: Pat
         times = corpora.JAPANESE_TIMES
         around = ja_contexts.windows(lexicon.units, counted, lexicon.counts[counted], known, times, work=work)
         paragraphs, documents = ja_contexts.topics(lexicon.units, counted, known, times)
-        windows, paragraphs, documents = (unit(part).astype(np.float16) for part in (around, paragraphs, documents))
-        np.savez(path, windows=windows, paragraphs=paragraphs, documents=documents)
+        parts = [unit(part).astype(np.float16) for part in (around, paragraphs, documents)]
+        np.savez(path, windows=parts[0], paragraphs=parts[1], documents=parts[2])
     rank = np.full(len(lexicon.units.surfaces), len(counted))
     rank[counted] = np.arange(len(counted))
     with np.load(path) as saved:
