@@ -1,10 +1,31 @@
-"""What this machine has."""
+"""What this machine has, and how a process uses its memory."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+
+# Of <malloc.h> of the GNU C library.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_KEPT = 2**31 - 1  # bytes, the largest that mallopt takes
+_GROWTH = 1 << 26  # bytes
 
 
 def processors() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_freed_memory() -> None:
+    """Let the process use large blocks of memory again, instead of giving them back to the system when they are freed.
+
+    A training step allocates the same large arrays as the one before. By default each of them is new memory, whose pages the
+    system has to clear. Without the GNU C library this does nothing.
+    """
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        mallopt(_M_TOP_PAD, _GROWTH)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from nlptool.errors import RunError, WrongUsage
+from nlptool.machine import keep_freed_memory
 from nlptool.storage.digest import short_digest
 from nlptool.storage.unfinished import ANEW, differences
 from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
@@ -248,6 +249,7 @@ class Trainer(Generic[SettingsT, BatchT]):
             KeyboardInterrupt: ``stop`` returned True; a checkpoint has been written.
             OSError: the checkpoint folder cannot be written.
         """
+        keep_freed_memory()
         self.network.train()
         optimizer = self._optimizer()
         checkpoint = Checkpoint(self._path, self.checkpointed(), optimizer)

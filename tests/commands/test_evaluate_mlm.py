@@ -106,6 +106,11 @@ def test_nothing_is_lost_or_seen_twice_however_the_lines_arrive() -> None:
     assert max(len(each.ids) for each in together) == 8
 
 
+def figures(found: Evaluation) -> dict[str, Any]:
+    """What is said of all pieces, without the intervals."""
+    return {name: value for name, value in found.every.said().items() if not name.endswith("_interval")}
+
+
 def test_the_figures_equal_a_slow_loop_over_what_the_model_was_asked() -> None:
     lines = ["the quick brown fox", "jumps over", "", "the lazy dog and THE cat"]
     model = LetterModel(max_length=16)
@@ -128,7 +133,7 @@ def test_the_figures_equal_a_slow_loop_over_what_the_model_was_asked() -> None:
         assert MASK not in shown
     assert found.every.n_pieces == n
     assert (found.every.n_first, found.every.n_first_five) == (n_first, n_five)
-    assert found.every.said() == {
+    assert figures(found) == {
         "n_pieces": n,
         "top1": round(n_first / n, 4),
         "top5": round(n_five / n, 4),
@@ -144,7 +149,7 @@ def test_a_model_that_knows_everything_scores_one_and_perplexity_one() -> None:
 
     lines = ["a b c a b c"] * 40
     found = evaluated(LetterModel(knowing), lines)
-    assert found.every.said() == {"n_pieces": found.every.n_pieces, "top1": 1.0, "top5": 1.0, "perplexity": 1.0}
+    assert figures(found) == {"n_pieces": found.every.n_pieces, "top1": 1.0, "top5": 1.0, "perplexity": 1.0}
     assert found.every.n_pieces == pytest.approx(0.15 * 240, abs=12)
 
 
@@ -180,8 +185,8 @@ def test_a_text_of_unknown_words_alone_has_sequences_and_no_figures() -> None:
     found = evaluated(model, ["CAT DOG"])
     assert model.asked == []
     assert found.n_sequences == 1
-    assert found.every.said() == {"n_pieces": 0, "top1": None, "top5": None, "perplexity": None}
-    assert found.every.interval() is None
+    assert figures(found) == {"n_pieces": 0, "top1": None, "top5": None, "perplexity": None}
+    assert found.every.said()["top1_interval"] is None
 
 
 def test_content_words_are_counted_apart() -> None:
@@ -263,7 +268,9 @@ def test_ranks_are_those_of_a_stable_sort() -> None:
 @pytest.mark.parametrize(("n", "k"), [(1, 0), (1, 1), (10, 3), (1000, 400), (7, 7)])
 def test_the_interval_is_scipys(n: int, k: int) -> None:
     interval = binomtest(k, n).proportion_ci(0.95, method="wilson")
-    assert Tally(n_pieces=n, n_first=k).interval() == pytest.approx([interval.low, interval.high], abs=6e-5)
+    assert Tally(n_pieces=n, n_first=k).said()["top1_interval"] == pytest.approx(
+        [interval.low, interval.high], abs=6e-5
+    )
 
 
 @pytest.fixture(scope="module")
@@ -312,8 +319,8 @@ def test_the_record_says_the_figures_and_the_rules(invoke: Invoke, bert: tuple[A
     path.write_text("\n".join([*SENTENCES, "", *SENTENCES]) + "\n", encoding="utf-8")
     (found,) = records(invoke("evaluate", "mlm", "-m", folder, "--threads", "1", str(path)))
     assert list(found) == [
-        "file", "n_sequences", "n_pieces", "top1", "top5", "perplexity", "top1_interval", "content", "n_unknown",
-        "n_unseen_script", "model", "max_length", "share", "by", "limit", "seed",
+        "file", "n_sequences", "n_pieces", "top1", "top5", "perplexity", "top1_interval", "top5_interval", "content",
+        "n_unknown", "n_unseen_script", "model", "max_length", "share", "by", "limit", "seed",
     ]  # fmt: skip
     assert {name: found[name] for name in ("file", "content", "model", "max_length", "share", "by", "limit", "seed")} == {
         "file": str(path), "content": None, "model": folder, "max_length": 40, "share": 0.15, "by": "document",
@@ -323,7 +330,9 @@ def test_the_record_says_the_figures_and_the_rules(invoke: Invoke, bert: tuple[A
     assert found["n_sequences"] >= math.ceil(n / 38)
     assert found["n_pieces"] == pytest.approx(0.15 * n, abs=0.06 * n)
     assert found["top1"] <= found["top5"]
-    assert found["top1_interval"][0] <= found["top1"] <= found["top1_interval"][1]
+    for name in ("top1", "top5"):
+        low, high = found[f"{name}_interval"]
+        assert low <= found[name] <= high
     assert found["perplexity"] > 1
     again = records(invoke("evaluate", "mlm", "-m", folder, "--threads", "1", stdin=path.read_bytes()))
     assert again == [{**found, "file": "<stdin>"}]
@@ -379,6 +388,7 @@ def test_a_table_shows_the_figures_to_a_person(invoke: Invoke, japanese: tuple[A
     head, every, content = done.stdout.splitlines()
     assert head.split() == ["file", "words", "pieces", "top1", "top5", "perplexity", "model"]
     assert "{} ({}–{})".format(found["top1"], *found["top1_interval"]) in every
+    assert "{} ({}–{})".format(found["content"]["top5"], *found["content"]["top5_interval"]) in content
     assert str(found["perplexity"]) in every
     assert " content " in content
     assert str(found["content"]["perplexity"]) in content

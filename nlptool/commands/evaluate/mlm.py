@@ -32,8 +32,8 @@ def command(  # noqa: PLR0917
     each subword is predicted.
 
     The output is one record a file: n_sequences; n_pieces, the number of predicted subwords; top1, the share of subwords that
-    are the most probable prediction, with its 95 % confidence interval; top5, the share among the five most probable;
-    perplexity, exp of the mean of -ln p of the correct subword (at least 1, lower is better); and the same for content words
+    are the most probable prediction; top5, the share among the five most probable; perplexity, exp of the mean of -ln p of the
+    correct subword (at least 1, lower is better); the 95 % confidence intervals of both shares; and the same for content words
     (nouns, verbs, adjectives and adverbs: 名詞 動詞 形容詞 形状詞 副詞 in UniDic), null for models that do not use MeCab.
     Unknown subwords (n_unknown) are not predicted; n_unseen_script is the number of lines in a script of none of the model's
     languages. Perplexities of models with different vocabularies cannot be compared.

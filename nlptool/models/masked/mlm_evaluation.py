@@ -105,18 +105,20 @@ class Tally:
         self.log_probability += float(log_probabilities.sum(dtype=np.float64))
 
     def said(self) -> dict[str, Any]:
-        """Return the figures; None where no piece was guessed."""
+        """Return the figures, and the 95 % intervals of the shares as if the pieces were independent; None where no piece was
+        guessed."""
         n = self.n_pieces
         return {
             "n_pieces": n,
             "top1": round(self.n_first / n, 4) if n else None,
             "top5": round(self.n_first_five / n, 4) if n else None,
             "perplexity": round(perplexity(self.log_probability, n), 2) if n else None,
+            "top1_interval": self._interval(self.n_first),
+            "top5_interval": self._interval(self.n_first_five),
         }
 
-    def interval(self) -> list[float] | None:
-        """Return the 95 % interval of top1, as if the pieces were independent."""
-        return [round(end, 4) for end in wilson(self.n_first, self.n_pieces)] if self.n_pieces else None
+    def _interval(self, n_right: int) -> list[float] | None:
+        return [round(end, 4) for end in wilson(n_right, self.n_pieces)] if self.n_pieces else None
 
 
 class Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RunError
@@ -79,7 +79,6 @@ def _scores(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "n_sequences": evaluation.n_sequences,
         **evaluation.every.said(),
-        "top1_interval": evaluation.every.interval(),
         "content": evaluation.content.said() if evaluation.knows_content else None,
         "n_unknown": evaluation.n_unknown,
     }
@@ -90,15 +89,17 @@ def table_rows(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for record in records:
         for words, scores in (("all", record), ("content", record["content"])):
             if scores is not None:
-                top1 = scores["top1"]
-                if words == "all" and record["top1_interval"]:
-                    top1 = "{} ({}–{})".format(top1, *record["top1_interval"])
                 yield {
                     "file": record["file"],
                     "words": words,
                     "pieces": scores["n_pieces"],
-                    "top1": top1,
-                    "top5": scores["top5"],
+                    "top1": _with_interval(scores, "top1"),
+                    "top5": _with_interval(scores, "top5"),
                     "perplexity": scores["perplexity"],
                     "model": record["model"],
                 }
+
+
+def _with_interval(scores: Mapping[str, Any], name: str) -> Any:
+    interval = scores[f"{name}_interval"]
+    return "{} ({}–{})".format(scores[name], *interval) if interval else scores[name]

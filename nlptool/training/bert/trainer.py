@@ -25,7 +25,7 @@ from nlptool.training.bert.examples import Batch, Examples
 from nlptool.training.bert.tokenizer import BertTokenizer
 from nlptool.training.checkpoint import steps_done
 from nlptool.training.loop import RunOptions, Trainer
-from nlptool.training.precision import autocast
+from nlptool.training.precision import autocast, choose_attention
 from nlptool.training.wordpiece import PAD
 
 _DEV_EXAMPLES = 512  # examples of the dev set that are evaluated
@@ -97,6 +97,7 @@ class BertTraining(Trainer[BertSettings, Batch]):
         self._dev = self._dev_batches(dev)
         torch.manual_seed(settings.seed)
         self.network = self._initial_network(documents).to(self._device)
+        choose_attention(self.network, self._device, settings.precision)
 
     def n_batches(self) -> int:
         return self._examples.n_batches(0)
