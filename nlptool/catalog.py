@@ -173,6 +173,36 @@ _TABLE = (
         graph="bert-mini-ja",
         sha256="06b7cc4722c3cdc8bdb4aa9dbd33a0cbeaf6faeaf9856e381782f6910ccaa549",
     ),
+    *(
+        Known(
+            hub.partition("/")[2],
+            task="fill-mask",
+            licence=licence,
+            languages=languages,
+            note=note,
+            parameters=parameters,
+            size=4 * parameters,
+            hub=hub,
+        )
+        for hub, licence, languages, parameters, note in (
+            (
+                "tohoku-nlp/bert-base-japanese-v3", "Apache-2.0", ("ja",), 111_244_034,
+                "BERT of the usual size, on Wikipedia and CC-100; words of MeCab",
+            ),
+            (
+                "sbintuitions/modernbert-ja-130m", "MIT", ("ja", "en"), 132_000_000,
+                "ModernBERT on 4 trillion tokens of Japanese and English, texts of up to 8,192 tokens",
+            ),
+            (
+                "google-bert/bert-base-uncased", "Apache-2.0", ("en",), 110_106_428,
+                "the BERT of the paper, on Wikipedia and BookCorpus; both heads",
+            ),
+            (
+                "answerdotai/ModernBERT-base", "Apache-2.0", ("en",), 149_655_232,
+                "ModernBERT on 2 trillion tokens of English and code, texts of up to 8,192 tokens",
+            ),
+        )
+    ),
     Known(
         "hyakunin",
         task="generate",

@@ -19,8 +19,9 @@ def processors() -> int:
 def keep_freed_memory() -> None:
     """Let the process use large blocks of memory again, instead of giving them back to the system when they are freed.
 
-    A training step allocates the same large arrays as the one before. By default each of them is new memory, whose pages the
-    system has to clear. Without the GNU C library this does nothing.
+    A training step allocates arrays about as large as those of the one before. By default each of them is new memory, whose
+    pages the system has to clear. Since the sizes differ, gaps remain, and the process grows: call ``return_freed_memory`` now
+    and then. Without the GNU C library this does nothing.
     """
     import ctypes
 
@@ -29,3 +30,12 @@ def keep_freed_memory() -> None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
         mallopt(_M_TOP_PAD, _GROWTH)
+
+
+def return_freed_memory() -> None:
+    """Give memory that was freed back to the system, also between blocks that are in use. Without the GNU C library this does
+    nothing."""
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from nlptool.errors import RunError, WrongUsage
-from nlptool.machine import keep_freed_memory
+from nlptool.machine import keep_freed_memory, return_freed_memory
 from nlptool.storage.digest import short_digest
 from nlptool.storage.unfinished import ANEW, differences
 from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
@@ -264,6 +264,7 @@ class Trainer(Generic[SettingsT, BatchT]):
             self._check(step)
             losses = list(map(_floats, self._unlogged))
             checkpoint.save(TrainingState(step, time.monotonic() - began, self.curves, losses))
+            return_freed_memory()
 
         batches = self._prefetched(step * self.settings.gradient_accumulation)
         while step < total and not self.stops_early():

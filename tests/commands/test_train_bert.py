@@ -512,6 +512,16 @@ def test_an_interrupted_training_with_muon_in_bfloat16_ends_as_one_that_was_not(
     assert without_times(resumed.curves) == without_times(whole.curves)
 
 
+@pytest.mark.parametrize(("precision", "attention"), [("float32", "sdpa"), ("bfloat16", "eager")])
+def test_attention_is_computed_in_the_way_that_trains_fastest_and_the_folder_does_not_say_so(
+    data: Data, tmp_path: Path, precision: str, attention: str
+) -> None:
+    training = pretrained(data, tmp_path / "work", replace(SMALL, max_steps=2, precision=precision))
+    assert training.network.config._attn_implementation == attention
+    training.network.save_pretrained(tmp_path / "saved")
+    assert attention not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
+
+
 def test_one_that_is_interrupted_again_and_again_does_too(
     data: Data, tmp_path: Path, uninterrupted: tuple[bytes, list[Any]]
 ) -> None:
