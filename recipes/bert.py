@@ -11,7 +11,6 @@ less than nine minutes. Each further run (``--runs``) begins with the model of t
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,10 +19,7 @@ from pathlib import Path
 from typing import IO
 
 import corpora
-import onnx_graph
-from int8 import ship
-
-from nlptool import catalog
+from quantise import ship_int8
 
 SIZE = "--layers 4 --hidden-size 320 --heads 5 --intermediate-size 1280"
 COMMON = f"{SIZE} --mlm-probability 0.25 --optimizer muon --precision bfloat16"
@@ -33,7 +29,6 @@ FIRST = "--learning-rate 1.5e-3 --nsp-warmup-ratio 0.3"
 LATER = "--learning-rate 5e-4"  # of a run that begins with the model of another one
 
 EVALUATIONS = {"mlm": [], "nsp": ["--pairs", "10000"]}
-KEPT = ("config.json", "vocab.txt", "tokenizer_config.json", "pretraining.json", "curves.jsonl")
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 
 
@@ -72,10 +67,7 @@ def main() -> None:
     for number, folder in enumerate(made):
         if not folder.is_dir():
             train(language, corpus, folder, made[:number], gpu=arguments.gpu)
-    target = BUILTIN / language.name
-    ship(made[-1], target, KEPT)
-    forget_files(target / "pretraining.json")
-    onnx_graph.make(catalog.KNOWN[language.name])
+    ship_int8(made[-1], BUILTIN / language.name)
     for documents in language.dev:
         for kind, options in EVALUATIONS.items():
             with (work / f"{language.name}-{kind}-{Path(documents).stem}.jsonl").open("wb") as file:
@@ -91,13 +83,6 @@ def train(language: Language, corpus: Path, folder: Path, before: Sequence[Path]
         "--checkpoint-dir", corpus.parent / f"{language.name}.work", "--resume", "-o", folder,
         "--plot", folder.with_suffix(".png"), corpus,
     )  # fmt: skip
-
-
-def forget_files(path: Path) -> None:
-    """Remove the checksums of the files from a manifest: those of the package are others."""
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    del manifest["files"], manifest["sha256"]
-    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def nlptool(*arguments: str | Path, stdout: IO[bytes] | None = None) -> None:

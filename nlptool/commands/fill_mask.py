@@ -64,7 +64,8 @@ def command(  # noqa: PLR0917
     echo '吾輩は[MASK]である。名前はまだ無い。' | nlptool fill-mask
     echo '昼は[MASK]、夜は[MASK]を食べた。' | nlptool fill-mask --targets 魚,肉,豆腐
     nlptool fill-mask -k 1 -f text < masked.txt > filled.txt
-    echo 'The man went to the [MASK] to buy a [MASK] of milk.' | nlptool fill-mask -m google-bert/bert-base-uncased
+    echo 'The man went to the [MASK] to buy a [MASK] of milk.' | nlptool fill-mask
+    echo '東京は[MASK]の首都である。' | nlptool fill-mask -m bert-base-japanese-v3
 
     The candidates of a mask are predicted independently of the other masks; the fills are joint predictions, and --joint
     chooses the search. beam: beam search from left to right; each token is conditioned on the text, the tokens filled so far

@@ -60,7 +60,7 @@ def command(  # noqa: PLR0917
     echo 吾輩は猫である。 | nlptool mask --always --seed 6
     nlptool mask --always novel.txt | nlptool fill-mask --field masked > guessed.jsonl
     nlptool mask --always --share 0.05 --seed 7 -f text novel.txt > cloze.txt
-    nlptool mask -m google-bert/bert-base-uncased --mask pieces english.txt
+    nlptool mask --mask pieces english.txt
 
     Words and subwords are those of the model's tokenizer; the network is not run. The rest of the text is unchanged. The share
     holds on average; at least one word of a text is masked. The masks depend only on --seed, the line number and the text. An

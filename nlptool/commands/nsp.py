@@ -37,7 +37,7 @@ def command(  # noqa: PLR0917
     echo '雨が降ってきた。[SEP]微分とは変化の割合のことである。' | nlptool nsp -f table
     nlptool nsp --consecutive novel.txt | jq -c 'select(.is_next < 0.5)'
     nlptool nsp --first question --second answer faq.jsonl > judged.jsonl
-    printf 'the man went to the store\\tpenguins are flightless birds\\n' | nlptool nsp -m google-bert/bert-base-uncased
+    printf 'the man went to the store\\tpenguins are flightless birds\\n' | nlptool nsp
 
     --consecutive pairs each line of a document with the next one: {document, first_line, second_line, first, second, is_next,
     ...}; a small `is_next` is a hint of a new topic. An empty line or the end of a file ends a document; --field names the

@@ -35,7 +35,7 @@ def command(pipe: Pipe, within_word: bool, pieces: bool, format: str, spec: Mask
     \b
     printf '猫が魚を食べる。\\n猫を魚が食べるた。\\n' | nlptool score --no-pieces
     nlptool score --within-word corpus.txt > scored.jsonl
-    echo The store sells milk. | nlptool score -m google-bert/bert-base-uncased
+    echo The store sells milk. | nlptool score
 
     --within-word also masks the following subwords of the same word (PLL-word-l2r, Kauf and Ivanova 2023): otherwise the
     subwords of a rare long word predict each other, and its probability is overestimated.

@@ -41,7 +41,7 @@ def command(  # noqa: PLR0917
     \b
     nlptool evaluate mlm held_out.txt
     nlptool evaluate mlm -m my-bert --limit 1000 works/*.txt
-    nlptool evaluate mlm -m tohoku-nlp/bert-base-japanese-v3 --max-length 128 held_out.txt -f jsonl
+    nlptool evaluate mlm -m bert-base-japanese-v3 --max-length 128 held_out.txt -f jsonl
     """
     from nlptool.tasks.evaluate.mlm import mlm, table_rows
     from nlptool.tasks.languages import ModelOfInput
