@@ -1,18 +1,21 @@
-"""Print the tables of the card of ``bert-mini-ja`` or ``bert-mini-en``: ``python recipes/bert_card.py ja|en WORK``.
+"""Print the tables of the card of ``bert-mini-ja`` or ``bert-mini-en``: ``python recipes/bert_card.py ja|en DATA WORK``.
 
-WORK is the folder of ``recipes/bert.py``, with the evaluations. The sentences are all those of the files in ``tests/data``, which
+DATA and WORK are those of ``recipes/bert.py``; WORK holds the evaluations. The sentences are all those of the files in ``tests/data``, which
 were written down before the trainings; none is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from corpora import NOT_SHIPPED
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 
@@ -52,16 +55,25 @@ SENTENCES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("language", choices=CLOZE)
+    parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     arguments = parser.parse_args()
     language, model = arguments.language, f"bert-mini-{arguments.language}"
-    for part in (
-        scores(language, arguments.work),
-        cloze(language, model),
-        pairs(language, model),
+    parts = (
+        sources(language, arguments.data), scores(language, arguments.work), cloze(language, model), pairs(language, model),
         sentences(language, model),
-    ):
+    )  # fmt: skip
+    for part in parts:
         sys.stdout.write("".join(f"{line}\n" for line in part) + "\n")
+
+
+def sources(language: str, data: Path) -> Iterator[str]:
+    """Yield the table of the texts that were learned from, with what their licences ask for."""
+    yield from ("| source | licence | attribution |", "|---|---|---|")
+    with (data / "text" / f"modern_{language}.sources.tsv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["source"] not in NOT_SHIPPED:
+                yield f"| `{row['source']}` | {row['licence']} | {row['attribution']} |"
 
 
 def scores(language: str, work: Path) -> Iterator[str]:
@@ -99,7 +111,7 @@ def cloze(language: str, model: str) -> Iterator[str]:
         tokens = [[each["token"] for each in record["masks"][0]["candidates"]] for record in guessed]
         right = [row["expected"] in found for row, found in zip(rows, tokens, strict=True)]
         yield from (
-            f"{name}: {sum(right)} of {len(rows)}",
+            f"`{name}`: {sum(right)} of {len(rows)} have the expected word among the first five.",
             "",
             "| | sentence | expected | the first five |",
             "|---|---|---|---|",
