@@ -1,7 +1,7 @@
 """Print the tables of the card of ``bert-mini-ja`` or ``bert-mini-en``: ``python recipes/bert_card.py ja|en DATA WORK``.
 
-DATA and WORK are those of ``recipes/bert.py``; WORK holds the evaluations. The sentences are all those of the files in ``tests/data``, which
-were written down before the trainings; none is left out.
+DATA and WORK are those of ``recipes/bert.py``; WORK holds the evaluations. The sentences are all those of the files in
+``tests/data``, which were written down before the trainings; none is left out.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from interruptions import resumed_after_every_list
 from program import Invoke, Start, records
-from random_berts import random_bert
 
 from nlptool import catalog
 from nlptool.models.store import locate
@@ -191,26 +190,7 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def english_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package with a BERT for English."""
-    package = tmp_path_factory.mktemp("packages") / "bert_mini_en"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    random_bert(package / "weights", "wordpiece")
-    return package
-
-
-@pytest.fixture
-def bert_mini_en(english_bert: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a second default, which is one row of the catalog."""
-    row = catalog.Known(
-        "bert-mini-en", task="fill-mask", licence="CC0-1.0", languages=("en",), note="", is_default=True,
-        package="bert_mini_en", weights="weights",
-    )  # fmt: skip
-    monkeypatch.syspath_prepend(english_bert.parent)
-    monkeypatch.setitem(catalog.KNOWN, row.name, row)  # type: ignore[arg-type]
-    return row.name
+BERT_EN, BERT_JA = "bert-mini-en", "bert-mini-ja"
 
 
 def models(done: Any, command: str) -> list[str]:
@@ -218,22 +198,30 @@ def models(done: Any, command: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_english_given_to_the_japanese_bert_is_noted(invoke: Invoke, command: str) -> None:
-    english, japanese = COMMANDS[command]
-    done = invoke(command, stdin=f"{english}\n{japanese}\n")
-    assert fields(done, command, "model", "unseen_script") == [("bert-mini-ja", "Latin"), ("bert-mini-ja", None)]
-    assert UNSEEN.format("bert-mini-ja", "ja", "Latin 1\n") in done.stderr
+@pytest.mark.parametrize("model", [BERT_EN, BERT_JA])
+def test_a_text_in_the_script_of_another_language_is_noted(invoke: Invoke, command: str, model: str) -> None:
+    done = invoke(command, "-m", model, stdin="".join(f"{line}\n" for line in COMMANDS[command]))
+    (own, other) = (0, 1) if model == BERT_EN else (1, 0)
+    found = fields(done, command, "model", "unseen_script")
+    assert found[own] == (model, None)
+    assert found[other] == (model, "Japanese" if model == BERT_EN else "Latin")
+    said = (
+        ("en", f"Japanese 1; -m {BERT_JA} knows Japanese")
+        if model == BERT_EN
+        else ("ja", f"Latin 1; -m {BERT_EN} knows Latin")
+    )
+    assert UNSEEN.format(model, *said) in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_bert_is_chosen_by_the_script_of_the_first_record(invoke: Invoke, bert_mini_en: str, command: str) -> None:
+def test_a_bert_is_chosen_by_the_script_of_the_first_record(invoke: Invoke, command: str) -> None:
     english, japanese = COMMANDS[command]
     done = invoke(command, stdin=f"{english}\n{japanese}\n")
-    assert fields(done, command, "model", "unseen_script") == [(bert_mini_en, None), (bert_mini_en, "Japanese")]
-    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows Japanese") in done.stderr
+    assert fields(done, command, "model", "unseen_script") == [(BERT_EN, None), (BERT_EN, "Japanese")]
+    assert UNSEEN.format(BERT_EN, "en", "Japanese 1; -m bert-mini-ja knows Japanese") in done.stderr
     done = invoke(command, stdin=f"{japanese}\n{english}\n")
     assert fields(done, command, "model", "unseen_script") == [("bert-mini-ja", None), ("bert-mini-ja", "Latin")]
-    assert UNSEEN.format("bert-mini-ja", "ja", f"Latin 1; -m {bert_mini_en} knows Latin") in done.stderr
+    assert UNSEEN.format("bert-mini-ja", "ja", f"Latin 1; -m {BERT_EN} knows Latin") in done.stderr
     done = invoke(command, "-m", "bert-mini-ja", stdin=f"{english}\n")
     assert models(done, command) == ["bert-mini-ja"]
 
@@ -251,35 +239,31 @@ def test_a_bert_is_chosen_by_the_script_of_the_first_record(invoke: Invoke, bert
         ([], None),
     ],
 )
-def test_the_first_record_with_letters_decides(
-    invoke: Invoke, bert_mini_en: str, lines: list[str], model: str | None
-) -> None:
+def test_the_first_record_with_letters_decides(invoke: Invoke, lines: list[str], model: str | None) -> None:
     done = invoke("score", "--no-pieces", stdin="".join(f"{line}\n" for line in lines))
     found = [record["nlptool"] for record in records(done, 3 if lines[:1] == ['{"text": 1}'] else 0)]
     assert len(found) == len(lines)
     assert {each["score"]["model"] for each in found if "score" in each} == ({model} if model else set())
 
 
-def test_special_tokens_are_of_no_language(invoke: Invoke, bert_mini_en: str) -> None:
+def test_special_tokens_are_of_no_language(invoke: Invoke) -> None:
     done = invoke("fill-mask", "-k", "1", stdin="[MASK] [MASK] 猫\n<mask> 犬\n")
     assert fields(done, "fill-mask", "model", "unseen_script") == [("bert-mini-ja", None)] * 2
 
 
 @pytest.mark.parametrize("arguments", [("--consecutive",), ("--first", "a", "--second", "b")])
-def test_pairs_of_all_kinds_choose_a_model(invoke: Invoke, bert_mini_en: str, arguments: tuple[str, ...]) -> None:
+def test_pairs_of_all_kinds_choose_a_model(invoke: Invoke, arguments: tuple[str, ...]) -> None:
     lines = ["the cat sat", "it rained"]
     given = "\n".join(lines) if len(arguments) == 1 else json.dumps(dict(zip("ab", lines, strict=True)))
     done = invoke("nsp", *arguments, stdin=given + "\n")
-    assert fields(done, "nsp", "model", "unseen_script") == [(bert_mini_en, None)]
+    assert fields(done, "nsp", "model", "unseen_script") == [(BERT_EN, None)]
 
 
-def test_a_resumed_run_chooses_by_the_first_record_of_the_whole_input(
-    invoke: Invoke, bert_mini_en: str, tmp_path: Path
-) -> None:
+def test_a_resumed_run_chooses_by_the_first_record_of_the_whole_input(invoke: Invoke, tmp_path: Path) -> None:
     out, lines = tmp_path / "out.jsonl", "the cat\n猫が鳴く。\n犬が走る。\n"
     run = lambda *resume: invoke("score", "-o", str(out), "--deterministic", *resume, stdin=lines)  # noqa: E731
     assert resumed_after_every_list(run, out) >= 2
-    assert out.read_text(encoding="utf-8").count(f'"model":"{bert_mini_en}"') == 3
+    assert out.read_text(encoding="utf-8").count(f'"model":"{BERT_EN}"') == 3
 
 
 def test_an_answer_does_not_wait_for_letters(start: Start) -> None:
@@ -293,15 +277,13 @@ def test_an_answer_does_not_wait_for_letters(start: Start) -> None:
 
 
 @pytest.mark.parametrize("evaluation", ["mlm", "nsp"])
-def test_an_evaluation_chooses_by_its_first_file(
-    invoke: Invoke, bert_mini_en: str, tmp_path: Path, evaluation: str
-) -> None:
+def test_an_evaluation_chooses_by_its_first_file(invoke: Invoke, tmp_path: Path, evaluation: str) -> None:
     text = "the cat sat on the mat.\nit rained all day.\n\nthe man went to the store.\nhe bought milk.\n"
     japanese = tmp_path / "ja.txt"
     japanese.write_text("猫が鳴く。\n\n", encoding="utf-8")
     done = invoke("evaluate", evaluation, "-f", "jsonl", "-", str(japanese), stdin=text * 3)
-    assert {record["model"] for record in records(done)} == {bert_mini_en}
-    assert UNSEEN.format(bert_mini_en, "en", "Japanese 1; -m bert-mini-ja knows Japanese") in done.stderr
+    assert {record["model"] for record in records(done)} == {BERT_EN}
+    assert UNSEEN.format(BERT_EN, "en", "Japanese 1; -m bert-mini-ja knows Japanese") in done.stderr
     if evaluation == "mlm":
         assert [record["n_unseen_script"] for record in records(done)] == [0, 1]
     done = invoke("evaluate", evaluation, "-f", "jsonl", str(japanese), str(tmp_path / "none"))

@@ -47,6 +47,7 @@ def test_a_default_is_chosen_by_script() -> None:
     assert catalog.default("words", "Latin") == "glove-6b-50d"
     assert catalog.default("words", "Thai") == catalog.default("words", "") == "glove-6b-50d"
     assert catalog.default("fill-mask", "Thai") == catalog.default("fill-mask", "Japanese") == "bert-mini-ja"
+    assert catalog.default("fill-mask", "Latin") == "bert-mini-en"
     assert catalog.default("embed", "Hangul") == catalog.DEFAULT_ENCODER
 
 
