@@ -180,12 +180,12 @@ _TABLE = (
         languages=("en",),
         note="BERT on modern English in lower case, with both heads; the default for English",
         is_default=True,
-        parameters=0,
-        size=0,
+        parameters=10_316_802,
+        size=10_517_956,
         package="nlptool",
         weights="builtin/bert-mini-en",
         graph="bert-mini-en",
-        sha256="EN",
+        sha256="e1ef4b4e9b4b9775895f494f5087e6b71daa95597c9c5b0c0a623b2aa25bb51a",
     ),
     *(
         Known(

@@ -17,7 +17,7 @@ import onnx_graph
 from nlptool.models.store import int8_weights, kinds
 from nlptool.storage import digest
 
-COPIED = ("config.json", "vocab.txt", "tokenizer_config.json", "curves.jsonl")
+COPIED = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "curves.jsonl")
 MANIFEST = "pretraining.json"
 
 
