@@ -114,13 +114,13 @@ def test_every_command_loads_it(shipped: Path, tmp_path: Path, monkeypatch: pyte
     assert records(invoke("fill-mask", "-m", NAME, stdin=text)) == plain
     done = invoke("fill-mask", "--engine", "torch", stdin=text)
     (in_torch,) = records(done)
-    assert f"unpacking {NAME}, once" in done.stderr
+    assert done.stderr == ""  # unpacking takes a moment
     for ours, theirs in zip(plain[0]["masks"][0]["candidates"], in_torch["masks"][0]["candidates"], strict=True):
         assert ours["token"] == theirs["token"]
         assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
     done = invoke("attention", stdin=text)
     assert len(records(done)) == 1
-    assert "unpacking" not in done.stderr  # once
+    assert done.stderr == ""
     folder = Path(invoke("models", "path", NAME).stdout.removesuffix("\n"))
     assert folder.is_relative_to(tmp_path / "cache")
     assert json.loads((folder / "config.json").read_text())["dtype"] == "float32"

@@ -19,6 +19,7 @@ from nlptool.storage import cache, packages
 from nlptool.storage.unfinished import state_of
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_SMALL = 50_000_000  # bytes that are unpacked in a moment
 
 
 def find(
@@ -146,14 +147,17 @@ def packaged(known: Known, *, packed: bool = False, note: Callable[[str], None] 
 
 
 def _standard(name: str, source: Path, checksum: str = "", *, note: Callable[[str], None]) -> Path:
-    """Return the model of a folder with weights in 8 bits as a folder in the standard layout."""
+    """Return the model of a folder with weights in 8 bits as a folder in the standard layout. Unpacking is noted if it
+    takes long."""
     from nlptool.models.store import int8_weights
 
     def unpack(work: Path) -> None:
         int8_weights.unpack(source, work)
 
+    files = int8_weights.sources(source)
+    is_small = sum(path.stat().st_size for path in files) < _SMALL
     salt = f"{int8_weights.SALT} {checksum}"
-    return _unpacked(name, int8_weights.sources(source), unpack, salt=salt, note=note)
+    return _unpacked(name, files, unpack, salt=salt, note=(lambda message: None) if is_small else note)
 
 
 def _unpacked(
