@@ -15,10 +15,10 @@ from pictures import greys, images, named, ticks
 from program import Invoke
 from random_berts import random_bert
 
-import nlptool
 from nlptool import catalog
 from nlptool.errors import ModelError
 from nlptool.models.masked import attention as attentions
+from nlptool.models.store import locate
 from nlptool.specs import AttentionSpec
 from nlptool.tasks.attention import Selection
 
@@ -135,7 +135,7 @@ def test_the_neighbours_of_a_text_do_not_matter(invoke: Invoke, folders: dict[st
 
 def test_the_built_in_bert_computes_in_float32(invoke: Invoke) -> None:
     (record,) = answers(invoke("attention", "--all", stdin="猫が魚を食べる。".encode()))
-    folder = Path(nlptool.__file__).parent / "builtin" / catalog.DEFAULT_BERT
+    folder = locate.packaged(catalog.KNOWN[catalog.DEFAULT_BERT])
     network = transformers.AutoModel.from_pretrained(str(folder), attn_implementation="eager", dtype=torch.float32)
     shown = record["attention"]
     assert shown["tokens"] == ["[CLS]", "猫", "が", "魚", "を", "食べる", "。", "[SEP]"]

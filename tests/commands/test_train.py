@@ -269,7 +269,9 @@ def test_deterministic_gives_byte_identical_files_in_two_processes(tmp_path: Pat
         )  # fmt: skip
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
-    assert sorted(one) == ["counts.npy", "norms.npy", "subwords.npy", "vectors.json", "vectors.npy", "words.txt"]
+    assert sorted(one) == [
+        "counts.npy", "norms.npy", "readings.npy", "subwords.npy", "vectors.json", "vectors.npy", "words.txt",
+    ]  # fmt: skip
 
 
 def test_the_manifest_holds_options_counts_tokenizer_and_versions(tmp_path: Path) -> None:
