@@ -11,14 +11,12 @@ less than nine minutes. Each further run (``--runs``) begins with the model of t
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import corpora
+from command_line import nlptool
 from quantise import ship_int8
 
 SIZE = "--layers 4 --hidden-size 320 --heads 5 --intermediate-size 1280"
@@ -83,10 +81,6 @@ def train(language: Language, corpus: Path, folder: Path, before: Sequence[Path]
         "--checkpoint-dir", corpus.parent / f"{language.name}.work", "--resume", "-o", folder,
         "--plot", folder.with_suffix(".png"), corpus,
     )  # fmt: skip
-
-
-def nlptool(*arguments: str | Path, stdout: IO[bytes] | None = None) -> None:
-    subprocess.run([sys.executable, "-m", "nlptool", *arguments], check=True, stdout=stdout)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+from command_line import nlptool
 
 NAME = "mini-en-ja"
 MINUTES = 40  # on one core: as much as 20 minutes on two
@@ -92,10 +91,6 @@ def as_written(english: str) -> str:
     """Detokenize English: "i can 't swim ." -> "i can't swim."."""
     joined = _CLOSING.sub(r"\1", _CONTRACTIONS.sub(r"\1", english.strip())).replace("( ", "(")
     return _QUOTED.sub(r'"\1"', joined).replace("' clock", "'clock").replace(" ' ", " '")
-
-
-def nlptool(*arguments: str | Path, stdout: IO[bytes] | None = None) -> None:
-    subprocess.run([sys.executable, "-m", "nlptool", *arguments], check=True, stdout=stdout)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import torch
+from command_line import nlptool
 from torch import Tensor
 from torch.nn import functional
 
@@ -83,10 +82,6 @@ def timed(work: Path, pairs: str, dev: str, output: Path, options: str) -> None:
         str(work / f"{pairs}.tsv"),
     )  # fmt: skip
     print(f"{output}: {time.monotonic() - began:.1f} s")  # noqa: T201 (a recipe)
-
-
-def nlptool(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "nlptool", *arguments], check=True)
 
 
 def exercise(pairs: list[tuple[str, str]], passes: int) -> str:

@@ -105,6 +105,25 @@ def topics(units: Units, words: NDArray[np.int64], known: Floats, times: Mapping
 
     A topic is the sum of the ``known`` vectors of the words that are there, weighted by tf-idf.
     """
+    ranks, lines, documents, often = _modern(units, words, times)
+    of_paragraphs = _topics(ranks, lines, known, np.repeat(often, units.parts["modern"].n_lines))
+    return of_paragraphs, _topics(ranks, documents, known, often)
+
+
+def documents(units: Units, words: NDArray[np.int64], times: Mapping[str, float]) -> sp.csr_matrix:
+    """Return which modern documents each word stands in: unit rows (V, N) of tf-idf, so that long documents weigh less."""
+    ranks, _, places, often = _modern(units, words, times)
+    matrix, lengths = _tf_idf(ranks, places, (len(words), len(often)))
+    matrix = matrix @ sp.diags(np.sqrt(often / lengths).astype(np.float32)).tocsr()
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()) + 1e-6
+    return (sp.diags((1 / norms).astype(np.float32)).tocsr() @ matrix).astype(np.float32)
+
+
+def _modern(
+    units: Units, words: NDArray[np.int64], times: Mapping[str, float]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], Floats]:
+    """Return for each word of the modern text that is not too frequent its rank, its line and its document, (T,) each; and how
+    often each document counts, (N,)."""
     rank = np.full(len(units.surfaces), -1)
     rank[words] = np.arange(len(words))
     part = units.parts["modern"]
@@ -113,24 +132,7 @@ def topics(units: Units, words: NDArray[np.int64], known: Floats, times: Mapping
     ranks, lines = ranks[is_used], lines[is_used]
     documents = np.repeat(np.arange(len(part.sources), dtype=np.int32), part.n_lines)[lines]
     often = np.array([times.get(source, 1.0) for source in part.sources], np.float32)
-    of_paragraphs = _topics(ranks, lines, known, np.repeat(often, part.n_lines))
-    return of_paragraphs, _topics(ranks, documents, known, often)
-
-
-def documents(units: Units, words: NDArray[np.int64], times: Mapping[str, float]) -> sp.csr_matrix:
-    """Return which modern documents each word stands in: unit rows (V, N) of tf-idf, so that long documents weigh less."""
-    rank = np.full(len(units.surfaces), -1)
-    rank[words] = np.arange(len(words))
-    part = units.parts["modern"]
-    ranks, lines = _ranks(part, 0.5, rank, np.random.default_rng(SEED))
-    is_used = ranks >= TOO_FREQUENT
-    ranks, lines = ranks[is_used], lines[is_used]
-    places = np.repeat(np.arange(len(part.sources), dtype=np.int32), part.n_lines)[lines]
-    often = np.array([times.get(source, 1.0) for source in part.sources], np.float32)
-    matrix, lengths = _tf_idf(ranks, places, (len(words), len(often)))
-    matrix = matrix @ sp.diags(np.sqrt(often / lengths).astype(np.float32)).tocsr()
-    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()) + 1e-6
-    return (sp.diags((1 / norms).astype(np.float32)).tocsr() @ matrix).astype(np.float32)
+    return ranks, lines, documents, often
 
 
 def _tf_idf(

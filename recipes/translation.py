@@ -17,12 +17,10 @@ import lzma
 import random
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
+from command_line import nlptool
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
@@ -184,10 +182,6 @@ _JAPANESE_SPELLINGS: Sequence[tuple[Callable[[Pair], Pair], float]] = (
     (_no_maru, 0.03),
 )
 _TWO_SENTENCES = 0.03
-
-
-def nlptool(*arguments: str | Path, stdout: IO[bytes] | None = None) -> None:
-    subprocess.run([sys.executable, "-m", "nlptool", *arguments], check=True, stdout=stdout)
 
 
 if __name__ == "__main__":
