@@ -1,0 +1,1 @@
+"""Classifiers: a class, several labels or a number for a text or a pair of texts."""
