@@ -41,6 +41,9 @@ def test_scores_of_classes_are_those_of_scikit_learn(seed: int, n: int, n_classe
     expected["log_loss"] = sklearn_metrics.log_loss(gold, probabilities.astype(np.float64), labels=range(n_classes))
     found = metrics.scores("classification", gold, predicted, probabilities, positive=1)
     assert found.pop("ece") == metrics.expected_calibration_error(probabilities, gold)
+    needed = metrics.probabilities_of(probabilities, gold, predicted)
+    part = metrics.scores("classification", gold, predicted, metrics.Probabilities(of_gold=needed.of_gold))
+    assert part["log_loss"] == found["log_loss"] and "ece" not in part
     assert found == pytest.approx(expected, abs=1e-5)  # scikit-learn makes the rows of float32 sum to 1 again
 
 

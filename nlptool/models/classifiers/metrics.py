@@ -8,6 +8,7 @@ those of the percentile bootstrap over examples (B. Efron, R. Tibshirani: An Int
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,25 @@ _POSITIVE = ("1", "true", "yes", "positive")
 _CORRELATIONS = {"pearson": correlation.pearson, "spearman": correlation.spearman}
 
 
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """What the metrics need of distributions over the classes: for N examples the probabilities of two classes.
+
+    Args:
+        of_gold: of the gold class, (N,); None if that is not known.
+        of_predicted: of the predicted class, (N,); None if that is not known.
+    """
+
+    of_gold: Array | None = None
+    of_predicted: Array | None = None
+
+
+def probabilities_of(matrix: Array, gold: Array, predicted: Array) -> Probabilities:
+    """Return the probabilities of the gold and of the predicted classes, (N,), of all in ``matrix``, (N, K)."""
+    rows = np.arange(len(gold))
+    return Probabilities(matrix[rows, gold], matrix[rows, predicted])
+
+
 def log_loss(probabilities: Array, gold: Array) -> float:
     """Return the mean negative natural logarithm of the gold classes' probabilities, 0 or more; less is better.
 
@@ -34,7 +54,7 @@ def log_loss(probabilities: Array, gold: Array) -> float:
         probabilities: of the classes, (N, K); rows sum to 1.
         gold: classes, (N,).
     """
-    return float(_losses(probabilities, gold).mean())
+    return float(_losses(probabilities[np.arange(len(gold)), gold]).mean())
 
 
 def expected_calibration_error(
@@ -52,10 +72,14 @@ def expected_calibration_error(
     """
     if predicted is None:
         predicted = probabilities.argmax(axis=1)
-    confidences = probabilities[np.arange(len(gold)), predicted].astype(np.float64)
+    return _calibration_error(probabilities[np.arange(len(gold)), predicted], gold == predicted, bins)
+
+
+def _calibration_error(confidences: Array, is_right: Array, bins: int) -> float:
+    confidences = confidences.astype(np.float64)
     places = np.digitize(confidences, np.linspace(0, 1, bins + 1)[1:-1], right=True)
-    gaps = np.bincount(places, weights=confidences - (gold == predicted))
-    return float(np.abs(gaps).sum() / len(gold))
+    gaps = np.bincount(places, weights=confidences - is_right)
+    return float(np.abs(gaps).sum() / len(confidences))
 
 
 def positive_class(labels: Sequence[str]) -> int | None:
@@ -66,17 +90,22 @@ def positive_class(labels: Sequence[str]) -> int | None:
 
 
 def scores(
-    kind: str, gold: Array, predicted: Array, probabilities: Array | None = None, *, positive: int | None = None
+    kind: str,
+    gold: Array,
+    predicted: Array,
+    probabilities: Array | Probabilities | None = None,
+    *,
+    positive: int | None = None,
 ) -> Scores:
     """Return all metrics of predictions, by their names.
 
     Args:
-        kind: classification: accuracy, macro_f1, matthews; f1 if there is a ``positive`` class; log_loss and ece if there are
-            probabilities. multilabel: accuracy (of whole sets of labels), micro_f1, macro_f1. regression: pearson, spearman
-            (None if one side is constant), mae and rmse (mean absolute and root mean squared error).
+        kind: classification: accuracy, macro_f1, matthews; f1 if there is a ``positive`` class; log_loss and ece, the expected
+            calibration error, if there are probabilities. multilabel: accuracy (of whole sets of labels), micro_f1, macro_f1.
+            regression: pearson, spearman (None if one side is constant), mae and rmse (mean absolute and root mean squared error).
         gold: (N,) integers from 0; (N, K) bool; or (N,) numbers.
         predicted: likewise.
-        probabilities: of the classes, (N, K).
+        probabilities: of the classes, (N, K), or those of them that are needed.
         positive: the class of which f1 is that.
 
     Raises:
@@ -84,11 +113,12 @@ def scores(
     """
     if not len(gold) or gold.shape != predicted.shape:
         raise ValueError(f"gold data {gold.shape} and predictions {predicted.shape}")
-    result = _measures(kind, gold, predicted, probabilities, positive)(np.ones(len(gold)))
+    needed = _needed(kind, gold, predicted, probabilities)
+    result = _measures(kind, gold, predicted, needed, positive)(np.ones(len(gold)))
     if kind == "regression":
         return {name: measure(gold, predicted) for name, measure in _CORRELATIONS.items()} | result
-    if probabilities is not None and kind == "classification":
-        result["ece"] = expected_calibration_error(probabilities, gold, predicted)
+    if needed.of_predicted is not None:
+        result["ece"] = _calibration_error(needed.of_predicted, gold == predicted, BINS)
     return result
 
 
@@ -96,7 +126,7 @@ def intervals(
     kind: str,
     gold: Array,
     predicted: Array,
-    probabilities: Array | None = None,
+    probabilities: Array | Probabilities | None = None,
     *,
     positive: int | None = None,
     resamples: int = 1000,
@@ -113,7 +143,8 @@ def intervals(
     if kind == "regression":
         spearman, pearson = correlation.bootstrap(gold, predicted, resamples=resamples, seed=seed)
         result = {"pearson": pearson, "spearman": spearman}
-    measures = _measures(kind, gold, predicted, probabilities, positive)
+    needed = _needed(kind, gold, predicted, probabilities)
+    measures = _measures(kind, gold, predicted, needed, positive)
     random = np.random.default_rng(seed)
     n = len(gold)
     drawn = [measures(np.bincount(random.integers(0, n, n), minlength=n)) for _ in range(resamples)]
@@ -123,8 +154,16 @@ def intervals(
     return result
 
 
+def _needed(kind: str, gold: Array, predicted: Array, probabilities: Array | Probabilities | None) -> Probabilities:
+    if probabilities is None or kind != "classification":
+        return Probabilities()
+    return (
+        probabilities if isinstance(probabilities, Probabilities) else probabilities_of(probabilities, gold, predicted)
+    )
+
+
 def _measures(
-    kind: str, gold: Array, predicted: Array, probabilities: Array | None, positive: int | None
+    kind: str, gold: Array, predicted: Array, probabilities: Probabilities, positive: int | None
 ) -> Callable[[Array], dict[str, Any]]:
     """Return a function from how often each example is drawn, (N,), to the metrics that can be computed by that."""
     n = len(gold)
@@ -132,8 +171,7 @@ def _measures(
         errors = np.abs(gold.astype(np.float64) - predicted)
         squares = errors**2
         return lambda weights: {"mae": float(weights @ errors / n), "rmse": float(np.sqrt(weights @ squares / n))}
-    has_losses = probabilities is not None and kind == "classification"
-    losses = _losses(probabilities, gold) if probabilities is not None and has_losses else np.zeros(n)
+    losses = None if probabilities.of_gold is None else _losses(probabilities.of_gold)
     of_positive = np.zeros(0, np.int64)
     if kind == "classification":  # the classes that occur, of perhaps many more
         present, compact = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
@@ -150,14 +188,13 @@ def _measures(
         if positive is not None:
             result["f1"] = float(counts.f1[of_positive].sum())
         result["matthews"] = counts.matthews
-        if has_losses:
+        if losses is not None:
             result["log_loss"] = float(weights @ losses / n)
         return result
 
     return measured
 
 
-def _losses(probabilities: Array, gold: Array) -> NDArray[np.float64]:
-    of_gold = probabilities[np.arange(len(gold)), gold].astype(np.float64)
-    losses: NDArray[np.float64] = -np.log(np.clip(of_gold, _LEAST, 1.0))
+def _losses(of_gold: Array) -> NDArray[np.float64]:
+    losses: NDArray[np.float64] = -np.log(np.clip(of_gold.astype(np.float64), _LEAST, 1.0))
     return losses
