@@ -2,6 +2,7 @@
 
 from nlptool.plots.attention import alignment, grid
 from nlptool.plots.bars import bars
+from nlptool.plots.confusion import MOST_CLASSES, confusion
 from nlptool.plots.figure import FORMATS, check
 from nlptool.plots.heatmap import heatmap
 from nlptool.plots.html_map import page
@@ -9,4 +10,7 @@ from nlptool.plots.markers import Points
 from nlptool.plots.scatter import scatter
 from nlptool.plots.training_curves import curves
 
-__all__ = ["FORMATS", "Points", "alignment", "bars", "check", "curves", "grid", "heatmap", "page", "scatter"]
+__all__ = [
+    "FORMATS", "MOST_CLASSES", "Points", "alignment", "bars", "check", "confusion", "curves", "grid", "heatmap", "page",
+    "scatter",
+]  # fmt: skip

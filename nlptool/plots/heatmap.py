@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nlptool.plots import cells as plot_cells
 from nlptool.plots import figure as plot_figure
-from nlptool.plots import labels, vertical
+from nlptool.plots import vertical
 from nlptool.plots.fonts import Lettering
 
 if TYPE_CHECKING:
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 
 _COLOURS = "viridis"  # perceptually uniform, also for the colour-blind and in grey
 _NO_VALUE = "0.8"  # grey
-_MOST_NUMBERED = 15  # rows or columns: their cells hold the values
 _MOST_NAMED = 80  # rows or columns: they are labelled with their texts
 _MOST_CELLS = 1000  # rows or columns of cells; more would be smaller than a pixel
-_SMALL = 0.16  # inches of a cell whose label is one line
 _SHORTEST, _ARROW = 1.5, 0.12  # inches of a colour bar and of its pointed end
 _SIDE = 7.0  # inches of a side without texts
 
@@ -63,7 +62,7 @@ def heatmap(
     lettering = Lettering([text for texts in shown for text in texts] + [label], vertical.FORMS)
     cells = np.ma.masked_invalid(_means(values, -(-max(values.shape) // _MOST_CELLS), note))
     n_rows, n_columns = cells.shape
-    edge = _edge(max(map(len, shown)))
+    edge = plot_cells.edge(max(map(len, shown)))
     height = n_rows * edge if named[0] else max(1.0, _SIDE * min(1.0, n_rows / n_columns))
     width = n_columns * edge if named[1] else max(1.0, _SIDE * min(1.0, n_columns / n_rows))
     with plot_figure.figure(path, (width, height), lettering.families) as figure:
@@ -82,10 +81,10 @@ def heatmap(
         texts = [lettering.legible(side) for side in shown]
         for axis, names in ((axes.yaxis, texts[0]), (axes.xaxis, texts[1])):
             if names:
-                _name(axis, names, edge, lettering)
+                plot_cells.name(axis, names, edge, lettering)
             else:
                 axis.set_label_text("index")
-        if all(named) and max(cells.shape) <= _MOST_NUMBERED:
+        if all(named) and max(cells.shape) <= plot_cells.MOST_NUMBERED:
             _number(axes, cells, mesh.cmap, scale.norm)
         length = max(height, _SHORTEST)
         bar = figure.add_axes((1 + 0.25 / width, 1 - length / height, 0.18 / width, length / height))  # to the right
@@ -97,36 +96,13 @@ def heatmap(
     lettering.tell(note)
 
 
-def _edge(most: int) -> float:
-    """Return the side of a labelled cell in inches: room for a value, for two lines, or for one."""
-    return 0.5 if most <= _MOST_NUMBERED else 0.32 if most <= 40 else _SMALL
-
-
-def _name(axis: Any, names: Sequence[str], edge: float, lettering: Lettering) -> None:
-    """Label an axis with texts."""
-    large = edge > _SMALL
-    size = 8 if large else 7
-    lines = [labels.wrap(name, 36 if large else 40, 2 if large else 1) for name in names]
-    places = [index + 0.5 for index in range(len(names))]
-    if axis.axis_name == "x":
-        vertical.name_columns(axis, places, lines, lettering.forms, fontsize=size)
-    else:
-        axis.set_ticks(places, ["\n".join(each) for each in lines], fontsize=size, multialignment="right")
-    axis.set_tick_params(length=0)
-
-
 def _number(axes: Axes, cells: np.ma.MaskedArray[Any, Any], colours: Colormap, norm: Normalize) -> None:
-    """Write each value into its cell, black on light colours and white on dark ones."""
+    """Write each value into its cell."""
     import numpy as np
 
     for (row, column), value in np.ndenumerate(cells.filled(np.nan)):
         if np.isfinite(value):
-            linear = np.array(colours(norm(value))[:3]) ** 2.2
-            light = float(linear @ (0.2126, 0.7152, 0.0722))  # relative luminance, WCAG 2
-            axes.text(
-                column + 0.5, row + 0.5, _spelled(value),
-                color="black" if light > 0.18 else "white", fontsize=8, ha="center", va="center",
-            )  # fmt: skip
+            plot_cells.write(axes, row, column, _spelled(value), plot_cells.colour_of(value, colours, norm))
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,12 +163,15 @@ def test_a_map_may_be_a_page_too(tmp_path: Path) -> None:
 
 DRAW: dict[str, Callable[[str], None]] = {
     "heatmap": lambda path: plots.heatmap(np.eye(3), path, rows=CAPTIONS, columns=CAPTIONS, label="cosine"),
+    "confusion": lambda path: plots.confusion(np.eye(3, dtype=int), path, labels=CAPTIONS),
     "scatter": lambda path: scatter(
         np.eye(3)[:, :2], path, texts=CAPTIONS, groups=["港", "港", None], shapes=["a", "b", "a"], links=["1", "", "1"]
     ),
     "page": lambda path: html_page(np.eye(3)[:, :2], path, texts=CAPTIONS, groups=["港", "港", None]),
 }  # fmt: skip
-KINDS = [(kind, suffix) for kind in ("heatmap", "scatter") for suffix in plots.FORMATS] + [("page", ".html")]
+KINDS = [(kind, suffix) for kind in ("heatmap", "confusion", "scatter") for suffix in plots.FORMATS] + [
+    ("page", ".html")
+]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), KINDS)

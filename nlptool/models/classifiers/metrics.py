@@ -102,7 +102,7 @@ def scores(
     Args:
         kind: classification: accuracy, macro_f1, matthews; f1 if there is a ``positive`` class; log_loss and ece, the expected
             calibration error, if there are probabilities. multilabel: accuracy (of whole sets of labels), micro_f1, macro_f1.
-            regression: pearson, spearman (None if one side is constant), mae and rmse (mean absolute and root mean squared error).
+            regression: pearson, spearman (None if one side is constant), mae, rmse (mean absolute, root mean squared error).
         gold: (N,) integers from 0; (N, K) bool; or (N,) numbers.
         predicted: likewise.
         probabilities: of the classes, (N, K), or those of them that are needed.
