@@ -1,0 +1,1 @@
+"""Train classifiers of texts and of pairs of texts."""
