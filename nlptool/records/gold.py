@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nlptool.errors import RecordError, RunError
-from nlptool.records.json_bytes import RESERVED, fields, find, path_of
+from nlptool.records.cells import columns, is_name, is_number, without_quotes
+from nlptool.records.json_bytes import find, path_of
 from nlptool.records.pairs import PAIR_FIELDS, taken, texts_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import STDIN, InputFormat, Record, Table
@@ -103,7 +103,7 @@ class Layout:
             keys = list(values)
             start = 1 + max(keys.index(name) if name in keys else -1 for name in names)
             behind = [values[key] for key in keys[start:]]
-            return next(filter(_is_number, behind), behind[0] if behind else None)
+            return next(filter(is_number, behind), behind[0] if behind else None)
         others = [values[name] for name in values if name not in names and name.isdecimal()]
         return others[0] if len(others) == 1 else None
 
@@ -158,28 +158,8 @@ class Layout:
     def _has_names(self, cells: list[str], of_score: int | None) -> bool:
         """Return whether a first row holds names, though none that is known."""
         if self.words:
-            return len(cells) > 2 and all(map(_is_name, filter(str.strip, cells)))
-        return of_score is not None and _is_name(cells[of_score])
-
-
-def columns(record: Record, *, blanks: bool) -> dict[str, Any]:
-    """Return the columns of a line, which are numbered, or the fields of an object.
-
-    Args:
-        blanks: separate the columns of a line without a tab, and those of a text that is an object's only field.
-    """
-    values = fields(record.raw)
-    values.pop(RESERVED, None)
-    if record.raw is not None and not (blanks and len(values) == 1):
-        return values
-    cells = record.text.split() if blanks and "\t" not in record.text else record.text.split("\t")
-    return {str(number): cell for number, cell in enumerate(cells, 1)}
-
-
-def without_quotes(cell: str) -> str:
-    """Return a word without the blanks and the quotes around it."""
-    cell = cell.strip()
-    return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
+            return len(cells) > 2 and all(map(is_name, filter(str.strip, cells)))
+        return of_score is not None and is_name(cells[of_score])
 
 
 def read(pipe: Pipe, path: str, layout: Layout, form: InputFormat | None = None) -> list[Pair]:
@@ -205,24 +185,8 @@ def read(pipe: Pipe, path: str, layout: Layout, form: InputFormat | None = None)
     return pairs
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and math.isfinite(float(value))
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_name(cell: str) -> bool:
-    """Return whether a cell is neither empty nor a number; NaN, and 7,5 with a decimal comma, are numbers of no use."""
-    try:
-        float(cell.replace(",", ".", 1))
-    except ValueError:
-        return bool(cell.strip())
-    return False
-
-
 def _number(score: Any) -> float:
-    if not _is_number(score):
+    if not is_number(score):
         is_absent = score is None or (isinstance(score, str) and not score.strip())
         raise RecordError(
             "NoScore",

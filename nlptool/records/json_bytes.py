@@ -16,6 +16,7 @@ import orjson
 from nlptool.text.numbers import whole_number
 
 RESERVED = "nlptool"  # the one key that the commands keep for themselves
+_TYPES = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
 
 def splice(
@@ -162,6 +163,11 @@ def _refuse_constant(name: str) -> None:
 
 # No number is used, and an int of more than 4,300 digits would be an error.
 _lenient = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
+
+
+def type_of(value: Any) -> str:
+    """Return the type of a value of JSON in words."""
+    return _TYPES.get(type(value), "a number")
 
 
 def listed(names: Iterable[str]) -> str:

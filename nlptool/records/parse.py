@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import Block
-from nlptool.records.json_bytes import RESERVED, find, listed, loads, path_of
+from nlptool.records.json_bytes import RESERVED, find, listed, loads, path_of, type_of
 from nlptool.records.line_decoder import LineDecoder
 from nlptool.records.record import InputFormat, Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _BOM = "\ufeff"
 _BLANKS = " \t\r\n"
 _MOST_BLANK = 100_000  # blank lines at the beginning of an input, after which it is text
-_JSON_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
 
 class Parser:
@@ -221,7 +220,7 @@ class Parser:
                 )
             )
         if not isinstance(value, dict):
-            return record.fail(RecordError("NotAnObject", f"a JSONL record is an object, this is {_kind_of(value)}"))
+            return record.fail(RecordError("NotAnObject", f"a JSONL record is an object, this is {type_of(value)}"))
         record.raw = line.strip(" \t\r\n").replace("\n", " ").replace("\r", " ").encode()
         record.text = ""
         entries = value.get(RESERVED)
@@ -248,7 +247,7 @@ class Parser:
             return record.fail(
                 RecordError(
                     "NotText",
-                    f"the field `{self.form.field or 'text'}` holds {_kind_of(text)}, not a string",
+                    f"the field `{self.form.field or 'text'}` holds {type_of(text)}, not a string",
                     hint="--field names the one that holds the text",
                 )
             )
@@ -270,10 +269,6 @@ class Parser:
             self._give_up(error.message, error.hint)
         else:
             records.extend(() if record is None else (record,))
-
-
-def _kind_of(value: Any) -> str:
-    return _JSON_WORDS.get(type(value), "a number")
 
 
 def _origin(source: Any) -> tuple[str | None, int] | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
 from nlptool.models.words import evaluation
-from nlptool.records.gold import MARKS, columns, without_quotes
+from nlptool.records.cells import columns, without_quotes
+from nlptool.records.gold import MARKS
 from nlptool.records.record import InputFormat, Record, Table
 
 if TYPE_CHECKING:
