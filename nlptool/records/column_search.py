@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from nlptool.errors import RunError
 from nlptool.records.cells import without_quotes
 from nlptool.records.json_bytes import listed
-from nlptool.records.known_columns import LABELS, OF_LABELS_ALONE, PAIRS, TEXTS, Preset
+from nlptool.records.known_columns import LABELS, NUMBERS, OF_LABELS_ALONE, PAIRS, TEXTS, Preset
 from nlptool.records.record import InputFormat, Table
 
 _USUAL_LABELS = [(name,) for name in LABELS]
@@ -154,8 +154,11 @@ class ColumnSearch:
             return self.labelled or any(name in names for name in given)
         if _first(PAIRS, names) or any(name in names for name in OF_LABELS_ALONE):
             return True
+        has_text = any(name in names for name in TEXTS)
+        if names[0] in NUMBERS and (has_text or len(names) > 2):
+            return True
         has_label = not self.labelled or any(name.casefold() in names for name in LABELS)
-        return any(name in names for name in TEXTS) and (has_label or (len(names) == 2 and names[0] in TEXTS))
+        return has_text and (has_label or (len(names) == 2 and names[0] in TEXTS))
 
 
 def _first(choices: Sequence[tuple[str, ...]], known: Collection[str]) -> tuple[str, ...] | None:

@@ -30,6 +30,9 @@ LABELS = (
 OF_LABELS_ALONE = ("label", "labels", "gold_label", "is_duplicate")
 """Those among ``LABELS`` that are no name of a class, so that a row with one of them is a header."""
 
+NUMBERS = ("id", "index", "idx")
+"""Names of a first column that numbers the examples."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:

@@ -100,7 +100,9 @@ class Columns:
                 what = _count(self.search.n_texts or 1)
                 message = f"an example is {what}{' and a label' if self.labelled else ''} with tabs between them"
                 raise RecordError("MissingField", f"{message}, this line has 1 column") from None
-            message = f"the record has no {error.what}; its fields: {listed(values)}"
+            is_row = bool(values) and all(map(str.isdecimal, values))
+            found = [f"{name} ({values[name]!s:.20})" for name in values] if is_row else values
+            message = f"the record has no {error.what}; its {'columns' if is_row else 'fields'}: {listed(found)}"
             raise RecordError("MissingField", message, hint=error.hint) from None
 
     def example_of(self, values: Mapping[str, Any], names: Names) -> Example:

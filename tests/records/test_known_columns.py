@@ -131,7 +131,7 @@ PAIR = '{"sentence1": "a", "sentence2": "b", '
         ),
         ("glue:stsb", PAIR + '"score": "high"}', "the label `high` is none of glue:stsb: numbers"),
         ("glue:cola", table("xy12|2||a"), "the label `2` is none of glue:cola: 0, 1"),
-        ("glue:cola", table("xy12|1|a"), "no text with one of the usual names; its fields: `1`, `2`, `3`"),
+        ("glue:cola", table("xy12|1|a"), "no text with one of the usual names; its columns: `1 (xy12)`"),
         ("glue:rte", PAIR + '"label": ["entailment"]}', "the label `entailment` is none of glue:rte"),
         ("glue:qqp", table("id|question1|question2|is_duplicate", "1|a?|b"), "3 columns, but the header has 4"),
         (

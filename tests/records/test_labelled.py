@@ -113,16 +113,22 @@ def test_which_of_three_unnamed_columns_is_what_is_not_guessed(
     found, pipe = read(tmp_path / "data", "7\tgood\t1\n8\tbad\t0\n")
     assert (found, pipe.tally.n_failed) == ([], 2)
     said = capsys.readouterr().err
-    assert (
-        "data:1: the record has no text and no pair of texts with one of the usual names; its fields: `1`, `2`, `3`"
-        in said
-    )
+    assert "data:1: the record has no text and no pair of texts with one of the usual names" in said
+    assert "its columns: `1 (7)`, `2 (good)`, `3 (1)`" in said
     assert "--text NAME, or --first NAME --second NAME: a field, or a column's number" in said
 
 
 @pytest.mark.parametrize(
     ("first_row", "is_header"),
-    [("won the race\tgold", False), ("a caption\ttext", False), ("review\tnice", True), ("x\tlabel", True)],
+    [
+        ("won the race\tgold", False),
+        ("a caption\ttext", False),
+        ("id\tsaya", False),
+        ("review\tnice", True),
+        ("x\tlabel", True),
+        ("index\tsentence", True),
+        ("id\tutterance\tintent", True),
+    ],
 )
 def test_a_first_row_with_a_usual_name_among_its_cells_may_be_an_example(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], first_row: str, is_header: bool
