@@ -20,16 +20,17 @@ from nlptool.models.classifiers.linear import LinearHead
 from nlptool.training.classifier.choice import TOO_FEW, Choice, Progress, parts
 from nlptool.training.classifier.scaling import Scaling
 
-C_VALUES = tuple(10 ** (exponent / 2) for exponent in range(-8, 3))
-"""Values that are tried: 0.0001 to 10."""
+C_VALUES = tuple(10 ** (exponent / 2) for exponent in range(-8, 5))
+"""Values that are tried: 0.0001 to 100."""
 USUAL_C = C_VALUES[5]
 """0.032, where there are too few examples for a cross-validation: what suited 50 and 100 examples best."""
 
-_LARGE = 5e8  # multiplications of a pass over all examples, above which fewer folds are held out than asked for
+_LARGE = 1.5e8  # multiplications of a pass over all examples, above which fewer folds are held out than asked for
 _READING = 8  # multiplications that take as long as reading a feature, which comes from memory and not from a cache
 _EXPONENTIAL = 30  # multiplications that take as long as an exponential
 _RISE = 1.01  # of the loss over the least one, at which weaker regularisation is not tried; or two small rises in a row
 _ROUGH, _EXACT = 1e-3, 1e-6  # largest component of the gradient: in the cross-validation, in the last fit
+_ROUGH_SUM = 1e-2  # of the components of all classes: those of many classes are small
 _MOST_STEPS = 2000
 _LEAST_PROBABILITY = 1e-15
 
@@ -111,9 +112,12 @@ def fit(
 
 
 def _is_past(losses: list[float]) -> bool:
-    """Return whether the least loss was passed; ``losses`` are in the order of weaker regularisation."""
+    """Return whether the least loss was passed, or the fits do not move any more; ``losses`` are in the order of weaker
+    regularisation."""
     least = min(losses)
-    return losses[-1] > _RISE * least or (len(losses) > 2 and min(losses[-2:]) > least)
+    if len(losses) > 2 and (min(losses[-2:]) > least or losses[-1] == losses[-2]):
+        return True
+    return losses[-1] > _RISE * least
 
 
 class _Trial:
@@ -124,7 +128,7 @@ class _Trial:
         self._problems = problems
         self._n_outputs = problems[0].n_classes if problems[0].label is None else len(problems)
         self._of_folds = of_folds
-        self._models = [[_model(_ROUGH) for _ in problems] for _ in of_folds]
+        self._models = [[_model(min(_ROUGH, _ROUGH_SUM / problem.n_classes)) for problem in problems] for _ in of_folds]
 
     def loss(self, c: float) -> tuple[float | None, NDArray[np.float32]]:
         """Return the mean log loss of held-out examples, None if none can be judged, and their scores, (N, K).
