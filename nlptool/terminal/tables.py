@@ -31,6 +31,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Itera
     return GrowingTable(columns, right=right).draw(list(rows))
 
 
+def fits(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+    """Return whether a table is no wider than the terminal, so that nothing is folded."""
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    return sum(widths) + _GAP * (len(widths) - 1) <= _console().width
+
+
 class GrowingTable:
     """A table that is drawn some rows at a time, with its head before the first; a column never becomes narrower.
 

@@ -8,6 +8,7 @@ from nlptool.cli.groups import LazyGroup
 
 KINDS = {
     "analogies": "Word vectors: accuracy on analogies in the format of questions-words.txt.",
+    "classification": "Predicted classes, labels or numbers against gold labels: F1, confusion matrix.",
     "generation": "Generated text against references: exact match, BLEU, chrF.",
     "mlm": "Masked language models: accuracy and perplexity on masked words.",
     "nsp": "BERT: accuracy of next-sentence prediction.",
@@ -26,4 +27,5 @@ def command() -> None:
     nlptool evaluate sts -m static-ja-en stsb.csv
     nlptool evaluate mlm -m my-bert held_out.txt
     nlptool evaluate generation -m my-model dev.tsv
+    nlptool evaluate classification predictions.jsonl
     """
