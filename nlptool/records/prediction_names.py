@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.cells import without_quotes
 from nlptool.records.json_bytes import RESERVED, find, listed, path_of
 from nlptool.records.known_columns import LABELS
@@ -53,10 +53,19 @@ class Search:
     Args:
         gold: the name of the gold label; else ``GOLD``, or another usual name of a label.
         predicted: the name of the prediction; else one of ``PREDICTIONS``, or what ``nlptool classify`` calls it.
+
+    Raises:
+        WrongUsage: they are the same.
     """
 
     gold: str | None = None
     predicted: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.gold is not None and self.gold == self.predicted:
+            raise WrongUsage(
+                f"--label and --predicted both name `{self.gold}`: a prediction is judged by another label"
+            )
 
     def form(self, form: InputFormat) -> InputFormat:
         """Return ``form`` for such records; tables are recognised by their first line."""
@@ -92,14 +101,20 @@ class Search:
         known = OUTPUTS if is_classified or has_gold or PROBABILITIES in values else OUTPUTS[-1:]
         if outputs := [name for name in others if name in known]:
             return outputs[-1]  # a command adds its results behind the fields that were there
-        return _COLUMNS[1] if set(_COLUMNS) <= set(values) else None
+        return self._column(1, values)
 
     def _gold_among(self, values: Mapping[str, Any], predicted: str | None) -> str | None:
         if self.gold is not None:
             return _spelled(self.gold, values)
         others = [name for name in values if name != predicted]
-        numbered = _COLUMNS[0] if set(_COLUMNS) <= set(values) and predicted != _COLUMNS[0] else None
-        return _first((GOLD, *LABELS), others) or numbered
+        return _first((GOLD, *LABELS), others) or self._column(0, values)
+
+    def _column(self, place: int, values: Mapping[str, Any]) -> str | None:
+        """Return one of the two columns without names: the gold label and the prediction, unless one of them was given."""
+        if set(values) != set(_COLUMNS):
+            return None
+        given = {self.gold, self.predicted}
+        return next((name for name in (_COLUMNS[place], *_COLUMNS) if name not in given), None)
 
     def _header_if(self, said: bool | None) -> Callable[[list[str]], list[str] | None]:
         def header(cells: list[str]) -> list[str] | None:

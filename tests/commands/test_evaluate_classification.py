@@ -111,6 +111,9 @@ def test_lines_csv_tsv_json_and_other_names_give_the_same(invoke: Invoke, tmp_pa
     assert evaluate(invoke, nested, "--label", "/meta/topic", "--predicted", "/out/0/guess") == expected
     numbered = "".join(f"{number}\t{predicted}\t{gold}\n" for number, (gold, predicted) in enumerate(pairs))
     assert evaluate(invoke, numbered.encode(), "--label", "3", "--predicted", "2") == expected
+    swapped = "".join(f"{predicted}\t{gold}\n" for gold, predicted in pairs)
+    for arguments in (["--label", "2"], ["--predicted", "1"]):
+        assert evaluate(invoke, swapped.encode(), *arguments) == expected
 
 
 def test_names_that_were_found_are_said_unless_they_are_those_of_classify(invoke: Invoke) -> None:
@@ -140,6 +143,22 @@ def test_a_label_of_the_data_is_no_prediction_of_a_regression(invoke: Invoke) ->
     assert found["spearman"] == pytest.approx(stats.spearmanr(gold, predicted).statistic, abs=6e-5)
     assert found["mae"] == pytest.approx(sklearn_metrics.mean_absolute_error(gold, predicted), abs=6e-5)
     assert found["rmse"] == pytest.approx(sklearn_metrics.root_mean_squared_error(gold, predicted), abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"label": "a", "labels": ["a", "b"]}, "multilabel"),
+        ({"labels": ["a"], "gold": "a", "label": "a"}, "classification"),
+        ({"value": 7, "label": "3", "labels": [], "gold": 2, "value2": 1}, "multilabel"),
+        ({"category": "3", "value": 4}, "regression"),
+    ],
+)
+def test_of_what_classify_may_have_written_the_last_field_is_the_prediction(
+    invoke: Invoke, fields: dict[str, Any], kind: str
+) -> None:
+    item = {**fields, "nlptool": {"classify": {"model": "m"}}}
+    assert evaluate(invoke, jsonl(item))["kind"] == kind
 
 
 def test_several_labels_are_judged_as_sets(invoke: Invoke) -> None:
@@ -278,6 +297,7 @@ def test_one_class_alone_is_said(invoke: Invoke) -> None:
         (jsonl({"text": "x", "label": "a"}), ["--predicted", "guess"], "no prediction called `guess`; its fields: `text`"),
         (jsonl({"prediction": "a", "q": 1}), [], "no gold label with one of the usual names; its fields: `prediction`, `q`"),
         (b"text,predicted\nx,a\n", [], "the first row has no gold label with one of the usual names; it has: `text`"),
+        (b"some text\ta\ta\n", [], "no prediction with one of the usual names; its fields: `1`, `2`, `3`"),
         (b"a\ta\nb\ta\n", ["--positive", "q"], "there is no class `q`"),
         (jsonl({"gold": ["a"], "labels": ["b"]}), ["--kind", "classification"], "2 labels are lists"),
         (jsonl({"gold": [], "labels": []}), [], "no record has a label: all lists are empty"),
@@ -295,7 +315,8 @@ def test_what_cannot_be_judged_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["--plot", "a.png", "x", "y"], ["--field", "text"], ["--kind", "ranking"]])
+@pytest.mark.parametrize("arguments", [["--plot", "a.png", "x", "y"], ["--field", "text"], ["--kind", "ranking"],
+                                       ["--label", "a", "--predicted", "a"]])  # fmt: skip
 def test_options_that_make_no_sense_are_wrong_usage(invoke: Invoke, arguments: list[str]) -> None:
     assert invoke("evaluate", "classification", *arguments).exit_code == 2
 
