@@ -53,6 +53,15 @@ class MaskedModelSpec(NetworkSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class ClassifierSpec(NetworkSpec):
+    """A classifier: a network with heads, or linear heads on the vectors of an encoder. ``model`` "" means the default."""
+
+    _: KW_ONLY
+    engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
+    chunk: bool = False  # a text longer than max_length: the mean over its chunks, instead of truncating it
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionSpec(NetworkSpec):
     """A masked language model or a sentence encoder in torch, opened for its attention weights. ``model`` as there."""
 

@@ -24,6 +24,7 @@ from nlptool.terminal import interrupts, library_warnings
 COMMANDS = {
     "analogy": "Solve word analogies, A - B + C, with word vectors.",
     "attention": "Extract and draw the attention weights of a BERT.",
+    "classify": "Classify texts or pairs of texts: a class, labels or a number for each.",
     "compare": "Compare embeddings of the same items: representational similarity analysis, CKA.",
     "completion": "Print the completion script of a shell.",
     "embed": "Compute sentence embeddings: a vector for each line of text.",

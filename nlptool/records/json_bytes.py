@@ -104,6 +104,15 @@ def _without(raw: bytes, key: str) -> bytes:
     return b"".join(raw[start:end] + b"," for name, start, _, end in members(raw) if name != key)
 
 
+def renamed(raw: bytes, name: str, new: str) -> bytes:
+    """Return the object with its member ``name`` called ``new``; as it was without ``name``, or if it has a member ``new``."""
+    names = {found: (start, value) for found, start, value, _ in members(raw)}
+    if name not in names or new in names:
+        return raw
+    start, value = names[name]
+    return b'%b"%b":%b' % (raw[:start], new.encode(), raw[value:])
+
+
 def only_id(raw: bytes, id_field: str | None) -> bytes:
     """Return the object with its id field and the entries of earlier commands alone."""
     kept = [raw[start:end] for name, start, _, end in members(raw) if name in (id_field, RESERVED)]

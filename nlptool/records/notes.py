@@ -19,6 +19,7 @@ _SENTENCES = {
     "n_line_breaks": "line breaks that were written as blanks",
     "n_pieces": "pieces in which texts of more than 30,000 characters were analysed",
     "n_subwords": "words that the model knows by their subwords alone",
+    "n_unknown of a classifier": "pieces that the model's vocabulary lacks ([UNK])",
     "n_unknown of a dictionary": "words that the dictionary lacks (their lemma is the word itself, without a reading)",
     "n_unknown of an encoder": "pieces that the model's vocabulary lacks, which all have one vector ([UNK])",
     "n_unknown of a generator": "characters or words that the model has never seen",

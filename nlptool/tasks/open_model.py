@@ -16,6 +16,7 @@ from nlptool.models.runtime.one_by_one import loading
 from nlptool.models.store import locate as store_locate
 from nlptool.specs import (
     AttentionSpec,
+    ClassifierSpec,
     DecodingSpec,
     EncoderSpec,
     GeneratorSpec,
@@ -24,6 +25,8 @@ from nlptool.specs import (
 )
 
 if TYPE_CHECKING:
+    from nlptool.models.classifiers.loading import LocatedAnyClassifier
+    from nlptool.models.classifiers.outputs import Classifier
     from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.models.generation.generator import Generator
     from nlptool.models.generation.loading import LocatedGenerator
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from nlptool.models.words.vectors import WordVectors
     from nlptool.records.pipe import Pipe
 
-    NetworkSpec = EncoderSpec | MaskedModelSpec | AttentionSpec | GeneratorSpec
+    NetworkSpec = EncoderSpec | MaskedModelSpec | ClassifierSpec | AttentionSpec | GeneratorSpec
 
 
 @overload
@@ -51,6 +54,10 @@ def locate_model(
     head: str = "mlm",
     note: Note | None = None,
 ) -> LocatedMaskedModel: ...
+@overload
+def locate_model(
+    spec: ClassifierSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedAnyClassifier: ...
 @overload
 def locate_model(
     spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
@@ -96,6 +103,10 @@ def locate_model(
                 from nlptool.models.masked import loading as masked_loading
 
                 return masked_loading.locate(spec, head=head, **watching)
+            case ClassifierSpec():
+                from nlptool.models.classifiers import loading as classifier_loading
+
+                return classifier_loading.locate(spec, **watching)
             case AttentionSpec():
                 from nlptool.models.masked import attention
 
@@ -110,6 +121,8 @@ def locate_model(
 def open_model(spec: EncoderSpec, pipe: Pipe | None = None) -> Any: ...
 @overload
 def open_model(spec: MaskedModelSpec, pipe: Pipe | None = None, *, head: str = "mlm") -> MaskedModel: ...
+@overload
+def open_model(spec: ClassifierSpec, pipe: Pipe | None = None) -> Classifier: ...
 @overload
 def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
 @overload

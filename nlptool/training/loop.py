@@ -185,6 +185,10 @@ class Trainer(Generic[SettingsT, BatchT]):
             {"params": vectors, "weight_decay": 0.0},
         ]
 
+    def matrices(self) -> list[nn.Parameter]:
+        """Return those of the parameters that Muon gets, where it is chosen."""
+        return layer_matrices(self.network)
+
     def learning_rate(self, step: int, total: int) -> float:
         """Return the learning rate of a step: it rises linearly to the peak, and decays linearly to 0."""
         warmup = max(1, round(self.settings.warmup_ratio * total))
@@ -325,7 +329,7 @@ class Trainer(Generic[SettingsT, BatchT]):
 
     def _optimizer(self) -> Optimizers:
         return Optimizers(
-            self.parameter_groups(), layer_matrices(self.network) if self.settings.optimizer == "muon" else (),
+            self.parameter_groups(), self.matrices() if self.settings.optimizer == "muon" else (),
             rate=self.settings.learning_rate, epsilon=self.epsilon, fused=self.fused,
         )  # fmt: skip
 

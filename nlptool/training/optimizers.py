@@ -21,7 +21,8 @@ class Optimizers:
     """The optimizers of one network, which take their steps together.
 
     Args:
-        groups: all parameters in groups, each with its ``weight_decay``, as AdamW takes them.
+        groups: all parameters in groups, each with its ``weight_decay``, as AdamW takes them, and with a ``scale`` of the
+            learning rate where that is not 1.
         matrices: those of the parameters that Muon gets; none: AdamW gets all.
         epsilon: of AdamW.
         fused: AdamW in one kernel; the last bits differ from the plain one.
@@ -48,7 +49,7 @@ class Optimizers:
     def set_learning_rate(self, rate: float) -> None:
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("scale", 1.0)
 
     def zero_grad(self) -> None:
         for optimizer in self._optimizers:

@@ -205,6 +205,20 @@ bert = all_of(
 """``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
 
 
+classifier = all_of(
+    shared_option(
+        "Model", "-m", "--model", metavar="MODEL", required=True,
+        help="Folder of `nlptool train classifier`, a name of `nlptool models list --task classify`, or a classifier of the "
+        "hub: org/name[@revision].",
+    ),
+    max_length("that of its training"),
+    engine,
+    *_COMPUTATION,
+    spec("ClassifierSpec"),
+)  # fmt: skip
+"""``-m`` and what else can be chosen of a classifier; the callback gets a ``ClassifierSpec``."""
+
+
 def generator(*, required: bool = True) -> Decorator:
     """Add ``-m`` and what else can be chosen of a model that generates; the callback gets a ``GeneratorSpec``.
 

@@ -14,6 +14,15 @@ from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, 
 
 def share_or_file(_: click.Context, __: click.Parameter, value: str) -> str | float:
     """Parse ``--dev``: a share, or the name of a file."""
+    return share_or_file_of(value)
+
+
+def share_or_file_of(value: str) -> str | float:
+    """Return what a value of ``--dev`` says: a share, or the name of a file.
+
+    Raises:
+        BadParameter: a number that is no share.
+    """
     try:
         share = float(value)
     except ValueError:
@@ -95,10 +104,15 @@ def learning_rate(
     return number("Training", name, default, "RATE", text, positive=True, shown=shown)
 
 
-def optimizer(rate: float) -> Decorator:
-    """Add the options of a step, of the learning rate, and of the optimizer."""
+def optimizer(rate: float | None, warmup: float = 0.05) -> Decorator:
+    """Add the options of a step, of the learning rate, and of the optimizer.
+
+    Args:
+        rate: the usual learning rate; None: it depends on the network.
+        warmup: the usual share of the steps in which it rises.
+    """
     accumulation = "Batches whose gradients are added up before a step."
-    warmup = "Share of the steps in which the learning rate rises."
+    rising = "Share of the steps in which the learning rate rises."
     precision = "Numbers that the network computes with; auto: bfloat16 on a GPU. Weights are float32 in training."
     return all_of(
         shared_option("Training", "--optimizer", type=click.Choice(["adamw", "muon"]), default="adamw", show_default=True,
@@ -106,16 +120,16 @@ def optimizer(rate: float) -> Decorator:
         shared_option("Training", "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
                       show_default=True, help=precision),
         integer("Training", "--gradient-accumulation", 1, accumulation, 1, 10_000),
-        learning_rate(rate),
-        number("Training", "--warmup-ratio", 0.05, "SHARE", warmup),
+        learning_rate(rate, shown=True if rate else "by the size of the network"),
+        number("Training", "--warmup-ratio", warmup, "SHARE", rising),
         number("Training", "--weight-decay", 0.01, "W", "Weight decay; biases and norms have none."),
         number("Training", "--max-grad-norm", 1.0, "NORM", "Gradients are clipped to this norm; 0: not.", None),
     )  # fmt: skip
 
 
-def dropout(default: float) -> Decorator:
+def dropout(default: float | None, shown: str | bool = True) -> Decorator:
     text = "Dropout probability; 0.1 suits a small corpus and many epochs."
-    return number("Training", "--dropout", default, "P", text, 0.9)
+    return number("Training", "--dropout", default, "P", text, 0.9, shown=shown)
 
 
 def folder(text: str = "Where the model goes: a folder, replaced as a whole when done.") -> Decorator:

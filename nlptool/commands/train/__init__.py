@@ -13,6 +13,7 @@ KINDS = {
     "word2vec": "Word vectors: word2vec, fastText, and count-based models.",
     "bert": "A BERT, pre-trained from scratch: masked words and next sentences.",
     "distil": "A small sentence encoder that learns from a large one.",
+    "classifier": "Classes, labels or numbers for texts and pairs of texts, from examples.",
     "seq2seq": "Text to text, from pairs: LSTM, LSTM with attention, Transformer.",
 }
 
@@ -22,14 +23,23 @@ _COMMAND_LINES = {
     "nlptool train word2vec --method ppmi": ("glove", "ppmi", "counts"),
     "nlptool train word2vec --method svd": ("svd", "lsa"),
     "nlptool train bert": ("mlm", "pretrain", "encoder"),
-    "nlptool train bert --init FOLDER": ("finetune", "fine-tune"),
+    "nlptool train bert --init FOLDER": ("pretrain-further",),
+    "nlptool train classifier": (
+        "classify",
+        "classification",
+        "sentiment",
+        "regression",
+        "finetune",
+        "fine-tune",
+        "glue",
+    ),
     "nlptool train distil": ("sbert", "sentence-transformer", "sentence-transformers", "student"),
     "nlptool train seq2seq": ("transformer", "lstm", "translation", "translate", "generate", "t5", "gpt"),
 }
 """The command line that does it -> what people call it."""
 
 ANSWERS = {word: f"This does it: {line}." for line, words in _COMMAND_LINES.items() for word in words} | dict.fromkeys(
-    ("classifier", "classify", "classification", "sentiment", "ner", "tagger", "sentencepiece", "tokenizer"),
+    ("ner", "tagger", "sentencepiece", "tokenizer"),
     "nlptool trains no such model.",
 )
 
@@ -51,7 +61,7 @@ class _TrainGroup(LazyGroup):
 
 @click.group(
     cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=ANSWERS,
-    subcommand_metavar="[word2vec|bert|distil|seq2seq] [ARGS]...",
+    subcommand_metavar="[word2vec|bert|distil|classifier|seq2seq] [ARGS]...",
 )  # fmt: skip
 def command() -> None:
     """Train a model on your own text.

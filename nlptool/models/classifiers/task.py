@@ -21,7 +21,7 @@ class Task:
 
     name: str  # "" if it has but one, without a name
     kind: str  # one of ``KINDS``: one class of several, any number of labels, or a number
-    n_texts: int  # that are read together: 1 or 2
+    n_texts: int  # that are read together: 1 or 2; 0: either, which a model of the hub does not say
     labels: tuple[str, ...]  # of the outputs, in their order; () for a number
     metric: str  # one of ``METRICS``
 
@@ -60,7 +60,7 @@ def _task(entry: Mapping[str, Any]) -> Task:
     task = Task(
         str(entry["name"]), str(entry["kind"]), int(entry["n_texts"]), tuple(map(str, labels)), str(entry["metric"])
     )
-    if task.kind not in KINDS or task.n_texts not in (1, 2) or not isinstance(labels, list):
+    if task.kind not in KINDS or task.n_texts not in (0, 1, 2) or not isinstance(labels, list):
         raise ValueError(f"{task.kind} of {task.n_texts} texts")
     n_least = {"classification": 2, "multilabel": 1, "regression": 0}[task.kind]
     if len(set(task.labels)) < len(task.labels) or len(task.labels) < n_least or (n_least == 0 and task.labels):

@@ -169,7 +169,7 @@ def _opened(located: LocatedAttentionModel) -> AttentionModel:
     with transformers_loading.silenced():
         transformers_loading.refuse_own_code(folder)
         network = _network(name, folder, allow_pickle=spec.allow_pickle)
-        tokenizer, own = transformers_model.tokenizers(folder, threads=spec.threads)
+        tokenizer, own = transformers_loading.tokenizers(folder, threads=spec.threads)
     transformers_loading.check_tokenizer(network, own, folder)
     config = network.config
     # An encoder may do without a mask.

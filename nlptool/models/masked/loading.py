@@ -87,9 +87,9 @@ class LocatedMaskedModel:
         if tokenizer is None and self.graph is not None:
             tokenizer = read_tokenizer(self.graph / "tokenizer.json", threads=self.spec.threads)
         elif tokenizer is None:
-            from nlptool.models.masked import transformers_model
+            from nlptool.models.runtime import transformers_loading
 
-            tokenizer, _ = transformers_model.tokenizers(self.weights)
+            tokenizer, _ = transformers_loading.tokenizers(self.weights)
         return MaskedLmTokenizer(
             tokenizer, self.about, words=words_of(self.about, tokenizer), max_length=self.spec.max_length
         )

@@ -9,7 +9,6 @@ A model is located once (found, checked, converted) and then opened, in this pro
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,13 +20,11 @@ from nlptool.errors import ModelError
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
 from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.batching import pack, pad
-from nlptool.models.store import int8_weights
-from nlptool.models.store.kinds import INT8_WEIGHTS
+from nlptool.models.runtime.packed_session import PackedSession
 from nlptool.specs import MaskedModelSpec
 
 _LARGEST_LOGITS = 1 << 24  # numbers in a batch, 64 MiB
 _TOGETHER = 2**19  # tokens in the rows that are taken at once: 8 MB, and enough to sort rows of like length together
-_QUICK_BATCHES = 8  # before matrices of 8 bits are arranged anew, which takes as long as it saves in so many
 _Tag = TypeVar("_Tag")
 HINT = "nlptool models list --task fill-mask shows the masked language models"
 
@@ -58,9 +55,8 @@ class OnnxMasked:
     """A network in onnxruntime.
 
     Args:
-        about: the manifest. With ``initializers``, the names of the tensors that the graph asks for, the weights are in 8 bits.
-        graph, weights: as of ``runtime.onnx.session``.
-        threads, deterministic: as there.
+        about: the manifest.
+        graph, weights, threads, deterministic: as of ``PackedSession``.
     """
 
     engine = "onnx"
@@ -71,24 +67,11 @@ class OnnxMasked:
     ) -> None:
         self._heads = about["heads"]
         self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
-        self._initializers: dict[str, NDArray[np.float32]] = {}  # the session reads them where they are
-        if names := about.get("initializers"):
-            self._initializers = int8_weights.initializers(weights / INT8_WEIGHTS, names)
-        self._open = functools.partial(
-            onnx_runtime.session, graph, weights,
-            initializers=self._initializers, threads=threads, deterministic=deterministic,
-        )  # fmt: skip
-        # A few texts are answered before the matrices would have been arranged anew. That changes the last digits.
-        self._is_quick, self._n_batches = bool(self._initializers) and not deterministic, 0
-        self._session: Any = self._open(prepack=not self._is_quick)
+        self._session = PackedSession(about, graph, weights, threads=threads, deterministic=deterministic)
 
     def __call__(
         self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
-        if self._is_quick and self._n_batches == _QUICK_BATCHES:
-            self._session = None  # two at once would hold the weights twice
-            self._session, self._is_quick = self._open(prepack=True), False
-        self._n_batches += 1
         feeds = {"input_ids": ids}
         if self._masks:
             feeds["attention_mask"] = mask
@@ -96,7 +79,7 @@ class OnnxMasked:
             feeds["token_type_ids"] = types
         if "mlm" in self._heads:
             feeds["places"] = positions  # as the graphs call them that are shipped and in the caches
-        return dict(zip(self._heads, self._session.run(None, feeds), strict=True))
+        return dict(zip(self._heads, self._session.run(feeds), strict=True))
 
 
 class MaskedModel:

@@ -11,7 +11,6 @@ from typing import Any
 from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words
 from nlptool.models.masked import model as masked_models
-from nlptool.models.runtime import tokenizers as runtime_tokenizers
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.store import model_folder
 
@@ -38,7 +37,7 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
     with transformers_loading.silenced():
         transformers_loading.refuse_own_code(folder)
         network, heads, missing = _network(folder, allow_pickle=allow_pickle)
-        tokenizer, own = tokenizers(folder)
+        tokenizer, own = transformers_loading.tokenizers(folder)
     inside = f"{network.base_model_prefix}."
     if damaged := [name for name in missing if name.startswith(inside)]:
         raise transformers_loading.lacks(folder, damaged)
@@ -90,25 +89,6 @@ def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[
             return network, ["mlm", "nsp"], missing
     network, missing = load_network(AutoModelForMaskedLM)
     return network, ["mlm"], missing
-
-
-def tokenizers(folder: Path, *, threads: int | None = None) -> tuple[Any, Any]:
-    """Return the tokenizer of the library ``tokenizers``, and the one of transformers that it stands for.
-
-    Args:
-        threads: as of ``read_tokenizer``.
-
-    Raises:
-        ModelError: it cannot be loaded, or does not run in that library.
-    """
-    from transformers import AutoTokenizer
-
-    words = bert_words.settings(folder)
-    own = transformers_loading.pretrained(AutoTokenizer, folder, **(bert_words.arguments(words) if words else {}))
-    tokenizer = runtime_tokenizers.backend(own, folder, threads=threads)
-    if tokenizer is None:
-        raise ModelError(f"{folder}: its tokenizer, a {type(own).__name__}, is none that nlptool can run")
-    return tokenizer, own
 
 
 def describe(network: Any, own: Any, folder: Path, heads: list[str]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.runtime import tokenizers
+from nlptool.models.japanese import bert_words
+from nlptool.models.runtime import tokenizers as runtime_tokenizers
 from nlptool.models.store import model_folder
 from nlptool.storage import json_files
 from nlptool.terminal import library_warnings
@@ -51,6 +52,25 @@ def pretrained(kind: Any, folder: Path, **settings: Any) -> Any:
         raise cannot_be_loaded(folder, error) from error
 
 
+def tokenizers(folder: Path, *, threads: int | None = None) -> tuple[Any, Any]:
+    """Return the tokenizer of the library ``tokenizers``, and the one of transformers that it stands for.
+
+    Args:
+        threads: as of ``read_tokenizer``.
+
+    Raises:
+        ModelError: it cannot be loaded, or does not run in that library.
+    """
+    from transformers import AutoTokenizer
+
+    words = bert_words.settings(folder)
+    own = pretrained(AutoTokenizer, folder, **(bert_words.arguments(words) if words else {}))
+    tokenizer = runtime_tokenizers.backend(own, folder, threads=threads)
+    if tokenizer is None:
+        raise ModelError(f"{folder}: its tokenizer, a {type(own).__name__}, is none that nlptool can run")
+    return tokenizer, own
+
+
 def network(kind: Any, folder: Path, *, allow_pickle: bool = False, **settings: Any) -> tuple[Any, list[str]]:
     """Load a network in float32 on the processor, in evaluation mode.
 
@@ -74,7 +94,7 @@ def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:
         try:
             json_files.read(path)
             if path.name == "tokenizer.json":
-                tokenizers.read_tokenizer(path)
+                runtime_tokenizers.read_tokenizer(path)
         except ModelError as damage:
             return damage
         except (OSError, ValueError) as damage:

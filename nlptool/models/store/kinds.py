@@ -34,6 +34,8 @@ ENCODER = CopyKind("encoders", "encoder.json", "encoder 5", "dimension", "onnxru
 
 MASKED = CopyKind("masked", "masked.json", "masked 2", "heads", "onnxruntime", "onnx")
 
+CLASSIFIER = CopyKind("classifiers", "classify.json", "classifier 1", "tasks", "onnxruntime", "onnx")
+
 GENERATOR = CopyKind("generators", "generation.json", "generator 2", "kind", "CTranslate2", "ct2")
 
 VECTORS = CopyKind("vectors", "vectors.json", "vectors 2")
@@ -47,6 +49,7 @@ KINDS = {
     for kind in (
         ModelKind("embed", ENCODER),
         ModelKind("fill-mask", MASKED, is_plain=True),
+        ModelKind("classify", CLASSIFIER, is_plain=True),
         ModelKind("generate", GENERATOR, is_plain=True),
         ModelKind("words", VECTORS),
         ModelKind("tokenize"),
@@ -54,7 +57,9 @@ KINDS = {
 }
 """Task -> the family of its models."""
 
-MANIFESTS = {kind.folder: kind.manifest for kind in (ENCODER, GENERATOR, MASKED, UNPACKED, QUANTIZED, VECTORS)}
+MANIFESTS = {
+    kind.folder: kind.manifest for kind in (CLASSIFIER, ENCODER, GENERATOR, MASKED, UNPACKED, QUANTIZED, VECTORS)
+}
 """Folder of the cache -> the name of the manifests in it."""
 
 

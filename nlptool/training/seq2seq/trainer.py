@@ -11,7 +11,6 @@ at tokens and not at padding, which on a processor saves much of the time.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from nlptool.models.seq2seq.config import BOS, EOS, PAD, Seq2SeqConfig
 from nlptool.models.seq2seq.network import Seq2Seq
 from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training import loop
+from nlptool.training.best import BestKeeper
 from nlptool.training.precision import autocast
 from nlptool.training.seq2seq.examples import Batch, Examples, Ids
 
@@ -116,7 +116,7 @@ def smoothed(logits: Tensor, targets: Tensor, smoothing: float) -> tuple[Tensor,
     return (1 - smoothing) * plain - smoothing * log_probabilities.mean() if smoothing else plain, plain
 
 
-class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
+class Seq2SeqTraining(BestKeeper[Seq2SeqSettings, Batch]):
     """One training, with its files in a checkpoint folder. Its results are ``config`` and ``network``."""
 
     network: Seq2Seq
@@ -136,16 +136,11 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
         self._target = corpus.target
         torch.manual_seed(settings.seed)
         self.network = seq2seq_network.new(self.config).to(self._device)
-        self._best = copy.deepcopy(self.network)
+        self.keep_best(is_evaluated=bool(corpus.dev.ids))
 
-    @property
-    def best(self) -> Mapping[str, Any] | None:
-        """The line of the curves whose weights are kept; None without dev pairs."""
-        lines = self._evaluated_lines()
-        if not lines or self.settings.keep == "last":
-            return lines[-1] if lines else None
-        sign = KEEP[self.settings.keep]
-        return max(lines, key=lambda line: sign * float(line[f"dev_{self.settings.keep}"]))  # the first of equals
+    def judged_by(self) -> tuple[str, int] | None:
+        keep = self.settings.keep
+        return None if keep == "last" else (keep, KEEP[keep])
 
     def n_batches(self) -> int:
         return self._examples.n_batches
@@ -155,13 +150,6 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
 
     def describe_step(self) -> str:
         return f"of up to {self.batch_tokens * self.settings.gradient_accumulation:,} tokens each"
-
-    def evaluation_steps(self, total: int) -> set[int]:
-        """Return the ends of epochs, if the number of epochs ends the training."""
-        if self.settings.epochs is None or total != self.settings.epochs * self.epoch_steps:
-            return loop.shares(total, min(total, self.settings.evaluations))
-        n_epochs = self.settings.epochs
-        return {epoch * self.epoch_steps for epoch in loop.shares(n_epochs, min(n_epochs, self.settings.evaluations))}
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         loss, plain = smoothed(self._logits(batch), self._tensor(batch.targets), self.settings.label_smoothing)
@@ -177,22 +165,7 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
         longest = max((len(target) for _, target in self._dev.ids), default=0) + 1
         return self.settings.evaluations * loop.seconds(lambda: self._evaluate(longest))
 
-    def checkpointed(self) -> nn.Module:
-        return nn.ModuleDict({"network": self.network, "best": self._best}) if self._dev.ids else self.network
-
-    def stops_early(self) -> bool:
-        if self.settings.patience is None or (best := self.best) is None:
-            return False
-        later = [line for line in self._evaluated_lines() if line["step"] > best["step"]]
-        return len(later) >= self.settings.patience
-
-    def log(self, line: dict[str, Any], *, evaluate: bool) -> None:
-        super().log(line, evaluate=evaluate)
-        line = self.curves[-1]
-        if "dev_loss" not in line:
-            return
-        if line is self.best:
-            self._best.load_state_dict(self.network.state_dict())
+    def tell(self, line: Mapping[str, Any]) -> None:
         self._note(
             f"epoch {line['epoch']:g}: dev loss {line['dev_loss']:.3f}, perplexity {line['dev_perplexity']:.2f}, tokens right if "
             f"teacher-forced {line['dev_teacher_forced_token_accuracy']:.1%}; free-running: exact match "
@@ -200,10 +173,8 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
         )
 
     def finish(self) -> None:
-        best = self.best
-        if best is not None:
-            self.network.load_state_dict(self._best.state_dict())
-            self.scores = loop.dev_scores(best)
+        super().finish()
+        if self.best is not None:
             references = self._dev.references[:GENERATED]
             self.signatures = metrics.scores(references, references).signatures
 
@@ -223,9 +194,6 @@ class Seq2SeqTraining(loop.Trainer[Seq2SeqSettings, Batch]):
             for index, (best,) in zip(batch, results, strict=True):
                 outputs[index] = best.ids
         return outputs
-
-    def _evaluated_lines(self) -> list[dict[str, Any]]:
-        return [line for line in self.curves if "dev_loss" in line]
 
     def _logits(self, batch: Batch) -> Tensor:
         """Return the logits of the tokens after those of ``inputs``, (N, V) float32."""

@@ -1,0 +1,70 @@
+"""``nlptool classify``: a class, labels or a number for each text or pair of texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from nlptool.cli import options
+from nlptool.cli.help import Command
+from nlptool.records import pairs
+from nlptool.records.pipe import Pipe
+from nlptool.records.windows import windows
+from nlptool.records.writing import write_records
+from nlptool.specs import ClassifierSpec
+
+
+@click.command(cls=Command)
+@options.records("classify")
+@click.option("--task", "task_name", metavar="NAME", help="Task of a model that has several.")
+@click.option("-k", type=options.IntRange(min=1), metavar="N", show_default="all",
+              help="Number of probabilities that are written, the highest ones.")  # fmt: skip
+@click.option("--threshold", type=options.FloatRange(0, 1), default=0.5, show_default=True, metavar="P",
+              help="Least probability of a label, where several may apply.")  # fmt: skip
+@click.option("--on-long", type=click.Choice(["truncate", "chunk"]), default="truncate", show_default=True,
+              help="A text longer than the model takes: read its beginning, or the mean over chunks of all of it.")  # fmt: skip
+@options.pair_fields
+@options.classifier
+@options.record_format()
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    task_name: str | None,
+    k: int | None,
+    threshold: float,
+    on_long: str,
+    first: str | None,
+    second: str | None,
+    format: str,
+    spec: ClassifierSpec,
+) -> None:
+    """Classify texts, or pairs of texts, with a model of `nlptool train classifier` or one of the hub.
+
+    Each record gets `label`, the most probable class, and `probabilities`, {label: probability} from the highest down, which
+    add up to 1. Of a model with several labels it gets `labels`, those whose probability is at least --threshold, and
+    `probabilities`, each by itself; of a regression `value`, a number. A `label` that the record had is kept as `gold`, so that
+    `nlptool evaluate classification` can judge.
+
+    \b
+    nlptool classify -m ./my-model reviews.txt
+    printf '犬が走る。\\t動物が動いている。\\n' | nlptool classify --task nli
+    nlptool classify -m ./my-model test.jsonl | nlptool evaluate classification
+
+    The two texts of a pair are the columns of a line with a tab, or the fields first and second, sentence1 and sentence2, or
+    those that --first and --second name. A pair longer than the model takes is truncated, the longer text first.
+    """
+    from nlptool.tasks.classify import NOTES, ClassRows, classify, layout, reader, task_of
+    from nlptool.tasks.languages import ModelScripts
+    from nlptool.tasks.open_model import open_model
+
+    classifier = open_model(replace(spec, chunk=on_long == "chunk"), pipe)
+    task = task_of(classifier, task_name)
+    fields = options.pair_names(first, second)
+    pipe.form, texts_of = reader(pipe.form, task, fields)
+    lists = windows(pairs.without_text(pipe.read()) if task.n_texts == 2 else pipe.read())
+    scripts = ModelScripts(classifier.name)
+    found = scripts.noted(
+        classify(lists, classifier, task, texts_of, k=k, threshold=threshold), lambda record: " ".join(texts_of(record))
+    )
+    rows = ClassRows(task, [*([fields] if fields else []), *pairs.PAIR_FIELDS])
+    write_records(pipe, found, format, layout(task), table=rows, notes=NOTES | scripts.notes)

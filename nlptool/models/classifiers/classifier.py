@@ -1,0 +1,101 @@
+"""Classifiers by a network: texts or pairs of texts to the outputs of a task.
+
+Method: J. Devlin et al.: BERT (NAACL 2019), section 4. The network runs in onnxruntime, or in torch where a model or a GPU needs
+it. Sequences are sorted by their length and packed by a budget of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptool.models.classifiers.outputs import Outputs, scores
+from nlptool.models.classifiers.task import Task
+from nlptool.models.classifiers.tokenizer import ClassifierTokenizer, ModelInput
+from nlptool.models.runtime import onnx as onnx_runtime
+from nlptool.models.runtime.batching import pack, pad
+from nlptool.models.runtime.packed_session import PackedSession
+from nlptool.specs import ClassifierSpec
+
+
+class Network(Protocol):
+    """Token ids to the logits of every task."""
+
+    engine: str
+    batch_tokens: int
+
+    def __call__(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
+    ) -> list[NDArray[np.float32]]:
+        """Return the logits (B, K) of each task, for (B, T) token ids, their mask and the number of their text."""
+
+
+class OnnxClassifier:
+    """A network in onnxruntime. The arguments are those of ``PackedSession``."""
+
+    engine = "onnx"
+    batch_tokens = onnx_runtime.BATCH_TOKENS
+
+    def __init__(
+        self, about: Mapping[str, Any], graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False
+    ) -> None:
+        self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
+        self._session = PackedSession(about, graph, weights, threads=threads, deterministic=deterministic)
+
+    def __call__(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
+    ) -> list[NDArray[np.float32]]:
+        feeds = {"input_ids": ids}
+        if self._masks:
+            feeds["attention_mask"] = mask
+        if self._takes_types:
+            feeds["token_type_ids"] = types
+        return self._session.run(feeds)
+
+
+class NetworkClassifier:
+    """A classifier by a tokenizer and a network."""
+
+    def __init__(
+        self,
+        tokenizer: ClassifierTokenizer,
+        network: Network,
+        about: Mapping[str, Any],
+        tasks: Sequence[Task],
+        spec: ClassifierSpec,
+        *,
+        name: str,
+        device: str,
+    ) -> None:
+        self.name, self.device, self.engine = name, device, network.engine
+        self.tasks = {task.name: task for task in tasks}
+        self._numbers = {task.name: number for number, task in enumerate(tasks)}
+        self._tokenizer = tokenizer
+        self._network = network
+        self._pad_id = int(about["pad_id"])
+        self._budget = 1 if spec.deterministic or not about["masks"] else spec.batch_tokens or network.batch_tokens
+
+    def outputs(self, texts: Sequence[tuple[str, ...]], task: Task) -> Outputs:
+        """Return the outputs for texts or pairs; of a text in chunks the mean over them, weighted by their tokens."""
+        tokenized = self._tokenizer.read(texts)
+        rows = [chunk for text in tokenized for chunk in text.chunks]
+        found = scores(self._logits(rows, task), task.kind)
+        if len(rows) > len(texts):
+            weights = np.asarray([len(row.ids) for row in rows], np.float32)[:, None]
+            starts = np.cumsum([0, *(len(text.chunks) for text in tokenized[:-1])])
+            found = (np.add.reduceat(found * weights, starts) / np.add.reduceat(weights, starts)).astype(np.float32)
+        return Outputs(found, [text.entry() for text in tokenized])
+
+    def _logits(self, rows: Sequence[ModelInput], task: Task) -> NDArray[np.float32]:
+        """Return (P, K) logits in the order of ``rows``."""
+        logits = np.empty((len(rows), task.n_outputs), np.float32)
+        number = self._numbers[task.name]
+        for batch in pack([len(row.ids) for row in rows], self._budget):
+            ids, mask = pad([rows[index].ids for index in batch], self._pad_id)
+            types, _ = pad([rows[index].types for index in batch], 0)
+            logits[batch] = self._network(ids, mask, types)[number]
+        return logits

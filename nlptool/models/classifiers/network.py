@@ -1,0 +1,124 @@
+"""The network of a classifier in torch: one encoder, and a head for each task.
+
+The heads are those of transformers' ``...ForSequenceClassification`` where the encoder is pooled as that class does it, at its
+first token as a rule. An encoder that is pooled by the mean of its tokens keeps that, with a linear head.
+Several tasks with one encoder: X. Liu et al.: Multi-Task Deep Neural Networks for Natural Language Understanding (ACL 2019).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlptool.models.classifiers.task import Task
+
+PROBLEMS = {
+    "classification": "single_label_classification",
+    "multilabel": "multi_label_classification",
+    "regression": "regression",
+}
+"""What transformers calls the kinds of tasks."""
+
+
+class ClassifierNetwork(nn.Module):
+    """An encoder with heads.
+
+    Args:
+        encoder: a network of transformers without a head.
+        heads: of the tasks, in their order: ``MeanHead``, or what ``head_of`` returns.
+    """
+
+    def __init__(self, encoder: Any, heads: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict({str(number): head for number, head in enumerate(heads)})
+
+    def forward(self, inputs: Mapping[str, Tensor], tasks: Sequence[int]) -> list[Tensor]:
+        """Return the logits (B, K) of each of some tasks, given by their numbers.
+
+        Args:
+            inputs: ``input_ids`` (B, T) int64, and ``attention_mask`` and ``token_type_ids`` where the encoder takes them.
+        """
+        states = self.encoder(**inputs)
+        return [self.heads[str(task)](states, inputs) for task in tasks]
+
+
+class MeanHead(nn.Module):
+    """A linear head on the mean of the hidden states of the tokens."""
+
+    def __init__(self, hidden_size: int, n_outputs: int, dropout: float, deviation: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(hidden_size, n_outputs)
+        nn.init.normal_(self.classifier.weight, std=deviation)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, states: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        hidden = states.last_hidden_state  # (B, T, H)
+        mask = inputs["attention_mask"][:, :, None].to(hidden.dtype)  # (B, T, 1)
+        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)  # (B, H)
+        return self.classifier(self.dropout(mean))  # type: ignore[no-any-return]
+
+
+class _Given(nn.Module):
+    """Stands in a network of transformers for its encoder, whose outputs are known."""
+
+    states: Any = None
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        return self.states
+
+
+class TransformersHead(nn.Module):
+    """The head of a ``...ForSequenceClassification``, which runs as transformers wrote it.
+
+    Args:
+        model: the whole network; its encoder is taken out.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self._name = str(model.base_model_prefix)
+        setattr(model, self._name, _Given())
+
+    def forward(self, states: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        given = getattr(self.model, self._name)
+        given.states = states
+        try:
+            mask = {name: inputs[name] for name in ("attention_mask",) if name in inputs}
+            return self.model(input_ids=inputs["input_ids"], **mask).logits  # type: ignore[no-any-return]
+        finally:
+            given.states = None
+
+    def with_encoder(self, encoder: Any) -> Any:
+        """Return a copy of the whole network of transformers, with an encoder that is not copied."""
+        whole = copy.deepcopy(self.model)
+        setattr(whole, self._name, encoder)
+        return whole
+
+
+def describe(config: Any, task: Task) -> None:
+    """Write into a configuration of transformers what a task is: its labels and its kind."""
+    names = task.labels or ("value",)
+    config.num_labels = len(names)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: number for number, name in enumerate(names)}
+    config.problem_type = PROBLEMS[task.kind]
+
+
+def last_layer(head: nn.Module) -> nn.Linear:
+    """Return the linear layer of a head that gives its outputs."""
+    return [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
+
+
+def rescale(head: nn.Module, mean: float, deviation: float) -> None:
+    """Change a head of a regression, which gives (value - mean) / deviation, so that it gives the value itself."""
+    layer = last_layer(head)
+    with torch.no_grad():
+        layer.weight.mul_(deviation)
+        layer.bias.mul_(deviation).add_(mean)

@@ -1,0 +1,148 @@
+"""A classifier in torch, loaded by transformers itself and described."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nlptool.errors import ModelError
+from nlptool.models.classifiers import folder as classifier_folder
+from nlptool.models.classifiers.folder import HEADS
+from nlptool.models.classifiers.network import ClassifierNetwork, MeanHead, TransformersHead, describe
+from nlptool.models.classifiers.task import Task
+from nlptool.models.japanese import bert_words
+from nlptool.models.runtime import transformers_loading
+from nlptool.storage import safetensors
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A classifier in float32 on the processor."""
+
+    network: ClassifierNetwork
+    tokenizer: Any  # of the library ``tokenizers``
+    about: dict[str, Any]  # the manifest of the converted copy
+
+
+def load(folder: Path, name: str, *, allow_pickle: bool = False) -> Loaded:
+    """Load the classifier of a folder, running no code of its own.
+
+    Args:
+        name: of the model, for messages.
+        allow_pickle: open a pickle where there are no safetensors.
+
+    Raises:
+        ModelError: it is none, transformers refuses it, it asks for code of its own, or its parts do not belong together.
+    """
+    tasks = classifier_folder.tasks(folder, name)
+    with transformers_loading.silenced():
+        transformers_loading.refuse_own_code(folder)
+        about = classifier_folder.manifest(folder) or {}
+        if (folder / HEADS).is_file():
+            network = _with_heads(folder, tasks, mean=about.get("pooling") == "mean", allow_pickle=allow_pickle)
+        else:
+            network = _of_one_task(folder, allow_pickle=allow_pickle)
+        tokenizer, own = transformers_loading.tokenizers(folder)
+        transformers_loading.check_tokenizer(network.encoder, own, folder)
+    inputs = describe_inputs(network, own, folder, max_length=about.get("max_length"))
+    return Loaded(network.eval(), tokenizer, {"tasks": [task.as_dict() for task in tasks], **inputs})
+
+
+def _of_one_task(folder: Path, *, allow_pickle: bool) -> ClassifierNetwork:
+    from transformers import AutoModelForSequenceClassification
+
+    whole, missing = transformers_loading.network(
+        AutoModelForSequenceClassification, folder, allow_pickle=allow_pickle, attn_implementation="eager"
+    )
+    if missing:
+        raise transformers_loading.lacks(folder, missing)
+    encoder = getattr(whole, whole.base_model_prefix)
+    return ClassifierNetwork(encoder, [TransformersHead(whole)])
+
+
+def _with_heads(folder: Path, tasks: Sequence[Task], *, mean: bool, allow_pickle: bool) -> ClassifierNetwork:
+    """Load an encoder, and the heads that are in a file of their own."""
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    load_network = transformers_loading.network
+    if mean:
+        encoder, missing = load_network(AutoModel, folder, allow_pickle=allow_pickle, attn_implementation="eager")
+        missing = [name for name in missing if "pooler" not in name]
+    else:
+        whole, missing = load_network(
+            AutoModelForSequenceClassification, folder, allow_pickle=allow_pickle, attn_implementation="eager"
+        )
+        encoder = getattr(whole, whole.base_model_prefix)
+        missing = [name for name in missing if name.startswith(f"{whole.base_model_prefix}.")]
+    if missing:
+        raise transformers_loading.lacks(folder, missing)
+    heads = new_heads(encoder, tasks, mean=mean, dropout=0.0, meta=True)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in safetensors.read_all(folder / HEADS).items()}
+    for number, head in enumerate(heads):
+        start = f"{number}."
+        state = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+        wanted = {name: value.shape for name, value in head.state_dict().items()}
+        if {name: value.shape for name, value in state.items()} != wanted:
+            raise ModelError(f"{folder / HEADS} is damaged: it does not hold the head of task {tasks[number].name!r}")
+        head.load_state_dict({name: value.float() for name, value in state.items()}, assign=True)
+    return ClassifierNetwork(encoder, heads)
+
+
+def new_heads(
+    encoder: Any, tasks: Sequence[Task], *, mean: bool, dropout: float | None, meta: bool = False
+) -> list[torch.nn.Module]:
+    """Return a new head for each task.
+
+    Args:
+        mean: the encoder is pooled by the mean of its tokens.
+        dropout: before the last layer; None: as the model says.
+        meta: without values, which are loaded later.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    config = encoder.config
+    heads: list[torch.nn.Module] = []
+    for task in tasks:
+        with torch.device("meta" if meta else "cpu"):
+            if mean:
+                usual = float(getattr(config, "hidden_dropout_prob", 0.1)) if dropout is None else dropout
+                deviation = float(getattr(config, "initializer_range", 0.02))
+                heads.append(MeanHead(int(config.hidden_size), task.n_outputs, usual, deviation))
+            else:
+                of_task = type(config).from_dict(config.to_dict())
+                describe(of_task, task)
+                heads.append(TransformersHead(AutoModelForSequenceClassification.from_config(of_task)))  # type: ignore[no-untyped-call]
+    return heads
+
+
+def describe_inputs(
+    network: ClassifierNetwork, own: Any, folder: Path, *, max_length: int | None = None
+) -> dict[str, Any]:
+    """Return the part of the manifest that describes what the network reads.
+
+    Args:
+        own: the tokenizer of transformers.
+        max_length: tokens of the sequences that it was trained with.
+    """
+    config = network.encoder.config
+    taken = inspect.signature(network.encoder.forward).parameters.keys() & {*own.model_input_names, "attention_mask"}
+    limits = (own.model_max_length, getattr(config, "max_position_embeddings", None), max_length)
+    about = {
+        "architecture": config.model_type,
+        "max_length": transformers_loading.positions(
+            network, said=min(limit for limit in limits if limit and limit > 0)
+        ),
+        "types": "token_type_ids" in taken and int(getattr(config, "type_vocab_size", 0) or 0) > 1,
+        "masks": "attention_mask" in taken,
+        "pad_id": transformers_loading.pad_id(
+            getattr(config, "pad_token_id", None), own.pad_token_id, size=int(config.vocab_size)
+        ),
+        "unknown_id": own.unk_token_id,
+        "words": bert_words.settings(folder),
+    }
+    return {name: value for name, value in about.items() if value is not None}

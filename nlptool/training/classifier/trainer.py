@@ -1,0 +1,238 @@
+"""A classifier that is fine-tuned: an encoder with new heads, trained on the labelled examples of one or several tasks.
+
+J. Devlin et al.: BERT (NAACL 2019), section 4. Several tasks: batches of one task each, in random order (X. Liu et al.:
+Multi-Task Deep Neural Networks for Natural Language Understanding, ACL 2019, algorithm 1). Layer-wise decay of the learning rate:
+J. Howard, S. Ruder: Universal Language Model Fine-tuning for Text Classification (ACL 2018), section 3.2. Scores of a regression
+are learned in units of their standard deviation, and the head is changed at the end so that it gives the scores themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from nlptool.models.classifiers import metrics, outputs
+from nlptool.models.classifiers.network import ClassifierNetwork, rescale
+from nlptool.models.classifiers.task import Task
+from nlptool.training import loop
+from nlptool.training.best import BestKeeper
+from nlptool.training.classifier import network as classifier_network
+from nlptool.training.classifier.examples import Batch, Batches, TaskData, in_order, name_of
+from nlptool.training.optimizers import layer_matrices
+from nlptool.training.precision import autocast, choose_attention
+
+SCORE = "score"
+"""The dev score by which the best weights are chosen: the metric of the task, the mean of those of several tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSettings:
+    """The options of a fine-tuning."""
+
+    base: str = ""  # name of the model that it begins with
+    pooling: str = "cls"  # or mean
+    max_length: int = 128  # tokens of a sequence, special tokens included
+    batch_size: int = 32  # examples
+    gradient_accumulation: int = 1  # batches of a step
+    learning_rate: float = 5e-5  # the peak, of the heads and the last layer
+    layer_decay: float = 1.0  # factor of the learning rate from a layer to the one below it
+    freeze: int = 0  # layers that stay as they are, with the embeddings
+    dropout: float | None = None  # None: as the base model says
+    label_smoothing: float = 0.0
+    balance: bool = False  # weigh the classes as if each had the same number of examples
+    task_sampling: str = "sqrt"  # or proportional, equal: how often a task has its turn
+    weight_decay: float = 0.01
+    warmup_ratio: float = 0.1  # share of the steps in which the learning rate rises
+    max_grad_norm: float = 1.0  # 0: gradients are not clipped
+    max_steps: int | None = None
+    epochs: int | None = None
+    max_minutes: float | None = None
+    evaluations: int = 20  # on the dev examples, at most
+    patience: int | None = None  # evaluations without a better score, after which it ends
+    keep: str = "best"  # the weights of the best evaluation, or last
+    seed: int = 1
+    optimizer: str = "adamw"  # or muon, for the matrices of the layers
+    precision: str = "auto"  # float32, bfloat16
+
+
+class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
+    """One fine-tuning, with its files in a checkpoint folder. Its result is ``network``.
+
+    Args:
+        network: the encoder with its new heads, which is changed.
+        tasks: in the order of the heads.
+        pad_id: the token id that stands for padding.
+        types: the encoder takes the numbers of the texts of a pair.
+    """
+
+    network: ClassifierNetwork
+
+    def __init__(
+        self,
+        network: ClassifierNetwork,
+        tasks: Sequence[TaskData],
+        settings: ClassifierSettings,
+        folder: Path,
+        *,
+        pad_id: int,
+        types: bool,
+        **run: Unpack[loop.RunOptions],
+    ) -> None:
+        super().__init__(settings, folder, "classifier", name_of(tasks), run)
+        self._tasks = tasks
+        self._pad_id, self._types = pad_id, types
+        self._batches = Batches(
+            tasks, batch_size=settings.batch_size, sampling=settings.task_sampling, pad_id=pad_id, seed=settings.seed
+        )
+        self.units = [_unit(data) for data in tasks]
+        self._class_weights = [_class_weights(data) if settings.balance else None for data in tasks]
+        classifier_network.freeze(network.encoder, settings.freeze, settings.base)
+        choose_attention(network.encoder, self._device, settings.precision)
+        self.network = network.to(self._device)
+        self.keep_best(is_evaluated=self._is_evaluated)
+
+    @property
+    def _is_evaluated(self) -> bool:
+        return any(data.dev.inputs for data in self._tasks)
+
+    def judged_by(self) -> tuple[str, int] | None:
+        return None if self.settings.keep == "last" else (SCORE, 1)
+
+    def n_batches(self) -> int:
+        return self._batches.n_batches
+
+    def batches(self, first: int) -> Iterator[Batch]:
+        return self._batches.batches(first)
+
+    def describe_step(self) -> str:
+        return f"of {self.settings.batch_size * self.settings.gradient_accumulation:,} examples each"
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameters in groups of one depth: deeper ones have a smaller learning rate, with a decay below 1."""
+        depths = classifier_network.depths_of(self.network.encoder)
+        top = 1 + len(classifier_network.layers_of(self.network.encoder))
+        groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
+        for parameter in self.network.parameters():
+            if parameter.requires_grad:
+                groups.setdefault((depths.get(id(parameter), top), parameter.ndim > 1), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "weight_decay": self.settings.weight_decay if is_matrix else 0.0,
+                "scale": self.settings.layer_decay ** (top - depth),
+            }
+            for (depth, is_matrix), parameters in sorted(groups.items(), key=lambda item: item[0])
+        ]
+
+    def matrices(self) -> list[torch.nn.Parameter]:
+        return [matrix for matrix in layer_matrices(self.network.encoder) if matrix.requires_grad]
+
+    def losses(self, batch: Batch, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
+        loss = self._loss(self._logits(batch), self._tensor(batch.targets), batch.task)
+        return loss, {"train_loss": loss.detach()}
+
+    def _logits(self, batch: Batch) -> Tensor:
+        """Return the logits (B, K) of a batch, float32."""
+        inputs = {"input_ids": self._tensor(batch.ids), "attention_mask": self._tensor(batch.mask)}
+        if self._types:
+            inputs["token_type_ids"] = self._tensor(batch.types)
+        with autocast(self._device, self.settings.precision):
+            (logits,) = self.network(inputs, [batch.task])
+        return logits.float()  # type: ignore[no-any-return]
+
+    def _loss(self, logits: Tensor, targets: Tensor, task: int) -> Tensor:
+        """Return the mean loss of a batch: cross-entropy in nats, or the squared error in units of the standard deviation."""
+        kind, weights = self._tasks[task].task.kind, self._class_weights[task]
+        if kind == "regression":
+            mean, deviation = self.units[task]
+            return functional.mse_loss(logits[:, 0], (targets - mean) / deviation)
+        weight = None if weights is None else self._tensor(weights)
+        if kind == "multilabel":
+            return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
+        return functional.cross_entropy(logits, targets, weight, label_smoothing=self.settings.label_smoothing)
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the metrics on the dev examples of each task, its name before them if there are several, and ``SCORE``."""
+        found: dict[str, float] = {}
+        judged: list[float] = []
+        for number, data in enumerate(self._tasks):
+            if not data.dev.inputs:
+                continue
+            values = self._scores(number, data)
+            judged.append(values[data.task.metric])
+            start = f"{data.task.name}_" if len(self._tasks) > 1 else ""
+            found |= {f"{start}{name}": round(value, 5) for name, value in values.items()}
+        return found | ({SCORE: round(sum(judged) / len(judged), 6)} if judged else {})
+
+    def _scores(self, number: int, data: TaskData) -> dict[str, float]:
+        logits = np.empty((len(data.dev.inputs), data.task.n_outputs), np.float32)
+        losses = np.empty(len(logits))
+        for chosen, batch in in_order(data.dev, number, self._pad_id):
+            found = self._logits(batch)
+            losses[chosen] = float(self._loss(found, self._tensor(batch.targets), number))
+            logits[chosen] = found.cpu().numpy()
+        return {"loss": float(losses.mean()), **scores_of(data.task, data.dev.targets, logits, self.units[number])}
+
+    def tell(self, line: Mapping[str, Any]) -> None:
+        names = [
+            f"{data.task.name}_{data.task.metric}" if len(self._tasks) > 1 else data.task.metric for data in self._tasks
+        ]
+        told = [f"{name.replace('_', ' ')} {line[f'dev_{name}']:.4f}" for name in names if f"dev_{name}" in line]
+        self._note(f"epoch {line['epoch']:g}: on dev {', '.join(told)}")
+
+    def finish(self) -> None:
+        super().finish()
+        for head, data, unit in zip(self.network.heads.values(), self._tasks, self.units, strict=True):
+            if data.task.kind == "regression":
+                rescale(head, *unit)
+
+
+def scores_of(
+    task: Task, targets: NDArray[Any], logits: NDArray[np.float32], unit: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, float]:
+    """Return the metrics of a task; a correlation that is not defined, with all outputs the same, is 0.
+
+    Args:
+        targets: (N,) classes or scores, or (N, K).
+        logits: (N, K).
+        unit: mean and standard deviation of scores, in which those of a regression are given.
+    """
+    found = outputs.scores(logits, task.kind)
+    if task.kind == "regression":
+        said = metrics.scores(task.kind, targets, found[:, 0] * unit[1] + unit[0])
+    elif task.kind == "multilabel":
+        said = metrics.scores(task.kind, targets > 0.5, found > 0.5)
+    else:
+        positive = metrics.positive_class(task.labels)
+        said = metrics.scores(task.kind, targets, found.argmax(1), found, positive=positive)
+    return {name: 0.0 if value is None or math.isnan(value) else float(value) for name, value in said.items()}
+
+
+def _unit(data: TaskData) -> tuple[float, float]:
+    """Return the mean and the standard deviation of the scores that are learned; (0, 1) of a classification."""
+    if data.task.kind != "regression":
+        return 0.0, 1.0
+    scores = np.asarray(data.train.targets, np.float64)
+    return float(scores.mean()), float(scores.std()) or 1.0
+
+
+def _class_weights(data: TaskData) -> NDArray[np.float32] | None:
+    """Return the weight of each class, inverse to its number of examples, 1 on average over the examples; of several labels
+    that of the examples that have one against those that do not. None of a regression."""
+    targets = data.train.targets
+    if data.task.kind == "regression":
+        return None
+    if data.task.kind == "multilabel":
+        counts = np.maximum(targets.sum(0), 1)
+        return np.asarray((len(targets) - counts) / counts, np.float32)
+    counts = np.bincount(np.asarray(targets, np.int64), minlength=data.task.n_outputs)
+    return np.asarray(len(targets) / (len(counts) * np.maximum(counts, 1)), np.float32)
