@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import pairs
@@ -18,6 +19,11 @@ from nlptool.specs import ClassifierSpec
 @click.command(cls=Command)
 @options.records("classify")
 @click.option("--task", "task_name", metavar="NAME", help="Task of a model that has several.")
+@click.option(
+    "--labels", metavar="A,B,...", help="Without training: the label whose name is nearest in meaning to the text."
+)
+@click.option("--labels-file", metavar="FILE", type=click.Path(readable=False),
+              help="The same with labels of a file, a label a line, or a label, a tab and a description.")  # fmt: skip
 @click.option("-k", type=options.IntRange(min=1), metavar="N", show_default="all",
               help="Number of probabilities that are written, the highest ones.")  # fmt: skip
 @click.option("--threshold", type=options.FloatRange(0, 1), default=0.5, show_default=True, metavar="P",
@@ -30,6 +36,8 @@ from nlptool.specs import ClassifierSpec
 def command(  # noqa: PLR0917
     pipe: Pipe,
     task_name: str | None,
+    labels: str | None,
+    labels_file: str | None,
     k: int | None,
     threshold: float,
     on_long: str,
@@ -49,15 +57,26 @@ def command(  # noqa: PLR0917
     nlptool classify -m ./my-model reviews.txt
     printf '犬が走る。\\t動物が動いている。\\n' | nlptool classify --task nli
     nlptool classify -m ./my-model test.jsonl | nlptool evaluate classification
+    echo 新しい首相が決まった。 | nlptool classify --labels スポーツ,政治,経済
 
     The two texts of a pair are the columns of a line with a tab, or the fields first and second, sentence1 and sentence2, or
     those that --first and --second name. A pair longer than the model takes is truncated, the longer text first.
+
+    --labels needs no training (zero-shot): -m is then an encoder of `nlptool embed`, and the record gets `label` and
+    `similarities`, {label: cosine} from -1 to 1, which are no probabilities. A description says more than a name.
     """
     from nlptool.tasks.classify import NOTES, ClassRows, classify, layout, reader, task_of
     from nlptool.tasks.languages import ModelScripts
     from nlptool.tasks.open_model import open_model
 
-    classifier = open_model(replace(spec, chunk=on_long == "chunk"), pipe)
+    spec = replace(spec, chunk=on_long == "chunk")
+    if labels is not None or labels_file is not None:
+        options.refuse(("task_name", "threshold", "first", "second"), "--labels")
+        if labels is not None and labels_file is not None:
+            raise click.UsageError("--labels and --labels-file are two ways to give the labels: one of them")
+        _zero_shot(pipe, spec, labels, labels_file, k, format)
+        return
+    classifier = open_model(spec, pipe)
     task = task_of(classifier, task_name)
     fields = options.pair_names(first, second)
     pipe.form, texts_of = reader(pipe.form, task, fields)
@@ -68,3 +87,26 @@ def command(  # noqa: PLR0917
     )
     rows = ClassRows(task, [*([fields] if fields else []), *pairs.PAIR_FIELDS])
     write_records(pipe, found, format, layout(task), table=rows, notes=NOTES | scripts.notes)
+
+
+def _zero_shot(  # noqa: PLR0917
+    pipe: Pipe, spec: ClassifierSpec, labels: str | None, labels_file: str | None, k: int | None, format: str
+) -> None:
+    """Compare each text with the names or the descriptions of labels."""
+    from nlptool.models.classifiers import zero_shot as zero_shot_labels
+    from nlptool.models.classifiers.linear_classifier import encoder_spec
+    from nlptool.tasks.classify import NOTES
+    from nlptool.tasks.languages import ModelScripts
+    from nlptool.tasks.open_model import locate_model
+    from nlptool.tasks.zero_shot import LAYOUT, ZeroShotRows, zero_shot
+
+    described = (
+        zero_shot_labels.read_labels_file(labels_file) if labels_file else zero_shot_labels.read_labels(labels or "")
+    )
+    located = locate_model(encoder_spec(spec.model or DEFAULT_ENCODER, spec), pipe)
+    scripts = ModelScripts(located.name)
+    found = scripts.noted(zero_shot(windows(pipe.read()), located, described, k=k))
+    pipe.note(
+        f"zero-shot: the label whose {'description' if labels_file else 'name'} is nearest by {located.name}; nothing was learned"
+    )
+    write_records(pipe, found, format, LAYOUT, table=ZeroShotRows(), notes=NOTES | scripts.notes)

@@ -105,12 +105,14 @@ def classify(
 
     def work(items: Sequence[tuple[Record, tuple[str, ...]]]) -> None:
         found = classifier.outputs([texts for _, texts in items], task)
-        for (record, _), scores, said in zip(items, found.scores, found.entries, strict=True):
+        for index, ((record, _), scores, said) in enumerate(zip(items, found.scores, found.entries, strict=True)):
+            if index in found.errors:
+                record.fail(found.errors[index])
+                continue
             if not np.isfinite(scores).all():
                 record.fail(RecordError("NotFinite", "the outputs of the model hold NaN or infinity"))
                 continue
-            if record.raw is not None and b'"%b"' % result.encode() in record.raw:
-                record.raw = renamed(record.raw, result, GOLD)
+            keep_gold(record, result)
             record.results = {**record.results, **results(task, scores, k=k, threshold=threshold)}
             record.entry = {**entry, **said}
 
@@ -121,11 +123,17 @@ def classify(
         for record in records:
             if record.pending:
                 try:
-                    with_texts.append((record, _checked(texts_of(record))))
+                    with_texts.append((record, checked(texts_of(record))))
                 except RecordError as error:
                     record.fail(error)
         classify_each(with_texts)
         yield records
+
+
+def keep_gold(record: Record, result: str) -> None:
+    """Keep the value that a record came with under the name of a result as ``GOLD``, for an evaluation."""
+    if record.raw is not None and b'"%b"' % result.encode() in record.raw:
+        record.raw = renamed(record.raw, result, GOLD)
 
 
 def results(task: Task, scores: Any, *, k: int | None, threshold: float) -> dict[str, bytes]:
@@ -135,16 +143,16 @@ def results(task: Task, scores: Any, *, k: int | None, threshold: float) -> dict
         scores: (K,) float32: probabilities of the labels, or the number.
     """
     if task.kind == "regression":
-        return {"value": _json(scores[0])}
+        return {"value": as_json(scores[0])}
     order = np.argsort(-scores, kind="stable")
-    listed = b",".join(b"%b:%b" % (orjson.dumps(task.labels[index]), _json(scores[index])) for index in order[:k])
+    listed = b",".join(b"%b:%b" % (orjson.dumps(task.labels[index]), as_json(scores[index])) for index in order[:k])
     if task.kind == "multilabel":
         chosen = [task.labels[index] for index in order if scores[index] >= threshold]
         return {"labels": orjson.dumps(chosen), "probabilities": b"{%b}" % listed}
     return {"label": orjson.dumps(task.labels[order[0]]), "probabilities": b"{%b}" % listed}
 
 
-def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
+def checked(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the texts of a record.
 
     Raises:
@@ -161,7 +169,8 @@ def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """Return a number of numpy as JSON."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

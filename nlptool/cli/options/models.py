@@ -207,7 +207,7 @@ bert = all_of(
 
 classifier = all_of(
     shared_option(
-        "Model", "-m", "--model", metavar="MODEL", required=True,
+        "Model", "-m", "--model", metavar="MODEL",
         help="Folder of `nlptool train classifier`, a name of `nlptool models list --task classify`, or a classifier of the "
         "hub: org/name[@revision].",
     ),

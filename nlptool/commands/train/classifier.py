@@ -59,7 +59,8 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
 @click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True,
               help="The weights that are kept: those of the best evaluation on dev, or those of the end.")  # fmt: skip
 @labelled.columns(several=True)
-@training.integer("Model", "--max-length", 128, "Tokens of a text or of a pair; longer ones are truncated.", 8, 8192)
+@training.integer("Model", "--max-length", None, "Tokens of a text or of a pair; longer ones are truncated.", 8, 8192,
+                  shown="128; for linear the model's own")  # fmt: skip
 @training.limits(default_epochs=4)
 @training.integer("Training", "--batch-size", 32, "Examples in a batch.", 1, 65_536)
 @training.optimizer(rate=None, warmup=0.1)

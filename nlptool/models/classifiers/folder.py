@@ -4,7 +4,8 @@
 folder. If it has one task, and the pooling of transformers' own class, the folder is what ``AutoModelForSequenceClassification``
 loads. Otherwise the heads are in ``heads.safetensors``, named by the numbers of their tasks. For each task there is then a folder
 of its name which that class loads, unless the encoder is pooled by the mean of its tokens, which that class does not know: such
-a folder is one of sentence-transformers, whose embeddings are what the heads read.
+a folder is one of sentence-transformers, whose embeddings are what the heads read. With the method ``linear`` the heads are in
+``head.safetensors`` (see ``linear``), and the manifest names the encoder.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from nlptool.models.store import model_folder
 
 MANIFEST = "classifier.json"
 HEADS = "heads.safetensors"
+HEAD = "head.safetensors"
 
 METHODS = ("finetune", "linear")
 POOLINGS = ("cls", "mean")

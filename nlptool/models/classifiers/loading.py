@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.models.classifiers import folder as classifier_folder
+from nlptool.models.classifiers import linear_classifier
 from nlptool.models.classifiers.classifier import Network, NetworkClassifier, OnnxClassifier
+from nlptool.models.classifiers.linear_classifier import LocatedLinearClassifier
 from nlptool.models.classifiers.task import Task, of_manifest
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
 from nlptool.models.runtime import devices, prepare
@@ -68,10 +70,10 @@ class LocatedNetworkClassifier:
         )  # fmt: skip
 
 
-LocatedAnyClassifier = LocatedNetworkClassifier
+LocatedAnyClassifier = LocatedNetworkClassifier | LocatedLinearClassifier
 
 
-def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatched) -> LocatedNetworkClassifier:
+def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatched) -> LocatedAnyClassifier:
     """Find a classifier, check it, and convert it if that has not been done.
 
     Args:
@@ -86,6 +88,9 @@ def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatc
     wants_graph = spec.engine != "torch" and device == "cpu"
     found = prepare.find(spec, plain=True, packed=wants_graph, note=note, report=report)
     tasks = classifier_folder.tasks(found.folder, found.name)
+    about = classifier_folder.manifest(found.folder) or {}
+    if about.get("method") == "linear":
+        return linear_classifier.locate(found.folder, found.name, about, tasks, spec, note, report)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     files += [path for path in [found.folder / classifier_folder.MANIFEST] if path.is_file()]
 
@@ -101,7 +106,7 @@ def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatc
         )  # fmt: skip
     if graph is not None:
         manifest = graph / CLASSIFIER.manifest
-        about: Mapping[str, Any] = model_folder.read_json(manifest)
+        about = model_folder.read_json(manifest)
         tasks = of_manifest(about, str(manifest))
     else:
         from nlptool.models.classifiers import transformers_model

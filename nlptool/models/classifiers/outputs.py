@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptool.errors import RecordError
 from nlptool.models.classifiers.task import Task
 
 
@@ -18,6 +19,7 @@ class Outputs:
 
     scores: NDArray[np.float32]  # (N, K): probabilities of the labels, or (N, 1) numbers: see ``scores``
     entries: list[dict[str, Any]]  # of each text: n_tokens, n_unknown, truncated, n_chunks
+    errors: Mapping[int, RecordError] = field(default_factory=dict)  # of texts without an output
 
 
 class Classifier(Protocol):

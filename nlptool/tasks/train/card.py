@@ -20,10 +20,8 @@ class Card:
 
 def write_card(path: Path, name: str, manifest: Mapping[str, Any], card: Card) -> None:
     """Write the card of the model ``name``. The manifest's `scores` and `options` become tables, its `signatures` a list."""
-    facts = [
-        *card.facts,
-        f"Training: {manifest['n_steps']:,} steps, {manifest['n_tokens']:,} tokens, {manifest['seconds']:,.0f} seconds",
-    ]
+    length = f"{manifest['n_steps']:,} steps, {manifest['n_tokens']:,} tokens, " if "n_steps" in manifest else ""
+    facts = [*card.facts, f"Training: {length}{manifest['seconds']:,.0f} seconds"]
     text = f"{card.header}# {name}\n\n{card.text}\n\n{_list(facts)}\n"
     if manifest["scores"]:
         text += f"## {card.scores}\n\n{_table('score', manifest['scores'], ' ')}\n"

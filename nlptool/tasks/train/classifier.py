@@ -11,9 +11,11 @@ from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.models.classifiers.folder import MANIFEST
 from nlptool.models.store import locate
 from nlptool.records.pipe import Pipe
+from nlptool.specs import ClassifierSpec
 from nlptool.tasks.train import classifier_corpus
 from nlptool.tasks.train.card import Card
-from nlptool.tasks.train.classifier_corpus import LabelledTask, TaskFile
+from nlptool.tasks.train.classifier_corpus import LabelledTask, TaskFile, summary
+from nlptool.tasks.train.classifier_linear import train_linear
 from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training, scripts_of
 from nlptool.tasks.train.work import held, remember_input
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _WORK_FILES = ("classifier-*",)
 _FEW_EXAMPLES = 1000  # with fewer, linear heads on frozen vectors do better as a rule
+
+_LONGEST = 128  # tokens of a text or of a pair, unless another number is given
 
 BASES = {"finetune": "bert-mini-ja", "linear": DEFAULT_ENCODER}
 """The base model of each method where none is named."""
@@ -61,6 +65,13 @@ def train_classifier(
         chosen = _method(pipe, method, tasks)
         base = base or BASES[chosen]
 
+        def fit(_: Path, stop: Stop) -> TrainedModel:
+            spec = ClassifierSpec(
+                device=device, threads=threads, offline=offline, allow_pickle=allow_pickle,
+                max_length=settings["max_length"],
+            )  # fmt: skip
+            return train_linear(pipe, tasks, base, spec, stop, balance=settings["balance"], seed=settings["seed"])
+
         def train(work: Path, stop: Stop) -> TrainedModel:
             from nlptool.models.runtime import devices
             from nlptool.training.classifier import network as classifier_network
@@ -73,6 +84,7 @@ def train_classifier(
                 base_folder, base, [each.task for each in tasks], pooling=pooling, dropout=settings["dropout"],
                 seed=settings["seed"], note=pipe.note,
             )  # fmt: skip
+            settings["max_length"] = settings["max_length"] or _LONGEST
             texts, about = classifier_network.tokenizer(base_folder, network, max_length=settings["max_length"])
             data = [_as_ids(pipe, task, texts) for task in tasks]
             settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
@@ -99,9 +111,9 @@ def train_classifier(
                     save_dtype=output.save_dtype,
                 )  # fmt: skip
 
-            return TrainedModel(training.curves, manifest, save, _summary(tasks, training.scores), _card(manifest))
+            return TrainedModel(training.curves, manifest, save, summary(tasks, training.scores), _card(manifest))
 
-        run_training(pipe, output, folder, MANIFEST, train)
+        run_training(pipe, output, folder, MANIFEST, fit if chosen == "linear" else train)
 
 
 def _method(pipe: Pipe, method: str, tasks: Sequence[LabelledTask]) -> str:
@@ -127,15 +139,6 @@ def _as_ids(pipe: Pipe, task: LabelledTask, texts: ClassifierTokenizer) -> TaskD
         where = f"task {task.task.name}: " if task.task.name else ""
         pipe.note(f"{where}examples longer than --max-length {texts.max_length}, truncated: {n_truncated:,}")
     return TaskData(task.task, train, dev)
-
-
-def _summary(tasks: Sequence[LabelledTask], scores: dict[str, float]) -> str:
-    told = []
-    for each in tasks:
-        name = f"{each.task.name}_{each.task.metric}" if len(tasks) > 1 else each.task.metric
-        if name in scores:
-            told.append(f"{name.replace('_', ' ')} {scores[name]:.4f}")
-    return f"on dev {', '.join(told)}" if told else "done; no examples were held out"
 
 
 def _usual_rate(pipe: Pipe, network: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,6 +240,20 @@ def _names(kind: str, examples: Sequence[Example], of_preset: Sequence[str], whe
     return tuple(
         sorted(counts, key=lambda label: (not label.isdecimal(), int(label) if label.isdecimal() else 0, label))
     )
+
+
+def summary(tasks: Sequence[LabelledTask], scores: Mapping[str, float]) -> str:
+    """Return the scores on dev by which the tasks are judged, as a line for stderr.
+
+    Args:
+        scores: by the names of the metrics, with the name of the task before them if there are several.
+    """
+    told = []
+    for each in tasks:
+        name = f"{each.task.name}_{each.task.metric}" if len(tasks) > 1 else each.task.metric
+        if name in scores:
+            told.append(f"{name.replace('_', ' ')} {scores[name]:.4f}")
+    return f"on dev {', '.join(told)}" if told else "done; no examples were held out"
 
 
 def _shown(names: Sequence[str]) -> str:

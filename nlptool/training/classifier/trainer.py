@@ -8,7 +8,6 @@ are learned in units of their standard deviation, and the head is changed at the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from nlptool.models.classifiers import metrics, outputs
+from nlptool.models.classifiers import outputs
 from nlptool.models.classifiers.network import ClassifierNetwork, rescale
-from nlptool.models.classifiers.task import Task
 from nlptool.training import loop
 from nlptool.training.best import BestKeeper
 from nlptool.training.classifier import network as classifier_network
 from nlptool.training.classifier.examples import Batch, Batches, TaskData, in_order, name_of
+from nlptool.training.classifier.scores import scores_of
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
 
@@ -177,10 +176,14 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         logits = np.empty((len(data.dev.inputs), data.task.n_outputs), np.float32)
         losses = np.empty(len(logits))
         for chosen, batch in in_order(data.dev, number, self._pad_id):
-            found = self._logits(batch)
-            losses[chosen] = float(self._loss(found, self._tensor(batch.targets), number))
-            logits[chosen] = found.cpu().numpy()
-        return {"loss": float(losses.mean()), **scores_of(data.task, data.dev.targets, logits, self.units[number])}
+            of_batch = self._logits(batch)
+            losses[chosen] = float(self._loss(of_batch, self._tensor(batch.targets), number))
+            logits[chosen] = of_batch.cpu().numpy()
+        found = outputs.scores(logits, data.task.kind)
+        if data.task.kind == "regression":
+            mean, deviation = self.units[number]
+            found = found * deviation + mean
+        return {"loss": float(losses.mean()), **scores_of(data.task, data.dev.targets, found)}
 
     def tell(self, line: Mapping[str, Any]) -> None:
         names = [
@@ -194,27 +197,6 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         for head, data, unit in zip(self.network.heads.values(), self._tasks, self.units, strict=True):
             if data.task.kind == "regression":
                 rescale(head, *unit)
-
-
-def scores_of(
-    task: Task, targets: NDArray[Any], logits: NDArray[np.float32], unit: tuple[float, float] = (0.0, 1.0)
-) -> dict[str, float]:
-    """Return the metrics of a task; a correlation that is not defined, with all outputs the same, is 0.
-
-    Args:
-        targets: (N,) classes or scores, or (N, K).
-        logits: (N, K).
-        unit: mean and standard deviation of scores, in which those of a regression are given.
-    """
-    found = outputs.scores(logits, task.kind)
-    if task.kind == "regression":
-        said = metrics.scores(task.kind, targets, found[:, 0] * unit[1] + unit[0])
-    elif task.kind == "multilabel":
-        said = metrics.scores(task.kind, targets > 0.5, found > 0.5)
-    else:
-        positive = metrics.positive_class(task.labels)
-        said = metrics.scores(task.kind, targets, found.argmax(1), found, positive=positive)
-    return {name: 0.0 if value is None or math.isnan(value) else float(value) for name, value in said.items()}
 
 
 def _unit(data: TaskData) -> tuple[float, float]:

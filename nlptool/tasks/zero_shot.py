@@ -1,0 +1,86 @@
+"""The label whose name or description is most similar to each record's text, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from nlptool.errors import RecordError
+from nlptool.models.classifiers import zero_shot as zero_shot_labels
+from nlptool.records.formats.record_rows import Layout
+from nlptool.records.record import Record
+from nlptool.tasks.classify import as_json, checked, keep_gold
+from nlptool.tasks.encoding import open_encoder
+from nlptool.tasks.entries import model_entry
+
+if TYPE_CHECKING:
+    from nlptool.models.encoders.loading import LocatedAnyEncoder
+
+LAYOUT = Layout({"label": str, "similarities": dict})
+
+
+def zero_shot(
+    lists: Iterable[list[Record]], located: LocatedAnyEncoder, labels: Mapping[str, str], *, k: int | None = None
+) -> Iterator[list[Record]]:
+    """Give each record the label that is most similar to its text, and the cosine of each.
+
+    Args:
+        lists: windows of records.
+        located: the encoder.
+        labels: label -> the text that stands for it.
+        k: similarities that are written, the highest ones; None: all.
+
+    Raises:
+        RunError: a label has no vector.
+    """
+    encode = open_encoder(located)
+    vectors = zero_shot_labels.label_vectors(labels, encode, model=located.name)
+    names = [orjson.dumps(label) for label in labels]
+    entry = {**model_entry(located), "zero_shot": True}
+    for records in lists:
+        texts: list[tuple[Record, str]] = []
+        for record in records:
+            if record.pending:
+                try:
+                    texts.append((record, checked((record.text,))[0]))
+                except RecordError as error:
+                    record.fail(error)
+        if texts:
+            _work(texts, encode([text for _, text in texts]), vectors, names, entry, k)
+        yield records
+
+
+def _work(  # noqa: PLR0917
+    texts: Sequence[tuple[Record, str]], embeddings: Any, vectors: Any, names: Sequence[bytes], entry: dict[str, Any],
+    k: int | None,
+) -> None:  # fmt: skip
+    finite = np.isfinite(embeddings.vectors).all(axis=1)
+    similarities = zero_shot_labels.similarities(np.where(finite[:, None], embeddings.vectors, 0), vectors)
+    for row, (record, _) in enumerate(texts):
+        if row in embeddings.errors:
+            record.fail(embeddings.errors[row])
+        elif row in embeddings.no_vector or not finite[row]:
+            reason = embeddings.no_vector.get(row, "its vector holds NaN or infinity")
+            record.fail(RecordError("NoVector", f"the text has no vector: {reason}"))
+        else:
+            order = np.argsort(-similarities[row], kind="stable")
+            listed = b",".join(b"%b:%b" % (names[index], as_json(similarities[row, index])) for index in order[:k])
+            keep_gold(record, "label")
+            record.results = {**record.results, "label": names[order[0]], "similarities": b"{%b}" % listed}
+            unknown = embeddings.counts[row] if embeddings.counts else {}
+            said = {"n_tokens": embeddings.n_tokens[row], **unknown, "truncated": embeddings.truncated[row]}
+            record.entry = {**entry, **said}
+
+
+class ZeroShotRows:
+    """The rows of a table: the label, its cosine, and the text."""
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return [("label", str), ("similarity", float), ("text", str)]
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        label = orjson.loads(record.results["label"])
+        yield [label, orjson.loads(record.results["similarities"])[label], record.text]
