@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy attention compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity split tokenize train vectors) ;;
+        "") kind=word words=(analogy attention classify compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity split tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -35,6 +35,22 @@ _nlptool_follow() { # COMMAND [OPTION]
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool classify')
+        options=(--task --labels --labels-file -k --threshold --on-long --first --second -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --task | --labels | -k | --threshold | --first | --second | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --labels-file | -o | --output) kind=file ;;
+        --on-long) kind=word words=(truncate chunk) ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
@@ -485,7 +501,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
-        "") kind=file words=(word2vec bert distil seq2seq) ;;
+        "") kind=file words=(word2vec bert distil classifier seq2seq) ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
@@ -542,6 +558,26 @@ _nlptool_follow() { # COMMAND [OPTION]
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train classifier')
+        options=(--task --method --base --kind --dev --metric --balance --task-sampling --pooling --freeze --layer-decay --patience --evaluations --keep --text --first --second --label --columns --max-length --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --offline --allow-pickle --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --task | --base | --kind | --dev | --metric | --freeze | --layer-decay | --patience | --evaluations | --text | --first | --second | --label | --columns | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --method) kind=word words=(auto finetune linear) ;;
+        --task-sampling) kind=word words=(proportional sqrt equal) ;;
+        --pooling) kind=word words=(cls mean) ;;
+        --keep) kind=word words=(best last) ;;
+        --optimizer) kind=word words=(adamw muon) ;;
+        --precision) kind=word words=(auto float32 bfloat16) ;;
+        -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -621,7 +657,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool attention' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool attention' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done
