@@ -118,12 +118,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate classification')
-        options=(--label --predicted --kind --positive --bootstrap --plot --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--label --predicted --task --kind --positive --bootstrap --plot --text --first --second --columns -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --label | --predicted | --positive | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --label | --predicted | --task | --positive | --bootstrap | --text | --first | --second | --columns | -m | --model | --max-length | --batch-tokens | --threads | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --kind) kind=word words=(classification multilabel regression) ;;
         --plot) kind=file ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;

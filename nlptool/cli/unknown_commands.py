@@ -41,7 +41,6 @@ _COMMAND_LINES = {
     "nlptool train word2vec --subwords 3-6": ("fasttext",),
     "nlptool train word2vec --method svd": ("lsa", "lsi", "svd", "ppmi", "pmi"),
     "nlptool train bert": ("pretrain", "pre-train", "pretraining"),
-    "nlptool train bert --init FOLDER": ("fine-tune", "finetune", "finetuning", "fine-tuning"),
     "nlptool train seq2seq": ("seq2seq", "transformer", "lstm"),
     "nlptool train distil": ("distil", "distill", "distillation"),
     "nlptool evaluate": ("eval", "test", "benchmark", "metrics"),
@@ -51,6 +50,8 @@ _COMMAND_LINES = {
     "nlptool attention --plot FILE": ("attend", "bertviz", "heatmap"),
     "nlptool compare A B": ("rsa", "cka", "diff"),
     "nlptool sample": ("samples", "data", "dataset", "datasets", "corpus", "corpora", "hyakunin", "demo", "example", "examples"),
+    "nlptool classify": ("classifier", "classification", "sentiment", "label", "emotion", "zero-shot"),
+    "nlptool train classifier": ("finetune", "fine-tune", "finetuning", "fine-tuning", "glue"),
     "nlptool completion SHELL": ("completions", "complete-shell", "autocomplete"),
     "nlptool --help": ("man", "manual", "usage", "commands"),
     "nlptool --version": ("about",),
@@ -60,10 +61,7 @@ _COMMAND_LINES = {
 _NOT_DONE = {
     "nlptool does not cluster texts; `nlptool embed -f npy -o vectors.npy` writes their vectors for a program that does, "
     "and `nlptool map` draws them.": ("cluster", "clustering", "kmeans", "k-means", "hdbscan"),
-    "nlptool does not classify texts; `nlptool embed` gives the vectors that a classifier learns from.": (
-        "classify", "classifier", "classification", "sentiment", "label", "emotion", "zero-shot", "language", "langdetect",
-        "detect",
-    ),
+    "nlptool does not detect languages.": ("language", "langdetect", "detect"),
     "nlptool does not recognise named entities; `nlptool tokenize --pos 名詞-固有名詞` finds proper nouns.": (
         "ner", "entities", "entity", "named-entities",
     ),

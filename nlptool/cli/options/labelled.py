@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Decorator, all_of
+from nlptool.cli.options.types import all_of
 
 _FOR_ONE = "TASK=… says it for one --task"
 
 
-def columns(*, several: bool) -> Decorator:
-    """Add ``--text``, ``--first``, ``--second``, ``--label`` and ``--columns``.
+_TEXTS = {
+    "--text": "Field or column of the text",
+    "--first": "Field or column of a pair's first text",
+    "--second": "Field or column of a pair's second text",
+}
+_COLUMNS = (
+    "A data set whose columns and labels are known: glue:cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte, wnli; jglue:jnli, "
+    "jsts"
+)
 
-    Args:
-        several: they are repeatable, and ``TASK=VALUE`` says one of them for one task; the values are tuples.
-    """
-    more: dict[str, Any] = {"multiple": True} if several else {}
-    suffix = f"; {_FOR_ONE}" if several else ""
-    return all_of(
-        shared_option("Input", "--text", metavar="NAME", help=f"Field or column of the text{suffix}.", **more),
-        shared_option("Input", "--first", metavar="NAME", help="Field or column of a pair's first text.", **more),
-        shared_option("Input", "--second", metavar="NAME", help="Field or column of a pair's second text.", **more),
-        shared_option("Input", "--label", metavar="NAME", help="Field or column of the label.", **more),
-        shared_option("Input", "--columns", metavar="NAME", help="A data set whose columns and labels are known: glue:cola, "
-                      "sst2, mrpc, stsb, qqp, mnli, qnli, rte, wnli; jglue:jnli, jsts.", **more),
-    )  # fmt: skip
+texts = all_of(
+    *(shared_option("Input", name, metavar="NAME", help=f"{text}.") for name, text in _TEXTS.items()),
+    shared_option("Input", "--columns", metavar="NAME", help=f"{_COLUMNS}."),
+)
+"""``--text``, ``--first``, ``--second`` and ``--columns``."""
+
+columns = all_of(
+    *(
+        shared_option("Input", name, metavar="NAME", multiple=True, help=f"{text}; {_FOR_ONE}.")
+        for name, text in (_TEXTS | {"--label": "Field or column of the label"}).items()
+    ),
+    shared_option("Input", "--columns", metavar="NAME", multiple=True, help=f"{_COLUMNS}."),
+)
+"""The same with ``--label``, each repeatable: ``TASK=VALUE`` says one of them for one task. The values are tuples."""
 
 
 def by_task(option: str, values: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:

@@ -58,7 +58,7 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
                   10_000)  # fmt: skip
 @click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True,
               help="The weights that are kept: those of the best evaluation on dev, or those of the end.")  # fmt: skip
-@labelled.columns(several=True)
+@labelled.columns
 @training.integer("Model", "--max-length", None, "Tokens of a text or of a pair; longer ones are truncated.", 8, 8192,
                   shown="128; for linear the model's own")  # fmt: skip
 @training.limits(default_epochs=4)
