@@ -25,6 +25,11 @@ class NlptoolError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def with_hint(self) -> str:
+        """The message, and the hint on a line of its own."""
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
 
 class RunError(NlptoolError):
     """The run cannot go on."""

@@ -63,7 +63,7 @@ class Root(LazyGroup):
             with library_warnings.hidden(), interrupts.raised_as_such():
                 return super().invoke(ctx)
         except WrongUsage as error:
-            raise click.UsageError(error.message, ctx) from error
+            raise click.UsageError(error.with_hint, ctx) from error
         except NlptoolError as error:
             if debugging.is_on(ctx):
                 traceback.print_exc()

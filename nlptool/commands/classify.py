@@ -18,7 +18,8 @@ from nlptool.specs import ClassifierSpec
 
 @click.command(cls=Command)
 @options.records("classify")
-@click.option("--task", "task_name", metavar="NAME", help="Task of a model that has several.")
+@click.option("--task", "task_name", envvar="NLPTOOL_CLASSIFY_TASK", metavar="NAME",
+              help="Task of a model that has several.")  # fmt: skip
 @click.option(
     "--labels", metavar="A,B,...", help="Without training: the label whose name is nearest in meaning to the text."
 )

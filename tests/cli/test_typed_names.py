@@ -24,7 +24,7 @@ from nlptool.commands import train
         ("pos", "nlptool tokenize"),
         ("cosine", "nlptool similarity"),
         ("knn", "nlptool similarity -k 5"),
-        ("fine-tune", "nlptool train bert --init FOLDER"),
+        ("fine-tune", "nlptool train classifier"),
         ("predict", "nlptool fill-mask"),
         ("ls", "nlptool models list"),
         ("download", "nlptool models pull MODEL"),
@@ -110,10 +110,13 @@ def test_version_as_a_word(invoke: Invoke) -> None:
     ("first", "said"),
     [
         ("bret", "Did you mean bert?"),
-        ("classifier", "nlptool trains no such model."),
+        ("tagger", "nlptool trains no such model."),
         ("fasttext", "nlptool train word2vec --subwords 3-6"),
         ("seq2sec", "Did you mean seq2seq?"),
-        ("xyzzy", "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, seq2seq."),
+        (
+            "xyzzy",
+            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, seq2seq.",
+        ),
         ("Word2Vec", "Did you mean word2vec?"),
     ],
 )
@@ -132,8 +135,8 @@ def test_what_looks_like_a_file_is_no_mistyped_subcommand(first: str, run: Run, 
 
 
 def test_a_file_with_the_name_of_no_subcommand_trains_word_vectors(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "classifier").write_text("a b c\n" * 10)
-    done = run("train", "classifier", "-o", "m", "--tokenizer", "whitespace", "--min-count", "1", cwd=tmp_path)
+    (tmp_path / "tagger").write_text("a b c\n" * 10)
+    done = run("train", "tagger", "-o", "m", "--tokenizer", "whitespace", "--min-count", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "m" / "vectors.json").exists()
 

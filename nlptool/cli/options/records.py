@@ -134,7 +134,7 @@ def records(
                         check_resume(output, pipe.work_done.made_by)
                 callback(pipe, **values)
             except WrongUsage as error:
-                raise click.UsageError(error.message) from error
+                raise click.UsageError(error.with_hint) from error
             context.exit(pipe.tally.exit_code)
 
         # Own options come first in --help, then those of reading, then those of writing.
@@ -161,7 +161,7 @@ def run(command: str, *, takes_files: bool = False) -> Callable[[Command], Comma
             try:
                 callback(pipe, **values)
             except WrongUsage as error:
-                raise click.UsageError(error.message) from error
+                raise click.UsageError(error.with_hint) from error
             click.get_current_context().exit(pipe.tally.exit_code)
 
         return all_of(*([_FILES] if takes_files else []), *_TALK)(called)

@@ -30,7 +30,8 @@ _OF_MODEL = ("task_name", "text", "first", "second", "columns", "max_length", "b
               show_default="gold, or another usual name: label, class, category, score ...")  # fmt: skip
 @click.option("--predicted", metavar="NAME", help="Field, JSON Pointer or column of the prediction.",
               show_default="prediction, predicted or predicted_label, or what nlptool classify calls it")  # fmt: skip
-@click.option("--task", "task_name", metavar="NAME", help="Task of a model that has several.")
+@click.option("--task", "task_name", envvar="NLPTOOL_EVALUATE_CLASSIFICATION_TASK", metavar="NAME",
+              help="Task of a model that has several.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["classification", "multilabel", "regression"]), show_default="as the labels say",
               help="Predictions are one class for each record, several labels (lists), or numbers.")  # fmt: skip
 @click.option("--positive", metavar="LABEL", show_default="of two classes 1, true, yes or positive, else the second",

@@ -26,7 +26,7 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
 
 @click.command(cls=Command)
 @options.records("train", writes=False)
-@click.option("--task", "tasks", metavar="NAME=FILE", multiple=True,
+@click.option("--task", "tasks", envvar="NLPTOOL_TRAIN_CLASSIFIER_TASK", metavar="NAME=FILE", multiple=True,
               help="A task and its examples; repeated: one encoder learns several tasks, with a head for each.")  # fmt: skip
 @click.option("--method", type=click.Choice(["auto", "finetune", "linear"]), default="auto", show_default=True,
               help="finetune: train the whole network; linear: logistic or ridge regression on its frozen embeddings; auto: "
@@ -143,8 +143,8 @@ def _files(pipe: Pipe, tasks: tuple[str, ...], values: dict[str, tuple[str, ...]
             raise click.UsageError(f"--task takes NAME=FILE, not {task!r}")
         if name in paths:
             raise click.UsageError(f"two tasks are called {name}")
-        if "/" in name or name.startswith("."):
-            raise click.UsageError(f"a task names a folder: {name!r} cannot")
+        if "/" in name or "." in name:  # config.json is a file in the model folder
+            raise click.UsageError(f"a task names a folder, without / and . in it: {name!r} cannot")
         paths[name] = file
     if paths and pipe.given:
         raise click.UsageError(f"the examples come from --task, and {pipe.given[0]} belongs to none")

@@ -9,7 +9,12 @@ from typing import Any
 from nlptool.errors import ModelError
 
 KINDS = ("classification", "multilabel", "regression")
-METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "spearman")
+METRICS = {
+    "classification": ("accuracy", "f1", "macro_f1", "matthews"),
+    "multilabel": ("accuracy", "micro_f1", "macro_f1"),
+    "regression": ("pearson", "spearman"),
+}
+"""The metrics of each kind by which the best weights may be chosen; f1 of two classes alone. Higher is better for all."""
 
 USUAL_METRICS = {"classification": "accuracy", "multilabel": "micro_f1", "regression": "spearman"}
 """The metric by which the best weights are chosen, unless the data have one of their own."""
@@ -23,7 +28,7 @@ class Task:
     kind: str  # one of ``KINDS``: one class of several, any number of labels, or a number
     n_texts: int  # that are read together: 1 or 2; 0: either, which a model of the hub does not say
     labels: tuple[str, ...]  # of the outputs, in their order; () for a number
-    metric: str  # one of ``METRICS``
+    metric: str  # one of ``METRICS`` of its kind
 
     @property
     def n_outputs(self) -> int:

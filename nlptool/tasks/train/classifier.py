@@ -108,7 +108,7 @@ def train_classifier(
             def save(folder: Path) -> None:
                 classifier_network.save(
                     training.network, [each.task for each in tasks], base_folder, folder, pooling=pooling,
-                    save_dtype=output.save_dtype,
+                    max_length=texts.max_length, save_dtype=output.save_dtype,
                 )  # fmt: skip
 
             return TrainedModel(training.curves, manifest, save, summary(tasks, training.scores), _card(manifest))

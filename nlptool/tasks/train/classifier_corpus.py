@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nlptool.errors import RunError
-from nlptool.models.classifiers.task import USUAL_METRICS, Task
+from nlptool.errors import RunError, WrongUsage
+from nlptool.models.classifiers.task import METRICS, USUAL_METRICS, Task
 from nlptool.records import labelled, labels
 from nlptool.records.labelled import Columns, Example
 from nlptool.records.labels import Label
@@ -72,6 +72,7 @@ def read(pipe: Pipe, files: Sequence[TaskFile]) -> list[LabelledTask]:
 
     Raises:
         RunError: there are too few examples, one class alone, or most records failed.
+        WrongUsage: the metric is none of the kind of task.
     """
     tasks = [_read(pipe, file) for file in files]
     held_out = _held_out(tasks)
@@ -146,6 +147,10 @@ def _task(pipe: Pipe, read: _Read, is_dev: Sequence[bool]) -> LabelledTask:
     preset = file.columns.preset
     names = _names(kind, train, preset.labels if preset else (), where, pipe)
     metric = file.metric or (preset.metric if preset and preset.kind == kind else USUAL_METRICS[kind])
+    metrics = [name for name in METRICS[kind] if name != "f1" or len(names) == 2]
+    if metric not in metrics:
+        what = f"a {kind}" + (f" of {len(names)} classes" if kind == "classification" else "")
+        raise WrongUsage(f"{where}--metric {metric} is no metric of {what}: {', '.join(metrics)}")
     task = Task(file.name, kind, len(train[0].texts), names, metric)
     if (of_texts := {len(example.texts) for example in dev}) - {task.n_texts}:
         raise RunError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nlptool.errors import ModelError
-from nlptool.models.classifiers.folder import HEADS
+from nlptool.models.classifiers.folder import HEADS, MANIFEST
 from nlptool.models.classifiers.network import ClassifierNetwork, TransformersHead, describe
 from nlptool.models.classifiers.task import Task
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
@@ -176,9 +177,13 @@ def _embeddings(encoder: Any) -> list[nn.Parameter]:
 
 
 def save(
-    network: ClassifierNetwork, tasks: Sequence[Task], base: Path, folder: Path, *, pooling: str, save_dtype: str
-) -> None:
+    network: ClassifierNetwork, tasks: Sequence[Task], base: Path, folder: Path, *, pooling: str, max_length: int,
+    save_dtype: str,
+) -> None:  # fmt: skip
     """Write a network: see ``models.classifiers.folder``. The files of the tokenizer are those of the base model.
+
+    Args:
+        max_length: tokens of the sequences that it was trained with.
 
     Raises:
         OSError: the files cannot be written.
@@ -201,6 +206,7 @@ def save(
                 if isinstance(head, TransformersHead):
                     _save_whole(head, network.encoder, task, folder / task.name)
                     _save_tokenizer(base, folder / task.name)
+                    _save_manifest(task, folder / task.name, max_length)
             if pooling == "mean":
                 _save_modules(folder, int(network.encoder.config.hidden_size))
         _save_tokenizer(base, folder)
@@ -223,6 +229,17 @@ def _save_tokenizer(base: Path, folder: Path) -> None:
         about = json.loads(path.read_text(encoding="utf-8"))
         about["mecab_kwargs"] = {**(about.get("mecab_kwargs") or {}), "mecab_dic": words["dictionary"]}
         path.write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _save_manifest(task: Task, folder: Path, max_length: int) -> None:
+    """Write what one of several tasks is, so that its folder is a classifier by itself."""
+    about = {
+        "method": "finetune",
+        "pooling": "cls",
+        "max_length": max_length,
+        "tasks": [replace(task, name="").as_dict()],
+    }
+    (folder / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _save_modules(folder: Path, dimension: int) -> None:
