@@ -334,7 +334,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--task -f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --task) kind=word words=(embed fill-mask generate tokenize words) ;;
+        --task) kind=word words=(classify embed fill-mask generate tokenize words) ;;
         -f | --format) kind=word words=(table jsonl csv tsv names) ;;
         esac
         ;;

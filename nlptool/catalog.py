@@ -340,7 +340,7 @@ _TABLE = (
 )  # fmt: skip
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
-TASKS = sorted({known.task for known in _TABLE})
+TASKS = sorted({"classify"} | {known.task for known in _TABLE})
 DEFAULT_ENCODER = "sbert-mini-ja-en"
 DEFAULT_BERT = "bert-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"

@@ -89,7 +89,7 @@ class ColumnSearch:
             usual += [self.preset.texts, *filter(None, [self.preset.numbers[:-1]])]
         usual += PAIRS if self.n_texts != 1 else ()
         usual += [(name,) for name in TEXTS] if self.n_texts != 2 else ()
-        if (found := _first(usual, known)) is not None:
+        if (found := _first(usual, [name for name in known if name != self.label])) is not None:
             return found
         if all(map(str.isdecimal, known)):
             others = [name for name in known if name != self.label]

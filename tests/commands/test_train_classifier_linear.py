@@ -150,7 +150,9 @@ def test_the_same_seed_gives_the_same_file(train: Callable[..., Result], place: 
         (("--label", "text"), 1, "no text"),
     ],
 )
-def test_what_is_refused(train: Callable[..., Result], place: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_what_is_refused(
+    train: Callable[..., Result], place: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
     done = train("-o", "refused", *arguments, "texts.jsonl")
     assert (done.exit_code, message in done.stderr) == (code, True), done.stderr
     assert not (place / "refused").exists()

@@ -18,7 +18,7 @@ from nlptool.errors import ModelError
 from nlptool.models.classifiers.task import USUAL_METRICS, Task, of_manifest
 from nlptool.models.store import model_folder
 
-MANIFEST = "classifier.json"
+MANIFEST = model_folder.CLASSIFIER
 HEADS = "heads.safetensors"
 HEAD = "head.safetensors"
 

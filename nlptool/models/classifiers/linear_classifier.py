@@ -146,8 +146,13 @@ def locate(  # noqa: PLR0917
     base = about.get("base")
     if not isinstance(base, str) or not base:
         raise ModelError(f"{folder / MANIFEST} is damaged: it names no encoder (base)")
-    encoder = encoder_spec(base, spec)
-    return LocatedLinearClassifier(name, encoder_loading.locate(encoder, note=note, report=report), tasks, folder)
+    try:
+        encoder = encoder_loading.locate(encoder_spec(base, spec), note=note, report=report)
+    except ModelError as error:
+        raise ModelError(
+            f"{name} reads the vectors of {base}, which fails: {error.message}", hint=error.hint
+        ) from error
+    return LocatedLinearClassifier(name, encoder, tasks, folder)
 
 
 def encoder_spec(base: str, spec: ClassifierSpec) -> EncoderSpec:

@@ -19,7 +19,8 @@ CARD = "README.md"
 SCRIPTS = "scripts"
 """The field of the manifests of `nlptool train` that names the scripts of the texts."""
 
-_MANIFESTS = ("distil.json", "pretraining.json", "seq2seq.json")
+MANIFESTS = ("classifier.json", "distil.json", "pretraining.json", "seq2seq.json")
+"""The manifests of what `nlptool train` makes, but for word vectors."""
 
 _LONGEST = 100_000  # characters of a card that are read: the hub's YAML is at its beginning
 _HEADER = r"(?ms)\ufeff?---[ \t]*\n(.*?\n)---[ \t]*$"
@@ -54,7 +55,7 @@ class Reads:
 
 def _trained_scripts(folder: Path) -> frozenset[str] | None:
     """Return the scripts of the texts that a model of `nlptool train` was trained on, which its manifest names."""
-    for name in _MANIFESTS:
+    for name in MANIFESTS:
         found = model_folder.readable_json(folder / name).get(SCRIPTS)
         if isinstance(found, list) and found:
             return with_japanese(map(str, found))

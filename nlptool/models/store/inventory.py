@@ -6,7 +6,7 @@ own cache (``cache``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Model:
             return self.known.task
         if folder is None:
             return None
+        if model_folder.is_classifier(folder):
+            return "classify"
         if (folder / "modules.json").exists() or model_folder.is_static(folder):
             return "embed"
         if model_folder.is_masked(folder):
@@ -66,9 +68,19 @@ class Model:
         if self.known is not None and self.known.package:
             return True
         try:
-            return not model_folder.missing(folder, plain=kinds.is_plain(self.task()))
+            return not self.missing(folder)
         except ModelError:
             return False
+
+    def missing(self, folder: Path) -> list[str]:
+        """Return the files that it needs and that are not in its folder.
+
+        Raises:
+            ModelError: the folder is damaged.
+        """
+        if model_folder.is_linear_classifier(folder):
+            return [] if (folder / "head.safetensors").is_file() else ["head.safetensors"]
+        return model_folder.missing(folder, plain=kinds.is_plain(self.task()))
 
     def files(self) -> dict[str, int]:
         """Return name -> size in bytes."""
@@ -107,7 +119,7 @@ def find(name: str) -> Model:
         return Model(name, catalog.on_hub(repository), repository, revision or "main")
     path = locate.existing(name)
     folder = path if path is not None and path.is_dir() else None
-    if name in _copied() or (folder and model_folder.is_model(folder)):
+    if name in _copied() or (folder and (model_folder.is_model(folder) or model_folder.is_classifier(folder))):
         return Model(name, local=path or Path(name))
     if folder:
         raise model_folder.no_model(name)
@@ -174,6 +186,8 @@ def details(model: Model) -> dict[str, Any]:
     copy_kind = kinds.KINDS[known.task].copy if known is not None else None
     if known is not None and known.graph and copy_kind is not None:
         own |= _of_graph(locate.built_in_graph(known) / copy_kind.manifest)
+    if folder is not None and (folder / model_folder.CLASSIFIER).is_file():
+        own |= _of_classifier(model_folder.readable_json(folder / model_folder.CLASSIFIER))
     said = {
         **summary(model),
         "parameters": known.parameters if known else None,
@@ -207,7 +221,7 @@ def _missing(model: Model) -> list[str] | None:
     if folder is None:
         return None
     try:
-        return model_folder.missing(folder, plain=kinds.is_plain(model.task())) or None
+        return model.missing(folder) or None
     except ModelError as error:
         return [error.message]
 
@@ -216,6 +230,15 @@ def _of_graph(path: Path) -> dict[str, Any]:
     about = model_folder.read_json(path)
     kept = ("architecture", "heads", "dimension", "max_length", "normalize", "prompts", "default_prompt")
     return {name: about[name] for name in kept if name in about}
+
+
+def _of_classifier(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a classifier does, and what it was made of."""
+    tasks = [task for task in about.get("tasks") or () if isinstance(task, dict)]
+    kept = ("name", "kind", "n_texts", "labels")
+    said = {"method": about.get("method"), "base": about.get("base"), "max_length": about.get("max_length")}
+    said["tasks"] = [{name: task[name] for name in kept if task.get(name)} for task in tasks]
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def damage(model: Model) -> tuple[int, list[str]]:
@@ -243,8 +266,9 @@ def damage(model: Model) -> tuple[int, list[str]]:
             damaged += [f"{name} (missing)" for name in _missing(model) or ()]
         folder = model.folder()
         manifests = [(copy.folder, kinds.MANIFESTS[copy.kind]) for copy in model.copies()]
-        if folder is not None and (folder / kinds.VECTORS.manifest).is_file():
-            manifests.append((folder, kinds.VECTORS.manifest))
+        of_training = (kinds.VECTORS.manifest, *(card.MANIFESTS if model.local is not None else ()))
+        if folder is not None:
+            manifests += [(folder, name) for name in of_training if (folder / name).is_file()]
         for place, manifest in manifests:
             n_copied, names = cache.check(place, manifest)
             n_files += n_copied

@@ -23,6 +23,9 @@ NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 OUR_GENERATOR = "nlptool-seq2seq"
 """What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
 
+CLASSIFIER = "classifier.json"
+"""The manifest of a classifier of `nlptool train classifier`."""
+
 _AGAIN = "download the model again"
 _WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
@@ -38,6 +41,9 @@ def no_model(folder: Path | str) -> ModelError:
     """Return the error for a folder that is none of a model."""
     if (Path(folder) / VECTORS.manifest).is_file():
         return ModelError(f"the folder {folder} holds word vectors", hint=f"nlptool vectors info {folder}")
+    if is_linear_classifier(Path(folder)):
+        message = f"the folder {folder} holds a classifier on the vectors of another model, which it names (base)"
+        return ModelError(message, hint=f"nlptool classify -m {folder}")
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
 
 
@@ -178,6 +184,18 @@ def is_masked(folder: Path) -> bool:
     both = config.get("model_type") in NEXT_SENTENCE
     heads = ("ForMaskedLM", "ForPreTraining") if both else ("ForMaskedLM",)
     return any(name.endswith(heads) for name in architectures(config))
+
+
+def is_classifier(folder: Path) -> bool:
+    """Return whether a folder says that it is a classifier, of `nlptool train classifier` or of transformers."""
+    config = readable_json(folder / "config.json")
+    named = any(name.endswith("ForSequenceClassification") for name in architectures(config))
+    return named or (folder / CLASSIFIER).is_file()
+
+
+def is_linear_classifier(folder: Path) -> bool:
+    """Return whether a folder holds the heads of a classifier without its encoder."""
+    return (folder / CLASSIFIER).is_file() and not (folder / "config.json").is_file()
 
 
 def writes_texts(architecture: str) -> bool:
