@@ -436,7 +436,7 @@ TEXT_FILE = examples.jsonl(examples.TEXTS)
         (("--kind", "classes"), TEXT_FILE, 2, "--kind is one of"),
         (("--metric", "bleu"), TEXT_FILE, 2, "--metric is one of"),
         (("--metric", "pearson"), TEXT_FILE, 2, "pearson is no metric of a classification of 3 classes"),
-        (("--metric", "f1", "--kind", "multilabel"), examples.jsonl(examples.SEVERAL), 2, "--metric f1 is no metric of a multilabel"),
+        (("--metric", "f1", "--kind", "multilabel"), examples.jsonl(examples.SEVERAL), 2, "f1 is no metric of a multilabel"),
         (("--task-sampling", "equal"), TEXT_FILE, 2, "a training on one task makes no use of --task-sampling"),
         (("--dev", "0", "--patience", "2"), TEXT_FILE, 2, "--dev 0 makes no use of --patience"),
         (("--keep", "last", "--patience", "2"), TEXT_FILE, 2, "--patience needs a score"),
