@@ -60,13 +60,15 @@ def command(  # noqa: PLR0917
     nlptool classify -m ./my-model test.jsonl | nlptool evaluate classification
     echo 新しい首相が決まった。 | nlptool classify --labels スポーツ,政治,経済
 
-    The two texts of a pair are the columns of a line with a tab, or the fields first and second, sentence1 and sentence2, or
-    those that --first and --second name. A pair longer than the model takes is truncated, the longer text first.
+    The text is a line, or the field text, sentence, review, content or body, or that of --field. The two texts of a pair are
+    the columns of a line with a tab, or fields with the usual names (first and second, sentence1 and sentence2, premise and
+    hypothesis, question and sentence ...), or those that --first and --second name. A pair longer than the
+    model takes is truncated, the longer text first.
 
     --labels needs no training (zero-shot): -m is then an encoder of `nlptool embed`, and the record gets `label` and
     `similarities`, {label: cosine} from -1 to 1, which are no probabilities. A description says more than a name.
     """
-    from nlptool.tasks.classify import NOTES, ClassRows, classify, layout, reader, task_of
+    from nlptool.tasks.classify import NOTES, PAIR_NAMES, ClassRows, classify, layout, reader, task_of
     from nlptool.tasks.languages import ModelScripts
     from nlptool.tasks.open_model import open_model
 
@@ -86,7 +88,7 @@ def command(  # noqa: PLR0917
     found = scripts.noted(
         classify(lists, classifier, task, texts_of, k=k, threshold=threshold), lambda record: " ".join(texts_of(record))
     )
-    rows = ClassRows(task, [*([fields] if fields else []), *pairs.PAIR_FIELDS])
+    rows = ClassRows(task, [*([fields] if fields else []), *PAIR_NAMES])
     write_records(pipe, found, format, layout(task), table=rows, notes=NOTES | scripts.notes)
 
 
@@ -96,7 +98,7 @@ def _zero_shot(  # noqa: PLR0917
     """Compare each text with the names or the descriptions of labels."""
     from nlptool.models.classifiers import zero_shot as zero_shot_labels
     from nlptool.models.classifiers.linear_classifier import encoder_spec
-    from nlptool.tasks.classify import NOTES
+    from nlptool.tasks.classify import NOTES, accept_texts
     from nlptool.tasks.languages import ModelScripts
     from nlptool.tasks.open_model import locate_model
     from nlptool.tasks.zero_shot import LAYOUT, ZeroShotRows, zero_shot
@@ -106,7 +108,8 @@ def _zero_shot(  # noqa: PLR0917
     )
     located = locate_model(encoder_spec(spec.model or DEFAULT_ENCODER, spec), pipe)
     scripts = ModelScripts(located.name)
-    found = scripts.noted(zero_shot(windows(pipe.read()), located, described, k=k))
+    pipe.form, texts_of = accept_texts(pipe.form)
+    found = scripts.noted(zero_shot(windows(pipe.read()), located, described, texts_of, k=k))
     pipe.note(
         f"zero-shot: the label whose {'description' if labels_file else 'name'} is nearest by {located.name}; nothing was learned"
     )

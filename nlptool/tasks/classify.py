@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from nlptool.errors import RecordError, RunError
 from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records import pairs
 from nlptool.records.formats.record_rows import Layout
-from nlptool.records.json_bytes import fields, renamed
+from nlptool.records.json_bytes import fields, renamed, type_of
+from nlptool.records.known_columns import PAIRS, TEXTS
 from nlptool.records.notes import notes
 from nlptool.records.pairs import texts_of as pair_of
 from nlptool.records.record import InputFormat, Record, lone_surrogate
@@ -32,6 +34,9 @@ RESULTS = {"classification": "label", "multilabel": "labels", "regression": "val
 """The name of the result of each kind of task."""
 
 NOTES = notes("truncated", "n_chunks", "n_unknown of a classifier")
+
+PAIR_NAMES = (*PAIRS, pairs.PAIR_FIELDS[-1])
+"""Names of the two texts of a pair, and the columns of a table without names."""
 
 TextsOf = Callable[[Record], tuple[str, ...]]
 
@@ -64,23 +69,52 @@ def _described(task: Task) -> str:
 
 
 def reader(
-    form: InputFormat, task: Task, fields: tuple[str, str] | None, *, paired: bool = False
+    form: InputFormat, task: Task, names: tuple[str, str] | None, *, paired: bool = False
 ) -> tuple[InputFormat, TextsOf]:
     """Return how the input is read for a task, and what returns the texts of a record: one or two.
 
     Args:
-        fields: names of the two texts of a pair.
+        names: of the two texts of a pair.
         paired: two texts are given to a model that takes either.
 
     Raises:
         RunError: the names are of a pair, and the task reads one text.
     """
-    if task.n_texts == 1 and fields is not None:
+    if task.n_texts == 1 and names is not None:
         raise RunError("the task reads one text: --field NAME names it")
-    if task.n_texts == 2 or fields is not None or paired:
-        names = [fields] if fields else list(pairs.PAIR_FIELDS)
-        return pairs.accept_pairs(form, names), partial(pairs.two_texts, names=fields)
-    return form, lambda record: (record.text,)
+    if task.n_texts == 2 or names is not None or paired:
+        accepted = [names] if names else PAIR_NAMES
+        return pairs.accept_pairs(form, accepted), partial(pairs.two_texts, names=names, among=PAIRS)
+    return accept_texts(form)
+
+
+def accept_texts(form: InputFormat) -> tuple[InputFormat, TextsOf]:
+    """Return how records are read whose text may have another of its usual names, as labelled examples have it."""
+    if form.field is not None:
+        return form, lambda record: (record.text,)
+    return replace(form, instead=TEXTS), _usual_text
+
+
+def _usual_text(record: Record) -> tuple[str]:
+    """Return the text of a record: ``text``, or what has one of the other usual names, which is then its text. The text of a row
+    of a table without ``text`` is its first column unless there is such a name.
+
+    Raises:
+        RecordError: there is something else under that name.
+    """
+    if record.raw is None or (record.text and b'"text"' in record.raw):
+        return (record.text,)
+    values = fields(record.raw)
+    name = next((name for name in TEXTS if name in values), None)
+    if name in (None, TEXTS[0]):
+        return (record.text,)
+    text = values[name]
+    if not isinstance(text, str):
+        raise RecordError(
+            "NotText", f"the field `{name}` holds {type_of(text)}, not a string", hint="--field names the text"
+        )
+    record.text = text
+    return (text,)
 
 
 def classify(

@@ -12,7 +12,7 @@ from nlptool.errors import RecordError
 from nlptool.models.classifiers import zero_shot as zero_shot_labels
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.record import Record
-from nlptool.tasks.classify import as_json, checked, keep_gold
+from nlptool.tasks.classify import TextsOf, as_json, checked, keep_gold
 from nlptool.tasks.encoding import open_encoder
 from nlptool.tasks.entries import model_entry
 
@@ -23,14 +23,16 @@ LAYOUT = Layout({"label": str, "similarities": dict})
 
 
 def zero_shot(
-    lists: Iterable[list[Record]], located: LocatedAnyEncoder, labels: Mapping[str, str], *, k: int | None = None
-) -> Iterator[list[Record]]:
+    lists: Iterable[list[Record]], located: LocatedAnyEncoder, labels: Mapping[str, str], texts_of: TextsOf, *,
+    k: int | None = None,
+) -> Iterator[list[Record]]:  # fmt: skip
     """Give each record the label that is most similar to its text, and the cosine of each.
 
     Args:
         lists: windows of records.
         located: the encoder.
         labels: label -> the text that stands for it.
+        texts_of: returns the text of a record, or raises a RecordError.
         k: similarities that are written, the highest ones; None: all.
 
     Raises:
@@ -45,7 +47,7 @@ def zero_shot(
         for record in records:
             if record.pending:
                 try:
-                    texts.append((record, checked((record.text,))[0]))
+                    texts.append((record, checked(texts_of(record))[0]))
                 except RecordError as error:
                     record.fail(error)
         if texts:

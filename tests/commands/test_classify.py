@@ -158,7 +158,8 @@ def test_a_pair_of_a_task_of_pairs_comes_in_every_form() -> None:
     pair = ("The cat sings on stage.", "猫が1の1で鳴く。")
     one = records(invoke(*SAME, stdin="\t".join(pair).encode() + b"\n"))[0]["probabilities"]
     for options, stdin in (
-        ((), json.dumps({"premise": "x", "first": pair[0], "second": pair[1]})),
+        ((), json.dumps({"premise": pair[0], "hypothesis": pair[1]})),
+        ((), json.dumps({"first": pair[0], "second": pair[1]})),
         ((), json.dumps({"sentence1": pair[0], "sentence2": pair[1]})),
         (("--first", "a", "--second", "/b/0"), json.dumps({"a": pair[0], "b": [pair[1]]})),
         (("-I", "csv"), f"sentence1,sentence2\n{','.join(pair)}\n"),
@@ -166,6 +167,28 @@ def test_a_pair_of_a_task_of_pairs_comes_in_every_form() -> None:
     ):
         found = records(invoke(*SAME, *options, stdin=stdin.encode()))
         assert found[0]["probabilities"] == one, options
+
+
+def test_the_text_has_any_of_its_usual_names() -> None:
+    (one,) = records(invoke(*TOPIC, stdin=b"The cat sings.\n"))
+    for options, stdin in (
+        ((), '{"sentence":"The cat sings."}'),
+        ((), '{"id":"review","review":"The cat sings.","content":"dog"}'),
+        (("-I", "csv"), "id,sentence\n1,The cat sings.\n"),
+        (("--field", "x"), '{"x":"The cat sings.","text":"dog"}'),
+    ):
+        (found,) = records(invoke(*TOPIC, *options, stdin=stdin.encode() + b"\n"))
+        assert found["probabilities"] == one["probabilities"], options
+    table = invoke(*TOPIC, "-f", "table", stdin=b'{"sentence":"The cat sings."}\n').stdout
+    assert "The cat sings." in table
+    (found,) = records(invoke("classify", "--labels", "cat,dog", stdin=b'{"sentence":"The cat sings."}\n'))
+    assert found["label"] == "cat"
+    for stdin, message in (
+        ('{"sentence":3}', "holds a number, not a string"), ('{"text":"","sentence":"a"}', "the text is empty"),
+        ('{"words":"a"}', "the record has no field `text`"),
+    ):  # fmt: skip
+        (found,) = records(invoke(*TOPIC, stdin=stdin.encode()), 3)
+        assert message in found["nlptool"]["error"]["message"]
 
 
 def test_records_that_fail_in_the_middle() -> None:
