@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from nlptool.catalog import DEFAULT_ENCODER
+from nlptool.catalog import DEFAULT_ENCODER, KNOWN
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import pairs
@@ -79,6 +79,8 @@ def command(  # noqa: PLR0917
             raise click.UsageError("--labels and --labels-file are two ways to give the labels: one of them")
         _zero_shot(pipe, spec, labels, labels_file, k, format)
         return
+    if not spec.model:
+        spec = replace(spec, model=_usual_model())
     classifier = open_model(spec, pipe)
     task = task_of(classifier, task_name)
     fields = options.pair_names(first, second)
@@ -90,6 +92,21 @@ def command(  # noqa: PLR0917
     )
     rows = ClassRows(task, [*([fields] if fields else []), *PAIR_NAMES])
     write_records(pipe, found, format, layout(task), table=rows, notes=NOTES | scripts.notes)
+
+
+def _usual_model() -> str:
+    """Return the built-in classifier.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = [known.name for known in KNOWN.values() if known.task == "classify"]
+    if not names:
+        raise click.UsageError(
+            "a model is needed: -m FOLDER of `nlptool train classifier`, or -m org/name of the hub; or --labels A,B,..., "
+            "which needs no training"
+        )
+    return names[0]
 
 
 def _zero_shot(  # noqa: PLR0917

@@ -305,6 +305,23 @@ def test_an_evaluation_of_a_model_is_that_of_its_predictions(place: Path) -> Non
         assert one["used"] == 48
 
 
+def test_an_evaluation_by_numbers_needs_numbers(place: Path) -> None:
+    done = invoke("evaluate", "classification", "-m", "./linear", "--task", "score", "texts.jsonl")
+    assert done.exit_code == 1
+    assert "a regression needs numbers, and 48 of 48 labels are none: `cat`, `dog`, `bird`" in done.stderr
+    assert "--label NAME names the field or column of the number" in done.stderr
+
+
+def test_without_a_model_the_built_in_one_is_taken_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlptool.commands import classify as classify_command
+
+    others = {name: known for name, known in classify_command.KNOWN.items() if known.task != "classify"}
+    monkeypatch.setattr(classify_command, "KNOWN", others)
+    done = invoke("classify", stdin=b"a\n")
+    assert done.exit_code == 2
+    assert "a model is needed: -m FOLDER of `nlptool train classifier`" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -9,7 +9,7 @@ import numpy as np
 
 from nlptool.errors import RecordError, RunError
 from nlptool.models.runtime.one_by_one import GOOD_TEXT, OneByOne
-from nlptool.records import labelled
+from nlptool.records import labelled, labels
 from nlptool.records.labelled import Columns, Example
 from nlptool.records.labels import Label
 from nlptool.records.pipe import Pipe
@@ -45,6 +45,8 @@ def _classified(pipe: Pipe, path: str, classifier: Classifier, task: Task, colum
         beside.refuse_failed(f"{found.name}: most of its records are no labelled examples")
         found.n_read = beside.tally.n_read
         found.n_without_gold = beside.tally.n_failed
+    if task.kind == "regression":
+        _check_numbers(examples)
     runner: OneByOne[tuple[str, ...], Outputs] = OneByOne(
         lambda texts: classifier.outputs(texts, task), (GOOD_TEXT,) * max(1, task.n_texts), name=classifier.name,
         engine=classifier.engine,
@@ -58,6 +60,13 @@ def _classified(pipe: Pipe, path: str, classifier: Classifier, task: Task, colum
     if found.n_without_prediction:
         pipe.note(f"{found.name}: examples at which the model fails, left out: {found.n_without_prediction:,}")
     return found
+
+
+def _check_numbers(examples: Sequence[Example]) -> None:
+    try:
+        labels.as_numbers(["" if example.label is None else example.label for example in examples])
+    except RunError as error:
+        raise RunError(error.message, hint="--label NAME names the field or column of the number") from error
 
 
 def _add(found: Predictions, examples: Sequence[Example], task: Task, outcome: Outputs | RecordError) -> None:
