@@ -1,11 +1,13 @@
 """Write the files that onnxruntime needs for a built-in model: ``python recipes/onnx_graph.py multilingual-e5-small``.
 
-These are ``model.onnx`` and ``encoder.json``; for a masked language model ``model.onnx``, ``masked.json`` and ``tokenizer.json``.
+These are ``model.onnx`` and ``encoder.json``; for a masked language model ``model.onnx``, ``masked.json`` and ``tokenizer.json``;
+for a classifier ``model.onnx``, ``classify.json`` and ``tokenizer.json``.
 
 The graph holds no weights. Each large tensor of the exported graph is looked up in the model's file of weights, where it stands
 unchanged or transposed. Of a ``model.safetensors`` the graph gets the tensor's position, and onnxruntime maps it into memory.
 Of a ``model.int8.safetensors`` it gets the name alone, ``NAME`` or transposed ``NAME.T``: these names stand in the manifest as
-``initializers``, and nlptool gives their values when it opens the graph.
+``initializers``, and nlptool gives their values when it opens the graph. The heads of a classifier, which are small and are in a
+file of their own, stay in the graph.
 """
 
 from __future__ import annotations
@@ -24,13 +26,16 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from nlptool import catalog
+from nlptool.models.classifiers import onnx_export as classifier_export
 from nlptool.models.encoders import onnx_export as encoder_export
 from nlptool.models.masked import onnx_export as masked_export
 from nlptool.models.store import int8_weights, kinds, locate
 
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
+LARGEST_OF_HEADS = 1 << 18  # bytes
 TYPES = {"F32": np.float32, "F16": np.float16}
+COPIES = {"embed": kinds.ENCODER, "fill-mask": kinds.MASKED, "classify": kinds.CLASSIFIER}
 OF_ONNXRUNTIME = "com.microsoft"  # the domain of its own operators
 
 
@@ -44,25 +49,28 @@ def make(known: catalog.Known) -> None:
     """Write the graph of a model and its manifest to its built-in folder."""
     target = BUILTIN / known.graph
     target.mkdir(exist_ok=True)
-    write(locate.packaged(known), locate.packaged(known, packed=True), target, is_masked=known.task == "fill-mask")
+    write(locate.packaged(known), locate.packaged(known, packed=True), target, task=known.task)
 
 
-def write(standard: Path, shipped: Path, target: Path, *, is_masked: bool) -> None:
+def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
     """Write the graph of a model and its manifest to the folder ``target``.
 
     Args:
         standard: the folder that transformers loads; with the numbers of ``shipped``.
         shipped: the folder with the weights that the graph will be given.
+        task: of the model, as in the catalog: embed | fill-mask | classify.
     """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        if is_masked:
-            manifest = kinds.MASKED.manifest
+        if task == "fill-mask":
             masked_export.convert_masked(standard, work)
-            shutil.copy(work / "tokenizer.json", target)
+        elif task == "classify":
+            classifier_export.convert(standard, target.name, work)
         else:
-            manifest = kinds.ENCODER.manifest
             encoder_export.convert(standard, work)
+        manifest = COPIES[task].manifest
+        if task != "embed":
+            shutil.copy(work / "tokenizer.json", target)
         about = json.loads((work / manifest).read_text())
         model = onnx.load(work / "model.onnx")
     if locate.is_int8(shipped):
@@ -127,7 +135,7 @@ def with_named_weights(model: onnx.ModelProto, path: Path) -> list[str]:
     initializers, renamed = {}, {}
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
-        if _is_large(array):
+        if _is_large(array) and (_is_stored(array, stored) or array.nbytes > LARGEST_OF_HEADS):
             weight, transposed = _found(array, stored)
             name = weight.name + int8_weights.TRANSPOSED * transposed
             renamed[tensor.name] = name
@@ -161,6 +169,11 @@ def _with_transposed_products(model: onnx.ModelProto, weights: set[str]) -> list
 
 def _is_large(array: NDArray[np.generic]) -> bool:
     return array.dtype == np.float32 and array.nbytes >= SMALLEST
+
+
+def _is_stored(array: NDArray[np.floating], stored: list[Stored]) -> bool:
+    """Return whether one of the tensors has these numbers."""
+    return any(candidate.equals(array, transposed=transposed) for candidate in stored for transposed in (False, True))
 
 
 def _found(array: NDArray[np.floating], stored: list[Stored]) -> tuple[Stored, bool]:

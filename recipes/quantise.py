@@ -1,7 +1,8 @@
-"""Bring a model of ``nlptool train bert`` into the form in which it is shipped: its weights in 8 bits.
+"""Bring a model of ``nlptool train bert`` or ``train classifier`` into the form in which it is shipped: its weights in 8 bits.
 
-``python recipes/quantise.py MADE TARGET`` writes the model of the folder MADE to the folder TARGET, with the graph that
-onnxruntime reads. The catalog's ``sha256`` and ``size`` are those of its ``model.int8.safetensors``, and are printed.
+``python recipes/quantise.py MADE TARGET`` writes the model of the folder MADE to the folder TARGET, with the graph that onnxruntime
+reads; of a classifier with several tasks the encoder and all heads. The catalog's ``sha256`` and ``size`` are those of its
+``model.int8.safetensors``, and are printed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import onnx_graph
 from nlptool.models.store import int8_weights, kinds
 from nlptool.storage import digest
 
-COPIED = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "curves.jsonl")
-MANIFEST = "pretraining.json"
+COPIED = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "curves.jsonl", "heads.safetensors")
+MANIFESTS = {"pretraining.json": "fill-mask", "classifier.json": "classify"}  # of a training -> the task of its model
 
 
 def main() -> None:
@@ -40,17 +41,17 @@ def ship_int8(made: Path, target: Path) -> Path:
     for name in COPIED:
         if (made / name).is_file():
             shutil.copyfile(made / name, target / name)
-    if (made / MANIFEST).is_file():
-        manifest = json.loads((made / MANIFEST).read_text(encoding="utf-8"))
-        manifest.pop("files", None)  # the card of the package is another one
-        manifest.pop("sha256", None)
-        text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (target / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+    (name,) = (name for name in MANIFESTS if (made / name).is_file())
+    manifest = json.loads((made / name).read_text(encoding="utf-8"))
+    manifest.pop("files", None)  # the card of the package is another one
+    manifest.pop("sha256", None)
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (target / name).write_text(f"{text}\n", encoding="utf-8")
     int8_weights.pack(made / kinds.STANDARD_WEIGHTS, target / kinds.INT8_WEIGHTS)
     (target / kinds.STANDARD_WEIGHTS).unlink(missing_ok=True)  # of an older model
-    with tempfile.TemporaryDirectory() as name:
-        int8_weights.unpack(target, Path(name))
-        onnx_graph.write(Path(name), target, target, is_masked=True)
+    with tempfile.TemporaryDirectory() as standard:
+        int8_weights.unpack(target, Path(standard))
+        onnx_graph.write(Path(standard), target, target, task=MANIFESTS[name])
     return target / kinds.INT8_WEIGHTS
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models.store import model_folder
-from nlptool.models.store.kinds import INT8_WEIGHTS, MASKED, STANDARD_WEIGHTS
+from nlptool.models.store.kinds import CLASSIFIER, INT8_WEIGHTS, MASKED, STANDARD_WEIGHTS
 from nlptool.storage import safetensors
 
 SALT = "int8 weights 1"
@@ -35,7 +35,7 @@ LARGEST = 127  # of a weight, absolute
 _FEWEST = 16  # rows and columns of a matrix that is worth it
 _PRECISE = ("position_embeddings.weight", "token_type_embeddings.weight")  # added to every token
 _FLOATS = ("F64", "F32", "F16", "BF16")
-_OF_GRAPH = ("model.onnx", MASKED.manifest)  # which reads the file in 8 bits
+_OF_GRAPH = ("model.onnx", MASKED.manifest, CLASSIFIER.manifest)  # which reads the file in 8 bits
 _AGAIN = "install the package, or download the model, again"
 
 
