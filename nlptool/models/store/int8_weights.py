@@ -32,6 +32,7 @@ SALT = "int8 weights 1"
 SCALE = ".scale"
 TRANSPOSED = ".T"
 LARGEST = 127  # of a weight, absolute
+_ROWS = 512  # that are dequantized at a time
 _FEWEST = 16  # rows and columns of a matrix that is worth it
 _PRECISE = ("position_embeddings.weight", "token_type_embeddings.weight")  # added to every token
 _FLOATS = ("F64", "F32", "F16", "BF16")
@@ -55,7 +56,12 @@ def quantize(matrix: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int8], NDArr
 
 def dequantize(steps: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the matrix float32 (R, C) of ``steps`` (R, C) and ``scales`` (R,): one product for each number, as in a graph."""
-    return np.multiply(steps, scales[:, None], dtype=np.float32)
+    matrix = np.empty(steps.shape, np.float32)
+    for start in range(0, len(steps), _ROWS):  # a part is still in the processor's cache when it is multiplied
+        part = matrix[start : start + _ROWS]
+        part[...] = steps[start : start + _ROWS]
+        part *= scales[start : start + _ROWS, None]
+    return matrix
 
 
 def is_quantized(name: str, shape: tuple[int, ...]) -> bool:
