@@ -1,8 +1,8 @@
 """Bring a model of ``nlptool train bert`` or ``train classifier`` into the form in which it is shipped: its weights in 8 bits.
 
 ``python recipes/quantise.py MADE TARGET`` writes the model of the folder MADE to the folder TARGET, with the graph that
-onnxruntime reads; of a classifier with several tasks the encoder and all heads. The catalog's ``sha256`` and ``size`` are those of
-its ``model.int8.safetensors``, and are printed.
+onnxruntime reads; of a classifier with several tasks the encoder and all heads. The catalog's ``sha256`` and ``size`` are those
+of its ``model.int8.safetensors``, and are printed.
 """
 
 from __future__ import annotations
