@@ -3,8 +3,8 @@
 FILE is JSONL with a text and a label a record. Contenders run in turn at equal threads.
 
 cold       one line, the whole process, with the built-in model, against a script with the pipeline of transformers
-classify   the texts of FILE, a BERT of the usual size (12 x 768) with random weights, loading not counted, against the pipeline of
-           transformers (text-classification) at the best of its batch sizes, each in a process of its own
+classify   the texts of FILE, a BERT of the usual size (12 x 768) with random weights, loading not counted, against the pipeline
+           of transformers (text-classification) at the best of its batch sizes, each in a process of its own
 finetune   examples a second of a training step, with the making of its batches, against a bare PyTorch loop over batches that are
            there already and are sorted by length; and against transformers' Trainer at its defaults (which needs accelerate)
 linear     the whole process of ``train classifier --method linear`` on the first 10,000 texts
