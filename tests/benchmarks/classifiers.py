@@ -122,7 +122,7 @@ def finetune(arguments: argparse.Namespace, folder: Path) -> None:
     texts, about = classifier_network.tokenizer(base, network, max_length=128)
     tokenized = texts.read([(text,) for text, _ in found])
     targets = torch.tensor([names.index(label) for _, label in found]).numpy()
-    data = TaskData(task, Rows([each.chunks[0] for each in tokenized], targets), Rows([], targets[:0]))
+    data = TaskData(task, Rows([(each.chunks[0],) for each in tokenized], targets), Rows([], targets[:0]))
     settings = ClassifierSettings(base=arguments.base, max_steps=1)
     inputs = {"pad_id": about["pad_id"], "types": about["types"]}
     training = ClassifierTraining(network, [data], settings, folder, **inputs)

@@ -1,11 +1,11 @@
 """The folder of a classifier that was trained here: its manifest, and where its encoder and its heads are.
 
 ``classifier.json`` names the tasks and the method. With the method ``finetune`` the encoder is a network of transformers in the
-folder. If it has one task, and the pooling of transformers' own class, the folder is what ``AutoModelForSequenceClassification``
-loads. Otherwise the heads are in ``heads.safetensors``, named by the numbers of their tasks. For each task there is then a folder
-of its name which that class loads, unless the encoder is pooled by the mean of its tokens, which that class does not know: such
-a folder is one of sentence-transformers, whose embeddings are what the heads read. With the method ``linear`` the heads are in
-``head.safetensors`` (see ``linear``), and the manifest names the encoder.
+folder. Where it is pooled as transformers' own classes do it (``cls``) and has one task, the folder is what
+``AutoModelForSequenceClassification`` loads. With several tasks the heads are in ``heads.safetensors``, named by the numbers of
+their tasks, and for each task there is a folder of its name which that class loads. Where it is pooled by the mean of its tokens
+(``mean``) the folder is one of sentence-transformers, and the heads, which read its vectors, are in ``head.safetensors`` (see
+``linear``). With the method ``linear`` that file is there alone, and the manifest names the encoder (``base``).
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def manifest(folder: Path) -> dict[str, Any] | None:
     if about.get("method") not in METHODS:
         raise ModelError(f"{path} is damaged: its method is {about.get('method')!r:.40}")
     return about
+
+
+def is_linear(about: Mapping[str, Any]) -> bool:
+    """Return whether the heads of a manifest's model read the vectors of an encoder."""
+    return about.get("method") == "linear" or about.get("pooling") == "mean"
 
 
 def tasks(folder: Path, name: str) -> tuple[Task, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptool.catalog import KNOWN
 from nlptool.errors import ModelError, RecordError
 from nlptool.models.classifiers import linear
 from nlptool.models.classifiers.folder import HEAD, MANIFEST
@@ -144,6 +145,8 @@ def locate(  # noqa: PLR0917
         RunError: the device is not there.
     """
     base = about.get("base")
+    if about.get("method") != "linear":  # the encoder is in the folder itself
+        base = name if name in KNOWN else str(folder.absolute())
     if not isinstance(base, str) or not base:
         raise ModelError(f"{folder / MANIFEST} is damaged: it names no encoder (base)")
     try:

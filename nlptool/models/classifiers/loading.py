@@ -89,7 +89,7 @@ def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatc
     found = prepare.find(spec, plain=True, packed=wants_graph, note=note, report=report)
     tasks = classifier_folder.tasks(found.folder, found.name)
     about = classifier_folder.manifest(found.folder) or {}
-    if about.get("method") == "linear":
+    if classifier_folder.is_linear(about):
         return linear_classifier.locate(found.folder, found.name, about, tasks, spec, note, report)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     files += [path for path in [found.folder / classifier_folder.MANIFEST] if path.is_file()]

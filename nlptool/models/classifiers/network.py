@@ -1,8 +1,10 @@
 """The network of a classifier in torch: one encoder, and a head for each task.
 
 The heads are those of transformers' ``...ForSequenceClassification`` where the encoder is pooled as that class does it, at its
-first token as a rule. An encoder that is pooled by the mean of its tokens keeps that, with a linear head.
-Several tasks with one encoder: X. Liu et al.: Multi-Task Deep Neural Networks for Natural Language Understanding (ACL 2019).
+first token as a rule; it reads a pair of texts together. An encoder that is pooled by the mean of its tokens, as sentence
+encoders are, reads each text by itself, and a linear head gets what a linear classifier gets (``linear.pair_features``;
+N. Reimers, I. Gurevych: Sentence-BERT, EMNLP 2019, section 3). Several tasks with one encoder: X. Liu et al.: Multi-Task Deep
+Neural Networks for Natural Language Understanding (ACL 2019).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nlptool.models.classifiers.linear import PAIR_BLOCKS
 from nlptool.models.classifiers.task import Task
 
 PROBLEMS = {
@@ -29,7 +32,7 @@ class ClassifierNetwork(nn.Module):
 
     Args:
         encoder: a network of transformers without a head.
-        heads: of the tasks, in their order: ``MeanHead``, or what ``head_of`` returns.
+        heads: of the tasks, in their order: ``MeanHead``, or what ``TransformersHead`` makes of a network.
     """
 
     def __init__(self, encoder: Any, heads: Sequence[nn.Module]) -> None:
@@ -41,27 +44,37 @@ class ClassifierNetwork(nn.Module):
         """Return the logits (B, K) of each of some tasks, given by their numbers.
 
         Args:
-            inputs: ``input_ids`` (B, T) int64, and ``attention_mask`` and ``token_type_ids`` where the encoder takes them.
+            inputs: ``input_ids`` (B, T) int64, and ``attention_mask`` and ``token_type_ids`` where the encoder takes them; for a
+                ``MeanHead`` of pairs (2 B, T), the first texts before the second ones.
         """
         states = self.encoder(**inputs)
         return [self.heads[str(task)](states, inputs) for task in tasks]
 
 
 class MeanHead(nn.Module):
-    """A linear head on the mean of the hidden states of the tokens."""
+    """A linear head on the mean of the hidden states of the tokens.
 
-    def __init__(self, hidden_size: int, n_outputs: int, dropout: float, deviation: float) -> None:
+    Args:
+        n_texts: 1 or 2: of a pair the head gets u, v, |u - v| and u * v.
+        deviation: standard deviation of its random weights.
+    """
+
+    def __init__(self, hidden_size: int, n_outputs: int, *, n_texts: int, dropout: float, deviation: float) -> None:
         super().__init__()
+        self.n_texts = n_texts
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(hidden_size, n_outputs)
+        self.classifier = nn.Linear(hidden_size * (PAIR_BLOCKS if n_texts > 1 else 1), n_outputs)
         nn.init.normal_(self.classifier.weight, std=deviation)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, states: Any, inputs: Mapping[str, Tensor]) -> Tensor:
-        hidden = states.last_hidden_state  # (B, T, H)
-        mask = inputs["attention_mask"][:, :, None].to(hidden.dtype)  # (B, T, 1)
-        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)  # (B, H)
-        return self.classifier(self.dropout(mean))  # type: ignore[no-any-return]
+        hidden = states.last_hidden_state
+        mask = inputs["attention_mask"][:, :, None].to(hidden.dtype)
+        features = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+        if self.n_texts > 1:
+            first, second = features.chunk(2)
+            features = torch.cat([first, second, (first - second).abs(), first * second], dim=1)
+        return self.classifier(self.dropout(features))  # type: ignore[no-any-return]
 
 
 class _Given(nn.Module):

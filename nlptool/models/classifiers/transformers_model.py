@@ -13,7 +13,7 @@ import torch
 from nlptool.errors import ModelError
 from nlptool.models.classifiers import folder as classifier_folder
 from nlptool.models.classifiers.folder import HEADS
-from nlptool.models.classifiers.network import ClassifierNetwork, MeanHead, TransformersHead, describe
+from nlptool.models.classifiers.network import ClassifierNetwork, TransformersHead, describe
 from nlptool.models.classifiers.task import Task
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
@@ -44,7 +44,7 @@ def load(folder: Path, name: str, *, allow_pickle: bool = False) -> Loaded:
         transformers_loading.refuse_own_code(folder)
         about = classifier_folder.manifest(folder) or {}
         if (folder / HEADS).is_file():
-            network = _with_heads(folder, tasks, mean=about.get("pooling") == "mean", allow_pickle=allow_pickle)
+            network = _with_heads(folder, tasks, allow_pickle=allow_pickle)
         else:
             network = _of_one_task(folder, allow_pickle=allow_pickle)
         tokenizer, own = transformers_loading.tokenizers(folder)
@@ -65,23 +65,17 @@ def _of_one_task(folder: Path, *, allow_pickle: bool) -> ClassifierNetwork:
     return ClassifierNetwork(encoder, [TransformersHead(whole)])
 
 
-def _with_heads(folder: Path, tasks: Sequence[Task], *, mean: bool, allow_pickle: bool) -> ClassifierNetwork:
+def _with_heads(folder: Path, tasks: Sequence[Task], *, allow_pickle: bool) -> ClassifierNetwork:
     """Load an encoder, and the heads that are in a file of their own."""
-    from transformers import AutoModel, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
-    load_network = transformers_loading.network
-    if mean:
-        encoder, missing = load_network(AutoModel, folder, allow_pickle=allow_pickle, attn_implementation="eager")
-        missing = [name for name in missing if "pooler" not in name]
-    else:
-        whole, missing = load_network(
-            AutoModelForSequenceClassification, folder, allow_pickle=allow_pickle, attn_implementation="eager"
-        )
-        encoder = getattr(whole, whole.base_model_prefix)
-        missing = [name for name in missing if name.startswith(f"{whole.base_model_prefix}.")]
-    if missing:
+    whole, missing = transformers_loading.network(
+        AutoModelForSequenceClassification, folder, allow_pickle=allow_pickle, attn_implementation="eager"
+    )
+    encoder = getattr(whole, whole.base_model_prefix)
+    if missing := [name for name in missing if name.startswith(f"{whole.base_model_prefix}.")]:
         raise transformers_loading.lacks(folder, missing)
-    heads = new_heads(encoder, tasks, mean=mean, dropout=0.0, meta=True)
+    heads = new_heads(encoder, tasks, meta=True)
     tensors = {name: torch.from_numpy(array.copy()) for name, array in safetensors.read_all(folder / HEADS).items()}
     for number, head in enumerate(heads):
         start = f"{number}."
@@ -93,30 +87,21 @@ def _with_heads(folder: Path, tasks: Sequence[Task], *, mean: bool, allow_pickle
     return ClassifierNetwork(encoder, heads)
 
 
-def new_heads(
-    encoder: Any, tasks: Sequence[Task], *, mean: bool, dropout: float | None, meta: bool = False
-) -> list[torch.nn.Module]:
-    """Return a new head for each task.
+def new_heads(encoder: Any, tasks: Sequence[Task], *, meta: bool = False) -> list[torch.nn.Module]:
+    """Return a new head of transformers for each task.
 
     Args:
-        mean: the encoder is pooled by the mean of its tokens.
-        dropout: before the last layer; None: as the model says.
         meta: without values, which are loaded later.
     """
     from transformers import AutoModelForSequenceClassification
 
-    config = encoder.config
     heads: list[torch.nn.Module] = []
     for task in tasks:
+        config = type(encoder.config).from_dict(encoder.config.to_dict())
+        describe(config, task)
         with torch.device("meta" if meta else "cpu"):
-            if mean:
-                usual = float(getattr(config, "hidden_dropout_prob", 0.1)) if dropout is None else dropout
-                deviation = float(getattr(config, "initializer_range", 0.02))
-                heads.append(MeanHead(int(config.hidden_size), task.n_outputs, usual, deviation))
-            else:
-                of_task = type(config).from_dict(config.to_dict())
-                describe(of_task, task)
-                heads.append(TransformersHead(AutoModelForSequenceClassification.from_config(of_task)))  # type: ignore[no-untyped-call]
+            whole = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
+        heads.append(TransformersHead(whole))
     return heads
 
 

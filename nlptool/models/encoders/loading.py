@@ -140,7 +140,7 @@ def locate(spec: EncoderSpec, *, note: Note = silent, report: Report = unwatched
 
         return word_average.locate(spec, note=note)
     device = spec.device if spec.device == "auto" else devices.choose(spec.device, spec.engine)
-    prepare.check_task(spec.model, ["embed"], hint="nlptool models list --task embed shows the encoders")
+    prepare.check_task(spec.model, ["embed", "classify"], hint="nlptool models list --task embed shows the encoders")
     found = prepare.find(spec, plain=False, note=note, report=report)
     like = found.known or catalog.like(spec.model.partition("@")[0])
     files = model_folder.weight_files(found.folder, allow_pickle=spec.allow_pickle)

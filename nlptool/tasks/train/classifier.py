@@ -86,7 +86,7 @@ def train_classifier(
             )  # fmt: skip
             settings["max_length"] = settings["max_length"] or _LONGEST
             texts, about = classifier_network.tokenizer(base_folder, network, max_length=settings["max_length"])
-            data = [_as_ids(pipe, task, texts) for task in tasks]
+            data = [_as_ids(pipe, task, texts, together=pooling != "mean") for task in tasks]
             settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
             training = ClassifierTraining(
                 network, data, ClassifierSettings(base=Path(base).name, pooling=pooling, **settings), work,
@@ -127,18 +127,29 @@ def _method(pipe: Pipe, method: str, tasks: Sequence[LabelledTask]) -> str:
     return chosen
 
 
-def _as_ids(pipe: Pipe, task: LabelledTask, texts: ClassifierTokenizer) -> TaskData:
+def _as_ids(pipe: Pipe, task: LabelledTask, texts: ClassifierTokenizer, *, together: bool) -> TaskData:
+    """Return the examples of a task as token ids.
+
+    Args:
+        together: the two texts of a pair are one sequence.
+    """
     from nlptool.training.classifier.examples import Rows, TaskData
 
-    tokenized = [texts.read([example.texts for example in part]) for part in (task.train, task.dev)]
-    train, dev = (
-        Rows([each.chunks[0] for each in part], task.targets(examples))
-        for part, examples in zip(tokenized, (task.train, task.dev), strict=True)
-    )
-    if n_truncated := sum(each.truncated for part in tokenized for each in part):
+    n_truncated = 0
+    parts = []
+    for examples in (task.train, task.dev):
+        if together:
+            tokenized = [(each,) for each in texts.read([example.texts for example in examples])]
+        else:
+            sides = zip(*(example.texts for example in examples), strict=True)
+            tokenized = list(zip(*(texts.read([(text,) for text in side]) for side in sides), strict=True))
+        n_truncated += sum(any(each.truncated for each in example) for example in tokenized)
+        inputs = [tuple(each.chunks[0] for each in example) for example in tokenized]
+        parts.append(Rows(inputs, task.targets(examples)))
+    if n_truncated:
         where = f"task {task.task.name}: " if task.task.name else ""
         pipe.note(f"{where}examples longer than --max-length {texts.max_length}, truncated: {n_truncated:,}")
-    return TaskData(task.task, train, dev)
+    return TaskData(task.task, *parts)
 
 
 def _usual_rate(pipe: Pipe, network: Any) -> float:

@@ -30,16 +30,22 @@ _DEV_TOKENS = 4096  # of a batch on the dev set
 class Rows:
     """N examples of a task."""
 
-    inputs: Sequence[ModelInput]
+    inputs: Sequence[tuple[ModelInput, ...]]  # one sequence each, or the two texts of a pair by themselves
     targets: (
         NDArray[np.int64] | NDArray[np.float32]
     )  # (N,) class numbers or scores, or (N, K): 1.0 where a label applies
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the number of tokens of each example, (N,); of two sequences that of the longer one."""
+        return np.array([max(len(row.ids) for row in example) for example in self.inputs], np.int64)
+
     def digest(self) -> bytes:
         """Return a digest of all of them."""
         found = hashlib.sha256(np.ascontiguousarray(self.targets).tobytes())
-        for row in self.inputs:
-            found.update(np.array([*row.ids, -1, *row.types], np.int32).tobytes())
+        for example in self.inputs:
+            for row in example:
+                found.update(np.array([*row.ids, -1, *row.types, -2], np.int32).tobytes())
         return found.digest()
 
 
@@ -54,12 +60,12 @@ class TaskData:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B examples of one task."""
+    """B examples of one task, each of one sequence or of two: R = B or 2 B sequences, the first ones before the second ones."""
 
     task: int  # its number
-    ids: NDArray[np.int64]  # (B, T)
-    mask: NDArray[np.int64]  # (B, T), 0 for padding
-    types: NDArray[np.int64]  # (B, T), 1 for the second text
+    ids: NDArray[np.int64]  # (R, T)
+    mask: NDArray[np.int64]  # (R, T), 0 for padding
+    types: NDArray[np.int64]  # (R, T), 1 for the second text of a sequence
     targets: NDArray[np.int64] | NDArray[np.float32]  # (B,) or (B, K)
 
     @property
@@ -84,7 +90,7 @@ class Batches:
         self._seed = seed
         self._sizes = [-(-len(data.train.inputs) // batch_size) for data in tasks]  # batches of an epoch of each task
         self._turns = _turns([len(data.train.inputs) for data in tasks], sum(self._sizes), SAMPLINGS[sampling])
-        self._lengths = [np.array([len(row.ids) for row in data.train.inputs], np.int64) for data in tasks]
+        self._lengths = [data.train.lengths for data in tasks]
         self._order: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None  # of an epoch of all tasks
         self._examples: dict[int, tuple[int, list[NDArray[np.int64]]]] = {}  # task -> epoch of it, and its batches
 
@@ -139,7 +145,8 @@ def _turns(sizes: Sequence[int], total: int, power: float) -> list[int]:
 
 def as_batch(rows: Rows, chosen: Sequence[int] | NDArray[np.int64], task: int, pad_id: int) -> Batch:
     """Return some examples of a task as a batch."""
-    inputs = [rows.inputs[index] for index in chosen]
+    examples = [rows.inputs[index] for index in chosen]
+    inputs = [row for side in zip(*examples, strict=True) for row in side]
     ids, mask = pad([row.ids for row in inputs], pad_id)
     types, _ = pad([row.types for row in inputs], 0)
     return Batch(task, ids, mask, types, rows.targets[np.asarray(chosen, np.int64)])
@@ -147,7 +154,7 @@ def as_batch(rows: Rows, chosen: Sequence[int] | NDArray[np.int64], task: int, p
 
 def in_order(rows: Rows, task: int, pad_id: int) -> Iterator[tuple[list[int], Batch]]:
     """Yield all examples of a task once, by length: their indices, and the batch."""
-    for chosen in pack([len(row.ids) for row in rows.inputs], _DEV_TOKENS):
+    for chosen in pack(rows.lengths.tolist(), _DEV_TOKENS):
         yield chosen, as_batch(rows, chosen, task, pad_id)
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from nlptool.errors import ModelError
-from nlptool.models.classifiers.folder import HEADS, MANIFEST
-from nlptool.models.classifiers.network import ClassifierNetwork, TransformersHead, describe
+from nlptool.models.classifiers import linear
+from nlptool.models.classifiers.folder import HEAD, HEADS, MANIFEST
+from nlptool.models.classifiers.linear import LinearHead
+from nlptool.models.classifiers.network import ClassifierNetwork, MeanHead, describe
 from nlptool.models.classifiers.task import Task
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
 from nlptool.models.classifiers.transformers_model import describe_inputs, new_heads
@@ -86,7 +88,18 @@ def new(
         at_random = sorted({".".join(tensor.split(".")[:2]) for tensor in missing})
         if at_random and pooling != "mean":
             note(f"{name} has no {', '.join(at_random)}: they begin at random")
-        return ClassifierNetwork(encoder, new_heads(encoder, tasks, mean=pooling == "mean", dropout=dropout))
+        heads = _mean_heads(encoder, tasks, dropout) if pooling == "mean" else new_heads(encoder, tasks)
+        return ClassifierNetwork(encoder, heads)
+
+
+def _mean_heads(encoder: Any, tasks: Sequence[Task], dropout: float | None) -> list[nn.Module]:
+    config = encoder.config
+    usual = float(getattr(config, "hidden_dropout_prob", 0.1)) if dropout is None else dropout
+    deviation = float(getattr(config, "initializer_range", 0.02))
+    return [
+        MeanHead(int(config.hidden_size), task.n_outputs, n_texts=task.n_texts, dropout=usual, deviation=deviation)
+        for task in tasks
+    ]
 
 
 def _refuse(config: Any, name: str) -> None:
@@ -192,27 +205,36 @@ def save(
     network = network.to(dtype)
     with silenced(), folder_permissions(folder):
         heads = list(network.heads.values())
-        if len(tasks) == 1 and isinstance(heads[0], TransformersHead):
+        if pooling == "mean":
+            network.encoder.save_pretrained(str(folder))
+            _save_modules(folder, int(network.encoder.config.hidden_size), max_length)
+            linear.save(folder / HEAD, {task.name: _linear(head) for task, head in zip(tasks, heads, strict=True)})
+        elif len(tasks) == 1:
             _save_whole(heads[0], network.encoder, tasks[0], folder)
         else:
             network.encoder.save_pretrained(str(folder))
-            tensors: dict[str, Tensor] = {
+            tensors = {
                 f"{number}.{name}": tensor.contiguous()
                 for number, head in enumerate(heads)
                 for name, tensor in head.state_dict().items()
             }
             save_file(tensors, folder / HEADS, {"format": "pt"})
             for task, head in zip(tasks, heads, strict=True):
-                if isinstance(head, TransformersHead):
-                    _save_whole(head, network.encoder, task, folder / task.name)
-                    _save_tokenizer(base, folder / task.name)
-                    _save_manifest(task, folder / task.name, max_length)
-            if pooling == "mean":
-                _save_modules(folder, int(network.encoder.config.hidden_size))
+                _save_whole(head, network.encoder, task, folder / task.name)
+                _save_tokenizer(base, folder / task.name)
+                _save_manifest(task, folder / task.name, max_length)
         _save_tokenizer(base, folder)
 
 
-def _save_whole(head: TransformersHead, encoder: Any, task: Task, folder: Path) -> None:
+def _linear(head: Any) -> LinearHead:
+    """Return a head on the mean of the tokens as ``models.classifiers.linear`` reads it."""
+    coefficients, intercepts = (
+        parameter.detach().cpu().float().numpy() for parameter in (head.classifier.weight, head.classifier.bias)
+    )
+    return LinearHead(coefficients, intercepts)
+
+
+def _save_whole(head: Any, encoder: Any, task: Task, folder: Path) -> None:
     """Write what ``AutoModelForSequenceClassification`` loads."""
     whole = head.with_encoder(encoder)
     describe(whole.config, task)
@@ -242,13 +264,14 @@ def _save_manifest(task: Task, folder: Path, max_length: int) -> None:
     (folder / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def _save_modules(folder: Path, dimension: int) -> None:
+def _save_modules(folder: Path, dimension: int, max_length: int) -> None:
     """Write that an encoder is pooled by the mean of its tokens, as sentence-transformers reads it."""
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
     ]
     (folder / "modules.json").write_text(json.dumps(modules, indent=2), encoding="utf-8")
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": max_length}), encoding="utf-8")
     (folder / "1_Pooling").mkdir(exist_ok=True)
     pooling = {"word_embedding_dimension": dimension, "pooling_mode_mean_tokens": True}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling, indent=2), encoding="utf-8")
