@@ -199,24 +199,48 @@ def test_several_labels(train: Callable[..., Result], place: Path) -> None:
     assert config["problem_type"] == "multi_label_classification"
 
 
-def test_a_base_pooled_by_the_mean_stays_an_encoder_of_sentence_transformers(
+def test_a_base_pooled_by_the_mean_stays_an_encoder_of_sentence_transformers_whose_vectors_the_heads_read(
     train: Callable[..., Result], place: Path
 ) -> None:
+    """The two texts of a pair are read by themselves: u, v, |u - v|, u * v."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     small_model(place / "mean", Pooling(32, pooling_mode="mean"), normalize=False)
     succeeded(train("--base", "mean", *TASKS, "-o", "mean-tasks"))
     assert about("mean-tasks")["pooling"] == "mean"
-    vectors = SentenceTransformer(str(place / "mean-tasks"), device="cpu").encode([text for (text,) in SINGLE[:2]])
-    heads = load_file(place / "mean-tasks" / "heads.safetensors")
-    for number, name in ((0, "animal"), (2, "score")):
-        logits = vectors @ heads[f"{number}.classifier.weight"].numpy().T + heads[f"{number}.classifier.bias"].numpy()
-        found = classified("mean-tasks", SINGLE[:2], "--task", name)
-        if name == "score":
-            np.testing.assert_allclose([record["value"] for record in found], logits[:, 0], rtol=1e-4)
-        else:
-            np.testing.assert_allclose(probabilities(found, sorted(examples.ANIMALS)), softmax(logits), atol=1e-4)
+    encoder = SentenceTransformer(str(place / "mean-tasks"), device="cpu")
+    assert encoder.max_seq_length == 32
+    heads = load_file(place / "mean-tasks" / "head.safetensors")
+
+    def logits(name: str, features: Any) -> Any:
+        return features @ heads[f"{name}/coefficients"].numpy().T + heads[f"{name}/intercepts"].numpy()
+
+    alone = encoder.encode([text for (text,) in SINGLE])
+    found = classified("mean-tasks", SINGLE, "--task", "animal")
+    expected = softmax(logits("animal", alone))
+    np.testing.assert_allclose(probabilities(found, sorted(examples.ANIMALS)), expected, atol=1e-4)
+    values = [record["value"] for record in classified("mean-tasks", SINGLE, "--task", "score")]
+    np.testing.assert_allclose(values, logits("score", alone)[:, 0], rtol=1e-4)
+    first, second = (encoder.encode([pair[side] for pair in PAIR]) for side in (0, 1))
+    features = np.concatenate([first, second, np.abs(first - second), first * second], axis=1)
+    (task,) = (task for task in about("mean-tasks")["tasks"] if task["name"] == "same")
+    found = classified("mean-tasks", PAIR, "--task", "same")
+    np.testing.assert_allclose(probabilities(found, task["labels"]), softmax(logits("same", features)), atol=1e-4)
+
+
+def test_training_and_classification_read_pairs_alike(train: Callable[..., Result], place: Path) -> None:
+    """The score that the training had on dev is that of the folder which it wrote."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    small_model(place / "mean-2", Pooling(32, pooling_mode="mean"), normalize=False)
+    options = ("--dev", "pairs.jsonl", "--max-steps", "12", "--learning-rate", "1e-3")
+    for base in ("base", "mean-2"):
+        succeeded(train("--base", base, "pairs.jsonl", "-o", f"{base}-alike", *options))
+        (found,) = records(
+            invoke("evaluate", "classification", "-m", str(place / f"{base}-alike"), str(place / "pairs.jsonl"))
+        )
+        assert found["log_loss"] == pytest.approx(about(f"{base}-alike")["scores"]["log_loss"], abs=1e-3)
 
 
 def test_the_folder_says_how_it_came_about(train: Callable[..., Result], place: Path) -> None:

@@ -99,8 +99,11 @@ def command(
 
     finetune trains the whole network with a new head (AdamW, warm-up, then linear decay). The folder is what transformers'
     AutoModelForSequenceClassification loads; with several tasks it is the encoder with all heads, and such a folder for each
-    task below it. linear computes the embeddings of an encoder once and fits logistic regression (or ridge regression to
-    numbers), whose strength of regularisation is chosen by cross-validation: it takes seconds, and suits few examples.
+    task below it. A base that is pooled by the mean of its tokens, as sentence encoders are, reads the two texts of a pair
+    by themselves, and the folder is one of sentence-transformers with the heads beside it.
+
+    linear computes the embeddings of an encoder once and fits logistic regression (or ridge regression to numbers), whose
+    strength of regularisation is chosen by cross-validation: it takes seconds, and suits few examples.
 
     Examples that share a text are never divided between training and dev. The folder's classifier.json holds the tasks, every
     option, the counts, the scores on dev and the versions, its curves.jsonl the losses and scores during the training.

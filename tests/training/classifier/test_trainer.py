@@ -34,7 +34,7 @@ SEVERAL = Task("several", "multilabel", 1, ("x", "y"), "micro_f1")
 def rows(n: int, targets: Any, seed: int = 0) -> Rows:
     rng = np.random.default_rng(seed)
     ids = [[2, *rng.integers(5, 200, rng.integers(2, 9)).tolist(), 3] for _ in range(n)]
-    return Rows([ModelInput(row, [0] * len(row)) for row in ids], targets)
+    return Rows([(ModelInput(row, [0] * len(row)),) for row in ids], targets)
 
 
 NONE = rows(0, np.zeros(0, np.int64))
@@ -62,7 +62,7 @@ def training(
 
 
 def batch_of(data: TaskData, number: int, chosen: Sequence[int]) -> Batch:
-    ids = [data.train.inputs[index].ids for index in chosen]
+    ids = [data.train.inputs[index][0].ids for index in chosen]
     width = max(map(len, ids))
     padded = np.array([row + [0] * (width - len(row)) for row in ids])
     mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in ids])
