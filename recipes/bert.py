@@ -19,12 +19,12 @@ import corpora
 from command_line import nlptool
 from quantise import ship_int8
 
-SIZE = "--layers 4 --hidden-size 320 --heads 5 --intermediate-size 1280"
-COMMON = f"{SIZE} --mlm-probability 0.25 --optimizer muon --precision bfloat16"
+COMMON = "--mlm-probability 0.25 --optimizer muon --precision bfloat16"
 ON_CPU = "--device cpu --threads 1 --batch-size 32"
 ON_GPU = "--device cuda --max-minutes 8.5 --workers 16 --batch-size 256"
-FIRST = "--learning-rate 1.5e-3 --nsp-warmup-ratio 0.3"
-LATER = "--learning-rate 5e-4"  # of a run that begins with the model of another one
+SIZE = "--layers 4 --hidden-size 320 --heads 5 --intermediate-size 1280"
+FIRST = f"{SIZE} --learning-rate 1.5e-3 --nsp-warmup-ratio 0.3"
+LATER = "--learning-rate 8e-4"  # of a run that begins with the model of another one
 
 EVALUATIONS = {"mlm": [], "nsp": ["--pairs", "10000"]}
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
@@ -36,7 +36,8 @@ class Language:
 
     name: str  # of the model
     tokenizer: str  # its options
-    steps: int  # of a run on a processor
+    steps: int  # of the first run on a processor
+    later_steps: int  # of each further one
     dev: tuple[str, ...]  # files of held-out documents; the first one is evaluated during the training
 
 
@@ -45,9 +46,10 @@ LANGUAGES = {
         "bert-mini-ja",
         "--tokenizer unidic --vocab-size 24000",
         8000,
+        5000,
         ("ja_dev.txt", "ja_modern_dev.txt", "ja_old_dev.txt"),
     ),
-    "en": Language("bert-mini-en", "--tokenizer wordpiece --lowercase --vocab-size 16000", 5000, ("en_dev.txt",)),
+    "en": Language("bert-mini-en", "--tokenizer wordpiece --lowercase --vocab-size 16000", 5000, 5000, ("en_dev.txt",)),
 }
 
 
@@ -74,7 +76,7 @@ def main() -> None:
 
 def train(language: Language, corpus: Path, folder: Path, before: Sequence[Path], *, gpu: bool) -> None:
     """Train one run, from scratch or from the last model of ``before``."""
-    machine = ON_GPU if gpu else f"{ON_CPU} --max-steps {language.steps}"
+    machine = ON_GPU if gpu else f"{ON_CPU} --max-steps {language.later_steps if before else language.steps}"
     start = f"{LATER} --init {before[-1]} --seed {len(before) + 1}" if before else f"{FIRST} {language.tokenizer}"
     nlptool(
         "train", "bert", *COMMON.split(), *machine.split(), *start.split(), "--dev", corpus.parent / language.dev[0],

@@ -37,6 +37,7 @@ _COMMAND_LINES = {
         "gpt", "gpt2", "t5", "complete", "completion-model", "decode", "infer", "write", "text-generation", "text2text", "poem",
     ),
     "nlptool generate -m mini-en-ja": ("translate", "translation", "mt", "en-ja"),
+    "nlptool generate -m mini-ja-en": ("ja-en",),
     "nlptool train word2vec": ("word2vec", "w2v", "glove", "skipgram", "cbow", "gensim"),
     "nlptool train word2vec --subwords 3-6": ("fasttext",),
     "nlptool train word2vec --method svd": ("lsa", "lsi", "svd", "ppmi", "pmi"),

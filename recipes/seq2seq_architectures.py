@@ -1,4 +1,4 @@
-"""Train ``mini-en-ja`` again, and evaluate it for the table of its card: ``python recipes/en_ja.py DATA WORK [--gpu]``.
+"""Compare three architectures of ``train seq2seq``: ``python recipes/seq2seq_architectures.py DATA WORK [--gpu]``.
 
 DATA holds ``small_parallel_enja``; WORK gets the pairs as plain text, a model of each architecture, and its evaluation. All
 architectures are trained for the same time on one processor core (with ``--gpu``: a quarter of it on a GPU), so that two can be
@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from command_line import nlptool
 
-NAME = "mini-en-ja"
 MINUTES = 40  # on one core: as much as 20 minutes on two
 
 COMMON = (
@@ -31,8 +29,6 @@ ARCHITECTURES = {
     "lstm": "--layers 1 --hidden-size 256",
 }
 
-SHIPPED = ("config.json", "model.safetensors", "source.json", "target.json", "seq2seq.json", "curves.jsonl")
-BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 _CONTRACTIONS = re.compile(r" (['’](?:s|m|t|re|ve|ll|d)\b)")
 _CLOSING = re.compile(r" ([.,?!;:%)])")
 _QUOTED = re.compile(r'" (.*?) "')
@@ -63,13 +59,6 @@ def main() -> None:
                 nlptool(
                     "evaluate", "generation", "-m", folder, "--beams", str(beams), "-f", "jsonl", work / "dev.tsv", stdout=file
                 )  # fmt: skip
-    ship(work / "transformer")
-
-
-def ship(made: Path) -> None:
-    (BUILTIN / NAME).mkdir(exist_ok=True)
-    for name in SHIPPED:
-        shutil.copyfile(made / name, BUILTIN / NAME / name)
 
 
 def write_pairs(data: Path, work: Path) -> None:
