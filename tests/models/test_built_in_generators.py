@@ -44,12 +44,12 @@ def test_beams_of_ctranslate2_end_with_what_transformers_rules_find(beams: int) 
     assert said(opened("hyakunin"), texts, decoding) == said(opened("hyakunin", "torch"), texts, decoding)
 
 
-@pytest.mark.parametrize(("name", "most"), [("hyakunin", 1_000_000), ("mini-en-ja", 8_000_000)])
+@pytest.mark.parametrize(("name", "most"), [("hyakunin", 1_000_000), ("mini-en-ja", 8_000_000), ("mini-ja-en", 8_000_000)])
 def test_they_are_as_small_as_promised(name: str, most: int) -> None:
     assert 0 < sum(path.stat().st_size for path in (BUILT_IN / name).iterdir()) <= most
 
 
-@pytest.mark.parametrize("name", ["hyakunin", "mini-en-ja"])
+@pytest.mark.parametrize("name", ["hyakunin", "mini-en-ja", "mini-ja-en"])
 def test_they_run_without_torch(name: str) -> None:
     code = (
         "import sys; from nlptool.models.generation import loading\n"
@@ -61,3 +61,25 @@ def test_they_run_without_torch(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "translations"),
+    [
+        (
+            "mini-en-ja",
+            ["I can't swim at all.", "Where is the station?", "My father is a doctor.", "I love you."],
+            ["私は全然泳げない。", "駅はどこですか。", "父は医者です。", "私はあなたを愛している。"],
+        ),
+    ],
+)
+def test_translators_translate(name: str, texts: list[str], translations: list[str]) -> None:
+    assert said(opened(name), texts, Decoding(beams=4)) == translations
+
+
+@pytest.mark.parametrize("name", ["mini-en-ja", "mini-ja-en"])
+def test_translators_end_whatever_they_are_given(name: str) -> None:
+    texts = ["", " ", "🎉", "1234567890", "a" * 3000, "あ" * 3000, "It is cold. 寒い。", "\u200b\ufeff", "ＡＢＣ　１２３"]
+    for output in said(opened(name), texts, Decoding(beams=2, max_new_tokens=60)):
+        assert "\ufffd" not in output
+        assert len(output) < 1000
