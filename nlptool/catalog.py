@@ -249,11 +249,11 @@ _TABLE = (
         languages=("ja", "en"),
         note="everyday Japanese into English: a Transformer learned from 152,000 pairs",
         reads=("ja",),
-        parameters=1,
-        size=1,
+        parameters=3_713_440,
+        size=7_434_568,
         package="nlptool",
         weights="builtin/mini-ja-en",
-        sha256="SHA_mini-ja-en",
+        sha256="a7caf319f003b4aca4e531e3720da54bf91542bc12f533550359882f113af36d",
     ),
     *(
         Known(

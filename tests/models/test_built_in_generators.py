@@ -44,7 +44,9 @@ def test_beams_of_ctranslate2_end_with_what_transformers_rules_find(beams: int) 
     assert said(opened("hyakunin"), texts, decoding) == said(opened("hyakunin", "torch"), texts, decoding)
 
 
-@pytest.mark.parametrize(("name", "most"), [("hyakunin", 1_000_000), ("mini-en-ja", 8_000_000), ("mini-ja-en", 8_000_000)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("hyakunin", 1_000_000), ("mini-en-ja", 8_000_000), ("mini-ja-en", 8_000_000)]
+)
 def test_they_are_as_small_as_promised(name: str, most: int) -> None:
     assert 0 < sum(path.stat().st_size for path in (BUILT_IN / name).iterdir()) <= most
 
@@ -71,6 +73,11 @@ def test_they_run_without_torch(name: str) -> None:
             ["I can't swim at all.", "Where is the station?", "My father is a doctor.", "I love you."],
             ["私は全然泳げない。", "駅はどこですか。", "父は医者です。", "私はあなたを愛している。"],
         ),
+        (
+            "mini-ja-en",
+            ["私は泳げません。", "駅はどこですか。", "父は医者です。", "今何時ですか？"],
+            ["I can't swim.", "Where is the station?", "My father is a doctor.", "What time is it?"],
+        ),
     ],
 )
 def test_translators_translate(name: str, texts: list[str], translations: list[str]) -> None:
@@ -79,7 +86,17 @@ def test_translators_translate(name: str, texts: list[str], translations: list[s
 
 @pytest.mark.parametrize("name", ["mini-en-ja", "mini-ja-en"])
 def test_translators_end_whatever_they_are_given(name: str) -> None:
-    texts = ["", " ", "🎉", "1234567890", "a" * 3000, "あ" * 3000, "It is cold. 寒い。", "\u200b\ufeff", "ＡＢＣ　１２３"]
+    texts = [
+        "",
+        " ",
+        "🎉",
+        "1234567890",
+        "a" * 3000,
+        "あ" * 3000,
+        "It is cold. 寒い。",
+        "\u200b\ufeff",
+        "ＡＢＣ　１２３",
+    ]
     for output in said(opened(name), texts, Decoding(beams=2, max_new_tokens=60)):
         assert "\ufffd" not in output
         assert len(output) < 1000
