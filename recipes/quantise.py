@@ -41,17 +41,19 @@ def ship_int8(made: Path, target: Path) -> Path:
     for name in COPIED:
         if (made / name).is_file():
             shutil.copyfile(made / name, target / name)
-    (name,) = (name for name in MANIFESTS if (made / name).is_file())
-    manifest = json.loads((made / name).read_text(encoding="utf-8"))
-    manifest.pop("files", None)  # the card of the package is another one
-    manifest.pop("sha256", None)
-    text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    (target / name).write_text(f"{text}\n", encoding="utf-8")
+    task = "fill-mask"
+    for name in MANIFESTS.keys() & {path.name for path in made.iterdir()}:
+        task = MANIFESTS[name]
+        manifest = json.loads((made / name).read_text(encoding="utf-8"))
+        manifest.pop("files", None)  # the card of the package is another one
+        manifest.pop("sha256", None)
+        text = json.dumps(manifest, indent=2, ensure_ascii=False)
+        (target / name).write_text(f"{text}\n", encoding="utf-8")
     int8_weights.pack(made / kinds.STANDARD_WEIGHTS, target / kinds.INT8_WEIGHTS)
     (target / kinds.STANDARD_WEIGHTS).unlink(missing_ok=True)  # of an older model
     with tempfile.TemporaryDirectory() as standard:
         int8_weights.unpack(target, Path(standard))
-        onnx_graph.write(Path(standard), target, target, task=MANIFESTS[name])
+        onnx_graph.write(Path(standard), target, target, task=task)
     return target / kinds.INT8_WEIGHTS
 
 

@@ -172,7 +172,7 @@ def test_values_are_in_the_unit_of_the_scores(train: Callable[..., Result], plac
     gold = np.array([record["score"] for record in examples.SCORES])
     found = np.array([record["value"] for record in classified("numbers", texts, "--engine", "torch")])
     np.testing.assert_allclose(found, by_transformers(place / "numbers", texts)[:, 0], rtol=1e-5)
-    assert abs(found.mean() - gold.mean()) < 20
+    assert abs(found.mean() - gold.mean()) < 40  # and not near 0
     assert np.corrcoef(found, gold)[0, 1] > 0.8
     config = json.loads((place / "numbers" / "config.json").read_text())
     assert config["problem_type"] == "regression"

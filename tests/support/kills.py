@@ -27,7 +27,16 @@ NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 PATIENCE = 120  # seconds after which a process hangs
 
-_TIMES = ("seconds", "README.md", "curves.jsonl", "pretraining.json", "seq2seq.json", "distil.json", "vectors.json")
+_TIMES = (
+    "seconds",
+    "README.md",
+    "curves.jsonl",
+    "pretraining.json",
+    "seq2seq.json",
+    "distil.json",
+    "classifier.json",
+    "vectors.json",
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ CASES = {
     "attention": Case("attention {in}/short.txt -o out"),
     "generate": Case("generate -m hyakunin {in}/lines.txt -o out"),
     "generate --stream": Case("generate -m hyakunin --stream {in}/lines.txt -o out"),
+    "classify": Case("classify -m static-ja-en --labels 猫,犬 {in}/lines.txt -o out"),
     "map": Case(f"map -f tsv {_SOME} -o out"),
     "map picture": Case(f"map --plot out.svg {_SOME}", "out.svg", resumes=False),
     "index build": Case(f"index build {_SOME} -o out"),
@@ -117,6 +127,11 @@ CASES = {
     "train bert": Case(
         "train bert --max-steps 30 --vocab-size 1500 --max-length 32 --batch-size 8 {in}/novel.txt " + _TRAIN
     ),
+    "train classifier": Case(
+        "train classifier --method finetune --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 "
+        "--freeze 4 --dev 0 {in}/labelled.tsv -o out"
+    ),
+    "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
         "train distil --teacher static-ja-en --dimension 16 --vocab-size 3000 --threads 1 --device cpu --layers 1 --heads 2 "
@@ -152,6 +167,7 @@ class Ground:
         self._write("words.txt", "king\nqueen\nno-such-word\n猫\n" * 100)
         self._write("analogies.txt", "king man woman\nno such word\n犬 猫 鳥\n" * 60)
         self._write("pairs.tsv", "".join(f"{number:04d}\t{f'{number:04d}'[::-1]}\n" for number in range(900)))
+        self._write("labelled.tsv", "".join(f"{line[:20]}\t{'ab'[len(line) % 2]}\n" for line in lines * 3))
         numbers = random.Random(1)
         rows = (" ".join(f"{numbers.gauss(0, 1):.4f}" for _ in range(50)) for _ in range(5000))
         self._write("v.txt", "5000 50\n" + "".join(f"w{number} {row}\n" for number, row in enumerate(rows)))
