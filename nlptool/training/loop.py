@@ -281,8 +281,10 @@ class Trainer(Generic[SettingsT, BatchT]):
             self._unlogged.append(self._step(optimizer, of_step, step))
             step += 1
             self._report(self.stage, step, total, "steps")
-            if step % _LOG_STEPS == 0 or step in evaluation_steps:
+            is_logged = step % _LOG_STEPS == 0 or step in evaluation_steps
+            if is_logged or self._device.type == "cpu":  # a GPU would have to be waited for after every step
                 self._check(step)
+            if is_logged:
                 line = {"stage": self.stage, "step": step, "epoch": round(step / self.epoch_steps, 3)}
                 line |= {"seconds": round(time.monotonic() - began, 1), "learning_rate": rate}
                 self.log(line, evaluate=step in evaluation_steps)
@@ -323,7 +325,7 @@ class Trainer(Generic[SettingsT, BatchT]):
         self._unlogged = [_floats(values) for values in self._unlogged]  # waits for a GPU
         if not all(math.isfinite(value) for values in self._unlogged for value in values.values()):
             raise RunError(
-                f"the training went wrong: the loss or its gradient is not finite after {step:,} steps",
+                f"the training went wrong: the loss or its gradient is not finite in step {step:,}",
                 hint=self.remedy,
             )
 

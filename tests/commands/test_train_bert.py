@@ -565,7 +565,7 @@ def test_a_training_that_goes_wrong_is_stopped_and_the_last_checkpoint_is_kept(d
     folder = tmp_path / "broken"
     folder.mkdir()
     bert_network.save(training.network, data[0], folder, "float32")
-    with pytest.raises(RunError, match="not finite after 50 steps") as refused:
+    with pytest.raises(RunError, match=r"not finite in step 1$") as refused:
         pretrained(data, tmp_path / "b", replace(SMALL, max_steps=60, init=str(folder)))
     assert "--learning-rate" in refused.value.hint
     assert not [*(tmp_path / "b").glob("*.safetensors")]
