@@ -47,8 +47,9 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
 @click.option("--task-sampling", type=click.Choice(["proportional", "sqrt", "equal"]), default="sqrt", show_default=True,
               help="How often each --task has its turn: by its number of examples, the square root of that, or "
               "equally.")  # fmt: skip
-@click.option("--pooling", type=click.Choice(["cls", "mean"]), show_default="as the base model was made",
-              help="What the heads read: the first token, or the mean of all.")  # fmt: skip
+@click.option("--pooling", type=click.Choice(["cls", "sentence"]), show_default="as the base model was made",
+              help="What the heads read: cls: the first token, as transformers' classes do; sentence: the vector of a sentence "
+              "encoder, of each text of a pair by itself.")  # fmt: skip
 @training.integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
                   shown=False)  # fmt: skip
 @training.number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
@@ -99,8 +100,8 @@ def command(
 
     finetune trains the whole network with a new head (AdamW, warm-up, then linear decay). The folder is what transformers'
     AutoModelForSequenceClassification loads; with several tasks it is the encoder with all heads, and such a folder for each
-    task below it. A base that is pooled by the mean of its tokens, as sentence encoders are, reads the two texts of a pair
-    by themselves, and the folder is one of sentence-transformers with the heads beside it.
+    task below it. A sentence encoder reads the two texts of a pair by themselves, and the folder is one of
+    sentence-transformers with the heads beside it.
 
     linear computes the embeddings of an encoder once and fits logistic regression (or ridge regression to numbers), whose
     strength of regularisation is chosen by cross-validation: it takes seconds, and suits few examples.

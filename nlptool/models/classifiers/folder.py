@@ -1,11 +1,11 @@
 """The folder of a classifier that was trained here: its manifest, and where its encoder and its heads are.
 
 ``classifier.json`` names the tasks and the method. With the method ``finetune`` the encoder is a network of transformers in the
-folder. Where it is pooled as transformers' own classes do it (``cls``) and has one task, the folder is what
-``AutoModelForSequenceClassification`` loads. With several tasks the heads are in ``heads.safetensors``, named by the numbers of
-their tasks, and for each task there is a folder of its name which that class loads. Where it is pooled by the mean of its tokens
-(``mean``) the folder is one of sentence-transformers, and the heads, which read its vectors, are in ``head.safetensors`` (see
-``linear``). With the method ``linear`` that file is there alone, and the manifest names the encoder (``base``).
+folder. With the pooling ``cls``, that of transformers' own classes, and one task the folder is what
+``AutoModelForSequenceClassification`` loads; with several tasks the heads are in ``heads.safetensors``, named by the numbers of
+their tasks, and for each task there is a folder of its name which that class loads. With the pooling ``sentence`` the folder is
+one of sentence-transformers, and the heads, which read its vectors, are in ``head.safetensors`` (see ``linear``). With the method
+``linear`` that file is there alone, and the manifest names the encoder (``base``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEADS = "heads.safetensors"
 HEAD = "head.safetensors"
 
 METHODS = ("finetune", "linear")
-POOLINGS = ("cls", "mean")
+POOLINGS = ("cls", "sentence")
 
 _CLASSIFIES = "ForSequenceClassification"
 
@@ -45,7 +45,7 @@ def manifest(folder: Path) -> dict[str, Any] | None:
 
 def is_linear(about: Mapping[str, Any]) -> bool:
     """Return whether the heads of a manifest's model read the vectors of an encoder."""
-    return about.get("method") == "linear" or about.get("pooling") == "mean"
+    return about.get("method") == "linear" or about.get("pooling") == "sentence"
 
 
 def tasks(folder: Path, name: str) -> tuple[Task, ...]:

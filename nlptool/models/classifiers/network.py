@@ -1,10 +1,10 @@
 """The network of a classifier in torch: one encoder, and a head for each task.
 
-The heads are those of transformers' ``...ForSequenceClassification`` where the encoder is pooled as that class does it, at its
-first token as a rule; it reads a pair of texts together. An encoder that is pooled by the mean of its tokens, as sentence
-encoders are, reads each text by itself, and a linear head gets what a linear classifier gets (``linear.pair_features``;
-N. Reimers, I. Gurevych: Sentence-BERT, EMNLP 2019, section 3). Several tasks with one encoder: X. Liu et al.: Multi-Task Deep
-Neural Networks for Natural Language Understanding (ACL 2019).
+The heads are those of transformers' ``...ForSequenceClassification``, which read its states at the first token as a rule, and a
+pair of texts together. A sentence encoder of sentence-transformers reads each text by itself, with its own pooling and what comes
+after that; a linear head gets its vectors, as in a linear classifier (``linear.pair_features``; N. Reimers, I. Gurevych:
+Sentence-BERT, EMNLP 2019, section 3). Several tasks with one encoder: X. Liu et al.: Multi-Task Deep Neural Networks for Natural
+Language Understanding (ACL 2019).
 """
 
 from __future__ import annotations
@@ -32,49 +32,53 @@ class ClassifierNetwork(nn.Module):
 
     Args:
         encoder: a network of transformers without a head.
-        heads: of the tasks, in their order: ``MeanHead``, or what ``TransformersHead`` makes of a network.
+        heads: of the tasks, in their order.
+        sentences: the ``SentenceTransformer`` that ``encoder`` is a part of, whose vectors the heads read: ``VectorHead``. None:
+            they read the states of ``encoder``: ``TransformersHead``.
     """
 
-    def __init__(self, encoder: Any, heads: Sequence[nn.Module]) -> None:
+    def __init__(self, encoder: Any, heads: Sequence[nn.Module], sentences: Any = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleDict({str(number): head for number, head in enumerate(heads)})
+        self.sentences = sentences
 
     def forward(self, inputs: Mapping[str, Tensor], tasks: Sequence[int]) -> list[Tensor]:
         """Return the logits (B, K) of each of some tasks, given by their numbers.
 
         Args:
-            inputs: ``input_ids`` (B, T) int64, and ``attention_mask`` and ``token_type_ids`` where the encoder takes them; for a
-                ``MeanHead`` of pairs (2 B, T), the first texts before the second ones.
+            inputs: ``input_ids`` (B, T) int64, and ``attention_mask`` and ``token_type_ids`` where the encoder takes them;
+                of pairs that a sentence encoder reads (2 B, T), the first texts before the second ones.
         """
-        states = self.encoder(**inputs)
-        return [self.heads[str(task)](states, inputs) for task in tasks]
+        if self.sentences is None:
+            states = self.encoder(**inputs)
+            return [self.heads[str(task)](states, inputs) for task in tasks]
+        features: dict[str, Any] = dict(inputs)
+        for module in self.sentences:
+            features = module(features)
+        return [self.heads[str(task)](features["sentence_embedding"]) for task in tasks]
 
 
-class MeanHead(nn.Module):
-    """A linear head on the mean of the hidden states of the tokens.
+class VectorHead(nn.Module):
+    """A linear head on vectors (D) of texts.
 
     Args:
         n_texts: 1 or 2: of a pair the head gets u, v, |u - v| and u * v.
-        deviation: standard deviation of its random weights.
     """
 
-    def __init__(self, hidden_size: int, n_outputs: int, *, n_texts: int, dropout: float, deviation: float) -> None:
+    def __init__(self, dimension: int, n_outputs: int, *, n_texts: int, dropout: float) -> None:
         super().__init__()
         self.n_texts = n_texts
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(hidden_size * (PAIR_BLOCKS if n_texts > 1 else 1), n_outputs)
-        nn.init.normal_(self.classifier.weight, std=deviation)
+        self.classifier = nn.Linear(dimension * (PAIR_BLOCKS if n_texts > 1 else 1), n_outputs)
         nn.init.zeros_(self.classifier.bias)
 
-    def forward(self, states: Any, inputs: Mapping[str, Tensor]) -> Tensor:
-        hidden = states.last_hidden_state
-        mask = inputs["attention_mask"][:, :, None].to(hidden.dtype)
-        features = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return logits (B, K) of vectors (B, D), or (2 B, D), those of the first texts before those of the second ones."""
         if self.n_texts > 1:
-            first, second = features.chunk(2)
-            features = torch.cat([first, second, (first - second).abs(), first * second], dim=1)
-        return self.classifier(self.dropout(features))  # type: ignore[no-any-return]
+            first, second = vectors.chunk(2)
+            vectors = torch.cat([first, second, (first - second).abs(), first * second], dim=1)
+        return self.classifier(self.dropout(vectors))  # type: ignore[no-any-return]
 
 
 class _Given(nn.Module):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.models.classifiers.folder import MANIFEST
-from nlptool.models.store import locate
+from nlptool.models.store import locate, model_folder
 from nlptool.records.pipe import Pipe
 from nlptool.specs import ClassifierSpec
 from nlptool.tasks.train import classifier_corpus
@@ -78,15 +78,16 @@ def train_classifier(
             from nlptool.training.classifier.trainer import ClassifierSettings, ClassifierTraining
 
             torch_device = devices.torch_device(device, threads)
-            base_folder = locate.find(base, plain=True, offline=offline, allow_pickle=allow_pickle, note=pipe.note)
-            pooling = settings.pop("pooling") or classifier_network.pooling_of(base_folder)
+            whole_folder = locate.find(base, plain=True, offline=offline, allow_pickle=allow_pickle, note=pipe.note)
+            pooling = settings.pop("pooling") or classifier_network.pooling_of(whole_folder)
+            base_folder = model_folder.first(whole_folder)  # with the network and its tokenizer
             network = classifier_network.new(
-                base_folder, base, [each.task for each in tasks], pooling=pooling, dropout=settings["dropout"],
-                seed=settings["seed"], note=pipe.note,
+                whole_folder if pooling == "sentence" else base_folder, base, [each.task for each in tasks],
+                pooling=pooling, dropout=settings["dropout"], seed=settings["seed"], note=pipe.note,
             )  # fmt: skip
             settings["max_length"] = settings["max_length"] or _LONGEST
             texts, about = classifier_network.tokenizer(base_folder, network, max_length=settings["max_length"])
-            data = [_as_ids(pipe, task, texts, together=pooling != "mean") for task in tasks]
+            data = [_as_ids(pipe, task, texts, together=pooling == "cls") for task in tasks]
             settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
             training = ClassifierTraining(
                 network, data, ClassifierSettings(base=Path(base).name, pooling=pooling, **settings), work,

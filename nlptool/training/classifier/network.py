@@ -17,33 +17,24 @@ from nlptool.errors import ModelError
 from nlptool.models.classifiers import linear
 from nlptool.models.classifiers.folder import HEAD, HEADS, MANIFEST
 from nlptool.models.classifiers.linear import LinearHead
-from nlptool.models.classifiers.network import ClassifierNetwork, MeanHead, describe
+from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, describe
 from nlptool.models.classifiers.task import Task
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
 from nlptool.models.classifiers.transformers_model import describe_inputs, new_heads
+from nlptool.models.encoders import sentence_transformer
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.runtime.transformers_loading import silenced
-from nlptool.models.store import model_folder, sentence_transformers_config
 from nlptool.training.saving import SAVE_DTYPES, folder_permissions
 
 _TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model", "*.spm"
 )  # fmt: skip
-_DROPOUTS = (
-    "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "embedding_dropout", "mlp_dropout"
-)  # fmt: skip
-_OF_HEAD = ("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout")
-"""What the configurations of transformers call the dropout of networks and of heads."""
 
 
 def pooling_of(folder: Path) -> str:
-    """Return how the model in a folder is pooled: mean, if it is one of sentence-transformers and says so; else cls."""
-    for kind, path in model_folder.modules(folder) if (folder / "modules.json").is_file() else ():
-        if kind == "Pooling":
-            modes = sentence_transformers_config.pooling_modes(model_folder.read_json(folder / path / "config.json"))
-            return "mean" if list(modes) == ["mean"] else "cls"
-    return "cls"
+    """Return how the model in a folder is pooled: sentence, if it is one of sentence-transformers; else cls."""
+    return "sentence" if (folder / "modules.json").is_file() else "cls"
 
 
 def new(
@@ -61,7 +52,8 @@ def new(
     Args:
         folder: of the base model, as transformers loads it.
         name: of the base model, for messages.
-        pooling: cls | mean.
+        pooling: cls: as transformers' own classes do it | sentence: as sentence-transformers does it, by the mean of all tokens
+            where the folder does not say.
         dropout: of all layers; None: as the base model says.
         seed: of what begins at random.
         note: called with the parts of the encoder that begin at random because the folder has none.
@@ -69,37 +61,55 @@ def new(
     Raises:
         ModelError: the base model cannot be loaded, or is none of the kind of BERT.
     """
+    torch.manual_seed(seed)
+    network = (_with_vectors if pooling == "sentence" else _with_states)(folder, name, tasks, note)
+    if dropout is not None:
+        _set_dropout(network, dropout)
+    return network
+
+
+def _with_states(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> ClassifierNetwork:
+    """Load the encoder as transformers' class for classification has it: with a pooler where its head reads that."""
     with silenced():
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoConfig, AutoModelForSequenceClassification
 
         transformers_loading.refuse_own_code(folder)
-        torch.manual_seed(seed)
-        config = transformers_loading.pretrained(AutoConfig, folder)
-        _refuse(config, name)
-        changed: dict[str, Any] = {
-            field: dropout for field in (*_DROPOUTS, *_OF_HEAD) if dropout is not None and hasattr(config, field)
-        }
-        if pooling == "mean":
-            encoder, missing = transformers_loading.network(AutoModel, folder, **changed)
-        else:
-            encoder, missing = _with_its_pooler(folder, changed)
+        _refuse(transformers_loading.pretrained(AutoConfig, folder), name)
+        whole, missing = transformers_loading.network(
+            AutoModelForSequenceClassification, folder, ignore_mismatched_sizes=True
+        )
+        prefix = f"{whole.base_model_prefix}."
+        missing = [tensor.removeprefix(prefix) for tensor in missing if tensor.startswith(prefix)]
         if any("embeddings" in tensor for tensor in missing):
             raise transformers_loading.lacks(folder, missing)
-        at_random = sorted({".".join(tensor.split(".")[:2]) for tensor in missing})
-        if at_random and pooling != "mean":
+        if at_random := sorted({".".join(tensor.split(".")[:2]) for tensor in missing}):
             note(f"{name} has no {', '.join(at_random)}: they begin at random")
-        heads = _mean_heads(encoder, tasks, dropout) if pooling == "mean" else new_heads(encoder, tasks)
-        return ClassifierNetwork(encoder, heads)
+        encoder = getattr(whole, whole.base_model_prefix)
+        return ClassifierNetwork(encoder, new_heads(encoder, tasks))
 
 
-def _mean_heads(encoder: Any, tasks: Sequence[Task], dropout: float | None) -> list[nn.Module]:
-    config = encoder.config
-    usual = float(getattr(config, "hidden_dropout_prob", 0.1)) if dropout is None else dropout
-    deviation = float(getattr(config, "initializer_range", 0.02))
-    return [
-        MeanHead(int(config.hidden_size), task.n_outputs, n_texts=task.n_texts, dropout=usual, deviation=deviation)
-        for task in tasks
-    ]
+def _with_vectors(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> ClassifierNetwork:
+    """Load a sentence encoder."""
+    sentences = sentence_transformer.load(folder)
+    if not sentence_transformer.is_usual(sentence_transformer.network(sentences)):
+        raise ModelError(f"the parts of {name} are not those of a sentence encoder that can be trained here")
+    if not (folder / "modules.json").is_file():
+        note(f"{name} is no sentence encoder: its vectors are the means of its tokens")
+    sentences.prompts, sentences.default_prompt_name = {}, None  # none of them is put before a text here
+    encoder = sentences[0].model
+    dropout = float(getattr(encoder.config, "hidden_dropout_prob", 0.0))
+    dimension = int(sentences.get_embedding_dimension())
+    heads = [VectorHead(dimension, task.n_outputs, n_texts=task.n_texts, dropout=dropout) for task in tasks]
+    return ClassifierNetwork(encoder, heads, sentences)
+
+
+def _set_dropout(network: nn.Module, dropout: float) -> None:
+    """Set the dropout of all layers and of attention."""
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+        elif isinstance(getattr(module, "attention_dropout", None), float):
+            setattr(module, "attention_dropout", dropout)  # noqa: B010  (no attribute of nn.Module)
 
 
 def _refuse(config: Any, name: str) -> None:
@@ -116,18 +126,6 @@ def _refuse(config: Any, name: str) -> None:
         raise ModelError(
             f"{name} is a {kind}, which reads in one direction alone", hint="--base takes BERT and its kin"
         )
-
-
-def _with_its_pooler(folder: Path, changed: dict[str, Any]) -> tuple[Any, list[str]]:
-    """Load the encoder as transformers' class for classification has it: with a pooler where its head reads that."""
-    from transformers import AutoModelForSequenceClassification
-
-    whole, missing = transformers_loading.network(
-        AutoModelForSequenceClassification, folder, ignore_mismatched_sizes=True, **changed
-    )
-    prefix = f"{whole.base_model_prefix}."
-    encoder = getattr(whole, whole.base_model_prefix)
-    return encoder, [name.removeprefix(prefix) for name in missing if name.startswith(prefix)]
 
 
 def tokenizer(
@@ -205,9 +203,9 @@ def save(
     network = network.to(dtype)
     with silenced(), folder_permissions(folder):
         heads = list(network.heads.values())
-        if pooling == "mean":
-            network.encoder.save_pretrained(str(folder))
-            _save_modules(folder, int(network.encoder.config.hidden_size), max_length)
+        if pooling == "sentence":
+            network.sentences[0].max_seq_length = max_length
+            network.sentences.save(str(folder), create_model_card=False)
             linear.save(folder / HEAD, {task.name: _linear(head) for task, head in zip(tasks, heads, strict=True)})
         elif len(tasks) == 1:
             _save_whole(heads[0], network.encoder, tasks[0], folder)
@@ -227,7 +225,7 @@ def save(
 
 
 def _linear(head: Any) -> LinearHead:
-    """Return a head on the mean of the tokens as ``models.classifiers.linear`` reads it."""
+    """Return a head on vectors as ``models.classifiers.linear`` reads it."""
     coefficients, intercepts = (
         parameter.detach().cpu().float().numpy() for parameter in (head.classifier.weight, head.classifier.bias)
     )
@@ -262,16 +260,3 @@ def _save_manifest(task: Task, folder: Path, max_length: int) -> None:
         "tasks": [replace(task, name="").as_dict()],
     }
     (folder / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
-
-
-def _save_modules(folder: Path, dimension: int, max_length: int) -> None:
-    """Write that an encoder is pooled by the mean of its tokens, as sentence-transformers reads it."""
-    modules = [
-        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-    ]
-    (folder / "modules.json").write_text(json.dumps(modules, indent=2), encoding="utf-8")
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": max_length}), encoding="utf-8")
-    (folder / "1_Pooling").mkdir(exist_ok=True)
-    pooling = {"word_embedding_dimension": dimension, "pooling_mode_mean_tokens": True}
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling, indent=2), encoding="utf-8")

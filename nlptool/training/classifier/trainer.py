@@ -38,7 +38,7 @@ class ClassifierSettings:
     """The options of a fine-tuning."""
 
     base: str = ""  # name of the model that it begins with
-    pooling: str = "cls"  # or mean
+    pooling: str = "cls"  # or sentence
     max_length: int = 128  # tokens of a sequence, special tokens included
     batch_size: int = 32  # examples
     gradient_accumulation: int = 1  # batches of a step
