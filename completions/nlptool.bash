@@ -573,7 +573,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --task | --base | --kind | --dev | --metric | --freeze | --layer-decay | --patience | --evaluations | --text | --first | --second | --label | --columns | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --method) kind=word words=(auto finetune linear) ;;
         --task-sampling) kind=word words=(proportional sqrt equal) ;;
-        --pooling) kind=word words=(cls mean) ;;
+        --pooling) kind=word words=(cls sentence) ;;
         --keep) kind=word words=(best last) ;;
         --optimizer) kind=word words=(adamw muon) ;;
         --precision) kind=word words=(auto float32 bfloat16) ;;

@@ -64,17 +64,20 @@ class VectorHead(nn.Module):
 
     Args:
         n_texts: 1 or 2: of a pair the head gets u, v, |u - v| and u * v.
+        scale: the vectors are multiplied by it: components near 1 are learned from in larger steps than those of vectors of
+            unit length.
     """
 
-    def __init__(self, dimension: int, n_outputs: int, *, n_texts: int, dropout: float) -> None:
+    def __init__(self, dimension: int, n_outputs: int, *, n_texts: int, dropout: float, scale: float) -> None:
         super().__init__()
-        self.n_texts = n_texts
+        self.n_texts, self.scale = n_texts, scale
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(dimension * (PAIR_BLOCKS if n_texts > 1 else 1), n_outputs)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return logits (B, K) of vectors (B, D), or (2 B, D), those of the first texts before those of the second ones."""
+        vectors = vectors * self.scale
         if self.n_texts > 1:
             first, second = vectors.chunk(2)
             vectors = torch.cat([first, second, (first - second).abs(), first * second], dim=1)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -99,7 +100,11 @@ def _with_vectors(folder: Path, name: str, tasks: Sequence[Task], note: Callable
     encoder = sentences[0].model
     dropout = float(getattr(encoder.config, "hidden_dropout_prob", 0.0))
     dimension = int(sentences.get_embedding_dimension())
-    heads = [VectorHead(dimension, task.n_outputs, n_texts=task.n_texts, dropout=dropout) for task in tasks]
+    is_normalized = len(sentence_transformer.network(sentences)) < len(sentences)
+    scale = dimension**0.5 if is_normalized else 1.0
+    heads = [
+        VectorHead(dimension, task.n_outputs, n_texts=task.n_texts, dropout=dropout, scale=scale) for task in tasks
+    ]
     return ClassifierNetwork(encoder, heads, sentences)
 
 
@@ -225,11 +230,14 @@ def save(
 
 
 def _linear(head: Any) -> LinearHead:
-    """Return a head on vectors as ``models.classifiers.linear`` reads it."""
+    """Return a head on vectors as ``models.classifiers.linear`` reads it: its scale is part of the coefficients."""
     coefficients, intercepts = (
         parameter.detach().cpu().float().numpy() for parameter in (head.classifier.weight, head.classifier.bias)
     )
-    return LinearHead(coefficients, intercepts)
+    n_blocks = linear.PAIR_BLOCKS if head.n_texts > 1 else 1
+    scales = np.full(n_blocks, head.scale, np.float32)
+    scales[linear.PAIR_BLOCKS - 1 :] = head.scale**2  # of u * v
+    return LinearHead(coefficients * np.repeat(scales, coefficients.shape[1] // n_blocks), intercepts)
 
 
 def _save_whole(head: Any, encoder: Any, task: Task, folder: Path) -> None:
