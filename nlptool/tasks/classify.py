@@ -153,15 +153,20 @@ def classify(
     good = (GOOD_TEXT,) * max(1, task.n_texts)
     classify_each = EachRecord(work, good, model=classifier)
     for records in lists:
-        with_texts: list[tuple[Record, tuple[str, ...]]] = []
-        for record in records:
-            if record.pending:
-                try:
-                    with_texts.append((record, checked(texts_of(record))))
-                except RecordError as error:
-                    record.fail(error)
-        classify_each(with_texts)
+        classify_each(with_texts(records, texts_of))
         yield records
+
+
+def with_texts(records: Iterable[Record], texts_of: TextsOf) -> list[tuple[Record, tuple[str, ...]]]:
+    """Return the records that are to be worked on, each with its texts; one without them fails."""
+    found: list[tuple[Record, tuple[str, ...]]] = []
+    for record in records:
+        if record.pending:
+            try:
+                found.append((record, _checked(texts_of(record))))
+            except RecordError as error:
+                record.fail(error)
+    return found
 
 
 def keep_gold(record: Record, result: str) -> None:
@@ -186,7 +191,7 @@ def results(task: Task, scores: Any, *, k: int | None, threshold: float) -> dict
     return {"label": orjson.dumps(task.labels[order[0]]), "probabilities": b"{%b}" % listed}
 
 
-def checked(texts: tuple[str, ...]) -> tuple[str, ...]:
+def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the texts of a record.
 
     Raises:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from nlptool.errors import RecordError
 from nlptool.models.classifiers import zero_shot as zero_shot_labels
+from nlptool.models.classifiers.linear_classifier import error_of
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.record import Record
-from nlptool.tasks.classify import TextsOf, as_json, checked, keep_gold
+from nlptool.tasks.classify import TextsOf, as_json, keep_gold, with_texts
 from nlptool.tasks.encoding import open_encoder
 from nlptool.tasks.entries import model_entry
 
@@ -43,30 +43,20 @@ def zero_shot(
     names = [orjson.dumps(label) for label in labels]
     entry = {**model_entry(located), "zero_shot": True}
     for records in lists:
-        texts: list[tuple[Record, str]] = []
-        for record in records:
-            if record.pending:
-                try:
-                    texts.append((record, checked(texts_of(record))[0]))
-                except RecordError as error:
-                    record.fail(error)
-        if texts:
-            _work(texts, encode([text for _, text in texts]), vectors, names, entry, k)
+        found = with_texts(records, texts_of)
+        if found:
+            _work([record for record, _ in found], encode([text for _, (text,) in found]), vectors, names, entry, k)
         yield records
 
 
 def _work(  # noqa: PLR0917
-    texts: Sequence[tuple[Record, str]], embeddings: Any, vectors: Any, names: Sequence[bytes], entry: dict[str, Any],
-    k: int | None,
+    records: Sequence[Record], embeddings: Any, vectors: Any, names: Sequence[bytes], entry: dict[str, Any], k: int | None
 ) -> None:  # fmt: skip
     finite = np.isfinite(embeddings.vectors).all(axis=1)
     similarities = zero_shot_labels.similarities(np.where(finite[:, None], embeddings.vectors, 0), vectors)
-    for row, (record, _) in enumerate(texts):
-        if row in embeddings.errors:
-            record.fail(embeddings.errors[row])
-        elif row in embeddings.no_vector or not finite[row]:
-            reason = embeddings.no_vector.get(row, "its vector holds NaN or infinity")
-            record.fail(RecordError("NoVector", f"the text has no vector: {reason}"))
+    for row, record in enumerate(records):
+        if error := error_of(embeddings, row):
+            record.fail(error)
         else:
             order = np.argsort(-similarities[row], kind="stable")
             listed = b",".join(b"%b:%b" % (names[index], as_json(similarities[row, index])) for index in order[:k])

@@ -73,13 +73,19 @@ def features(encode: Encode, texts: Sequence[tuple[str, ...]]) -> Features:
     found = linear.pair_features(*sides) if len(sides) > 1 else sides[0] if sides else vectors
     errors: dict[int, RecordError] = {}
     for index, place in enumerate(places):
-        for row in place:
-            if row in embeddings.errors:
-                errors.setdefault(index, embeddings.errors[row])
-            elif row in embeddings.no_vector or not np.isfinite(vectors[row]).all():
-                reason = embeddings.no_vector.get(row, "its vector holds NaN or infinity")
-                errors.setdefault(index, RecordError("NoVector", f"the text has no vector: {reason}"))
+        if error := next(filter(None, (error_of(embeddings, row) for row in place)), None):
+            errors[index] = error
     return Features(found, [_entry(embeddings, place) for place in places], errors)
+
+
+def error_of(embeddings: Embeddings, row: int) -> RecordError | None:
+    """Return why a text has no vector that means something; None if it has one."""
+    if row in embeddings.errors:
+        return embeddings.errors[row]
+    if row in embeddings.no_vector or not np.isfinite(embeddings.vectors[row]).all():
+        reason = embeddings.no_vector.get(row, "its vector holds NaN or infinity")
+        return RecordError("NoVector", f"the text has no vector: {reason}")
+    return None
 
 
 def _entry(embeddings: Embeddings, rows: Sequence[int]) -> dict[str, Any]:

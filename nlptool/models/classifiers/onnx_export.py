@@ -6,7 +6,6 @@ padded batch, before it is used.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -38,27 +37,15 @@ def convert(folder: Path, name: str, target: Path, *, allow_pickle: bool = False
         ModelError: as of ``load``.
     """
     loaded = load(folder, name, allow_pickle=allow_pickle)
-    loaded.tokenizer.no_truncation()
-    loaded.tokenizer.no_padding()
-    loaded.tokenizer.save(str(target / "tokenizer.json"), pretty=False)
-    (target / CLASSIFIER.manifest).write_text(json.dumps(loaded.about, indent=2, ensure_ascii=False))
+    onnx_export.write_tokenizer(loaded.tokenizer, loaded.about, target, CLASSIFIER.manifest)
     with transformers_loading.silenced():
         _export(loaded, target / GRAPH)
     _compare(loaded, target)
 
 
 def _export(loaded: Loaded, path: Path) -> None:
-    ids = torch.full((2, 7), 3)
-    mask = torch.ones(2, 7, dtype=torch.long)
-    mask[1, 5:] = 0
-    axes: tuple[str, ...] = ("batch", "length")
-    inputs = {"input_ids": (ids, axes)}
-    if loaded.about["masks"]:
-        inputs["attention_mask"] = (mask, axes)
-    if loaded.about["types"]:
-        inputs["token_type_ids"] = (torch.zeros(2, 7, dtype=torch.long), axes)
     names = [f"logits_{number}" for number in range(len(loaded.about["tasks"]))]
-    onnx_export.export(LogitsOfAll(loaded.network), inputs, names, path)
+    onnx_export.export(LogitsOfAll(loaded.network), onnx_export.example_inputs(loaded.about), names, path)
 
 
 def _compare(loaded: Loaded, target: Path) -> None:

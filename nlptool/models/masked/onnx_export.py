@@ -7,7 +7,6 @@ one padded batch, before it is used.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -43,28 +42,16 @@ def convert_masked(folder: Path, target: Path, *, allow_pickle: bool = False) ->
         ModelError: as of ``load``.
     """
     loaded = load(folder, allow_pickle=allow_pickle)
-    loaded.tokenizer.no_truncation()
-    loaded.tokenizer.no_padding()
-    loaded.tokenizer.save(str(target / "tokenizer.json"), pretty=False)
-    (target / MASKED.manifest).write_text(json.dumps(loaded.about, indent=2, ensure_ascii=False))
+    onnx_export.write_tokenizer(loaded.tokenizer, loaded.about, target, MASKED.manifest)
     with transformers_loading.silenced():
         _export(loaded, target / GRAPH)
     _compare(loaded, target)
 
 
 def _export(loaded: Loaded, path: Path) -> None:
-    ids = torch.full((2, 7), 3)
-    mask = torch.ones(2, 7, dtype=torch.long)
-    mask[1, 5:] = 0
-    axes: tuple[str, ...] = ("batch", "length")
-    inputs = {"input_ids": (ids, axes)}
-    if loaded.about["masks"]:
-        inputs["attention_mask"] = (mask, axes)
     heads = loaded.about["heads"]
-    if "mlm" in heads:
-        inputs["places"] = (torch.tensor([1, 2, 9]), ("places",))
-    if loaded.about["types"]:
-        inputs["token_type_ids"] = (torch.zeros(2, 7, dtype=torch.long), axes)
+    places = {"places": (torch.tensor([1, 2, 9]), ("places",))} if "mlm" in heads else {}
+    inputs = onnx_export.example_inputs(loaded.about, **places)
     onnx_export.export(LogitsAtPositions(loaded.network, loaded.about), inputs, [_NAMES[head] for head in heads], path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,37 @@ def eager(network: Any) -> None:
     config = getattr(network, "config", None)
     if config is not None:
         config._attn_implementation = "eager"
+
+
+def write_tokenizer(tokenizer: Any, about: Mapping[str, Any], target: Path, manifest: str) -> None:
+    """Write what a graph needs beside it to the folder ``target``: ``tokenizer.json``, without a limit, and the manifest."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.save(str(target / "tokenizer.json"), pretty=False)
+    (target / manifest).write_text(json.dumps(about, indent=2, ensure_ascii=False))
+
+
+def example_inputs(
+    about: Mapping[str, Any], **more: tuple[Any, tuple[str, ...]]
+) -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """Return inputs for ``export``: two sequences, one of them padded.
+
+    Args:
+        about: the manifest: with ``masks`` the network takes a mask, with ``types`` the number of each token's text.
+        more: other inputs, which come before the types.
+    """
+    import torch
+
+    mask = torch.ones(2, 7, dtype=torch.long)
+    mask[1, 5:] = 0
+    axes = ("batch", "length")
+    inputs: dict[str, tuple[Any, tuple[str, ...]]] = {"input_ids": (torch.full((2, 7), 3), axes)}
+    if about["masks"]:
+        inputs["attention_mask"] = (mask, axes)
+    inputs |= more
+    if about["types"]:
+        inputs["token_type_ids"] = (torch.zeros(2, 7, dtype=torch.long), axes)
+    return inputs
 
 
 def export(network: Any, inputs: Mapping[str, tuple[Any, tuple[str, ...]]], outputs: list[str], path: Path) -> None:
