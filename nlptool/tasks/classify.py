@@ -68,21 +68,18 @@ def _described(task: Task) -> str:
     return f"{what} for {'a pair' if task.n_texts == 2 else 'a text'}"
 
 
-def reader(
-    form: InputFormat, task: Task, names: tuple[str, str] | None, *, paired: bool = False
-) -> tuple[InputFormat, TextsOf]:
+def reader(form: InputFormat, task: Task, names: tuple[str, str] | None) -> tuple[InputFormat, TextsOf]:
     """Return how the input is read for a task, and what returns the texts of a record: one or two.
 
     Args:
         names: of the two texts of a pair.
-        paired: two texts are given to a model that takes either.
 
     Raises:
         RunError: the names are of a pair, and the task reads one text.
     """
     if task.n_texts == 1 and names is not None:
         raise RunError("the task reads one text: --field NAME names it")
-    if task.n_texts == 2 or names is not None or paired:
+    if task.n_texts == 2 or names is not None:
         accepted = [names] if names else PAIR_NAMES
         return pairs.accept_pairs(form, accepted), partial(pairs.two_texts, names=names, among=PAIRS)
     return accept_texts(form)
@@ -163,7 +160,7 @@ def with_texts(records: Iterable[Record], texts_of: TextsOf) -> list[tuple[Recor
     for record in records:
         if record.pending:
             try:
-                found.append((record, _checked(texts_of(record))))
+                found.append((record, checked(texts_of(record))))
             except RecordError as error:
                 record.fail(error)
     return found
@@ -191,7 +188,7 @@ def results(task: Task, scores: Any, *, k: int | None, threshold: float) -> dict
     return {"label": orjson.dumps(task.labels[order[0]]), "probabilities": b"{%b}" % listed}
 
 
-def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
+def checked(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the texts of a record.
 
     Raises:

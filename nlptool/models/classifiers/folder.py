@@ -23,7 +23,6 @@ HEADS = "heads.safetensors"
 HEAD = "head.safetensors"
 
 METHODS = ("finetune", "linear")
-POOLINGS = ("cls", "sentence")
 
 _CLASSIFIES = "ForSequenceClassification"
 
