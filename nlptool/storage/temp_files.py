@@ -1,11 +1,14 @@
-"""Temporary files for what does not have to stay in memory."""
+"""Temporary files and folders for what does not have to stay in memory."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from nlptool.errors import RunError
@@ -25,6 +28,23 @@ def temporary(owner: object = None) -> IO[bytes]:
     if owner is not None:
         weakref.finalize(owner, file.close)
     return file
+
+
+def temporary_folder(owner: object = None) -> Path:
+    """Make a folder in the temporary folder, which is removed with all that is in it.
+
+    Args:
+        owner: the folder is removed when this object is gone, and at exit at the latest; None: at exit.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="nlptool-"))
+    if owner is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    else:
+        weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextlib.contextmanager

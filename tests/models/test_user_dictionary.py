@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import re
 import struct
@@ -179,3 +180,15 @@ def test_any_surface_is_found_again(tmp_path_factory: pytest.TempPathFactory, su
     quoted = '"' + surface.replace('"', '""') + '"'
     path.write_text(f"{quoted},5142,5142,-20000,名詞,普通名詞,一般\n", encoding="utf-8")
     assert Tagger(user_dictionaries=[str(path)]).parse(surface).split("\t")[0] == surface
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_was_compiled_goes_with_the_tagger_and_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(ENTRY + "\n", encoding="utf-8")
+    tagger = Tagger(user_dictionaries=[str(path)])
+    compiled = Path(tagger._user_dictionaries[0]).parent
+    assert compiled.exists()
+    del tagger
+    gc.collect()
+    assert not compiled.exists()

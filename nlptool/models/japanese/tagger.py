@@ -23,7 +23,6 @@ import os
 import re
 import shlex
 import struct
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +33,7 @@ from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries, mecab_program
 from nlptool.models.japanese.dictionary_file import Dictionary, mapped
 from nlptool.models.japanese.lemmas import split_lemma
+from nlptool.storage import temp_files
 
 LONGEST = 30_000
 """Characters that MeCab parses at a time. fugashi crashes if the cost of a sentence exceeds 2**31, and a token can cost up to
@@ -96,9 +96,9 @@ class Tagger:
         if user_dictionaries:
             from nlptool.models.japanese.user_dictionary import UserDictionaries
 
-            self._compiled = tempfile.TemporaryDirectory(prefix="nlptool-")
+            compiled = temp_files.temporary_folder(self)
             own = UserDictionaries(self.folder, self._dictionaries[0], self.layout)
-            self._user_dictionaries = own.compile(user_dictionaries, Path(self._compiled.name))
+            self._user_dictionaries = own.compile(user_dictionaries, compiled)
             self._dictionaries += [Dictionary(Path(path)) for path in self._user_dictionaries]
         for known in self._dictionaries:
             if known.charset.replace("-", "") != "utf8":

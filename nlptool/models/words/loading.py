@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import difflib
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +18,7 @@ from nlptool.models.words import vectors as word_vectors
 from nlptool.models.words.formats.words import STRICT
 from nlptool.models.words.saving import Parts, write
 from nlptool.models.words.vectors import WordVectors
-from nlptool.storage import cache, folders, packages
+from nlptool.storage import cache, folders, packages, temp_files
 from nlptool.text.scripts import japanese
 
 if TYPE_CHECKING:
@@ -147,8 +144,7 @@ def _convert_once(
     except OSError as error:
         note(f"the cache {cache.folder()} cannot be written ({error.strerror}): {name} is converted for this run alone")
         try:
-            folder = Path(tempfile.mkdtemp(prefix="nlptool-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            folder = temp_files.temporary_folder()
             make(folder)
             folders.seal(folder, word_vectors.MANIFEST)
         except OSError as again:
