@@ -23,9 +23,12 @@ from safetensors.torch import load_file, save_file
 from sentence_encoders import small_model
 
 from nlptool.errors import RunError
+from nlptool.models.classifiers.tokenizer import ModelInput
 from nlptool.tasks.train import classifier as train_task
 from nlptool.training import loop
 from nlptool.training.checkpoint import Checkpoint, TrainingState
+from nlptool.training.classifier import first_heads
+from nlptool.training.classifier.examples import Rows
 
 KINDS = ("bert", "roberta", "distilbert", "albert", "modernbert", "xlm-roberta", "bert-japanese")
 FEW = (
@@ -227,6 +230,39 @@ def test_a_sentence_encoder_stays_one_whose_vectors_the_heads_read(
     (task,) = (task for task in about("mean-tasks")["tasks"] if task["name"] == "same")
     found = classified("mean-tasks", PAIR, "--task", "same")
     np.testing.assert_allclose(probabilities(found, task["labels"]), softmax(logits("same", features)), atol=1e-4)
+
+
+def test_heads_of_a_sentence_encoder_begin_as_linear_classifiers(train: Callable[..., Result], place: Path) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    small_model(place / "unit", Pooling(32, pooling_mode="mean"), normalize=True)
+    tasks = ("--base", "./unit", *TASKS)
+    unchanged = ("--max-steps", "1", "--learning-rate", "1e-12", "--save-dtype", "float32")
+    succeeded(train(*tasks, *unchanged, "-o", "unit-first"))
+    succeeded(train(*tasks, *unchanged, "--heads", "random", "-o", "unit-random"))
+    succeeded(invoke("train", "classifier", "--method", "linear", *tasks, "-o", "unit-linear"))
+    first, random, linear = (
+        load_file(place / f"unit-{name}" / "head.safetensors") for name in ("first", "random", "linear")
+    )
+    assert sorted(first) == sorted(linear)
+    for name in ("animal/coefficients", "same/coefficients", "score/coefficients"):
+        alike = [
+            torch.cosine_similarity(some[name].flatten(), linear[name].flatten(), dim=0) for some in (first, random)
+        ]
+        assert alike[0] > 0.97  # in a training of few examples the strength of regularisation may be another
+        assert alike[1] < 0.5
+    assert about("unit-first")["options"]["heads"] == "linear"
+
+
+def test_of_many_examples_a_random_choice_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = ModelInput([1, 2], [0, 0])
+    rows = Rows([(row,)] * 50, np.arange(50, dtype=np.float32))
+    monkeypatch.setattr(first_heads, "MOST_EXAMPLES", 20)
+    some = first_heads._some(rows, 1)
+    assert len(some.inputs) == len(set(some.targets.tolist())) == 20
+    assert some.targets.tolist() != list(range(20))
+    assert first_heads._some(rows, 1).targets.tolist() == some.targets.tolist()
+    assert first_heads._some(rows, 2).targets.tolist() != some.targets.tolist()
 
 
 def test_training_and_classification_read_pairs_alike(train: Callable[..., Result], place: Path) -> None:
@@ -468,6 +504,7 @@ TEXT_FILE = examples.jsonl(examples.TEXTS)
         (("--max-length", "4"), TEXT_FILE, 2, "--max-length"),
         (("--base", "nowhere"), TEXT_FILE, 4, "nowhere"),
         (("--base", "nobody/none", "--offline"), TEXT_FILE, 4, "nobody/none"),
+        (("--heads", "linear"), TEXT_FILE, 2, "--heads linear reads the vectors of a sentence encoder: --pooling sentence"),
         (("--base", "static-ja-en"), TEXT_FILE, 4, "static-ja-en"),
         (("--method", "linear", "--freeze", "1"), TEXT_FILE, 2, "--method linear makes no use of --batch-size"),
         (("--field", "text"), TEXT_FILE, 2, "--field"),

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _OF_RECORDS = ("unit", "field", "id_field")
 _OF_FINETUNING = (
-    "batch_size", "dropout", "epochs", "evaluations", "freeze", "gradient_accumulation", "keep", "label_smoothing", "layer_decay",
-    "learning_rate", "max_grad_norm", "max_minutes", "max_steps", "optimizer", "patience", "pooling", "precision",
+    "batch_size", "dropout", "epochs", "evaluations", "freeze", "gradient_accumulation", "heads", "keep", "label_smoothing",
+    "layer_decay", "learning_rate", "max_grad_norm", "max_minutes", "max_steps", "optimizer", "patience", "pooling", "precision",
     "task_sampling", "warmup_ratio", "weight_decay",
 )  # fmt: skip
 _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "spearman")
@@ -50,6 +50,8 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
 @click.option("--pooling", type=click.Choice(["cls", "sentence"]), show_default="as the base model was made",
               help="What the heads read: cls: the first token, as transformers' classes do; sentence: the vector of a sentence "
               "encoder, of each text of a pair by itself.")  # fmt: skip
+@click.option("--heads", type=click.Choice(["linear", "random"]), show_default="linear; for --pooling cls random",
+              help="What the heads begin as: linear: what --method linear makes of 10,000 examples at most; random.")  # fmt: skip
 @training.integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
                   shown=False)  # fmt: skip
 @training.number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",

@@ -13,7 +13,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptool.models.classifiers.linear import PAIR_BLOCKS
@@ -53,10 +55,15 @@ class ClassifierNetwork(nn.Module):
         if self.sentences is None:
             states = self.encoder(**inputs)
             return [self.heads[str(task)](states, inputs) for task in tasks]
+        vectors = self.vectors(inputs)
+        return [self.heads[str(task)](vectors) for task in tasks]
+
+    def vectors(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return what a sentence encoder makes of each sequence, (B, D)."""
         features: dict[str, Any] = dict(inputs)
         for module in self.sentences:
             features = module(features)
-        return [self.heads[str(task)](features["sentence_embedding"]) for task in tasks]
+        return features["sentence_embedding"]  # type: ignore[no-any-return]
 
 
 class VectorHead(nn.Module):
@@ -74,6 +81,13 @@ class VectorHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(dimension * (PAIR_BLOCKS if n_texts > 1 else 1), n_outputs)
         nn.init.zeros_(self.classifier.bias)
+
+    def factors(self) -> NDArray[np.float32]:
+        """Return by what ``scale`` multiplies each of the features, (F,)."""
+        n_blocks = PAIR_BLOCKS if self.n_texts > 1 else 1
+        factors = np.full(n_blocks, self.scale, np.float32)
+        factors[PAIR_BLOCKS - 1 :] = self.scale**2  # of u * v
+        return np.repeat(factors, self.classifier.in_features // n_blocks)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return logits (B, K) of vectors (B, D), or (2 B, D), those of the first texts before those of the second ones."""

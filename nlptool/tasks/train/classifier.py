@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool.catalog import DEFAULT_ENCODER
+from nlptool.errors import WrongUsage
 from nlptool.models.classifiers.folder import MANIFEST
 from nlptool.models.store import locate, model_folder
 from nlptool.records.pipe import Pipe
@@ -81,6 +82,9 @@ def train_classifier(
             whole_folder = locate.find(base, plain=True, offline=offline, allow_pickle=allow_pickle, note=pipe.note)
             pooling = settings.pop("pooling") or classifier_network.pooling_of(whole_folder)
             base_folder = model_folder.first(whole_folder)  # with the network and its tokenizer
+            if pooling != "sentence" and settings["heads"] == "linear":
+                raise WrongUsage("--heads linear reads the vectors of a sentence encoder: --pooling sentence")
+            settings["heads"] = settings["heads"] or ("linear" if pooling == "sentence" else "random")
             network = classifier_network.new(
                 whole_folder if pooling == "sentence" else base_folder, base, [each.task for each in tasks],
                 pooling=pooling, dropout=settings["dropout"], seed=settings["seed"], note=pipe.note,

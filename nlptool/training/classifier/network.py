@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -234,10 +233,7 @@ def _linear(head: Any) -> LinearHead:
     coefficients, intercepts = (
         parameter.detach().cpu().float().numpy() for parameter in (head.classifier.weight, head.classifier.bias)
     )
-    n_blocks = linear.PAIR_BLOCKS if head.n_texts > 1 else 1
-    scales = np.full(n_blocks, head.scale, np.float32)
-    scales[linear.PAIR_BLOCKS - 1 :] = head.scale**2  # of u * v
-    return LinearHead(coefficients * np.repeat(scales, coefficients.shape[1] // n_blocks), intercepts)
+    return LinearHead(coefficients * head.factors(), intercepts)
 
 
 def _save_whole(head: Any, encoder: Any, task: Task, folder: Path) -> None:

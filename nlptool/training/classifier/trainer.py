@@ -20,11 +20,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from nlptool.models.classifiers import outputs
-from nlptool.models.classifiers.network import ClassifierNetwork, rescale
+from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, rescale
 from nlptool.training import loop
 from nlptool.training.best import BestKeeper
+from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.classifier import network as classifier_network
 from nlptool.training.classifier.examples import Batch, Batches, TaskData, in_order, name_of
+from nlptool.training.classifier.first_heads import fit_head
 from nlptool.training.classifier.scores import scores_of
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
@@ -39,6 +41,7 @@ class ClassifierSettings:
 
     base: str = ""  # name of the model that it begins with
     pooling: str = "cls"  # or sentence
+    heads: str = "random"  # what they begin as; or linear, of a sentence encoder
     max_length: int = 128  # tokens of a sequence, special tokens included
     batch_size: int = 32  # examples
     gradient_accumulation: int = 1  # batches of a step
@@ -103,6 +106,29 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
     def _is_evaluated(self) -> bool:
         return any(data.dev.inputs for data in self._tasks)
 
+    def restore(self, checkpoint: Checkpoint, total: int) -> TrainingState:
+        state = super().restore(checkpoint, total)
+        if not state.step and self.settings.heads == "linear":
+            self._fit_heads()
+        return state
+
+    def _fit_heads(self) -> None:
+        """Let each head begin as the linear classifier of its task."""
+        self.network.eval()
+        for head, data, unit in zip(self.network.heads.values(), self._tasks, self.units, strict=True):
+            if not isinstance(head, VectorHead):
+                continue
+            fit_head(
+                head, data, lambda batch: self.network.vectors(self._inputs(batch)), unit=unit, pad_id=self._pad_id,
+                balance=self.settings.balance, seed=self.settings.seed, progress=self._tell_fit,
+            )  # fmt: skip
+        self.network.train()
+
+    def _tell_fit(self, done: int, total: int) -> None:
+        if self._stop():
+            raise KeyboardInterrupt
+        self._report("heads", done, total, "steps")
+
     def judged_by(self) -> tuple[str, int] | None:
         return None if self.settings.keep == "last" else (SCORE, 1)
 
@@ -141,12 +167,13 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
 
     def _logits(self, batch: Batch) -> Tensor:
         """Return the logits (B, K) of a batch, float32."""
-        inputs = {"input_ids": self._tensor(batch.ids), "attention_mask": self._tensor(batch.mask)}
-        if self._types:
-            inputs["token_type_ids"] = self._tensor(batch.types)
         with autocast(self._device, self.settings.precision):
-            (logits,) = self.network(inputs, [batch.task])
+            (logits,) = self.network(self._inputs(batch), [batch.task])
         return logits.float()  # type: ignore[no-any-return]
+
+    def _inputs(self, batch: Batch) -> dict[str, Tensor]:
+        inputs = {"input_ids": self._tensor(batch.ids), "attention_mask": self._tensor(batch.mask)}
+        return inputs | ({"token_type_ids": self._tensor(batch.types)} if self._types else {})
 
     def _loss(self, logits: Tensor, targets: Tensor, task: int) -> Tensor:
         """Return the mean loss of a batch: cross-entropy in nats, or the squared error in units of the standard deviation."""
