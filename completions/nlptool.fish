@@ -1213,6 +1213,7 @@ complete -c nlptool -n '__nlptool_at nlptool train classifier' -l metric -r -f -
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -l balance -d 'Weigh the labels as if each had the same number of examples.'
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -l task-sampling -r -f -a 'proportional sqrt equal' -d 'How often each --task has its turn: by its number of examples, the square root of that, or equally.'
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -l pooling -r -f -a 'cls sentence' -d 'What the heads read: cls: the first token, as transformers\' classes do; sentence: the vector of a sentence encoder, of each text of a pair by itself.'
+complete -c nlptool -n '__nlptool_at nlptool train classifier' -l heads -r -f -a 'linear random' -d 'What the heads begin as: linear: what --method linear makes of 10,000 examples at most; random.'
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -l freeze -r -f -d 'Keep the embeddings and the first N layers as they are; 0: train all.'
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -l layer-decay -r -f -d 'Learning rate of a layer relative to the one above it.'
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -l patience -r -f -d 'End after N evaluations without a better score.'
