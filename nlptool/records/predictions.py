@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from nlptool.errors import RecordError, RunError
 from nlptool.records.json_bytes import RESERVED, fields, find, path_of
 from nlptool.records.labels import Label, label_of
+from nlptool.records.named_columns import unpacked
 from nlptool.records.pipe import Pipe
 from nlptool.records.prediction_names import OUTPUTS, PROBABILITIES, Names, Search
 from nlptool.records.record import STDIN, Record
@@ -126,17 +125,10 @@ class _Reader:
 def _value(values: Mapping[str, Any], name: str) -> Any:
     """Return the value of a field, of a cell with JSON in it what it holds; None if there is none, or it is empty."""
     try:
-        value = find(values, path_of(name))
+        value = unpacked(find(values, path_of(name)))
     except KeyError:
         return None
-    if isinstance(value, str):
-        if value.startswith(("[", "{")):  # a list in a table
-            try:
-                return orjson.loads(value)
-            except orjson.JSONDecodeError:
-                return value
-        return value if value.strip() else None
-    return value
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _probabilities(value: Any) -> Mapping[str, float] | None:

@@ -44,5 +44,5 @@ from nlptool.cli.options.records import (
     top_k,
 )
 from nlptool.cli.options.similarity import measure, memory, threshold
-from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, given, refuse, typed
+from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, Number, given, refuse, typed
 from nlptool.cli.options.words import answers, vocabulary, word_vectors, words_argument

@@ -8,6 +8,7 @@ from nlptool.cli.groups import LazyGroup
 
 KINDS = {
     "analogies": "Word vectors: accuracy on analogies in the format of questions-words.txt.",
+    "answers": "Predicted answers to questions: exact match and F1 of SQuAD 1.1, SQuAD 2.0, JSQuAD.",
     "classification": "Predicted classes, labels or numbers against gold labels: F1, confusion matrix.",
     "generation": "Generated text against references: exact match, BLEU, chrF.",
     "mlm": "Masked language models: accuracy and perplexity on masked words.",
@@ -28,4 +29,5 @@ def command() -> None:
     nlptool evaluate mlm -m my-bert held_out.txt
     nlptool evaluate generation -m my-model dev.tsv
     nlptool evaluate classification predictions.jsonl
+    nlptool evaluate answers dev-v2.0.json --predicted predictions.json
     """

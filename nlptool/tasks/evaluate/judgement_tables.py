@@ -37,7 +37,7 @@ def _metrics(record: dict[str, Any]) -> Iterator[list[str]]:
         if name in record:
             interval = record.get(f"{name}_interval")
             positive = f" of {shown(record['positive'])}" if name == "f1" else ""
-            yield [what + positive, _spelled(record[name]), "–".join(map(_spelled, interval)) if interval else ""]
+            yield [what + positive, spelled(record[name]), "–".join(map(spelled, interval)) if interval else ""]
 
 
 def _classes(per_class: dict[str, dict[str, Any]]) -> str:
@@ -46,7 +46,7 @@ def _classes(per_class: dict[str, dict[str, Any]]) -> str:
     labels = list(per_class)
     if len(labels) > _MOST_CLASSES:
         labels = sorted(labels, key=lambda label: -per_class[label]["n"])[:_MOST_CLASSES]
-    rows = [[shown(label), *(_spelled(per_class[label][name]) for name in columns)] for label in labels]
+    rows = [[shown(label), *(spelled(per_class[label][name]) for name in columns)] for label in labels]
     rest = f"and {len(per_class) - len(labels):,} more classes\n" if len(labels) < len(per_class) else ""
     return tables.table(("class", *columns), rows, right=columns) + rest
 
@@ -57,14 +57,14 @@ def _confused(judgement: Judgement) -> str:
     if confused is None:
         return ""
     if len(confused.labels) > _MOST_IN_MATRIX:
-        rows = [[shown(each["gold"]), shown(each["predicted"]), _spelled(each["n"]), _spelled(each["share"])]
+        rows = [[shown(each["gold"]), shown(each["predicted"]), spelled(each["n"]), spelled(each["share"])]
                 for each in confused.largest(_MOST_CONFUSIONS)]  # fmt: skip
         return tables.table(
             ("gold", "predicted as", "n", "share of the class"), rows, right=("n", "share of the class")
         )
     labels, counts = confused.matrix(_MOST_IN_MATRIX)
     names = [shown(label) for label in labels]
-    cells = [[_spelled(int(count)) for count in row] for row in counts]
+    cells = [[spelled(int(count)) for count in row] for row in counts]
     corner = r"gold \ predicted"
     rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
     heads = names
@@ -81,5 +81,6 @@ def shown(label: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _spelled(value: float | None) -> str:
+def spelled(value: float | None) -> str:
+    """Return a score with four decimals, a count as it is, and "none" for what has no value."""
     return "none" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -1,0 +1,78 @@
+"""``nlptool evaluate answers``: predicted answers to questions against gold answers."""
+
+from __future__ import annotations
+
+import click
+
+from nlptool.cli import options
+from nlptool.cli.help import Command
+from nlptool.records.formats import results
+from nlptool.records.pipe import Pipe
+
+_OF_RECORDS = ("unit", "field", "id_field", "null")  # options that have no effect on answers
+
+
+@click.command(cls=Command)
+@options.records("evaluate", writes=False)
+@click.option("--predicted", metavar="FILE", type=click.Path(readable=False),
+              help="Predictions by id: JSON of SQuAD's form, {id: answer}, or records with an id and an answer.",
+              show_default="the records hold them")  # fmt: skip
+@click.option("--na-prob", metavar="FILE", type=click.Path(readable=False),
+              help="Probabilities that there is no answer, by id: {id: number}.",
+              show_default="no_answer of the records")  # fmt: skip
+@click.option("--na-threshold", default=1.0, show_default=True, metavar="X", type=options.Number(),
+              help="Probability of there being no answer, above which an answer does not count.")  # fmt: skip
+@click.option("--metric", type=click.Choice(["squad", "squad2", "jsquad"]), show_default="as the file and its script say",
+              help="The official script whose rules are used.")  # fmt: skip
+@click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=options.IntRange(0, 100_000),
+              help="Number of bootstrap resamples for the confidence intervals; 0: no intervals.")  # fmt: skip
+@options.seed
+@options.table_choice()
+def command(  # noqa: PLR0917
+    pipe: Pipe,
+    predicted: str | None,
+    na_prob: str | None,
+    na_threshold: float,
+    metric: str | None,
+    bootstrap: int,
+    seed: int,
+    format: str | None,
+) -> None:
+    """Evaluate predicted answers to questions about texts: exact match and F1.
+
+    FILE holds questions with gold answers: JSON of SQuAD 1.1, SQuAD 2.0 or JSQuAD as it is distributed, or a question a record
+    with `answers` ({"text": [...], "answer_start": [...]}, a list of {"text": ...}, a text) and `is_impossible`. Predictions
+    are those of --predicted, or they are in the records: in `answers`, the best first, with the gold answers in `gold`; or in
+    `prediction`. The best prediction alone is judged. An empty one says that there is no answer.
+
+    \b
+    nlptool evaluate answers dev-v2.0.json --predicted predictions.json --na-prob na_prob.json
+    nlptool evaluate answers valid-v1.3.json --predicted predictions.json --metric jsquad -f table
+    nlptool evaluate answers predicted.jsonl -f jsonl
+
+    The rules are those of the official scripts, whose percentages are 0 to 1 here. Of several gold answers the best counts.
+
+    \b
+    squad   words, without case, ASCII punctuation and articles; a question without an answer is refused
+    squad2  the same with questions without an answer, to which an empty answer is right
+    jsquad  characters, without case and full stops at the end; else as squad2
+
+    The output is one record a file: records, questions, skipped (records that are no question), without_prediction (which count
+    as wrong); exact and f1, and where there are questions without an answer the same of each part, has_answer_exact and so on,
+    with 95 % bootstrap confidence intervals over questions. With probabilities that there is no answer: best_exact and best_f1,
+    the best that a threshold could give, and best_exact_threshold and best_f1_threshold.
+    """
+    from nlptool.records.answered import read_predictions, read_probabilities
+    from nlptool.tasks.evaluate.answers import Rules, evaluate, read
+
+    options.refuse(_OF_RECORDS, "evaluate answers reads questions, and")
+    given = read_predictions(pipe, predicted) if predicted is not None else None
+    no_answer = read_probabilities(pipe, na_prob) if na_prob is not None else None
+    files = read(pipe, given, no_answer)
+    found = evaluate(pipe, files, Rules(metric, na_threshold, bootstrap, seed, order=tuple(no_answer or ())))
+    if results.wants_table(format):
+        from nlptool.tasks.evaluate import answer_tables
+
+        results.print_text("\n".join(map(answer_tables.drawn, found)))
+    else:
+        results.show(found, format)

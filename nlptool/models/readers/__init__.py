@@ -1,0 +1,1 @@
+"""Readers: the answer to a question in a text, and how answers are judged."""
