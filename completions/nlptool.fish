@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool attention' 'nlptool classify' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool attention' 'nlptool classify' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
             set path $path $word
         end
     end
@@ -215,6 +215,7 @@ complete -c nlptool -n '__nlptool_at nlptool embed' -l debug -d 'Print the trace
 complete -c nlptool -n '__nlptool_at nlptool embed' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a analogies -d 'Word vectors: accuracy on analogies in the format of questions-words.txt.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate' -a answers -d 'Predicted answers to questions: exact match and F1 of SQuAD 1.1, SQuAD 2.0, JSQuAD.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a classification -d 'Predicted classes, labels or numbers against gold labels: F1, confusion matrix.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a generation -d 'Generated text against references: exact match, BLEU, chrF.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a mlm -d 'Masked language models: accuracy and perplexity on masked words.'
@@ -247,6 +248,31 @@ complete -c nlptool -n '__nlptool_at nlptool evaluate analogies' -s q -l quiet -
 complete -c nlptool -n '__nlptool_at nlptool evaluate analogies' -s v -l verbose -d 'Print the running time at the end.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate analogies' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate analogies' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -F
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l predicted -r -F -d 'Predictions by id: JSON of SQuAD\'s form, {id: answer}, or records with an id and an answer.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l na-prob -r -F -d 'Probabilities that there is no answer, by id: {id: number}.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l na-threshold -r -f -d 'Probability of there being no answer, above which an answer does not count.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l metric -r -f -a 'squad squad2 jsquad' -d 'The official script whose rules are used.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l bootstrap -r -f -d 'Number of bootstrap resamples for the confidence intervals; 0: no intervals.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l seed -r -f -d 'Seed of the random numbers.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s f -l format -r -f -a 'table jsonl csv tsv' -d 'Output format; jsonl: a JSON object a line.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s I -l input-format -r -f -a 'auto text jsonl json csv tsv parquet' -d 'Format of the input; auto: JSON if it begins so (a record a line, an array of records, or pretty-printed), Parquet, else text.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l unit -r -f -a 'line paragraph sentence document' -d 'What a record of a text file is; a paragraph ends at an empty line.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l field -r -f -d 'Field, JSON Pointer (/meta/title) or column (name or number) that holds the text.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l id-field -r -f -d 'Field with the id of a record; it is kept with --drop-input.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l header -l no-header -d 'The first line of a table holds the names of the columns.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l glob -r -f -d 'Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s 0 -l null -d 'Records end with a NUL byte instead of a line end.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l encoding -r -f -d 'Character encoding of the input; auto: found out for each file.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l max-line -r -f -d 'Longest line in bytes; a longer one becomes an error record.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l max-latency -r -f -d 'Milliseconds without new input after which an unfilled batch is processed.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l on-error -r -f -a 'skip fail' -d 'A record that fails: leave it out and count it, or stop.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s v -l verbose -d 'Print the running time at the end.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool evaluate classification' -F
 complete -c nlptool -n '__nlptool_at nlptool evaluate classification' -l label -r -f -d 'Field, JSON Pointer or column of the gold label.'

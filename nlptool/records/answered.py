@@ -15,14 +15,14 @@ from nlptool.errors import RecordError, RunError
 from nlptool.records import squad
 from nlptool.records.cells import is_number
 from nlptool.records.json_bytes import RESERVED, field_value, fields, listed, type_of
-from nlptool.records.named_columns import unpacked
+from nlptool.records.named_columns import form_with, unpacked
 from nlptool.records.pairs import taken
 from nlptool.records.pipe import Pipe
 from nlptool.records.prediction_names import GOLD as KEPT
 from nlptool.records.prediction_names import PREDICTIONS
-from nlptool.records.questions import GOLD, form, gold_of
-from nlptool.records.record import STDIN, Record
-from nlptool.records.squad import id_of
+from nlptool.records.questions import GOLD, gold_of
+from nlptool.records.record import STDIN, InputFormat, Record
+from nlptool.records.squad import IDS, id_of
 
 NO_ANSWER = "no_answer"
 """What the probability that there is no answer is called in a record."""
@@ -79,6 +79,9 @@ def read(pipe: Pipe, path: str, given: Given | None = None, no_answer: Mapping[s
         found.version = str(version) if version else ""
 
     def take(record: Record, values: squad.Values) -> None:
+        if not values:
+            message = "a question is an object, or SQuAD's JSON, with gold answers"
+            raise RecordError("NotAQuestion", message)
         id = id_of(values)
         if id in places:
             raise RecordError("DuplicateId", f"its id stands at line {places[id]} already")
@@ -102,7 +105,7 @@ def read(pipe: Pipe, path: str, given: Given | None = None, no_answer: Mapping[s
             found.models |= _models(record.raw)
 
     with pipe.beside(path) as beside, beside.bar:
-        beside.form = form(pipe.form)
+        beside.form = form_with(pipe.form, lambda names: bool({GOLD, KEPT} & {*names}), "gold answers")
 
         def on_more(n_more: int) -> None:
             beside.tally.n_read += n_more
@@ -134,7 +137,7 @@ def read_predictions(pipe: Pipe, path: str) -> Given:
     _objects(pipe, path, take)
     if not answers:
         hint = '{"id": "answer", ...}, or a record with `id` and `answers` a line'
-        raise RunError(f"{path}: there are no predictions", hint=hint)
+        raise RunError(f"{path}: there are no predictions", hint="" if pipe.tally.input_failed else hint)
     return Given(path, answers)
 
 
@@ -151,7 +154,9 @@ def read_probabilities(pipe: Pipe, path: str) -> dict[str, float]:
 
     _objects(pipe, path, take)
     if not found:
-        raise RunError(f"{path}: there are no probabilities", hint='{"id": 0.5, ...}')
+        raise RunError(
+            f"{path}: there are no probabilities", hint="" if pipe.tally.input_failed else '{"id": 0.5, ...}'
+        )
     return found
 
 
@@ -175,7 +180,10 @@ def predicted_of(value: Any) -> str | None:
 def _objects(pipe: Pipe, path: str, take: Callable[[Mapping[str, Any]], None]) -> None:
     """Give the objects of a file to ``take``."""
     with pipe.beside(path) as beside:
-        beside.form = form(pipe.form)
+        beside.form = form_with(
+            InputFormat(encoding=pipe.form.encoding), lambda names: bool({*IDS} & {*names}), "the ids"
+        )
+        beside.separator = b"\n"
         beside.hide_bar()
         beside.consume(taken(beside.read(), lambda record: take(_object(record))))
 

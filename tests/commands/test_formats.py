@@ -54,6 +54,7 @@ COMMANDS: dict[str, list[str]] = {
 JUDGED: dict[str, list[str]] = {
     "compare": ["RECORDS"],
     "evaluate analogies": [],
+    "evaluate answers": [],
     "evaluate classification": ["--label", "first", "--predicted", "second"],
     "evaluate generation": ["-m", "hyakunin", "--max-new-tokens", "3"],
     "evaluate mlm": [],
@@ -190,6 +191,8 @@ def test_every_format_has_the_figures_of_every_kind_of_record(command: str, invo
         ]
     elif command == "evaluate analogies":
         records = [{"text": text} for text in ("王 男 女 女王", "", 7, "兄 男 女 姉")] + [dict(PASSED)]
+    elif command == "evaluate answers":
+        records = [{**record, "gold": ["x"], "answers": record.get("first", [])} for record in GOLD]
     elif command == "evaluate classification":
         records = [{**record, "first": {}} if record.get("first") == 7 else record for record in GOLD]
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")

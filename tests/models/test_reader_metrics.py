@@ -138,7 +138,8 @@ def best_slowly(
         total = 0.0
         for place, id in enumerate(sequence):
             index = int(id)
-            total += (values[index] if has_answer[index] or not answers[index] else 0.0) if place < n_answered else not has_answer[index]  # fmt: skip  # noqa: E501
+            is_right = values[index] if has_answer[index] or not answers[index] else 0.0
+            total += is_right if place < n_answered else not has_answer[index]
         if total > best + 1e-12:
             best, threshold = total, no_answer[sequence[n_answered - 1]] if n_answered else 0.0
     return best / len(values), threshold
@@ -176,7 +177,10 @@ def test_intervals_are_those_of_resampled_questions() -> None:
     found = metrics.scores(answers, gold, "squad2")
     intervals = found.intervals(resamples=300, seed=5)
     random = np.random.default_rng(5)
-    means = [metrics.scores([answers[i] for i in drawn], [gold[i] for i in drawn], "squad2").means() for drawn in random.integers(0, 80, (300, 80))]  # fmt: skip  # noqa: E501
+    means = [
+        metrics.scores([answers[i] for i in drawn], [gold[i] for i in drawn], "squad2").means()
+        for drawn in random.integers(0, 80, (300, 80))
+    ]
     for name, interval in intervals.items():
         assert interval == pytest.approx(np.quantile([each[name] for each in means], [0.025, 0.975]))
     assert set(found.intervals(resamples=0, seed=0).values()) == {None}

@@ -102,7 +102,9 @@ def test_a_question_a_record_gives_the_same(tmp_path: Path, name: str, capsys: A
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(lines[0])
-    writer.writerows([json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else cell for cell in row.values()] for row in lines)  # fmt: skip  # noqa: E501
+    writer.writerows(
+        [json.dumps(cell) if isinstance(cell, dict | list) else cell for cell in row.values()] for row in lines
+    )
     assert read(tmp_path / "data.csv", table.getvalue())[0] == [FIRST, SECOND]
 
 
@@ -283,8 +285,12 @@ def test_any_questions_survive_every_form(tmp_path: Path, data: st.DataObject) -
          "answers": [{"text": answer.text, "answer_start": answer.start} for answer in each.answers]}
         for each in expected
     ]  # fmt: skip
-    nested = {"data": [{"title": None, "paragraphs": [{"context": each.pop("context"), "qas": [each]} for each in map(dict, plain)]}]}  # fmt: skip  # noqa: E501
-    for content in ("".join(json.dumps(each) + "\n" for each in plain), json.dumps(nested, indent=data.draw(st.sampled_from([None, 1])))):  # fmt: skip  # noqa: E501
+    paragraphs = [
+        {"context": each["context"], "qas": [{name: each[name] for name in each if name != "context"}]} for each in plain
+    ]
+    nested = {"data": [{"title": None, "paragraphs": paragraphs}]}
+    indent = data.draw(st.sampled_from([None, 1]))
+    for content in ("".join(json.dumps(each) + "\n" for each in plain), json.dumps(nested, indent=indent)):
         found, pipe = read(tmp_path / "data", content)
         assert (found, pipe.tally.n_failed) == (expected, 0)
 

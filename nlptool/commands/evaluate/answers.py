@@ -66,6 +66,8 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.evaluate.answers import Rules, evaluate, read
 
     options.refuse(_OF_RECORDS, "evaluate answers reads questions, and")
+    if [*(pipe.files or ("-",)), predicted, na_prob].count("-") > 1:
+        raise click.UsageError("stdin holds one of them: FILE, --predicted or --na-prob")
     given = read_predictions(pipe, predicted) if predicted is not None else None
     no_answer = read_probabilities(pipe, na_prob) if na_prob is not None else None
     files = read(pipe, given, no_answer)

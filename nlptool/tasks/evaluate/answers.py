@@ -36,8 +36,10 @@ def read(pipe: Pipe, given: Given | None, no_answer: Mapping[str, float] | None)
     if not files and not pipe.tally.input_failed:
         hint = "SQuAD's JSON with --predicted FILE, or records with gold answers and predicted ones"
         raise RunError("there are no questions to evaluate", hint=hint)
+    ids = {id for file in files for id in file.ids}
+    if no_answer is not None and files and not ids & no_answer.keys():
+        raise RunError("no probability that there is no answer (--na-prob) has the id of a question")
     if given is not None and files:
-        ids = {id for file in files for id in file.ids}
         unused = [id for id in given.answers if id not in ids]
         if len(unused) == len(given.answers):
             shown = ", ".join(f"`{id[:40]}`" for id in unused[:_SHOWN])
