@@ -286,7 +286,8 @@ def test_any_questions_survive_every_form(tmp_path: Path, data: st.DataObject) -
         for each in expected
     ]  # fmt: skip
     paragraphs = [
-        {"context": each["context"], "qas": [{name: each[name] for name in each if name != "context"}]} for each in plain
+        {"context": each["context"], "qas": [{name: each[name] for name in each if name != "context"}]}
+        for each in plain
     ]
     nested = {"data": [{"title": None, "paragraphs": paragraphs}]}
     indent = data.draw(st.sampled_from([None, 1]))

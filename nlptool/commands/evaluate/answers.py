@@ -62,7 +62,7 @@ def command(  # noqa: PLR0917
     with 95 % bootstrap confidence intervals over questions. With probabilities that there is no answer: best_exact and best_f1,
     the best that a threshold could give, and best_exact_threshold and best_f1_threshold.
     """
-    from nlptool.records.answered import read_predictions, read_probabilities
+    from nlptool.records.predicted_answers import read_predictions, read_probabilities
     from nlptool.tasks.evaluate.answers import Rules, evaluate, read
 
     options.refuse(_OF_RECORDS, "evaluate answers reads questions, and")

@@ -14,8 +14,9 @@ from nlptool.geometry.correlation import round_score
 from nlptool.models.readers import metrics
 from nlptool.models.readers.metrics import Scores
 from nlptool.records import answered
-from nlptool.records.answered import Answered, Given
+from nlptool.records.answered import Answered
 from nlptool.records.pipe import Pipe
+from nlptool.records.predicted_answers import Given
 from nlptool.text.scripts import main_script
 
 _SHOWN = 3  # ids in a message
