@@ -123,7 +123,8 @@ def read(pipe: Pipe, *, labelled: bool = True) -> list[Choices]:
 
 
 def _endings(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the choices, and the names by which a label may call them: A, B, C unless they have their own."""
+    """Return the choices, without empty ones at the end, and the names by which a label may call them: A, B, C unless they have
+    their own."""
     name = _first(_LISTS, values)
     names: Sequence[Any] = ()
     texts: Any
@@ -140,10 +141,12 @@ def _endings(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...
         if not series:
             raise _missing("choices", values)
         name, texts = series[0], [values[each] for each in series]
+    spelled = tuple(map(str, names)) if isinstance(names, list) and len(names) == len(texts) else ()
+    while texts and isinstance(texts[-1], str) and not texts[-1].strip():  # some have as many as others by this
+        texts = texts[:-1]
     if len(texts) < 2:
         raise RecordError("TooFewChoices", f"a choice is one of two or more, and `{name}` has {len(texts)}")
-    endings = tuple(checked(text, name) for text in texts)
-    spelled = tuple(map(str, names)) if isinstance(names, list) and len(names) == len(endings) else ()
+    endings = tuple(checked(text, f"{name}, choice {number}") for number, text in enumerate(texts))
     return endings, spelled or tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(endings)])
 
 

@@ -7,6 +7,7 @@ same form.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def unfolded(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
     for pairs in questions(lists):
         for record, values in pairs:
             if record.pending and record.raw is None and values:
-                record.raw = orjson.dumps(values)
+                record.raw = _json(values)
         yield [record for record, _ in pairs]
 
 
@@ -108,6 +109,13 @@ def _record(question: Values | RecordError, of: Record) -> tuple[Record, Values]
     if isinstance(question, RecordError):
         return record.fail(question), {}
     return record, question
+
+
+def _json(values: Values) -> bytes:
+    try:
+        return orjson.dumps(values)
+    except TypeError:  # half a character, which JSON can spell
+        return json.dumps(values).encode()
 
 
 def _with_id(error: RecordError, values: Mapping[str, Any], record: Record) -> RecordError:

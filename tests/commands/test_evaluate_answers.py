@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from program import Invoke, records
 
 QUESTIONS = {
@@ -260,3 +262,47 @@ def test_what_does_not_fit_is_refused(invoke: Invoke, files: dict[str, str], tmp
     assert "(--na-prob) has the id of a question" in said(dev, *by_id, "--na-prob", str(na), code=1)
     stop = said("--on-error", "fail", stdin=b'{"answers":["x"]}\n', code=1)
     assert "the record has no predicted answer" in stop
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "x", "[1]", '{"a":1}']),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["text", "answer_start", "paragraphs", "qas", "id", "answers"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+_FIELDS = (
+    "id",
+    "question",
+    "answers",
+    "gold",
+    "prediction",
+    "is_impossible",
+    "no_answer",
+    "data",
+    "paragraphs",
+    "qas",
+    "nlptool",
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(_FIELDS), _VALUES, max_size=6), min_size=1, max_size=3), _VALUES)
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_in_a_record_or_in_a_file_of_predictions_is_an_internal_error(
+    invoke: Invoke, files: dict[str, str], rows: list[dict[str, Any]], other: Any
+) -> None:
+    path = Path(files["predicted"])
+    path.write_text(json.dumps(other))
+    for arguments, stdin in (((), jsonl(rows)), (("--predicted", str(path)), jsonl(rows))):
+        done = invoke("evaluate", "answers", "--bootstrap", "3", *arguments, stdin=stdin)
+        assert done.exit_code in (0, 1, 3) and "internal error" not in done.stderr, done.stderr
+    path.write_text(json.dumps(rows[0]))
+    done = invoke("evaluate", "answers", files["dev"], "--predicted", str(path), "--bootstrap", "0")
+    assert done.exit_code in (0, 1, 3) and "internal error" not in done.stderr, done.stderr

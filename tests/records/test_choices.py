@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nlptool.errors import RecordError
 from nlptool.records import choices
 from nlptool.records.choices import Choices, choices_of
 from nlptool.records.pipe import Pipe
@@ -48,6 +49,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "id": "7", "question": "空は？", "answerKey": "B",
         "choices": [{"text": "赤い", "label": "A"}, {"text": "青い", "label": "B"}, {"text": "白い", "label": "C"}],
     },
+    "padded": {**QUESTION, "choices": ["赤い", "青い", "白い", "", " "]},
     "by text": {**QUESTION, "options": ["赤い", "青い", "白い"], "label": "青い"},
     "in a cell": {**QUESTION, "choices": '["赤い", "青い", "白い"]'},
 }  # fmt: skip
@@ -87,7 +89,6 @@ BAD: dict[str, dict[str, Any]] = {
     "the record has no context and no question; its fields: `choices`, `label`": {"question": "absent"},
     "the record has no choices; its fields: `question`, `label`": {"choices": "absent"},
     "the record has no label; its fields: `question`, `choices`": {"label": "absent"},
-    "a choice is one of two or more, and `choices` has 1": {"choices": ["a"]},
     "a choice is one of two or more, and `choices` has 0": {"choices": []},
     "`choices` holds a string, not a list of choices": {"choices": "a, b"},
     "`label` is 2, and there are 2 choices, 0 to 1": {"label": 2},
@@ -96,8 +97,10 @@ BAD: dict[str, dict[str, Any]] = {
     "`label` names no choice: None": {"label": None},
     "`label` names no choice: True": {"label": True},
     "`label` names no choice: 'C'": {"label": "C"},
-    "`choices` is empty": {"choices": ["a", " "]},
-    "the field `choices` holds a number, not a string": {"choices": ["a", 7]},
+    "a choice is one of two or more, and `choices` has 1": {"choices": ["a", " "]},
+    "`choices, choice 0` is empty": {"choices": ["", "a", "b"]},
+    "the field `choices, choice 1` holds a number, not a string": {"choices": ["a", 7]},
+    "`label` is 2, and there are 2 choices": {"choices": ["a", "b", ""], "label": 2},
     "the field `question` holds null, not a string": {"question": None},
     "`question` is empty": {"question": ""},
 }
@@ -134,3 +137,38 @@ def test_any_choices_survive(tmp_path: Path, data: st.DataObject) -> None:
     for record in (flat, series):
         found, pipe = read(tmp_path / "data", json.dumps(record) + "\n")
         assert (found, pipe.tally.n_failed) == ([expected], 0)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "x", "A", "[1]", '["x"]']),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "label"]), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = (
+    "id",
+    "sent1",
+    "sent2",
+    "question",
+    "premise",
+    "asks_for",
+    "choices",
+    "choice0",
+    "choice1",
+    "label",
+    "answerKey",
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON))
+@settings(max_examples=400, deadline=None)
+def test_any_other_json_is_a_multiple_choice_or_an_error_of_its_record(values: dict[str, Any]) -> None:
+    try:
+        found = choices_of(values)
+    except RecordError:
+        return
+    assert found.label is not None and 0 <= found.label < len(found.endings) == len(found.pairs)
+    assert all(text.strip() for pair in found.pairs for text in pair)

@@ -19,6 +19,7 @@ from nlptool.records.answers import NEAR, Answer, Placings, answers_of
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.questions import Question, gold_of, question_of
+from nlptool.records.record import Record
 
 CONTEXT = "梅雨は5月から7月にかけて来る雨季である。🌧 梅雨は北海道にない。"
 FIRST = Question("q1", "いつ来るか。", CONTEXT, (Answer("5月から7月", 3), Answer("7月", 7)), title="梅雨")
@@ -258,11 +259,13 @@ def test_a_table_without_these_columns_is_refused(tmp_path: Path, capsys: Any) -
 
 def test_the_records_of_a_file_are_those_of_its_questions(tmp_path: Path) -> None:
     path = tmp_path / "data"
-    path.write_text(json.dumps(FILE) + '\n{"question":"q","context":"c"}\n')
+    half = {"title": "t", "context": "c", "qas": [{"id": "q3", "question": "\ud83d"}]}
+    path.write_text(json.dumps(FILE) + f'\n{{"question":"q","context":"c"}}\n{json.dumps(half)}\n')
     pipe = Pipe("answer", (str(path),))
     pipe.form = questions.form(pipe.form)
     records = [record for each in squad.unfolded(pipe.read()) for record in each]
-    assert [question_of(fields(record.raw), gold=False).id for record in records] == ["q1", "q2", ""]
+    assert [question_of(fields(record.raw), gold=False).id for record in records[:3]] == ["q1", "q2", ""]
+    assert fields(records[3].raw) == {"id": "q3", "title": "t", "context": "c", "question": "\ud83d"}
     assert fields(records[0].raw) == {
         "id": "q1", "title": "梅雨", "context": CONTEXT, **FILE["data"][0]["paragraphs"][0]["qas"][0],
     }  # fmt: skip
@@ -305,3 +308,46 @@ def test_an_answer_is_found_at_the_nearest_place(context: str, text: str, start:
         assert found is None
     else:
         assert found is not None and abs(found - start) == min(abs(place - start) for place in places)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "x", "[1]", "{}", '["x"]']),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["text", "answer_start", "context", "qas", "question", "id"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+NAMES = (
+    "id",
+    "title",
+    "context",
+    "question",
+    "answers",
+    "is_impossible",
+    "plausible_answers",
+    "data",
+    "paragraphs",
+    "qas",
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON))
+@settings(max_examples=400, deadline=None)
+def test_any_other_json_is_a_question_or_an_error_of_its_record(values: dict[str, Any]) -> None:
+    record = Record("", "data", 1, json.dumps(values).encode())
+    pairs = [pair for each in squad.questions([[record]]) for pair in each]
+    for of_record, found in pairs:
+        if of_record.pending:
+            try:
+                question = question_of(found)
+            except RecordError:
+                continue
+            assert question.question.strip() and question.context.strip()
+            assert bool(question.answers) != question.is_impossible
