@@ -40,10 +40,31 @@ class Counts:
         return _share(2 * self.right, self.gold + self.predicted)
 
     @property
+    def macro_precision(self) -> float:
+        """The mean precision of the classes that are gold or predicted, 0 to 1."""
+        return self._macro(self.precision)
+
+    @property
+    def macro_recall(self) -> float:
+        """The mean recall of the classes that are gold or predicted, 0 to 1."""
+        return self._macro(self.recall)
+
+    @property
     def macro_f1(self) -> float:
         """The mean F1 of the classes that are gold or predicted, 0 to 1."""
-        occurs = self.gold + self.predicted > 0
-        return float(self.f1[occurs].mean()) if occurs.any() else 0.0
+        return self._macro(self.f1)
+
+    @property
+    def micro_precision(self) -> float:
+        """The share of all predictions that are right, 0 to 1; 0 if there are none."""
+        predicted = self.predicted.sum()
+        return float(self.right.sum() / predicted) if predicted else 0.0
+
+    @property
+    def micro_recall(self) -> float:
+        """The share of all that is gold that is found, 0 to 1; 0 if there is nothing."""
+        gold = self.gold.sum()
+        return float(self.right.sum() / gold) if gold else 0.0
 
     @property
     def micro_f1(self) -> float:
@@ -58,6 +79,10 @@ class Counts:
         covariance = self.right.sum() * n - self.gold @ self.predicted
         variances = (n * n - self.gold @ self.gold) * (n * n - self.predicted @ self.predicted)
         return float(covariance / np.sqrt(variances)) if variances > 0 else 0.0
+
+    def _macro(self, values: NDArray[np.float64]) -> float:
+        occurs = self.gold + self.predicted > 0
+        return float(values[occurs].mean()) if occurs.any() else 0.0
 
 
 def count(gold: Array, predicted: Array, n_classes: int | None = None) -> Counts:

@@ -1,0 +1,1 @@
+"""Taggers: a tag for each word, or entities as spans of words."""
