@@ -101,7 +101,7 @@ class Parser:
                 f"{option} names a field, and {self._source or 'the input'} is text, which has none; "
                 "-I csv and -I tsv read tables"
             )
-        if kind != "text" and unit != "line":
+        if kind != "text" and unit not in ("line", "block"):
             raise WrongUsage(f"--unit {unit} is of text, and {self._source or 'the input'} is {kind.upper()}")
         if kind in ("csv", "tsv"):
             from nlptool.records.rows import Rows
@@ -115,7 +115,7 @@ class Parser:
             from nlptool.records.json_values import JsonValues
 
             self._joiner = self._values = JsonValues(self._longest)
-        elif unit != "line":
+        elif kind == "text" and unit != "line":
             from nlptool.records.units import Units
 
             self._joiner = Units(unit, self._longest)

@@ -82,7 +82,7 @@ class InputFormat:
     """How lines become records: the options that every command shares."""
 
     kind: str = "auto"  # auto | text | jsonl | json | csv | tsv | parquet
-    unit: str = "line"  # line | paragraph | sentence | document: what a record of a text file is
+    unit: str = "line"  # line | paragraph | sentence | document: what a record of a text file is; block: lines up to an empty one
     field: str | None = None  # a name, a JSON Pointer, or the number of a column
     header: bool | None = (
         None  # the first line of a table names its columns; None: that of CSV does, that of TSV does not
