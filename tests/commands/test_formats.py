@@ -61,6 +61,7 @@ JUDGED: dict[str, list[str]] = {
     "evaluate nsp": [],
     "evaluate similarity": [],
     "evaluate sts": STATIC,
+    "evaluate tagging": ["--column", "gold", "--predicted-column", "guess"],
     "tokenize --count words": [],
     "tokenize --count chars": [],
 }  # what is written are figures: of each record it is counted what became of it
@@ -193,6 +194,8 @@ def test_every_format_has_the_figures_of_every_kind_of_record(command: str, invo
         records = [{"text": text} for text in ("王 男 女 女王", "", 7, "兄 男 女 姉")] + [dict(PASSED)]
     elif command == "evaluate answers":
         records = [{**record, "gold": ["x"], "answers": record.get("first", [])} for record in GOLD]
+    elif command == "evaluate tagging":
+        records = [{**record, "gold": [], "guess": [[0, 1, "猫"]] if record.get("text") else []} for record in GOLD]
     elif command == "evaluate classification":
         records = [{**record, "first": {}} if record.get("first") == 7 else record for record in GOLD]
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")

@@ -15,6 +15,7 @@ KINDS = {
     "nsp": "BERT: accuracy of next-sentence prediction.",
     "similarity": "Word vectors: correlation with human word similarity ratings.",
     "sts": "Sentence encoders: correlation with human similarity ratings (STS).",
+    "tagging": "Predicted entities or tags of words against gold ones: precision, recall, F1.",
 }
 
 
@@ -30,4 +31,5 @@ def command() -> None:
     nlptool evaluate generation -m my-model dev.tsv
     nlptool evaluate classification predictions.jsonl
     nlptool evaluate answers dev-v2.0.json --predicted predictions.json
+    nlptool evaluate tagging output.conll
     """

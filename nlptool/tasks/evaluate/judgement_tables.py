@@ -13,6 +13,14 @@ _METRICS = {
     "f1": "F1", "matthews": "Matthews' correlation", "log_loss": "log loss", "ece": "expected calibration error",
     "pearson": "Pearson's r", "spearman": "Spearman's ρ", "mae": "mean absolute error", "rmse": "root mean squared error",
 }  # fmt: skip
+_OF_ENTITIES = {
+    "precision": "precision", "recall": "recall", "f1": "F1", "macro_precision": "macro precision",
+    "macro_recall": "macro recall", "macro_f1": "macro F1", "accuracy": "accuracy of the tags",
+}  # fmt: skip
+_ERRORS = {
+    "right": "right", "label": "another label", "borders": "other borders", "both": "another label and other borders",
+    "missed": "missed", "invented": "invented",
+}  # fmt: skip
 _MOST_CLASSES = 20  # rows of a table of classes
 _MOST_IN_MATRIX = 12  # classes
 _MOST_CONFUSIONS = 10  # that are listed instead
@@ -27,16 +35,18 @@ def drawn(judgement: Judgement) -> str:
     parts.append(tables.table(("metric", "score", "95 % interval"), list(_metrics(record)), right=("score",)))
     if "per_class" in record:
         parts.append(_classes(record["per_class"]))
-    if judgement.confused is not None and record["accuracy"] < 1:
+    if "errors" in record:
+        parts.append(_errors(record["errors"]))
+    if judgement.confused is not None and min(record.get("accuracy", 1), record.get("f1", 1)) < 1:
         parts.append(_confused(judgement))
     return "\n".join(parts)
 
 
 def _metrics(record: dict[str, Any]) -> Iterator[list[str]]:
-    for name, what in _METRICS.items():
+    for name, what in (_OF_ENTITIES if record["kind"] == "entities" else _METRICS).items():
         if name in record:
             interval = record.get(f"{name}_interval")
-            positive = f" of {shown(record['positive'])}" if name == "f1" else ""
+            positive = f" of {shown(record['positive'])}" if name == "f1" and "positive" in record else ""
             yield [what + positive, spelled(record[name]), "–".join(map(spelled, interval)) if interval else ""]
 
 
@@ -51,6 +61,15 @@ def _classes(per_class: dict[str, dict[str, Any]]) -> str:
     return tables.table(("class", *columns), rows, right=columns) + rest
 
 
+def _errors(errors: dict[str, dict[str, int]]) -> str:
+    """Return the table of entities by how they differ from those of the other side."""
+    rows = [
+        [what, *(spelled(errors[side][name]) if name in errors[side] else "" for side in ("gold", "predicted"))]
+        for name, what in _ERRORS.items()
+    ]
+    return tables.table(("entities", "gold", "predicted"), rows, right=("gold", "predicted"))
+
+
 def _confused(judgement: Judgement) -> str:
     """Return the confusion matrix, or the largest confusions if there are many classes."""
     confused = judgement.confused
@@ -58,7 +77,7 @@ def _confused(judgement: Judgement) -> str:
         return ""
     if len(confused.labels) > _MOST_IN_MATRIX:
         rows = [[shown(each["gold"]), shown(each["predicted"]), spelled(each["n"]), spelled(each["share"])]
-                for each in confused.largest(_MOST_CONFUSIONS)]  # fmt: skip
+                for each in judgement.record["confusions"][:_MOST_CONFUSIONS]]  # fmt: skip
         return tables.table(
             ("gold", "predicted as", "n", "share of the class"), rows, right=("n", "share of the class")
         )

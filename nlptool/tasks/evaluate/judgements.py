@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
-from nlptool.geometry.correlation import round_score
+from nlptool.geometry.correlation import Interval, round_score
 from nlptool.models.classifiers import counts, metrics
 from nlptool.models.classifiers.metrics import Probabilities
 from nlptool.records.cells import is_number
@@ -77,8 +77,8 @@ def of_classes(pipe: Pipe, file: Predictions, rules: Rules) -> Judgement:
             positive=None if positive is None else places.get(positive, len(labels)),
         ),
         **({} if positive is None else {"positive": positive}),
-        **_seldom(pipe, file.name, labels, found),
-        "per_class": _per_class(labels, found),
+        **seldom(pipe, file.name, labels, found),
+        "per_class": per_class(labels, found),
     }
     if not found.right.any() and not {*gold_names} & {*predicted_names}:
         message = "no prediction is one of the gold labels: --label and --predicted name the fields"
@@ -110,8 +110,8 @@ def of_labels(pipe: Pipe, file: Predictions, rules: Rules) -> Judgement:
         "used": len(gold),
         "classes": len(labels),
         **_scores("multilabel", gold, predicted, rules),
-        **_seldom(pipe, file.name, labels, found),
-        "per_class": _per_class(labels, found),
+        **seldom(pipe, file.name, labels, found),
+        "per_class": per_class(labels, found),
     }
     return Judgement(result)
 
@@ -166,6 +166,11 @@ def _scores(
     intervals = metrics.intervals(
         kind, gold, predicted, probabilities, positive=positive, resamples=rules.resamples, seed=rules.seed
     )
+    return rounded(scores, intervals)
+
+
+def rounded(scores: Mapping[str, float | None], intervals: Mapping[str, Interval | None]) -> dict[str, Any]:
+    """Return metrics as the fields of a record, each followed by its interval if it has one."""
     result: dict[str, Any] = {}
     for name, value in scores.items():
         result[name] = round_score(value)
@@ -229,7 +234,7 @@ def _positive(
     return spelled(named)
 
 
-def _seldom(pipe: Pipe, name: str, labels: Sequence[str], found: counts.Counts) -> dict[str, int]:
+def seldom(pipe: Pipe, name: str, labels: Sequence[str], found: counts.Counts) -> dict[str, int]:
     """Count the labels that are never predicted and those that are never gold, and say which."""
     result = {}
     for field, occurrences, what in (
@@ -243,7 +248,8 @@ def _seldom(pipe: Pipe, name: str, labels: Sequence[str], found: counts.Counts) 
     return result
 
 
-def _per_class(labels: Sequence[str], found: counts.Counts) -> dict[str, dict[str, Any]]:
+def per_class(labels: Sequence[str], found: counts.Counts) -> dict[str, dict[str, Any]]:
+    """Return the scores of each class."""
     columns = zip(labels, found.precision, found.recall, found.f1, found.gold, found.predicted, strict=True)
     return {
         label: {
