@@ -98,7 +98,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool evaluate')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(analogies answers classification generation mlm nsp similarity sts) ;;
+        "") kind=word words=(analogies answers classification generation mlm nsp similarity sts tagging) ;;
         esac
         ;;
     'nlptool evaluate analogies')
@@ -215,6 +215,20 @@ _nlptool_follow() { # COMMAND [OPTION]
         --device) kind=word words=(auto cpu cuda mps) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
         --measure) kind=word words=(cosine dot euclidean manhattan pearson) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate tagging')
+        options=(--column --predicted --predicted-column --words --scheme --strict --bootstrap --plot --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --column | --predicted-column | --words | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --predicted | --plot) kind=file ;;
+        --scheme) kind=word words=(iob2 iob1 bioes bilou io plain) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -674,7 +688,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool attention' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool attention' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

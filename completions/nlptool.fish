@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool attention' 'nlptool classify' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool attention' 'nlptool classify' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
             set path $path $word
         end
     end
@@ -222,6 +222,7 @@ complete -c nlptool -n '__nlptool_at nlptool evaluate' -a mlm -d 'Masked languag
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a nsp -d 'BERT: accuracy of next-sentence prediction.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a similarity -d 'Word vectors: correlation with human word similarity ratings.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -a sts -d 'Sentence encoders: correlation with human similarity ratings (STS).'
+complete -c nlptool -n '__nlptool_at nlptool evaluate' -a tagging -d 'Predicted entities or tags of words against gold ones: precision, recall, F1.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool evaluate analogies' -F
@@ -485,6 +486,34 @@ complete -c nlptool -n '__nlptool_at nlptool evaluate sts' -s q -l quiet -d 'Pri
 complete -c nlptool -n '__nlptool_at nlptool evaluate sts' -s v -l verbose -d 'Print the running time at the end.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate sts' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate sts' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -F
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l column -r -f -d 'Gold tags: number of a column, name of a column or attribute of CoNLL-U, or field.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l predicted -r -F -d 'File of the predictions, with the same sentences in the same order, in any of the formats.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l predicted-column -r -f -d 'Predicted tags: column or field, of FILE or of the file of --predicted.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l words -r -f -d 'Words: column or field.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l scheme -r -f -a 'iob2 iob1 bioes bilou io plain' -d 'Scheme of the tags; plain: no entities.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l strict -d 'Only entities whose tags keep to the scheme count.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l bootstrap -r -f -d 'Number of bootstrap resamples for the confidence intervals; 0: no intervals.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l plot -r -F -d 'Draw the confusion matrix: .png, .svg or .pdf.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l seed -r -f -d 'Seed of the random numbers.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -s f -l format -r -f -a 'table jsonl csv tsv' -d 'Output format; jsonl: a JSON object a line.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -s I -l input-format -r -f -a 'auto text jsonl json csv tsv parquet' -d 'Format of the input; auto: JSON if it begins so (a record a line, an array of records, or pretty-printed), Parquet, else text.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l unit -r -f -a 'line paragraph sentence document' -d 'What a record of a text file is; a paragraph ends at an empty line.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l field -r -f -d 'Field, JSON Pointer (/meta/title) or column (name or number) that holds the text.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l id-field -r -f -d 'Field with the id of a record; it is kept with --drop-input.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l header -l no-header -d 'The first line of a table holds the names of the columns.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l glob -r -f -d 'Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -s 0 -l null -d 'Records end with a NUL byte instead of a line end.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l encoding -r -f -d 'Character encoding of the input; auto: found out for each file.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l max-line -r -f -d 'Longest line in bytes; a longer one becomes an error record.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l max-latency -r -f -d 'Milliseconds without new input after which an unfilled batch is processed.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l on-error -r -f -a 'skip fail' -d 'A record that fails: leave it out and count it, or stop.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -s v -l verbose -d 'Print the running time at the end.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate tagging' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool fill-mask' -F
 complete -c nlptool -n '__nlptool_at nlptool fill-mask' -s k -l top-k -r -f -d 'Number of candidates of each mask, and of fills of all masks together.'
