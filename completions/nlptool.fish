@@ -1153,6 +1153,7 @@ complete -c nlptool -n '__nlptool_at nlptool train bert' -l dictionary -r -f -d 
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l lowercase -d 'Convert the text to lower case.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l nsp -l no-nsp -d 'Next-sentence prediction: whether the second run follows the first.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l mlm-probability -r -f -d 'Share of the tokens that are to be predicted; the scores are always for 0.15.'
+complete -c nlptool -n '__nlptool_at nlptool train bert' -l mask-replacement -r -f -d 'What stands in the places of these tokens, in percent of them: [MASK], a random subword, the token unchanged.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l whole-word-mask -l no-whole-word-mask -d 'Mask all pieces of a word together.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l short-sequence-probability -r -f -d 'Share of shorter sequences.'
 complete -c nlptool -n '__nlptool_at nlptool train bert' -l nsp-warmup-ratio -r -f -d 'Share of the steps before next-sentence prediction counts.'

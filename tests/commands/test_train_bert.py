@@ -208,8 +208,53 @@ def test_15_percent_are_chosen_80_10_10(share: float) -> None:
     replaced = shown[chosen & (shown != 4) & (shown != ids)]
     assert replaced.min() >= 5
     assert np.ptp(replaced) > 900
-    always = masking.corrupt(ids, chosen, rng, mask=4, pieces=np.arange(5, 1000), always=True)
+    always = masking.corrupt(ids, chosen, rng, mask=4, pieces=np.arange(5, 1000), replacement=masking.ALWAYS_MASKED)
     assert (always[chosen] == 4).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"), [("80/10/10", (0.8, 0.1)), ("0/100/0", (0.0, 1.0)), ("60/0/40", (0.6, 0.0))]
+)
+def test_what_stands_in_the_places_can_be_chosen(text: str, shares: tuple[float, float]) -> None:
+    rng = np.random.default_rng(0)
+    ids = rng.integers(10, 100_000, (200, 100))
+    replacement = masking.Replacement.parse(text)
+    shown = masking.corrupt(
+        ids, np.ones(ids.shape, bool), rng, mask=4, pieces=np.arange(5, 100_000), replacement=replacement
+    )
+    assert ((shown == 4).mean(), ((shown != 4) & (shown != ids)).mean()) == pytest.approx(shares, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "80", "80/20", "80/10/10/0", "80/10/20", "-10/100/10", "a/b/c", "1e2/0/0", "nan/0/0"]
+)
+def test_other_shares_are_wrong_usage(invoke: Invoke, text: str) -> None:
+    result = invoke("train", "bert", "--mask-replacement", text, "-o", "never", str(SAMPLE))
+    assert result.exit_code == 2
+    assert "--mask-replacement" in result.stderr
+    assert ("not to 100" if text == "80/10/20" else "such as 80/10/10") in result.stderr
+
+
+def test_all_are_masked_in_training_where_that_is_asked_for_and_always_in_evaluation(data: Data) -> None:
+    mask = data[0].pieces.index(wordpiece.MASK)
+    shares = {}
+    for text in ("100/0/0", "50/0/50"):
+        for evaluating in (False, True):
+            found = examples(data, replacement=masking.Replacement.parse(text), evaluating=evaluating)
+            batches = list(itertools.islice(found.batches(), 20))
+            shown = np.concatenate([batch.ids.flat[batch.positions] for batch in batches])
+            shares[text, evaluating] = (shown == mask).mean()
+    assert shares.pop(("50/0/50", False)) == pytest.approx(0.5, abs=0.07)
+    assert set(shares.values()) == {1.0}
+
+
+def test_the_manifest_tells_what_stood_in_the_places(invoke: Invoke, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n\n".join("\n".join(lines) for lines in DOCUMENTS), encoding="utf-8")
+    options = [*ARGUMENTS, "--max-steps", "2", "--vocab-size", "120", "--no-nsp", "--mask-replacement", "100/0/0"]
+    succeeded(invoke("train", "bert", "-q", *options, "-o", str(tmp_path / "made"), str(corpus)))
+    manifest = json.loads((tmp_path / "made" / "pretraining.json").read_text(encoding="utf-8"))
+    assert manifest["options"]["mask_replacement"] == "100/0/0"
 
 
 def test_whole_words_are_chosen_with_all_their_pieces_and_the_share_is_kept() -> None:

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from nlptool.tasks.train.run import ModelOutput
 
 
+def _checked_replacement(_: click.Context, __: click.Parameter, value: str) -> str:
+    from nlptool.models.masked.masking import Replacement
+
+    try:
+        Replacement.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
+
+
 @click.command(cls=Command)
 @options.records("train", writes=False)
 @click.option("--tokenizer", type=click.Choice(["auto", "unidic", "wordpiece"]), default="auto", show_default=True,
@@ -25,6 +35,9 @@ if TYPE_CHECKING:
               help="Next-sentence prediction: whether the second run follows the first.")  # fmt: skip
 @training.number("Options", "--mlm-probability", 0.15, "SHARE",
                  "Share of the tokens that are to be predicted; the scores are always for 0.15.", 0.9, positive=True)  # fmt: skip
+@click.option("--mask-replacement", metavar="M/R/U", default="80/10/10", show_default=True, callback=_checked_replacement,
+              help="What stands in the places of these tokens, in percent of them: [MASK], a random subword, the token "
+              "unchanged.")  # fmt: skip
 @click.option("--whole-word-mask/--no-whole-word-mask", default=True, show_default=True,
               help="Mask all pieces of a word together.")  # fmt: skip
 @training.number("Options", "--short-sequence-probability", 0.1, "SHARE", "Share of shorter sequences.")
@@ -84,7 +97,7 @@ def command(
 
     Half of the second runs of lines are those that follow the first in the text, the others come from another document.
     15 % of the tokens are to be predicted, of which 80 % are [MASK], 10 % another piece and 10 % unchanged; each epoch has
-    other masks.
+    other masks. With --mask-replacement 100/0/0 all of them are [MASK], as on the held-out documents.
 
     A new network does not begin at random, so that a processor can train it: its token embeddings are those of word2vec, the
     heads of its first two layers attend to the neighbours of each token, and next-sentence prediction counts later.

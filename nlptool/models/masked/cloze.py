@@ -158,7 +158,7 @@ class ClozeMasker:
             chosen = masking.choose(allowed, continues, rng, share=self._settings.share)
         found = masking.corrupt(
             np.full((1, len(units)), _SAME), chosen[:, starts], rng, mask=_MASKED, pieces=self._others,
-            always=self._settings.always,
+            replacement=masking.ALWAYS_MASKED if self._settings.always else masking.USUAL,
         )  # fmt: skip
         return [int(how) for how in np.where(chosen[0, starts], found[0], _SEEN)]
 

@@ -6,11 +6,41 @@ words all pieces of a word are chosen together, as in Google's later models.
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 SHARE = 0.15
-_MASKED, _REPLACED = 0.8, 0.1  # of the chosen; the rest stays as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What stands in the places of the tokens that are to be predicted, in shares of them; the others of them stay."""
+
+    masked: float = 0.8  # [MASK]
+    replaced: float = 0.1  # another piece
+
+    @classmethod
+    def parse(cls, text: str) -> Replacement:
+        """Read three percentages that add up to 100, such as 80/10/10: [MASK], another piece, unchanged.
+
+        Raises:
+            ValueError: they are something else.
+        """
+        parts = text.split("/")
+        if len(parts) != 3 or not all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", part) for part in parts):
+            raise ValueError(f"{text!r} is not three percentages, such as 80/10/10")
+        percentages = [float(part) for part in parts]
+        if abs(sum(percentages) - 100) > 1e-6:
+            raise ValueError(f"the percentages {text} add up to {sum(percentages):g}, not to 100")
+        return cls(percentages[0] / 100, percentages[1] / 100)
+
+
+USUAL = Replacement()
+ALWAYS_MASKED = Replacement(1.0, 0.0)
+"""[MASK] everywhere, as one evaluates."""
 
 
 def choose(
@@ -49,17 +79,17 @@ def corrupt(
     *,
     mask: int,
     pieces: NDArray[np.int64],
-    always: bool = False,
+    replacement: Replacement = USUAL,
 ) -> NDArray[np.int64]:
     """Return ``ids`` (B, T) with [MASK], another piece, or the same piece at the positions that were chosen.
 
     Args:
         mask: the id of [MASK].
         pieces: ids of which a random one may replace a token.
-        always: [MASK] everywhere, as one evaluates.
     """
     found = ids.copy()
-    draws = np.zeros(int(chosen.sum())) if always else rng.random(int(chosen.sum()))
+    draws = rng.random(int(chosen.sum()))
     others = pieces[rng.integers(0, len(pieces), len(draws))]
-    found[chosen] = np.where(draws < _MASKED, mask, np.where(draws < _MASKED + _REPLACED, others, ids[chosen]))
+    changed = replacement.masked + replacement.replaced
+    found[chosen] = np.where(draws < replacement.masked, mask, np.where(draws < changed, others, ids[chosen]))
     return found

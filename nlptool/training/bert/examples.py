@@ -65,7 +65,7 @@ class Examples:
         nsp: with next-sentence prediction; else a sequence is one run of lines.
         whole_word_mask: mask all pieces of a word together.
         mlm_probability: share of the tokens that are to be predicted; 15 % if ``evaluating``.
-        evaluating: all tokens that are to be predicted are [MASK].
+        replacement: what stands in the places of these tokens; [MASK] everywhere if ``evaluating``.
 
     Raises:
         RunError: there is too little text.
@@ -83,6 +83,7 @@ class Examples:
         nsp: bool = True,
         whole_word_mask: bool = True,
         mlm_probability: float = masking.SHARE,
+        replacement: masking.Replacement = masking.USUAL,
         evaluating: bool = False,
     ) -> None:
         self._documents = documents
@@ -92,6 +93,7 @@ class Examples:
         self._short_sequence_probability = short_sequence_probability
         self._nsp = nsp
         self._mlm_probability = masking.SHARE if evaluating else mlm_probability
+        self._replacement = masking.ALWAYS_MASKED if evaluating else replacement
         self._evaluating = evaluating
         ids = {token: tokenizer.pieces.index(token) for token in (PAD, START, END, MASK)}
         self._pad, self._start, self._end, self._mask = (ids[token] for token in (PAD, START, END, MASK))
@@ -141,7 +143,7 @@ class Examples:
         ids[(column == total - 1) | (self._nsp & (column == first + 1))] = self._end
         mask = column < total
         chosen = masking.choose(text & self._predictable[ids], self._continues[ids], rng, share=self._mlm_probability)
-        masked = masking.corrupt(ids, chosen, rng, mask=self._mask, pieces=self._pieces, always=self._evaluating)
+        masked = masking.corrupt(ids, chosen, rng, mask=self._mask, pieces=self._pieces, replacement=self._replacement)
         return Batch(
             masked,
             ((column >= first + 2) & mask).astype(np.int64) if self._nsp else np.zeros_like(ids),

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nlptool.errors import ModelError
+from nlptool.models.masked.masking import Replacement
 from nlptool.training.bert import initialization
 from nlptool.training.bert import network as bert_network
 from nlptool.training.bert.corpus import Documents
@@ -44,6 +45,7 @@ class BertSettings:
     nsp: bool = True
     whole_word_mask: bool = True
     mlm_probability: float = 0.15  # share of the tokens that are to be predicted
+    mask_replacement: str = "80/10/10"  # of these tokens, in %: [MASK], another piece, unchanged
     nsp_warmup_ratio: float = 0.25  # share of the steps before next-sentence prediction counts
     init_embeddings: str = "word2vec"  # or random
     short_sequence_probability: float = 0.1
@@ -141,7 +143,8 @@ class BertTraining(Trainer[BertSettings, Batch]):
         return Examples(
             documents, self._tokenizer, batch_size=settings.batch_size, max_length=settings.max_length, seed=settings.seed,
             short_sequence_probability=short_sequence_probability, nsp=nsp, whole_word_mask=settings.whole_word_mask,
-            mlm_probability=settings.mlm_probability, evaluating=evaluating,
+            mlm_probability=settings.mlm_probability, replacement=Replacement.parse(settings.mask_replacement),
+            evaluating=evaluating,
         )  # fmt: skip
 
     def _dev_batches(self, dev: Documents) -> list[Batch]:
