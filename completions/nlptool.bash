@@ -118,10 +118,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate answers')
-        options=(--predicted --na-prob --na-threshold --metric --bootstrap --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--predicted --na-prob --na-threshold --metric --bootstrap --details --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --predicted | --na-prob) kind=file ;;
+        --predicted | --na-prob | --details) kind=file ;;
         --na-threshold | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --metric) kind=word words=(squad squad2 jsquad) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;

@@ -256,6 +256,7 @@ complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l na-prob -r -F 
 complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l na-threshold -r -f -d 'Probability of there being no answer, above which an answer does not count.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l metric -r -f -a 'squad squad2 jsquad' -d 'The official script whose rules are used.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l bootstrap -r -f -d 'Number of bootstrap resamples for the confidence intervals; 0: no intervals.'
+complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l details -r -F -d 'Output file for a record of each question.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -l seed -r -f -d 'Seed of the random numbers.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s f -l format -r -f -a 'table jsonl csv tsv' -d 'Output format; jsonl: a JSON object a line.'
 complete -c nlptool -n '__nlptool_at nlptool evaluate answers' -s I -l input-format -r -f -a 'auto text jsonl json csv tsv parquet' -d 'Format of the input; auto: JSON if it begins so (a record a line, an array of records, or pretty-printed), Parquet, else text.'

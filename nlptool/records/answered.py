@@ -17,8 +17,6 @@ from nlptool.records.questions import GOLD, gold_of
 from nlptool.records.record import STDIN, Record
 from nlptool.records.squad import id_of
 
-_MOST_SAMPLED = 2000  # texts that show the script
-
 
 @dataclass(slots=True)
 class Answered:
@@ -26,10 +24,10 @@ class Answered:
 
     Attributes:
         ids: "" where there is none.
+        questions: their texts, "" where there is none.
         gold: their texts, () where the gold data say that there is none.
         predicted: the best answer, "" for none, None where there is no prediction.
         no_answer: the probability that there is no answer, None where that is not said.
-        texts: questions and gold answers, some of them, which show the script.
         version: SQuAD's, as the file says it; "" if it says none.
         n_read: records of the input, questions of SQuAD's JSON.
         models: as records name them.
@@ -37,10 +35,10 @@ class Answered:
 
     name: str
     ids: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
     gold: list[tuple[str, ...]] = field(default_factory=list)
     predicted: list[str | None] = field(default_factory=list)
     no_answer: list[float | None] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
     version: str = ""
     n_read: int = 0
     models: set[str] = field(default_factory=set)
@@ -76,12 +74,12 @@ def read(pipe: Pipe, path: str, given: Given | None = None, no_answer: Mapping[s
             answer, probability = predicted_of(predicted), probability_of(values.get(NO_ANSWER))
         if id:
             places[id] = record.line
+        question = values.get("question")
         found.ids.append(id)
+        found.questions.append(question if isinstance(question, str) else "")
         found.gold.append(tuple(each.text for each in gold))
         found.predicted.append(answer)
         found.no_answer.append(probability if no_answer is None else no_answer.get(id))
-        if len(found.texts) < _MOST_SAMPLED:
-            found.texts += [str(values.get("question", "")), *found.gold[-1]]
         if record.raw is not None:
             found.models |= _models(record.raw)
 

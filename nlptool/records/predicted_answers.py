@@ -20,8 +20,9 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.prediction_names import GOLD as KEPT
 from nlptool.records.prediction_names import PREDICTIONS
 from nlptool.records.questions import GOLD
-from nlptool.records.record import InputFormat, Record
+from nlptool.records.record import InputFormat, Record, lone_surrogate
 from nlptool.records.squad import IDS, id_of
+from nlptool.text.scripts import LONE_SURROGATE
 
 NO_ANSWER = "no_answer"
 """What the probability that there is no answer is called in a record."""
@@ -93,6 +94,8 @@ def predicted_of(value: Any) -> str | None:
         if "text" not in value:
             raise RecordError("MissingField", f"a predicted answer has no `text`; its fields: {listed(value)}")
         value = "" if value["text"] is None else value["text"]
+    if isinstance(value, str) and (lone := LONE_SURROGATE.search(value)):
+        raise lone_surrogate(lone)
     if value is None or isinstance(value, str):
         return value
     raise RecordError("NotText", f"a predicted answer is {type_of(value)}, not a text")

@@ -214,7 +214,30 @@ def test_tables_show_the_parts_and_the_best_thresholds(invoke: Invoke, files: di
     assert dict(zip(head.split(","), line.split(","), strict=True))["best_f1"] == "0.75"
 
 
+def test_the_details_have_a_record_for_each_question(invoke: Invoke, files: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "details.jsonl"
+    arguments = (files["dev"], "--predicted", files["predicted"], "--na-prob", files["na"], "--na-threshold", "0.7")
+    found = evaluate(invoke, *arguments, "--details", str(path))
+    details = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [each["id"] for each in details] == list(QUESTIONS)
+    assert details[1] == {
+        "file": files["dev"], "id": "q2", "question": "Where?", "gold": ["Santa Clara, California", "Santa Clara"],
+        "predicted": "Clara", "no_answer": 0.9, "exact": 0, "f1": 0.0,  # it is above the threshold
+    }  # fmt: skip
+    assert sum(each["exact"] for each in details) / 4 == found["exact"] == 0.5
+    evaluate(
+        invoke, "--details", str(path), stdin=b'{"question":"\\ud83d","gold":["ab c"],"answers":[{"text":"ab"}]}\n'
+    )
+    (one,) = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert one == {
+        "file": "<stdin>", "question": "\ufffd", "gold": ["ab c"], "predicted": "ab", "exact": 0, "f1": 0.6667,
+    }  # fmt: skip
+    done = invoke("evaluate", "answers", *arguments, "--details", "-")
+    assert done.exit_code == 2 and "name a file" in done.stderr
+
+
 BAD = {
+    "half a character": ("dev", '{"q1":"\\ud83d"}'),
     "no prediction has the id of a question: `x`": ("dev", '{"x":"y"}'),
     "there are no predictions": ("dev", ""),
     "this is no JSON object": ("dev", "text"),

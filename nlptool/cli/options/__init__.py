@@ -31,6 +31,7 @@ from nlptool.cli.options.models import (
 )
 from nlptool.cli.options.records import (
     debug,
+    details,
     format_choice,
     pair_fields,
     pair_names,

@@ -236,6 +236,20 @@ def table_choice(*more: str, text: str = "", by_ending: bool = False) -> Decorat
     )  # fmt: skip
 
 
+def details(thing: str) -> Decorator:
+    """Add ``--details``, the file for a record of each ``thing``; the callback gets it as ``details_file``."""
+
+    def refuse_stdout(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        if value == "-":
+            raise click.UsageError("--details - would be mixed with the scores on stdout: name a file")
+        return value
+
+    return click.option(
+        "--details", "details_file", metavar="FILE", type=click.Path(), callback=refuse_stdout,
+        help=f"Output file for a record of each {thing}.",
+    )  # fmt: skip
+
+
 def top_k(default: int | None = None, *, largest: int | None = 10_000, **attributes: Any) -> Decorator:
     """Add ``-k``/``--top-k``, the number of answers, of a command that answers a query."""
     return click.option(

@@ -26,6 +26,7 @@ _OF_RECORDS = ("unit", "field", "id_field", "null")  # options that have no effe
               help="The official script whose rules are used.")  # fmt: skip
 @click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=options.IntRange(0, 100_000),
               help="Number of bootstrap resamples for the confidence intervals; 0: no intervals.")  # fmt: skip
+@options.details("question")
 @options.seed
 @options.table_choice()
 def command(  # noqa: PLR0917
@@ -35,6 +36,7 @@ def command(  # noqa: PLR0917
     na_threshold: float,
     metric: str | None,
     bootstrap: int,
+    details_file: str | None,
     seed: int,
     format: str | None,
 ) -> None:
@@ -48,7 +50,7 @@ def command(  # noqa: PLR0917
     \b
     nlptool evaluate answers dev-v2.0.json --predicted predictions.json --na-prob na_prob.json
     nlptool evaluate answers valid-v1.3.json --predicted predictions.json --metric jsquad -f table
-    nlptool evaluate answers predicted.jsonl -f jsonl
+    nlptool evaluate answers predicted.jsonl -f jsonl --details questions.jsonl
 
     The rules are those of the official scripts, whose percentages are 0 to 1 here. Of several gold answers the best counts.
 
@@ -63,7 +65,7 @@ def command(  # noqa: PLR0917
     the best that a threshold could give, and best_exact_threshold and best_f1_threshold.
     """
     from nlptool.records.predicted_answers import read_predictions, read_probabilities
-    from nlptool.tasks.evaluate.answers import Rules, evaluate, read
+    from nlptool.tasks.evaluate.answers import Rules, details, evaluate, read
 
     options.refuse(_OF_RECORDS, "evaluate answers reads questions, and")
     if [*(pipe.files or ("-",)), predicted, na_prob].count("-") > 1:
@@ -75,6 +77,9 @@ def command(  # noqa: PLR0917
     if results.wants_table(format):
         from nlptool.tasks.evaluate import answer_tables
 
-        results.print_text("\n".join(map(answer_tables.drawn, found)))
+        results.print_text("\n".join(answer_tables.drawn(each.record) for each in found))
     else:
-        results.show(found, format)
+        results.show([each.record for each in found], format)
+    if details_file is not None:
+        each_question = (detail for judged in found for detail in details(judged))
+        results.write_details(details_file, each_question, inputs=pipe.files or ("-",))

@@ -16,7 +16,6 @@ from nlptool.records.json_bytes import path_of
 from nlptool.records.pipe import Pipe
 from nlptool.records.references import Names, Pairs
 from nlptool.specs import GeneratorSpec
-from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
     from nlptool.specs import DecodingSpec
@@ -34,9 +33,7 @@ _TOKENIZERS = ("auto", "char", "13a", "intl", "zh", "ja-mecab", "none")
               help="Tokenizer of BLEU; auto: char for Japanese, Chinese, Thai ..., else 13a.")  # fmt: skip
 @click.option("--show", metavar="N", type=options.IntRange(min=0), show_default=str(_SHOWN),
               help="Number of differing pairs that are shown below the table.")  # fmt: skip
-@click.option(
-    "--details", "details_file", metavar="FILE", type=click.Path(), help="Output file for a record of each pair."
-)
+@options.details("pair")
 @options.decoding
 @options.seed
 @options.generator(required=False)
@@ -80,7 +77,7 @@ def command(  # noqa: PLR0917
 
     asks = bool(spec.model)
     options_of_model = (*options.DECODING_OPTIONS, *(field.name for field in fields(spec)), "seed")
-    _check(pipe, details_file, asks=asks, sets=options_of_model)
+    _check(pipe, asks=asks, sets=options_of_model)
     if show is not None and not results.wants_table(format):
         raise click.UsageError("--show N is for the table: -f table; --details FILE writes all pairs")
     names = _names(pipe, first, second, asks=asks)
@@ -97,14 +94,12 @@ def command(  # noqa: PLR0917
     else:
         results.show(records, format)
     if details_file is not None:
-        import orjson
-
-        with Output(details_file, inputs=pipe.files or ("-",)) as output:
-            for pairs, record in zip(files, records, strict=True):
-                output.write(*(orjson.dumps(each) + b"\n" for each in details(pairs, record["tokenize"])))
+        judged = zip(files, records, strict=True)
+        each = (detail for pairs, record in judged for detail in details(pairs, record["tokenize"]))
+        results.write_details(details_file, each, inputs=pipe.files or ("-",))
 
 
-def _check(pipe: Pipe, details_file: str | None, *, asks: bool, sets: Iterable[str]) -> None:
+def _check(pipe: Pipe, *, asks: bool, sets: Iterable[str]) -> None:
     """Refuse what does not go together.
 
     Args:
@@ -112,8 +107,6 @@ def _check(pipe: Pipe, details_file: str | None, *, asks: bool, sets: Iterable[s
         sets: the options that say how.
     """
     options.refuse(["id_field"], "evaluate generation")
-    if details_file == "-":
-        raise click.UsageError("--details - would be mixed with the scores on stdout: name a file")
     if asks and options.typed(["num_return"]):
         raise click.UsageError("the first text of each alone is judged: no --num-return")
     if pipe.form.field is not None:

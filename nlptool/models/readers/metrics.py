@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from nlptool.geometry.correlation import Interval
 from nlptool.geometry.resampling import mean_intervals
+from nlptool.text.scripts import main_script
 
 METRICS = ("squad", "squad2", "jsquad")
 
@@ -33,6 +34,24 @@ THRESHOLD = 1.0
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+
+
+def metric_for(texts: Iterable[str], *, all_have_answers: bool, version: str = "") -> tuple[str, str]:
+    """Return the metric of the data set that questions look like, and the reason in words.
+
+    Args:
+        texts: questions and gold answers, whose script says which.
+        all_have_answers: each question has a gold answer.
+        version: of SQuAD, if the data say one: 1.1, v2.0.
+    """
+    script = main_script("\n".join(texts))
+    if script in ("Japanese", "Han"):
+        return "jsquad", f"the script is {script}"
+    if not all_have_answers:
+        return "squad2", "some questions have no answer"
+    if version.lstrip("v").startswith("2"):
+        return "squad2", f"the version is {version:.20}"
+    return "squad", "all questions have an answer"
 
 
 def normalized(text: str, metric: str) -> str:

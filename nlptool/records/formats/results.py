@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from nlptool.records.record import readable
@@ -17,6 +18,21 @@ def print_text(text: str) -> None:
     """
     with Output(None) as output:
         output.write(text.encode(errors="replace"))
+
+
+def write_details(path: str, records: Iterable[dict[str, Any]], *, inputs: tuple[str, ...]) -> None:
+    """Write records to a file beside the results, as JSONL.
+
+    Args:
+        inputs: the files that are read, none of which may be ``path``.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    import orjson
+
+    with Output(path, inputs=inputs) as output:
+        output.write(*(orjson.dumps(_readable(record)) + b"\n" for record in records))
 
 
 def wants_table(format: str | None, output: str | None = None) -> bool:
@@ -38,10 +54,7 @@ def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False
     Args:
         one: show a table of names and values, not of columns.
     """
-    records = [  # the names of files need not be UTF-8
-        {name: readable(value) if isinstance(value, str) else value for name, value in record.items()}
-        for record in records
-    ]
+    records = list(map(_readable, records))
     if format in ("csv", "tsv"):
         print_text(_delimited(records, format))
         return
@@ -63,6 +76,11 @@ def show(records: list[dict[str, Any]], format: str | None, *, one: bool = False
             rows = [[*row[:index], row[index].partition(":")[0], *row[index + 1 :]] for row in rows]
         numbers = {name for name, value in records[0].items() if isinstance(value, int | float)}
         print_text(tables.table(columns, rows, right=("size", "bytes", "files", "dim", *numbers)))
+
+
+def _readable(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as UTF-8 can hold it: the names of files need not be UTF-8."""
+    return {name: readable(value) if isinstance(value, str) else value for name, value in record.items()}
 
 
 def _delimited(records: list[dict[str, Any]], format: str) -> str:

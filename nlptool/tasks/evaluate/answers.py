@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,9 @@ from nlptool.records import answered
 from nlptool.records.answered import Answered
 from nlptool.records.pipe import Pipe
 from nlptool.records.predicted_answers import Given
-from nlptool.text.scripts import main_script
 
 _SHOWN = 3  # ids in a message
+_MOST_SAMPLED = 1000  # questions that show the script
 
 
 def read(pipe: Pipe, given: Given | None, no_answer: Mapping[str, float] | None) -> list[Answered]:
@@ -68,8 +68,17 @@ class Rules:
     order: tuple[str, ...] = ()
 
 
-def evaluate(pipe: Pipe, files: Iterable[Answered], rules: Rules) -> list[dict[str, Any]]:
-    """Return a record with the scores of each file's answers.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The scores of a file's answers: the record that is written, and those of each question, with the threshold."""
+
+    file: Answered
+    record: dict[str, Any]
+    scores: Scores
+
+
+def evaluate(pipe: Pipe, files: Iterable[Answered], rules: Rules) -> list[Judged]:
+    """Return the scores of each file's answers.
 
     Raises:
         RunError: the metric knows no questions without an answer, and there are some.
@@ -77,7 +86,24 @@ def evaluate(pipe: Pipe, files: Iterable[Answered], rules: Rules) -> list[dict[s
     return [_judged(pipe, file, rules.metric or _metric_of(pipe, file), rules) for file in files]
 
 
-def _judged(pipe: Pipe, file: Answered, metric: str, rules: Rules) -> dict[str, Any]:
+def details(judged: Judged) -> Iterator[dict[str, Any]]:
+    """Yield a record for each question: its id, its text, its gold answers, the predicted one, and the scores of that."""
+    file, scores = judged.file, judged.scores
+    for place, answer in enumerate(file.predicted):
+        number = file.no_answer[place]
+        yield {
+            "file": file.name,
+            **({"id": file.ids[place]} if file.ids[place] else {}),
+            "question": file.questions[place],
+            "gold": file.gold[place],
+            "predicted": answer,
+            **({} if number is None else {"no_answer": number}),
+            "exact": int(scores.exact[place]),
+            "f1": round_score(float(scores.f1[place])),
+        }
+
+
+def _judged(pipe: Pipe, file: Answered, metric: str, rules: Rules) -> Judged:
     n_impossible = sum(not texts for texts in file.gold)
     if metric == "squad" and n_impossible:
         message = f"{file.name}: SQuAD 1.1 knows no questions without an answer, and there are {n_impossible:,}"
@@ -107,7 +133,7 @@ def _judged(pipe: Pipe, file: Answered, metric: str, rules: Rules) -> dict[str, 
     if no_answer is not None:
         record |= {"threshold": rules.threshold, **_best(file, raw, no_answer, rules.order)}
     model = next(iter(file.models)) if len(file.models) == 1 else None
-    return {**record, "model": model, "bootstrap": rules.resamples, "seed": rules.seed}
+    return Judged(file, {**record, "model": model, "bootstrap": rules.resamples, "seed": rules.seed}, found)
 
 
 def _best(file: Answered, raw: Scores, no_answer: NDArray[np.float64], ids: Iterable[str]) -> dict[str, float | None]:
@@ -135,14 +161,7 @@ def _no_answer(pipe: Pipe, file: Answered) -> NDArray[np.float64] | None:
 
 def _metric_of(pipe: Pipe, file: Answered) -> str:
     """Return the metric of the data set that a file looks like, and say it."""
-    script = main_script("\n".join(file.texts))
-    if script in ("Japanese", "Han"):
-        metric, reason = "jsquad", f"the script is {script}"
-    elif not all(file.gold):
-        metric, reason = "squad2", "some questions have no answer"
-    elif file.version.lstrip("v").startswith("2"):
-        metric, reason = "squad2", f"the version is {file.version:.20}"
-    else:
-        metric, reason = "squad", "all questions have an answer"
+    sample = [*file.questions[:_MOST_SAMPLED], *(text for texts in file.gold[:_MOST_SAMPLED] for text in texts)]
+    metric, reason = metrics.metric_for(sample, all_have_answers=all(file.gold), version=file.version)
     pipe.note(f"{file.name}: --metric {metric}: {reason}")
     return metric
