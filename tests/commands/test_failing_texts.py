@@ -174,7 +174,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : it is broken")
 
     monkeypatch.setattr(encoders.OnnxNetwork, "__call__", fail)
-    monkeypatch.setattr(masked_models.OnnxMasked, "__call__", fail)
+    monkeypatch.setattr(masked_models.MaskedNetwork, "__call__", fail)
     return batches
 
 

@@ -7,7 +7,6 @@ it. Sequences are sorted by their length and packed by a budget of tokens.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,9 +15,7 @@ from numpy.typing import NDArray
 from nlptool.models.classifiers.outputs import Outputs, scores
 from nlptool.models.classifiers.task import Task
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer, ModelInput
-from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.batching import pack, pad
-from nlptool.models.runtime.packed_session import PackedSession
 from nlptool.specs import ClassifierSpec
 
 
@@ -32,29 +29,6 @@ class Network(Protocol):
         self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
     ) -> list[NDArray[np.float32]]:
         """Return the logits (B, K) of each task, for (B, T) token ids, their mask and the number of their text."""
-
-
-class OnnxClassifier:
-    """A network in onnxruntime. The arguments are those of ``PackedSession``."""
-
-    engine = "onnx"
-    batch_tokens = onnx_runtime.BATCH_TOKENS
-
-    def __init__(
-        self, about: Mapping[str, Any], graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False
-    ) -> None:
-        self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
-        self._session = PackedSession(about, graph, weights, threads=threads, deterministic=deterministic)
-
-    def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
-    ) -> list[NDArray[np.float32]]:
-        feeds = {"input_ids": ids}
-        if self._masks:
-            feeds["attention_mask"] = mask
-        if self._takes_types:
-            feeds["token_type_ids"] = types
-        return self._session.run(feeds)
 
 
 class NetworkClassifier:

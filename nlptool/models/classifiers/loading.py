@@ -9,11 +9,12 @@ from typing import Any
 
 from nlptool.models.classifiers import folder as classifier_folder
 from nlptool.models.classifiers import linear_classifier
-from nlptool.models.classifiers.classifier import Network, NetworkClassifier, OnnxClassifier
+from nlptool.models.classifiers.classifier import Network, NetworkClassifier
 from nlptool.models.classifiers.linear_classifier import LocatedLinearClassifier
 from nlptool.models.classifiers.task import Task, of_manifest
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
 from nlptool.models.runtime import devices, prepare
+from nlptool.models.runtime.onnx_network import OnnxNetwork
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import model_folder
@@ -46,20 +47,21 @@ class LocatedNetworkClassifier:
         if self.graph is None:
             return self._open_torch()
         spec = self.spec
-        network = OnnxClassifier(
+        network = OnnxNetwork(
             self.about, self.graph, self.weights, threads=spec.threads or 0, deterministic=spec.deterministic
         )
         return self._classifier(read_tokenizer(self.graph / "tokenizer.json", threads=spec.threads), network)
 
     def _open_torch(self) -> NetworkClassifier:
         from nlptool.models.classifiers import transformers_model
-        from nlptool.models.classifiers.torch_backend import TorchClassifier
+        from nlptool.models.classifiers.torch_backend import LogitsOfAll
+        from nlptool.models.runtime.torch_network import TorchNetwork
 
         spec = self.spec
         with devices.torch_threads(spec.threads):
             loaded = transformers_model.load(self.weights, self.name, allow_pickle=spec.allow_pickle)
         dtype = "float32" if spec.deterministic else None
-        network = TorchClassifier(loaded.network, self.about, self.device, dtype=dtype, threads=spec.threads)
+        network = TorchNetwork(LogitsOfAll(loaded.network), self.about, self.device, dtype=dtype, threads=spec.threads)
         return self._classifier(loaded.tokenizer, network)
 
     def _classifier(self, tokenizer: Any, network: Network) -> NetworkClassifier:

@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from nlptool.errors import NotConvertible
-from nlptool.models.classifiers.classifier import OnnxClassifier
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer, ModelInput
 from nlptool.models.classifiers.torch_backend import LogitsOfAll
 from nlptool.models.classifiers.transformers_model import Loaded, load
 from nlptool.models.runtime import onnx_export, transformers_loading
 from nlptool.models.runtime.batching import pad
 from nlptool.models.runtime.onnx import GRAPH
+from nlptool.models.runtime.onnx_network import OnnxNetwork
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store.kinds import CLASSIFIER
 
@@ -53,7 +53,7 @@ def _compare(loaded: Loaded, target: Path) -> None:
     try:
         texts = ClassifierTokenizer(read_tokenizer(target / "tokenizer.json"), loaded.about)
         rows = [text.chunks[0] for text in texts.read(_SAMPLE)]
-        network = OnnxClassifier(loaded.about, target, target)
+        network = OnnxNetwork(loaded.about, target, target)
         alone = [_run(network, loaded, [row]) for row in rows]
         together = _run(network, loaded, rows)
     except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
@@ -68,7 +68,7 @@ def _compare(loaded: Loaded, target: Path) -> None:
                     raise NotConvertible(f"its converted copy gives logits that differ by {difference:.1e}")
 
 
-def _run(network: OnnxClassifier, loaded: Loaded, rows: list[ModelInput]) -> list[NDArray[np.float32]]:
+def _run(network: OnnxNetwork, loaded: Loaded, rows: list[ModelInput]) -> list[NDArray[np.float32]]:
     """Return the logits (B, K) of each task for some rows in one batch."""
     ids, mask = pad([row.ids for row in rows], int(loaded.about["pad_id"]))
     types, _ = pad([row.types for row in rows], 0)

@@ -10,9 +10,10 @@ from typing import Any
 from nlptool import catalog
 from nlptool.errors import ModelError
 from nlptool.models.japanese.bert_words import words_of
-from nlptool.models.masked.model import HINT, MaskedModel, Network, OnnxMasked, decoder
+from nlptool.models.masked.model import HINT, MaskedModel, MaskedNetwork, Network, decoder
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer
 from nlptool.models.runtime import devices, prepare
+from nlptool.models.runtime.onnx_network import OnnxNetwork
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store import model_folder
@@ -55,21 +56,23 @@ class LocatedMaskedModel:
         """
         if self.graph is None:
             return self._open_torch()
-        network = OnnxMasked(
+        network = OnnxNetwork(
             self.about, self.graph, self.weights, threads=self.spec.threads or 0, deterministic=self.spec.deterministic
         )
-        return self._model(self.tokenizer(), network)
+        return self._model(self.tokenizer(), MaskedNetwork(network, self.about))
 
     def _open_torch(self) -> MaskedModel:
         from nlptool.models.masked import transformers_model
-        from nlptool.models.masked.torch_backend import TorchMasked
+        from nlptool.models.masked.torch_backend import LogitsAtPositions
+        from nlptool.models.runtime.torch_network import TorchNetwork
 
         spec = self.spec
         with devices.torch_threads(spec.threads):
             loaded = transformers_model.load(self.weights, allow_pickle=spec.allow_pickle)
         dtype = "float32" if spec.deterministic else None
-        network = TorchMasked(loaded.network, self.about, self.device, dtype=dtype, threads=spec.threads)
-        return self._model(self.tokenizer(loaded.tokenizer), network)
+        module = LogitsAtPositions(loaded.network, self.about)
+        network = TorchNetwork(module, self.about, self.device, dtype=dtype, threads=spec.threads)
+        return self._model(self.tokenizer(loaded.tokenizer), MaskedNetwork(network, self.about))
 
     def _model(self, tokenizer: MaskedLmTokenizer, network: Network) -> MaskedModel:
         return MaskedModel(tokenizer, network, self.about, self.spec, name=self.name, device=self.device)

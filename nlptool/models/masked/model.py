@@ -10,18 +10,19 @@ A model is located once (found, checked, converted) and then opened, in this pro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
-from nlptool.models.runtime import onnx as onnx_runtime
 from nlptool.models.runtime.batching import pack, pad
-from nlptool.models.runtime.packed_session import PackedSession
+from nlptool.models.runtime.onnx_network import OnnxNetwork
 from nlptool.specs import MaskedModelSpec
+
+if TYPE_CHECKING:
+    from nlptool.models.runtime.torch_network import TorchNetwork
 
 _LARGEST_LOGITS = 1 << 24  # numbers in a batch, 64 MiB
 _TOGETHER = 2**19  # tokens in the rows that are taken at once: 8 MB, and enough to sort rows of like length together
@@ -51,35 +52,24 @@ class Network(Protocol):
         """
 
 
-class OnnxMasked:
-    """A network in onnxruntime.
+class MaskedNetwork:
+    """A network in onnxruntime or torch, whose outputs have the names of the heads.
 
     Args:
+        network: ``OnnxNetwork`` or ``TorchNetwork``.
         about: the manifest.
-        graph, weights, threads, deterministic: as of ``PackedSession``.
     """
 
-    engine = "onnx"
-    batch_tokens = onnx_runtime.BATCH_TOKENS
-
-    def __init__(
-        self, about: Mapping[str, Any], graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False
-    ) -> None:
-        self._heads = about["heads"]
-        self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
-        self._session = PackedSession(about, graph, weights, threads=threads, deterministic=deterministic)
+    def __init__(self, network: OnnxNetwork | TorchNetwork, about: Mapping[str, Any]) -> None:
+        self.engine, self.batch_tokens = network.engine, network.batch_tokens
+        self._network, self._heads = network, about["heads"]
 
     def __call__(
         self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float32]]:
-        feeds = {"input_ids": ids}
-        if self._masks:
-            feeds["attention_mask"] = mask
-        if self._takes_types:
-            feeds["token_type_ids"] = types
-        if "mlm" in self._heads:
-            feeds["places"] = positions  # as the graphs call them that are shipped and in the caches
-        return dict(zip(self._heads, self._session.run(feeds), strict=True))
+        """Run the network, as ``Network`` describes it."""
+        more = {"places": positions} if "mlm" in self._heads else {}  # as the graphs call them
+        return dict(zip(self._heads, self._network(ids, mask, types, **more), strict=True))
 
 
 class MaskedModel:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from nlptool.errors import NotConvertible
 from nlptool.models.japanese.bert_words import words_of
 from nlptool.models.masked import model as masked_models
-from nlptool.models.masked.model import MaskedModel
+from nlptool.models.masked.model import MaskedModel, MaskedNetwork
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
 from nlptool.models.masked.torch_backend import LogitsAtPositions
 from nlptool.models.masked.transformers_model import Loaded, load
 from nlptool.models.runtime import onnx_export, transformers_loading
 from nlptool.models.runtime.onnx import GRAPH
+from nlptool.models.runtime.onnx_network import OnnxNetwork
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.store.kinds import MASKED
 from nlptool.specs import MaskedModelSpec
@@ -63,7 +64,7 @@ def _compare(loaded: Loaded, target: Path) -> None:
         tokenizer = read_tokenizer(target / "tokenizer.json")
         texts = MaskedLmTokenizer(tokenizer, about, words=words_of(about, tokenizer))
         models = [
-            masked_models.MaskedModel(texts, masked_models.OnnxMasked(about, target, target), about, spec)
+            masked_models.MaskedModel(texts, MaskedNetwork(OnnxNetwork(about, target, target), about), about, spec)
             for spec in specs
         ]
         rows = _rows(models[0].texts)

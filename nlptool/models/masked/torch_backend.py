@@ -1,4 +1,4 @@
-"""A masked language model in torch: on a GPU, or where a model does not run in onnxruntime."""
+"""A masked language model in torch, with named inputs: as a graph has them, and as ``TorchNetwork`` gives them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-
-from nlptool.models.runtime import devices
 
 
 class LogitsAtPositions(torch.nn.Module):
@@ -69,46 +65,3 @@ def _gathered(base: Any, positions: torch.Tensor) -> Iterator[None]:
         yield
     finally:
         hook.remove()
-
-
-class TorchMasked:
-    """A network in torch. On a CUDA device it computes in bfloat16 if the device does, elsewhere in float32.
-
-    Args:
-        device: cpu, cuda or mps.
-        dtype: float32 or bfloat16; as the device likes it unless given.
-        threads: of the processor; as torch likes it unless given.
-    """
-
-    engine = "torch"
-
-    def __init__(
-        self,
-        network: Any,
-        about: Mapping[str, Any],
-        device: str,
-        *,
-        dtype: str | None = None,
-        threads: int | None = None,
-    ) -> None:
-        self.dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
-        self.batch_tokens = 512 if device == "cpu" else 32_768
-        self._takes_types, self._masks = bool(about["types"]), bool(about["masks"])
-        self._device, self._threads = device, threads
-        self._network = LogitsAtPositions(network, about).eval().to(device, getattr(torch, self.dtype))
-
-    @torch.inference_mode()
-    def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64], positions: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Run the network, as ``model.Network`` describes it."""
-        inputs = [ids, mask if self._masks else None, positions, types if self._takes_types else None]
-        with devices.torch_threads(self._threads):
-            outputs = self._network(
-                *(
-                    array if array is None else torch.from_numpy(array).to(self._device, non_blocking=True)
-                    for array in inputs
-                )
-            )
-        found = zip(self._network.heads, outputs, strict=True)
-        return {head: logits.float().cpu().numpy() for head, logits in found}
