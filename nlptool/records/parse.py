@@ -20,6 +20,7 @@ from nlptool.text.scripts import LONE_SURROGATE
 if TYPE_CHECKING:
     from nlptool.records.csv_rows import CsvRows
     from nlptool.records.json_values import JsonValues
+    from nlptool.records.line_blocks import LineBlocks
     from nlptool.records.rows import Rows
     from nlptool.records.units import Units
 
@@ -84,8 +85,9 @@ class Parser:
         self._blank: list[tuple[str, int]] = []  # the lines before it is decided
         self._rows: Rows | None = None
         self._unusable = False  # nothing more is read of it
-        self._joiner: CsvRows | JsonValues | Units | None = None
+        self._joiner: CsvRows | JsonValues | LineBlocks | Units | None = None
         self._values: JsonValues | None = None  # the joiner, if it is this one
+        self._blocks: LineBlocks | None = None  # likewise; a line that cannot be read spoils its block
         if self._kind:
             self._decided()
 
@@ -115,6 +117,10 @@ class Parser:
             from nlptool.records.json_values import JsonValues
 
             self._joiner = self._values = JsonValues(self._longest)
+        elif kind == "text" and unit == "block":
+            from nlptool.records.line_blocks import LineBlocks
+
+            self._joiner = self._blocks = LineBlocks(self._longest)
         elif kind == "text" and unit != "line":
             from nlptool.records.units import Units
 
@@ -166,6 +172,9 @@ class Parser:
         if failure is None:
             self._add_line(text, number, records)
             return
+        if self._blocks is not None:
+            self._blocks.fail(failure, number)
+            return
         if self._joiner is not None:
             self._add_joined(self._joiner.end(), records)
         if self._rows is not None and self._rows.awaits_header:
@@ -195,12 +204,12 @@ class Parser:
     def _add_joined(self, items: Iterator[tuple[int, Any]], records: list[Record]) -> None:
         """Add the records whose lines have been joined."""
         for number, item in items:
-            if self._kind == "text":
+            if isinstance(item, RecordError):
+                records.append(Record("", self._source, number).fail(item))
+            elif self._kind == "text":
                 records.append(Record(item, self._source, number))
             elif self._kind == "json":
                 records.append(self._json(item, number))
-            elif isinstance(item, RecordError):
-                records.append(Record("", self._source, number).fail(item))
             elif self._rows is not None and item != [""]:  # an empty line of CSV is no row
                 self._add_row(self._rows, item, number, records)
 

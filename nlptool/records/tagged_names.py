@@ -112,9 +112,9 @@ class Layout:
         predicted = self.predicted or _first(PREDICTED, values)
         gold = self.column or _first(GOLD, values)
         if gold is None and predicted is None:
-            names = ", ".join(f"`{name}`" for name in GOLD[:3])
-            message = f"the record has no prediction beside its gold tags; its fields: {listed(values)}"
-            raise RecordError("NoPrediction", message, hint=f"gold tags are called {names}, or what --column says")
+            message = f"the record has no prediction beside its tags; its fields: {listed(values)}"
+            hint = "--predicted-column NAME says what it is called, --predicted FILE names a file of predictions"
+            raise RecordError("NoPrediction", message, hint=hint)
         others = {name: value for name, value in values.items() if name not in (gold, predicted)}
         if predicted is None:
             predicted = self._single(others, None, "prediction", "--predicted-column", "NoPrediction")

@@ -12,8 +12,7 @@ class Units:
     """Joins lines to units, each with the line of its beginning; lines within a unit stay separated by ``\\n``.
 
     Args:
-        unit: paragraph | sentence | document | block; a block ends at a line that is empty or has blanks alone, and nothing else
-            is known of its lines.
+        unit: paragraph | sentence | document.
         longest: characters of a unit; a longer one is given in parts that end with a line.
     """
 
@@ -21,16 +20,13 @@ class Units:
         self._unit = unit
         self._longest = longest
         self._paragraphs: ParagraphCutter | None = None
-        self._lines: list[str] = []  # of a document or a block
+        self._lines: list[str] = []  # of a document
         self._length = 0
         self._first = 0
 
     def add(self, line: str, number: int) -> Iterator[tuple[int, str]]:
         """Add a line; yield the units that it ends."""
-        if self._unit == "block" and not line.strip(" \t\r"):
-            yield from self.end()
-            return
-        if self._unit not in ("document", "block"):
+        if self._unit != "document":
             if self._paragraphs is None:
                 self._paragraphs = ParagraphCutter(first_line=number, largest=self._longest)
             for first, lines in self._paragraphs.add(line):

@@ -125,6 +125,15 @@ def test_the_line_that_lacks_a_column_is_named_and_its_sentence_left_out(read: A
     assert "data.conll:1: the line has 1 column, and the others have 3" in done.stderr
 
 
+def test_a_line_that_cannot_be_decoded_spoils_its_sentence_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data.conll"
+    path.write_bytes(b"A O\n\xff O\nB O\n\nC O\n\n\xff O\n")
+    pipe = Pipe("test", (str(path),), quiet=True)
+    found = tagged.read(pipe, Layout())
+    assert [sentence and sentence.forms for sentence in found.sentences] == [None, ["C"], None]
+    assert (pipe.tally.n_read, pipe.tally.n_failed) == (3, 2)
+
+
 def test_comments_before_a_sentence_are_passed_over_and_a_hash_is_a_word(read: Any) -> None:
     done = read("# id 1b2c domain=en\nA _ _ O\n\n# sent_id = 5\n# _ _ B-SIGN\n\n# comment = x\n")
     assert [pairs_of(sentence) for sentence in done.good] == [[("A", "O")], [("#", "B-SIGN")]]
@@ -333,8 +342,7 @@ def test_records_without_one_of_two_annotations_are_counted(read: Any) -> None:
     assert (done.tagged.n_without_gold, done.tagged.n_without_prediction, done.pipe.tally.n_failed) == (1, 1, 0)
     done = read(jsonl({"tokens": ["a"], "tags": ["O"]}), Layout(paired=True))
     assert (
-        done.tagged.reason is not None
-        and "the record has no prediction beside its gold tags" in done.tagged.reason.message
+        done.tagged.reason is not None and "the record has no prediction beside its tags" in done.tagged.reason.message
     )
 
 
