@@ -229,7 +229,7 @@ def test_two_files_that_do_not_go_together_are_refused(
     [
         ("a B-X E-X\n", ["--strict"], 1, "the tag E-X is none of iob2"),
         ("a O\n", [], 1, "--predicted FILE names a file of predictions"),
-        ('{"text":"a","entities":[]}\n', [], 1, "the record has no prediction beside its gold tags"),
+        ('{"text":"a","entities":[]}\n', [], 1, "the record has no prediction beside its tags"),
         ("a B-X O\n", ["--column", "3"], 2, "stand in columns of their own, not in 1, 3, 3"),
         ("a B-X O\n", ["--strict", "--scheme", "plain"], 2, "--strict is about entities"),
         ("a B-X O\n", ["--predicted", "-"], 2, "--predicted - reads stdin"),
@@ -254,6 +254,15 @@ def test_overlapping_spans_all_count_and_are_said(invoke: Invoke) -> None:
     (found,) = records(done)
     assert (found["entities"], found["f1"]) == (2, 1)
     assert "gold spans that overlap others, each of which counts: 1" in done.stderr
+
+
+def test_labels_that_the_two_sides_do_not_share_are_said(invoke: Invoke) -> None:
+    for content, what in (("a B-NP B-X\n", "label"), ("a NOUN NN\n", "tag")):
+        done = invoke("evaluate", "tagging", "--bootstrap", "0", stdin=content)
+        assert (
+            f"no predicted {what} is one of the gold ones: --column and --predicted-column name the columns"
+            in done.stderr
+        )
 
 
 def test_without_entities_it_is_said(invoke: Invoke) -> None:

@@ -79,7 +79,8 @@ def command(  # noqa: PLR0917
     compared by their characters.
     """
     from nlptool.records.tagged_names import Layout
-    from nlptool.tasks.evaluate.tagging import Rules, evaluate, read
+    from nlptool.tasks.evaluate.tag_judgements import Rules
+    from nlptool.tasks.evaluate.tagging import evaluate, read
 
     options.refuse(_OF_RECORDS, "evaluate tagging reads tagged sentences, and")
     _check(pipe, predicted, plot, scheme=scheme, strict=strict)

@@ -30,7 +30,8 @@ _LONGEST = 24  # characters of a label
 def drawn(judgement: Judgement) -> str:
     """Return the tables of a file's scores, with a heading."""
     record = judgement.record
-    classes = f", {record['classes']:,} classes" if "classes" in record else ""
+    n_classes = record.get("classes")
+    classes = f", {n_classes:,} class{'' if n_classes == 1 else 'es'}" if n_classes is not None else ""
     parts = [f"{record['file']}: {record['kind']}, {record['used']:,} of {record['records']:,} records{classes}\n"]
     parts.append(tables.table(("metric", "score", "95 % interval"), list(_metrics(record)), right=("score",)))
     if "per_class" in record:
