@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx_graph
@@ -51,10 +51,8 @@ def main() -> None:
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
     write_sts(arguments.data / "jsts" / "train.jsonl", work)
-    made = train(
-        arguments.data, work, NAME, list(TASKS), f"--method finetune {COMMON} {ON_GPU if arguments.gpu else ON_CPU}"
-    )
-    linear = train(arguments.data, work, "linear", list(TASKS), LINEAR)
+    made = train(arguments.data, work, NAME, TASKS, f"--method finetune {COMMON} {ON_GPU if arguments.gpu else ON_CPU}")
+    linear = train(arguments.data, work, "linear", TASKS, LINEAR)
     scores = {folder.name: json.loads((folder / "classifier.json").read_text())["scores"] for folder in (made, linear)}
     (work / "scores.json").write_text(json.dumps(scores, indent=2), encoding="utf-8")
     ship(made, BUILTIN / NAME)
@@ -74,17 +72,19 @@ def ship(made: Path, target: Path) -> None:
     onnx_graph.write(made, target, target, task="embed")
 
 
-def train(data: Path, work: Path, name: str, tasks: Sequence[str], options: str) -> Path:
-    """Train a classifier on some of the tasks, unless that has been done; return its folder."""
+def train(data: Path, work: Path, name: str, tasks: Mapping[str, tuple[str, str]], options: str) -> Path:
+    """Train a classifier on tasks, unless that has been done; return its folder.
+
+    Args:
+        tasks: as in ``TASKS``.
+    """
     folder = work / name
     if folder.is_dir():
         return folder
     arguments: list[str | Path] = []
-    for task in tasks:
-        source, label = TASKS[task]
-        files = data / source if source else work
-        arguments += ["--task", f"{task}={_file(files, 'train')}", "--label", f"{task}={label}"]
-        arguments += ["--dev", f"{task}={_file(files, 'dev')}"]
+    for task, (source, label) in tasks.items():
+        train_file, dev = files_of(data, work, source)
+        arguments += ["--task", f"{task}={train_file}", "--label", f"{task}={label}", "--dev", f"{task}={dev}"]
         arguments += ["--metric", f"{task}={METRICS[task]}"] if task in METRICS else []
     resume = ["--resume", "--checkpoint-dir", work / f"{name}.work", "--plot", work / f"{name}.png"]
     is_network = "finetune" in options
@@ -102,8 +102,11 @@ def write_sts(source: Path, work: Path) -> None:
         (work / f"{part}.jsonl").write_text("".join(f"{line}\n" for line in chosen), encoding="utf-8")
 
 
-def _file(folder: Path, part: str) -> Path:
-    return next(path for path in sorted(folder.glob(f"{part}.jsonl*")))
+def files_of(data: Path, work: Path, source: str) -> tuple[Path, Path]:
+    """Return the training file and the dev file of a folder of ``data``, or those of ``write_sts`` in ``work`` for ""."""
+    folder = data / source if source else work
+    train_file, dev = (next(iter(sorted(folder.glob(f"{part}.jsonl*")))) for part in ("train", "dev"))
+    return train_file, dev
 
 
 if __name__ == "__main__":
