@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from torch import nn
 
 from nlptool.training import loop
-from nlptool.training.loop import BatchT, RunOptions, TrainingSettings
+from nlptool.training.loop_types import BatchT, RunOptions, TrainingSettings
 
 
 class BestSettings(TrainingSettings, Protocol):

@@ -10,23 +10,23 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypedDict, TypeVar
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
 
-from nlptool.errors import RunError, WrongUsage
+from nlptool.errors import RunError
 from nlptool.machine import keep_freed_memory, return_freed_memory
 from nlptool.storage.digest import short_digest
-from nlptool.storage.unfinished import ANEW, differences
-from nlptool.training.checkpoint import Checkpoint, TrainingState, steps_done
+from nlptool.training import plans
+from nlptool.training.checkpoint import Checkpoint, TrainingState
+from nlptool.training.loop_types import BatchT, RunOptions, SettingsT
 from nlptool.training.optimizers import Optimizers, layer_matrices
 
 _LOG_STEPS = 50  # steps between two lines of the curves
@@ -34,64 +34,6 @@ _MAX_EVALUATIONS = 20  # evaluations on the dev set in a training
 _CHECKPOINT_SECONDS = 120  # between two checkpoints
 _SPEED_SECONDS = 10.0  # for which the speed is measured
 _PREFETCHED = 4  # batches that are prepared while a GPU computes
-
-
-class TrainingSettings(Protocol):
-    """The settings that every training has; a frozen dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def learning_rate(self) -> float: ...  # the peak
-    @property
-    def warmup_ratio(self) -> float: ...  # share of the steps in which the learning rate rises
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def max_grad_norm(self) -> float: ...  # gradients are clipped to this norm; 0: not
-    @property
-    def gradient_accumulation(self) -> int: ...  # batches of a step
-    @property
-    def max_steps(self) -> int | None: ...
-    @property
-    def epochs(self) -> int | None: ...
-    @property
-    def max_minutes(self) -> float | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def optimizer(self) -> str: ...  # adamw, or muon for the matrices of the layers
-
-
-class SizedBatch(Protocol):
-    """A batch that knows its number of tokens."""
-
-    @property
-    def n_tokens(self) -> int: ...  # without padding
-
-
-BatchT = TypeVar("BatchT", bound=SizedBatch)
-
-SettingsT = TypeVar("SettingsT", bound=TrainingSettings)
-
-
-class RunOptions(TypedDict, total=False):
-    """Options of a run that do not change its result.
-
-    resume: go on from the checkpoint of an interrupted training.
-    device: cpu, or another device of torch.
-    began: ``time.monotonic()`` at which ``settings.max_minutes`` begin to count.
-    report: called with label, done, total and unit as the work goes on.
-    note: called with messages for the user, such as the planned number of steps.
-    stop: called before each step; if it returns True, a checkpoint is written and KeyboardInterrupt raised.
-    """
-
-    resume: bool
-    device: str
-    began: float
-    report: Callable[[str, int, int, str], None]
-    note: Callable[[str], None]
-    stop: Callable[[], bool]
 
 
 class Trainer(Generic[SettingsT, BatchT]):
@@ -201,18 +143,11 @@ class Trainer(Generic[SettingsT, BatchT]):
         Raises:
             WrongUsage: there is a checkpoint, but with other settings.
         """
-        path = self._path.with_suffix(".json")
-        if self._resume and path.is_file():
-            return int(json.loads(path.read_text(encoding="utf-8"))["n_steps"])
-        for other in sorted(self._path.parent.glob(f"{self._kind}-*.json")) if self._resume else ():
-            before = json.loads(other.read_text(encoding="utf-8"))
-            if 0 < steps_done(other.with_suffix(".safetensors")) < before["n_steps"]:
-                different = "; ".join(_differences(before["settings"], asdict(self.settings))) or "another corpus"
-                raise WrongUsage(f"the training that was interrupted is another one: {different}. {ANEW}")
-        n_steps = self._count_steps()
-        new = path.with_suffix(".plan")
-        new.write_text(json.dumps({"n_steps": n_steps, "settings": asdict(self.settings)}), encoding="utf-8")
-        new.replace(path)
+        path, options = self._path.with_suffix(".json"), asdict(self.settings)
+        n_steps = plans.kept(path, self._kind, options) if self._resume else None
+        if n_steps is None:
+            n_steps = self._count_steps()
+            plans.keep(path, n_steps, options)
         return n_steps
 
     def restore(self, checkpoint: Checkpoint, total: int) -> TrainingState:
@@ -412,9 +347,3 @@ def dev_scores(line: Mapping[str, Any]) -> dict[str, float]:
 
 def _floats(values: Mapping[str, Tensor | float]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
-
-
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """Yield in words how the settings of two trainings differ."""
-    first, second = ({f"--{name.replace('_', '-')}": settings.get(name) for name in now} for settings in (before, now))
-    return differences({"options": first}, {"options": second})

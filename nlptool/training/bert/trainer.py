@@ -25,7 +25,8 @@ from nlptool.training.bert.corpus import Documents
 from nlptool.training.bert.examples import Batch, Examples
 from nlptool.training.bert.tokenizer import BertTokenizer
 from nlptool.training.checkpoint import steps_done
-from nlptool.training.loop import RunOptions, Trainer
+from nlptool.training.loop import Trainer
+from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast, choose_attention
 from nlptool.training.wordpiece import PAD
 

@@ -21,13 +21,13 @@ from torch.nn import functional
 
 from nlptool.models.classifiers import outputs
 from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, rescale
-from nlptool.training import loop
 from nlptool.training.best import BestKeeper
 from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.classifier import network as classifier_network
 from nlptool.training.classifier.examples import Batch, Batches, TaskData, in_order, name_of
 from nlptool.training.classifier.first_heads import fit_head
 from nlptool.training.classifier.scores import scores_of
+from nlptool.training.loop_types import RunOptions
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
 
@@ -87,7 +87,7 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         *,
         pad_id: int,
         types: bool,
-        **run: Unpack[loop.RunOptions],
+        **run: Unpack[RunOptions],
     ) -> None:
         super().__init__(settings, folder, "classifier", name_of(tasks), run)
         self._tasks = tasks

@@ -17,7 +17,8 @@ from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.distillation import losses, students
 from nlptool.training.distillation.batches import batches
 from nlptool.training.distillation.token_ids import TokenIds
-from nlptool.training.loop import RunOptions, Trainer
+from nlptool.training.loop import Trainer
+from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast
 
 STAGES = ("table", "student", "pairs")

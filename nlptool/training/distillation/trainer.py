@@ -45,7 +45,7 @@ from nlptool.training.distillation.stage import (
 )
 from nlptool.training.distillation.teacher import Encode, Report
 from nlptool.training.distillation.token_ids import TokenIds
-from nlptool.training.loop import RunOptions
+from nlptool.training.loop_types import RunOptions
 
 _A = 1e-3  # of the weights a / (a + share), as in nlptool.models.encoders.word_average
 _HEAD_TEXTS = 4096  # texts from which the linear map of a BERT is initialized

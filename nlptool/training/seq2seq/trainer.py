@@ -33,6 +33,7 @@ from nlptool.models.seq2seq.network import Seq2Seq
 from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training import loop
 from nlptool.training.best import BestKeeper
+from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast
 from nlptool.training.seq2seq.examples import Batch, Examples, Ids
 
@@ -122,7 +123,7 @@ class Seq2SeqTraining(BestKeeper[Seq2SeqSettings, Batch]):
     network: Seq2Seq
     epsilon = 1e-9
 
-    def __init__(self, corpus: Corpus, settings: Seq2SeqSettings, folder: Path, **run: Unpack[loop.RunOptions]) -> None:
+    def __init__(self, corpus: Corpus, settings: Seq2SeqSettings, folder: Path, **run: Unpack[RunOptions]) -> None:
         super().__init__(settings, folder, "seq2seq", corpus.name, run)
         self.signatures: Mapping[str, str] = {}  # of sacrebleu
         self.config = Seq2SeqConfig(
