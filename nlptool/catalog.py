@@ -255,6 +255,21 @@ _TABLE = (
         weights="builtin/mini-ja-en",
         sha256="a7caf319f003b4aca4e531e3720da54bf91542bc12f533550359882f113af36d",
     ),
+    Known(
+        "glue-mini-ja",
+        task="classify",
+        licence="CC-BY-SA-4.0",
+        languages=("ja",),
+        note="Japanese: inference and similarity of pairs, acceptability, topics of guests' questions, morality; the default",
+        is_default=True,
+        dimension=256,
+        parameters=5_458_710,
+        size=10_943_512,
+        package="nlptool",
+        weights="builtin/glue-mini-ja",
+        graph="glue-mini-ja",
+        sha256="8709218145719c26b3542056b49cb7703ff72712c4c660fa9038ec72accbdec5",
+    ),
     *(
         Known(
             f"elan-mt-bt-{reads}-{writes}",
@@ -353,9 +368,10 @@ _TABLE = (
 )  # fmt: skip
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
-TASKS = sorted({"classify"} | {known.task for known in _TABLE})
+TASKS = sorted({known.task for known in _TABLE})
 DEFAULT_ENCODER = "sbert-mini-ja-en"
 DEFAULT_BERT = "bert-mini-ja"
+DEFAULT_CLASSIFIER = "glue-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"
 JAPANESE_WORDS = "modern-ja-200d"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from nlptool.catalog import DEFAULT_ENCODER, KNOWN
+from nlptool.catalog import DEFAULT_CLASSIFIER, DEFAULT_ENCODER
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records import pairs
@@ -32,7 +32,7 @@ from nlptool.specs import ClassifierSpec
 @click.option("--on-long", type=click.Choice(["truncate", "chunk"]), default="truncate", show_default=True,
               help="A text longer than the model takes: read its beginning, or the mean over chunks of all of it.")  # fmt: skip
 @options.pair_fields
-@options.classifier
+@options.classifier(DEFAULT_CLASSIFIER)
 @options.record_format()
 def command(  # noqa: PLR0917
     pipe: Pipe,
@@ -56,7 +56,8 @@ def command(  # noqa: PLR0917
 
     \b
     nlptool classify -m ./my-model reviews.txt
-    printf '犬が走る。\\t動物が動いている。\\n' | nlptool classify --task nli
+    printf '犬が走っている\\t動物が動いている\\n' | nlptool classify --task inference
+    echo 夕食の時間を変更できますか | nlptool classify --task topic
     nlptool classify -m ./my-model test.jsonl | nlptool evaluate classification
     echo 新しい首相が決まった。 | nlptool classify --labels スポーツ,政治,経済
 
@@ -80,7 +81,7 @@ def command(  # noqa: PLR0917
         _zero_shot(pipe, spec, labels, labels_file, k, format)
         return
     if not spec.model:
-        spec = replace(spec, model=_usual_model())
+        spec = replace(spec, model=DEFAULT_CLASSIFIER)
     classifier = open_model(spec, pipe)
     task = task_of(classifier, task_name)
     fields = options.pair_names(first, second)
@@ -92,21 +93,6 @@ def command(  # noqa: PLR0917
     )
     rows = ClassRows(task, [*([fields] if fields else []), *PAIR_NAMES])
     write_records(pipe, found, format, layout(task), table=rows, notes=NOTES | scripts.notes)
-
-
-def _usual_model() -> str:
-    """Return the built-in classifier.
-
-    Raises:
-        UsageError: there is none.
-    """
-    names = [known.name for known in KNOWN.values() if known.task == "classify"]
-    if not names:
-        raise click.UsageError(
-            "a model is needed: -m FOLDER of `nlptool train classifier`, or -m org/name of the hub; or --labels A,B,..., "
-            "which needs no training"
-        )
-    return names[0]
 
 
 def _zero_shot(  # noqa: PLR0917

@@ -312,16 +312,6 @@ def test_an_evaluation_by_numbers_needs_numbers(place: Path) -> None:
     assert "--label NAME names the field or column of the number" in done.stderr
 
 
-def test_without_a_model_the_built_in_one_is_taken_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nlptool.commands import classify as classify_command
-
-    others = {name: known for name, known in classify_command.KNOWN.items() if known.task != "classify"}
-    monkeypatch.setattr(classify_command, "KNOWN", others)
-    done = invoke("classify", stdin=b"a\n")
-    assert done.exit_code == 2
-    assert "a model is needed: -m FOLDER of `nlptool train classifier`" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -334,6 +324,7 @@ def test_without_a_model_the_built_in_one_is_taken_if_there_is_one(monkeypatch: 
         (("-m", "./bert", "--task", "a"), 1, "bert has no task 'a': it has one task, without a name"),
         (("-m", "./linear", "--task", "topic", "--first", "a", "--second", "b"), 1, "the task reads one text"),
         (("-m", "./linear", "--task", "same", "--first", "a"), 2, "--second"),
+        ((), 1, "glue-mini-ja has 6 tasks: --task is one of inference (3 labels for a pair), similarity"),
         (("-m", "./masked"), 4, "train classifier --method finetune --base"),
         (("-m", "bert-mini-ja"), 4, "bert-mini-ja is no classifier: it was trained for masked words"),
         (("-m", "static-ja-en"), 4, "no classifier"),

@@ -205,18 +205,18 @@ bert = all_of(
 """``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
 
 
-classifier = all_of(
-    shared_option(
-        "Model", "-m", "--model", metavar="MODEL",
+def classifier(default: str | None = None) -> Decorator:
+    """Add ``-m`` and what else can be chosen of a classifier; the callback gets a ``ClassifierSpec``.
+
+    Args:
+        default: the model that is taken if none is named; None: no model is needed.
+    """
+    which = shared_option(
+        "Model", "-m", "--model", metavar="MODEL", show_default=default or False,
         help="Folder of `nlptool train classifier`, a name of `nlptool models list --task classify`, or a classifier of the "
         "hub: org/name[@revision].",
-    ),
-    max_length("that of its training"),
-    engine,
-    *_COMPUTATION,
-    spec("ClassifierSpec"),
-)  # fmt: skip
-"""``-m`` and what else can be chosen of a classifier; the callback gets a ``ClassifierSpec``."""
+    )  # fmt: skip
+    return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("ClassifierSpec"))
 
 
 def generator(*, required: bool = True) -> Decorator:

@@ -41,7 +41,7 @@ _OF_MODEL = ("task_name", "text", "first", "second", "columns", "max_length", "b
 @click.option("--plot", metavar="FILE", type=click.Path(readable=False),
               help="Draw the confusion matrix: .png, .svg or .pdf.")  # fmt: skip
 @labelled.texts
-@options.classifier
+@options.classifier()
 @options.seed
 @options.table_choice()
 def command(  # noqa: PLR0917
