@@ -218,6 +218,15 @@ def test_check_names_stale_files_and_write_mends_them(checkout: Path, monkeypatc
     assert CliRunner().invoke(docs.main, ["--check"]).output == ""
 
 
+def test_the_transcripts_of_one_page_alone_can_be_run(tmp_path: Path) -> None:
+    for name in ("README.md", "docs/a.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("<!-- run -->\n```console\n$ echo new\nold\n```\n")
+    texts = docs.derive(tmp_path, only=[tmp_path / "docs" / "a.md"])
+    assert "new\nold" in texts[tmp_path / "README.md"]
+    assert "$ echo new\nnew\n" in texts[tmp_path / "docs" / "a.md"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -22,6 +22,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,18 +54,19 @@ def pages(folder: Path) -> list[Path]:
     return [*sorted(folder.glob("README*.md")), *sorted((folder / "docs").rglob("*.md"))]
 
 
-def derive(folder: Path, *, run: bool = True) -> dict[Path, str]:
+def derive(folder: Path, *, run: bool = True, only: Collection[Path] = ()) -> dict[Path, str]:
     """Return every file with derived text under ``folder`` as it should be.
 
     Args:
         run: run the transcripts; otherwise they stay.
+        only: the pages whose transcripts are run; empty: all of them.
 
     Returns:
         path -> text; "" for a file that should not exist.
     """
     paths = pages(folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # a page waits for its processes most of the time
-        texts_of_pages = pool.map(lambda path: page(path, folder, run=run), paths)
+        texts_of_pages = pool.map(lambda path: page(path, folder, run=run and (not only or path in only)), paths)
         texts = dict(zip(paths, texts_of_pages, strict=True))
     for shell, name in completion_scripts.FILES.items():
         texts[folder / "completions" / name] = completion_scripts.script(shell, cli_main.root)
@@ -72,9 +74,9 @@ def derive(folder: Path, *, run: bool = True) -> dict[Path, str]:
     return texts | {folder / "man" / name: text for name, text in man.pages(cli_main.root).items()}
 
 
-def stale(folder: Path, *, run: bool = True) -> dict[Path, str]:
+def stale(folder: Path, *, run: bool = True, only: Collection[Path] = ()) -> dict[Path, str]:
     """Return those files of ``derive`` that are not yet as they should be."""
-    return {path: text for path, text in derive(folder, run=run).items() if _read(path) != text}
+    return {path: text for path, text in derive(folder, run=run, only=only).items() if _read(path) != text}
 
 
 def help_text(path: str) -> str:
@@ -155,9 +157,10 @@ def _read(path: Path) -> str:
 
 @click.command()
 @click.option("--write/--check", required=True, help="Bring derived text up to date, or name what is stale (exit 1).")
-def main(*, write: bool) -> None:
-    """Completion scripts, manual pages, and the derived parts of README and docs/."""
-    files = stale(FOLDER)
+@click.argument("only", metavar="[PAGE]...", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(only: tuple[Path, ...], *, write: bool) -> None:
+    """Completion scripts, manual pages, and the derived parts of README and docs/; transcripts of PAGE alone, if given."""
+    files = stale(FOLDER, only=[path.resolve() for path in only])
     for path, text in files.items():
         name = path.relative_to(FOLDER)
         if write and not text:

@@ -56,7 +56,7 @@ def command(  # noqa: PLR0917
 
     \b
     nlptool classify -m ./my-model reviews.txt
-    printf '犬が走っている\\t動物が動いている\\n' | nlptool classify --task inference
+    printf '女性が料理をしている\\t女の人が料理している\\n' | nlptool classify --task inference
     echo 夕食の時間を変更できますか | nlptool classify --task topic
     nlptool classify -m ./my-model test.jsonl | nlptool evaluate classification
     echo 新しい首相が決まった。 | nlptool classify --labels スポーツ,政治,経済
