@@ -95,6 +95,15 @@ GOLD: dict[str, tuple[str, bytes]] = {
         "evaluate sts -m {folder}/static",
         b"first\tsecond\tscore\n\xe7\x8c\xab\t\xe7\x8a\xac\t3.5\na\tb\t1\nc\td\t0\n",
     ),
+    "tagging": (
+        "evaluate tagging --bootstrap 2",
+        b"-DOCSTART- O O\n\n\xe7\x8c\xab\tB-X\tI-X\na\tI-X\tO\n\nb\tO\tB-Y\n",
+    ),
+    "tagged objects": (
+        "evaluate tagging --bootstrap 2",
+        b'{"text":"\xe7\x8c\xab a","gold":[[0,1,"X"]],"entities":[{"start":0,"end":3,"label":"Y"}]}\n'
+        b'{"tokens":["a","b"],"gold":["O","B-X"],"entities":[]}\n',
+    ),
     "generation": ("evaluate generation", b"the cat\tthe cat\n\xe7\x8c\xab\t\xe7\x8a\xac\tx\n"),
 }
 
