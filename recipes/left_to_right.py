@@ -25,9 +25,9 @@ from nlptool.training.bert import network as bert_network
 from nlptool.training.bert.corpus import Documents, Store
 from nlptool.training.bert.examples import Batch
 from nlptool.training.bert.trainer import BertSettings, BertTraining
-from nlptool.training.classifier import network as classifier_network
-from nlptool.training.classifier.examples import Rows, TaskData
-from nlptool.training.classifier.trainer import ClassifierSettings, ClassifierTraining
+from nlptool.training.finetuning import network as classifier_network
+from nlptool.training.finetuning.examples import Rows, TaskData
+from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings
 
 SCORES = "scores.json"
 
@@ -121,7 +121,7 @@ def finetune(base: Path, like: Path, examples: Mapping[str, list[dict[str, Any]]
         work: the checkpoint folder.
     """
     about = json.loads((like / "classifier.json").read_text(encoding="utf-8"))
-    settings = ClassifierSettings(**{**about["options"], "base": base.name})
+    settings = FinetuningSettings(**{**about["options"], "base": base.name})
     labels = tuple(about["tasks"][0]["labels"])
     task = Task("", "classification", 2, labels, "accuracy")
     torch_device = devices.torch_device(device, 1)
@@ -136,7 +136,7 @@ def finetune(base: Path, like: Path, examples: Mapping[str, list[dict[str, Any]]
         targets = np.array([labels.index(each["label"]) for each in examples[part]], np.int64)
         return Rows([(text.chunks[0],) for text in tokenized], targets)
 
-    training = ClassifierTraining(
+    training = Finetuning(
         network, [TaskData(task, rows("train"), rows("dev"))], settings, work, pad_id=inputs["pad_id"],
         types=inputs["types"], resume=True, device=torch_device, note=print,
     )  # fmt: skip

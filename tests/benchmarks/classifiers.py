@@ -109,9 +109,9 @@ def finetune(arguments: argparse.Namespace, folder: Path) -> None:
     """Each contender takes ``STEPS`` steps in turn; the ratio is the median over the turns."""
     import torch
 
-    from nlptool.training.classifier import network as classifier_network
-    from nlptool.training.classifier.examples import Rows, TaskData
-    from nlptool.training.classifier.trainer import ClassifierSettings, ClassifierTraining
+    from nlptool.training.finetuning import network as classifier_network
+    from nlptool.training.finetuning.examples import Rows, TaskData
+    from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings
 
     torch.set_num_threads(arguments.threads)
     base = locate.find(arguments.base, plain=True)
@@ -123,9 +123,9 @@ def finetune(arguments: argparse.Namespace, folder: Path) -> None:
     tokenized = texts.read([(text,) for text, _ in found])
     targets = torch.tensor([names.index(label) for _, label in found]).numpy()
     data = TaskData(task, Rows([(each.chunks[0],) for each in tokenized], targets), Rows([], targets[:0]))
-    settings = ClassifierSettings(base=arguments.base, max_steps=1)
+    settings = FinetuningSettings(base=arguments.base, max_steps=1)
     inputs = {"pad_id": about["pad_id"], "types": about["types"]}
-    training = ClassifierTraining(network, [data], settings, folder, **inputs)
+    training = Finetuning(network, [data], settings, folder, **inputs)
     training.network.train()
     optimizer = training._optimizer()
     taken = itertools.count()

@@ -27,8 +27,8 @@ from nlptool.models.classifiers.tokenizer import ModelInput
 from nlptool.tasks.train import classifier as train_task
 from nlptool.training import loop
 from nlptool.training.checkpoint import Checkpoint, TrainingState
-from nlptool.training.classifier import first_heads
-from nlptool.training.classifier.examples import Rows
+from nlptool.training.finetuning import first_heads
+from nlptool.training.finetuning.examples import Rows
 
 KINDS = ("bert", "roberta", "distilbert", "albert", "modernbert", "xlm-roberta", "bert-japanese")
 FEW = (

@@ -22,7 +22,7 @@ from nlptool.tasks.train.work import held, remember_input
 
 if TYPE_CHECKING:
     from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
-    from nlptool.training.classifier.examples import TaskData
+    from nlptool.training.finetuning.examples import TaskData
 
 _WORK_FILES = ("classifier-*",)
 _FEW_EXAMPLES = 1000  # with fewer, linear heads on frozen vectors do better as a rule
@@ -52,7 +52,7 @@ def train_classifier(
         files: the tasks; one without a file reads the records of ``pipe``.
         method: finetune | linear | auto: linear if there are few examples.
         base: a known name, a folder, or org/name of the hub; None: that of the method.
-        settings: the fields of ``ClassifierSettings``.
+        settings: the fields of ``FinetuningSettings``.
 
     Raises:
         RunError: there are too few examples, the training went wrong, or a folder cannot be written.
@@ -75,8 +75,8 @@ def train_classifier(
 
         def train(work: Path, stop: Stop) -> TrainedModel:
             from nlptool.models.runtime import devices
-            from nlptool.training.classifier import network as classifier_network
-            from nlptool.training.classifier.trainer import ClassifierSettings, ClassifierTraining
+            from nlptool.training.finetuning import network as classifier_network
+            from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings
 
             torch_device = devices.torch_device(device, threads)
             whole_folder = locate.find(base, plain=True, offline=offline, allow_pickle=allow_pickle, note=pipe.note)
@@ -93,8 +93,8 @@ def train_classifier(
             texts, about = classifier_network.tokenizer(base_folder, network, max_length=settings["max_length"])
             data = [_as_ids(pipe, task, texts, together=pooling == "cls") for task in tasks]
             settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
-            training = ClassifierTraining(
-                network, data, ClassifierSettings(base=Path(base).name, pooling=pooling, **settings), work,
+            training = Finetuning(
+                network, data, FinetuningSettings(base=Path(base).name, pooling=pooling, **settings), work,
                 pad_id=about["pad_id"], types=about["types"], resume=output.resume, device=torch_device, began=began,
                 report=pipe.bar.work, note=pipe.note, stop=stop,
             )  # fmt: skip
@@ -138,7 +138,7 @@ def _as_ids(pipe: Pipe, task: LabelledTask, texts: ClassifierTokenizer, *, toget
     Args:
         together: the two texts of a pair are one sequence.
     """
-    from nlptool.training.classifier.examples import Rows, TaskData
+    from nlptool.training.finetuning.examples import Rows, TaskData
 
     n_truncated = 0
     parts = []

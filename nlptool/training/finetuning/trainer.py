@@ -1,9 +1,8 @@
-"""A classifier that is fine-tuned: an encoder with new heads, trained on the labelled examples of one or several tasks.
+"""Fine-tuning: an encoder with new heads, trained on the examples of one or several tasks.
 
 J. Devlin et al.: BERT (NAACL 2019), section 4. Several tasks: batches of one task each, in random order (X. Liu et al.:
 Multi-Task Deep Neural Networks for Natural Language Understanding, ACL 2019, algorithm 1). Layer-wise decay of the learning rate:
-J. Howard, S. Ruder: Universal Language Model Fine-tuning for Text Classification (ACL 2018), section 3.2. Scores of a regression
-are learned in units of their standard deviation, and the head is changed at the end so that it gives the scores themselves.
+J. Howard, S. Ruder: Universal Language Model Fine-tuning for Text Classification (ACL 2018), section 3.2.
 """
 
 from __future__ import annotations
@@ -17,16 +16,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from nlptool.models.classifiers import outputs
-from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, rescale
+from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead
 from nlptool.training.best import BestKeeper
 from nlptool.training.checkpoint import Checkpoint, TrainingState
-from nlptool.training.classifier import network as classifier_network
-from nlptool.training.classifier.examples import Batch, Batches, TaskData, in_order, name_of
-from nlptool.training.classifier.first_heads import fit_head
-from nlptool.training.classifier.scores import scores_of
+from nlptool.training.classifier.objective import ClassObjective
+from nlptool.training.finetuning import network as classifier_network
+from nlptool.training.finetuning.examples import Batch, Batches, TaskData, in_order, name_of
+from nlptool.training.finetuning.first_heads import fit_head
+from nlptool.training.finetuning.objective import Objective, by_example
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
@@ -36,7 +34,7 @@ SCORE = "score"
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierSettings:
+class FinetuningSettings:
     """The options of a fine-tuning."""
 
     base: str = ""  # name of the model that it begins with
@@ -66,7 +64,7 @@ class ClassifierSettings:
     precision: str = "auto"  # float32, bfloat16
 
 
-class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
+class Finetuning(BestKeeper[FinetuningSettings, Batch]):
     """One fine-tuning, with its files in a checkpoint folder. Its result is ``network``.
 
     Args:
@@ -82,7 +80,7 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         self,
         network: ClassifierNetwork,
         tasks: Sequence[TaskData],
-        settings: ClassifierSettings,
+        settings: FinetuningSettings,
         folder: Path,
         *,
         pad_id: int,
@@ -95,8 +93,7 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         self._batches = Batches(
             tasks, batch_size=settings.batch_size, sampling=settings.task_sampling, pad_id=pad_id, seed=settings.seed
         )
-        self.units = [_unit(data) for data in tasks]
-        self._class_weights = [_class_weights(data) if settings.balance else None for data in tasks]
+        self._objectives = [objective_of(data, settings) for data in tasks]
         classifier_network.freeze(network.encoder, settings.freeze, settings.base)
         choose_attention(network.encoder, self._device, settings.precision)
         self.network = network.to(self._device)
@@ -115,11 +112,11 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
     def _fit_heads(self) -> None:
         """Let each head begin as the linear classifier of its task."""
         self.network.eval()
-        for head, data, unit in zip(self.network.heads.values(), self._tasks, self.units, strict=True):
+        for head, data, objective in zip(self.network.heads.values(), self._tasks, self._objectives, strict=True):
             if not isinstance(head, VectorHead):
                 continue
             fit_head(
-                head, data, lambda batch: self.network.vectors(self._inputs(batch)), unit=unit, pad_id=self._pad_id,
+                head, data, lambda batch: self.network.vectors(self._inputs(batch)), unit=objective.unit, pad_id=self._pad_id,
                 balance=self.settings.balance, seed=self.settings.seed, progress=self._tell_fit,
             )  # fmt: skip
         self.network.train()
@@ -162,7 +159,7 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         return [matrix for matrix in layer_matrices(self.network.encoder) if matrix.requires_grad]
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        loss = self._loss(self._logits(batch), self._tensor(batch.targets), batch.task)
+        loss = self._objectives[batch.task].loss(self._logits(batch), self._tensor(batch.targets))
         return loss, {"train_loss": loss.detach()}
 
     def _logits(self, batch: Batch) -> Tensor:
@@ -174,17 +171,6 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
     def _inputs(self, batch: Batch) -> dict[str, Tensor]:
         inputs = {"input_ids": self._tensor(batch.ids), "attention_mask": self._tensor(batch.mask)}
         return inputs | ({"token_type_ids": self._tensor(batch.types)} if self._types else {})
-
-    def _loss(self, logits: Tensor, targets: Tensor, task: int) -> Tensor:
-        """Return the mean loss of a batch: cross-entropy in nats, or the squared error in units of the standard deviation."""
-        kind, weights = self._tasks[task].task.kind, self._class_weights[task]
-        if kind == "regression":
-            mean, deviation = self.units[task]
-            return functional.mse_loss(logits[:, 0], (targets - mean) / deviation)
-        weight = None if weights is None else self._tensor(weights)
-        if kind == "multilabel":
-            return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
-        return functional.cross_entropy(logits, targets, weight, label_smoothing=self.settings.label_smoothing)
 
     def evaluate(self) -> dict[str, float]:
         """Return the metrics on the dev examples of each task, its name before them if there are several, and ``SCORE``."""
@@ -200,17 +186,14 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
         return found | ({SCORE: round(sum(judged) / len(judged), 6)} if judged else {})
 
     def _scores(self, number: int, data: TaskData) -> dict[str, float]:
-        logits = np.empty((len(data.dev.inputs), data.task.n_outputs), np.float32)
+        logits: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(data.dev.inputs)
         losses = np.empty(len(logits))
         for chosen, batch in in_order(data.dev, number, self._pad_id):
             of_batch = self._logits(batch)
-            losses[chosen] = float(self._loss(of_batch, self._tensor(batch.targets), number))
-            logits[chosen] = of_batch.cpu().numpy()
-        found = outputs.scores(logits, data.task.kind)
-        if data.task.kind == "regression":
-            mean, deviation = self.units[number]
-            found = found * deviation + mean
-        return {"loss": float(losses.mean()), **scores_of(data.task, data.dev.targets, found)}
+            losses[chosen] = float(self._objectives[number].loss(of_batch, self._tensor(batch.targets)))
+            for index, of_example in zip(chosen, by_example(of_batch.cpu().numpy(), batch.mask), strict=True):
+                logits[index] = of_example
+        return {"loss": float(losses.mean()), **self._objectives[number].scores(logits)}
 
     def tell(self, line: Mapping[str, Any]) -> None:
         names = [
@@ -221,27 +204,10 @@ class ClassifierTraining(BestKeeper[ClassifierSettings, Batch]):
 
     def finish(self) -> None:
         super().finish()
-        for head, data, unit in zip(self.network.heads.values(), self._tasks, self.units, strict=True):
-            if data.task.kind == "regression":
-                rescale(head, *unit)
+        for head, objective in zip(self.network.heads.values(), self._objectives, strict=True):
+            objective.finish(head)
 
 
-def _unit(data: TaskData) -> tuple[float, float]:
-    """Return the mean and the standard deviation of the scores that are learned; (0, 1) of a classification."""
-    if data.task.kind != "regression":
-        return 0.0, 1.0
-    scores = np.asarray(data.train.targets, np.float64)
-    return float(scores.mean()), float(scores.std()) or 1.0
-
-
-def _class_weights(data: TaskData) -> NDArray[np.float32] | None:
-    """Return the weight of each class, inverse to its number of examples, 1 on average over the examples; of several labels
-    that of the examples that have one against those that do not. None of a regression."""
-    targets = data.train.targets
-    if data.task.kind == "regression":
-        return None
-    if data.task.kind == "multilabel":
-        counts = np.maximum(targets.sum(0), 1)
-        return np.asarray((len(targets) - counts) / counts, np.float32)
-    counts = np.bincount(np.asarray(targets, np.int64), minlength=data.task.n_outputs)
-    return np.asarray(len(targets) / (len(counts) * np.maximum(counts, 1)), np.float32)
+def objective_of(data: TaskData, settings: FinetuningSettings) -> Objective:
+    """Return what the head of a task learns."""
+    return ClassObjective(data, balance=settings.balance, label_smoothing=settings.label_smoothing)

@@ -19,11 +19,11 @@ from torch.nn import functional
 
 from nlptool.models.classifiers.task import Task
 from nlptool.models.classifiers.tokenizer import ModelInput
-from nlptool.training.classifier import network as classifier_network
-from nlptool.training.classifier.examples import Batch, Batches, Rows, TaskData
-from nlptool.training.classifier.trainer import ClassifierSettings, ClassifierTraining
+from nlptool.training.finetuning import network as classifier_network
+from nlptool.training.finetuning.examples import Batch, Batches, Rows, TaskData
+from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings
 
-SETTINGS = ClassifierSettings(
+SETTINGS = FinetuningSettings(
     batch_size=4, max_steps=4, evaluations=1, learning_rate=1e-3, max_grad_norm=0, dropout=0.0
 )
 CLASSES = Task("topic", "classification", 1, ("a", "b", "c"), "accuracy")
@@ -52,13 +52,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def training(
-    base: Path, work: Path, tasks: Sequence[TaskData], settings: ClassifierSettings = SETTINGS, **more: Any
-) -> ClassifierTraining:
+    base: Path, work: Path, tasks: Sequence[TaskData], settings: FinetuningSettings = SETTINGS, **more: Any
+) -> Finetuning:
     """A training that has not begun."""
     torch.set_num_threads(1)
     work.mkdir(exist_ok=True)
     network = classifier_network.new(base, "base", [data.task for data in tasks], pooling="cls", dropout=0.0)
-    return ClassifierTraining(network, tasks, settings, work, pad_id=0, types=True, **more)
+    return Finetuning(network, tasks, settings, work, pad_id=0, types=True, **more)
 
 
 def batch_of(data: TaskData, number: int, chosen: Sequence[int]) -> Batch:
@@ -69,7 +69,7 @@ def batch_of(data: TaskData, number: int, chosen: Sequence[int]) -> Batch:
     return Batch(number, padded, mask, np.zeros_like(padded), data.train.targets[list(chosen)])
 
 
-def gradients(trained: ClassifierTraining) -> dict[str, Tensor]:
+def gradients(trained: Finetuning) -> dict[str, Tensor]:
     return {
         name: parameter.grad.clone() for name, parameter in trained.network.named_parameters()
         if parameter.grad is not None
@@ -104,7 +104,7 @@ def test_a_step_of_two_tasks_is_half_of_two_steps_added(base: Path, tmp_path: Pa
         torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def moved(before: ClassifierTraining, tmp_path: Path) -> dict[str, Tensor]:
+def moved(before: Finetuning, tmp_path: Path) -> dict[str, Tensor]:
     """How far one step of AdamW moves each parameter."""
     start = {name: parameter.detach().clone() for name, parameter in before.network.named_parameters()}
     optimizer = before._optimizer()

@@ -19,8 +19,8 @@ from nlptool.models.classifiers.linear import LinearHead
 from nlptool.models.classifiers.network import VectorHead
 from nlptool.training import splits
 from nlptool.training.classifier.choice import Progress
-from nlptool.training.classifier.examples import Batch, Rows, TaskData, in_order
 from nlptool.training.classifier.linear import fit
+from nlptool.training.finetuning.examples import Batch, Rows, TaskData, in_order
 
 MOST_EXAMPLES = 10_000
 """Examples of a task that a head is fitted to; of more, a random choice."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of an encoder with new heads, whatever they say of its texts."""
