@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptool.models.classifiers.linear import PAIR_BLOCKS
-from nlptool.models.classifiers.task import Task
+from nlptool.models.classifiers.task import TAGS, Task
 
 PROBLEMS = {
     "classification": "single_label_classification",
@@ -27,6 +27,8 @@ PROBLEMS = {
     "regression": "regression",
 }
 """What transformers calls the kinds of tasks."""
+
+_CLASSES = {TAGS: "AutoModelForTokenClassification"}
 
 
 class ClassifierNetwork(nn.Module):
@@ -142,7 +144,14 @@ def describe(config: Any, task: Task) -> None:
     config.num_labels = len(names)
     config.id2label = dict(enumerate(names))
     config.label2id = {name: number for number, name in enumerate(names)}
-    config.problem_type = PROBLEMS[task.kind]
+    config.problem_type = PROBLEMS.get(task.kind)
+
+
+def auto_class(kind: str) -> Any:
+    """Return the class of transformers that makes networks for tasks of a kind."""
+    import transformers
+
+    return getattr(transformers, _CLASSES.get(kind, "AutoModelForSequenceClassification"))
 
 
 def last_layer(head: nn.Module) -> nn.Linear:

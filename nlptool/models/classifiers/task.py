@@ -9,10 +9,14 @@ from typing import Any
 from nlptool.errors import ModelError
 
 KINDS = ("classification", "multilabel", "regression")
+TAGS = "tags"
+"""The kind of a task that says a tag of each word."""
+
 METRICS = {
     "classification": ("accuracy", "f1", "macro_f1", "matthews"),
     "multilabel": ("accuracy", "micro_f1", "macro_f1"),
     "regression": ("pearson", "spearman"),
+    TAGS: ("f1", "accuracy"),
 }
 """The metrics of each kind by which the best weights may be chosen; f1 of two classes alone. Higher is better for all."""
 
@@ -29,6 +33,7 @@ class Task:
     n_texts: int  # that are read together: 1 or 2; 0: either, which a model of the hub does not say
     labels: tuple[str, ...]  # of the outputs, in their order; () for a number
     metric: str  # one of ``METRICS`` of its kind
+    scheme: str = ""  # of tags that mark entities: one of ``taggers.schemes.SCHEMES``
 
     @property
     def n_outputs(self) -> int:
@@ -37,22 +42,24 @@ class Task:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return {
+        about = {
             "name": self.name, "kind": self.kind, "n_texts": self.n_texts, "labels": list(self.labels), "metric": self.metric
         }  # fmt: skip
+        return about | ({"scheme": self.scheme} if self.kind == TAGS else {})
 
 
-def of_manifest(about: Mapping[str, Any], where: str) -> tuple[Task, ...]:
+def of_manifest(about: Mapping[str, Any], where: str, kinds: Sequence[str] = KINDS) -> tuple[Task, ...]:
     """Return the tasks of a manifest.
 
     Args:
         where: the manifest's file, for messages.
+        kinds: those that its tasks may be of.
 
     Raises:
         ModelError: they are none.
     """
     try:
-        found = tuple(_task(entry) for entry in about["tasks"])
+        found = tuple(_task(entry, kinds) for entry in about["tasks"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{where} is damaged: its tasks cannot be read ({error})") from error
     if not found or len({task.name for task in found}) < len(found):
@@ -60,14 +67,15 @@ def of_manifest(about: Mapping[str, Any], where: str) -> tuple[Task, ...]:
     return found
 
 
-def _task(entry: Mapping[str, Any]) -> Task:
+def _task(entry: Mapping[str, Any], kinds: Sequence[str]) -> Task:
     labels: Sequence[Any] = entry["labels"]
     task = Task(
-        str(entry["name"]), str(entry["kind"]), int(entry["n_texts"]), tuple(map(str, labels)), str(entry["metric"])
-    )
-    if task.kind not in KINDS or task.n_texts not in (0, 1, 2) or not isinstance(labels, list):
+        str(entry["name"]), str(entry["kind"]), int(entry["n_texts"]), tuple(map(str, labels)), str(entry["metric"]),
+        str(entry.get("scheme", "")),
+    )  # fmt: skip
+    if task.kind not in kinds or task.n_texts not in (0, 1, 2) or not isinstance(labels, list):
         raise ValueError(f"{task.kind} of {task.n_texts} texts")
-    n_least = {"classification": 2, "multilabel": 1, "regression": 0}[task.kind]
+    n_least = {"classification": 2, TAGS: 2, "multilabel": 1, "regression": 0}[task.kind]
     if len(set(task.labels)) < len(task.labels) or len(task.labels) < n_least or (n_least == 0 and task.labels):
         raise ValueError(f"{task.kind} with the labels {list(task.labels)}"[:100])
     return task

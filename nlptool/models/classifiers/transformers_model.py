@@ -13,7 +13,7 @@ import torch
 from nlptool.errors import ModelError
 from nlptool.models.classifiers import folder as classifier_folder
 from nlptool.models.classifiers.folder import HEADS
-from nlptool.models.classifiers.network import ClassifierNetwork, TransformersHead, describe
+from nlptool.models.classifiers.network import ClassifierNetwork, TransformersHead, auto_class, describe
 from nlptool.models.classifiers.task import Task
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
@@ -93,14 +93,12 @@ def new_heads(encoder: Any, tasks: Sequence[Task], *, meta: bool = False) -> lis
     Args:
         meta: without values, which are loaded later.
     """
-    from transformers import AutoModelForSequenceClassification
-
     heads: list[torch.nn.Module] = []
     for task in tasks:
         config = type(encoder.config).from_dict(encoder.config.to_dict())
         describe(config, task)
         with torch.device("meta" if meta else "cpu"):
-            whole = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
+            whole = auto_class(task.kind).from_config(config)
         heads.append(TransformersHead(whole))
     return heads
 

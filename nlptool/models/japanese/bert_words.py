@@ -57,6 +57,16 @@ class JapaneseWords:
     def __call__(self, text: str) -> list[str]:
         return self.numbered(text)[0] if self._characters else self._words(text)
 
+    def of_word(self, word: str) -> list[str]:
+        """Return what WordPiece gets of a word that MeCab is not asked about: itself, or its characters."""
+        if self._special.fullmatch(word):
+            return [word]
+        if self._normalize:
+            word = _nfkc(word)
+        if self._lower_case:
+            word = word.lower()
+        return list("".join(word.split())) if self._characters else word.split()
+
     def numbered(self, text: str) -> tuple[list[str], list[int]]:
         """Return the parts of ``self(text)``, and the index of each part's word: the same for all characters of a word."""
         words = self._words(text)

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from nlptool.models.runtime.batching import pack, pad
 SAMPLINGS = {"proportional": 1.0, "sqrt": 0.5, "equal": 0.0}
 """How often a task has its turn: its number of examples to this power."""
 
+IGNORED = -100
+"""The target of a token that has none."""
+
 _POOL = 64  # batches, within which examples are sorted by length
 _DEV_TOKENS = 4096  # of a batch on the dev set
 
@@ -31,9 +35,9 @@ class Rows:
     """N examples of a task."""
 
     inputs: Sequence[tuple[ModelInput, ...]]  # one sequence each, or the two texts of a pair by themselves
-    targets: (
-        NDArray[np.int64] | NDArray[np.float32]
-    )  # (N,) class numbers or scores, or (N, K): 1.0 where a label applies
+    targets: NDArray[
+        Any
+    ]  # (N,) class numbers or scores; (N, K), 1.0 where a label applies; or what ``of_tokens`` makes
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -42,11 +46,19 @@ class Rows:
 
     def digest(self) -> bytes:
         """Return a digest of all of them."""
-        found = hashlib.sha256(np.ascontiguousarray(self.targets).tobytes())
+        targets = self.targets if self.targets.dtype == object else [self.targets]
+        found = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in targets))
         for example in self.inputs:
             for row in example:
                 found.update(np.array([*row.ids, -1, *row.types, -2], np.int32).tobytes())
         return found.digest()
+
+
+def of_tokens(targets: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
+    """Return targets of the tokens of N examples, (N,) of arrays (T,): a class number, or ``IGNORED`` where there is none."""
+    found = np.empty(len(targets), object)
+    found[:] = list(targets)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Batch:
     ids: NDArray[np.int64]  # (R, T)
     mask: NDArray[np.int64]  # (R, T), 0 for padding
     types: NDArray[np.int64]  # (R, T), 1 for the second text of a sequence
-    targets: NDArray[np.int64] | NDArray[np.float32]  # (B,) or (B, K)
+    targets: NDArray[Any]  # (B,), (B, K), or (B, T) of tokens
 
     @property
     def n_tokens(self) -> int:
@@ -149,7 +161,10 @@ def as_batch(rows: Rows, chosen: Sequence[int] | NDArray[np.int64], task: int, p
     inputs = [row for side in zip(*examples, strict=True) for row in side]
     ids, mask = pad([row.ids for row in inputs], pad_id)
     types, _ = pad([row.types for row in inputs], 0)
-    return Batch(task, ids, mask, types, rows.targets[np.asarray(chosen, np.int64)])
+    targets = rows.targets[np.asarray(chosen, np.int64)]
+    if targets.dtype == object:
+        targets, _ = pad(list(targets), IGNORED)
+    return Batch(task, ids, mask, types, targets)
 
 
 def in_order(rows: Rows, task: int, pad_id: int) -> Iterator[tuple[list[int], Batch]]:

@@ -17,7 +17,7 @@ from nlptool.errors import ModelError
 from nlptool.models.classifiers import linear
 from nlptool.models.classifiers.folder import HEAD, HEADS, MANIFEST
 from nlptool.models.classifiers.linear import LinearHead
-from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, describe
+from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, auto_class, describe
 from nlptool.models.classifiers.task import Task
 from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
 from nlptool.models.classifiers.transformers_model import describe_inputs, new_heads
@@ -71,13 +71,12 @@ def new(
 def _with_states(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> ClassifierNetwork:
     """Load the encoder as transformers' class for classification has it: with a pooler where its head reads that."""
     with silenced():
-        from transformers import AutoConfig, AutoModelForSequenceClassification
+        from transformers import AutoConfig
 
         transformers_loading.refuse_own_code(folder)
         _refuse(transformers_loading.pretrained(AutoConfig, folder), name)
-        whole, missing = transformers_loading.network(
-            AutoModelForSequenceClassification, folder, ignore_mismatched_sizes=True
-        )
+        auto = auto_class(tasks[0].kind)
+        whole, missing = transformers_loading.network(auto, folder, ignore_mismatched_sizes=True)
         prefix = f"{whole.base_model_prefix}."
         missing = [tensor.removeprefix(prefix) for tensor in missing if tensor.startswith(prefix)]
         if any("embeddings" in tensor for tensor in missing):

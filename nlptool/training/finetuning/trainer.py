@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead
+from nlptool.models.classifiers.task import TAGS
 from nlptool.training.best import BestKeeper
 from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.classifier.objective import ClassObjective
@@ -28,6 +29,7 @@ from nlptool.training.finetuning.objective import Objective, by_example
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
+from nlptool.training.tagger.objective import TagObjective
 
 SCORE = "score"
 """The dev score by which the best weights are chosen: the metric of the task, the mean of those of several tasks."""
@@ -210,4 +212,6 @@ class Finetuning(BestKeeper[FinetuningSettings, Batch]):
 
 def objective_of(data: TaskData, settings: FinetuningSettings) -> Objective:
     """Return what the head of a task learns."""
+    if data.task.kind == TAGS:
+        return TagObjective(data)
     return ClassObjective(data, balance=settings.balance, label_smoothing=settings.label_smoothing)

@@ -1,0 +1,140 @@
+"""Words of a text as the pieces that a network reads, in windows where there are too many.
+
+Each word is tokenized by itself, as transformers does with words that are given (``is_split_into_words``), but that a word which
+follows another without a blank, as in Japanese, begins without the sign of a blank: the pieces are nearly those of the text as a
+whole, and no piece belongs to two words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nlptool.errors import RunError
+from nlptool.models.japanese.bert_words import words_of
+from nlptool.text.spans import Place
+
+_MOST_CACHED = 500_000  # words
+_LARGEST_SHARE = 4  # a word gets at most this part of a window
+_PREPENDS = {"Metaspace": ("prepend_scheme", "always", "never"), "ByteLevel": ("add_prefix_space", True, False)}
+"""Kind of a pre-tokenizer -> its setting, and the values for a word with a blank before it and without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A sequence of the network, with the words that it holds."""
+
+    ids: list[int]  # (T,), special tokens included
+    first_word: int  # the number in the text of its first word
+    first_pieces: list[int]  # the place in ``ids`` of the first piece of each of its words
+
+
+class WordPieces:
+    """Splits words into pieces.
+
+    Args:
+        tokenizer: a ``tokenizers.Tokenizer``.
+        about: the manifest of the model: ``max_length``, ``unknown_id``, ``words``.
+        max_length: a smaller limit of a window, special tokens included.
+
+    Raises:
+        RunError: the limit leaves no room for words.
+    """
+
+    def __init__(self, tokenizer: Any, about: Mapping[str, Any], *, max_length: int | None = None) -> None:
+        longest = int(about["max_length"])
+        self.max_length = min(max_length or longest, longest)
+        self._japanese = words_of(about, tokenizer)
+        self._after_blank, self._joined = (_prepending(tokenizer, is_on) for is_on in (True, False))
+        self._before, self._after = _template(self._after_blank)
+        self._unknown_id = int(about.get("unknown_id") or 0)
+        self._room = self.max_length - len(self._before) - len(self._after)
+        if self._room < _LARGEST_SHARE:
+            raise RunError(f"--max-length {self.max_length} leaves no room for words beside the special tokens")
+        self._cache: dict[tuple[str, bool], list[int]] = {}
+
+    def pieces(self, text: str, words: Sequence[Place]) -> list[list[int]]:
+        """Return the pieces of each word, at least one.
+
+        Args:
+            words: where each word stands in the text.
+        """
+        if len(self._cache) > _MOST_CACHED:
+            self._cache.clear()
+        found = []
+        end = -1
+        for start, stop in words:
+            key = text[start:stop], start != end
+            if key not in self._cache:
+                self._cache[key] = self._tokenized(*key)
+            found.append(self._cache[key])
+            end = stop
+        return found
+
+    def windows(self, text: str, words: Sequence[Place], *, overlap: float = 0.0) -> list[Window]:
+        """Return the sequences that hold all words of a text, in order.
+
+        Args:
+            overlap: share of a window that the next one repeats, below 0.5.
+        """
+        pieces = self.pieces(text, words)
+        found: list[Window] = []
+        first = 0
+        while first < len(words):
+            end, size = first, 0
+            while end < len(words) and size + len(pieces[end]) <= self._room:
+                size += len(pieces[end])
+                end += 1
+            found.append(self._window(pieces, first, end))
+            if end == len(words):
+                break
+            first, repeated = end, 0
+            while first - 1 > found[-1].first_word and repeated + len(pieces[first - 1]) <= overlap * self._room:
+                first -= 1
+                repeated += len(pieces[first])
+        return found
+
+    def _window(self, pieces: Sequence[Sequence[int]], first: int, end: int) -> Window:
+        ids, places = list(self._before), []
+        for number in range(first, end):
+            places.append(len(ids))
+            ids += pieces[number]
+        return Window([*ids, *self._after], first, places)
+
+    def _tokenized(self, word: str, after_blank: bool) -> list[int]:
+        if self._japanese is not None:
+            parts = self._japanese.of_word(word)
+            found = self._joined.encode(parts, is_pretokenized=True, add_special_tokens=False).ids
+        else:
+            found = (self._after_blank if after_blank else self._joined).encode(word, add_special_tokens=False).ids
+        return found[: self._room // _LARGEST_SHARE] or [self._unknown_id]
+
+
+def _prepending(tokenizer: Any, is_on: bool) -> Any:
+    """Return a copy of a tokenizer that puts the sign of a blank before a text, or does not, where it has such a sign."""
+    from tokenizers import Tokenizer
+
+    about = json.loads(tokenizer.to_str())
+    waiting = [about.get("pre_tokenizer")]
+    while waiting:
+        part = waiting.pop()
+        if part is None:
+            continue
+        waiting += part.get("pretokenizers", [])
+        if part["type"] in _PREPENDS:
+            setting, on, off = _PREPENDS[part["type"]]
+            part[setting] = on if is_on else off
+    copy = Tokenizer.from_str(json.dumps(about))
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+def _template(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Return the special tokens before and behind a text."""
+    encoding = tokenizer.encode("a")
+    own = [place for place, is_special in enumerate(encoding.special_tokens_mask) if not is_special]
+    first, last = (own[0], own[-1] + 1) if own else (1, 1)
+    return encoding.ids[:first], encoding.ids[last:]

@@ -1,0 +1,1 @@
+"""Train taggers of words."""
