@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads.task import Task
 from nlptool.models.runtime import devices
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.training.bert import network as bert_network

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from nlptool import catalog
-from nlptool.models.classifiers import onnx_export as classifier_export
 from nlptool.models.encoders import onnx_export as encoder_export
+from nlptool.models.heads import folder as heads_folder
+from nlptool.models.heads import onnx_export as heads_export
 from nlptool.models.masked import onnx_export as masked_export
 from nlptool.models.store import int8_weights, kinds, locate
 
@@ -65,7 +66,7 @@ def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
         if task == "fill-mask":
             masked_export.convert_masked(standard, work)
         elif task == "classify":
-            classifier_export.convert(standard, target.name, work)
+            heads_export.convert(standard, target.name, heads_folder.CLASSIFIER, work, COPIES[task].manifest)
         else:
             encoder_export.convert(standard, work)
         manifest = COPIES[task].manifest

@@ -25,7 +25,7 @@ from nlptool.text.scripts import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from nlptool.models.classifiers.outputs import Classifier
-    from nlptool.models.classifiers.task import Task
+    from nlptool.models.heads.task import Task
 
 GOLD = "gold"
 """The field under which a record keeps the label that it came with, if the result has the same name."""

@@ -30,7 +30,7 @@ from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, w
 
 from nlptool import catalog
 from nlptool.models.classifiers import loading as classifier_loading
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads.task import Task
 from nlptool.models.store import locate
 from nlptool.specs import ClassifierSpec
 from nlptool.storage.text_files import read_lines

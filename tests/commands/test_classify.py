@@ -23,7 +23,7 @@ from program import Run, invoke, records, succeeded
 
 from nlptool.errors import RecordError
 from nlptool.models.classifiers.outputs import Outputs
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads.task import Task
 from nlptool.records.record import Record
 from nlptool.tasks.classify import checked, classify
 

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from sentence_encoders import small_model
 
 from nlptool.errors import RunError
-from nlptool.models.classifiers.tokenizer import ModelInput
+from nlptool.models.heads.tokenizer import ModelInput
 from nlptool.tasks.train import classifier as train_task
 from nlptool.training import loop
 from nlptool.training.checkpoint import Checkpoint, TrainingState

@@ -137,7 +137,7 @@ def command(
 
 def _files(pipe: Pipe, tasks: tuple[str, ...], values: dict[str, tuple[str, ...]]) -> list[TaskFile]:
     """Return what the options say of each task."""
-    from nlptool.models.classifiers.task import KINDS
+    from nlptool.models.heads.task import KINDS
     from nlptool.records import known_columns
     from nlptool.records.labelled import Columns
     from nlptool.tasks.train.classifier_corpus import TaskFile

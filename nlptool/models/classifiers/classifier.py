@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.models.classifiers.outputs import Outputs, scores
-from nlptool.models.classifiers.task import Task
-from nlptool.models.classifiers.tokenizer import ClassifierTokenizer, ModelInput
+from nlptool.models.heads.task import Task
+from nlptool.models.heads.tokenizer import ModelInput, TextTokenizer
 from nlptool.models.runtime.batching import pack, pad
 from nlptool.specs import ClassifierSpec
 
@@ -36,7 +36,7 @@ class NetworkClassifier:
 
     def __init__(
         self,
-        tokenizer: ClassifierTokenizer,
+        tokenizer: TextTokenizer,
         network: Network,
         about: Mapping[str, Any],
         tasks: Sequence[Task],

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from nlptool.catalog import KNOWN
 from nlptool.errors import ModelError, RecordError
 from nlptool.models.classifiers import linear
-from nlptool.models.classifiers.folder import HEAD, MANIFEST
 from nlptool.models.classifiers.linear import LinearHead
 from nlptool.models.classifiers.outputs import Outputs
-from nlptool.models.classifiers.task import Task
 from nlptool.models.encoders import loading as encoder_loading
 from nlptool.models.encoders.encoder import Embeddings
 from nlptool.models.encoders.loading import LocatedAnyEncoder
+from nlptool.models.heads.folder import CLASSIFIER, HEAD
+from nlptool.models.heads.task import Task
 from nlptool.models.runtime.prepare import Note, Report
 from nlptool.specs import ClassifierSpec, EncoderSpec
 
@@ -154,7 +154,7 @@ def locate(  # noqa: PLR0917
     if about.get("method") != "linear":  # the encoder is in the folder itself
         base = name if name in KNOWN else str(folder.absolute())
     if not isinstance(base, str) or not base:
-        raise ModelError(f"{folder / MANIFEST} is damaged: it names no encoder (base)")
+        raise ModelError(f"{folder / CLASSIFIER.manifest} is damaged: it names no encoder (base)")
     try:
         encoder = encoder_loading.locate(encoder_spec(base, spec), note=note, report=report)
     except ModelError as error:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlptool.models.classifiers import folder as classifier_folder
 from nlptool.models.classifiers import linear_classifier
 from nlptool.models.classifiers.classifier import Network, NetworkClassifier
 from nlptool.models.classifiers.linear_classifier import LocatedLinearClassifier
-from nlptool.models.classifiers.task import Task, of_manifest
-from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
+from nlptool.models.heads import folder as heads_folder
+from nlptool.models.heads.task import Task, of_manifest
+from nlptool.models.heads.tokenizer import TextTokenizer
 from nlptool.models.runtime import devices, prepare
 from nlptool.models.runtime.onnx_network import OnnxNetwork
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
@@ -53,20 +53,22 @@ class LocatedNetworkClassifier:
         return self._classifier(read_tokenizer(self.graph / "tokenizer.json", threads=spec.threads), network)
 
     def _open_torch(self) -> NetworkClassifier:
-        from nlptool.models.classifiers import transformers_model
-        from nlptool.models.classifiers.torch_backend import LogitsOfAll
+        from nlptool.models.heads import transformers_model
+        from nlptool.models.heads.torch_backend import LogitsOfAll
         from nlptool.models.runtime.torch_network import TorchNetwork
 
         spec = self.spec
         with devices.torch_threads(spec.threads):
-            loaded = transformers_model.load(self.weights, self.name, allow_pickle=spec.allow_pickle)
+            loaded = transformers_model.load(
+                self.weights, self.name, heads_folder.CLASSIFIER, allow_pickle=spec.allow_pickle
+            )
         dtype = "float32" if spec.deterministic else None
         network = TorchNetwork(LogitsOfAll(loaded.network), self.about, self.device, dtype=dtype, threads=spec.threads)
         return self._classifier(loaded.tokenizer, network)
 
     def _classifier(self, tokenizer: Any, network: Network) -> NetworkClassifier:
         spec = self.spec
-        texts = ClassifierTokenizer(tokenizer, self.about, max_length=spec.max_length, chunk=spec.chunk)
+        texts = TextTokenizer(tokenizer, self.about, max_length=spec.max_length, chunk=spec.chunk)
         return NetworkClassifier(
             texts, network, self.about, self.tasks, spec, name=self.name, device=self.device
         )  # fmt: skip
@@ -89,17 +91,24 @@ def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatc
     device = devices.choose(spec.device, spec.engine)
     wants_graph = spec.engine != "torch" and device == "cpu"
     found = prepare.find(spec, plain=True, packed=wants_graph, note=note, report=report)
-    tasks = classifier_folder.tasks(found.folder, found.name)
-    about = classifier_folder.manifest(found.folder) or {}
-    if classifier_folder.is_linear(about):
+    tasks = heads_folder.tasks(found.folder, found.name, heads_folder.CLASSIFIER)
+    about = heads_folder.manifest(found.folder, heads_folder.CLASSIFIER) or {}
+    if heads_folder.is_linear(about):
         return linear_classifier.locate(found.folder, found.name, about, tasks, spec, note, report)
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
-    files += [path for path in [found.folder / classifier_folder.MANIFEST] if path.is_file()]
+    files += [path for path in [found.folder / heads_folder.CLASSIFIER.manifest] if path.is_file()]
 
     def convert(target: Path) -> None:
-        from nlptool.models.classifiers import onnx_export  # with the frameworks: when there is something to convert
+        from nlptool.models.heads import onnx_export  # with the frameworks: when there is something to convert
 
-        onnx_export.convert(found.folder, found.name, target, allow_pickle=spec.allow_pickle)
+        onnx_export.convert(
+            found.folder,
+            found.name,
+            heads_folder.CLASSIFIER,
+            target,
+            CLASSIFIER.manifest,
+            allow_pickle=spec.allow_pickle,
+        )
 
     graph, weights = None, found.folder
     if wants_graph:
@@ -111,9 +120,11 @@ def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatc
         about = model_folder.read_json(manifest)
         tasks = of_manifest(about, str(manifest))
     else:
-        from nlptool.models.classifiers import transformers_model
+        from nlptool.models.heads import transformers_model
 
-        about = transformers_model.load(weights, found.name, allow_pickle=spec.allow_pickle).about
+        about = transformers_model.load(
+            weights, found.name, heads_folder.CLASSIFIER, allow_pickle=spec.allow_pickle
+        ).about
     return LocatedNetworkClassifier(
         found.name, "torch" if graph is None else "onnx", device, about, tasks, spec, weights, graph
     )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RecordError
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads.task import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ OUR_GENERATOR = "nlptool-seq2seq"
 CLASSIFIER = "classifier.json"
 """The manifest of a classifier of `nlptool train classifier`."""
 
+TAGGER = "tagger.json"
+"""The manifest of a tagger of `nlptool train tagger`."""
+
 _AGAIN = "download the model again"
 _WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")

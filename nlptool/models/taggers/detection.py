@@ -67,6 +67,15 @@ def detect(sequences: Iterable[Sequence[str]], scheme: str | None = None) -> Det
     return Detected(scheme, n_tags, sum(broken.values()), n_inside, without, n_prefixed)
 
 
+def scheme_of_labels(labels: Sequence[str]) -> str:
+    """Return the scheme of the labels of a tagger's outputs, each of which occurs once: one of ``SCHEMES``, or ``PLAIN``."""
+    inside = [label for label in labels if label != "O"]
+    prefixes = {label[0] for label in inside if has_prefix(label)}
+    if not prefixes or any(not has_prefix(label) for label in inside):
+        return "io" if "O" in labels else PLAIN
+    return "iob2" if prefixes <= set("BI") and "B" in prefixes else _scheme(prefixes, Counter())
+
+
 def _scheme(prefixes: set[str], pairs: Counter[tuple[str, str]]) -> str:
     """Return the scheme of tags with these prefixes."""
     if prefixes & set("LU") and not prefixes & set("ES"):

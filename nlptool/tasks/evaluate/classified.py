@@ -19,7 +19,7 @@ from nlptool.tasks.classify import RESULTS
 
 if TYPE_CHECKING:
     from nlptool.models.classifiers.outputs import Classifier, Outputs
-    from nlptool.models.classifiers.task import Task
+    from nlptool.models.heads.task import Task
 
 _CHUNK = 4096  # examples that are classified before the bar moves
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.errors import WrongUsage
-from nlptool.models.classifiers.folder import MANIFEST
+from nlptool.models.heads.folder import CLASSIFIER
 from nlptool.models.store import locate, model_folder
 from nlptool.records.pipe import Pipe
 from nlptool.specs import ClassifierSpec
@@ -21,7 +21,7 @@ from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, ru
 from nlptool.tasks.train.work import held, remember_input
 
 if TYPE_CHECKING:
-    from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
+    from nlptool.models.heads.tokenizer import TextTokenizer
     from nlptool.training.finetuning.examples import TaskData
 
 _WORK_FILES = ("classifier-*",)
@@ -60,7 +60,7 @@ def train_classifier(
         KeyboardInterrupt: the training was stopped; a checkpoint has been written.
     """
     began = time.monotonic()
-    with pipe.bar, held(pipe, output, MANIFEST, _WORK_FILES) as folder:
+    with pipe.bar, held(pipe, output, CLASSIFIER.manifest, _WORK_FILES) as folder:
         tasks = classifier_corpus.read(pipe, files)
         remember_input(pipe)
         chosen = _method(pipe, method, tasks)
@@ -113,12 +113,12 @@ def train_classifier(
             def save(folder: Path) -> None:
                 classifier_network.save(
                     training.network, [each.task for each in tasks], base_folder, folder, pooling=pooling,
-                    max_length=texts.max_length, save_dtype=output.save_dtype,
+                    max_length=texts.max_length, save_dtype=output.save_dtype, family=CLASSIFIER,
                 )  # fmt: skip
 
             return TrainedModel(training.curves, manifest, save, summary(tasks, training.scores), _card(manifest))
 
-        run_training(pipe, output, folder, MANIFEST, fit if chosen == "linear" else train)
+        run_training(pipe, output, folder, CLASSIFIER.manifest, fit if chosen == "linear" else train)
 
 
 def _method(pipe: Pipe, method: str, tasks: Sequence[LabelledTask]) -> str:
@@ -132,7 +132,7 @@ def _method(pipe: Pipe, method: str, tasks: Sequence[LabelledTask]) -> str:
     return chosen
 
 
-def _as_ids(pipe: Pipe, task: LabelledTask, texts: ClassifierTokenizer, *, together: bool) -> TaskData:
+def _as_ids(pipe: Pipe, task: LabelledTask, texts: TextTokenizer, *, together: bool) -> TaskData:
     """Return the examples of a task as token ids.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlptool.errors import RunError, WrongUsage
-from nlptool.models.classifiers.task import METRICS, USUAL_METRICS, Task
+from nlptool.models.heads.task import METRICS, USUAL_METRICS, Task
 from nlptool.records import labelled, labels
 from nlptool.records.labelled import Columns, Example
 from nlptool.records.labels import Label

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlptool.errors import RunError
-from nlptool.models.classifiers.folder import HEAD
+from nlptool.models.heads.folder import HEAD
 from nlptool.models.store import locate
 from nlptool.records.labelled import Example
 from nlptool.records.pipe import Pipe

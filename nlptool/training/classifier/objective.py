@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nlptool.models.classifiers import outputs
-from nlptool.models.classifiers.network import rescale
+from nlptool.models.heads.network import rescale
 from nlptool.training.classifier.scores import scores_of
 from nlptool.training.finetuning.examples import TaskData
 

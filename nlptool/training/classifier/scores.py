@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.models.classifiers import metrics
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads.task import Task
 
 
 def scores_of(task: Task, targets: NDArray[Any], found: NDArray[np.float32]) -> dict[str, float]:

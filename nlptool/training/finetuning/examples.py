@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.models.classifiers.task import Task
-from nlptool.models.classifiers.tokenizer import ModelInput
+from nlptool.models.heads.task import Task
+from nlptool.models.heads.tokenizer import ModelInput
 from nlptool.models.runtime.batching import pack, pad
 
 SAMPLINGS = {"proportional": 1.0, "sqrt": 0.5, "equal": 0.0}

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nlptool.models.classifiers import linear
 from nlptool.models.classifiers.linear import LinearHead
-from nlptool.models.classifiers.network import VectorHead
+from nlptool.models.heads.network import VectorHead
 from nlptool.training import splits
 from nlptool.training.classifier.choice import Progress
 from nlptool.training.classifier.linear import fit

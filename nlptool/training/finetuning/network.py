@@ -15,13 +15,13 @@ from torch import nn
 
 from nlptool.errors import ModelError
 from nlptool.models.classifiers import linear
-from nlptool.models.classifiers.folder import HEAD, HEADS, MANIFEST
 from nlptool.models.classifiers.linear import LinearHead
-from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead, auto_class, describe
-from nlptool.models.classifiers.task import Task
-from nlptool.models.classifiers.tokenizer import ClassifierTokenizer
-from nlptool.models.classifiers.transformers_model import describe_inputs, new_heads
 from nlptool.models.encoders import sentence_transformer
+from nlptool.models.heads.folder import HEAD, HEADS, Family
+from nlptool.models.heads.network import HeadsNetwork, VectorHead, auto_class, describe
+from nlptool.models.heads.task import Task
+from nlptool.models.heads.tokenizer import TextTokenizer
+from nlptool.models.heads.transformers_model import describe_inputs, new_heads
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
 from nlptool.models.runtime.transformers_loading import silenced
@@ -46,7 +46,7 @@ def new(
     dropout: float | None = None,
     seed: int = 1,
     note: Callable[[str], None] = lambda message: None,
-) -> ClassifierNetwork:
+) -> HeadsNetwork:
     """Return the encoder of a base model, with a new head for each task.
 
     Args:
@@ -68,7 +68,7 @@ def new(
     return network
 
 
-def _with_states(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> ClassifierNetwork:
+def _with_states(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> HeadsNetwork:
     """Load the encoder as transformers' class for classification has it: with a pooler where its head reads that."""
     with silenced():
         from transformers import AutoConfig
@@ -84,10 +84,10 @@ def _with_states(folder: Path, name: str, tasks: Sequence[Task], note: Callable[
         if at_random := sorted({".".join(tensor.split(".")[:2]) for tensor in missing}):
             note(f"{name} has no {', '.join(at_random)}: they begin at random")
         encoder = getattr(whole, whole.base_model_prefix)
-        return ClassifierNetwork(encoder, new_heads(encoder, tasks))
+        return HeadsNetwork(encoder, new_heads(encoder, tasks))
 
 
-def _with_vectors(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> ClassifierNetwork:
+def _with_vectors(folder: Path, name: str, tasks: Sequence[Task], note: Callable[[str], None]) -> HeadsNetwork:
     """Load a sentence encoder."""
     sentences = sentence_transformer.load(folder)
     if not sentence_transformer.is_usual(sentence_transformer.network(sentences)):
@@ -103,7 +103,7 @@ def _with_vectors(folder: Path, name: str, tasks: Sequence[Task], note: Callable
     heads = [
         VectorHead(dimension, task.n_outputs, n_texts=task.n_texts, dropout=dropout, scale=scale) for task in tasks
     ]
-    return ClassifierNetwork(encoder, heads, sentences)
+    return HeadsNetwork(encoder, heads, sentences)
 
 
 def _set_dropout(network: nn.Module, dropout: float) -> None:
@@ -131,9 +131,7 @@ def _refuse(config: Any, name: str) -> None:
         )
 
 
-def tokenizer(
-    folder: Path, network: ClassifierNetwork, *, max_length: int
-) -> tuple[ClassifierTokenizer, dict[str, Any]]:
+def tokenizer(folder: Path, network: HeadsNetwork, *, max_length: int) -> tuple[TextTokenizer, dict[str, Any]]:
     """Return the tokenizer of a base model, and what is to be known of its inputs: ``pad_id``, ``types``, ``masks``.
 
     Args:
@@ -147,7 +145,7 @@ def tokenizer(
         texts, own = transformers_loading.tokenizers(folder)
         transformers_loading.check_tokenizer(network.encoder, own, folder)
     about = describe_inputs(network, own, folder)
-    return ClassifierTokenizer(texts, about, max_length=max_length), about
+    return TextTokenizer(texts, about, max_length=max_length), about
 
 
 def layers_of(encoder: Any) -> list[nn.Module]:
@@ -191,12 +189,13 @@ def _embeddings(encoder: Any) -> list[nn.Parameter]:
 
 
 def save(
-    network: ClassifierNetwork, tasks: Sequence[Task], base: Path, folder: Path, *, pooling: str, max_length: int,
-    save_dtype: str,
+    network: HeadsNetwork, tasks: Sequence[Task], base: Path, folder: Path, *, pooling: str, max_length: int,
+    save_dtype: str, family: Family,
 ) -> None:  # fmt: skip
-    """Write a network: see ``models.classifiers.folder``. The files of the tokenizer are those of the base model.
+    """Write a network: see ``models.heads.folder``. The files of the tokenizer are those of the base model.
 
     Args:
+        family: of what is written.
         max_length: tokens of the sequences that it was trained with.
 
     Raises:
@@ -223,7 +222,7 @@ def save(
             for task, head in zip(tasks, heads, strict=True):
                 _save_whole(head, network.encoder, task, folder / task.name)
                 _save_tokenizer(base, folder / task.name)
-                _save_manifest(task, folder / task.name, max_length)
+                _save_manifest(task, folder / task.name / family.manifest, max_length)
         _save_tokenizer(base, folder)
 
 
@@ -254,7 +253,7 @@ def _save_tokenizer(base: Path, folder: Path) -> None:
         path.write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def _save_manifest(task: Task, folder: Path, max_length: int) -> None:
+def _save_manifest(task: Task, path: Path, max_length: int) -> None:
     """Write what one of several tasks is, so that its folder is a classifier by itself."""
     about = {
         "method": "finetune",
@@ -262,4 +261,4 @@ def _save_manifest(task: Task, folder: Path, max_length: int) -> None:
         "max_length": max_length,
         "tasks": [replace(task, name="").as_dict()],
     }
-    (folder / MANIFEST).write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")

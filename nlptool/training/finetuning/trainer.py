@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nlptool.models.classifiers.network import ClassifierNetwork, VectorHead
-from nlptool.models.classifiers.task import TAGS
+from nlptool.models.heads.network import HeadsNetwork, VectorHead
+from nlptool.models.heads.task import TAGS
 from nlptool.training.best import BestKeeper
 from nlptool.training.checkpoint import Checkpoint, TrainingState
 from nlptool.training.classifier.objective import ClassObjective
@@ -76,11 +76,11 @@ class Finetuning(BestKeeper[FinetuningSettings, Batch]):
         types: the encoder takes the numbers of the texts of a pair.
     """
 
-    network: ClassifierNetwork
+    network: HeadsNetwork
 
     def __init__(
         self,
-        network: ClassifierNetwork,
+        network: HeadsNetwork,
         tasks: Sequence[TaskData],
         settings: FinetuningSettings,
         folder: Path,

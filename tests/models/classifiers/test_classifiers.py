@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nlptool.errors import ModelError, RunError
-from nlptool.models.classifiers import folder as classifier_folder
 from nlptool.models.classifiers import loading, outputs
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads import folder as heads_folder
+from nlptool.models.heads.task import Task
 from nlptool.specs import ClassifierSpec
 
 TEXTS = [
@@ -81,7 +81,7 @@ def test_tasks_of_a_model_of_the_hub(tmp_path: Path) -> None:
     def tasks(**config: object) -> tuple[Task, ...]:
         about = {"architectures": ["BertForSequenceClassification"], "model_type": "bert", **config}
         (tmp_path / "config.json").write_text(json.dumps(about))
-        return classifier_folder.tasks(tmp_path, "model")
+        return heads_folder.tasks(tmp_path, "model", heads_folder.CLASSIFIER)
 
     assert tasks(id2label={"1": "b", "0": "a"}) == (Task("", "classification", 0, ("a", "b"), "accuracy"),)
     assert tasks() == (Task("", "classification", 0, ("LABEL_0", "LABEL_1"), "accuracy"),)
@@ -99,14 +99,14 @@ def test_tasks_of_a_model_of_the_hub(tmp_path: Path) -> None:
     [
         ("BertForMaskedLM", "trained for masked words"),
         ("BertForPreTraining", "trained for masked words"),
-        ("GPT2LMHeadModel", "trained without a head for classes"),
+        ("GPT2LMHeadModel", "trained without a head of that kind"),
         ("BertForTokenClassification", "trained for tags of words"),
     ],
 )
 def test_other_models_are_refused(architecture: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture], "model_type": "bert"}))
     with pytest.raises(ModelError, match=reason) as error:
-        classifier_folder.tasks(tmp_path, "model")
+        heads_folder.tasks(tmp_path, "model", heads_folder.CLASSIFIER)
     assert "train classifier --method finetune --base model" in str(error.value.hint)
 
 
@@ -135,7 +135,7 @@ def test_other_models_are_refused(architecture: str, reason: str, tmp_path: Path
 def test_damaged_manifests(manifest: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "classifier.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match="is damaged"):
-        classifier_folder.tasks(tmp_path, "model")
+        heads_folder.tasks(tmp_path, "model", heads_folder.CLASSIFIER)
 
 
 def test_no_room_for_a_pair(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from nlptool.models.classifiers.task import Task
-from nlptool.models.classifiers.tokenizer import ModelInput
+from nlptool.models.heads.task import Task
+from nlptool.models.heads.tokenizer import ModelInput
 from nlptool.training.finetuning import network as classifier_network
 from nlptool.training.finetuning.examples import Batch, Batches, Rows, TaskData
 from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings

@@ -10,8 +10,8 @@ import pytest
 import torch
 import transformers
 
-from nlptool.models.classifiers.task import TAGS, Task
-from nlptool.models.classifiers.tokenizer import ModelInput
+from nlptool.models.heads.task import TAGS, Task
+from nlptool.models.heads.tokenizer import ModelInput
 from nlptool.training.finetuning import network as new_networks
 from nlptool.training.finetuning.examples import IGNORED, Rows, TaskData, as_batch, of_tokens
 from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings

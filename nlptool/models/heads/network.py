@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptool.models.classifiers.linear import PAIR_BLOCKS
-from nlptool.models.classifiers.task import TAGS, Task
+from nlptool.models.heads.task import TAGS, Task
 
 PROBLEMS = {
     "classification": "single_label_classification",
@@ -31,7 +31,7 @@ PROBLEMS = {
 _CLASSES = {TAGS: "AutoModelForTokenClassification"}
 
 
-class ClassifierNetwork(nn.Module):
+class HeadsNetwork(nn.Module):
     """An encoder with heads.
 
     Args:

@@ -1,4 +1,4 @@
-"""A classifier in torch, loaded by transformers itself and described."""
+"""A network with heads in torch, loaded by transformers itself and described."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from nlptool.errors import ModelError
-from nlptool.models.classifiers import folder as classifier_folder
-from nlptool.models.classifiers.folder import HEADS
-from nlptool.models.classifiers.network import ClassifierNetwork, TransformersHead, auto_class, describe
-from nlptool.models.classifiers.task import Task
+from nlptool.models.heads import folder as heads_folder
+from nlptool.models.heads.folder import HEADS, Family
+from nlptool.models.heads.network import HeadsNetwork, TransformersHead, auto_class, describe
+from nlptool.models.heads.task import Task
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
 from nlptool.storage import safetensors
@@ -22,55 +22,52 @@ from nlptool.storage import safetensors
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A classifier in float32 on the processor."""
+    """A model in float32 on the processor."""
 
-    network: ClassifierNetwork
+    network: HeadsNetwork
     tokenizer: Any  # of the library ``tokenizers``
     about: dict[str, Any]  # the manifest of the converted copy
 
 
-def load(folder: Path, name: str, *, allow_pickle: bool = False) -> Loaded:
-    """Load the classifier of a folder, running no code of its own.
+def load(folder: Path, name: str, family: Family, *, allow_pickle: bool = False) -> Loaded:
+    """Load the model of a folder, running no code of its own.
 
     Args:
         name: of the model, for messages.
+        family: that it must be of.
         allow_pickle: open a pickle where there are no safetensors.
 
     Raises:
         ModelError: it is none, transformers refuses it, it asks for code of its own, or its parts do not belong together.
     """
-    tasks = classifier_folder.tasks(folder, name)
+    tasks = heads_folder.tasks(folder, name, family)
     with transformers_loading.silenced():
         transformers_loading.refuse_own_code(folder)
-        about = classifier_folder.manifest(folder) or {}
+        about = heads_folder.manifest(folder, family) or {}
         if (folder / HEADS).is_file():
             network = _with_heads(folder, tasks, allow_pickle=allow_pickle)
         else:
-            network = _of_one_task(folder, allow_pickle=allow_pickle)
+            network = _of_one_task(folder, tasks[0], allow_pickle=allow_pickle)
         tokenizer, own = transformers_loading.tokenizers(folder)
         transformers_loading.check_tokenizer(network.encoder, own, folder)
     inputs = describe_inputs(network, own, folder, max_length=about.get("max_length"))
     return Loaded(network.eval(), tokenizer, {"tasks": [task.as_dict() for task in tasks], **inputs})
 
 
-def _of_one_task(folder: Path, *, allow_pickle: bool) -> ClassifierNetwork:
-    from transformers import AutoModelForSequenceClassification
-
+def _of_one_task(folder: Path, task: Task, *, allow_pickle: bool) -> HeadsNetwork:
     whole, missing = transformers_loading.network(
-        AutoModelForSequenceClassification, folder, allow_pickle=allow_pickle, attn_implementation="eager"
+        auto_class(task.kind), folder, allow_pickle=allow_pickle, attn_implementation="eager"
     )
     if missing:
         raise transformers_loading.lacks(folder, missing)
     encoder = getattr(whole, whole.base_model_prefix)
-    return ClassifierNetwork(encoder, [TransformersHead(whole)])
+    return HeadsNetwork(encoder, [TransformersHead(whole)])
 
 
-def _with_heads(folder: Path, tasks: Sequence[Task], *, allow_pickle: bool) -> ClassifierNetwork:
+def _with_heads(folder: Path, tasks: Sequence[Task], *, allow_pickle: bool) -> HeadsNetwork:
     """Load an encoder, and the heads that are in a file of their own."""
-    from transformers import AutoModelForSequenceClassification
-
     whole, missing = transformers_loading.network(
-        AutoModelForSequenceClassification, folder, allow_pickle=allow_pickle, attn_implementation="eager"
+        auto_class(tasks[0].kind), folder, allow_pickle=allow_pickle, attn_implementation="eager"
     )
     encoder = getattr(whole, whole.base_model_prefix)
     if missing := [name for name in missing if name.startswith(f"{whole.base_model_prefix}.")]:
@@ -84,7 +81,7 @@ def _with_heads(folder: Path, tasks: Sequence[Task], *, allow_pickle: bool) -> C
         if {name: value.shape for name, value in state.items()} != wanted:
             raise ModelError(f"{folder / HEADS} is damaged: it does not hold the head of task {tasks[number].name!r}")
         head.load_state_dict({name: value.float() for name, value in state.items()}, assign=True)
-    return ClassifierNetwork(encoder, heads)
+    return HeadsNetwork(encoder, heads)
 
 
 def new_heads(encoder: Any, tasks: Sequence[Task], *, meta: bool = False) -> list[torch.nn.Module]:
@@ -103,9 +100,7 @@ def new_heads(encoder: Any, tasks: Sequence[Task], *, meta: bool = False) -> lis
     return heads
 
 
-def describe_inputs(
-    network: ClassifierNetwork, own: Any, folder: Path, *, max_length: int | None = None
-) -> dict[str, Any]:
+def describe_inputs(network: HeadsNetwork, own: Any, folder: Path, *, max_length: int | None = None) -> dict[str, Any]:
     """Return the part of the manifest that describes what the network reads.
 
     Args:

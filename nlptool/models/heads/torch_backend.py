@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from nlptool.models.classifiers.network import ClassifierNetwork
+from nlptool.models.heads.network import HeadsNetwork
 
 
 class LogitsOfAll(torch.nn.Module):
     """The logits of all tasks of a network, as a graph has them: the arguments one by one."""
 
-    def __init__(self, network: ClassifierNetwork) -> None:
+    def __init__(self, network: HeadsNetwork) -> None:
         super().__init__()
         self.network = network
 

@@ -39,7 +39,7 @@ class TokenizedTexts:
         return said | ({"n_chunks": len(self.chunks)} if len(self.chunks) > 1 else {})
 
 
-class ClassifierTokenizer:
+class TextTokenizer:
     """A tokenizer of the library ``tokenizers`` with the template and the limit of a model.
 
     Pairs that are too long are truncated at their ends, the longer text first, as transformers does.

@@ -1,0 +1,1 @@
+"""Networks that were fine-tuned: an encoder with heads, one for each task."""
