@@ -40,10 +40,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool classify')
-        options=(--task --labels --labels-file -k --threshold --on-long --first --second -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--task --labels --labels-file -k --threshold --on-long --first --second --columns -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --task | --labels | -k | --threshold | --first | --second | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --task | --labels | -k | --threshold | --first | --second | --columns | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --labels-file | -o | --output) kind=file ;;
         --on-long) kind=word words=(truncate chunk) ;;
         --engine) kind=word words=(auto onnx torch) ;;

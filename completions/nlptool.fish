@@ -113,6 +113,7 @@ complete -c nlptool -n '__nlptool_at nlptool classify' -l threshold -r -f -d 'Le
 complete -c nlptool -n '__nlptool_at nlptool classify' -l on-long -r -f -a 'truncate chunk' -d 'A text longer than the model takes: read its beginning, or the mean over chunks of all of it.'
 complete -c nlptool -n '__nlptool_at nlptool classify' -l first -r -f -d 'Field, JSON Pointer or column of a pair\'s first text.'
 complete -c nlptool -n '__nlptool_at nlptool classify' -l second -r -f -d 'Field, JSON Pointer or column of a pair\'s second text.'
+complete -c nlptool -n '__nlptool_at nlptool classify' -l columns -r -f -d 'A data set whose columns and labels are known: glue:cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte, wnli; jglue:jnli, jsts.'
 complete -c nlptool -n '__nlptool_at nlptool classify' -s m -l model -r -f -d 'Folder of `nlptool train classifier`, a name of `nlptool models list --task classify`, or a classifier of the hub: org/name[@revision].'
 complete -c nlptool -n '__nlptool_at nlptool classify' -l max-length -r -f -d 'Longest input of the network in tokens, special tokens included.'
 complete -c nlptool -n '__nlptool_at nlptool classify' -l engine -r -f -a 'auto onnx torch' -d 'Inference engine; auto: onnxruntime, or torch for GPUs and models that need it.'

@@ -9,7 +9,8 @@ import click
 from nlptool.catalog import DEFAULT_CLASSIFIER, DEFAULT_ENCODER
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records import pairs
+from nlptool.cli.options import labelled
+from nlptool.records import known_columns, pairs
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.writing import write_records
@@ -32,6 +33,7 @@ from nlptool.specs import ClassifierSpec
 @click.option("--on-long", type=click.Choice(["truncate", "chunk"]), default="truncate", show_default=True,
               help="A text longer than the model takes: read its beginning, or the mean over chunks of all of it.")  # fmt: skip
 @options.pair_fields
+@labelled.known_columns
 @options.classifier(DEFAULT_CLASSIFIER)
 @options.record_format()
 def command(  # noqa: PLR0917
@@ -44,6 +46,7 @@ def command(  # noqa: PLR0917
     on_long: str,
     first: str | None,
     second: str | None,
+    columns: str | None,
     format: str,
     spec: ClassifierSpec,
 ) -> None:
@@ -59,12 +62,14 @@ def command(  # noqa: PLR0917
     printf '女性が料理をしている\\t女の人が料理している\\n' | nlptool classify --task inference
     echo 夕食の時間を変更できますか | nlptool classify --task topic
     nlptool classify -m ./my-model test.jsonl | nlptool evaluate classification
+    nlptool classify -m ./cola --columns glue:cola test.tsv
     echo 新しい首相が決まった。 | nlptool classify --labels スポーツ,政治,経済
 
     The text is a line, or the field text, sentence, review, content or body, or that of --field. The two texts of a pair are
     the columns of a line with a tab, or fields with the usual names (first and second, sentence1 and sentence2, premise and
     hypothesis, question and sentence ...), or those that --first and --second name. A pair longer than the
-    model takes is truncated, the longer text first.
+    model takes is truncated, the longer text first. --columns reads a file of GLUE or JGLUE as it is distributed, with labels
+    or without, and keeps a label as `gold`, whatever it was called.
 
     --labels needs no training (zero-shot): -m is then an encoder of `nlptool embed`, and the record gets `label` and
     `similarities`, {label: cosine} from -1 to 1, which are no probabilities. A description says more than a name.
@@ -75,7 +80,7 @@ def command(  # noqa: PLR0917
 
     spec = replace(spec, chunk=on_long == "chunk")
     if labels is not None or labels_file is not None:
-        options.refuse(("task_name", "threshold", "first", "second"), "--labels")
+        options.refuse(("task_name", "threshold", "first", "second", "columns"), "--labels")
         if labels is not None and labels_file is not None:
             raise click.UsageError("--labels and --labels-file are two ways to give the labels: one of them")
         _zero_shot(pipe, spec, labels, labels_file, k, format)
@@ -85,7 +90,10 @@ def command(  # noqa: PLR0917
     classifier = open_model(spec, pipe)
     task = task_of(classifier, task_name)
     fields = options.pair_names(first, second)
-    pipe.form, texts_of = reader(pipe.form, task, fields)
+    preset = known_columns.preset(columns) if columns else None
+    if preset is not None:
+        options.refuse(("first", "second", "field"), "--columns")
+    pipe.form, texts_of = reader(pipe.form, task, fields, preset)
     lists = windows(pairs.without_text(pipe.read()) if task.n_texts == 2 else pipe.read())
     scripts = ModelScripts(classifier.name)
     found = scripts.noted(

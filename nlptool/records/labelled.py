@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nlptool.errors import RecordError, WrongUsage
@@ -104,6 +104,13 @@ class Columns:
             found = [f"{name} ({values[name]!s:.20})" for name in values] if is_row else values
             message = f"the record has no {error.what}; its {'columns' if is_row else 'fields'}: {listed(found)}"
             raise RecordError("MissingField", message, hint=error.hint) from None
+
+    def label_among(self, values: Mapping[str, Any]) -> str | None:
+        """Return what the label of a record is called, whether it is asked for or not; None: the record has none."""
+        try:
+            return _names(replace(self, labelled=True), tuple(values)).label
+        except NotThereError:
+            return None
 
     def example_of(self, values: Mapping[str, Any], names: Names) -> Example:
         """Return the example that the fields of a record are.

@@ -15,7 +15,8 @@ from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records import pairs
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import fields, renamed, type_of
-from nlptool.records.known_columns import PAIRS, TEXTS
+from nlptool.records.known_columns import PAIRS, TEXTS, Preset
+from nlptool.records.labelled import Columns
 from nlptool.records.notes import notes
 from nlptool.records.pairs import texts_of as pair_of
 from nlptool.records.record import InputFormat, Record, lone_surrogate
@@ -68,15 +69,22 @@ def _described(task: Task) -> str:
     return f"{what} for {'a pair' if task.n_texts == 2 else 'a text'}"
 
 
-def reader(form: InputFormat, task: Task, names: tuple[str, str] | None) -> tuple[InputFormat, TextsOf]:
+def reader(
+    form: InputFormat, task: Task, names: tuple[str, str] | None, preset: Preset | None = None
+) -> tuple[InputFormat, TextsOf]:
     """Return how the input is read for a task, and what returns the texts of a record: one or two.
 
     Args:
         names: of the two texts of a pair.
+        preset: a data set whose columns are known; what its label is called becomes ``GOLD``.
 
     Raises:
         RunError: the names are of a pair, and the task reads one text.
+        WrongUsage: the preset has another number of texts.
     """
+    if preset is not None:
+        columns = Columns(labelled=False, preset=preset, n_texts=task.n_texts or None)
+        return columns.form(form), partial(_texts_of_preset, columns)
     if task.n_texts == 1 and names is not None:
         raise RunError("the task reads one text: --field NAME names it")
     if task.n_texts == 2 or names is not None:
@@ -90,6 +98,21 @@ def accept_texts(form: InputFormat) -> tuple[InputFormat, TextsOf]:
     if form.field is not None:
         return form, lambda record: (record.text,)
     return replace(form, instead=TEXTS), _usual_text
+
+
+def _texts_of_preset(columns: Columns, record: Record) -> tuple[str, ...]:
+    """Return the texts of a record of a data set whose columns are known, and call its label, if it has one, ``GOLD``.
+
+    Raises:
+        RecordError: a text is not there, is empty, or is something else.
+    """
+    values = columns.values(record)
+    texts = columns.example_of(values, columns.names(values)).texts
+    record.text = texts[0]
+    label = columns.label_among(values)
+    if label is not None:
+        keep_gold(record, label)
+    return texts
 
 
 def _usual_text(record: Record) -> tuple[str]:

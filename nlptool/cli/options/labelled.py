@@ -22,9 +22,12 @@ _COLUMNS = (
     "jsts"
 )
 
+known_columns = shared_option("Input", "--columns", metavar="NAME", help=f"{_COLUMNS}.")
+"""``--columns``."""
+
 texts = all_of(
     *(shared_option("Input", name, metavar="NAME", help=f"{text}.") for name, text in _TEXTS.items()),
-    shared_option("Input", "--columns", metavar="NAME", help=f"{_COLUMNS}."),
+    known_columns,
 )
 """``--text``, ``--first``, ``--second`` and ``--columns``."""
 
