@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from nlptool.models.heads.task import Task
+from nlptool.models.heads.tokenizer import TextTokenizer
 from nlptool.models.runtime import devices
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.training.bert import network as bert_network
@@ -128,7 +129,8 @@ def finetune(base: Path, like: Path, examples: Mapping[str, list[dict[str, Any]]
     network = classifier_network.new(
         base, base.name, [task], pooling="cls", dropout=settings.dropout, seed=settings.seed
     )
-    texts, inputs = classifier_network.tokenizer(base, network, max_length=settings.max_length)
+    tokenizer, inputs = classifier_network.tokenizer(base, network, max_length=settings.max_length)
+    texts = TextTokenizer(tokenizer, inputs)
     network.heads["0"] = LastTokenHead(network.encoder, network.heads["0"].model)
 
     def rows(part: str) -> Rows:

@@ -31,6 +31,7 @@ from measure import NLPTOOL, about_this_machine, in_turn, ratio, row, seconds, w
 from nlptool import catalog
 from nlptool.models.classifiers import loading as classifier_loading
 from nlptool.models.heads.task import Task
+from nlptool.models.heads.tokenizer import TextTokenizer
 from nlptool.models.store import locate
 from nlptool.specs import ClassifierSpec
 from nlptool.storage.text_files import read_lines
@@ -119,7 +120,8 @@ def finetune(arguments: argparse.Namespace, folder: Path) -> None:
     names = sorted({label for _, label in found})
     task = Task("", "classification", 1, tuple(names), "accuracy")
     network = classifier_network.new(base, arguments.base, [task], pooling="cls")
-    texts, about = classifier_network.tokenizer(base, network, max_length=128)
+    tokenizer, about = classifier_network.tokenizer(base, network, max_length=128)
+    texts = TextTokenizer(tokenizer, about)
     tokenized = texts.read([(text,) for text, _ in found])
     targets = torch.tensor([names.index(label) for _, label in found]).numpy()
     data = TaskData(task, Rows([(each.chunks[0],) for each in tokenized], targets), Rows([], targets[:0]))

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool.catalog import DEFAULT_ENCODER
-from nlptool.errors import WrongUsage
 from nlptool.models.heads.folder import CLASSIFIER
-from nlptool.models.store import locate, model_folder
 from nlptool.records.pipe import Pipe
 from nlptool.specs import ClassifierSpec
 from nlptool.tasks.train import classifier_corpus
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.classifier_corpus import LabelledTask, TaskFile, summary
 from nlptool.tasks.train.classifier_linear import train_linear
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training, scripts_of
+from nlptool.tasks.train.finetuning import finetune
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, run_training, scripts_of
 from nlptool.tasks.train.work import held, remember_input
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 _WORK_FILES = ("classifier-*",)
 _FEW_EXAMPLES = 1000  # with fewer, linear heads on frozen vectors do better as a rule
-
-_LONGEST = 128  # tokens of a text or of a pair, unless another number is given
 
 BASES = {"finetune": "bert-mini-ja", "linear": DEFAULT_ENCODER}
 """The base model of each method where none is named."""
@@ -74,48 +71,21 @@ def train_classifier(
             return train_linear(pipe, tasks, base, spec, stop, balance=settings["balance"], seed=settings["seed"])
 
         def train(work: Path, stop: Stop) -> TrainedModel:
-            from nlptool.models.runtime import devices
-            from nlptool.training.finetuning import network as classifier_network
-            from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings
+            def data_of(tokenizer: Any, about: dict[str, Any], pooling: str) -> list[TaskData]:
+                from nlptool.models.heads.tokenizer import TextTokenizer
 
-            torch_device = devices.torch_device(device, threads)
-            whole_folder = locate.find(base, plain=True, offline=offline, allow_pickle=allow_pickle, note=pipe.note)
-            pooling = settings.pop("pooling") or classifier_network.pooling_of(whole_folder)
-            base_folder = model_folder.first(whole_folder)  # with the network and its tokenizer
-            if pooling != "sentence" and settings["heads"] == "linear":
-                raise WrongUsage("--heads linear reads the vectors of a sentence encoder: --pooling sentence")
-            settings["heads"] = settings["heads"] or ("linear" if pooling == "sentence" else "random")
-            network = classifier_network.new(
-                whole_folder if pooling == "sentence" else base_folder, base, [each.task for each in tasks],
-                pooling=pooling, dropout=settings["dropout"], seed=settings["seed"], note=pipe.note,
+                texts = TextTokenizer(tokenizer, about)
+                return [_as_ids(pipe, each, texts, together=pooling == "cls") for each in tasks]
+
+            training, made, save = finetune(
+                pipe, output, work, stop, tasks=[each.task for each in tasks], data_of=data_of, family=CLASSIFIER,
+                base=base, device=device, threads=threads, offline=offline, allow_pickle=allow_pickle, began=began, **settings,
             )  # fmt: skip
-            settings["max_length"] = settings["max_length"] or _LONGEST
-            texts, about = classifier_network.tokenizer(base_folder, network, max_length=settings["max_length"])
-            data = [_as_ids(pipe, task, texts, together=pooling == "cls") for task in tasks]
-            settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
-            training = Finetuning(
-                network, data, FinetuningSettings(base=Path(base).name, pooling=pooling, **settings), work,
-                pad_id=about["pad_id"], types=about["types"], resume=output.resume, device=torch_device, began=began,
-                report=pipe.bar.work, note=pipe.note, stop=stop,
-            )  # fmt: skip
-            training.run()
             manifest = {
-                "method": "finetune",
-                "base": Path(base).name,
-                "pooling": pooling,
-                "max_length": texts.max_length,
+                **made,
                 "tasks": [each.task.as_dict() | each.counts() for each in tasks],
-                "save_dtype": output.save_dtype,
                 **scripts_of([text for each in tasks for example in each.train for text in example.texts]),
-                **results(training, "transformers"),
             }
-
-            def save(folder: Path) -> None:
-                classifier_network.save(
-                    training.network, [each.task for each in tasks], base_folder, folder, pooling=pooling,
-                    max_length=texts.max_length, save_dtype=output.save_dtype, family=CLASSIFIER,
-                )  # fmt: skip
-
             return TrainedModel(training.curves, manifest, save, summary(tasks, training.scores), _card(manifest))
 
         run_training(pipe, output, folder, CLASSIFIER.manifest, fit if chosen == "linear" else train)
@@ -155,13 +125,6 @@ def _as_ids(pipe: Pipe, task: LabelledTask, texts: TextTokenizer, *, together: b
         where = f"task {task.task.name}: " if task.task.name else ""
         pipe.note(f"{where}examples longer than --max-length {texts.max_length}, truncated: {n_truncated:,}")
     return TaskData(task.task, *parts)
-
-
-def _usual_rate(pipe: Pipe, network: Any) -> float:
-    """Return a learning rate for a network: small networks take larger steps."""
-    rate = float(f"{5e-5 * (768 / network.encoder.config.hidden_size) ** 2:.1g}")
-    pipe.note(f"--learning-rate {rate:g}: hidden size {network.encoder.config.hidden_size}")
-    return rate
 
 
 def _card(manifest: dict[str, Any]) -> Card:

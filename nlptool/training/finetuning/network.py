@@ -20,7 +20,6 @@ from nlptool.models.encoders import sentence_transformer
 from nlptool.models.heads.folder import HEAD, HEADS, Family
 from nlptool.models.heads.network import HeadsNetwork, VectorHead, auto_class, describe
 from nlptool.models.heads.task import Task
-from nlptool.models.heads.tokenizer import TextTokenizer
 from nlptool.models.heads.transformers_model import describe_inputs, new_heads
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
@@ -131,21 +130,20 @@ def _refuse(config: Any, name: str) -> None:
         )
 
 
-def tokenizer(folder: Path, network: HeadsNetwork, *, max_length: int) -> tuple[TextTokenizer, dict[str, Any]]:
-    """Return the tokenizer of a base model, and what is to be known of its inputs: ``pad_id``, ``types``, ``masks``.
+def tokenizer(folder: Path, network: HeadsNetwork, *, max_length: int) -> tuple[Any, dict[str, Any]]:
+    """Return the tokenizer of a base model, of the library ``tokenizers``, and the manifest of its inputs.
 
     Args:
         max_length: tokens of a sequence; fewer if the model takes fewer.
 
     Raises:
         ModelError: it cannot be loaded, or does not belong to the network.
-        RunError: ``max_length`` leaves no room.
     """
     with silenced():
-        texts, own = transformers_loading.tokenizers(folder)
+        found, own = transformers_loading.tokenizers(folder)
         transformers_loading.check_tokenizer(network.encoder, own, folder)
     about = describe_inputs(network, own, folder)
-    return TextTokenizer(texts, about, max_length=max_length), about
+    return found, about | {"max_length": min(max_length, about["max_length"])}
 
 
 def layers_of(encoder: Any) -> list[nn.Module]:
