@@ -60,7 +60,7 @@ class Model:
 MODELS = (
     Model("e5-jsick", "e5", ("inference", "similarity"), f"{E5} --max-steps 600 --evaluations 4"),
     Model("e5-jcm", "e5", ("morality",), f"{E5} --dropout 0 --batch-size 64 --max-steps 440 --evaluations 3"),
-    Model("e5-jsts", "e5", ("sts",), f"{E5} --dropout 0 --max-steps 320 --evaluations 2"),
+    Model("e5-jsts", "e5", ("sts",), f"{E5} --dropout 0 --max-steps 960 --evaluations 3"),
     Model("e5-snli", "e5", ("inference-en",), f"{E5} --dropout 0 --max-steps 560 --evaluations 2"),
     Model("e5-jcola", "e5", ("acceptability",), f"{E5} --dropout 0 --max-steps 300 --evaluations 3"),
     Model("e5-asdc", "e5", ("topic",), f"{E5} --dropout 0 --batch-size 64 --max-steps 240 --evaluations 1"),
