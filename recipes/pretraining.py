@@ -12,41 +12,39 @@ than an hour of one core of a processor that computes in bfloat16.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import lzma
 import random
-import resource
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import corpora
 import left_to_right
+import pretraining_results
 import torch
 from command_line import nlptool, nlptool_here
 
 from nlptool.models.runtime.transformers_loading import silenced
-from nlptool.plots.figure import figure
+from nlptool.models.store import locate
 
 STEPS = 400
 SEEDS = (1, 2, 3)
 N_EVALUATED = 300  # sequences of the held-out texts
 N_CHARACTERS = {"corpus": 2_500_000, "dev": 150_000}
 COMMON = "--tokenizer unidic --vocab-size 6000 --learning-rate 1.5e-3 --optimizer muon --batch-size 32 --max-length 128"
-FINETUNING = "--method finetune --epochs 3 --learning-rate 1e-3 --keep last --batch-size 32 --max-length 128"
+FINETUNING = "--method finetune --epochs 3 --keep last --batch-size 32 --max-length 128"
+RATE = 0.096  # of the fine-tuning, divided by the hidden size
 MACHINES = {False: "--device cpu --threads 1 --precision bfloat16", True: "--device cuda --precision bfloat16"}
 
 SMALL, MIDDLE, LARGE = (
     f"--layers {layers} --hidden-size {size} --heads {heads} --intermediate-size {4 * size}"
     for layers, size, heads in ((1, 64, 1), (2, 128, 2), (4, 192, 3))
 )
-LEFT_TO_RIGHT, RANDOM, FIRST_STEP = "left to right", "random", "--max-steps 1"
+LEFT_TO_RIGHT, RANDOM, BUILT_IN, FIRST_STEP = "left to right", "random", "built in", "--max-steps 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +53,21 @@ class Variant:
 
     name: str  # of its files
     title: str
-    group: str  # what it is compared for
-    how: str  # the options of its pre-training; LEFT_TO_RIGHT; or RANDOM: random weights
+    how: str  # the options of its pre-training; LEFT_TO_RIGHT; RANDOM: random weights; or BUILT_IN: longer, see bert.py
     like: str = "bert"  # the variant that it is, but for the direction or the weights
 
 
 VARIANTS = (
-    Variant("bert", "BERT, 2 × 128", "", MIDDLE),
-    Variant("random", "random weights", "pre-training", RANDOM),
-    Variant("no-nsp", "no next sentences", "objective", f"{MIDDLE} --no-nsp"),
-    Variant("left-to-right", "left to right", "objective", LEFT_TO_RIGHT, "no-nsp"),
-    Variant("all-masks", "100/0/0", "masking", f"{MIDDLE} --mask-replacement 100/0/0"),
-    Variant("small", "BERT, 1 × 64", "size", SMALL),
-    Variant("large", "BERT, 4 × 192", "size", LARGE),
-    Variant("start", "word2vec's vectors alone", "pre-training", f"{MIDDLE} {FIRST_STEP} --learning-rate 1e-9"),
+    Variant("bert", "BERT, 2 × 128", MIDDLE),
+    Variant("random", "random weights", RANDOM),
+    Variant("no-nsp", "no next sentences", f"{MIDDLE} --no-nsp"),
+    Variant("left-to-right", "left to right", LEFT_TO_RIGHT, "no-nsp"),
+    Variant("all-masks", "100/0/0", f"{MIDDLE} --mask-replacement 100/0/0"),
+    Variant("small", "BERT, 1 × 64", SMALL),
+    Variant("large", "BERT, 4 × 192", LARGE),
+    Variant("start", "word2vec's vectors alone", f"{MIDDLE} {FIRST_STEP} --learning-rate 1e-9"),
+    Variant("bert-mini-ja", "bert-mini-ja, 4 × 320", BUILT_IN),
+    Variant("random-mini", "random, 4 × 320", RANDOM, "bert-mini-ja"),
 )
 
 
@@ -83,7 +82,7 @@ def main() -> None:
     recipe.prepare()
     for variant in VARIANTS:
         recipe.pretrain(variant)
-    for seed, variant in itertools.product(SEEDS, VARIANTS):
+    for variant, seed in itertools.product(VARIANTS, SEEDS):
         recipe.finetune(variant, seed)
     recipe.write()
 
@@ -109,7 +108,7 @@ class Recipe:
         """Write the texts to learn from and the held-out ones."""
         self.work.mkdir(parents=True, exist_ok=True)
         sources = {"corpus": "ja.txt", "dev": "ja_dev.txt"}
-        with self.phase("corpus"):
+        with pretraining_results.phase(self.work, "corpus"):
             for part, source in sources.items():
                 if (self.work / f"{part}.txt").exists():
                     continue
@@ -124,14 +123,12 @@ class Recipe:
         """Pre-train a variant, and predict masked tokens of the held-out texts, the same ones for all."""
         folder = self.work / variant.name
         evaluated = folder.with_suffix(".mlm.jsonl")
-        if variant.how != RANDOM and not folder.is_dir():
-            with self.phase(f"{variant.name}: pre-training"):
+        if variant.how not in (RANDOM, BUILT_IN) and not folder.is_dir():
+            with pretraining_results.phase(self.work, f"{variant.name}: pre-training"):
                 self._pretrain(variant, folder)
-        if variant.how not in (RANDOM, LEFT_TO_RIGHT) and not evaluated.exists():
-            with self.phase(f"{variant.name}: evaluation"), evaluated.with_suffix(".new").open("wb") as file:
-                options = f"-f jsonl --limit {N_EVALUATED} --engine torch --device {self.device}".split()
-                nlptool("evaluate", "mlm", "-m", folder, *options, self.work / "dev.txt", stdout=file)
-            evaluated.with_suffix(".new").rename(evaluated)
+        if variant.how not in (RANDOM, BUILT_IN, LEFT_TO_RIGHT) and not evaluated.exists():
+            with pretraining_results.phase(self.work, f"{variant.name}: evaluation"):
+                self._evaluate(folder, evaluated)
 
     def _pretrain(self, variant: Variant, folder: Path) -> None:
         if variant.how == LEFT_TO_RIGHT:
@@ -143,30 +140,42 @@ class Recipe:
             "--resume", "--plot", folder.with_suffix(".png"), "-o", folder, self.work / "corpus.txt",
         )  # fmt: skip
 
+    def _evaluate(self, folder: Path, evaluated: Path) -> None:
+        new = evaluated.with_suffix(".new")
+        options = f"-f jsonl --limit {N_EVALUATED} --engine torch --device {self.device}".split()
+        with new.open("wb") as file:
+            nlptool("evaluate", "mlm", "-m", folder, *options, self.work / "dev.txt", stdout=file)
+        new.rename(evaluated)
+
     def finetune(self, variant: Variant, seed: int) -> None:
         """Fine-tune a variant on JSICK."""
-        base, target = self.work / variant.name, self.work / f"{variant.name}-{seed}"
+        target = self.work / f"{variant.name}-{seed}"
         if target.exists():
             return
-        with self.phase(f"{variant.name}: fine-tuning"):
+        with pretraining_results.phase(self.work, f"{variant.name}: fine-tuning"):
             if variant.how == LEFT_TO_RIGHT:
                 like = self.work / f"{variant.like}-{seed}"
-                accuracy = left_to_right.finetune(base, like, self.jsick, self.checkpoints, self.device)
+                accuracy = left_to_right.finetune(
+                    self.work / variant.name, like, self.jsick, self.checkpoints, self.device
+                )
                 target.write_text(json.dumps(accuracy), encoding="utf-8")
                 return
+            base = self.base(variant.like if variant.how == RANDOM else variant.name)
+            size = json.loads((base / "config.json").read_text(encoding="utf-8"))["hidden_size"]
             if variant.how == RANDOM:
-                base = random_network(self.work / variant.like, target, seed)
+                base = random_network(base, target, seed)
             jsick = self.data / "labelled" / "jsick"
             nlptool_here(
-                "train", "classifier", *f"{FINETUNING} --seed {seed} {MACHINES[self.gpu]}".split(), "--base", base,
-                "--dev", jsick / "dev.jsonl", "-o", target, jsick / "train.jsonl.xz",
+                "train", "classifier", *f"{FINETUNING} --learning-rate {RATE / size:g} --seed {seed}".split(),
+                *MACHINES[self.gpu].split(), "--base", base, "--dev", jsick / "dev.jsonl", "-o", target,
+                jsick / "train.jsonl.xz",
             )  # fmt: skip
 
     def result(self, variant: Variant) -> dict[str, Any]:
         """Return what is known of a variant: its scores on the held-out texts, and the accuracy on JSICK of each seed."""
         accuracies = [self._accuracy(variant, self.work / f"{variant.name}-{seed}") for seed in SEEDS]
-        scores = {} if variant.how == RANDOM else self._scores(variant, self.work / variant.name)
-        return {"name": variant.name, "title": variant.title, "group": variant.group, **scores, "accuracy": accuracies}
+        scores = {} if variant.how in (RANDOM, BUILT_IN) else self._scores(variant, self.work / variant.name)
+        return {"name": variant.name, "title": variant.title, **scores, "accuracy": accuracies}
 
     def _accuracy(self, variant: Variant, target: Path) -> float:
         if variant.how == LEFT_TO_RIGHT:
@@ -188,20 +197,13 @@ class Recipe:
     def write(self) -> None:
         """Write the results with the CPU time, and draw them."""
         results = [self.result(variant) for variant in VARIANTS]
-        of_dev = Counter(each["label"] for each in self.jsick["dev"])
-        (most, _), *_ = Counter(each["label"] for each in self.jsick["train"]).most_common()
-        majority = of_dev[most] / of_dev.total()
-        minutes = Counter[str]()
-        for line in (self.work / "cpu.jsonl").read_text(encoding="utf-8").splitlines():
-            phase = json.loads(line)
-            minutes[phase["phase"]] += phase["seconds"] / 60
-        about = {"steps": self.steps, "majority": majority, "results": results, "cpu_minutes": dict(minutes)}
-        (self.work / "results.json").write_text(json.dumps(about, indent=2, ensure_ascii=False), encoding="utf-8")
-        lines = [f"Majority: {majority:.3f}. CPU minutes: {minutes.total():.1f}.", ""]
-        lines += [*table(results), "", "| phase | CPU minutes |", "|---|---|"]
-        lines += [f"| {phase} | {spent:.1f} |" for phase, spent in minutes.items()]
-        (self.work / "results.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        draw(results, majority, self.work / "pretraining.png")
+        labels = {part: [example["label"] for example in examples] for part, examples in self.jsick.items()}
+        pretraining_results.write(self.work, results, labels, steps=self.steps)
+
+    def base(self, name: str) -> Path:
+        """Return the folder of a network that has been pre-trained, here or before."""
+        folder = self.work / name
+        return folder if folder.is_dir() else locate.find(name, plain=True, offline=True)
 
     @property
     def checkpoints(self) -> Path:
@@ -210,22 +212,6 @@ class Recipe:
     @property
     def device(self) -> str:
         return "cuda" if self.gpu else "cpu"
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Add the CPU time of a part of the work to ``cpu.jsonl``, of one that is interrupted as well."""
-        before = cpu_seconds()
-        try:
-            yield
-        finally:
-            with (self.work / "cpu.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"phase": name, "seconds": round(cpu_seconds() - before, 2)}) + "\n")
-
-
-def cpu_seconds() -> float:
-    """Return the CPU time of this process and of those that it ran."""
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def first(documents: Sequence[corpora.Document], n_characters: int) -> list[corpora.Document]:
@@ -252,34 +238,6 @@ def random_network(like: Path, target: Path, seed: int) -> Path:
         torch.manual_seed(seed)
         BertModel(BertConfig.from_pretrained(str(like))).save_pretrained(str(folder))
     return folder
-
-
-def table(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the lines of a table in Markdown."""
-    lines = ["| network | masked tokens | next sentences | JSICK, mean | seeds |", "|---|---:|---:|---:|---|"]
-    for result in results:
-        held_out = [f"{result[name]:.1%}" if name in result else "–" for name in ("mlm", "nsp")]
-        seeds = " ".join(f"{accuracy:.3f}" for accuracy in result["accuracy"])
-        lines.append(f"| {result['title']} | {' | '.join(held_out)} | {fmean(result['accuracy']):.3f} | {seeds} |")
-    return lines
-
-
-def draw(results: Sequence[dict[str, Any]], majority: float, path: Path) -> None:
-    """Draw the accuracy on JSICK of each network: a point for each seed, and a line at their mean."""
-    with figure(str(path), (6.0, 0.34 * len(results) + 0.8)) as drawn:
-        axes = drawn.add_axes((0.26, 0.17, 0.7, 0.8))
-        bert, *_ = (fmean(result["accuracy"]) for result in results)
-        axes.axvline(majority, color="#888888", linestyle=":", label="largest class")
-        axes.axvline(bert, color="#3b6ea8", linewidth=0.8, alpha=0.5, label="mean of BERT, 2 × 128")
-        for row, result in enumerate(results):
-            accuracies = result["accuracy"]
-            axes.plot(accuracies, [row] * len(accuracies), "o", color="#3b6ea8", alpha=0.6, markersize=5)
-            axes.plot([fmean(accuracies)] * 2, [row - 0.3, row + 0.3], color="#c0392b", linewidth=2)
-        axes.set_yticks(range(len(results)), [result["title"] for result in results], fontsize=9)
-        axes.set_ylim(len(results) - 0.5, -0.5)
-        axes.set_xlabel("accuracy on the dev part of JSICK: three seeds and their mean", fontsize=9)
-        axes.grid(axis="x", alpha=0.3)
-        axes.legend(fontsize=8, loc="best")
 
 
 if __name__ == "__main__":
