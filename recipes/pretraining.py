@@ -5,8 +5,8 @@ next-sentence prediction, with [MASK] alone, in three sizes, and from left to ri
 with the same number of steps, and fine-tuned three times on the pairs of JSICK; docs/course/5-pretraining.md tells the results.
 
 DATA holds ``aozora.txt.xz`` and the folders ``text`` and ``labelled/jsick``. WORK gets the texts, the networks, ``results.json``,
-the table ``results.md`` and ``pretraining.png``: the same command goes on from there after an interruption. All of it takes less
-than an hour of one core of a processor that computes in bfloat16.
+the table ``results.md`` and ``pretraining.png``: the same command goes on from there after an interruption. All of it takes about
+half an hour of one core of a processor that computes in bfloat16.
 """
 
 from __future__ import annotations
@@ -59,15 +59,14 @@ class Variant:
 
 VARIANTS = (
     Variant("bert", "BERT, 2 × 128", MIDDLE),
-    Variant("random", "random weights", RANDOM),
-    Variant("no-nsp", "no next sentences", f"{MIDDLE} --no-nsp"),
+    Variant("random", "random weights, 2 × 128", RANDOM),
+    Variant("no-nsp", "without next sentences", f"{MIDDLE} --no-nsp"),
     Variant("left-to-right", "left to right", LEFT_TO_RIGHT, "no-nsp"),
-    Variant("all-masks", "100/0/0", f"{MIDDLE} --mask-replacement 100/0/0"),
+    Variant("all-masks", "[MASK] alone, 100/0/0", f"{MIDDLE} --mask-replacement 100/0/0"),
     Variant("small", "BERT, 1 × 64", SMALL),
     Variant("large", "BERT, 4 × 192", LARGE),
     Variant("start", "word2vec's vectors alone", f"{MIDDLE} {FIRST_STEP} --learning-rate 1e-9"),
     Variant("bert-mini-ja", "bert-mini-ja, 4 × 320", BUILT_IN),
-    Variant("random-mini", "random, 4 × 320", RANDOM, "bert-mini-ja"),
 )
 
 
