@@ -1,6 +1,8 @@
-"""Bootstrap intervals of means (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13)."""
+"""Bootstrap intervals (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +38,25 @@ def mean_intervals(values: NDArray[np.float64], *, resamples: int, seed: int) ->
         )  # how often each is drawn
         with np.errstate(invalid="ignore"):
             means[first : first + rows] = (times @ summands) / (times @ counted)
-    return [_interval(column[~np.isnan(column)], resamples) for column in means.T]
+    known = [column[~np.isnan(column)] for column in means.T]
+    return [_interval(column) if len(column) >= LEVEL * resamples else None for column in known]
 
 
-def _interval(means: NDArray[np.float64], resamples: int) -> Interval | None:
-    if len(means) < LEVEL * resamples:
-        return None
-    low, high = np.quantile(means, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+def bootstrap(
+    measured: Callable[[NDArray[np.int64]], Mapping[str, float]], n: int, *, resamples: int, seed: int
+) -> dict[str, Interval]:
+    """Return the 95 % bootstrap intervals of some measures; {} for 0 resamples.
+
+    Args:
+        measured: returns the measures by their names, of how often each of the n examples is drawn, (n,).
+    """
+    if not resamples:
+        return {}
+    random = np.random.default_rng(seed)
+    drawn = [measured(np.bincount(random.integers(0, n, n), minlength=n)) for _ in range(resamples)]
+    return {name: _interval([each[name] for each in drawn]) for name in drawn[0]}
+
+
+def _interval(values: Sequence[float] | NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.geometry import correlation
-from nlptool.geometry.correlation import LEVEL, Interval
+from nlptool.geometry.correlation import Interval
+from nlptool.geometry.resampling import bootstrap
 from nlptool.models.classifiers.counts import Array, Decisions
 
 Scores = dict[str, float | None]
@@ -147,21 +148,6 @@ def intervals(
     measures = _measures(kind, gold, predicted, needed, positive)
     result |= bootstrap(measures, len(gold), resamples=resamples, seed=seed)
     return result
-
-
-def bootstrap(measured: Callable[[Array], dict[str, Any]], n: int, *, resamples: int, seed: int) -> dict[str, Interval]:
-    """Return the 95 % bootstrap intervals of some measures; {} for 0 resamples.
-
-    Args:
-        measured: returns the measures by their names, of how often each of the n examples is drawn, (n,).
-    """
-    if not resamples:
-        return {}
-    random = np.random.default_rng(seed)
-    drawn = [measured(np.bincount(random.integers(0, n, n), minlength=n)) for _ in range(resamples)]
-    ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    quantiles = {name: np.quantile([each[name] for each in drawn], ends) for name in drawn[0]}
-    return {name: (float(low), float(high)) for name, (low, high) in quantiles.items()}
 
 
 def _needed(kind: str, gold: Array, predicted: Array, probabilities: Array | Probabilities | None) -> Probabilities:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.geometry.correlation import Interval
+from nlptool.geometry.resampling import bootstrap
 from nlptool.models.classifiers.counts import Array, Counts, Decisions
-from nlptool.models.classifiers.metrics import bootstrap
 from nlptool.text.spans import Span
 
 Sentences = Sequence[Sequence[Span]]
