@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptool.models.runtime import devices, transformers_loading
+from nlptool.models.runtime.torch_network import usual_batch_tokens, usual_dtype
 
 
 class TorchNetwork:
@@ -29,8 +30,8 @@ class TorchNetwork:
     def __init__(
         self, modules: Sequence[Any], device: str, *, dtype: str | None = None, threads: int | None = None
     ) -> None:
-        self.dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
-        self.batch_tokens = 512 if device == "cpu" else 32_768
+        self.dtype = dtype or usual_dtype(device)
+        self.batch_tokens = usual_batch_tokens(device)
         self._device, self._threads = device, threads
         self._modules = torch.nn.ModuleList(modules).eval().to(device, getattr(torch, self.dtype))
         self._n_embeddings = transformers_loading.n_embeddings(modules[0].model)

@@ -1,4 +1,4 @@
-"""The network of a classifier in torch: one encoder, and a head for each task.
+"""A network with heads in torch: one encoder, and a head for each task.
 
 The heads are those of transformers' ``...ForSequenceClassification``, which read its states at the first token as a rule, and a
 pair of texts together. A sentence encoder of sentence-transformers reads each text by itself, with its own pooling and what comes

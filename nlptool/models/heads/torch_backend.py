@@ -1,4 +1,4 @@
-"""A classifier in torch, with named inputs: as a graph has them, and as ``TorchNetwork`` gives them."""
+"""A network with heads in torch, with named inputs: as a graph has them, and as ``TorchNetwork`` gives them."""
 
 from __future__ import annotations
 

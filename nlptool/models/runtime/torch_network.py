@@ -11,6 +11,16 @@ from numpy.typing import NDArray
 from nlptool.models.runtime import devices, inputs
 
 
+def usual_dtype(device: str) -> str:
+    """Return the numbers that a device computes with: bfloat16 on a CUDA device that does so, elsewhere float32."""
+    return "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def usual_batch_tokens(device: str) -> int:
+    """Return the tokens of a batch: large batches keep a GPU busy; a processor likes small ones."""
+    return 512 if device == "cpu" else 32_768
+
+
 class TorchNetwork:
     """A module that takes token ids, and what the manifest of the model says beside them.
 
@@ -35,8 +45,8 @@ class TorchNetwork:
         dtype: str | None = None,
         threads: int | None = None,
     ) -> None:
-        self.dtype = dtype or ("bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32")
-        self.batch_tokens = 512 if device == "cpu" else 32_768
+        self.dtype = dtype or usual_dtype(device)
+        self.batch_tokens = usual_batch_tokens(device)
         self._about, self._device, self._threads = about, device, threads
         self._module = module.eval().to(device, getattr(torch, self.dtype))
 
