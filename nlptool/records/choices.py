@@ -16,7 +16,7 @@ from typing import Any
 
 from nlptool.errors import RecordError
 from nlptool.records.cells import columns
-from nlptool.records.json_bytes import listed, type_of
+from nlptool.records.json_bytes import first_of, listed, type_of
 from nlptool.records.named_columns import checked, form_with, unpacked
 from nlptool.records.pairs import taken
 from nlptool.records.pipe import Pipe
@@ -77,12 +77,12 @@ def choices_of(values: Mapping[str, Any], *, labelled: bool = True) -> Choices:
     Raises:
         RecordError: a part is missing, empty or something else, or the label names no choice.
     """
-    context_name = _first(_CONTEXTS, values)
+    context_name = first_of(_CONTEXTS, values)
     if context_name is None:
         raise _missing("context and no question", values)
     endings, names = _endings(values)
     asks_for = next((values[name] for name in _ASKS_FOR if values.get(name) in (_CAUSE, _EFFECT)), None)
-    prompt_name = _first([name for name in _PROMPTS if name != context_name], values) if asks_for is None else None
+    prompt_name = first_of([name for name in _PROMPTS if name != context_name], values) if asks_for is None else None
     prompt = values.get(prompt_name) if prompt_name else None
     context = checked(values[context_name], context_name)
     return Choices(
@@ -125,7 +125,7 @@ def read(pipe: Pipe, *, labelled: bool = True) -> list[Choices]:
 def _endings(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the choices, without empty ones at the end, and the names by which a label may call them: A, B, C unless they have
     their own."""
-    name = _first(_LISTS, values)
+    name = first_of(_LISTS, values)
     names: Sequence[Any] = ()
     texts: Any
     if name is not None:
@@ -165,7 +165,7 @@ def _label(values: Mapping[str, Any], endings: Sequence[str], names: Sequence[st
     Raises:
         RecordError: there is none, or it names no choice.
     """
-    field = _first(_LABELS, values)
+    field = first_of(_LABELS, values)
     if field is None:
         raise RecordError("NoLabel", f"the record has no label; its fields: {listed(values)}", hint=_HINT)
     value = values[field]
@@ -187,10 +187,6 @@ def _label(values: Mapping[str, Any], endings: Sequence[str], names: Sequence[st
 
 def _missing(what: str, values: Mapping[str, Any]) -> RecordError:
     return RecordError("MissingField", f"the record has no {what}; its fields: {listed(values)}", hint=_HINT)
-
-
-def _first(names: Iterable[str], values: Mapping[str, Any]) -> str | None:
-    return next((name for name in names if name in values), None)
 
 
 def _are_names(names: Sequence[str]) -> bool:

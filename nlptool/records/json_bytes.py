@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -177,6 +177,11 @@ _lenient = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 def type_of(value: Any) -> str:
     """Return the type of a value of JSON in words."""
     return _TYPES.get(type(value), "a number")
+
+
+def first_of(names: Iterable[str], values: Container[str]) -> str | None:
+    """Return the first of some names that a record has; None if it has none of them."""
+    return next((name for name in names if name in values), None)
 
 
 def listed(names: Iterable[str]) -> str:

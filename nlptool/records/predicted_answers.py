@@ -13,7 +13,7 @@ from typing import Any
 
 from nlptool.errors import RecordError, RunError
 from nlptool.records.cells import is_number
-from nlptool.records.json_bytes import RESERVED, fields, listed, type_of
+from nlptool.records.json_bytes import RESERVED, fields, first_of, listed, type_of
 from nlptool.records.named_columns import form_with, unpacked
 from nlptool.records.pairs import taken
 from nlptool.records.pipe import Pipe
@@ -131,7 +131,7 @@ def prediction_in(values: Mapping[str, Any], *, needs_gold: bool = True) -> tupl
     Raises:
         RecordError: there is none.
     """
-    name = next((name for name in _NAMES if name in values), None)
+    name = first_of(_NAMES, values)
     if name is not None:
         return KEPT if KEPT in values else GOLD, values[name]
     if GOLD in values and (KEPT in values or not needs_gold):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nlptool.errors import RecordError, WrongUsage
-from nlptool.records.json_bytes import find, listed, path_of
+from nlptool.records.json_bytes import find, first_of, listed, path_of
 from nlptool.records.record import InputFormat, Table
 
 TEXTS = ("text", "sentence", "content", "body")
@@ -109,8 +109,8 @@ class Layout:
         words = self.words or ""
         if not self.paired:
             return Names((self._single(values, self.column, "tags", self.options[0]),), words)
-        predicted = self.predicted or _first(PREDICTED, values)
-        gold = self.column or _first(GOLD, values)
+        predicted = self.predicted or first_of(PREDICTED, values)
+        gold = self.column or first_of(GOLD, values)
         if gold is None and predicted is None:
             message = f"the record has no prediction beside its tags; its fields: {listed(values)}"
             hint = "--predicted-column NAME says what it is called, --predicted FILE names a file of predictions"
@@ -178,10 +178,6 @@ def number_of(name: str | None, default: int, n_columns: int, option: str) -> in
     if not (name.isascii() and name.isdecimal() and 0 < int(name[:9]) <= n_columns):
         raise WrongUsage(f"{option} {name}: there are {n_columns} columns, which are numbered from 1")
     return int(name) - 1
-
-
-def _first(names: Sequence[str], values: Iterable[str]) -> str | None:
-    return next((name for name in names if name in values), None)
 
 
 def _is_tags(value: Any) -> bool:

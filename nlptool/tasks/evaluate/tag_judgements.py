@@ -31,7 +31,7 @@ class Rules:
     """How predictions are judged.
 
     Args:
-        scheme: of the tags, one of ``tagging.SCHEMES``; None: it is found out.
+        scheme: of the tags, one of ``schemes.SCHEMES`` or ``detection.PLAIN``; None: it is found out.
         strict: the entities alone count whose tags are those of the scheme.
         resamples: of the bootstrap; 0: no intervals.
     """

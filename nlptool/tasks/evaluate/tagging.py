@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nlptool.errors import RunError
-from nlptool.models.taggers import schemes
 from nlptool.models.taggers.detection import PLAIN, Detected, detect
 from nlptool.records import tagged_pairs
 from nlptool.records.labels import shortened
@@ -16,9 +15,6 @@ from nlptool.records.tagged_sentence import Sentence
 from nlptool.tasks.evaluate import tag_judgements
 from nlptool.tasks.evaluate.judgements import Judgement
 from nlptool.tasks.evaluate.tag_judgements import Rules
-
-SCHEMES = (*schemes.SCHEMES, PLAIN)
-"""What tags may be."""
 
 
 def read(pipe: Pipe, layout: Layout, predicted: str | None) -> list[TaggedPairs]:
