@@ -75,10 +75,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool embed')
-        options=(-m --model -f --format --as --prompt --prompt-name --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --unicode-errors --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-m --model -f --format --as --prompt --prompt-name --dim --precision --normalize --no-normalize --max-length --on-long --engine --device --quantize --weighting --tokens --layer --pool-words --unicode-errors --batch-tokens -j --workers --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --prompt | --prompt-name | --dim | --max-length | --batch-tokens | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        -m | --model | --prompt | --prompt-name | --dim | --max-length | --layer | --batch-tokens | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet npy npz base64) ;;
         --as) kind=word words=(query document) ;;
         --precision) kind=word words=(float32 float16 int8 binary) ;;
@@ -87,6 +87,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --device) kind=word words=(auto cpu cuda mps) ;;
         --quantize) kind=word words=(int8) ;;
         --weighting) kind=word words=(inverse-frequency none) ;;
+        --pool-words) kind=word words=(mean first) ;;
         --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;

@@ -5,7 +5,10 @@ A spec holds all that tells two open models apart, and no callbacks.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import TypeVar
+
+Spec = TypeVar("Spec", bound="NetworkSpec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,15 @@ class ClassifierSpec(NetworkSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class ContextualSpec(NetworkSpec):
+    """A masked language model, a sentence encoder or another Transformer that reads, opened for the vectors of tokens in their
+    context. ``model`` "" as of ``MaskedModelSpec``. A text longer than ``max_length`` is read in windows."""
+
+    _: KW_ONLY
+    engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionSpec(NetworkSpec):
     """A masked language model or a sentence encoder in torch, opened for its attention weights. ``model`` as there."""
 
@@ -105,3 +117,8 @@ class WordVectorsSpec:
     model: str = ""
     _: KW_ONLY
     unicode_errors: str = "strict"  # strict | ignore | replace: words of a file that are not UTF-8
+
+
+def as_kind(spec: NetworkSpec, kind: type[Spec]) -> Spec:
+    """Return a spec of another kind with what the two have in common."""
+    return kind(**{field.name: getattr(spec, field.name) for field in fields(kind) if hasattr(spec, field.name)})

@@ -1,7 +1,8 @@
 """Write the files that onnxruntime needs for a built-in model: ``python recipes/onnx_graph.py multilingual-e5-small``.
 
 These are ``model.onnx`` and ``encoder.json``; for a masked language model ``model.onnx``, ``masked.json`` and ``tokenizer.json``;
-for a classifier ``model.onnx``, ``classify.json`` and ``tokenizer.json``.
+for a classifier ``model.onnx``, ``classify.json`` and ``tokenizer.json``. With ``--contextual`` the graph is that of the vectors
+of tokens in context, in the folder ``contextual`` of the model's, with ``contextual.json``.
 
 The graph holds no weights. Each large tensor of the exported graph is looked up in the model's file of weights, where it stands
 unchanged or transposed. Of a ``model.safetensors`` the graph gets the tensor's position, and onnxruntime maps it into memory.
@@ -26,31 +27,40 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from nlptool import catalog
+from nlptool.models.contextual import onnx_export as contextual_export
 from nlptool.models.encoders import onnx_export as encoder_export
 from nlptool.models.heads import folder as heads_folder
 from nlptool.models.heads import onnx_export as heads_export
 from nlptool.models.masked import onnx_export as masked_export
-from nlptool.models.store import int8_weights, kinds, locate
+from nlptool.models.store import int8_weights, kinds, locate, model_folder
 
 BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 SMALLEST = 1024  # bytes; smaller tensors stay in the graph
 LARGEST_OF_HEADS = 1 << 18  # bytes
 TYPES = {"F32": np.float32, "F16": np.float16}
-COPIES = {"embed": kinds.ENCODER, "fill-mask": kinds.MASKED, "classify": kinds.CLASSIFIER}
+COPIES = {
+    "embed": kinds.ENCODER,
+    "fill-mask": kinds.MASKED,
+    "classify": kinds.CLASSIFIER,
+    "contextual": kinds.CONTEXTUAL,
+}
 OF_ONNXRUNTIME = "com.microsoft"  # the domain of its own operators
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=[name for name, known in catalog.KNOWN.items() if known.graph])
-    make(catalog.KNOWN[parser.parse_args().model])
+    parser.add_argument("--contextual", action="store_true", help="the graph of the vectors of tokens in context")
+    chosen = parser.parse_args()
+    make(catalog.KNOWN[chosen.model], contextual=chosen.contextual)
 
 
-def make(known: catalog.Known) -> None:
+def make(known: catalog.Known, *, contextual: bool = False) -> None:
     """Write the graph of a model and its manifest to its built-in folder."""
-    target = BUILTIN / known.graph
+    target = BUILTIN / known.graph / (kinds.CONTEXTUAL.shipped if contextual else "")
     target.mkdir(exist_ok=True)
-    write(locate.packaged(known), locate.packaged(known, packed=True), target, task=known.task)
+    task = "contextual" if contextual else known.task
+    write(locate.packaged(known), locate.packaged(known, packed=True), target, task=task)
 
 
 def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
@@ -59,18 +69,21 @@ def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
     Args:
         standard: the folder that transformers loads; with the numbers of ``shipped``.
         shipped: the folder with the weights that the graph will be given.
-        task: of the model, as in the catalog: embed | fill-mask | classify.
+        task: of the model, as in the catalog: embed | fill-mask | classify; or contextual.
     """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         if task == "fill-mask":
             masked_export.convert_masked(standard, work)
+        elif task == "contextual":
+            part = model_folder.modules(standard)[0][1]
+            contextual_export.convert(standard / part, target.parent.name, work)
         elif task == "classify":
             heads_export.convert(standard, target.name, heads_folder.CLASSIFIER, work, COPIES[task].manifest)
         else:
             encoder_export.convert(standard, work)
         manifest = COPIES[task].manifest
-        if task != "embed":
+        if task not in ("embed", "contextual"):
             shutil.copy(work / "tokenizer.json", target)
         about = json.loads((work / manifest).read_text())
         model = onnx.load(work / "model.onnx")

@@ -27,7 +27,7 @@ COMMANDS = {
     "classify": "Classify texts or pairs of texts: a class, labels or a number for each.",
     "compare": "Compare embeddings of the same items: representational similarity analysis, CKA.",
     "completion": "Print the completion script of a shell.",
-    "embed": "Compute sentence embeddings: a vector for each line of text.",
+    "embed": "Compute embeddings: a vector for each line of text, or for each token in its context.",
     "evaluate": "Evaluate models on gold data: analogies, similarities, masked words, generated text.",
     "fill-mask": "Predict masked words with a BERT (masked language model).",
     "generate": "Generate text from text with an encoder–decoder or a GPT: translate, answer, continue.",

@@ -17,6 +17,7 @@ from nlptool.models.store import locate as store_locate
 from nlptool.specs import (
     AttentionSpec,
     ClassifierSpec,
+    ContextualSpec,
     DecodingSpec,
     EncoderSpec,
     GeneratorSpec,
@@ -27,6 +28,8 @@ from nlptool.specs import (
 if TYPE_CHECKING:
     from nlptool.models.classifiers.loading import LocatedAnyClassifier
     from nlptool.models.classifiers.outputs import Classifier
+    from nlptool.models.contextual.loading import LocatedContextualModel
+    from nlptool.models.contextual.model import ContextualModel
     from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.models.generation.generator import Generator
     from nlptool.models.generation.loading import LocatedGenerator
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from nlptool.models.words.vectors import WordVectors
     from nlptool.records.pipe import Pipe
 
-    NetworkSpec = EncoderSpec | MaskedModelSpec | ClassifierSpec | AttentionSpec | GeneratorSpec
+    NetworkSpec = EncoderSpec | MaskedModelSpec | ClassifierSpec | ContextualSpec | AttentionSpec | GeneratorSpec
 
 
 @overload
@@ -58,6 +61,10 @@ def locate_model(
 def locate_model(
     spec: ClassifierSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
 ) -> LocatedAnyClassifier: ...
+@overload
+def locate_model(
+    spec: ContextualSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedContextualModel: ...
 @overload
 def locate_model(
     spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
@@ -89,7 +96,7 @@ def locate_model(
         ModelError: the model is not there, is damaged, or cannot do what is wanted.
         RunError: the device is not there, or a setting does not go with the model.
     """
-    if not spec.model and isinstance(spec, MaskedModelSpec | AttentionSpec):
+    if not spec.model and isinstance(spec, MaskedModelSpec | ContextualSpec | AttentionSpec):
         spec = replace(spec, model=catalog.default("fill-mask", ""))
     if spec.threads is None:
         spec = replace(spec, threads=max(1, machine.processors() // workers))
@@ -107,6 +114,10 @@ def locate_model(
                 from nlptool.models.classifiers import loading as classifier_loading
 
                 return classifier_loading.locate(spec, **watching)
+            case ContextualSpec():
+                from nlptool.models.contextual import loading as contextual_loading
+
+                return contextual_loading.locate(spec, **watching)
             case AttentionSpec():
                 from nlptool.models.masked import attention
 
@@ -123,6 +134,8 @@ def open_model(spec: EncoderSpec, pipe: Pipe | None = None) -> Any: ...
 def open_model(spec: MaskedModelSpec, pipe: Pipe | None = None, *, head: str = "mlm") -> MaskedModel: ...
 @overload
 def open_model(spec: ClassifierSpec, pipe: Pipe | None = None) -> Classifier: ...
+@overload
+def open_model(spec: ContextualSpec, pipe: Pipe | None = None) -> ContextualModel: ...
 @overload
 def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
 @overload

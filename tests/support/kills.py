@@ -73,6 +73,8 @@ CASES = {
     "embed": Case("embed {in}/lines.txt -o out"),
     "embed static": Case("embed -m static-ja-en {in}/novel.txt {in}/lines.txt -o out --on-error skip"),
     "embed npy": Case(f"embed -f npy {_SOME} -o out"),
+    "embed tokens": Case("embed --tokens --pool-words mean {in}/lines.txt -o out"),
+    "embed tokens npz": Case("embed --tokens -f npz {in}/lines.txt -o out", resumes=False),
     "embed parquet": Case(f"embed -f parquet {_SOME} -o out", resumes=False),
     "split": Case("split {in}/novel.txt -o out"),
     "split text": Case("split -f text {in}/novel.txt -o out"),

@@ -13,8 +13,10 @@ from nlptool.cli.options.models import (
     device,
     dim,
     encoder,
+    encoder_or_bert,
     engine,
     generator,
+    layer,
     max_length,
     model,
     offline,
@@ -45,5 +47,15 @@ from nlptool.cli.options.records import (
     top_k,
 )
 from nlptool.cli.options.similarity import measure, memory, threshold
-from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, Number, given, refuse, typed
+from nlptool.cli.options.types import (
+    Command,
+    Decorator,
+    FloatRange,
+    IntRange,
+    Number,
+    given,
+    refuse,
+    refuse_without,
+    typed,
+)
 from nlptool.cli.options.words import answers, vocabulary, word_vectors, words_argument

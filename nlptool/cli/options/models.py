@@ -180,11 +180,43 @@ def encoder(*, embeddings: bool = True, chosen: bool = True) -> Decorator:
     )
 
 
+class _Layer(click.ParamType[str | int]):
+    """The number of a layer, all or last4."""
+
+    name = "layer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        if value in ("all", "last4"):
+            return str(value)
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither the number of a layer nor all or last4", param, ctx)
+        if abs(number) > _MOST_LAYERS:
+            self.fail(f"no model has {number} layers", param, ctx)
+        return number
+
+
+_MOST_LAYERS = 10_000
+
+layer = click.option(
+    "--layer", type=_Layer(), metavar="N|all|last4", show_default="the last one",
+    help="With --tokens: the layer whose vectors are written, from 0, the embeddings; last4: the last four joined; all: each.",
+)  # fmt: skip
+
+
 def max_length(default: str) -> Decorator:
     return shared_option(
         "Model", "--max-length", metavar="N", type=IntRange(min=8), show_default=default,
         help="Longest input of the network in tokens, special tokens included.",
     )  # fmt: skip
+
+
+encoder_or_bert = shared_option(
+    "Model", "-m", "--model", metavar="MODEL", show_default=f"{DEFAULT_ENCODER}; with --tokens {_defaults('fill-mask')}",
+    help="Model: a name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
+)  # fmt: skip
+"""``-m`` of a command that embeds texts, or their tokens."""
 
 
 _COMPUTATION = (device, batch_tokens(None), threads_alone, deterministic(), offline, allow_pickle)

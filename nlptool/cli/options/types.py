@@ -87,6 +87,16 @@ def refuse(names: Iterable[str], reason: str) -> None:
         raise click.UsageError(f"{reason} makes no use of --{name.replace('_', '-')}")
 
 
+def refuse_without(names: Iterable[str], needed: str) -> None:
+    """Refuse the first of the options ``names`` that was given on the command line: it is of use with ``needed`` alone.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name in sorted(typed(names)):
+        raise click.UsageError(f"--{name.replace('_', '-')} goes with {needed} alone")
+
+
 def all_of(*options: Decorator) -> Decorator:
     """Return a decorator that adds several options, in this order."""
 

@@ -16,6 +16,8 @@ from typing import Any
 from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries
 from nlptool.models.store import model_folder
+from nlptool.text.normalization import nfkc_origins
+from nlptool.text.spans import Place
 
 LONGEST_WORD = 100  # characters; longer ones are [UNK] in BERT
 IPADIC_UNTIL = (4, 47)  # the release of transformers that made unidic_lite the default
@@ -76,6 +78,46 @@ class JapaneseWords:
         return [part for word_parts in parts for part in word_parts], [
             n for n, word_parts in enumerate(parts) for _ in word_parts
         ]
+
+    def placed(self, text: str) -> list[tuple[str, list[Place]]]:
+        """Return the parts of ``self(text)``, each with the place in ``text`` that each of its characters comes from."""
+        found: list[tuple[str, list[Place]]] = []
+        end = 0
+        for match in self._special.finditer(text):
+            found += self._placed(text[end : match.start()], end)
+            found.append((match[0], [(place, place + 1) for place in range(*match.span())]))
+            end = match.end()
+        return found + self._placed(text[end:], end)
+
+    def _placed(self, text: str, before: int) -> list[tuple[str, list[Place]]]:
+        """Return the parts of a text without special tokens, which stands behind ``before`` characters."""
+        normalized = _nfkc(text) if self._normalize else text
+        origins = nfkc_origins(text) if normalized != text else [(place, place + 1) for place in range(len(text))]
+        shown = self._mecab.for_mecab(normalized)
+        parts: list[tuple[str, list[Place]]] = []
+        end = 0
+        for part in self._split(text):
+            while shown[end].isspace() and self._cased(shown[end]) != part[0]:
+                end += 1
+            places: list[Place] = []
+            while len(places) < len(part):  # lower case may be longer than what it was made of
+                first, last = origins[end]
+                places += [(before + first, before + last)] * len(self._cased(shown[end]))
+                end += 1
+            parts += self._in_characters(part, places) if self._characters else [(part, places)]
+        return parts
+
+    def _in_characters(self, word: str, places: list[Place]) -> list[tuple[str, list[Place]]]:
+        """Return the characters of a word as ``numbered`` does, each with its place."""
+        characters = _nfkc(word)
+        ranges = nfkc_origins(word) if characters != word else [(place, place + 1) for place in range(len(word))]
+        return [
+            (character, [(places[first][0], places[last - 1][1])])
+            for character, (first, last) in zip(characters, ranges, strict=True)
+        ]
+
+    def _cased(self, character: str) -> str:
+        return character.lower() if self._lower_case else character
 
     def parts_of_speech(self, text: str) -> list[str]:
         """Return the main part of speech of each word that ``numbered`` counts, as in the dictionary: 名詞, 動詞, 助詞; "" for a

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import re
 
-from nlptool.models.japanese.tagger import Tagger, for_mecab
-from nlptool.text.scripts import collapse_blanks
+from nlptool.models.japanese.tagger import Tagger, for_mecab, spans
+from nlptool.text.scripts import collapse_blanks, japanese
+from nlptool.text.spans import Place
 
 _MOST_CACHED = 1_000_000  # tokens whose word is cached
 _KATAKANA = re.compile(r"[\u30a1-\u30ff]+")
+_BETWEEN_BLANKS = re.compile(r"\S+")
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
 
@@ -46,6 +48,16 @@ class WordTokenizer(dict[str, str]):
         word = (self._tagger.morpheme(key, self._text).feature("lemma") or surface) if self._lemma else surface
         self[key] = word = collapse_blanks(word)
         return word
+
+
+def places(text: str) -> list[Place]:
+    """Return where the words of a text stand, ``text[start:end]``: MeCab's in a text with kana or kanji, else what stands
+    between white space."""
+    if not japanese().search(text):
+        return [match.span() for match in _BETWEEN_BLANKS.finditer(text)]
+    shown = for_mecab(text)
+    surfaces = [key.partition("\t")[0] for key in tagger().parse(shown).split("\n") if key]
+    return [(start, end) for start, end in spans(shown, surfaces) if not text[start:end].isspace()]
 
 
 def reading(word: str, dictionary: str | None = None) -> str:

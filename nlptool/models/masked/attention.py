@@ -21,7 +21,7 @@ from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words
 from nlptool.models.masked import sentence_pairs, transformers_model
 from nlptool.models.masked.tokenizer import MaskedLmTokenizer, ModelInput
-from nlptool.models.runtime import devices, prepare, transformers_loading
+from nlptool.models.runtime import devices, prepare
 from nlptool.models.runtime.batching import pack, pad
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.seq2seq import folder as seq2seq_folder
@@ -166,14 +166,11 @@ def locate(spec: AttentionSpec, *, note: Note = silent, report: Report = unwatch
 
 def _opened(located: LocatedAttentionModel) -> AttentionModel:
     name, folder, spec, device = located.name, located.folder, located.spec, located.device
-    with transformers_loading.silenced():
-        transformers_loading.refuse_own_code(folder)
-        network = _network(name, folder, allow_pickle=spec.allow_pickle)
-        tokenizer, own = transformers_loading.tokenizers(folder, threads=spec.threads)
-    transformers_loading.check_tokenizer(network, own, folder)
+    loaded = transformers_model.load_body(
+        folder, writes=lambda kind: _writes(name, kind), threads=spec.threads, allow_pickle=spec.allow_pickle
+    )
+    network, tokenizer, about = loaded.network, loaded.tokenizer, loaded.about
     config = network.config
-    # An encoder may do without a mask.
-    about = {"mask_token": "", **transformers_model.describe(network, own, folder, [])}
     fitting = math.isqrt(_MOST_WEIGHTS // (config.num_hidden_layers * config.num_attention_heads))
     about["max_length"] = min(about["max_length"], fitting)
     words, max_length = bert_words.words_of(about, tokenizer), spec.max_length or _USUAL_LENGTH
@@ -181,21 +178,6 @@ def _opened(located: LocatedAttentionModel) -> AttentionModel:
     model = AttentionModel(name, network.to(device), texts, about, device=device, spec=spec)
     _check(model, config.model_type)
     return model
-
-
-def _network(name: str, folder: Path, *, allow_pickle: bool) -> Any:
-    """Load the Transformer without its heads, in float32 on the processor."""
-    from transformers import AutoConfig, AutoModel
-
-    config = transformers_loading.pretrained(AutoConfig, folder)
-    if getattr(config, "is_encoder_decoder", False):
-        raise _writes(name, config.model_type)
-    network, missing = transformers_loading.network(
-        AutoModel, folder, allow_pickle=allow_pickle, attn_implementation="eager"  # the others give no weights
-    )  # fmt: skip
-    if lacking := [name for name in missing if "pooler" not in name]:  # the pooler is not used
-        raise transformers_loading.lacks(folder, lacking)
-    return network
 
 
 def _writes(name: str, kind: str) -> ModelError:

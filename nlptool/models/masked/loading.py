@@ -20,7 +20,6 @@ from nlptool.models.store import model_folder
 from nlptool.models.store.kinds import MASKED
 from nlptool.specs import MaskedModelSpec
 
-_DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs
 _WITHOUT_NEXT = {
     "albert": "ALBERT was trained to tell the order of two sentences, which is another question",
     "distilbert": "DistilBERT was trained without next sentences",
@@ -159,8 +158,7 @@ def _refuse(name: str, config: Mapping[str, Any], *, head: str) -> None:
             f"{name} is a sequence-to-sequence model ({kind}), which writes a text and fills no masks in one",
             hint=HINT,
         )
-    classes = model_folder.architectures(config)
-    if config.get("is_decoder") or any(each.endswith(_DECODERS) and "WithLMHead" not in each for each in classes):
+    if model_folder.is_decoder(config):
         raise decoder(name, kind)
     if head == "nsp" and kind not in model_folder.NEXT_SENTENCE:
         raise _no_head(name, {"architecture": kind}, head)

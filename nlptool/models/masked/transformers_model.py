@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,37 @@ def load(folder: Path, *, allow_pickle: bool = False) -> Loaded:
     if tokenizer.token_to_id(own.mask_token) >= network.config.vocab_size:
         raise ModelError(f"{folder} is damaged: the network has no embedding for its mask token {own.mask_token}")
     return Loaded(network, tokenizer, describe(network, own, folder, heads))
+
+
+def load_body(
+    folder: Path, *, writes: Callable[[str], ModelError], threads: int | None = None, allow_pickle: bool = False
+) -> Loaded:
+    """Load the Transformer of a folder without its heads, running no code of its own.
+
+    Args:
+        writes: returns the error for an encoder–decoder of a kind.
+        threads: of the tokenizer.
+
+    Raises:
+        ModelError: transformers refuses it, it asks for code of its own, is an encoder–decoder, or its parts do not belong
+            together.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    with transformers_loading.silenced():
+        transformers_loading.refuse_own_code(folder)
+        config = transformers_loading.pretrained(AutoConfig, folder)
+        if getattr(config, "is_encoder_decoder", False):
+            raise writes(config.model_type)
+        network, missing = transformers_loading.network(
+            AutoModel, folder, allow_pickle=allow_pickle, attn_implementation="eager"  # the others give no weights
+        )  # fmt: skip
+        if lacking := [name for name in missing if "pooler" not in name]:  # the pooler is not used
+            raise transformers_loading.lacks(folder, lacking)
+        tokenizer, own = transformers_loading.tokenizers(folder, threads=threads)
+    transformers_loading.check_tokenizer(network, own, folder)
+    # An encoder may do without a mask.
+    return Loaded(network, tokenizer, {"mask_token": "", **describe(network, own, folder, [])})
 
 
 def _network(folder: Path, *, allow_pickle: bool) -> tuple[Any, list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,17 @@ def session(
         return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, all derived from Exception alone
         raise ModelError(f"onnxruntime cannot load {graph / GRAPH}: {error}", hint=_MEND) from error
+
+
+def only_needed(outputs: Sequence[str] | None) -> Any:
+    """Return the settings of a run that computes nothing but what some outputs need; None, the usual ones, for all outputs."""
+    if outputs is None:
+        return None
+    import onnxruntime
+
+    settings = onnxruntime.RunOptions()
+    settings.only_execute_path_to_fetches = True
+    return settings
 
 
 def quantize(graph: Path, weights: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,16 @@ class PackedSession:
         self._is_quick, self._n_batches = bool(self._initializers) and not deterministic, 0
         self._session: Any = self._open(prepack=not self._is_quick)
 
-    def run(self, feeds: Mapping[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
-        """Return the outputs of the graph, in its order."""
+    def run(
+        self, feeds: Mapping[str, NDArray[np.int64]], outputs: Sequence[str] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return the outputs of the graph.
+
+        Args:
+            outputs: their names; what the others need is not computed. None: all, in the order of the graph.
+        """
         if self._is_quick and self._n_batches == _QUICK_BATCHES:
             self._session = None  # two at once would hold the weights twice
             self._session, self._is_quick = self._open(prepack=True), False
         self._n_batches += 1
-        return self._session.run(None, feeds)  # type: ignore[no-any-return]
+        return self._session.run(outputs, feeds, onnx_runtime.only_needed(outputs))  # type: ignore[no-any-return]

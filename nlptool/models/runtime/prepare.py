@@ -65,6 +65,14 @@ def find(spec: NetworkSpec, *, plain: bool, packed: bool = False, note: Note, re
     return FoundModel(known.hub if known is not None and known.hub else spec.model, folder, known)
 
 
+def shipped_graph(known: Known | None, kind: CopyKind) -> Path | None:
+    """Return the folder with the graph of a kind that is shipped for a known model; None if there is none."""
+    if known is None or not known.graph:
+        return None
+    folder = locate.built_in_graph(known) / kind.shipped
+    return folder if (folder / kind.manifest).is_file() else None
+
+
 def graph_of(
     found: FoundModel,
     kind: CopyKind,
@@ -90,8 +98,8 @@ def graph_of(
     Raises:
         ModelError: the model is damaged, or it cannot be converted though that is required.
     """
-    if found.known is not None and found.known.graph:
-        return locate.built_in_graph(found.known), found.folder
+    if (shipped := shipped_graph(found.known, kind)) is not None:
+        return shipped, found.folder
     try:
         if obstacle:
             raise NotConvertible(obstacle)

@@ -19,6 +19,7 @@ class CopyKind:
     needed: str = ""  # key that the manifest of a whole copy has
     library: str = ""  # that runs it
     engine: str = ""  # what --engine calls that
+    shipped: str = ""  # folder of its graph within that of a model's usual graph, where models are shipped with both
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class ModelKind:
 ENCODER = CopyKind("encoders", "encoder.json", "encoder 5", "dimension", "onnxruntime", "onnx")
 
 MASKED = CopyKind("masked", "masked.json", "masked 2", "heads", "onnxruntime", "onnx")
+
+CONTEXTUAL = CopyKind(
+    "contextual", "contextual.json", "contextual 1", "n_layers", "onnxruntime", "onnx", shipped="contextual"
+)
 
 CLASSIFIER = CopyKind("classifiers", "classify.json", "classifier 1", "tasks", "onnxruntime", "onnx")
 
@@ -58,7 +63,8 @@ KINDS = {
 """Task -> the family of its models."""
 
 MANIFESTS = {
-    kind.folder: kind.manifest for kind in (CLASSIFIER, ENCODER, GENERATOR, MASKED, UNPACKED, QUANTIZED, VECTORS)
+    kind.folder: kind.manifest
+    for kind in (CLASSIFIER, CONTEXTUAL, ENCODER, GENERATOR, MASKED, UNPACKED, QUANTIZED, VECTORS)
 }
 """Folder of the cache -> the name of the manifests in it."""
 

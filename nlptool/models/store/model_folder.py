@@ -29,6 +29,7 @@ CLASSIFIER = "classifier.json"
 TAGGER = "tagger.json"
 """The manifest of a tagger of `nlptool train tagger`."""
 
+_DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs
 _AGAIN = "download the model again"
 _WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
@@ -178,6 +179,12 @@ def _inside(folder: Path, path: str) -> str:
     """Return the name of a sub-folder, which must not lead out: "" for the folder itself."""
     _stay_inside(folder, path)
     return PurePosixPath(path).as_posix() if PurePosixPath(path).parts else ""
+
+
+def is_decoder(config: Mapping[str, Any]) -> bool:
+    """Return whether a ``config.json`` is that of a network that attends to one side of a token alone."""
+    writers = (each for each in architectures(config) if each.endswith(_DECODERS))
+    return bool(config.get("is_decoder")) or any("WithLMHead" not in each for each in writers)
 
 
 def is_masked(folder: Path) -> bool:

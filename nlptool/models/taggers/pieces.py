@@ -14,6 +14,7 @@ from typing import Any
 
 from nlptool.errors import RunError
 from nlptool.models.japanese.bert_words import words_of
+from nlptool.models.runtime import windows
 from nlptool.text.spans import Place
 
 _MOST_CACHED = 500_000  # words
@@ -80,21 +81,8 @@ class WordPieces:
             overlap: share of a window that the next one repeats, below 0.5.
         """
         pieces = self.pieces(text, words)
-        found: list[Window] = []
-        first = 0
-        while first < len(words):
-            end, size = first, 0
-            while end < len(words) and size + len(pieces[end]) <= self._room:
-                size += len(pieces[end])
-                end += 1
-            found.append(self._window(pieces, first, end))
-            if end == len(words):
-                break
-            first, repeated = end, 0
-            while first - 1 > found[-1].first_word and repeated + len(pieces[first - 1]) <= overlap * self._room:
-                first -= 1
-                repeated += len(pieces[first])
-        return found
+        sizes = [len(of_word) for of_word in pieces]
+        return [self._window(pieces, first, end) for first, end in windows.windows(sizes, self._room, overlap=overlap)]
 
     def _window(self, pieces: Sequence[Sequence[int]], first: int, end: int) -> Window:
         ids, places = list(self._before), []

@@ -86,19 +86,22 @@ class Format:
     vectors: str = ""  # a vector for each record: embed
     matrix: str = ""  # the similarities of all records with all: similarity
     records: str = ""  # the fields of a record and its results
+    tokens: str = ""  # the vectors of the tokens of a record: embed --tokens
     binary: bool = False  # not for a terminal
     resumes: bool = True  # --resume goes on with an unfinished file
 
 
 FORMATS = {
-    "jsonl": Format(vectors="json", matrix="json", records="json"),
+    "jsonl": Format(vectors="json", matrix="json", records="json", tokens="json"),
     "npy": Format("npy", vectors="raw", matrix="raw", binary=True),
-    "npz": Format("npz", vectors="raw", binary=True, resumes=False),
-    "csv": Format("csv", vectors="json", matrix="json", records="json"),
-    "tsv": Format("tsv", vectors="json", matrix="json", records="json"),
-    "parquet": Format("parquet", vectors="raw", matrix="json", records="json", binary=True, resumes=False),
+    "npz": Format("npz", vectors="raw", tokens="raw", binary=True, resumes=False),
+    "csv": Format("csv", vectors="json", matrix="json", records="json", tokens="json"),
+    "tsv": Format("tsv", vectors="json", matrix="json", records="json", tokens="json"),
+    "parquet": Format(
+        "parquet", vectors="raw", matrix="json", records="json", tokens="raw", binary=True, resumes=False
+    ),
     "base64": Format(vectors="base64"),
-    "table": Format("table", vectors="json", matrix="json", records="json", resumes=False),
+    "table": Format("table", vectors="json", matrix="json", records="json", tokens="json", resumes=False),
 }
 
 ENDINGS = {
@@ -147,7 +150,7 @@ def of_file(path: str, among: Sequence[str]) -> str:
 
 
 def names(kind: str) -> list[str]:
-    """Return the formats that hold results of a kind: vectors | matrix | records."""
+    """Return the formats that hold results of a kind: vectors | matrix | records | tokens."""
     return [name for name, format in FORMATS.items() if getattr(format, kind)]
 
 
@@ -156,7 +159,7 @@ def row_writer(name: str, kind: str, *arguments: Any, **options: Any) -> RowWrit
 
     Args:
         arguments: vectors: ``Precision``, a function record -> name; matrix: ``Rows``; records: a ``Layout``, and as options the
-            arguments of ``RecordRows``; of a table ``Rows``.
+            arguments of ``RecordRows``; of a table ``Rows``; tokens: of Parquet the same, of NPZ the arguments of ``TokenNpz``.
 
     Raises:
         ModuleNotFoundError: the package that writes the format is not installed.

@@ -203,6 +203,33 @@ def _kind(value: Any) -> Any:
     return str if type(value) is int and value not in _INT64 else type(value)
 
 
+class TokenRows(ValueRows):
+    """A row for each token of a record, with its vectors: those of a record, little-endian bytes, are its result ""."""
+
+    def _answers(self, record: Record) -> list[dict[str, Any]]:
+        tokens = super()._answers(record)
+        vectors, offset = record.results.get("", b""), 0
+        columns = [(name, type) for name, (_, type) in self.layout.answer_columns.items() if isinstance(type, Vectors)]
+        for token in tokens:
+            for name, type in columns:
+                size = type.n_columns * type.dtype.itemsize
+                vector = vectors[offset : offset + size]
+                token[name] = None if _is_nan(vector, type.dtype) else vector
+                offset += size
+        return tokens
+
+
+def _is_nan(vector: bytes, dtype: Any) -> bool:
+    """Return whether the first number of a vector is NaN, as are all numbers of one that stands for none."""
+    import numpy as np
+
+    return bool(np.isnan(np.frombuffer(vector, dtype, 1)[0]))
+
+
+def tokens_writer(layout: Layout, **options: Any) -> ParquetRecords:
+    return ParquetRecords(TokenRows(layout, **options))
+
+
 def records_writer(layout: Layout, **options: Any) -> ParquetRecords:
     return ParquetRecords(ValueRows(layout, **options))
 

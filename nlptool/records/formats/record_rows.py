@@ -37,7 +37,7 @@ class Layout:
 
     results: Mapping[str, Any]
     answers: str = ""
-    answer_columns: Mapping[str, tuple[str, type]] = field(default_factory=dict)
+    answer_columns: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     prefix: str = ""
     entry: Mapping[str, type] = field(default_factory=dict)
     text_field: str = ""

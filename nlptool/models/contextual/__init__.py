@@ -1,0 +1,1 @@
+"""Vectors of tokens in their context: the hidden states of a Transformer that reads."""
