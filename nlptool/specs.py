@@ -56,11 +56,23 @@ class MaskedModelSpec(NetworkSpec):
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierSpec(NetworkSpec):
-    """A classifier: a network with heads, or linear heads on the vectors of an encoder. ``model`` "" means the default."""
+class HeadsSpec(NetworkSpec):
+    """A network with heads."""
 
     _: KW_ONLY
     engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerSpec(HeadsSpec):
+    """A tagger of words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSpec(HeadsSpec):
+    """A classifier: a network with heads, or linear heads on the vectors of an encoder. ``model`` "" means the default."""
+
+    _: KW_ONLY
     chunk: bool = False  # a text longer than max_length: the mean over its chunks, instead of truncating it
 
 

@@ -79,7 +79,7 @@ def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
             part = model_folder.modules(standard)[0][1]
             contextual_export.convert(standard / part, target.parent.name, work)
         elif task == "classify":
-            heads_export.convert(standard, target.name, heads_folder.CLASSIFIER, work, COPIES[task].manifest)
+            heads_export.convert(standard, target.name, heads_folder.CLASSIFIER, work)
         else:
             encoder_export.convert(standard, work)
         manifest = COPIES[task].manifest

@@ -43,6 +43,7 @@ COMMANDS = {
     "search": "Find the sentences of a corpus that are nearest in meaning to a query.",
     "similarity": "Compute similarities of sentences: a matrix, nearest neighbors, or pairs.",
     "split": "Split text into sentences or paragraphs, Japanese and English.",
+    "tag": "Find the entities in texts, or give each word a tag.",
     "tokenize": "Split Japanese text into words with lemma, part of speech and reading.",
     "train": "Train models on your own text: word vectors, sentence encoders, BERT, sequence to sequence.",
     "vectors": "Inspect, convert and select word vectors.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import orjson
@@ -39,11 +39,22 @@ NOTES = notes("truncated", "n_chunks", "n_unknown of a classifier")
 PAIR_NAMES = (*PAIRS, pairs.PAIR_FIELDS[-1])
 """Names of the two texts of a pair, and the columns of a table without names."""
 
+
+class HasTasks(Protocol):
+    """An open model with heads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tasks(self) -> Mapping[str, Task]: ...
+
+
 TextsOf = Callable[[Record], tuple[str, ...]]
 
 
-def task_of(classifier: Classifier, name: str | None) -> Task:
-    """Return the task of a classifier that is asked for.
+def task_of(model: HasTasks, name: str | None) -> Task:
+    """Return the task of a model that is asked for.
 
     Args:
         name: of the task; None: the only one.
@@ -51,16 +62,16 @@ def task_of(classifier: Classifier, name: str | None) -> Task:
     Raises:
         RunError: there is no such task, or there are several to choose from.
     """
-    tasks = classifier.tasks
+    tasks = model.tasks
     listed = ", ".join(f"{task.name} ({_described(task)})" for task in tasks.values())
     if name is None:
         if len(tasks) > 1:
-            raise RunError(f"{classifier.name} has {len(tasks)} tasks: --task is one of {listed}")
+            raise RunError(f"{model.name} has {len(tasks)} tasks: --task is one of {listed}")
         return next(iter(tasks.values()))
     if name not in tasks:
         one = f"has one task, called {next(iter(tasks))!r}" if "" not in tasks else "has one task, without a name"
         said = f"its tasks are {listed}" if len(tasks) > 1 else f"it {one}"
-        raise RunError(f"{classifier.name} has no task {name!r}: {said}")
+        raise RunError(f"{model.name} has no task {name!r}: {said}")
     return tasks[name]
 
 

@@ -22,6 +22,7 @@ from nlptool.specs import (
     EncoderSpec,
     GeneratorSpec,
     MaskedModelSpec,
+    TaggerSpec,
     WordVectorsSpec,
 )
 
@@ -38,10 +39,20 @@ if TYPE_CHECKING:
     from nlptool.models.masked.loading import LocatedMaskedModel
     from nlptool.models.masked.model import MaskedModel
     from nlptool.models.runtime.prepare import Note
+    from nlptool.models.taggers.loading import LocatedTagger
+    from nlptool.models.taggers.tagger import Tagger
     from nlptool.models.words.vectors import WordVectors
     from nlptool.records.pipe import Pipe
 
-    NetworkSpec = EncoderSpec | MaskedModelSpec | ClassifierSpec | ContextualSpec | AttentionSpec | GeneratorSpec
+    NetworkSpec = (
+        EncoderSpec
+        | MaskedModelSpec
+        | ClassifierSpec
+        | ContextualSpec
+        | TaggerSpec
+        | AttentionSpec
+        | GeneratorSpec
+    )
 
 
 @overload
@@ -65,6 +76,10 @@ def locate_model(
 def locate_model(
     spec: ContextualSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
 ) -> LocatedContextualModel: ...
+@overload
+def locate_model(
+    spec: TaggerSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedTagger: ...
 @overload
 def locate_model(
     spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
@@ -118,6 +133,10 @@ def locate_model(
                 from nlptool.models.contextual import loading as contextual_loading
 
                 return contextual_loading.locate(spec, **watching)
+            case TaggerSpec():
+                from nlptool.models.taggers import loading as tagger_loading
+
+                return tagger_loading.locate(spec, **watching)
             case AttentionSpec():
                 from nlptool.models.masked import attention
 
@@ -136,6 +155,8 @@ def open_model(spec: MaskedModelSpec, pipe: Pipe | None = None, *, head: str = "
 def open_model(spec: ClassifierSpec, pipe: Pipe | None = None) -> Classifier: ...
 @overload
 def open_model(spec: ContextualSpec, pipe: Pipe | None = None) -> ContextualModel: ...
+@overload
+def open_model(spec: TaggerSpec, pipe: Pipe | None = None) -> Tagger: ...
 @overload
 def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
 @overload

@@ -25,6 +25,7 @@ from nlptool.cli.options.models import (
     prompt_name,
     seed,
     spec,
+    tagger,
     threads,
     threads_alone,
     unicode_errors,

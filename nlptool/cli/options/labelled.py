@@ -41,6 +41,31 @@ columns = all_of(
 """The same with ``--label``, each repeatable: ``TASK=VALUE`` says one of them for one task. The values are tuples."""
 
 
+def paths_of_tasks(tasks: Sequence[str], given: Sequence[str], what: str) -> dict[str, str | None]:
+    """Return the file of each task: the values of ``--task``, or the input for one task without a name, "".
+
+    Args:
+        given: the files that the command line names.
+        what: is in the files, in words.
+
+    Raises:
+        UsageError: a task is named twice or badly, or there are files that belong to none.
+    """
+    paths: dict[str, str | None] = {}
+    for task in tasks:
+        name, _, file = task.partition("=")
+        if not (name and file):
+            raise click.UsageError(f"--task takes NAME=FILE, not {task!r}")
+        if name in paths:
+            raise click.UsageError(f"two tasks are called {name}")
+        if "/" in name or "." in name:  # config.json is a file in the model folder
+            raise click.UsageError(f"a task names a folder, without / and . in it: {name!r} cannot")
+        paths[name] = file
+    if paths and given:
+        raise click.UsageError(f"the {what} come from --task, and {given[0]} belongs to none")
+    return paths or {"": None}
+
+
 def by_task(option: str, values: Sequence[str], tasks: Sequence[str]) -> Mapping[str, str]:
     """Return the value of a repeatable option for each task; "" stands for the tasks without one of their own.
 

@@ -251,6 +251,16 @@ def classifier(default: str | None = None) -> Decorator:
     return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("ClassifierSpec"))
 
 
+def tagger() -> Decorator:
+    """Add ``-m`` and what else can be chosen of a tagger; the callback gets a ``TaggerSpec``."""
+    which = shared_option(
+        "Model", "-m", "--model", metavar="MODEL",
+        help="Folder of `nlptool train tagger`, a name of `nlptool models list --task tag`, or a tagger of the hub: "
+        "org/name[@revision].",
+    )  # fmt: skip
+    return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("TaggerSpec"))
+
+
 def generator(*, required: bool = True) -> Decorator:
     """Add ``-m`` and what else can be chosen of a model that generates; the callback gets a ``GeneratorSpec``.
 

@@ -14,6 +14,7 @@ KINDS = {
     "bert": "A BERT, pre-trained from scratch: masked words and next sentences.",
     "distil": "A small sentence encoder that learns from a large one.",
     "classifier": "Classes, labels or numbers for texts and pairs of texts, from examples.",
+    "tagger": "Entities in a text, or a tag for each word, from tagged sentences.",
     "seq2seq": "Text to text, from pairs: LSTM, LSTM with attention, Transformer.",
 }
 

@@ -142,19 +142,7 @@ def _files(pipe: Pipe, tasks: tuple[str, ...], values: dict[str, tuple[str, ...]
     from nlptool.records.labelled import Columns
     from nlptool.tasks.train.classifier_corpus import TaskFile
 
-    paths: dict[str, str | None] = {}
-    for task in tasks:
-        name, _, file = task.partition("=")
-        if not (name and file):
-            raise click.UsageError(f"--task takes NAME=FILE, not {task!r}")
-        if name in paths:
-            raise click.UsageError(f"two tasks are called {name}")
-        if "/" in name or "." in name:  # config.json is a file in the model folder
-            raise click.UsageError(f"a task names a folder, without / and . in it: {name!r} cannot")
-        paths[name] = file
-    if paths and pipe.given:
-        raise click.UsageError(f"the examples come from --task, and {pipe.given[0]} belongs to none")
-    paths = paths or {"": None}
+    paths = labelled.paths_of_tasks(tasks, pipe.given, "examples")
     of_task = {option: labelled.by_task(option, given, list(paths)) for option, given in values.items()}
     found = []
     for name, path in paths.items():

@@ -17,7 +17,8 @@ from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.heads.task import KINDS, TAGS, USUAL_METRICS, Task, of_manifest
-from nlptool.models.store import model_folder
+from nlptool.models.store import kinds, model_folder
+from nlptool.models.store.kinds import CopyKind
 from nlptool.models.taggers.detection import scheme_of_labels
 
 HEADS = "heads.safetensors"
@@ -39,6 +40,7 @@ class Family:
 
     name: str  # what one of them is called in messages
     manifest: str  # the file
+    copy: CopyKind  # what is made of them once
     kinds: tuple[str, ...]  # of their tasks
     ending: str  # of transformers' classes for them
     trained: str  # what they were trained for, in words
@@ -47,11 +49,11 @@ class Family:
 
 
 CLASSIFIER = Family(
-    "classifier", model_folder.CLASSIFIER, KINDS, "ForSequenceClassification", "for classes",
+    "classifier", model_folder.CLASSIFIER, kinds.CLASSIFIER, KINDS, "ForSequenceClassification", "for classes",
     "nlptool train classifier --method finetune", "nlptool models list --task classify",
 )  # fmt: skip
 TAGGER = Family(
-    "tagger", model_folder.TAGGER, (TAGS,), "ForTokenClassification", "for tags of words", "nlptool train tagger",
+    "tagger", model_folder.TAGGER, kinds.TAGGER, (TAGS,), "ForTokenClassification", "for tags of words", "nlptool train tagger",
     "nlptool models list --task tag",
 )  # fmt: skip
 FAMILIES = (CLASSIFIER, TAGGER)

@@ -29,22 +29,19 @@ LARGEST_DIFFERENCE = 1e-4  # of a logit, relative to the largest one if that is 
 _SAMPLE = [("a",), ("A plane is taking off.",), ("東京は日本の首都です。", "首都は東京だ。"), ("long " * 600,)]
 
 
-def convert(
-    folder: Path, name: str, family: Family, target: Path, manifest: str, *, allow_pickle: bool = False
-) -> None:
-    """Write ``model.onnx``, ``tokenizer.json`` and a manifest for the model in ``folder`` to ``target``.
+def convert(folder: Path, name: str, family: Family, target: Path, *, allow_pickle: bool = False) -> None:
+    """Write ``model.onnx``, ``tokenizer.json`` and the family's manifest for the model in ``folder`` to ``target``.
 
     Args:
         name: of the model, for messages.
         family: that it must be of.
-        manifest: the name of that file.
 
     Raises:
         NotConvertible: its graph does not allow it.
         ModelError: as of ``load``.
     """
     loaded = load(folder, name, family, allow_pickle=allow_pickle)
-    onnx_export.write_tokenizer(loaded.tokenizer, loaded.about, target, manifest)
+    onnx_export.write_tokenizer(loaded.tokenizer, loaded.about, target, family.copy.manifest)
     with transformers_loading.silenced():
         _export(loaded, target / GRAPH)
     _compare(loaded, target)

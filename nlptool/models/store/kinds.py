@@ -41,6 +41,8 @@ CONTEXTUAL = CopyKind(
 
 CLASSIFIER = CopyKind("classifiers", "classify.json", "classifier 1", "tasks", "onnxruntime", "onnx")
 
+TAGGER = CopyKind("taggers", "tag.json", "tagger 1", "tasks", "onnxruntime", "onnx")
+
 GENERATOR = CopyKind("generators", "generation.json", "generator 2", "kind", "CTranslate2", "ct2")
 
 VECTORS = CopyKind("vectors", "vectors.json", "vectors 2")
@@ -55,6 +57,7 @@ KINDS = {
         ModelKind("embed", ENCODER),
         ModelKind("fill-mask", MASKED, is_plain=True),
         ModelKind("classify", CLASSIFIER, is_plain=True),
+        ModelKind("tag", TAGGER, is_plain=True),
         ModelKind("generate", GENERATOR, is_plain=True),
         ModelKind("words", VECTORS),
         ModelKind("tokenize"),
@@ -64,7 +67,7 @@ KINDS = {
 
 MANIFESTS = {
     kind.folder: kind.manifest
-    for kind in (CLASSIFIER, CONTEXTUAL, ENCODER, GENERATOR, MASKED, UNPACKED, QUANTIZED, VECTORS)
+    for kind in (CLASSIFIER, CONTEXTUAL, ENCODER, GENERATOR, MASKED, TAGGER, UNPACKED, QUANTIZED, VECTORS)
 }
 """Folder of the cache -> the name of the manifests in it."""
 
