@@ -368,7 +368,7 @@ _TABLE = (
 )  # fmt: skip
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
-TASKS = sorted({known.task for known in _TABLE})
+TASKS = sorted({known.task for known in _TABLE} | {"tag"})  # a tagger may be in the hub's cache
 DEFAULT_ENCODER = "sbert-mini-ja-en"
 DEFAULT_BERT = "bert-mini-ja"
 DEFAULT_CLASSIFIER = "glue-mini-ja"

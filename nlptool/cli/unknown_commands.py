@@ -8,7 +8,7 @@ _COMMAND_LINES = {
     "nlptool models rm MODEL": ("remove", "rm", "delete", "uninstall"),
     "nlptool models show MODEL": ("info", "show"),
     "nlptool tokenize": (
-        "tag", "pos", "postag", "pos-tag", "tagger", "segment", "segmentation", "mecab", "morph", "morphology", "analyze",
+        "pos", "postag", "pos-tag", "segment", "segmentation", "mecab", "morph", "morphology", "analyze",
         "analyse", "lemma", "lemmas", "lemmatize", "lemmatise", "reading", "yomi", "furigana", "normalize", "tokens",
         "tokenizer", "janome", "sudachi", "juman", "kuromoji", "unidic", "words", "cut",
     ),
@@ -53,6 +53,7 @@ _COMMAND_LINES = {
     "nlptool sample": ("samples", "data", "dataset", "datasets", "corpus", "corpora", "hyakunin", "demo", "example", "examples"),
     "nlptool classify": ("classifier", "classification", "sentiment", "label", "emotion", "zero-shot"),
     "nlptool train classifier": ("finetune", "fine-tune", "finetuning", "fine-tuning", "glue"),
+    "nlptool tag -m MODEL": ("ner", "entities", "entity", "named-entities", "tagger", "token-classification"),
     "nlptool completion SHELL": ("completions", "complete-shell", "autocomplete"),
     "nlptool --help": ("man", "manual", "usage", "commands"),
     "nlptool --version": ("about",),
@@ -63,9 +64,6 @@ _NOT_DONE = {
     "nlptool does not cluster texts; `nlptool embed -f npy -o vectors.npy` writes their vectors for a program that does, "
     "and `nlptool map` draws them.": ("cluster", "clustering", "kmeans", "k-means", "hdbscan"),
     "nlptool does not detect languages.": ("language", "langdetect", "detect"),
-    "nlptool does not recognise named entities; `nlptool tokenize --pos 名詞-固有名詞` finds proper nouns.": (
-        "ner", "entities", "entity", "named-entities",
-    ),
     "nlptool does not parse sentences; `nlptool tokenize -f conllu` gives words and parts of speech without heads.": (
         "parse", "parser", "dependency", "dependencies", "depparse", "syntax", "cabocha", "ginza", "spacy", "chunk",
     ),

@@ -43,14 +43,15 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.classify import task_of
     from nlptool.tasks.languages import ModelScripts
     from nlptool.tasks.open_model import open_model
-    from nlptool.tasks.tag import NOTES, TagRows, layout, tag
+    from nlptool.tasks.tag import NOTES, TagRows, accept_words, layout, tag
 
     if not spec.model:
         raise click.UsageError("a model is needed: -m FOLDER of `nlptool train tagger`, or -m org/name of the hub")
     tagger = open_model(spec, pipe)
     task = task_of(tagger, task_name)
+    pipe.form, texts_of = accept_words(pipe.form)
     scripts = ModelScripts(tagger.name)
-    found = scripts.noted(tag(windows(pipe.read()), tagger, task, min_score=min_score, with_tags=with_tags))
+    found = scripts.noted(tag(windows(pipe.read()), tagger, task, texts_of, min_score=min_score, with_tags=with_tags))
     write_records(
         pipe, found, format, layout(task, with_tags=with_tags), table=TagRows(task), notes=NOTES | scripts.notes
     )

@@ -113,6 +113,12 @@ def renamed(raw: bytes, name: str, new: str) -> bytes:
     return b'%b"%b":%b' % (raw[:start], new.encode(), raw[value:])
 
 
+def with_member(raw: bytes, name: str, value: bytes) -> bytes:
+    """Return the object with one more member behind the others, whose value is JSON."""
+    body = raw.rstrip()[:-1].rstrip()
+    return b'%b%b"%b":%b}' % (body, b"" if body == b"{" else b",", name.encode(), value)
+
+
 def only_id(raw: bytes, id_field: str | None) -> bytes:
     """Return the object with its id field and the entries of earlier commands alone."""
     kept = [raw[start:end] for name, start, _, end in members(raw) if name in (id_field, RESERVED)]

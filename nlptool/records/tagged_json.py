@@ -43,7 +43,7 @@ def sentence(values: Mapping[str, Any], names: Names, line: int, peculiar: Count
     words: list[Place] | None = None
     is_made = text is None
     if (words_name := words_in(values, names.words)) is not None:
-        text, words = _words(value_of(values, words_name), words_name, text)
+        text, words = read_words(value_of(values, words_name), words_name, text)
     if text is None:
         raise RecordError("MissingField", f"the record has neither words nor a text; its fields: {listed(values)}")
     annotations: list[Annotation] = []
@@ -57,8 +57,16 @@ def sentence(values: Mapping[str, Any], names: Names, line: int, peculiar: Count
     return Sentence(text, tuple(words or ()), tuple(annotations), line)
 
 
-def _words(value: Any, name: str, text: str | None) -> tuple[str, list[Place]]:
-    """Return the text and where its words stand: strings, or objects that may say where, as ``nlptool tokenize`` writes them."""
+def read_words(value: Any, name: str, text: str | None) -> tuple[str, list[Place]]:
+    """Return the text and where its words stand: strings, or objects that may say where, as ``nlptool tokenize`` writes them.
+
+    Args:
+        value: of the field ``name``.
+        text: that of the record; None: it is made of the words.
+
+    Raises:
+        RecordError: these are no words, or not those of the text.
+    """
     if not isinstance(value, list):
         raise RecordError("NotWords", f"`{name}` holds {type_of(value)}, not a list of words")
     forms: list[str] = []

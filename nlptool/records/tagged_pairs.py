@@ -26,6 +26,7 @@ class TaggedPairs:
         n_read: sentences of the input.
         n_other: pairs that are left out, because their texts differ.
         model: what predicted them, if that is known.
+        task: of that model, if it has several.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TaggedPairs:
     n_without_prediction: int = 0
     n_other: int = 0
     model: str | None = None
+    task: str | None = None
 
 
 def read(pipe: Pipe, path: str, layout: Layout) -> TaggedPairs:

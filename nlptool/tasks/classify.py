@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from nlptool.errors import RecordError, RunError
+from nlptool.models.heads.task import TAGS
 from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records import pairs
 from nlptool.records.formats.record_rows import Layout
@@ -76,6 +77,8 @@ def task_of(model: HasTasks, name: str | None) -> Task:
 
 
 def _described(task: Task) -> str:
+    if task.kind == TAGS:
+        return f"{len(task.labels)} tags"
     what = "a number" if task.kind == "regression" else f"{len(task.labels)} labels"
     return f"{what} for {'a pair' if task.n_texts == 2 else 'a text'}"
 
@@ -137,7 +140,7 @@ def _usual_text(record: Record) -> tuple[str]:
         return (record.text,)
     values = fields(record.raw)
     name = next((name for name in TEXTS if name in values), None)
-    if name in (None, TEXTS[0]):
+    if name is None:
         return (record.text,)
     text = values[name]
     if not isinstance(text, str):
@@ -240,7 +243,7 @@ def checked(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def as_json(value: Any) -> bytes:
-    """Return a number of numpy as JSON."""
+    """Return numbers of numpy, or what holds some, as JSON."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -30,7 +30,7 @@ from nlptool.commands import train
         ("download", "nlptool models pull MODEL"),
         ("serve", "nlptool is no server"),
         ("cluster", "does not cluster"),
-        ("ner", "does not recognise named entities"),
+        ("ner", "nlptool tag -m MODEL"),
         ("sentencepiece", "does not train tokenizers alone"),
         ("summarize", "nlptool generate -m MODEL"),
         ("tokenise", "Did you mean tokenize?"),
@@ -110,12 +110,13 @@ def test_version_as_a_word(invoke: Invoke) -> None:
     ("first", "said"),
     [
         ("bret", "Did you mean bert?"),
-        ("tagger", "nlptool trains no such model."),
+        ("ner", "nlptool train tagger"),
+        ("parser", "nlptool trains no such model."),
         ("fasttext", "nlptool train word2vec --subwords 3-6"),
         ("seq2sec", "Did you mean seq2seq?"),
         (
             "xyzzy",
-            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, seq2seq.",
+            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, tagger, seq2seq.",
         ),
         ("Word2Vec", "Did you mean word2vec?"),
     ],
@@ -135,8 +136,8 @@ def test_what_looks_like_a_file_is_no_mistyped_subcommand(first: str, run: Run, 
 
 
 def test_a_file_with_the_name_of_no_subcommand_trains_word_vectors(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "tagger").write_text("a b c\n" * 10)
-    done = run("train", "tagger", "-o", "m", "--tokenizer", "whitespace", "--min-count", "1", cwd=tmp_path)
+    (tmp_path / "parser").write_text("a b c\n" * 10)
+    done = run("train", "parser", "-o", "m", "--tokenizer", "whitespace", "--min-count", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "m" / "vectors.json").exists()
 

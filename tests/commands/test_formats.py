@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pyarrow.parquet
 import pytest
+import tagger_models
 from program import Invoke, parse_records
 
 from nlptool.cli.main import root
@@ -40,6 +41,8 @@ COMMANDS: dict[str, list[str]] = {
     "score": [],
     "mask": [],
     "split": [],
+    "tag": ["-m", "TAGGER"],
+    "tag --tags": ["-m", "TAGGER"],
     "generate": ["-m", "hyakunin", "--max-new-tokens", "3"],
     "analogy": ["-k", "2"],
     "neighbors": ["-k", "2"],
@@ -66,6 +69,8 @@ JUDGED: dict[str, list[str]] = {
     "tokenize --count chars": [],
 }  # what is written are figures: of each record it is counted what became of it
 SEVERAL_ROWS = {
+    "tag",
+    "tag --tags",
     "tokenize",
     "tokenize --n-best 2",
     "split",
@@ -75,6 +80,12 @@ SEVERAL_ROWS = {
     "similarity --threshold -1",
     "nsp --consecutive",
 }
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tagger."""
+    return str(tagger_models.save("bert", tmp_path_factory.mktemp("tagger") / "bert"))
 
 
 def lines(command: str) -> bytes:
@@ -132,9 +143,12 @@ def cells(format: str, data: bytes) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_format_writes_lines_of_text_that_are_empty_or_fail(command: str, invoke: Invoke, tmp_path: Path) -> None:
+def test_every_format_writes_lines_of_text_that_are_empty_or_fail(
+    command: str, invoke: Invoke, tmp_path: Path, tagger: str
+) -> None:
     (tmp_path / "corpus.txt").write_text("猫\n犬\n")
-    more = [*COMMANDS[command], *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
+    options = [tagger if option == "TAGGER" else option for option in COMMANDS[command]]
+    more = [*options, *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
     for format in formats(command):
         done = invoke(*command.split(), *more, *chosen(format, command), stdin="猫\t犬\n\n".encode() + b"\xff\n")
         assert done.exit_code == 3, (format, done.stderr)
@@ -142,9 +156,10 @@ def test_every_format_writes_lines_of_text_that_are_empty_or_fail(command: str, 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_format_writes_every_kind_of_record(command: str, invoke: Invoke, tmp_path: Path) -> None:
+def test_every_format_writes_every_kind_of_record(command: str, invoke: Invoke, tmp_path: Path, tagger: str) -> None:
     (tmp_path / "corpus.txt").write_text("猫\n犬\n")
-    more = [*COMMANDS[command], *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
+    options = [tagger if option == "TAGGER" else option for option in COMMANDS[command]]
+    more = [*options, *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
     for format in formats(command):
         done = invoke(*command.split(), *more, *chosen(format, command), stdin=lines(command))
         assert done.exit_code == 3, (format, done.stderr)

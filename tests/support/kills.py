@@ -33,6 +33,7 @@ _TIMES = (
     "curves.jsonl",
     "pretraining.json",
     "seq2seq.json",
+    "tagger.json",
     "distil.json",
     "classifier.json",
     "vectors.json",
@@ -133,6 +134,10 @@ CASES = {
         "train classifier --method finetune --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 "
         "--freeze 4 --dev 0 {in}/labelled.tsv -o out"
     ),
+    "train tagger": Case(
+        "train tagger --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 --freeze 4 --dev 0 "
+        "{in}/tagged.conll -o out"
+    ),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
@@ -170,6 +175,7 @@ class Ground:
         self._write("analogies.txt", "king man woman\nno such word\n犬 猫 鳥\n" * 60)
         self._write("pairs.tsv", "".join(f"{number:04d}\t{f'{number:04d}'[::-1]}\n" for number in range(900)))
         self._write("labelled.tsv", "".join(f"{line[:20]}\t{'ab'[len(line) % 2]}\n" for line in lines * 3))
+        self._write("tagged.conll", "".join(f"{line[:4]}\tB-A\n{line[4:8]}\tO\n\n" for line in lines if line[7:]))
         numbers = random.Random(1)
         rows = (" ".join(f"{numbers.gauss(0, 1):.4f}" for _ in range(50)) for _ in range(5000))
         self._write("v.txt", "5000 50\n" + "".join(f"w{number} {row}\n" for number, row in enumerate(rows)))

@@ -84,7 +84,9 @@ def refuse(names: Iterable[str], reason: str) -> None:
         UsageError: one of them was given.
     """
     for name in sorted(typed(names)):
-        raise click.UsageError(f"{reason} makes no use of --{name.replace('_', '-')}")
+        parameters = click.get_current_context().command.params
+        option = next(max(parameter.opts, key=len) for parameter in parameters if parameter.name == name)
+        raise click.UsageError(f"{reason} makes no use of {option}")
 
 
 def refuse_without(names: Iterable[str], needed: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nlptool.cli import options
@@ -9,8 +11,14 @@ from nlptool.cli.help import Command
 from nlptool.errors import RunError
 from nlptool.records.formats import results
 from nlptool.records.pipe import Pipe
+from nlptool.specs import TaggerSpec
+
+if TYPE_CHECKING:
+    from nlptool.records.tagged_names import Layout
+    from nlptool.records.tagged_pairs import TaggedPairs
 
 _OF_RECORDS = ("unit", "field", "id_field", "header", "null")  # options that have no effect on tagged sentences
+_OF_MODEL = ("task_name", "max_length", "batch_tokens", "deterministic")
 _SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 
 
@@ -27,11 +35,14 @@ _SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 @click.option(
     "--scheme", type=click.Choice(_SCHEMES), show_default="found out", help="Scheme of the tags; plain: no entities."
 )
+@click.option("--task", "task_name", envvar="NLPTOOL_EVALUATE_TAGGING_TASK", metavar="NAME",
+              help="Task of a model that has several.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Only entities whose tags keep to the scheme count.")
 @click.option("--bootstrap", default=1000, show_default=True, metavar="N", type=options.IntRange(0, 100_000),
               help="Number of bootstrap resamples for the confidence intervals; 0: no intervals.")  # fmt: skip
 @click.option("--plot", metavar="FILE", type=click.Path(readable=False),
               help="Draw the confusion matrix: .png, .svg or .pdf.")  # fmt: skip
+@options.tagger()
 @options.seed
 @options.table_choice()
 def command(  # noqa: PLR0917
@@ -41,21 +52,24 @@ def command(  # noqa: PLR0917
     predicted_column: str | None,
     words: str | None,
     scheme: str | None,
+    task_name: str | None,
     strict: bool,
     bootstrap: int,
     plot: str | None,
     seed: int,
     format: str | None,
+    spec: TaggerSpec,
 ) -> None:
     """Evaluate predicted entities, or a predicted tag of each word, against gold ones.
 
-    Predictions stand beside the gold tags, or in a file of their own with the same sentences (--predicted). The format of a
-    file is recognised: a word a line with its tags in columns, and an empty line behind each sentence (CoNLL-2003), of which
-    the last two are gold and predicted; CoNLL-U; or JSON objects with `tokens` and `tags`, or with a `text` and `entities`,
-    spans of characters. An object with both annotations calls them `gold` and `entities` or `tags`, or `entities` or `tags`
-    and `predicted`; --column and --predicted-column name others.
+    With -m MODEL the model tags the sentences. Otherwise predictions stand beside the gold tags, or in a file of their own with
+    the same sentences (--predicted). The format of a file is recognised: a word a line with its tags in columns, and an empty
+    line behind each sentence (CoNLL-2003), of which the last two are gold and predicted; CoNLL-U; or JSON objects with `tokens`
+    and `tags`, or with a `text` and `entities`, spans of characters. An object with both annotations calls them `gold` and
+    `entities` or `tags`, or `entities` or `tags` and `predicted`; --column and --predicted-column name others.
 
     \b
+    nlptool evaluate tagging -m ./ner dev.conll
     nlptool evaluate tagging output.conll
     nlptool evaluate tagging dev.conll --predicted predictions.jsonl -f table
     nlptool evaluate tagging --column gold --predicted-column entities tagged.jsonl --plot confusion.png
@@ -84,7 +98,12 @@ def command(  # noqa: PLR0917
 
     options.refuse(_OF_RECORDS, "evaluate tagging reads tagged sentences, and")
     _check(pipe, predicted, plot, scheme=scheme, strict=strict)
-    files = read(pipe, Layout(column, predicted_column, predicted is None, words), predicted)
+    if spec.model:
+        options.refuse(["predicted", "predicted_column"], "-m MODEL")
+        files = _by_model(pipe, spec, task_name, Layout(column, words=words), scheme)
+    else:
+        options.refuse(_OF_MODEL, "an evaluation of predictions without -m MODEL")
+        files = read(pipe, Layout(column, predicted_column, predicted is None, words), predicted)
     judgements = evaluate(pipe, files, Rules(scheme, strict, bootstrap, seed))
     if results.wants_table(format):
         from nlptool.tasks.evaluate import judgement_tables
@@ -100,6 +119,18 @@ def command(  # noqa: PLR0917
                 raise RunError(f"there are no entities, gold or predicted: {plot} is not written")
             labels, counts = judgement.confused.matrix(plots.MOST_CLASSES)
             plots.confusion(counts, plot, labels=labels, title=judgement.record["file"], note=pipe.note)
+
+
+def _by_model(
+    pipe: Pipe, spec: TaggerSpec, task_name: str | None, layout: Layout, scheme: str | None
+) -> list[TaggedPairs]:
+    """Read tagged sentences, and let a tagger tag them."""
+    from nlptool.tasks.classify import task_of
+    from nlptool.tasks.evaluate.tagged import tagged
+    from nlptool.tasks.open_model import open_model
+
+    tagger = open_model(spec, pipe)
+    return tagged(pipe, tagger, task_of(tagger, task_name), layout, scheme)
 
 
 def _check(pipe: Pipe, predicted: str | None, plot: str | None, *, scheme: str | None, strict: bool) -> None:

@@ -34,13 +34,14 @@ _COMMAND_LINES = {
         "fine-tune",
         "glue",
     ),
+    "nlptool train tagger": ("tag", "ner", "entities", "pos", "bio", "chunker"),
     "nlptool train distil": ("sbert", "sentence-transformer", "sentence-transformers", "student"),
     "nlptool train seq2seq": ("transformer", "lstm", "translation", "translate", "generate", "t5", "gpt"),
 }
 """The command line that does it -> what people call it."""
 
 ANSWERS = {word: f"This does it: {line}." for line, words in _COMMAND_LINES.items() for word in words} | dict.fromkeys(
-    ("ner", "tagger", "sentencepiece", "tokenizer"),
+    ("sentencepiece", "tokenizer", "parser"),
     "nlptool trains no such model.",
 )
 
@@ -62,7 +63,7 @@ class _TrainGroup(LazyGroup):
 
 @click.group(
     cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=ANSWERS,
-    subcommand_metavar="[word2vec|bert|distil|classifier|seq2seq] [ARGS]...",
+    subcommand_metavar="[word2vec|bert|distil|classifier|tagger|seq2seq] [ARGS]...",
 )  # fmt: skip
 def command() -> None:
     """Train a model on your own text.

@@ -19,7 +19,7 @@ from nlptool.errors import ModelError
 from nlptool.models.heads.task import KINDS, TAGS, USUAL_METRICS, Task, of_manifest
 from nlptool.models.store import kinds, model_folder
 from nlptool.models.store.kinds import CopyKind
-from nlptool.models.taggers.detection import scheme_of_labels
+from nlptool.models.taggers.detection import PLAIN, scheme_of_labels
 
 HEADS = "heads.safetensors"
 HEAD = "head.safetensors"
@@ -40,20 +40,21 @@ class Family:
 
     name: str  # what one of them is called in messages
     manifest: str  # the file
+    ending: str  # of transformers' classes for them
     copy: CopyKind  # what is made of them once
     kinds: tuple[str, ...]  # of their tasks
-    ending: str  # of transformers' classes for them
     trained: str  # what they were trained for, in words
+    runs: str  # the command that runs one
     trains: str  # the command that trains one
     lists: str  # the command that lists them
 
 
 CLASSIFIER = Family(
-    "classifier", model_folder.CLASSIFIER, kinds.CLASSIFIER, KINDS, "ForSequenceClassification", "for classes",
+    "classifier", *model_folder.HEADS["classify"], kinds.CLASSIFIER, KINDS, "for classes", "nlptool classify",
     "nlptool train classifier --method finetune", "nlptool models list --task classify",
 )  # fmt: skip
 TAGGER = Family(
-    "tagger", model_folder.TAGGER, kinds.TAGGER, (TAGS,), "ForTokenClassification", "for tags of words", "nlptool train tagger",
+    "tagger", *model_folder.HEADS["tag"], kinds.TAGGER, (TAGS,), "for tags of words", "nlptool tag", "nlptool train tagger",
     "nlptool models list --task tag",
 )  # fmt: skip
 FAMILIES = (CLASSIFIER, TAGGER)
@@ -108,9 +109,11 @@ def _another(folder: Path, name: str, classes: Sequence[str], family: Family) ->
     if not model_folder.is_model(folder):
         return ModelError(message, hint=f"{family.lists} shows {family.name}s")
     trained = {each.ending: each.trained for each in FAMILIES} | _TRAINED
-    said = next((what for each in classes for end, what in trained.items() if each.endswith(end)), "")
+    said = next((each.trained for each in FAMILIES if (folder / each.manifest).is_file()), "")
+    said = said or next((what for each in classes for end, what in trained.items() if each.endswith(end)), "")
     said = said or ("for embeddings" if (folder / "modules.json").is_file() else "without a head of that kind")
-    return ModelError(f"{message}: it was trained {said}", hint=f"{family.trains} --base {name} makes one of it")
+    runs = next((f"{each.runs} -m {name} runs it; " for each in FAMILIES if each.trained == said), "")
+    return ModelError(f"{message}: it was trained {said}", hint=f"{runs}{family.trains} --base {name} makes one of it")
 
 
 def _of_transformers(config: Mapping[str, Any], folder: Path, family: Family) -> Task:
@@ -126,13 +129,14 @@ def _of_transformers(config: Mapping[str, Any], folder: Path, family: Family) ->
     else:
         number = config.get("num_labels", 2)
         names = tuple(f"LABEL_{index}" for index in range(number if isinstance(number, int) else 2))
+    if len(set(names)) < len(names):
+        raise ModelError(f"{folder / 'config.json'} is damaged: two of its labels have one name")
     if family is TAGGER:
-        return Task("", TAGS, 1, names, "f1", scheme_of_labels(names))
+        scheme = scheme_of_labels(names)
+        return Task("", TAGS, 1, names, "accuracy" if scheme == PLAIN else "f1", scheme)
     kind = {"regression": "regression", "multi_label_classification": "multilabel"}.get(
         str(config.get("problem_type")), "regression" if len(names) == 1 else "classification"
     )
     if kind == "regression" and len(names) > 1:
         raise ModelError(f"{folder} gives {len(names)} numbers for a text, and not one")
-    if len(set(names)) < len(names):
-        raise ModelError(f"{folder / 'config.json'} is damaged: two of its labels have one name")
     return Task("", kind, 0, () if kind == "regression" else names, USUAL_METRICS[kind])

@@ -52,8 +52,8 @@ class Model:
             return self.known.task
         if folder is None:
             return None
-        if model_folder.is_classifier(folder):
-            return "classify"
+        if task := model_folder.task_of_heads(folder):
+            return task
         if (folder / "modules.json").exists() or model_folder.is_static(folder):
             return "embed"
         if model_folder.is_masked(folder):
@@ -119,7 +119,7 @@ def find(name: str) -> Model:
         return Model(name, catalog.on_hub(repository), repository, revision or "main")
     path = locate.existing(name)
     folder = path if path is not None and path.is_dir() else None
-    if name in _copied() or (folder and (model_folder.is_model(folder) or model_folder.is_classifier(folder))):
+    if name in _copied() or (folder and (model_folder.is_model(folder) or model_folder.task_of_heads(folder))):
         return Model(name, local=path or Path(name))
     if folder:
         raise model_folder.no_model(name)
@@ -186,8 +186,9 @@ def details(model: Model) -> dict[str, Any]:
     copy_kind = kinds.KINDS[known.task].copy if known is not None else None
     if known is not None and known.graph and copy_kind is not None:
         own |= _of_graph(locate.built_in_graph(known) / copy_kind.manifest)
-    if folder is not None and (folder / model_folder.CLASSIFIER).is_file():
-        own |= _of_classifier(model_folder.readable_json(folder / model_folder.CLASSIFIER))
+    for manifest, _ in model_folder.HEADS.values():
+        if folder is not None and (folder / manifest).is_file():
+            own |= _of_heads(model_folder.readable_json(folder / manifest))
     said = {
         **summary(model),
         "parameters": known.parameters if known else None,
@@ -232,10 +233,10 @@ def _of_graph(path: Path) -> dict[str, Any]:
     return {name: about[name] for name in kept if name in about}
 
 
-def _of_classifier(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a classifier does, and what it was made of."""
+def _of_heads(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a classifier or a tagger does, and what it was made of."""
     tasks = [task for task in about.get("tasks") or () if isinstance(task, dict)]
-    kept = ("name", "kind", "n_texts", "labels")
+    kept = ("name", "kind", "n_texts", "scheme", "labels")
     said = {"method": about.get("method"), "base": about.get("base"), "max_length": about.get("max_length")}
     said["tasks"] = [{name: task[name] for name in kept if task.get(name)} for task in tasks]
     return {name: value for name, value in said.items() if value is not None}

@@ -29,6 +29,9 @@ CLASSIFIER = "classifier.json"
 TAGGER = "tagger.json"
 """The manifest of a tagger of `nlptool train tagger`."""
 
+HEADS = {"classify": (CLASSIFIER, "ForSequenceClassification"), "tag": (TAGGER, "ForTokenClassification")}
+"""Command that runs a fine-tuned network -> the manifest of those trained here, and the end of transformers' classes for them."""
+
 _DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs
 _AGAIN = "download the model again"
 _WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "MTModel")
@@ -196,11 +199,15 @@ def is_masked(folder: Path) -> bool:
     return any(name.endswith(heads) for name in architectures(config))
 
 
-def is_classifier(folder: Path) -> bool:
-    """Return whether a folder says that it is a classifier, of `nlptool train classifier` or of transformers."""
-    config = readable_json(folder / "config.json")
-    named = any(name.endswith("ForSequenceClassification") for name in architectures(config))
-    return named or (folder / CLASSIFIER).is_file()
+def task_of_heads(folder: Path) -> str | None:
+    """Return the command that runs the fine-tuned network of a folder, trained here or by transformers; None if it is none."""
+    named = architectures(readable_json(folder / "config.json"))
+    for task, (manifest, ending) in HEADS.items():
+        if (folder / manifest).is_file():
+            return task
+        if any(name.endswith(ending) for name in named):
+            return task
+    return None
 
 
 def is_linear_classifier(folder: Path) -> bool:

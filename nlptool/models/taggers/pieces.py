@@ -8,7 +8,7 @@ whole, and no piece belongs to two words.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,14 @@ _MOST_CACHED = 500_000  # words
 _LARGEST_SHARE = 4  # a word gets at most this part of a window
 _PREPENDS = {"Metaspace": ("prepend_scheme", "always", "never"), "ByteLevel": ("add_prefix_space", True, False)}
 """Kind of a pre-tokenizer -> its setting, and the values for a word with a blank before it and without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordCounts:
+    """What is peculiar about the words of a text."""
+
+    n_unknown: int  # pieces that the vocabulary lacks
+    n_cut: int  # words that are longer than a part of a window, of which the first pieces are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,13 @@ class WordPieces:
         self._japanese = words_of(about, tokenizer)
         self._after_blank, self._joined = (_prepending(tokenizer, is_on) for is_on in (True, False))
         self._before, self._after = _template(self._after_blank)
-        self._unknown_id = int(about.get("unknown_id") or 0)
+        self._unknown_id: int | None = about.get("unknown_id")
         self._room = self.max_length - len(self._before) - len(self._after)
         if self._room < _LARGEST_SHARE:
             raise RunError(f"--max-length {self.max_length} leaves no room for words beside the special tokens")
+        self._longest = self._room // _LARGEST_SHARE
         self._cache: dict[tuple[str, bool], list[int]] = {}
+        self._cut: set[tuple[str, bool]] = set()  # keys of the words that are too long
 
     def pieces(self, text: str, words: Sequence[Place]) -> list[list[int]]:
         """Return the pieces of each word, at least one.
@@ -64,15 +74,23 @@ class WordPieces:
         """
         if len(self._cache) > _MOST_CACHED:
             self._cache.clear()
+            self._cut.clear()
         found = []
-        end = -1
-        for start, stop in words:
-            key = text[start:stop], start != end
+        for key in _keys(text, words):
             if key not in self._cache:
-                self._cache[key] = self._tokenized(*key)
+                ids = self._tokenized(*key)
+                self._cache[key] = ids[: self._longest] or [self._unknown_id or 0]
+                if len(ids) > self._longest:
+                    self._cut.add(key)
             found.append(self._cache[key])
-            end = stop
         return found
+
+    def counts(self, text: str, words: Sequence[Place]) -> WordCounts:
+        """Return what is peculiar about the words of a text."""
+        pieces = self.pieces(text, words)
+        n_cut = sum(key in self._cut for key in _keys(text, words)) if self._cut else 0
+        unknown = self._unknown_id
+        return WordCounts(0 if unknown is None else sum(ids.count(unknown) for ids in pieces), n_cut)
 
     def windows(self, text: str, words: Sequence[Place], *, overlap: float = 0.0) -> list[Window]:
         """Return the sequences that hold all words of a text, in order.
@@ -97,7 +115,15 @@ class WordPieces:
             found = self._joined.encode(parts, is_pretokenized=True, add_special_tokens=False).ids
         else:
             found = (self._after_blank if after_blank else self._joined).encode(word, add_special_tokens=False).ids
-        return found[: self._room // _LARGEST_SHARE] or [self._unknown_id]
+        return list(found)
+
+
+def _keys(text: str, words: Sequence[Place]) -> Iterator[tuple[str, bool]]:
+    """Yield each word and whether it has a blank, or the beginning of the text, before it."""
+    end = -1
+    for start, stop in words:
+        yield text[start:stop], start != end
+        end = stop
 
 
 def _prepending(tokenizer: Any, is_on: bool) -> Any:

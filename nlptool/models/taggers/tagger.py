@@ -19,7 +19,7 @@ from nlptool.models.heads.task import Task
 from nlptool.models.masked.model import log_softmax
 from nlptool.models.runtime.batching import pack, pad
 from nlptool.models.taggers.decoding import best_tags
-from nlptool.models.taggers.pieces import Window, WordPieces
+from nlptool.models.taggers.pieces import Window, WordCounts, WordPieces
 from nlptool.models.taggers.schemes import spans_of
 from nlptool.models.taggers.transitions import transitions
 from nlptool.models.taggers.words import words_of
@@ -39,6 +39,7 @@ class TaggedText:
         scores: the probability of each of these tags, (W,) float32.
         n_tokens: that the network read, special tokens included.
         n_windows: in which it read them.
+        counts: what is peculiar about its words.
     """
 
     words: Sequence[Place]
@@ -46,16 +47,24 @@ class TaggedText:
     scores: NDArray[np.float32]
     n_tokens: int
     n_windows: int
+    counts: WordCounts
+
+    def entry(self) -> dict[str, Any]:
+        """Return what the entry of a record says of it."""
+        said = {"n_tokens": self.n_tokens, "n_unknown": self.counts.n_unknown}
+        said |= {"n_windows": self.n_windows} if self.n_windows > 1 else {}
+        return said | ({"n_cut": self.counts.n_cut} if self.counts.n_cut else {})
 
     def entities(self, text: str) -> list[dict[str, Any]]:
-        """Return the entities in order: start, end, text, label, and score, the mean probability of the tags of their words."""
+        """Return the entities in order: start, end, text, label, and score, a float32, the mean probability of the tags of their
+        words."""
         return [
             {
                 "start": self.words[first][0],
                 "end": self.words[end - 1][1],
                 "text": text[self.words[first][0] : self.words[end - 1][1]],
                 "label": label,
-                "score": float(self.scores[first:end].mean()),
+                "score": self.scores[first:end].mean(),
             }
             for first, end, label in spans_of(self.tags)
         ]
@@ -96,14 +105,15 @@ class Tagger:
         ]
         logits = self._logits([window for of_text in windows for window in of_text], task)
         found, first = [], 0
-        for where, of_text in zip(places, windows, strict=True):
+        for text, where, of_text in zip(texts, places, windows, strict=True):
             of_words = _joined(of_text, logits[first : first + len(of_text)], len(where), task.n_outputs)
             first += len(of_text)
             log_probabilities = log_softmax(of_words)
             tags = best_tags(log_probabilities, self._allowed[task.name])
             scores = np.exp(log_probabilities[np.arange(len(tags)), tags])
             n_tokens = sum(len(window.ids) for window in of_text)
-            found.append(TaggedText(where, [task.labels[tag] for tag in tags.tolist()], scores, n_tokens, len(of_text)))
+            labels = [task.labels[tag] for tag in tags.tolist()]
+            found.append(TaggedText(where, labels, scores, n_tokens, len(of_text), self._pieces.counts(text, where)))
         return found
 
     def _logits(self, windows: Sequence[Window], task: Task) -> list[NDArray[np.float32]]:

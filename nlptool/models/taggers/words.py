@@ -23,4 +23,11 @@ def words_of(text: str) -> list[Place]:
 
     shown = for_mecab(text)
     surfaces = [key.partition("\t")[0] for key in words.tagger().parse(shown).split("\n") if key]
-    return [(start, end) for start, end in spans(shown, surfaces) if not shown[start:end].isspace()]
+    return [_stripped(text, place) for place in spans(shown, surfaces) if text[slice(*place)].strip()]
+
+
+def _stripped(text: str, place: Place) -> Place:
+    """Return the place of a word without white space at its ends, which MeCab takes for a part of some unknown words."""
+    word = text[slice(*place)]
+    start = place[0] + len(word) - len(word.lstrip())
+    return start, start + len(word.strip())

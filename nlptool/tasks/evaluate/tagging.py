@@ -72,7 +72,8 @@ def _judged(pipe: Pipe, file: TaggedPairs, rules: Rules) -> Judgement:
         judgement = tag_judgements.of_tags(pipe, file, rules)
     else:
         judgement = tag_judgements.of_entities(pipe, file, rules, (gold, predicted))
-    made_by = {"model": file.model, "bootstrap": rules.resamples, "seed": rules.seed}
+    of_task = {"task": file.task} if file.task else {}
+    made_by = {"model": file.model, **of_task, "bootstrap": rules.resamples, "seed": rules.seed}
     return Judgement({**head, **judgement.record, **made_by}, judgement.confused)
 
 

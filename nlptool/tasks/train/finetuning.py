@@ -81,7 +81,7 @@ def finetune(
     settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
     training = Finetuning(
         network, data, FinetuningSettings(base=Path(base).name, pooling=pooling, **settings), work,
-        pad_id=about["pad_id"], types=about["types"], resume=output.resume, device=torch_device, began=began,
+        pad_id=about["pad_id"], types=about["types"], name=family.name, resume=output.resume, device=torch_device, began=began,
         report=pipe.bar.work, note=pipe.note, stop=stop,
     )  # fmt: skip
     training.run()

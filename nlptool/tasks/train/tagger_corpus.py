@@ -108,9 +108,9 @@ def _task(pipe: Pipe, file: TagFile, scheme: str) -> TaggedTask:
         raise RunError(f"{where}no sentences are left to learn from")
     labels = tuple(sorted(_counts(train, found.scheme)))
     if len(labels) < (2 if found.scheme == PLAIN else 1):
+        what = "one tag alone" if labels else "no entities"
         raise RunError(
-            f"{where}the sentences have {'one tag' if labels else 'no entities'} alone: there is nothing to learn",
-            hint="--column NAME names the tags",
+            f"{where}the sentences have {what}: there is nothing to learn", hint="--column NAME names the tags"
         )
     known = [example for example in dev if set(_counts([example], found.scheme)) <= {*labels}]
     if len(known) < len(dev):

@@ -74,6 +74,7 @@ class Finetuning(BestKeeper[FinetuningSettings, Batch]):
         tasks: in the order of the heads.
         pad_id: the token id that stands for padding.
         types: the encoder takes the numbers of the texts of a pair.
+        name: with which the names of its files begin.
     """
 
     network: HeadsNetwork
@@ -87,9 +88,10 @@ class Finetuning(BestKeeper[FinetuningSettings, Batch]):
         *,
         pad_id: int,
         types: bool,
+        name: str = "classifier",
         **run: Unpack[RunOptions],
     ) -> None:
-        super().__init__(settings, folder, "classifier", name_of(tasks), run)
+        super().__init__(settings, folder, name, name_of(tasks), run)
         self._tasks = tasks
         self._pad_id, self._types = pad_id, types
         self._batches = Batches(

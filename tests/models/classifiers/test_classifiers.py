@@ -36,9 +36,8 @@ def test_probabilities_are_those_of_transformers(kind: str, tmp_path: Path) -> N
     assert np.ptp(expected, axis=0).max() > 0.05, "the texts differ"
     for engine in ("onnx", "torch"):
         spec = ClassifierSpec(str(folder), engine=engine, max_length=classifier_models.MAX_LENGTH, device="cpu")
-        located = loading.locate(spec)
-        assert located.engine == engine
-        classifier = located.open()
+        classifier = loading.locate(spec).open()
+        assert classifier.engine == engine
         (task,) = classifier.tasks.values()
         assert task.labels == classifier_models.LABELS
         found = classifier.outputs(TEXTS, task)
