@@ -45,13 +45,7 @@ if TYPE_CHECKING:
     from nlptool.records.pipe import Pipe
 
     NetworkSpec = (
-        EncoderSpec
-        | MaskedModelSpec
-        | ClassifierSpec
-        | ContextualSpec
-        | TaggerSpec
-        | AttentionSpec
-        | GeneratorSpec
+        EncoderSpec | MaskedModelSpec | ClassifierSpec | ContextualSpec | TaggerSpec | AttentionSpec | GeneratorSpec
     )
 
 
