@@ -470,10 +470,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool search')
-        options=(--corpus -k --top-k --threshold --measure -f --format --memory -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--corpus -k --top-k --threshold --measure --tokens --word --any --layer -f --format --memory -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --corpus | -k | --top-k | --threshold | --memory | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --corpus | -k | --top-k | --threshold | --word | --layer | --memory | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --measure) kind=word words=(cosine dot euclidean manhattan pearson) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;

@@ -370,6 +370,7 @@ _TABLE = (
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
 TASKS = sorted({known.task for known in _TABLE} | {"tag"})  # a tagger may be in the hub's cache
 DEFAULT_ENCODER = "sbert-mini-ja-en"
+ENGLISH_ENCODER = "all-MiniLM-L6-v2"
 DEFAULT_BERT = "bert-mini-ja"
 DEFAULT_CLASSIFIER = "glue-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"

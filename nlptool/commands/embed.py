@@ -121,8 +121,8 @@ def command(  # noqa: PLR0917
     one; last4 joins the vectors of the last four (BERT, section 5.3) end to end; all gives `layers`, a vector for each layer.
     The models are BERTs and sentence encoders; the default is bert-mini-ja or bert-mini-en, by the script of the first text
     with letters. A text longer than the network takes is read in windows that overlap. The formats are jsonl, csv, tsv, table,
-    npz (arrays vectors, records, ids, starts, ends, texts, a row for each token) and parquet (a row for each token; with
-    --layer all a column for each layer).
+    npz (arrays vectors, records, ids, starts, ends, texts, a row for each token; model, layer, pool_words) and parquet (a row
+    for each token; with --layer all a column for each layer).
 
     With different batches a number may change by less than 1e-5; --deterministic makes the output byte-identical. This does
     not hold for --quantize int8, whose results depend on the batch and the processor where VNNI is missing.
@@ -198,4 +198,4 @@ def _tokens(  # noqa: PLR0917
     scripts = ModelScripts(model.name, MASKED)
     lists = windows(pipe.read(), largest=WINDOW)
     found = scripts.noted(embed_tokens(lists, model, form, pool_words=pool_words))
-    write(pipe, found, format, form, model, pieces=pool_words is None, notes=NOTES | scripts.notes)
+    write(pipe, found, format, form, model, pool_words=pool_words, notes=NOTES | scripts.notes)

@@ -31,21 +31,22 @@ def write(
     form: TokenForm,
     model: ContextualModel,
     *,
-    pieces: bool,
+    pool_words: str | None,
     notes: Mapping[str, Note],
 ) -> None:
     """Write records with their tokens.
 
     Args:
         format: one of ``formats.names("tokens")``.
-        pieces: the tokens are pieces, which have a spelling in the vocabulary.
+        pool_words: as of ``embed_tokens``.
     """
     if format == "npz":
         shape = form.layers.shape(model.dimension)
-        writer = formats.row_writer(format, "tokens", FIELD, form.dtype, shape, pipe.id_of)
+        about = {"model": model.name, "layer": str(form.layers.name), "pool_words": pool_words or ""}
+        writer = formats.row_writer(format, "tokens", FIELD, form.dtype, shape, pipe.id_of, about=about)
         pipe.write_rows(lists, writer, notes=notes)
         return
-    columns = _layout(form, model.dimension, pieces=pieces)
+    columns = _layout(form, model.dimension, pieces=pool_words is None)
     if format == "parquet":
         writer = formats.row_writer(format, "tokens", columns, **row_options(pipe))
         pipe.write_rows(numbered(iter(lists)), writer, notes=notes)

@@ -157,6 +157,7 @@ def test_long_texts_are_read_in_windows() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--as", "query"], "--tokens makes no use of --as"),
         (["--dim", "3"], "--tokens makes no use of --dim"),
         (["--on-long", "chunk"], "--tokens makes no use of --on-long"),
         (["-f", "npy"], "-f npy has no place for tokens"),

@@ -201,7 +201,7 @@ _MOST_LAYERS = 10_000
 
 layer = click.option(
     "--layer", type=_Layer(), metavar="N|all|last4", show_default="the last one",
-    help="With --tokens: the layer whose vectors are written, from 0, the embeddings; last4: the last four joined; all: each.",
+    help="With --tokens: the layer whose vectors are used, from 0, the embeddings; last4: the last four joined; all: each.",
 )  # fmt: skip
 
 

@@ -84,9 +84,7 @@ def refuse(names: Iterable[str], reason: str) -> None:
         UsageError: one of them was given.
     """
     for name in sorted(typed(names)):
-        parameters = click.get_current_context().command.params
-        option = next(max(parameter.opts, key=len) for parameter in parameters if parameter.name == name)
-        raise click.UsageError(f"{reason} makes no use of {option}")
+        raise click.UsageError(f"{reason} makes no use of {_typed_as(name)}")
 
 
 def refuse_without(names: Iterable[str], needed: str) -> None:
@@ -96,7 +94,13 @@ def refuse_without(names: Iterable[str], needed: str) -> None:
         UsageError: one of them was given.
     """
     for name in sorted(typed(names)):
-        raise click.UsageError(f"--{name.replace('_', '-')} goes with {needed} alone")
+        raise click.UsageError(f"{_typed_as(name)} goes with {needed} alone")
+
+
+def _typed_as(name: str) -> str:
+    """Return a parameter of the running command as it is typed: ``--as`` for ``role``."""
+    parameters = click.get_current_context().command.params
+    return next(max(parameter.opts, key=len) for parameter in parameters if parameter.name == name)
 
 
 def all_of(*options: Decorator) -> Decorator:

@@ -19,7 +19,6 @@ from nlptool.models.contextual.texts import PlacedText, PlacingTokenizer
 from nlptool.models.masked.tokenizer import ModelInput
 from nlptool.models.runtime import inputs, windows
 from nlptool.models.runtime.batching import pack, pad
-from nlptool.models.runtime.onnx import BATCH_TOKENS
 from nlptool.models.runtime.packed_session import PackedSession
 from nlptool.specs import ContextualSpec
 
@@ -52,7 +51,7 @@ class OnnxStates:
     """A graph whose outputs are the hidden states of all layers; those alone are computed that are asked for."""
 
     engine = "onnx"
-    batch_tokens = BATCH_TOKENS
+    batch_tokens = 256  # larger batches were slower: states of all tokens fall out of the processor's cache
 
     def __init__(
         self, about: Mapping[str, Any], graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False

@@ -70,7 +70,7 @@ def vectors_writer(precision: Precision, id_of: Callable[[Record], str]) -> Npz:
 
 class TokenNpz(RowWriter):
     """The vectors of tokens, a row for each: ``vectors``, ``records``, the number of the token's record, ``ids``, its name,
-    ``starts`` and ``ends`` in the record's text, and ``texts``, of the tokens.
+    ``starts`` and ``ends`` in the record's text, and ``texts``, of the tokens; and what ``about`` says, each a text.
 
     Records have their vectors, little-endian bytes, in the result "".
 
@@ -79,11 +79,19 @@ class TokenNpz(RowWriter):
         dtype: of the vectors.
         shape: of the vectors of a token: (D,), or (L, D).
         id_of: returns a record's name.
+        about: of all vectors, by its name in the archive.
     """
 
     def __init__(
-        self, tokens: str, dtype: np.dtype[Any], shape: tuple[int, ...], id_of: Callable[[Record], str]
+        self,
+        tokens: str,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        id_of: Callable[[Record], str],
+        *,
+        about: Mapping[str, str],
     ) -> None:
+        self._about = about
         self._tokens, self._dtype, self._shape, self._id_of = tokens, dtype, shape, id_of
         self._vectors, self._records, self._starts, self._ends = (temp_files.temporary(self) for _ in range(4))
         self._ids, self._texts = Texts(self), Texts(self)
@@ -118,6 +126,8 @@ class TokenNpz(RowWriter):
             "ends": (whole, chunks(self._ends)),
             "texts": self._texts.member(),
         }
+        for name, text in self._about.items():
+            members[name] = (npy.header(f"<U{max(1, len(text))}", ()), [(text or "\0").encode("utf-32-le")])
         write_members(output, members)
 
 
