@@ -73,10 +73,11 @@ def tag(
                 keep_gold(record, "entities")
                 entities = [each for each in tagged.entities(record.text) if each["score"] >= min_score]
                 results["entities"] = as_json(entities)
-            if are_given or is_plain or with_tags:
-                _keep_gold_tags(record, len(tagged.words))
             if is_plain or with_tags:
+                keep_gold(record, "tags")
                 results |= _tags(record, tagged, with_words=not are_given)
+            elif are_given:
+                _keep_gold_tags(record, len(tagged.words))
             record.results = {**record.results, **results}
             record.entry = {**entry, **tagged.entry()}
 

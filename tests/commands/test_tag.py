@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 import tagged_examples as tagged
 import tagger_models
+from hub_server import HubServer
+from huggingface_hub import constants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interruptions import interrupted, resumed_after_every_list
@@ -105,6 +108,7 @@ def test_gold_annotations_are_kept(place: Path) -> None:
     assert "tags" not in found
     found = one(*PARTS, tokens=WORDS, tags=tags)
     assert (found["gold"], len(found["tags"])) == (tags, 6)
+    assert one(*BERT, "--tags", text=LINE, tags=["N"])["gold"] == ["N"]
     found = one(*BERT, text=LINE, tags=["sport", "news"])
     assert found["tags"] == ["sport", "news"], "no tags of words"
     assert one(*BERT, text=LINE, entities=gold, gold="mine")["gold"] == "mine"
@@ -215,6 +219,26 @@ def test_an_evaluation_of_a_model_is_that_of_its_predictions(place: Path) -> Non
         )
         assert ours == theirs
         assert ours["model"] == model[2]
+
+
+def test_a_tagger_of_the_hub_is_fetched_once_and_is_listed(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.startswith("HF_") or name == "TRANSFORMERS_OFFLINE" or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    with HubServer() as server:
+        server.add("org/ner", {path.name: path.read_bytes() for path in (place / "bert").iterdir()})
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)  # the library reads the variable when it is imported
+        found = one("tag", "-m", "org/ner", text=LINE)
+        assert found["entities"] == one(*BERT, text=LINE)["entities"]
+        assert found["nlptool"]["tag"]["model"] == "org/ner"
+        server.forget()
+        assert one("tag", "-m", "org/ner", "--offline", text=LINE)["entities"] == found["entities"]
+        assert server.paths() == []
+    assert invoke("models", "list", "--task", "tag", "-f", "names").stdout == "org/ner\n"
 
 
 @pytest.mark.parametrize(
