@@ -21,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +149,14 @@ def plain_pairs(folder: Path, threads: int) -> Callable[[list[tuple[str, str]], 
     return run
 
 
-def race(peer: str, arguments: argparse.Namespace, folder: Path, items: list, contenders: dict) -> None:
+def race(
+    peer: str,
+    arguments: argparse.Namespace,
+    folder: Path,
+    items: list,
+    contenders: dict,
+    sizes: Sequence[int] = BATCH_SIZES,
+) -> None:
     """``nlptool`` and its peer, which is tried with all batch sizes on a fifth of the items first."""
     spawned = multiprocessing.get_context("spawn")
     ends = {}
@@ -163,7 +170,7 @@ def race(peer: str, arguments: argparse.Namespace, folder: Path, items: list, co
 
     sample = items[::5]
     timed(peer, sample[:8], 8)
-    tried = {size: timed(peer, sample, size) for size in BATCH_SIZES}
+    tried = {size: timed(peer, sample, size) for size in sizes}
     best = min(tried, key=lambda size: tried[size])
     times = in_turn({name: lambda n=name: timed(n, items, best) for name in contenders}, arguments.rounds)
     row(f"{len(items):,} {arguments.what}, {arguments.threads} threads", "median (range)", "a second")

@@ -5,8 +5,8 @@ FILE is an English text, a sentence a line. Contenders run in turn at equal thre
 cold       one line, the whole process, with a model in a folder that has been converted, against a script with the pipeline of
            transformers
 tag        texts of mixed length (1 to 8 sentences of FILE), a BERT of the usual size (12 x 768) with random weights, loading not
-           counted, against the pipeline of transformers (token-classification, aggregation_strategy="simple") at the best of its
-           batch sizes, each in a process of its own
+           counted, against the pipeline of transformers (token-classification, aggregation_strategy="simple") in batches of
+           --sizes, of several the best one, each in a process of its own
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def cold(arguments: argparse.Namespace, folder: Path) -> None:
 def tag(arguments: argparse.Namespace, folder: Path) -> None:
     if arguments.model is None:
         make(folder)
-    race("pipeline", arguments, folder, mixed(arguments), {"nlptool": ours, "pipeline": the_pipeline})
+    race("pipeline", arguments, folder, mixed(arguments), {"nlptool": ours, "pipeline": the_pipeline}, arguments.sizes)
 
 
 def mixed(arguments: argparse.Namespace) -> list[str]:
@@ -113,6 +113,9 @@ def main() -> None:
     parser.add_argument("what", choices=["cold", "tag"])
     parser.add_argument("--data", type=Path, help="an English text, a sentence a line")
     parser.add_argument("--lines", type=int, default=1000)
+    parser.add_argument(
+        "--sizes", type=lambda given: list(map(int, given.split(","))), default=[32], help="1,8,32, say"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", type=Path, help="the folder of a tagger")

@@ -65,6 +65,7 @@ class Case:
 
 _TRAIN = "--threads 1 --device cpu --layers 1 --hidden-size 32 --heads 2 --intermediate-size 32 -o out"
 _SOME = "-m static-ja-en {in}/lines.txt"
+_TAGGER = "train tagger {in}/tagged.conll --threads 1 --device cpu --batch-size 4 --max-length 16 --freeze 4 --dev 0"
 
 CASES = {
     "tokenize": Case("tokenize {in}/novel.txt -o out"),
@@ -94,6 +95,7 @@ CASES = {
     "generate": Case("generate -m hyakunin {in}/lines.txt -o out"),
     "generate --stream": Case("generate -m hyakunin --stream {in}/lines.txt -o out"),
     "classify": Case("classify -m static-ja-en --labels 猫,犬 {in}/lines.txt -o out"),
+    "tag": Case("tag -m ./tagger {in}/lines.txt -o out", begun=(f"{_TAGGER} --max-steps 1 -o tagger",)),
     "map": Case(f"map -f tsv {_SOME} -o out"),
     "map picture": Case(f"map --plot out.svg {_SOME}", "out.svg", resumes=False),
     "index build": Case(f"index build {_SOME} -o out"),
@@ -134,10 +136,7 @@ CASES = {
         "train classifier --method finetune --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 "
         "--freeze 4 --dev 0 {in}/labelled.tsv -o out"
     ),
-    "train tagger": Case(
-        "train tagger --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 --freeze 4 --dev 0 "
-        "{in}/tagged.conll -o out"
-    ),
+    "train tagger": Case(f"{_TAGGER} --max-steps 12 -o out"),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
