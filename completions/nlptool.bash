@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy attention classify compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity split tag tokenize train vectors) ;;
+        "") kind=word words=(analogy answer attention choose classify compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity split tag tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -26,12 +26,42 @@ _nlptool_follow() { # COMMAND [OPTION]
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
+    'nlptool answer')
+        options=(--question --corpus --passages --encoder -k --max-answer-tokens --no-answer --min-score -m --model --max-length --stride --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --memory -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --question | --corpus | --passages | --encoder | -k | --max-answer-tokens | --no-answer | --min-score | -m | --model | --max-length | --stride | --batch-tokens | --threads | --memory | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool attention')
         options=(--pair --first --second --layer --head --all --plot -m --model --max-length --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --first | --second | --layer | --head | --plot | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool choose')
+        options=(-m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
@@ -119,12 +149,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate answers')
-        options=(--predicted --na-prob --na-threshold --metric --bootstrap --details --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--predicted --na-prob --na-threshold --metric --bootstrap --details -m --model --max-length --stride --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle --seed -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --predicted | --na-prob | --details) kind=file ;;
-        --na-threshold | --bootstrap | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --na-threshold | --bootstrap | -m | --model | --max-length | --stride | --batch-tokens | --threads | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --metric) kind=word words=(squad squad2 jsquad) ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -549,7 +581,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
-        "") kind=file words=(word2vec bert distil classifier tagger seq2seq) ;;
+        "") kind=file words=(word2vec bert distil classifier tagger reader chooser seq2seq) ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
@@ -652,6 +684,41 @@ _nlptool_follow() { # COMMAND [OPTION]
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
+    'nlptool train reader')
+        options=(--base --dev --metric --freeze --layer-decay --patience --evaluations --keep --max-length --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --offline --allow-pickle --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --base | --dev | --freeze | --layer-decay | --patience | --evaluations | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --metric) kind=word words=(squad squad2 jsquad) ;;
+        --keep) kind=word words=(best last) ;;
+        --optimizer) kind=word words=(adamw muon) ;;
+        --precision) kind=word words=(auto float32 bfloat16) ;;
+        -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train chooser')
+        options=(--base --dev --freeze --layer-decay --patience --evaluations --keep --max-length --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --offline --allow-pickle --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --base | --dev | --freeze | --layer-decay | --patience | --evaluations | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --keep) kind=word words=(best last) ;;
+        --optimizer) kind=word words=(adamw muon) ;;
+        --precision) kind=word words=(auto float32 bfloat16) ;;
+        -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool train seq2seq')
         options=(--first --second --dev --token-unit --source-unit --target-unit --dictionary --lowercase --patience --evaluations --keep --architecture --vocab-size --target-vocab-size --hidden-size --layers --heads --intermediate-size --max-length --max-steps --epochs --max-minutes --batch-tokens --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
@@ -725,7 +792,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool attention' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train tagger' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

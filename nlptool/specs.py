@@ -69,6 +69,19 @@ class TaggerSpec(HeadsSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderSpec(HeadsSpec):
+    """A reader, which finds the answer to a question in a text."""
+
+    _: KW_ONLY
+    stride: int | None = None  # tokens from a window of a long text to the next; None: as the reader likes it
+
+
+@dataclass(frozen=True, slots=True)
+class ChooserSpec(HeadsSpec):
+    """A chooser, which says which of several choices goes with a text."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifierSpec(HeadsSpec):
     """A classifier: a network with heads, or linear heads on the vectors of an encoder. ``model`` "" means the default."""
 

@@ -1,8 +1,9 @@
 """Write the files that onnxruntime needs for a built-in model: ``python recipes/onnx_graph.py multilingual-e5-small``.
 
 These are ``model.onnx`` and ``encoder.json``; for a masked language model ``model.onnx``, ``masked.json`` and ``tokenizer.json``;
-for a classifier ``model.onnx``, ``classify.json`` and ``tokenizer.json``. With ``--contextual`` the graph is that of the vectors
-of tokens in context, in the folder ``contextual`` of the model's, with ``contextual.json``.
+for a classifier ``model.onnx``, ``classify.json`` and ``tokenizer.json``; for a tagger ``tag.json`` instead. With
+``--contextual`` the graph is that of the vectors of tokens in context, in the folder ``contextual`` of the model's, with
+``contextual.json``.
 
 The graph holds no weights. Each large tensor of the exported graph is looked up in the model's file of weights, where it stands
 unchanged or transposed. Of a ``model.safetensors`` the graph gets the tensor's position, and onnxruntime maps it into memory.
@@ -42,8 +43,10 @@ COPIES = {
     "embed": kinds.ENCODER,
     "fill-mask": kinds.MASKED,
     "classify": kinds.CLASSIFIER,
+    "tag": kinds.TAGGER,
     "contextual": kinds.CONTEXTUAL,
 }
+FAMILIES = {"classify": heads_folder.CLASSIFIER, "tag": heads_folder.TAGGER}
 OF_ONNXRUNTIME = "com.microsoft"  # the domain of its own operators
 
 
@@ -69,7 +72,7 @@ def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
     Args:
         standard: the folder that transformers loads; with the numbers of ``shipped``.
         shipped: the folder with the weights that the graph will be given.
-        task: of the model, as in the catalog: embed | fill-mask | classify; or contextual.
+        task: of the model, as in the catalog: embed | fill-mask | classify | tag; or contextual.
     """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -78,8 +81,8 @@ def write(standard: Path, shipped: Path, target: Path, *, task: str) -> None:
         elif task == "contextual":
             part = model_folder.modules(standard)[0][1]
             contextual_export.convert(standard / part, target.parent.name, work)
-        elif task == "classify":
-            heads_export.convert(standard, target.name, heads_folder.CLASSIFIER, work)
+        elif task in FAMILIES:
+            heads_export.convert(standard, target.name, FAMILIES[task], work)
         else:
             encoder_export.convert(standard, work)
         manifest = COPIES[task].manifest

@@ -1,4 +1,4 @@
-"""Bring a model of ``nlptool train bert`` or ``train classifier`` into the form in which it is shipped: its weights in 8 bits.
+"""Bring a model of ``nlptool train bert``, ``classifier`` or ``tagger`` into the form in which it is shipped: weights in 8 bits.
 
 ``python recipes/quantise.py MADE TARGET`` writes the model of the folder MADE to the folder TARGET, with the graph that
 onnxruntime reads; of a classifier with several tasks the encoder and all heads. The catalog's ``sha256`` and ``size`` are those
@@ -19,7 +19,11 @@ from nlptool.models.store import int8_weights, kinds
 from nlptool.storage import digest
 
 COPIED = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "curves.jsonl", "heads.safetensors")
-MANIFESTS = {"pretraining.json": "fill-mask", "classifier.json": "classify"}  # of a training -> the task of its model
+MANIFESTS = {
+    "pretraining.json": "fill-mask",
+    "classifier.json": "classify",
+    "tagger.json": "tag",
+}  # of a training -> the task of its model
 
 
 def main() -> None:

@@ -23,7 +23,9 @@ from nlptool.terminal import interrupts, library_warnings
 
 COMMANDS = {
     "analogy": "Solve word analogies, A - B + C, with word vectors.",
+    "answer": "Answer questions by a part of a text, or of a corpus.",
     "attention": "Extract and draw the attention weights of a BERT.",
+    "choose": "Choose the ending or the answer that goes with a text.",
     "classify": "Classify texts or pairs of texts: a class, labels or a number for each.",
     "compare": "Compare embeddings of the same items: representational similarity analysis, CKA.",
     "completion": "Print the completion script of a shell.",

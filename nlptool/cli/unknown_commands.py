@@ -54,6 +54,8 @@ _COMMAND_LINES = {
     "nlptool classify": ("classifier", "classification", "sentiment", "label", "emotion", "zero-shot"),
     "nlptool train classifier": ("finetune", "fine-tune", "finetuning", "fine-tuning", "glue"),
     "nlptool tag -m MODEL": ("ner", "entities", "entity", "named-entities", "tagger", "token-classification"),
+    "nlptool answer -m MODEL": ("qa", "question-answering", "ask", "reader", "squad"),
+    "nlptool choose -m MODEL": ("multiple-choice", "choice", "swag"),
     "nlptool completion SHELL": ("completions", "complete-shell", "autocomplete"),
     "nlptool --help": ("man", "manual", "usage", "commands"),
     "nlptool --version": ("about",),
@@ -68,8 +70,7 @@ _NOT_DONE = {
         "parse", "parser", "dependency", "dependencies", "depparse", "syntax", "cabocha", "ginza", "spacy", "chunk",
     ),
     "nlptool has no model for this task of its own; `nlptool generate -m MODEL` runs a text-to-text model of the hub.": (
-        "summarize", "summarise", "summary", "summarization", "answer", "qa", "question-answering", "ask", "chat",
-        "paraphrases", "correct", "simplify", "llm",
+        "summarize", "summarise", "summary", "summarization", "chat", "paraphrases", "correct", "simplify", "llm",
     ),
     "nlptool is no server: it reads stdin and files, and a running `nlptool embed` answers line by line.": (
         "serve", "server", "api", "daemon", "http", "listen", "web", "ui", "gui",

@@ -11,6 +11,7 @@ Note = str | Callable[[Counter[str]], str]
 
 _SENTENCES = {
     "cut": "texts that were cut off before their end (--max-new-tokens)",
+    "cut_question": "questions that are too long, whose beginning was read",
     "n_byte_fallback": "characters that the model's vocabulary lacks, which it read as bytes",
     "n_chunks": "chunks in which longer texts were taken",
     "n_composed": "texts that were not in Unicode's form NFC, which CoNLL-U asks for, and were brought into it",

@@ -28,12 +28,17 @@ _DATA, _ARTICLE, _PARAGRAPH = "data", "paragraphs", "qas"
 Values = dict[str, Any]
 
 
-def unfolded(lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+def unfolded(
+    lists: Iterable[list[Record]], *, on_more: Callable[[int], None] = lambda n: None
+) -> Iterator[list[Record]]:
     """Replace each record that is a SQuAD file, an article or a paragraph by the records of its questions; pass on the others.
 
     A part without what it needs becomes a record that fails, in its place.
+
+    Args:
+        on_more: called with the number of records that take the place of one, less one.
     """
-    for pairs in questions(lists):
+    for pairs in questions(lists, on_more=on_more):
         for record, values in pairs:
             if record.pending and record.raw is None and values:
                 record.raw = _json(values)

@@ -16,17 +16,21 @@ from nlptool.models.runtime.one_by_one import loading
 from nlptool.models.store import locate as store_locate
 from nlptool.specs import (
     AttentionSpec,
+    ChooserSpec,
     ClassifierSpec,
     ContextualSpec,
     DecodingSpec,
     EncoderSpec,
     GeneratorSpec,
     MaskedModelSpec,
+    ReaderSpec,
     TaggerSpec,
     WordVectorsSpec,
 )
 
 if TYPE_CHECKING:
+    from nlptool.models.choosers.chooser import Chooser
+    from nlptool.models.choosers.loading import LocatedChooser
     from nlptool.models.classifiers.loading import LocatedAnyClassifier
     from nlptool.models.classifiers.outputs import Classifier
     from nlptool.models.contextual.loading import LocatedContextualModel
@@ -38,15 +42,16 @@ if TYPE_CHECKING:
     from nlptool.models.masked.attention import AttentionModel, LocatedAttentionModel
     from nlptool.models.masked.loading import LocatedMaskedModel
     from nlptool.models.masked.model import MaskedModel
+    from nlptool.models.readers.loading import LocatedReader
+    from nlptool.models.readers.reader import Reader
     from nlptool.models.runtime.prepare import Note
     from nlptool.models.taggers.loading import LocatedTagger
     from nlptool.models.taggers.tagger import Tagger
     from nlptool.models.words.vectors import WordVectors
     from nlptool.records.pipe import Pipe
 
-    NetworkSpec = (
-        EncoderSpec | MaskedModelSpec | ClassifierSpec | ContextualSpec | TaggerSpec | AttentionSpec | GeneratorSpec
-    )
+    AnyHeadsSpec = ClassifierSpec | TaggerSpec | ReaderSpec | ChooserSpec
+    NetworkSpec = EncoderSpec | MaskedModelSpec | ContextualSpec | AnyHeadsSpec | AttentionSpec | GeneratorSpec
 
 
 @overload
@@ -74,6 +79,14 @@ def locate_model(
 def locate_model(
     spec: TaggerSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
 ) -> LocatedTagger: ...
+@overload
+def locate_model(
+    spec: ReaderSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedReader: ...
+@overload
+def locate_model(
+    spec: ChooserSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedChooser: ...
 @overload
 def locate_model(
     spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
@@ -131,6 +144,14 @@ def locate_model(
                 from nlptool.models.taggers import loading as tagger_loading
 
                 return tagger_loading.locate(spec, **watching)
+            case ReaderSpec():
+                from nlptool.models.readers import loading as reader_loading
+
+                return reader_loading.locate(spec, **watching)
+            case ChooserSpec():
+                from nlptool.models.choosers import loading as chooser_loading
+
+                return chooser_loading.locate(spec, **watching)
             case AttentionSpec():
                 from nlptool.models.masked import attention
 
@@ -151,6 +172,10 @@ def open_model(spec: ClassifierSpec, pipe: Pipe | None = None) -> Classifier: ..
 def open_model(spec: ContextualSpec, pipe: Pipe | None = None) -> ContextualModel: ...
 @overload
 def open_model(spec: TaggerSpec, pipe: Pipe | None = None) -> Tagger: ...
+@overload
+def open_model(spec: ReaderSpec, pipe: Pipe | None = None) -> Reader: ...
+@overload
+def open_model(spec: ChooserSpec, pipe: Pipe | None = None) -> Chooser: ...
 @overload
 def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
 @overload

@@ -50,8 +50,11 @@ class WordModels:
         return self._open[name]
 
 
-def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record]]:
+def read(pipe: Pipe, queries: Sequence[str | list[str]], *, field: str = "query") -> Iterator[list[Record]]:
     """Return the records of the input in windows, or one record for each of ``queries`` if there are any.
+
+    Args:
+        field: of such a record that holds the query.
 
     Raises:
         WrongUsage: a query is not UTF-8.
@@ -60,7 +63,7 @@ def read(pipe: Pipe, queries: Sequence[str | list[str]]) -> Iterator[list[Record
         return windows(pipe.read())
     try:
         records = [
-            Record("", ARGUMENTS, number, orjson.dumps({"query": query})) for number, query in enumerate(queries, 1)
+            Record("", ARGUMENTS, number, orjson.dumps({field: query})) for number, query in enumerate(queries, 1)
         ]
     except TypeError as error:
         raise WrongUsage("an argument is not UTF-8") from error

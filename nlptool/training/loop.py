@@ -32,6 +32,9 @@ from nlptool.training.optimizers import Optimizers, layer_matrices
 _LOG_STEPS = 50  # steps between two lines of the curves
 _MAX_EVALUATIONS = 20  # evaluations on the dev set in a training
 _CHECKPOINT_SECONDS = 120  # between two checkpoints
+_TRIM_SECONDS = (
+    60  # after which memory that was freed goes back to the system: batches of many lengths leave gaps in it
+)
 _SPEED_SECONDS = 10.0  # for which the speed is measured
 _PREFETCHED = 4  # batches that are prepared while a GPU computes
 
@@ -198,6 +201,7 @@ class Trainer(Generic[SettingsT, BatchT]):
         self.n_tokens = self.curves[-1]["tokens"] if self.curves else 0
         evaluation_steps = self.evaluation_steps(total)
         step, began, saved = state.step, time.monotonic() - state.seconds, time.monotonic()
+        trimmed = saved
 
         def save() -> None:
             self._check(step)
@@ -225,7 +229,10 @@ class Trainer(Generic[SettingsT, BatchT]):
                 self.log(line, evaluate=step in evaluation_steps)
             if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 save()
-                saved = time.monotonic()
+                saved = trimmed = time.monotonic()
+            elif time.monotonic() - trimmed > _TRIM_SECONDS:
+                return_freed_memory()
+                trimmed = time.monotonic()
         if state.step < step:
             save()
         self.n_steps = step

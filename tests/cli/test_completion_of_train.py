@@ -29,7 +29,10 @@ def completed(*words: str) -> list[str]:
         (["train", "--method", ""], ["skipgram", "cbow", "counts", "ppmi", "svd"]),
         (["train", "-o", ""], ["FILES"]),
         (["train", "dis"], ["FILES", "distil"]),
-        (["train", ""], ["FILES", "word2vec", "bert", "distil", "classifier", "tagger", "seq2seq"]),
+        (
+            ["train", ""],
+            ["FILES", "word2vec", "bert", "distil", "classifier", "tagger", "reader", "chooser", "seq2seq"],
+        ),
         (["train", "distil", "--teach"], ["--teacher"]),
         (["train", "distil", "--subw"], []),
         (["models", "--"], ["--help"]),

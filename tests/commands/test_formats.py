@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import heads_models
 import pyarrow.parquet
 import pytest
 import tagger_models
@@ -17,9 +18,12 @@ from program import Invoke, parse_records
 
 from nlptool.cli.main import root
 
-GOOD = {"id": 1, "text": "猫が[MASK]を食べる。", "query": "猫", "first": "雨だ。", "second": "傘をさす。"}
-EMPTY = {"id": 2, "text": "", "query": "", "first": "", "second": ""}
-FAILED = {"id": 3, "text": 7, "query": 7, "first": 7, "second": 7}
+GOOD: dict[str, Any] = {
+    "id": 1, "text": "猫が[MASK]を食べる。", "query": "猫", "first": "雨だ。", "second": "傘をさす。",
+    "question": "何を食べるか。", "context": "猫が魚を食べる。", "choices": ["魚", "机"],
+}  # fmt: skip
+EMPTY = {name: 2 if name == "id" else "" for name in GOOD}
+FAILED = {name: 3 if name == "id" else 7 for name in GOOD}
 PASSED = {
     "id": 4,
     "text": "犬",
@@ -41,13 +45,17 @@ COMMANDS: dict[str, list[str]] = {
     "score": [],
     "mask": [],
     "split": [],
+    "answer": ["-m", "READER"],
+    "answer --question 何を食べるか": ["-m", "READER"],
+    "answer --corpus": ["CORPUS", "-m", "READER", "--encoder", "static-ja-en"],
+    "choose": ["-m", "CHOOSER"],
     "tag": ["-m", "TAGGER"],
     "tag --tags": ["-m", "TAGGER"],
     "generate": ["-m", "hyakunin", "--max-new-tokens", "3"],
     "analogy": ["-k", "2"],
     "neighbors": ["-k", "2"],
     "odd-one-out": [],
-    "search": [*STATIC, "-k", "2", "--corpus"],
+    "search": [*STATIC, "-k", "2", "--corpus", "CORPUS"],
     "similarity": STATIC,
     "similarity -k 1": STATIC,
     "similarity --threshold -1": STATIC,
@@ -69,6 +77,9 @@ JUDGED: dict[str, list[str]] = {
     "tokenize --count chars": [],
 }  # what is written are figures: of each record it is counted what became of it
 SEVERAL_ROWS = {
+    "answer",
+    "answer --question 何を食べるか",
+    "answer --corpus",
     "tag",
     "tag --tags",
     "tokenize",
@@ -83,9 +94,16 @@ SEVERAL_ROWS = {
 
 
 @pytest.fixture(scope="module")
-def tagger(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of a tagger."""
-    return str(tagger_models.save("bert", tmp_path_factory.mktemp("tagger") / "bert"))
+def named_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the names in capitals stand for: folders of models, and a corpus."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "corpus.txt").write_text("猫\n犬\n", encoding="utf-8")
+    return {
+        "TAGGER": str(tagger_models.save("bert", folder / "tagger")),
+        "READER": str(heads_models.save("bert", folder / "reader", "ForQuestionAnswering")),
+        "CHOOSER": str(heads_models.save("bert", folder / "chooser", "ForMultipleChoice")),
+        "CORPUS": str(folder / "corpus.txt"),
+    }
 
 
 def lines(command: str) -> bytes:
@@ -144,11 +162,9 @@ def cells(format: str, data: bytes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_format_writes_lines_of_text_that_are_empty_or_fail(
-    command: str, invoke: Invoke, tmp_path: Path, tagger: str
+    command: str, invoke: Invoke, named_files: dict[str, str]
 ) -> None:
-    (tmp_path / "corpus.txt").write_text("猫\n犬\n")
-    options = [tagger if option == "TAGGER" else option for option in COMMANDS[command]]
-    more = [*options, *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
+    more = [named_files.get(option, option) for option in COMMANDS[command]]
     for format in formats(command):
         done = invoke(*command.split(), *more, *chosen(format, command), stdin="猫\t犬\n\n".encode() + b"\xff\n")
         assert done.exit_code == 3, (format, done.stderr)
@@ -156,10 +172,8 @@ def test_every_format_writes_lines_of_text_that_are_empty_or_fail(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_format_writes_every_kind_of_record(command: str, invoke: Invoke, tmp_path: Path, tagger: str) -> None:
-    (tmp_path / "corpus.txt").write_text("猫\n犬\n")
-    options = [tagger if option == "TAGGER" else option for option in COMMANDS[command]]
-    more = [*options, *([str(tmp_path / "corpus.txt")] if command == "search" else [])]
+def test_every_format_writes_every_kind_of_record(command: str, invoke: Invoke, named_files: dict[str, str]) -> None:
+    more = [named_files.get(option, option) for option in COMMANDS[command]]
     for format in formats(command):
         done = invoke(*command.split(), *more, *chosen(format, command), stdin=lines(command))
         assert done.exit_code == 3, (format, done.stderr)

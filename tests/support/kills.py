@@ -10,6 +10,7 @@ moments are counted from the start of the program, the others from when it begin
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import resource
@@ -34,6 +35,8 @@ _TIMES = (
     "pretraining.json",
     "seq2seq.json",
     "tagger.json",
+    "reader.json",
+    "chooser.json",
     "distil.json",
     "classifier.json",
     "vectors.json",
@@ -137,6 +140,14 @@ CASES = {
         "--freeze 4 --dev 0 {in}/labelled.tsv -o out"
     ),
     "train tagger": Case(f"{_TAGGER} --max-steps 12 -o out"),
+    "train reader": Case(
+        "train reader --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 40 --freeze 4 --dev 0 "
+        "{in}/questions.jsonl -o out"
+    ),
+    "train chooser": Case(
+        "train chooser --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 --freeze 4 --dev 0 "
+        "{in}/choices.jsonl -o out"
+    ),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
@@ -175,6 +186,10 @@ class Ground:
         self._write("pairs.tsv", "".join(f"{number:04d}\t{f'{number:04d}'[::-1]}\n" for number in range(900)))
         self._write("labelled.tsv", "".join(f"{line[:20]}\t{'ab'[len(line) % 2]}\n" for line in lines * 3))
         self._write("tagged.conll", "".join(f"{line[:4]}\tB-A\n{line[4:8]}\tO\n\n" for line in lines if line[7:]))
+        asked = ({"question": line[0], "context": line, "answers": [line[1:3]]} for line in lines if line[3:])
+        self._write("questions.jsonl", "".join(f"{json.dumps(each)}\n" for each in asked))
+        chosen = ({"question": line[:4], "choices": [line[4:6], line[6:8]], "label": 1} for line in lines if line[8:])
+        self._write("choices.jsonl", "".join(f"{json.dumps(each)}\n" for each in chosen))
         numbers = random.Random(1)
         rows = (" ".join(f"{numbers.gauss(0, 1):.4f}" for _ in range(50)) for _ in range(5000))
         self._write("v.txt", "5000 50\n" + "".join(f"w{number} {row}\n" for number, row in enumerate(rows)))

@@ -253,12 +253,45 @@ def classifier(default: str | None = None) -> Decorator:
 
 def tagger() -> Decorator:
     """Add ``-m`` and what else can be chosen of a tagger; the callback gets a ``TaggerSpec``."""
-    which = shared_option(
+    return all_of(
+        _of_task("tagger", "tag"), max_length("that of its training"), engine, *_COMPUTATION, spec("TaggerSpec")
+    )
+
+
+def reader() -> Decorator:
+    """Add ``-m`` and what else can be chosen of a reader; the callback gets a ``ReaderSpec``."""
+    stride = shared_option(
+        "Model", "--stride", metavar="N", type=IntRange(min=1), show_default="three quarters of a window",
+        help="Tokens from the beginning of a window of a long text to that of the next.",
+    )  # fmt: skip
+    return all_of(
+        _of_task("reader", "answer"),
+        max_length("that of its training"),
+        stride,
+        engine,
+        *_COMPUTATION,
+        spec("ReaderSpec"),
+    )
+
+
+def chooser() -> Decorator:
+    """Add ``-m`` and what else can be chosen of a chooser; the callback gets a ``ChooserSpec``."""
+    return all_of(
+        _of_task("chooser", "choose"), max_length("that of its training"), engine, *_COMPUTATION, spec("ChooserSpec")
+    )
+
+
+def _of_task(name: str, task: str) -> Decorator:
+    """Return ``-m`` of a command whose models are made by ``nlptool train``.
+
+    Args:
+        name: what such a model is called, there too.
+    """
+    return shared_option(
         "Model", "-m", "--model", metavar="MODEL",
-        help="Folder of `nlptool train tagger`, a name of `nlptool models list --task tag`, or a tagger of the hub: "
+        help=f"Folder of `nlptool train {name}`, a name of `nlptool models list --task {task}`, or a {name} of the hub: "
         "org/name[@revision].",
     )  # fmt: skip
-    return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("TaggerSpec"))
 
 
 def generator(*, required: bool = True) -> Decorator:

@@ -127,6 +127,35 @@ def optimizer(rate: float | None, warmup: float = 0.05) -> Decorator:
     )  # fmt: skip
 
 
+def finetuning(evaluations: int) -> Decorator:
+    """Add the options of an encoder that is trained with a new head: what is trained how much, and what is kept.
+
+    Args:
+        evaluations: on dev, unless another number is given.
+    """
+    best = "The weights that are kept: those of the best evaluation on dev, or those of the end."
+
+    def decorate(callback: Command) -> Command:
+        @functools.wraps(callback)
+        def run(*arguments: Any, **values: Any) -> None:
+            if values["keep"] == "last" and values["patience"] is not None:
+                raise click.UsageError("--patience needs a score: --keep best")
+            callback(*arguments, **values)
+
+        return all_of(
+            integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
+                    shown=False),
+            number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
+                   positive=True),
+            integer("Options", "--patience", None, "End after N evaluations without a better score.", 1),
+            integer("Options", "--evaluations", evaluations,
+                    "Evaluations on dev, at most; one an epoch if --epochs ends the training.", 1, 10_000),
+            click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True, help=best),
+        )(run)  # fmt: skip
+
+    return decorate
+
+
 def dropout(default: float | None, shown: str | bool = True) -> Decorator:
     text = "Dropout probability; 0.1 suits a small corpus and many epochs."
     return number("Training", "--dropout", default, "P", text, 0.9, shown=shown)

@@ -15,6 +15,8 @@ KINDS = {
     "distil": "A small sentence encoder that learns from a large one.",
     "classifier": "Classes, labels or numbers for texts and pairs of texts, from examples.",
     "tagger": "Entities in a text, or a tag for each word, from tagged sentences.",
+    "reader": "The answer to a question in a text, from questions with answers.",
+    "chooser": "Which of several choices goes with a text, from examples.",
     "seq2seq": "Text to text, from pairs: LSTM, LSTM with attention, Transformer.",
 }
 
@@ -36,6 +38,8 @@ _COMMAND_LINES = {
     ),
     "nlptool train tagger": ("tag", "ner", "entities", "pos", "bio", "chunker"),
     "nlptool train distil": ("sbert", "sentence-transformer", "sentence-transformers", "student"),
+    "nlptool train reader": ("answer", "qa", "question-answering", "squad", "reading"),
+    "nlptool train chooser": ("choose", "multiple-choice", "swag", "copa"),
     "nlptool train seq2seq": ("transformer", "lstm", "translation", "translate", "generate", "t5", "gpt"),
 }
 """The command line that does it -> what people call it."""
@@ -63,7 +67,7 @@ class _TrainGroup(LazyGroup):
 
 @click.group(
     cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=ANSWERS,
-    subcommand_metavar="[word2vec|bert|distil|classifier|tagger|seq2seq] [ARGS]...",
+    subcommand_metavar="[word2vec|bert|distil|classifier|tagger|reader|chooser|seq2seq] [ARGS]...",
 )  # fmt: skip
 def command() -> None:
     """Train a model on your own text.

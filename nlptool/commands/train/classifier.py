@@ -52,15 +52,7 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
               "encoder, of each text of a pair by itself.")  # fmt: skip
 @click.option("--heads", type=click.Choice(["linear", "random"]), show_default="linear; for --pooling cls random",
               help="What the heads begin as: linear: what --method linear makes of 10,000 examples at most; random.")  # fmt: skip
-@training.integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
-                  shown=False)  # fmt: skip
-@training.number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
-                 positive=True)  # fmt: skip
-@training.integer("Options", "--patience", None, "End after N evaluations without a better score.", 1)
-@training.integer("Options", "--evaluations", 20, "Evaluations on dev, at most; one an epoch if --epochs ends the training.", 1,
-                  10_000)  # fmt: skip
-@click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True,
-              help="The weights that are kept: those of the best evaluation on dev, or those of the end.")  # fmt: skip
+@training.finetuning(evaluations=20)
 @labelled.columns
 @training.integer("Model", "--max-length", None, "Tokens of a text or of a pair; longer ones are truncated.", 8, 8192,
                   shown="128; for linear the model's own")  # fmt: skip
@@ -128,8 +120,6 @@ def command(
         options.refuse(["task_sampling"], "a training on one task")
     if all(file.dev == 0 for file in files):
         options.refuse(("patience", "evaluations", "keep", "metric"), "--dev 0")
-    if settings["keep"] == "last" and settings["patience"] is not None:
-        raise click.UsageError("--patience needs a score: --keep best")
     train_classifier(
         pipe, output, files, method=method, base=base, device=device, threads=threads, freeze=freeze, **settings
     )

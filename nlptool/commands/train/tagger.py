@@ -43,15 +43,7 @@ _SOURCE_SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 @click.option("--task-sampling", type=click.Choice(["proportional", "sqrt", "equal"]), default="sqrt", show_default=True,
               help="How often each --task has its turn: by its number of sentences, the square root of that, or "
               "equally.")  # fmt: skip
-@training.integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
-                  shown=False)  # fmt: skip
-@training.number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
-                 positive=True)  # fmt: skip
-@training.integer("Options", "--patience", None, "End after N evaluations without a better score.", 1)
-@training.integer("Options", "--evaluations", 20, "Evaluations on dev, at most; one an epoch if --epochs ends the training.", 1,
-                  10_000)  # fmt: skip
-@click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True,
-              help="The weights that are kept: those of the best evaluation on dev, or those of the end.")  # fmt: skip
+@training.finetuning(evaluations=20)
 @training.integer("Model", "--max-length", None, "Tokens of a sentence; longer ones are split between words.", 16, 8192,
                   shown="128")  # fmt: skip
 @training.limits(default_epochs=6)
@@ -100,8 +92,6 @@ def command(pipe: Pipe, *, output: ModelOutput, tasks: tuple[str, ...], **settin
         options.refuse(["task_sampling"], "a training on one task")
     if all(file.dev == 0 for file in files):
         options.refuse(("patience", "evaluations", "keep"), "--dev 0")
-    if settings["keep"] == "last" and settings["patience"] is not None:
-        raise click.UsageError("--patience needs a score: --keep best")
     train_tagger(pipe, output, files, **settings)
 
 

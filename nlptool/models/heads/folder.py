@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.heads.task import KINDS, TAGS, USUAL_METRICS, Task, of_manifest
+from nlptool.models.heads.task import CHOICE, KINDS, SPAN, TAGS, USUAL_METRICS, Task, of_manifest
 from nlptool.models.store import kinds, model_folder
 from nlptool.models.store.kinds import CopyKind
 from nlptool.models.taggers.detection import PLAIN, scheme_of_labels
@@ -28,8 +28,7 @@ METHODS = ("finetune", "linear")
 
 _TRAINED = {
     "ForMaskedLM": "for masked words", "ForPreTraining": "for masked words", "ForCausalLM": "to write on",
-    "ForConditionalGeneration": "to write a text", "ForQuestionAnswering": "for answers in a text",
-    "ForMultipleChoice": "for choices",
+    "ForConditionalGeneration": "to write a text",
 }  # fmt: skip
 """The end of a class of transformers -> what its models were trained for."""
 
@@ -57,7 +56,15 @@ TAGGER = Family(
     "tagger", *model_folder.HEADS["tag"], kinds.TAGGER, (TAGS,), "for tags of words", "nlptool tag", "nlptool train tagger",
     "nlptool models list --task tag",
 )  # fmt: skip
-FAMILIES = (CLASSIFIER, TAGGER)
+READER = Family(
+    "reader", *model_folder.HEADS["answer"], kinds.READER, (SPAN,), "for answers in a text", "nlptool answer",
+    "nlptool train reader", "nlptool models list --task answer",
+)  # fmt: skip
+CHOOSER = Family(
+    "chooser", *model_folder.HEADS["choose"], kinds.CHOOSER, (CHOICE,), "for choices", "nlptool choose", "nlptool train chooser",
+    "nlptool models list --task choose",
+)  # fmt: skip
+FAMILIES = (CLASSIFIER, TAGGER, READER, CHOOSER)
 
 
 def manifest(folder: Path, family: Family) -> dict[str, Any] | None:
@@ -118,6 +125,10 @@ def _another(folder: Path, name: str, classes: Sequence[str], family: Family) ->
 
 def _of_transformers(config: Mapping[str, Any], folder: Path, family: Family) -> Task:
     """Return the task of a model of the hub, which says no more than its labels and, perhaps, its kind."""
+    if family is READER:
+        return Task("", SPAN, 2, (), "f1")
+    if family is CHOOSER:
+        return Task("", CHOICE, 2, (), "accuracy")
     labels = config.get("id2label")
     if isinstance(labels, dict):
         try:

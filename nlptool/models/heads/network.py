@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptool.models.classifiers.linear import PAIR_BLOCKS
-from nlptool.models.heads.task import TAGS, Task
+from nlptool.models.heads.task import CHOICE, SPAN, TAGS, Task
 
 PROBLEMS = {
     "classification": "single_label_classification",
@@ -28,7 +28,14 @@ PROBLEMS = {
 }
 """What transformers calls the kinds of tasks."""
 
-_CLASSES = {TAGS: "AutoModelForTokenClassification"}
+_CLASSES = {
+    TAGS: "AutoModelForTokenClassification",
+    SPAN: "AutoModelForQuestionAnswering",
+    CHOICE: "AutoModelForMultipleChoice",
+}
+
+_HIDDEN = -1e4
+"""The logit of a token of padding, where a softmax goes over tokens."""
 
 
 class HeadsNetwork(nn.Module):
@@ -110,7 +117,7 @@ class _Given(nn.Module):
 
 
 class TransformersHead(nn.Module):
-    """The head of a ``...ForSequenceClassification``, which runs as transformers wrote it.
+    """The head of a ``...ForSequenceClassification``, or of another such class, which runs as transformers wrote it.
 
     Args:
         model: the whole network; its encoder is taken out.
@@ -120,16 +127,25 @@ class TransformersHead(nn.Module):
         super().__init__()
         self.model = model
         self._name = str(model.base_model_prefix)
+        self._is_choice = type(model).__name__.endswith("ForMultipleChoice")
         setattr(model, self._name, _Given())
 
     def forward(self, states: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return logits: (B, K); of tokens (B, T, K); of the start and the end of an answer (B, T, 2), small for padding; of
+        choices, each of which is a sequence, (B, 1)."""
         given = getattr(self.model, self._name)
         given.states = states
+        mask = {name: inputs[name] for name in ("attention_mask",) if name in inputs}
         try:
-            mask = {name: inputs[name] for name in ("attention_mask",) if name in inputs}
-            return self.model(input_ids=inputs["input_ids"], **mask).logits  # type: ignore[no-any-return]
+            if self._is_choice:
+                return self.model(input_ids=inputs["input_ids"][:, None]).logits  # type: ignore[no-any-return]
+            outputs = self.model(input_ids=inputs["input_ids"], **mask)
         finally:
             given.states = None
+        if "start_logits" not in outputs:
+            return outputs.logits  # type: ignore[no-any-return]
+        logits = torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)
+        return logits.masked_fill(mask["attention_mask"][:, :, None] == 0, _HIDDEN) if mask else logits
 
     def with_encoder(self, encoder: Any) -> Any:
         """Return a copy of the whole network of transformers, with an encoder that is not copied."""
@@ -140,7 +156,7 @@ class TransformersHead(nn.Module):
 
 def describe(config: Any, task: Task) -> None:
     """Write into a configuration of transformers what a task is: its labels and its kind."""
-    names = task.labels or ("value",)
+    names = task.labels or (("LABEL_0", "LABEL_1") if task.kind == SPAN else ("value",))
     config.num_labels = len(names)
     config.id2label = dict(enumerate(names))
     config.label2id = {name: number for number, name in enumerate(names)}

@@ -11,12 +11,18 @@ from nlptool.errors import ModelError
 KINDS = ("classification", "multilabel", "regression")
 TAGS = "tags"
 """The kind of a task that says a tag of each word."""
+SPAN = "span"
+"""The kind of a task that says where in a text the answer to a question stands."""
+CHOICE = "choice"
+"""The kind of a task that gives a number to each of some choices, of which one is right."""
 
 METRICS = {
     "classification": ("accuracy", "f1", "macro_f1", "matthews"),
     "multilabel": ("accuracy", "micro_f1", "macro_f1"),
     "regression": ("pearson", "spearman"),
     TAGS: ("f1", "accuracy"),
+    SPAN: ("f1", "exact"),
+    CHOICE: ("accuracy",),
 }
 """The metrics of each kind by which the best weights may be chosen; f1 of two classes alone. Higher is better for all."""
 
@@ -37,8 +43,8 @@ class Task:
 
     @property
     def n_outputs(self) -> int:
-        """Return the number of outputs of its head."""
-        return max(1, len(self.labels))
+        """Return the number of outputs of its head; of a span these are its start and its end."""
+        return 2 if self.kind == SPAN else max(1, len(self.labels))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -75,7 +81,7 @@ def _task(entry: Mapping[str, Any], kinds: Sequence[str]) -> Task:
     )  # fmt: skip
     if task.kind not in kinds or task.n_texts not in (0, 1, 2) or not isinstance(labels, list):
         raise ValueError(f"{task.kind} of {task.n_texts} texts")
-    n_least = {"classification": 2, TAGS: 2, "multilabel": 1, "regression": 0}[task.kind]
+    n_least = {"classification": 2, TAGS: 2, "multilabel": 1, "regression": 0, SPAN: 0, CHOICE: 0}[task.kind]
     if len(set(task.labels)) < len(task.labels) or len(task.labels) < n_least or (n_least == 0 and task.labels):
         raise ValueError(f"{task.kind} with the labels {list(task.labels)}"[:100])
     return task

@@ -19,6 +19,9 @@ from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import transformers_loading
 from nlptool.storage import safetensors
 
+_SETTINGS = ("pieces", "threshold")
+"""What the manifest of a reader says of how it reads: see ``models.readers``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -51,7 +54,8 @@ def load(folder: Path, name: str, family: Family, *, allow_pickle: bool = False)
         tokenizer, own = transformers_loading.tokenizers(folder)
         transformers_loading.check_tokenizer(network.encoder, own, folder)
     inputs = describe_inputs(network, own, folder, max_length=about.get("max_length"))
-    return Loaded(network.eval(), tokenizer, {"tasks": [task.as_dict() for task in tasks], **inputs})
+    own_settings = {name: about[name] for name in _SETTINGS if about.get(name) is not None}
+    return Loaded(network.eval(), tokenizer, {"tasks": [task.as_dict() for task in tasks], **inputs, **own_settings})
 
 
 def _of_one_task(folder: Path, task: Task, *, allow_pickle: bool) -> HeadsNetwork:

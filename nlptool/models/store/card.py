@@ -19,7 +19,9 @@ CARD = "README.md"
 SCRIPTS = "scripts"
 """The field of the manifests of `nlptool train` that names the scripts of the texts."""
 
-MANIFESTS = ("classifier.json", "distil.json", "pretraining.json", "seq2seq.json", "tagger.json")
+MANIFESTS = (
+    "chooser.json", "classifier.json", "distil.json", "pretraining.json", "reader.json", "seq2seq.json", "tagger.json"
+)  # fmt: skip
 """The manifests of what `nlptool train` makes, but for word vectors."""
 
 _LONGEST = 100_000  # characters of a card that are read: the hub's YAML is at its beginning

@@ -43,6 +43,10 @@ CLASSIFIER = CopyKind("classifiers", "classify.json", "classifier 1", "tasks", "
 
 TAGGER = CopyKind("taggers", "tag.json", "tagger 1", "tasks", "onnxruntime", "onnx")
 
+READER = CopyKind("readers", "read.json", "reader 1", "tasks", "onnxruntime", "onnx")
+
+CHOOSER = CopyKind("choosers", "choose.json", "chooser 1", "tasks", "onnxruntime", "onnx")
+
 GENERATOR = CopyKind("generators", "generation.json", "generator 2", "kind", "CTranslate2", "ct2")
 
 VECTORS = CopyKind("vectors", "vectors.json", "vectors 2")
@@ -58,6 +62,8 @@ KINDS = {
         ModelKind("fill-mask", MASKED, is_plain=True),
         ModelKind("classify", CLASSIFIER, is_plain=True),
         ModelKind("tag", TAGGER, is_plain=True),
+        ModelKind("answer", READER, is_plain=True),
+        ModelKind("choose", CHOOSER, is_plain=True),
         ModelKind("generate", GENERATOR, is_plain=True),
         ModelKind("words", VECTORS),
         ModelKind("tokenize"),
@@ -65,10 +71,11 @@ KINDS = {
 }
 """Task -> the family of its models."""
 
-MANIFESTS = {
-    kind.folder: kind.manifest
-    for kind in (CLASSIFIER, CONTEXTUAL, ENCODER, GENERATOR, MASKED, TAGGER, UNPACKED, QUANTIZED, VECTORS)
-}
+_WITH_COPIES = (
+    CHOOSER, CLASSIFIER, CONTEXTUAL, ENCODER, GENERATOR, MASKED, READER, TAGGER, UNPACKED, QUANTIZED, VECTORS
+)  # fmt: skip
+
+MANIFESTS = {kind.folder: kind.manifest for kind in _WITH_COPIES}
 """Folder of the cache -> the name of the manifests in it."""
 
 

@@ -29,7 +29,18 @@ CLASSIFIER = "classifier.json"
 TAGGER = "tagger.json"
 """The manifest of a tagger of `nlptool train tagger`."""
 
-HEADS = {"classify": (CLASSIFIER, "ForSequenceClassification"), "tag": (TAGGER, "ForTokenClassification")}
+READER = "reader.json"
+"""The manifest of a reader of `nlptool train reader`."""
+
+CHOOSER = "chooser.json"
+"""The manifest of a chooser of `nlptool train chooser`."""
+
+HEADS = {
+    "classify": (CLASSIFIER, "ForSequenceClassification"),
+    "tag": (TAGGER, "ForTokenClassification"),
+    "answer": (READER, "ForQuestionAnswering"),
+    "choose": (CHOOSER, "ForMultipleChoice"),
+}
 """Command that runs a fine-tuned network -> the manifest of those trained here, and the end of transformers' classes for them."""
 
 _DECODERS = ("ForCausalLM", "LMHeadModel")  # but for XLMWithLMHeadModel and its kin, which are BERTs

@@ -124,7 +124,8 @@ def _as_ids(pipe: Pipe, task: LabelledTask, texts: TextTokenizer, *, together: b
     if n_truncated:
         where = f"task {task.task.name}: " if task.task.name else ""
         pipe.note(f"{where}examples longer than --max-length {texts.max_length}, truncated: {n_truncated:,}")
-    return TaskData(task.task, *parts)
+    train, dev = parts
+    return TaskData(task.task, train, dev)
 
 
 def _card(manifest: dict[str, Any]) -> Card:

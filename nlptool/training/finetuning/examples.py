@@ -11,7 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,10 @@ _DEV_TOKENS = 4096  # of a batch on the dev set
 class Rows:
     """N examples of a task."""
 
-    inputs: Sequence[tuple[ModelInput, ...]]  # one sequence each, or the two texts of a pair by themselves
-    targets: NDArray[
-        Any
-    ]  # (N,) class numbers or scores; (N, K), 1.0 where a label applies; or what ``of_tokens`` makes
+    inputs: Sequence[tuple[ModelInput, ...]]  # one sequence each, the two texts of a pair by themselves, or choices
+    targets: NDArray[Any]
+    """(N,) class numbers or scores; (N, K), 1.0 where a label applies; (N, 2), the first and the last token of an answer; or
+    what ``of_tokens`` makes."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -61,6 +61,13 @@ def of_tokens(targets: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
     return found
 
 
+class Judge(Protocol):
+    """Knows what the dev examples of a task were made of."""
+
+    def scores(self, logits: Sequence[NDArray[np.float32]]) -> dict[str, float]:
+        """Return the scores of logits, as ``Objective.scores``."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskData:
     """A task with its examples; ``dev`` may be empty."""
@@ -68,17 +75,18 @@ class TaskData:
     task: Task
     train: Rows
     dev: Rows
+    judge: Judge | None = None  # of a task whose scores need more than the targets of ``dev``
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B examples of one task, each of one sequence or of two: R = B or 2 B sequences, the first ones before the second ones."""
+    """B examples of one task, each of one sequence or of C: R = C B sequences, the first ones before the second ones."""
 
     task: int  # its number
     ids: NDArray[np.int64]  # (R, T)
     mask: NDArray[np.int64]  # (R, T), 0 for padding
     types: NDArray[np.int64]  # (R, T), 1 for the second text of a sequence
-    targets: NDArray[Any]  # (B,), (B, K), or (B, T) of tokens
+    targets: NDArray[Any]  # (B,), (B, K), (B, 2), or (B, T) of tokens
 
     @property
     def n_tokens(self) -> int:

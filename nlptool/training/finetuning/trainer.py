@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptool.models.heads.network import HeadsNetwork, VectorHead
-from nlptool.models.heads.task import TAGS
+from nlptool.models.heads.task import CHOICE, SPAN, TAGS
 from nlptool.training.best import BestKeeper
 from nlptool.training.checkpoint import Checkpoint, TrainingState
+from nlptool.training.chooser.objective import ChoiceObjective
 from nlptool.training.classifier.objective import ClassObjective
 from nlptool.training.finetuning import network as classifier_network
 from nlptool.training.finetuning.examples import Batch, Batches, TaskData, in_order, name_of
@@ -29,6 +30,7 @@ from nlptool.training.finetuning.objective import Objective, by_example
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
+from nlptool.training.reader.objective import SpanObjective
 from nlptool.training.tagger.objective import TagObjective
 
 SCORE = "score"
@@ -167,9 +169,11 @@ class Finetuning(BestKeeper[FinetuningSettings, Batch]):
         return loss, {"train_loss": loss.detach()}
 
     def _logits(self, batch: Batch) -> Tensor:
-        """Return the logits (B, K) of a batch, float32."""
+        """Return the logits of a batch, float32: (B, K), or of tokens (B, T, K)."""
         with autocast(self._device, self.settings.precision):
             (logits,) = self.network(self._inputs(batch), [batch.task])
+        if self._tasks[batch.task].task.kind == CHOICE:  # (K B, 1): the first choices before the second ones
+            logits = logits.reshape(-1, len(batch.targets)).T
         return logits.float()  # type: ignore[no-any-return]
 
     def _inputs(self, batch: Batch) -> dict[str, Tensor]:
@@ -216,4 +220,8 @@ def objective_of(data: TaskData, settings: FinetuningSettings) -> Objective:
     """Return what the head of a task learns."""
     if data.task.kind == TAGS:
         return TagObjective(data)
+    if data.task.kind == SPAN:
+        return SpanObjective(data)
+    if data.task.kind == CHOICE:
+        return ChoiceObjective(data)
     return ClassObjective(data, balance=settings.balance, label_smoothing=settings.label_smoothing)

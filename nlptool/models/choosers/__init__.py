@@ -1,0 +1,1 @@
+"""Choosers: which of several endings goes with a text."""

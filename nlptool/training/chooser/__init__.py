@@ -1,0 +1,1 @@
+"""Choosers: the loss of choices of which one is right."""

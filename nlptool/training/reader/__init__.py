@@ -1,0 +1,1 @@
+"""Readers: the loss of the start and the end of an answer."""
