@@ -397,7 +397,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--task -f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --task) kind=word words=(classify embed fill-mask generate tag tokenize words) ;;
+        --task) kind=word words=(answer choose classify embed fill-mask generate tag tokenize words) ;;
         -f | --format) kind=word words=(table jsonl csv tsv names) ;;
         esac
         ;;

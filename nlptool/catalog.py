@@ -270,6 +270,21 @@ _TABLE = (
         graph="glue-mini-ja",
         sha256="8709218145719c26b3542056b49cb7703ff72712c4c660fa9038ec72accbdec5",
     ),
+    Known(
+        "ner-mini-ja",
+        task="tag",
+        licence="CC-BY-SA-3.0",
+        languages=("ja",),
+        note="Japanese: persons, places, companies and five other kinds of names; the default",
+        is_default=True,
+        dimension=320,
+        parameters=12_024_673,
+        size=12_228_742,
+        package="nlptool",
+        weights="builtin/ner-mini-ja",
+        graph="ner-mini-ja",
+        sha256="6d14c65f24d185c4c7cbc1b7a4e12ead32bb41e3a689b40137ca860813a4bdca",
+    ),
     *(
         Known(
             f"elan-mt-bt-{reads}-{writes}",
@@ -368,11 +383,12 @@ _TABLE = (
 )  # fmt: skip
 
 KNOWN: Mapping[str, Known] = {known.name: known for known in _TABLE}
-TASKS = sorted({known.task for known in _TABLE} | {"tag"})  # a tagger may be in the hub's cache
+TASKS = sorted({known.task for known in _TABLE} | {"answer", "choose"})  # the hub's cache may have such models
 DEFAULT_ENCODER = "sbert-mini-ja-en"
 ENGLISH_ENCODER = "all-MiniLM-L6-v2"
 DEFAULT_BERT = "bert-mini-ja"
 DEFAULT_CLASSIFIER = "glue-mini-ja"
+DEFAULT_TAGGER = "ner-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"
 JAPANESE_WORDS = "modern-ja-200d"
 

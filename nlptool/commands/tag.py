@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
+from nlptool.catalog import DEFAULT_TAGGER
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.records.pipe import Pipe
@@ -20,12 +23,13 @@ from nlptool.specs import TaggerSpec
 @click.option("--min-score", type=options.FloatRange(0, 1), default=0.0, show_default=True, metavar="P",
               help="Least score of an entity.")  # fmt: skip
 @click.option("--tags", "with_tags", is_flag=True, help="Write the words and the tag of each beside the entities.")
-@options.tagger()
+@options.tagger(DEFAULT_TAGGER)
 @options.record_format()
 def command(  # noqa: PLR0917
     pipe: Pipe, task_name: str | None, min_score: float, with_tags: bool, format: str, spec: TaggerSpec
 ) -> None:
-    """Find the entities in each text, or give each word a tag, with a model of `nlptool train tagger` or one of the hub.
+    """Find the entities in each text, or give each word a tag, by the built-in model for Japanese, one of `nlptool train tagger`,
+    or of the hub.
 
     Each record gets `entities`: a list of {start, end, text, label, score}, in the order of the text, whose text is
     text[start:end] in characters; score is the mean probability of the tags of its words, from 0 to 1. A model of plain tags, as
@@ -33,6 +37,7 @@ def command(  # noqa: PLR0917
     record had under these names is kept as `gold`, so that `nlptool evaluate tagging` can judge.
 
     \b
+    echo 大谷翔平はドジャースの選手だ。 | nlptool tag
     nlptool tag -m ./ner texts.txt
     nlptool tag -m ./ner dev.jsonl | nlptool evaluate tagging
     nlptool tokenize texts.txt | nlptool tag -m ./pos
@@ -45,9 +50,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.open_model import open_model
     from nlptool.tasks.tag import NOTES, TagRows, accept_words, layout, tag
 
-    if not spec.model:
-        raise click.UsageError("a model is needed: -m FOLDER of `nlptool train tagger`, or -m org/name of the hub")
-    tagger = open_model(spec, pipe)
+    tagger = open_model(spec if spec.model else replace(spec, model=DEFAULT_TAGGER), pipe)
     task = task_of(tagger, task_name)
     pipe.form, texts_of = accept_words(pipe.form)
     scripts = ModelScripts(tagger.name)

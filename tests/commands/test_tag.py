@@ -238,13 +238,12 @@ def test_a_tagger_of_the_hub_is_fetched_once_and_is_listed(
         server.forget()
         assert one("tag", "-m", "org/ner", "--offline", text=LINE)["entities"] == found["entities"]
         assert server.paths() == []
-    assert invoke("models", "list", "--task", "tag", "-f", "names").stdout == "org/ner\n"
+    assert invoke("models", "list", "--task", "tag", "-f", "names").stdout == "ner-mini-ja\norg/ner\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ((), 2, "a model is needed: -m FOLDER of `nlptool train tagger`"),
         (("-m", "./linear"), 4, "no tagger"),
         (("-m", "glue-mini-ja"), 4, "glue-mini-ja is no tagger: it was trained for classes\n  nlptool classify -m glue-mini-ja"),
         (("-m", "bert-mini-ja"), 4, "no tagger: it was trained for masked words\n  nlptool train tagger --base bert-mini-ja"),

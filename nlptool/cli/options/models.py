@@ -251,11 +251,14 @@ def classifier(default: str | None = None) -> Decorator:
     return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("ClassifierSpec"))
 
 
-def tagger() -> Decorator:
-    """Add ``-m`` and what else can be chosen of a tagger; the callback gets a ``TaggerSpec``."""
-    return all_of(
-        _of_task("tagger", "tag"), max_length("that of its training"), engine, *_COMPUTATION, spec("TaggerSpec")
-    )
+def tagger(default: str | None = None) -> Decorator:
+    """Add ``-m`` and what else can be chosen of a tagger; the callback gets a ``TaggerSpec``.
+
+    Args:
+        default: the model that is taken if none is named; None: no model is needed.
+    """
+    which = _of_task("tagger", "tag", default)
+    return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("TaggerSpec"))
 
 
 def reader() -> Decorator:
@@ -281,14 +284,15 @@ def chooser() -> Decorator:
     )
 
 
-def _of_task(name: str, task: str) -> Decorator:
+def _of_task(name: str, task: str, default: str | None = None) -> Decorator:
     """Return ``-m`` of a command whose models are made by ``nlptool train``.
 
     Args:
         name: what such a model is called, there too.
+        default: the model that the command takes if none is named.
     """
     return shared_option(
-        "Model", "-m", "--model", metavar="MODEL",
+        "Model", "-m", "--model", metavar="MODEL", show_default=default or False,
         help=f"Folder of `nlptool train {name}`, a name of `nlptool models list --task {task}`, or a {name} of the hub: "
         "org/name[@revision].",
     )  # fmt: skip
