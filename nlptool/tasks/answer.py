@@ -51,13 +51,14 @@ class Choice:
 
 
 def with_question(question: str) -> Callable[[Record], Asked]:
-    """Return what asks the text of a record a question."""
+    """Return what asks the text of a record a question, or its context if it has no text."""
 
     as_json = orjson.dumps(question)
 
     def asked(record: Record) -> Asked:
         record.results = {**record.results, "question": as_json}
-        return [checked(question, record.text)]
+        context = record.text or fields(record.raw).get("context")
+        return [checked(question, context if isinstance(context, str) else "")]
 
     return asked
 

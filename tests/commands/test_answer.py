@@ -150,6 +150,11 @@ def test_one_question_is_asked_every_text(reader: Path) -> None:
     )
     assert rows.fieldnames is not None
     assert [*rows.fieldnames] == ["text", "question", "answer", "start", "end", "score", "error"]
+    other = {"question": "What?", "context": "The cat sleeps."}
+    (of_context,) = records(
+        invoke("answer", "-m", str(reader), "--question", "Who?", "-k", "1", stdin=json.dumps(other))
+    )
+    assert (of_context["question"], of_context["answers"]) == ("Who?", found[0]["answers"])
     table = invoke("answer", "-m", str(reader), "--question", "Who?", "-f", "table", stdin="The cat sleeps.\n")
     assert "cat" in table.stdout
     assert "answer" in table.stdout
