@@ -22,7 +22,8 @@ from nlptool.specs import TaggerSpec
 )
 @click.option("--min-score", type=options.FloatRange(0, 1), default=0.0, show_default=True, metavar="P",
               help="Least score of an entity.")  # fmt: skip
-@click.option("--tags", "with_tags", is_flag=True, help="Write the words and the tag of each beside the entities.")
+@click.option("--tags", "with_tags", envvar="NLPTOOL_TAG_TAGS", is_flag=True,
+              help="Write the words and the tag of each beside the entities.")  # fmt: skip
 @options.tagger(DEFAULT_TAGGER)
 @options.record_format()
 def command(  # noqa: PLR0917

@@ -69,6 +69,8 @@ class Case:
 _TRAIN = "--threads 1 --device cpu --layers 1 --hidden-size 32 --heads 2 --intermediate-size 32 -o out"
 _SOME = "-m static-ja-en {in}/lines.txt"
 _TAGGER = "train tagger {in}/tagged.conll --threads 1 --device cpu --batch-size 4 --max-length 16 --freeze 4 --dev 0"
+_READER = "train reader {in}/questions.jsonl --threads 1 --device cpu --batch-size 4 --max-length 40 --freeze 4 --dev 0"
+_CHOOSER = "train chooser {in}/choices.jsonl --threads 1 --device cpu --batch-size 4 --max-length 16 --freeze 4 --dev 0"
 
 CASES = {
     "tokenize": Case("tokenize {in}/novel.txt -o out"),
@@ -99,6 +101,10 @@ CASES = {
     "generate --stream": Case("generate -m hyakunin --stream {in}/lines.txt -o out"),
     "classify": Case("classify -m static-ja-en --labels 猫,犬 {in}/lines.txt -o out"),
     "tag": Case("tag -m ./tagger {in}/lines.txt -o out", begun=(f"{_TAGGER} --max-steps 1 -o tagger",)),
+    "answer": Case(
+        "answer -m ./reader --question 誰 {in}/lines.txt -o out", begun=(f"{_READER} --max-steps 1 -o reader",)
+    ),
+    "choose": Case("choose -m ./chooser {in}/choices.jsonl -o out", begun=(f"{_CHOOSER} --max-steps 1 -o chooser",)),
     "map": Case(f"map -f tsv {_SOME} -o out"),
     "map picture": Case(f"map --plot out.svg {_SOME}", "out.svg", resumes=False),
     "index build": Case(f"index build {_SOME} -o out"),
@@ -140,14 +146,8 @@ CASES = {
         "--freeze 4 --dev 0 {in}/labelled.tsv -o out"
     ),
     "train tagger": Case(f"{_TAGGER} --max-steps 12 -o out"),
-    "train reader": Case(
-        "train reader --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 40 --freeze 4 --dev 0 "
-        "{in}/questions.jsonl -o out"
-    ),
-    "train chooser": Case(
-        "train chooser --threads 1 --device cpu --max-steps 12 --batch-size 4 --max-length 16 --freeze 4 --dev 0 "
-        "{in}/choices.jsonl -o out"
-    ),
+    "train reader": Case(f"{_READER} --max-steps 12 -o out"),
+    "train chooser": Case(f"{_CHOOSER} --max-steps 12 -o out"),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
