@@ -19,7 +19,7 @@ from nlptool.records.predicted_answers import NO_ANSWER
 from nlptool.records.questions import GOLD
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.tasks.classify import keep_gold
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -100,23 +100,8 @@ def answer(
     """
     run = Answers(reader, choice)
     for records in lists:
-        run(to_be_asked(records, asked_of))
+        run(with_read(records, asked_of))
         yield records
-
-
-def to_be_asked(records: Iterable[Record], asked_of: Callable[[Record], Asked]) -> list[tuple[Record, Asked]]:
-    """Return the records that are to be worked on, each with what it is asked; one that asks nothing fails."""
-    found: list[tuple[Record, Asked]] = []
-    for record in records:
-        if record.pending:
-            try:
-                asked = asked_of(record)
-            except RecordError as error:
-                record.fail(error)
-                continue
-            if asked:
-                found.append((record, asked))
-    return found
 
 
 def checked(question: str, context: str) -> tuple[str, str]:

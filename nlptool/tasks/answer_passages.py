@@ -15,7 +15,8 @@ from nlptool.records.questions import GOLD
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec, ReaderSpec
 from nlptool.tasks import word_queries
-from nlptool.tasks.answer import Answers, Asked, Choice, checked, to_be_asked
+from nlptool.tasks.answer import Answers, Asked, Choice, checked
+from nlptool.tasks.each_record import with_read
 from nlptool.tasks.search import open_corpus, search
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def answer_found(lists: Iterable[list[Record]], reader: Reader, choice: Choice) 
         def asked_of(record: Record, passages: Mapping[int, Sequence[dict[str, Any]]] = passages) -> Asked:
             return _asked(record, passages[id(record)])
 
-        answers(to_be_asked(records, asked_of), passages)
+        answers([item for item in with_read(records, asked_of) if item[1]], passages)
         yield records
 
 

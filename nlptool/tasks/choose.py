@@ -17,7 +17,7 @@ from nlptool.records.json_bytes import field_value, fields
 from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.tasks.classify import GOLD, as_json, keep_gold
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -83,20 +83,8 @@ def choose(lists: Iterable[list[Record]], chooser: Chooser, accuracy: Accuracy) 
 
     choose_each = EachRecord(work, _GOOD, model=chooser)
     for records in lists:
-        choose_each(_with_choices(records))
+        choose_each(with_read(records, _choices))
         yield records
-
-
-def _with_choices(records: Iterable[Record]) -> list[tuple[Record, Choices]]:
-    """Return the records that are to be worked on, each with its choices; one without them fails."""
-    found: list[tuple[Record, Choices]] = []
-    for record in records:
-        if record.pending:
-            try:
-                found.append((record, _choices(record)))
-            except RecordError as error:
-                record.fail(error)
-    return found
 
 
 def _choices(record: Record) -> Choices:

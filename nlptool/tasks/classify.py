@@ -21,7 +21,7 @@ from nlptool.records.labelled import Columns
 from nlptool.records.notes import notes
 from nlptool.records.pairs import texts_of as pair_of
 from nlptool.records.record import InputFormat, Record, lone_surrogate
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -187,20 +187,8 @@ def classify(
     good = (GOOD_TEXT,) * max(1, task.n_texts)
     classify_each = EachRecord(work, good, model=classifier)
     for records in lists:
-        classify_each(with_texts(records, texts_of))
+        classify_each(with_read(records, lambda record: checked(texts_of(record))))
         yield records
-
-
-def with_texts(records: Iterable[Record], texts_of: TextsOf) -> list[tuple[Record, tuple[str, ...]]]:
-    """Return the records that are to be worked on, each with its texts; one without them fails."""
-    found: list[tuple[Record, tuple[str, ...]]] = []
-    for record in records:
-        if record.pending:
-            try:
-                found.append((record, checked(texts_of(record))))
-            except RecordError as error:
-                record.fail(error)
-    return found
 
 
 def keep_gold(record: Record, result: str) -> None:

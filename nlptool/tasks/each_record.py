@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from nlptool.errors import RecordError
@@ -46,6 +46,22 @@ class EachRecord(Generic[Read]):
         for start, outcome in self._runner.parts(items):
             if isinstance(outcome, RecordError):
                 items[start][0].fail(outcome)
+
+
+def with_read(records: Iterable[Record], read: Callable[[Record], Read]) -> list[tuple[Record, Read]]:
+    """Return the records that are to be worked on, each with what the model reads of it.
+
+    Args:
+        read: returns that of a record, or raises a RecordError, with which the record fails.
+    """
+    found: list[tuple[Record, Read]] = []
+    for record in records:
+        if record.pending:
+            try:
+                found.append((record, read(record)))
+            except RecordError as error:
+                record.fail(error)
+    return found
 
 
 def is_probe(record: Record) -> bool:

@@ -16,7 +16,7 @@ from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.records.given_words import given_words
 from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 from nlptool.text.spans import Place
@@ -145,7 +145,7 @@ def embed_tokens(
         if not records:
             yield records
         for part in _parts(records, most):
-            work_each([item for record in part if (item := _item(record, pool_words)) is not None])
+            work_each(with_read(part, lambda record: _item(record, pool_words)))
             yield part
 
 
@@ -163,21 +163,19 @@ def _parts(records: list[Record], most: int) -> Iterator[list[Record]]:
         yield part
 
 
-def _item(record: Record, pool_words: str | None) -> tuple[Record, tuple[str, list[Place] | None]] | None:
-    """Return what is to be embedded of a record; None if it has failed."""
-    if not record.pending:
-        return None
-    try:
-        given = given_words(record) if pool_words or not record.text else None
-        text, places = given or (record.text, None)
-        if lone := LONE_SURROGATE.search(text):
-            raise lone_surrogate(lone)
-    except RecordError as error:
-        record.fail(error)
-        return None
+def _item(record: Record, pool_words: str | None) -> tuple[str, list[Place] | None]:
+    """Return what is to be embedded of a record: its text, and the places of its words if they are the tokens.
+
+    Raises:
+        RecordError: its words are none, or the text has half a character.
+    """
+    given = given_words(record) if pool_words or not record.text else None
+    text, places = given or (record.text, None)
+    if lone := LONE_SURROGATE.search(text):
+        raise lone_surrogate(lone)
     if pool_words and places is None:
         places = words.places(text)
-    return record, (text, places if pool_words else None)
+    return text, places if pool_words else None
 
 
 class _Results:

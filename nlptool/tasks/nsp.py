@@ -17,7 +17,7 @@ from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate, readable
 from nlptool.records.windows import windows
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.entries import model_entry
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -69,14 +69,7 @@ def nsp(
 
     judge_each = EachRecord(work, (GOOD_TEXT, GOOD_TEXT), model=model)
     for records in lists:
-        with_texts: list[tuple[Record, tuple[str, str]]] = []
-        for record in records:
-            if record.pending:
-                try:
-                    with_texts.append((record, _checked(texts_of(record))))
-                except RecordError as error:
-                    record.fail(error)
-        judge_each(with_texts)
+        judge_each(with_read(records, lambda record: _checked(texts_of(record))))
         yield records
 
 

@@ -23,7 +23,7 @@ from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.embed_tokens import Layers
 from nlptool.tasks.embedded_records import refuse_binary
 from nlptool.tasks.word_queries import query_result
@@ -210,14 +210,7 @@ def search_tokens(
 
     search_each = EachRecord(work, _SAMPLE, model=model)
     for records in lists:
-        items = []
-        for record in records:
-            if record.pending:
-                try:
-                    items.append((record, query_of(record, word)))
-                except RecordError as error:
-                    record.fail(error)
-        for item in items:
+        for item in with_read(records, lambda record: query_of(record, word)):
             search_each([item])
         yield records
 

@@ -19,7 +19,7 @@ from nlptool.records.notes import notes
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.tagged_json import read_words
 from nlptool.tasks.classify import TextsOf, accept_texts, as_json, keep_gold
-from nlptool.tasks.each_record import EachRecord
+from nlptool.tasks.each_record import EachRecord, with_read
 from nlptool.tasks.entries import model_entry
 from nlptool.text.spans import Place
 
@@ -84,7 +84,7 @@ def tag(
     good: Read = ((0, len(GOOD_TEXT)),), False
     tag_each = EachRecord(work, good, model=tagger)
     for records in lists:
-        tag_each(_with_words(records, texts_of))
+        tag_each(with_read(records, lambda record: _words(record, texts_of)))
         yield records
 
 
@@ -101,18 +101,6 @@ def _tags(record: Record, tagged: TaggedText, *, with_words: bool) -> dict[str, 
         "tags": orjson.dumps(list(tagged.tags)),
         "scores": as_json(tagged.scores),
     }
-
-
-def _with_words(records: Iterable[Record], texts_of: TextsOf) -> list[tuple[Record, Read]]:
-    """Return the records that are to be worked on, each with the places of its words; one whose words are none fails."""
-    found: list[tuple[Record, Read]] = []
-    for record in records:
-        if record.pending:
-            try:
-                found.append((record, _words(record, texts_of)))
-            except RecordError as error:
-                record.fail(error)
-    return found
 
 
 def _words(record: Record, texts_of: TextsOf) -> Read:

@@ -12,7 +12,8 @@ from nlptool.models.classifiers import zero_shot as zero_shot_labels
 from nlptool.models.classifiers.linear_classifier import error_of
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.record import Record
-from nlptool.tasks.classify import TextsOf, as_json, keep_gold, with_texts
+from nlptool.tasks.classify import TextsOf, as_json, checked, keep_gold
+from nlptool.tasks.each_record import with_read
 from nlptool.tasks.encoding import open_encoder
 from nlptool.tasks.entries import model_entry
 
@@ -43,7 +44,7 @@ def zero_shot(
     names = [orjson.dumps(label) for label in labels]
     entry = {**model_entry(located), "zero_shot": True}
     for records in lists:
-        found = with_texts(records, texts_of)
+        found = with_read(records, lambda record: checked(texts_of(record)))
         if found:
             _work([record for record, _ in found], encode([text for _, (text,) in found]), vectors, names, entry, k)
         yield records
