@@ -243,22 +243,13 @@ def classifier(default: str | None = None) -> Decorator:
     Args:
         default: the model that is taken if none is named; None: no model is needed.
     """
-    which = shared_option(
-        "Model", "-m", "--model", metavar="MODEL", show_default=default or False,
-        help="Folder of `nlptool train classifier`, a name of `nlptool models list --task classify`, or a classifier of the "
-        "hub: org/name[@revision].",
-    )  # fmt: skip
-    return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("ClassifierSpec"))
+    return _with_heads("classifier", "classify", "ClassifierSpec", default)
 
 
 def tagger(default: str | None = None) -> Decorator:
-    """Add ``-m`` and what else can be chosen of a tagger; the callback gets a ``TaggerSpec``.
-
-    Args:
-        default: the model that is taken if none is named; None: no model is needed.
-    """
-    which = _of_task("tagger", "tag", default)
-    return all_of(which, max_length("that of its training"), engine, *_COMPUTATION, spec("TaggerSpec"))
+    """Add ``-m`` and what else can be chosen of a tagger; the callback gets a ``TaggerSpec``. ``default`` is as of a
+    classifier."""
+    return _with_heads("tagger", "tag", "TaggerSpec", default)
 
 
 def reader() -> Decorator:
@@ -267,35 +258,30 @@ def reader() -> Decorator:
         "Model", "--stride", metavar="N", type=IntRange(min=1), show_default="three quarters of a window",
         help="Tokens from the beginning of a window of a long text to that of the next.",
     )  # fmt: skip
-    return all_of(
-        _of_task("reader", "answer"),
-        max_length("that of its training"),
-        stride,
-        engine,
-        *_COMPUTATION,
-        spec("ReaderSpec"),
-    )
+    return _with_heads("reader", "answer", "ReaderSpec", None, stride)
 
 
 def chooser() -> Decorator:
     """Add ``-m`` and what else can be chosen of a chooser; the callback gets a ``ChooserSpec``."""
-    return all_of(
-        _of_task("chooser", "choose"), max_length("that of its training"), engine, *_COMPUTATION, spec("ChooserSpec")
-    )
+    return _with_heads("chooser", "choose", "ChooserSpec")
 
 
-def _of_task(name: str, task: str, default: str | None = None) -> Decorator:
-    """Return ``-m`` of a command whose models are made by ``nlptool train``.
+def _with_heads(name: str, task: str, kind: str, default: str | None = None, *more: Decorator) -> Decorator:
+    """Return ``-m`` and the other options of a network with heads.
 
     Args:
-        name: what such a model is called, there too.
+        name: what such a model is called, and the command of ``nlptool train`` that makes one.
+        task: the command that runs it.
+        kind: of ``nlptool.specs``.
         default: the model that the command takes if none is named.
+        more: options that this kind has alone.
     """
-    return shared_option(
+    which = shared_option(
         "Model", "-m", "--model", metavar="MODEL", show_default=default or False,
         help=f"Folder of `nlptool train {name}`, a name of `nlptool models list --task {task}`, or a {name} of the hub: "
         "org/name[@revision].",
     )  # fmt: skip
+    return all_of(which, max_length("that of its training"), *more, engine, *_COMPUTATION, spec(kind))
 
 
 def generator(*, required: bool = True) -> Decorator:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.models.classifiers.classifier import Network
+from nlptool.models.heads.batches import BatchedNetwork, Network
 from nlptool.models.heads.tokenizer import ModelInput, TextTokenizer
 from nlptool.models.masked.model import log_softmax
-from nlptool.models.runtime.batching import pack, pad
 from nlptool.specs import ChooserSpec
 
 
@@ -56,9 +55,7 @@ class Chooser:
     ) -> None:
         self.name, self.device, self.engine = name, device, network.engine
         self._tokenizer = tokenizer
-        self._network = network
-        self._pad_id = int(about["pad_id"])
-        self._budget = 1 if spec.deterministic or not about["masks"] else spec.batch_tokens or network.batch_tokens
+        self._network = BatchedNetwork(network, about, spec)
 
     def choose(self, items: Sequence[Sequence[tuple[str, str]]]) -> list[Chosen]:
         """Return the probabilities of the choices of each item.
@@ -86,9 +83,4 @@ class Chooser:
 
     def _logits(self, rows: Sequence[ModelInput]) -> NDArray[np.float32]:
         """Return the logit of each sequence, (N,)."""
-        found = np.empty(len(rows), np.float32)
-        for batch in pack([len(row.ids) for row in rows], self._budget):
-            ids, mask = pad([rows[index].ids for index in batch], self._pad_id)
-            types, _ = pad([rows[index].types for index in batch], 0)
-            found[batch] = self._network(ids, mask, types)[0][:, 0]  # (B, 1)
-        return found
+        return np.array(self._network.logits(rows), np.float32).reshape(-1)

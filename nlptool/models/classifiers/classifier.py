@@ -7,28 +7,16 @@ it. Sequences are sorted by their length and packed by a budget of tokens.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.models.classifiers.outputs import Outputs, scores
+from nlptool.models.heads.batches import BatchedNetwork, Network
 from nlptool.models.heads.task import Task
 from nlptool.models.heads.tokenizer import ModelInput, TextTokenizer
-from nlptool.models.runtime.batching import pack, pad
 from nlptool.specs import ClassifierSpec
-
-
-class Network(Protocol):
-    """Token ids to the logits of every task."""
-
-    engine: str
-    batch_tokens: int
-
-    def __call__(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
-    ) -> list[NDArray[np.float32]]:
-        """Return the logits (B, K) of each task, for (B, T) token ids, their mask and the number of their text."""
 
 
 class NetworkClassifier:
@@ -49,9 +37,7 @@ class NetworkClassifier:
         self.tasks = {task.name: task for task in tasks}
         self._numbers = {task.name: number for number, task in enumerate(tasks)}
         self._tokenizer = tokenizer
-        self._network = network
-        self._pad_id = int(about["pad_id"])
-        self._budget = 1 if spec.deterministic or not about["masks"] else spec.batch_tokens or network.batch_tokens
+        self._network = BatchedNetwork(network, about, spec)
 
     def outputs(self, texts: Sequence[tuple[str, ...]], task: Task) -> Outputs:
         """Return the outputs for texts or pairs; of a text in chunks the mean over them, weighted by their tokens."""
@@ -66,10 +52,4 @@ class NetworkClassifier:
 
     def _logits(self, rows: Sequence[ModelInput], task: Task) -> NDArray[np.float32]:
         """Return (P, K) logits in the order of ``rows``."""
-        logits = np.empty((len(rows), task.n_outputs), np.float32)
-        number = self._numbers[task.name]
-        for batch in pack([len(row.ids) for row in rows], self._budget):
-            ids, mask = pad([rows[index].ids for index in batch], self._pad_id)
-            types, _ = pad([rows[index].types for index in batch], 0)
-            logits[batch] = self._network(ids, mask, types)[number]
-        return logits
+        return np.array(self._network.logits(rows, self._numbers[task.name]), np.float32).reshape(-1, task.n_outputs)

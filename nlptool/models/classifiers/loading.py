@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nlptool.models.classifiers import linear_classifier
 from nlptool.models.classifiers.classifier import NetworkClassifier
 from nlptool.models.classifiers.linear_classifier import LocatedLinearClassifier
 from nlptool.models.heads import folder as heads_folder
 from nlptool.models.heads import loading as heads_loading
 from nlptool.models.heads.folder import CLASSIFIER
-from nlptool.models.heads.loading import LocatedHeads
+from nlptool.models.heads.loading import Located, LocatedHeads
 from nlptool.models.heads.tokenizer import TextTokenizer
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.specs import ClassifierSpec
 
-
-@dataclass(frozen=True, slots=True)
-class LocatedNetworkClassifier:
-    """A classifier by a network that is ready to be opened, here or in another process."""
-
-    found: LocatedHeads
-    spec: ClassifierSpec
-
-    @property
-    def name(self) -> str:
-        """The name of the model."""
-        return self.found.name
-
-    def open(self) -> NetworkClassifier:
-        """Load the network.
-
-        Raises:
-            ModelError: it cannot be loaded.
-            RunError: --max-length leaves no room.
-        """
-        found, spec = self.found, self.spec
-        tokenizer, network = found.open(spec)
-        texts = TextTokenizer(tokenizer, found.about, max_length=spec.max_length, chunk=spec.chunk)
-        return NetworkClassifier(
-            texts, network, found.about, found.tasks, spec, name=found.name, device=found.device
-        )  # fmt: skip
-
-
+LocatedNetworkClassifier = Located[ClassifierSpec, NetworkClassifier]
 LocatedAnyClassifier = LocatedNetworkClassifier | LocatedLinearClassifier
 
 
@@ -61,4 +32,10 @@ def locate(spec: ClassifierSpec, *, note: Note = silent, report: Report = unwatc
     about = heads_folder.manifest(found.folder, CLASSIFIER) or {}
     if heads_folder.is_linear(about):
         return linear_classifier.locate(found.folder, found.name, about, tasks, spec, note, report)
-    return LocatedNetworkClassifier(heads_loading.prepared(found, spec, CLASSIFIER, device, note), spec)
+    return Located(heads_loading.prepared(found, spec, CLASSIFIER, device, note), spec, _opened)
+
+
+def _opened(found: LocatedHeads, spec: ClassifierSpec) -> NetworkClassifier:
+    tokenizer, network = found.open(spec)
+    texts = TextTokenizer(tokenizer, found.about, max_length=spec.max_length, chunk=spec.chunk)
+    return NetworkClassifier(texts, network, found.about, found.tasks, spec, name=found.name, device=found.device)

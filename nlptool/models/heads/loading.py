@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from nlptool.models.heads import folder as heads_folder
 from nlptool.models.heads.folder import Family
@@ -19,6 +19,9 @@ from nlptool.specs import HeadsSpec
 
 if TYPE_CHECKING:
     from nlptool.models.runtime.torch_network import TorchNetwork
+
+Spec = TypeVar("Spec", bound=HeadsSpec)
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,29 @@ class LocatedHeads:
         dtype = "float32" if spec.deterministic else None
         module = LogitsOfAll(loaded.network)
         return loaded.tokenizer, TorchNetwork(module, self.about, self.device, dtype=dtype, threads=spec.threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[Spec, Model]):
+    """A model of some family that is ready to be opened, here or in another process."""
+
+    found: LocatedHeads
+    spec: Spec
+    make: Callable[[LocatedHeads, Spec], Model]
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return self.found.name
+
+    def open(self) -> Model:
+        """Load the network.
+
+        Raises:
+            ModelError: it cannot be loaded.
+            RunError: --max-length leaves no room.
+        """
+        return self.make(self.found, self.spec)
 
 
 def find(spec: HeadsSpec, family: Family, *, note: Note, report: Report) -> tuple[FoundModel, tuple[Task, ...], str]:

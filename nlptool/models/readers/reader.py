@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.models.classifiers.classifier import Network
+from nlptool.models.heads.batches import BatchedNetwork, Network
 from nlptool.models.readers.spans import MOST_TOKENS, FoundSpans, best_spans
 from nlptool.models.readers.windows import QuestionWindows, Window
-from nlptool.models.runtime.batching import pack, pad
 from nlptool.specs import ReaderSpec
 
 
@@ -54,9 +53,7 @@ class Reader:
         self.name, self.device, self.engine = name, device, network.engine
         self.threshold: float | None = about.get("threshold")
         self._windows = windows
-        self._network = network
-        self._pad_id = int(about["pad_id"])
-        self._budget = 1 if spec.deterministic or not about["masks"] else spec.batch_tokens or network.batch_tokens
+        self._network = BatchedNetwork(network, about, spec)
 
     def read(self, items: Sequence[tuple[str, str]], *, k: int, most_tokens: int = MOST_TOKENS) -> list[ReadContext]:
         """Return the ``k`` best answers to questions, each with its context.
@@ -77,11 +74,4 @@ class Reader:
 
     def _logits(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Return the logits (T, 2) of the start and the end at each token of each window."""
-        found: list[NDArray[np.float32]] = [np.empty((0, 2), np.float32)] * len(windows)
-        for batch in pack([len(window.ids) for window in windows], self._budget):
-            ids, mask = pad([windows[index].ids for index in batch], self._pad_id)
-            types, _ = pad([windows[index].types for index in batch], 0)
-            (logits,) = self._network(ids, mask, types)  # (B, T, 2)
-            for row, index in enumerate(batch):
-                found[index] = logits[row, : len(windows[index].ids)]
-        return found
+        return self._network.logits(windows)

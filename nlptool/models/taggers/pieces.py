@@ -39,6 +39,11 @@ class Window:
     first_word: int  # the number in the text of its first word
     first_pieces: list[int]  # the place in ``ids`` of the first piece of each of its words
 
+    @property
+    def types(self) -> list[int]:
+        """(T,) zeros: it is one text."""
+        return [0] * len(self.ids)
+
 
 class WordPieces:
     """Splits words into pieces.

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.models.classifiers.classifier import Network
+from nlptool.models.heads.batches import BatchedNetwork, Network
 from nlptool.models.heads.task import Task
 from nlptool.models.masked.model import log_softmax
-from nlptool.models.runtime.batching import pack, pad
 from nlptool.models.taggers.decoding import best_tags
 from nlptool.models.taggers.pieces import Window, WordCounts, WordPieces
 from nlptool.models.taggers.schemes import spans_of
@@ -89,9 +88,7 @@ class Tagger:
         self._numbers = {task.name: number for number, task in enumerate(tasks)}
         self._allowed = {task.name: transitions(task.labels, task.scheme) for task in tasks}
         self._pieces = pieces
-        self._network = network
-        self._pad_id = int(about["pad_id"])
-        self._budget = 1 if spec.deterministic or not about["masks"] else spec.batch_tokens or network.batch_tokens
+        self._network = BatchedNetwork(network, about, spec)
 
     def tag(self, texts: Sequence[str], task: Task, words: Sequence[Sequence[Place]] | None = None) -> list[TaggedText]:
         """Return the tags of texts.
@@ -118,13 +115,8 @@ class Tagger:
 
     def _logits(self, windows: Sequence[Window], task: Task) -> list[NDArray[np.float32]]:
         """Return the logits (W, K) of the words of each window, those at their first pieces."""
-        found: list[NDArray[np.float32]] = [np.empty((0, task.n_outputs), np.float32)] * len(windows)
-        for batch in pack([len(window.ids) for window in windows], self._budget):
-            ids, mask = pad([windows[index].ids for index in batch], self._pad_id)
-            logits = self._network(ids, mask, np.zeros_like(ids))[self._numbers[task.name]]  # (B, T, K)
-            for row, index in enumerate(batch):
-                found[index] = logits[row, windows[index].first_pieces]
-        return found
+        logits = self._network.logits(windows, self._numbers[task.name])
+        return [of_window[window.first_pieces] for window, of_window in zip(windows, logits, strict=True)]
 
 
 def _joined(

@@ -72,7 +72,7 @@ class TaggedTask:
                 of_window = np.full(len(window.ids), IGNORED, np.int64)
                 end = window.first_word + len(window.first_pieces)
                 of_window[window.first_pieces] = [numbers[tag] for tag in example.tags[window.first_word : end]]
-                inputs.append((ModelInput(window.ids, [0] * len(window.ids)),))
+                inputs.append((ModelInput(window.ids, window.types),))
                 targets.append(of_window)
         return Rows(inputs, of_tokens(targets))
 
