@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nlptool import plots
+from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, all_of
 
@@ -125,6 +126,12 @@ def optimizer(rate: float | None, warmup: float = 0.05) -> Decorator:
         number("Training", "--weight-decay", 0.01, "W", "Weight decay; biases and norms have none."),
         number("Training", "--max-grad-norm", 1.0, "NORM", "Gradients are clipped to this norm; 0: not.", None),
     )  # fmt: skip
+
+
+base = click.option(
+    "--base", metavar="MODEL", default=DEFAULT_BERT, show_default=True,
+    help="The model to begin with: BERT or its kin: a name, a folder, or org/name of the hub.",
+)  # fmt: skip
 
 
 def finetuning(evaluations: int) -> Decorator:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import training
@@ -20,8 +19,7 @@ _OF_RECORDS = ("unit", "field", "null")
 
 @click.command(cls=Command)
 @options.records("train", writes=False)
-@click.option("--base", metavar="MODEL", default=DEFAULT_BERT, show_default=True,
-              help="The model to begin with: BERT or its kin: a name, a folder, or org/name of the hub.")  # fmt: skip
+@training.base
 @click.option("--dev", metavar="SHARE|FILE", default="0.1", show_default=True,
               help="Examples to hold out: a share, the same ones for all --seed, or a file.")  # fmt: skip
 @training.finetuning(evaluations=10)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import labelled, training
@@ -24,8 +23,7 @@ _SOURCE_SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 @options.records("train", writes=False)
 @click.option("--task", "tasks", envvar="NLPTOOL_TRAIN_TAGGER_TASK", metavar="NAME=FILE", multiple=True,
               help="A task and its sentences; repeated: one encoder learns several tasks, with a head for each.")  # fmt: skip
-@click.option("--base", metavar="MODEL", default=DEFAULT_BERT, show_default=True,
-              help="The model to begin with: BERT or its kin: a name, a folder, or org/name of the hub.")  # fmt: skip
+@training.base
 @click.option("--column", metavar="NAME", multiple=True, show_default="the last column, upos, or a usual name",
               help="Tags: number of a column, name of a column or attribute of CoNLL-U, or field; TASK=… for one "
               "task.")  # fmt: skip

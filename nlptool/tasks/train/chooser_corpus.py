@@ -14,12 +14,11 @@ from nlptool.models.heads.task import CHOICE, Task
 from nlptool.records import choices
 from nlptool.records.choices import Choices
 from nlptool.records.pipe import Pipe
+from nlptool.tasks.train.held_out import divided
 
 if TYPE_CHECKING:
     from nlptool.models.heads.tokenizer import TextTokenizer
     from nlptool.training.finetuning.examples import Rows, TaskData
-
-_DEV_SEED = 0  # of the part that is held out: the same one whatever the seed of the training is
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,9 @@ def read(pipe: Pipe, dev: float | str) -> ChooserExamples:
         if not held_out:
             raise RunError(f"{dev}: there are no examples with {n_choices} choices")
     elif dev:
-        train, held_out = _divided(pipe, train, dev)
+        train, held_out = divided(
+            train, dev, lambda each: each.context, stratum_of=lambda each: each.label, what="examples", note=pipe.note
+        )
     if not train:
         raise RunError("no examples are left to learn from")
     pipe.note(f"examples of {n_choices} choices: {len(train):,}, to judge by: {len(held_out):,}")
@@ -87,20 +88,6 @@ def _of_number(pipe: Pipe, found: list[Choices], n_choices: int, what: str) -> l
     if len(kept) < len(found):
         pipe.note(f"{what} with another number of choices than {n_choices}, left out: {len(found) - len(kept):,}")
     return kept
-
-
-def _divided(pipe: Pipe, found: list[Choices], share: float) -> tuple[list[Choices], list[Choices]]:
-    from nlptool.training import splits
-
-    is_dev = splits.stratified(
-        [(each.context,) for each in found], [each.label for each in found], share, _DEV_SEED
-    ).tolist()
-    if not any(is_dev):
-        pipe.note("no part of the examples can be held out, nothing is judged: --dev FILE")
-    train, dev = (
-        [each for each, here in zip(found, is_dev, strict=True) if here is wanted] for wanted in (False, True)
-    )
-    return train, dev
 
 
 def _rows(found: Sequence[Choices], texts: TextTokenizer) -> tuple[Rows, int]:

@@ -15,12 +15,12 @@ from nlptool.records import labelled, labels
 from nlptool.records.labelled import Columns, Example
 from nlptool.records.labels import Label
 from nlptool.records.pipe import Pipe
+from nlptool.tasks.train.held_out import DEV_SEED
 
 _MIN_EXAMPLES = 2
 _MANY_CLASSES = 1000
 _BANDS = 10  # of scores, each of which gives its share to the dev part
 _SHOWN = 5  # labels in a message
-_DEV_SEED = 0  # of the part that is held out: the same one whatever the seed of the training is
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _held_out(tasks: Sequence[_Read]) -> list[list[bool]]:
         texts = [tasks[number].examples[index].texts for number, index in places]
         labelled_places = [(number, strata[number][index]) for number, index in places]
         for (number, index), is_dev in zip(
-            places, splits.stratified(texts, labelled_places, float(share), _DEV_SEED).tolist(), strict=True
+            places, splits.stratified(texts, labelled_places, float(share), DEV_SEED).tolist(), strict=True
         ):
             held_out[number][index] = is_dev
     return held_out

@@ -14,13 +14,13 @@ from nlptool.models.readers import metrics
 from nlptool.records import questions
 from nlptool.records.pipe import Pipe
 from nlptool.records.questions import Question
+from nlptool.tasks.train.held_out import divided
 
 if TYPE_CHECKING:
     from nlptool.models.readers.windows import QuestionWindows, Windows
     from nlptool.training.finetuning.examples import Rows, TaskData
     from nlptool.training.reader.judge import ReaderJudge
 
-_DEV_SEED = 0  # of the part that is held out: the same one whatever the seed of the training is
 _NO_ANSWER = (0, 0)  # the first token stands for it
 _WITHOUT = (
     3  # of the windows of a question that miss its answer, one in so many is learned from: what they teach is all alike
@@ -62,7 +62,8 @@ def read(pipe: Pipe, dev: float | str, metric: str | None) -> ReaderQuestions:
     """Read the questions of a pipe's input, and hold out a part of them.
 
     Args:
-        dev: a share of the questions, those about one context together; or a file.
+        dev: a share of the questions, those of one article together, or, of a few large articles none of which can be held out,
+            those about one context; or a file.
         metric: one of ``metrics.METRICS``; None: that of the data set that the questions look like, which is said.
 
     Raises:
@@ -78,7 +79,10 @@ def read(pipe: Pipe, dev: float | str, metric: str | None) -> ReaderQuestions:
         if not held_out:
             raise RunError(f"{dev}: there are no questions")
     elif dev:
-        train, held_out = _divided(pipe, train, dev)
+        train, held_out = divided(
+            train, dev, _article, lambda question: question.context, stratum_of=lambda question: question.is_impossible,
+            what="questions", note=pipe.note,
+        )  # fmt: skip
     if not any(question.answers for question in train):
         raise RunError(
             "no question has an answer: there is nothing to learn" if train else "there are no questions to learn from"
@@ -94,22 +98,8 @@ def read(pipe: Pipe, dev: float | str, metric: str | None) -> ReaderQuestions:
     return ReaderQuestions(train, held_out, metric)
 
 
-def _divided(pipe: Pipe, found: list[Question], share: float) -> tuple[list[Question], list[Question]]:
-    """Return the questions to learn from and those that are held out. Those of one article stay together, or, of a few large
-    articles none of which can be held out, those about one context."""
-    from nlptool.training import splits
-
-    strata = [each.is_impossible for each in found]
-    by_article = [(each.title or each.context,) for each in found]
-    is_dev = splits.stratified(by_article, strata, share, _DEV_SEED).tolist()
-    if not any(is_dev):
-        is_dev = splits.stratified([(each.context,) for each in found], strata, share, _DEV_SEED).tolist()
-    if found and not any(is_dev):
-        pipe.note("no part of the questions can be held out, nothing is judged: --dev FILE")
-    train, dev = (
-        [each for each, here in zip(found, is_dev, strict=True) if here is wanted] for wanted in (False, True)
-    )
-    return train, dev
+def _article(question: Question) -> str:
+    return question.title or question.context
 
 
 def _metric_for(found: Sequence[Question]) -> tuple[str, str]:

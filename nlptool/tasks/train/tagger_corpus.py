@@ -18,6 +18,7 @@ from nlptool.records import tagged
 from nlptool.records.pipe import Pipe
 from nlptool.records.tagged_names import Layout
 from nlptool.records.tagged_sentence import Sentence
+from nlptool.tasks.train.held_out import divided
 from nlptool.tasks.train.tagged_words import Example, TaggedWords, tagged_words
 from nlptool.text.spans import Span
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from nlptool.models.taggers.pieces import WordPieces
     from nlptool.training.finetuning.examples import Rows, TaskData
 
-_DEV_SEED = 0  # of the part that is held out: the same one whatever the seed of the training is
 _SHOWN = 5  # labels in a message
 
 
@@ -103,7 +103,7 @@ def _task(pipe: Pipe, file: TagFile, scheme: str) -> TaggedTask:
             raise RunError(f"{where}the tags of {file.dev} are of another kind than those of the training")
         train, dev = found.examples, of_dev.examples
     else:
-        train, dev = _divided(found.examples, file.dev, note)
+        train, dev = divided(found.examples, file.dev, lambda each: each.text, what="sentences", note=note)
     if not train:
         raise RunError(f"{where}no sentences are left to learn from")
     labels = tuple(sorted(_counts(train, found.scheme)))
@@ -140,20 +140,6 @@ def _sentences(pipe: Pipe, file: TagFile, path: str | None) -> list[Sentence]:
 
 def _words(sentences: list[Sentence], file: TagFile, scheme: str, note: Callable[[str], None]) -> TaggedWords:
     return tagged_words(sentences, words_of, scheme=scheme, source_scheme=file.source_scheme, note=note)
-
-
-def _divided(examples: list[Example], share: float, note: Callable[[str], None]) -> tuple[list[Example], list[Example]]:
-    """Return the sentences to learn from and those that are held out; equal ones stay together."""
-    if not share:
-        return examples, []
-    from nlptool.training import splits
-
-    is_dev = splits.stratified([(each.text,) for each in examples], [0] * len(examples), share, _DEV_SEED).tolist()
-    if not any(is_dev):
-        note("no part of the sentences can be held out, nothing is judged: --dev FILE")
-    parts = ([each for each, dev in zip(examples, is_dev, strict=True) if dev is wanted] for wanted in (False, True))
-    train, dev = parts
-    return train, dev
 
 
 def _counts(examples: Sequence[Example], scheme: str) -> Counter[str]:
