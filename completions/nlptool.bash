@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy answer attention choose classify compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out sample score search similarity split tag tokenize train vectors) ;;
+        "") kind=word words=(analogy answer attention choose classify compare completion embed evaluate fill-mask generate index map mask models neighbors nsp odd-one-out probe sample score search similarity split tag tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -397,7 +397,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--task -f --format --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --task) kind=word words=(answer choose classify embed fill-mask generate tag tokenize words) ;;
+        --task) kind=word words=(answer choose classify embed fill-mask generate probe tag tokenize words) ;;
         -f | --format) kind=word words=(table jsonl csv tsv names) ;;
         esac
         ;;
@@ -474,6 +474,21 @@ _nlptool_follow() { # COMMAND [OPTION]
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
+        --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool probe')
+        options=(--conllu --distances --plot -m --model --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --plot | -o | --output) kind=file ;;
+        -m | --model | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
@@ -581,7 +596,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
-        "") kind=file words=(word2vec bert distil classifier tagger reader chooser seq2seq) ;;
+        "") kind=file words=(word2vec bert distil classifier probe tagger reader chooser seq2seq) ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
@@ -658,6 +673,20 @@ _nlptool_follow() { # COMMAND [OPTION]
         --precision) kind=word words=(auto float32 bfloat16) ;;
         -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train probe')
+        options=(--dev --layer --rank --baselines --no-baselines --bootstrap --epochs --patience --batch-size --learning-rate -o --output -m --model --max-length --engine --device --batch-tokens --offline --allow-pickle --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --dev | --layer | --rank | --bootstrap | --epochs | --patience | --batch-size | --learning-rate | -m | --model | --max-length | --batch-tokens | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        -o | --output) kind=file ;;
+        --engine) kind=word words=(auto onnx torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -792,7 +821,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

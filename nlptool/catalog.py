@@ -285,6 +285,19 @@ _TABLE = (
         graph="ner-mini-ja",
         sha256="6d14c65f24d185c4c7cbc1b7a4e12ead32bb41e3a689b40137ca860813a4bdca",
     ),
+    Known(
+        "probe-mini-ja",
+        task="probe",
+        licence="CC-BY-SA-4.0",
+        languages=("ja",),
+        note="reads dependency trees out of bert-mini-ja's vectors, learned from UD Japanese GSD; the default",
+        is_default=True,
+        parameters=40_960,
+        size=82_112,
+        package="nlptool",
+        weights="builtin/probe-mini-ja",
+        sha256="e9f87143d1182ab71ec916a448056b8d305551f620329a7d715614ee648d55aa",
+    ),
     *(
         Known(
             f"elan-mt-bt-{reads}-{writes}",
@@ -387,6 +400,7 @@ TASKS = sorted({known.task for known in _TABLE} | {"answer", "choose"})  # the h
 DEFAULT_ENCODER = "sbert-mini-ja-en"
 ENGLISH_ENCODER = "all-MiniLM-L6-v2"
 DEFAULT_BERT = "bert-mini-ja"
+DEFAULT_PROBE = "probe-mini-ja"
 DEFAULT_CLASSIFIER = "glue-mini-ja"
 DEFAULT_TAGGER = "ner-mini-ja"
 ENGLISH_WORDS = "glove-6b-50d"

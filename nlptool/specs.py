@@ -99,6 +99,15 @@ class ContextualSpec(NetworkSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeSpec(NetworkSpec):
+    """A structural probe, which names the model that it reads; what is chosen here is chosen of that. ``model`` "" means the
+    default."""
+
+    _: KW_ONLY
+    engine: str = "auto"  # onnx | torch | auto: onnx where the model can be converted
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionSpec(NetworkSpec):
     """A masked language model or a sentence encoder in torch, opened for its attention weights. ``model`` as there."""
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "neighbors": "Find the nearest neighbors of a word among word vectors.",
     "nsp": "Predict whether one sentence follows another (next-sentence prediction).",
     "odd-one-out": "Find the word that does not fit with the others.",
+    "probe": "Read the tree of each sentence out of the vectors of a BERT.",
     "sample": "Print sample data: the hundred poems of the Hyakunin Isshu.",
     "score": "Score how natural a sentence is: pseudo-log-likelihood of a BERT.",
     "search": "Find the sentences of a corpus that are nearest in meaning to a query.",

@@ -1,5 +1,6 @@
 """Plots, drawn with matplotlib, which is imported when one is drawn, and an HTML map."""
 
+from nlptool.plots.arcs import arcs
 from nlptool.plots.attention import alignment, grid
 from nlptool.plots.bars import bars
 from nlptool.plots.confusion import MOST_CLASSES, confusion
@@ -11,6 +12,6 @@ from nlptool.plots.scatter import scatter
 from nlptool.plots.training_curves import curves
 
 __all__ = [
-    "FORMATS", "MOST_CLASSES", "Points", "alignment", "bars", "check", "confusion", "curves", "grid", "heatmap", "page",
+    "FORMATS", "MOST_CLASSES", "Points", "alignment", "arcs", "bars", "check", "confusion", "curves", "grid", "heatmap", "page",
     "scatter",
 ]  # fmt: skip

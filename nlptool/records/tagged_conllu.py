@@ -84,10 +84,9 @@ class ConlluReader:
             record.line = number
             if line.startswith("#"):
                 self._begins_document |= _NEW_DOCUMENT.match(line) is not None
-                if found := _TEXT.fullmatch(line):
-                    text = found[1]
+                text = text_of_comment(line) or text
                 continue
-            cells = _cells(line)
+            cells = cells_of(line)
             if "." in cells[0]:
                 n_empty += 1
                 continue
@@ -95,7 +94,7 @@ class ConlluReader:
             if int(start) != n_words + 1 or (end and (group is not None or int(end) <= n_words)):
                 message = f"the word is numbered {cells[0]}, and the one before {n_words}"
                 raise RecordError("WrongNumber", message, hint="an empty line ends a sentence")
-            token = _Token(cells[self._form], glued=_is_glued(cells[_MISC]))
+            token = _Token(cells[self._form], glued=is_glued(cells[_MISC]))
             if end:
                 group, forms, last = token, [], int(end)
                 group.tags = [[] for _ in self._columns]
@@ -156,7 +155,18 @@ class ConlluReader:
         return next((tag for tag in tags if tag != "O"), "O")
 
 
-def _cells(line: str) -> list[str]:
+def text_of_comment(line: str) -> str:
+    """Return the text of a sentence that a comment names; "" if it names none."""
+    found = _TEXT.fullmatch(line)
+    return found[1] if found else ""
+
+
+def cells_of(line: str) -> list[str]:
+    """Return the ten columns of a line.
+
+    Raises:
+        RecordError: it has others, begins with no number, or has an empty column.
+    """
     cells = line.split("\t")
     if len(cells) != len(COLUMNS):
         found = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
@@ -185,5 +195,6 @@ def _attribute(pair: str) -> tuple[str, str]:
     return key, value
 
 
-def _is_glued(misc: str) -> bool:
+def is_glued(misc: str) -> bool:
+    """Return whether no blank stands behind a token, as the column MISC says."""
     return "SpaceAfter=No" in misc.split("|")

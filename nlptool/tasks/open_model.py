@@ -23,6 +23,7 @@ from nlptool.specs import (
     EncoderSpec,
     GeneratorSpec,
     MaskedModelSpec,
+    ProbeSpec,
     ReaderSpec,
     TaggerSpec,
     WordVectorsSpec,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from nlptool.models.masked.attention import AttentionModel, LocatedAttentionModel
     from nlptool.models.masked.loading import LocatedMaskedModel
     from nlptool.models.masked.model import MaskedModel
+    from nlptool.models.probes.loading import LocatedProbe
+    from nlptool.models.probes.probe import ProbeModel
     from nlptool.models.readers.loading import LocatedReader
     from nlptool.models.readers.reader import Reader
     from nlptool.models.runtime.prepare import Note
@@ -51,7 +54,9 @@ if TYPE_CHECKING:
     from nlptool.records.pipe import Pipe
 
     AnyHeadsSpec = ClassifierSpec | TaggerSpec | ReaderSpec | ChooserSpec
-    NetworkSpec = EncoderSpec | MaskedModelSpec | ContextualSpec | AnyHeadsSpec | AttentionSpec | GeneratorSpec
+    NetworkSpec = (
+        EncoderSpec | MaskedModelSpec | ContextualSpec | ProbeSpec | AnyHeadsSpec | AttentionSpec | GeneratorSpec
+    )
 
 
 @overload
@@ -87,6 +92,10 @@ def locate_model(
 def locate_model(
     spec: ChooserSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
 ) -> LocatedChooser: ...
+@overload
+def locate_model(
+    spec: ProbeSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedProbe: ...
 @overload
 def locate_model(
     spec: AttentionSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
@@ -152,6 +161,10 @@ def locate_model(
                 from nlptool.models.choosers import loading as chooser_loading
 
                 return chooser_loading.locate(spec, **watching)
+            case ProbeSpec():
+                from nlptool.models.probes import loading as probe_loading
+
+                return probe_loading.locate(spec, **watching)
             case AttentionSpec():
                 from nlptool.models.masked import attention
 
@@ -176,6 +189,8 @@ def open_model(spec: TaggerSpec, pipe: Pipe | None = None) -> Tagger: ...
 def open_model(spec: ReaderSpec, pipe: Pipe | None = None) -> Reader: ...
 @overload
 def open_model(spec: ChooserSpec, pipe: Pipe | None = None) -> Chooser: ...
+@overload
+def open_model(spec: ProbeSpec, pipe: Pipe | None = None) -> ProbeModel: ...
 @overload
 def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
 @overload

@@ -31,7 +31,7 @@ def completed(*words: str) -> list[str]:
         (["train", "dis"], ["FILES", "distil"]),
         (
             ["train", ""],
-            ["FILES", "word2vec", "bert", "distil", "classifier", "tagger", "reader", "chooser", "seq2seq"],
+            ["FILES", "word2vec", "bert", "distil", "classifier", "probe", "tagger", "reader", "chooser", "seq2seq"],
         ),
         (["train", "distil", "--teach"], ["--teacher"]),
         (["train", "distil", "--subw"], []),

@@ -116,7 +116,7 @@ def test_version_as_a_word(invoke: Invoke) -> None:
         ("seq2sec", "Did you mean seq2seq?"),
         (
             "xyzzy",
-            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, tagger, reader, "
+            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, probe, tagger, reader, "
             "chooser, seq2seq.",
         ),
         ("Word2Vec", "Did you mean word2vec?"),

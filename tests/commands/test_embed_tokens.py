@@ -81,10 +81,10 @@ def test_words_that_a_record_brings_along_are_used() -> None:
     assert found[1]["text"] == "The fish"
     assert [token["start"] for token in found[1]["token_vectors"]] == [0, 4]
     messages = [record["nlptool"]["error"]["message"] for record in found[2:6]]
-    assert "word 2 of `tokens`, 'c', is not in the text" in messages[0]
-    assert "word 1 of `tokens` is not within the text" in messages[1]
+    assert "word 2, `c`, is not where it should be in the text" in messages[0]
+    assert "`tokens` does not say where its words stand in the text" in messages[1]
     assert "`tokens` holds a string, not a list" in messages[2]
-    assert "word 1 of `tokens` is a number, not a word" in messages[3]
+    assert "`tokens` is a list of words, and number 1 is a number" in messages[3]
     assert found[6]["token_vectors"] == []
 
 

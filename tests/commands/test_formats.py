@@ -51,6 +51,8 @@ COMMANDS: dict[str, list[str]] = {
     "choose": ["-m", "CHOOSER"],
     "tag": ["-m", "TAGGER"],
     "tag --tags": ["-m", "TAGGER"],
+    "probe": [],
+    "embed --tokens": ["--layer", "0"],
     "generate": ["-m", "hyakunin", "--max-new-tokens", "3"],
     "analogy": ["-k", "2"],
     "neighbors": ["-k", "2"],
@@ -82,6 +84,7 @@ SEVERAL_ROWS = {
     "answer --corpus",
     "tag",
     "tag --tags",
+    "embed --tokens",
     "tokenize",
     "tokenize --n-best 2",
     "split",
@@ -146,6 +149,8 @@ def formats(command: str) -> list[str]:
     choices: list[str] = list(option.type.choices)  # type: ignore[attr-defined]
     if command.startswith("similarity ") and command != "similarity":
         choices.remove("npy")
+    if command == "embed --tokens":  # rows of a file without names, and vectors alone
+        return [choice for choice in choices if choice not in ("npy", "base64")]
     return choices
 
 

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import treebanks
+
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 PATIENCE = 120  # seconds after which a process hangs
@@ -37,6 +39,7 @@ _TIMES = (
     "tagger.json",
     "reader.json",
     "chooser.json",
+    "probe.json",
     "distil.json",
     "classifier.json",
     "vectors.json",
@@ -148,6 +151,11 @@ CASES = {
     "train tagger": Case(f"{_TAGGER} --max-steps 12 -o out"),
     "train reader": Case(f"{_READER} --max-steps 12 -o out"),
     "train chooser": Case(f"{_CHOOSER} --max-steps 12 -o out"),
+    "train probe": Case(
+        "train probe --threads 1 --device cpu --epochs 2 --layer 1 --no-baselines --bootstrap 0 --dev 0.3 "
+        "{in}/trees.conllu -o out",
+        resumes=False,
+    ),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
@@ -190,6 +198,7 @@ class Ground:
         self._write("questions.jsonl", "".join(f"{json.dumps(each)}\n" for each in asked))
         chosen = ({"question": line[:4], "choices": [line[4:6], line[6:8]], "label": 1} for line in lines if line[8:])
         self._write("choices.jsonl", "".join(f"{json.dumps(each)}\n" for each in chosen))
+        self._write("trees.conllu", "".join(treebanks.sentences()))
         numbers = random.Random(1)
         rows = (" ".join(f"{numbers.gauss(0, 1):.4f}" for _ in range(50)) for _ in range(5000))
         self._write("v.txt", "5000 50\n" + "".join(f"w{number} {row}\n" for number, row in enumerate(rows)))

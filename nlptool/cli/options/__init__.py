@@ -22,6 +22,7 @@ from nlptool.cli.options.models import (
     model,
     offline,
     precision,
+    probe,
     prompt,
     prompt_name,
     reader,

@@ -284,6 +284,15 @@ def _with_heads(name: str, task: str, kind: str, default: str | None = None, *mo
     return all_of(which, max_length("that of its training"), *more, engine, *_COMPUTATION, spec(kind))
 
 
+def probe(default: str) -> Decorator:
+    """Add ``-m`` and what else can be chosen of a probe; the callback gets a ``ProbeSpec``."""
+    which = shared_option(
+        "Model", "-m", "--model", metavar="PROBE", show_default=default,
+        help="Folder of `nlptool train probe`, or a name of `nlptool models list --task probe`.",
+    )  # fmt: skip
+    return all_of(which, engine, *_COMPUTATION, spec("ProbeSpec"))
+
+
 def generator(*, required: bool = True) -> Decorator:
     """Add ``-m`` and what else can be chosen of a model that generates; the callback gets a ``GeneratorSpec``.
 

@@ -54,7 +54,15 @@ class LocatedContextualModel:
         )
         return self._model(tokenizer, states)
 
-    def _open_torch(self) -> ContextualModel:
+    def open_random(self, seed: int) -> ContextualModel:
+        """Make a network of the same architecture with random weights, in torch, with the same tokenizer.
+
+        Raises:
+            ModelError: as of ``open``. The model was found with a graph and is kept in 8 bits: ``spec.engine`` is to be torch.
+        """
+        return self._open_torch(seed)
+
+    def _open_torch(self, seed: int | None = None) -> ContextualModel:
         from nlptool.models.contextual import transformers_model
         from nlptool.models.contextual.torch_backend import HiddenStates
         from nlptool.models.runtime.torch_network import TorchNetwork
@@ -64,6 +72,7 @@ class LocatedContextualModel:
             loaded = transformers_model.load(
                 self.weights, self.name, threads=spec.threads, allow_pickle=spec.allow_pickle
             )
+            loaded = loaded if seed is None else transformers_model.random_network(loaded, seed)
         dtype = "float32" if spec.deterministic else None
         network = TorchNetwork(HiddenStates(loaded.network), self.about, self.device, dtype=dtype, threads=spec.threads)
         return self._model(loaded.tokenizer, TorchStates(network))

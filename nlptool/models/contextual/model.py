@@ -51,7 +51,7 @@ class OnnxStates:
     """A graph whose outputs are the hidden states of all layers; those alone are computed that are asked for."""
 
     engine = "onnx"
-    batch_tokens = 256  # larger batches were slower: states of all tokens fall out of the processor's cache
+    batch_tokens = 128  # larger batches were slower: states of all tokens fall out of the processor's cache
 
     def __init__(
         self, about: Mapping[str, Any], graph: Path, weights: Path, *, threads: int = 0, deterministic: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.contextual.torch_backend import shape_of
@@ -30,6 +31,17 @@ def load(folder: Path, name: str, *, threads: int | None = None, allow_pickle: b
         kind = loaded.about["architecture"]
         raise ModelError(f"{name} ({kind}) gives no vector for each token: {error}", hint=HINT) from error
     return Loaded(loaded.network, loaded.tokenizer, loaded.about | {"n_layers": n_layers, "dimension": dimension})
+
+
+def random_network(loaded: Loaded, seed: int) -> Loaded:
+    """Return a network of the same architecture with random weights, as those begin that are trained."""
+    import torch
+    from transformers import AutoModel
+
+    torch.manual_seed(seed)
+    make: Any = AutoModel.from_config
+    network = make(loaded.network.config, attn_implementation="eager").eval()
+    return Loaded(network, loaded.tokenizer, loaded.about)
 
 
 def writes(name: str, kind: str) -> ModelError:

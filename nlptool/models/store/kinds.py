@@ -65,6 +65,7 @@ KINDS = {
         ModelKind("answer", READER, is_plain=True),
         ModelKind("choose", CHOOSER, is_plain=True),
         ModelKind("generate", GENERATOR, is_plain=True),
+        ModelKind("probe", is_plain=True),
         ModelKind("words", VECTORS),
         ModelKind("tokenize"),
     )

@@ -1,0 +1,1 @@
+"""Structural probes: trees that are read out of the vectors of words."""
