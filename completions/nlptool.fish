@@ -1502,7 +1502,7 @@ complete -c nlptool -n '__nlptool_at nlptool train classifier' -l debug -d 'Prin
 complete -c nlptool -n '__nlptool_at nlptool train classifier' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool train probe' -F
-complete -c nlptool -n '__nlptool_at nlptool train probe' -l dev -r -f -d 'Sentences to hold out: a share, the same ones for a --seed, or a file.'
+complete -c nlptool -n '__nlptool_at nlptool train probe' -l dev -r -f -d 'Sentences to hold out: a share, the same ones for all --seed, or a file.'
 complete -c nlptool -n '__nlptool_at nlptool train probe' -l layer -r -f -d 'Layer whose vectors are read, from 0, the embeddings; all: each, of which the best is kept.'
 complete -c nlptool -n '__nlptool_at nlptool train probe' -l rank -r -f -d 'Dimensions of the spaces in which distances and depths are measured.'
 complete -c nlptool -n '__nlptool_at nlptool train probe' -l baselines -l no-baselines -d 'Train the same probe on a network with random weights, to compare.'

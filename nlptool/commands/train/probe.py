@@ -15,7 +15,7 @@ _OF_RECORDS = ("unit", "field", "id_field", "header", "null")
 
 @click.command(cls=Command)
 @options.records("train", writes=False)
-@training.dev("0.1", "Sentences to hold out: a share, the same ones for a --seed, or a file.")
+@training.dev("0.1", "Sentences to hold out: a share, the same ones for all --seed, or a file.")
 @click.option("--layer", metavar="N|all", default="all", show_default=True,
               help="Layer whose vectors are read, from 0, the embeddings; all: each, of which the best is kept.")  # fmt: skip
 @training.integer(
