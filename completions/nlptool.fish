@@ -862,7 +862,7 @@ complete -c nlptool -n '__nlptool_at nlptool models' -a show -d 'Show the detail
 complete -c nlptool -n '__nlptool_at nlptool models' -a verify -d 'Check the files of models against their hashes: all local models, or those named.'
 complete -c nlptool -n '__nlptool_at nlptool models' -s h -l help -d 'Show this message and exit.'
 
-complete -c nlptool -n '__nlptool_at nlptool models list' -l task -r -f -a 'answer choose classify embed fill-mask generate probe tag tokenize words' -d 'Task of the models to list.'
+complete -c nlptool -n '__nlptool_at nlptool models list' -l task -r -f -a 'answer choose classify embed fill-mask generate probe tag tokenize words' -d 'Task of the models to list: answer, choose, classify, embed, fill-mask, generate, probe, tag, tokenize, words.'
 complete -c nlptool -n '__nlptool_at nlptool models list' -s f -l format -r -f -a 'table jsonl csv tsv names' -d 'Output format; jsonl: a JSON object a line; names: one name a line.'
 complete -c nlptool -n '__nlptool_at nlptool models list' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool models list' -s h -l help -d 'Show this message and exit.'

@@ -40,8 +40,9 @@ def command() -> None:
 @command.command("list")
 @click.option(
     "--task",
+    metavar="TASK",
     type=click.Choice(TASKS),
-    help="Task of the models to list.",
+    help=f"Task of the models to list: {', '.join(TASKS)}.",
 )
 @options.table_choice("names", text="; names: one name a line")
 @options.debug
