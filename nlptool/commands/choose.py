@@ -44,5 +44,5 @@ def command(pipe: Pipe, format: str, spec: ChooserSpec) -> None:
     accuracy = Accuracy()
     found = scripts.noted(choose(windows(pipe.read()), chooser, accuracy))
     write_records(pipe, found, format, LAYOUT, table=ChoiceRows(), notes=NOTES | scripts.notes)
-    if said := accuracy.said():
+    for said in accuracy.said():
         pipe.note(said)

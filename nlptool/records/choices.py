@@ -24,10 +24,13 @@ from nlptool.records.record import InputFormat, Record
 from nlptool.records.squad import id_of
 from nlptool.text.numbers import whole_number
 
+NO_LABEL = "NoLabel"
+"""The type of the error of a record that names no right choice."""
+
 _CONTEXTS = ("sent1", "premise", "context", "passage", "article", "ctx", "goal", "question", "startphrase")
 _PROMPTS = ("sent2", "question")  # beside a context
 _LISTS = ("choices", "endings", "options")
-_SERIES = re.compile(r"(ending|choice|option|sol|answer)_?(\d|[a-e]|[A-E])")  # a field for each choice
+_SERIES = re.compile(r"(ending|choice|option|sol|answer)_?(\d{1,3}|[a-e]|[A-E])")  # a field for each choice
 _LABELS = ("label", "answerKey", "gold", "answer")
 _ASKS_FOR = ("asks_for", "question")  # of COPA
 _CAUSE, _EFFECT = "cause", "effect"
@@ -61,6 +64,17 @@ class Choices:
         if self.asks_for_cause:
             return tuple((ending, self.context) for ending in self.endings)
         return tuple((self.context, f"{self.prompt} {ending}" if self.prompt else ending) for ending in self.endings)
+
+
+def fields_of(record: Record) -> dict[str, Any]:
+    """Return the fields of a record, or the columns of a table.
+
+    Raises:
+        RecordError: it is a line of text.
+    """
+    if record.raw is None:
+        raise RecordError("NoFields", "a line of text has no choices", hint=_HINT)
+    return columns(record)
 
 
 def form(form: InputFormat) -> InputFormat:
@@ -107,7 +121,7 @@ def read(pipe: Pipe, *, labelled: bool = True) -> list[Choices]:
     pipe.form = form(pipe.form)
 
     def take(record: Record) -> None:
-        choices = choices_of(columns(record), labelled=labelled)
+        choices = choices_of(fields_of(record), labelled=labelled)
         if choices.id in places:
             raise RecordError("DuplicateId", f"the id `{choices.id[:40]}` stands at {places[choices.id]} already")
         if choices.id:
@@ -152,11 +166,12 @@ def _endings(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...
 
 def _series(values: Iterable[str]) -> list[str]:
     """Return the fields that hold a choice each, choice0, choice1 and so on, in order; the first series of two or more."""
-    series: dict[str, list[str]] = {}
+    series: dict[str, list[tuple[int, str, str]]] = {}
     for name in values:
         if named := _SERIES.fullmatch(name):
-            series.setdefault(named[1], []).append(name)
-    return sorted(next((names for names in series.values() if len(names) > 1), []))
+            number = int(named[2]) if named[2].isdecimal() else 0
+            series.setdefault(named[1], []).append((number, named[2], name))
+    return [name for _, _, name in sorted(next((names for names in series.values() if len(names) > 1), []))]
 
 
 def _label(values: Mapping[str, Any], endings: Sequence[str], names: Sequence[str]) -> int:
@@ -167,7 +182,7 @@ def _label(values: Mapping[str, Any], endings: Sequence[str], names: Sequence[st
     """
     field = first_of(_LABELS, values)
     if field is None:
-        raise RecordError("NoLabel", f"the record has no label; its fields: {listed(values)}", hint=_HINT)
+        raise RecordError(NO_LABEL, f"the record has no label; its fields: {listed(values)}", hint=_HINT)
     value = values[field]
     spelled = value.strip() if isinstance(value, str) else str(value) if type(value) is int else ""
     if field != "label" and spelled in names:  # answerKey 1 names the choice that is called so
@@ -182,7 +197,7 @@ def _label(values: Mapping[str, Any], endings: Sequence[str], names: Sequence[st
         return names.index(spelled)
     if spelled in endings:
         return endings.index(spelled)
-    raise RecordError("NoLabel", f"`{field}` names no choice: {value!r:.40}", hint=_HINT)
+    raise RecordError("NoChoice", f"`{field}` names no choice: {value!r:.40}", hint=_HINT)
 
 
 def _missing(what: str, values: Mapping[str, Any]) -> RecordError:

@@ -10,10 +10,9 @@ import orjson
 
 from nlptool.errors import RecordError
 from nlptool.records import choices
-from nlptool.records.cells import columns
 from nlptool.records.choices import Choices
 from nlptool.records.formats.record_rows import Layout
-from nlptool.records.json_bytes import field_value, fields
+from nlptool.records.json_bytes import field_value, fields, without
 from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.tasks.classify import GOLD, as_json, keep_gold
@@ -36,17 +35,20 @@ class Accuracy:
     """How often the right choice was taken, of records that name one."""
 
     def __init__(self) -> None:
-        self.n_right = self.n_labelled = 0
+        self.n_right = self.n_labelled = self.n_other = 0
 
     def add(self, is_right: bool) -> None:
         self.n_right += is_right
         self.n_labelled += 1
 
-    def said(self) -> str:
-        """Return it as a note, "" if no record named a right choice."""
-        if not self.n_labelled:
-            return ""
-        return f"accuracy {self.n_right / self.n_labelled:.4f}: {self.n_right:,} of {self.n_labelled:,} records with a label"
+    def said(self) -> Iterator[str]:
+        """Yield what is said of it at the end; nothing if no record named a right choice."""
+        if self.n_other:
+            yield f"records whose label names none of their choices, and which were not judged: {self.n_other:,}"
+        if self.n_labelled:
+            yield (
+                f"accuracy {self.n_right / self.n_labelled:.4f}: {self.n_right:,} of {self.n_labelled:,} records with a label"
+            )
 
 
 def choose(lists: Iterable[list[Record]], chooser: Chooser, accuracy: Accuracy) -> Iterator[list[Record]]:
@@ -66,14 +68,11 @@ def choose(lists: Iterable[list[Record]], chooser: Chooser, accuracy: Accuracy) 
                 continue
             order = np.argsort(-chosen.probabilities, kind="stable")
             best = int(order[0])
-            results = {}
             if asked.label is not None:
                 accuracy.add(asked.label == best)
-                if field_value(record.raw, _LABEL) != asked.label:  # an answerKey, or the name of a choice
-                    results[GOLD] = b"%d" % asked.label
-            keep_gold(record, _LABEL)
             listed = b",".join(b'"%d":%b' % (place, as_json(chosen.probabilities[place])) for place in order)
-            results |= {
+            results = {
+                **_gold(record, asked.label),
                 _LABEL: b"%d" % best,
                 "choice": orjson.dumps(asked.endings[best]),
                 "probabilities": b"{%b}" % listed,
@@ -83,24 +82,43 @@ def choose(lists: Iterable[list[Record]], chooser: Chooser, accuracy: Accuracy) 
 
     choose_each = EachRecord(work, _GOOD, model=chooser)
     for records in lists:
-        choose_each(with_read(records, _choices))
+        choose_each(with_read(records, lambda record: _choices(record, accuracy)))
         yield records
 
 
-def _choices(record: Record) -> Choices:
+def _gold(record: Record, label: int | None) -> dict[str, bytes]:
+    """Keep the right choice of a record as ``GOLD``, for an evaluation; return what the results need for that.
+
+    Args:
+        label: its number, which replaces a name or a cell with the number in it; None: what the record has stays as it is.
+    """
+    keep_gold(record, _LABEL)
+    if label is None or record.raw is None or field_value(record.raw, GOLD) == label:
+        return {}
+    record.raw, _ = without(record.raw, {GOLD})
+    return {GOLD: b"%d" % label}
+
+
+def _choices(record: Record, accuracy: Accuracy) -> Choices:
     """Return the choices of a record, with the right one if it names that.
+
+    Args:
+        accuracy: counts the labels that name no choice.
 
     Raises:
         RecordError: they are not there.
     """
-    values = columns(record)
+    values = choices.fields_of(record)
+    if GOLD in values:  # the label is what an earlier model chose
+        values.pop(_LABEL, None)
     asked = choices.choices_of(values, labelled=False)
     for text in (asked.context, *asked.endings):
         if lone := LONE_SURROGATE.search(text):
             raise lone_surrogate(lone)
     try:
         return choices.choices_of(values)
-    except RecordError:  # no label, or one that names none of these: it is not needed
+    except RecordError as error:  # no label, or one that names none of these: it is not needed
+        accuracy.n_other += error.type != choices.NO_LABEL
         return asked
 
 

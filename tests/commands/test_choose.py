@@ -122,6 +122,27 @@ def test_each_record_gets_a_choice_and_probabilities(chooser: Path) -> None:
     assert "Who?" in table.stdout
 
 
+def test_the_right_choice_becomes_a_number_and_nothing_is_said_to_be_replaced(chooser: Path) -> None:
+    given = [{"question": "Who?", "choices": ["cat", "dog"], "label": label} for label in ("dog", "1", 1)]
+    done = invoke("choose", "-m", str(chooser), stdin=examples.jsonl(given))
+    assert [each["gold"] for each in records(done)] == [1, 1, 1]
+    assert "replaced" not in done.stderr
+    again = invoke("choose", "-m", str(chooser), stdin=done.stdout)
+    assert [each["gold"] for each in records(again)] == [1, 1, 1]
+    right = sum(each["label"] == 1 for each in records(again))
+    assert f"{right} of 3 records with a label" in again.stderr  # the label of the first run is no gold
+
+
+def test_labels_that_name_no_choice_are_counted_and_kept(chooser: Path) -> None:
+    given = [{"question": "Who?", "choices": ["cat", "dog"], "label": label} for label in (7, -1, 0)]
+    done = invoke(
+        "choose", "-m", str(chooser), stdin=examples.jsonl([*given, {"question": "Who?", "choices": ["a", "b"]}])
+    )
+    assert [each.get("gold") for each in records(done)] == [7, -1, 0, None]
+    assert "records whose label names none of their choices, and which were not judged: 2" in done.stderr
+    assert "of 1 records with a label" in done.stderr
+
+
 def test_choices_do_not_depend_on_their_neighbours(chooser: Path) -> None:
     lines = [json.dumps({**each, "question": each["question"] * n}) for n, each in enumerate(reading.CHOICES[:5], 1)]
     together = records(invoke("choose", "-m", str(chooser), "--deterministic", stdin="\n".join(lines)))
@@ -158,7 +179,7 @@ def test_examples_with_another_number_of_choices_are_left_out_and_counted(train:
 @pytest.mark.parametrize(
     ("command", "arguments", "stdin", "code", "message"),
     [
-        ("choose", (), "The cat.\n", 3, "the record has no context and no question"),
+        ("choose", (), "The cat.\n", 3, "a line of text has no choices"),
         ("choose", (), '{"question":"Who?"}\n', 3, "the record has no choices"),
         ("choose", (), '{"question":"Who?","choices":["a"]}\n', 3, "a choice is one of two or more"),
         ("choose", (), '{"question":"Who?","choices":["a",""," "]}\n', 3, "a choice is one of two or more"),

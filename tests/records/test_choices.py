@@ -79,6 +79,12 @@ def test_a_question_about_a_context_is_the_prompt() -> None:
     assert found.pairs == (("Rain falls.", "Why? a"), ("Rain falls.", "Why? b"))
 
 
+def test_a_field_for_each_of_many_choices_is_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    values = {"question": "q", **{f"choice{number}": f"c{number}" for number in (10, 9, 0, 2, 1, 3, 4, 5, 6, 7, 8, 11)}}
+    (found,), _ = read(tmp_path / "data", json.dumps({**values, "label": 11}) + "\n")
+    assert (found.endings, found.label) == (tuple(f"c{number}" for number in range(12)), 11)
+
+
 def test_without_labels_none_is_needed(tmp_path: Path) -> None:
     found, pipe = read(tmp_path / "data", '{"question":"q","choices":["a","b"],"label":-1}\n', labelled=False)
     assert (found, pipe.tally.n_failed) == ([Choices("", "q", ("a", "b"))], 0)
