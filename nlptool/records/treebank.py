@@ -10,10 +10,13 @@ from nlptool.errors import RecordError
 from nlptool.records.record import Record
 from nlptool.records.tagged_conllu import COLUMNS, cells_of, is_glued, text_of_comment
 from nlptool.records.token_text import joined, places_in
+from nlptool.text.numbers import whole_number
 from nlptool.text.spans import Place
 
 _FORM, _UPOS, _HEAD, _MISC = (COLUMNS.index(name) for name in ("form", "upos", "head", "misc"))
 _PUNCTUATION = "PUNCT"
+
+_MOST_WORDS = 2_000  # of a sentence: the memory for its distances grows with the square
 
 SAID = {
     "multiword": "multiword tokens whose words do not make up their form, each of which stands where the whole token does",
@@ -83,8 +86,22 @@ def tree_of(record: Record, peculiar: Counter[str]) -> Tree | None:
     record.line = first
     if not rows:
         return None
+    check_length(len(rows))
     text, places = _placed(text, tokens, glued, peculiar)
     return Tree(text, tuple(places), heads_of(rows), tuple(row[_UPOS] == _PUNCTUATION for row in rows))
+
+
+def check_length(n_words: int) -> None:
+    """Check that a sentence is none of many thousand words, as a whole book in one line is.
+
+    Raises:
+        RecordError: it is.
+    """
+    if n_words > _MOST_WORDS:
+        raise RecordError(
+            "TooManyWords", f"a sentence has {_MOST_WORDS:,} words at most, and this one has {n_words:,}",
+            hint="nlptool split makes a record of each sentence of a text",
+        )  # fmt: skip
 
 
 def _placed(
@@ -126,10 +143,18 @@ def heads_of(rows: Sequence[Sequence[str]]) -> tuple[int, ...]:
     heads = []
     for number, row in enumerate(rows, 1):
         head = row[_HEAD]
-        if not (head.isascii() and head.isdecimal() and int(head) <= n_words and int(head) != number):
-            reason = "has no head" if head == "_" else f"has the head {head:.20}, which is none"
+        place = whole_number(head) if head.isascii() and head.isdecimal() else -1
+        if not 0 <= place <= n_words or place == number:
+            if head == "_":
+                reason = "has no head"
+            elif place < 0:
+                reason = f"has the head {head!r:.20}, which is no number"
+            elif place == number:
+                reason = "is its own head"
+            else:
+                reason = f"has the head {head:.20}, and the sentence has {n_words} words"
             raise RecordError("NoTree", f"word {number}, {row[_FORM]!r:.40}, {reason}", hint="the 7th column is HEAD")
-        heads.append(int(head) - 1)
+        heads.append(place - 1)
     roots = [number for number, head in enumerate(heads, 1) if head < 0]
     if len(roots) != 1:
         said = f"{len(roots)} roots, words {', '.join(map(str, roots))}" if roots else "no root"

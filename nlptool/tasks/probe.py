@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from nlptool.models.probes.trees import edges_of
 from nlptool.records import treebank
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.given_words import given_words
-from nlptool.records.notes import Note
+from nlptool.records.notes import notes
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.records.treebank import Tree
 from nlptool.tasks.each_record import EachRecord
@@ -27,7 +28,11 @@ from nlptool.text.spans import Place
 if TYPE_CHECKING:
     from nlptool.models.probes.probe import ParsedText, ProbeModel
 
+NOTES = notes("n_unknown of an encoder", "n_windows")
+
 WINDOW = 256  # records that are read together
+_ROW = re.compile(r"\d+(?:\t[^\t]+){9}$")  # of CoNLL-U
+_ROWS = "lines that are rows of CoNLL-U, and were read as texts; --conllu reads sentences of them"
 _SAMPLE = ("a", ((0, 1),), None)
 
 Read = tuple[str, Sequence[Place], Tree | None]
@@ -124,11 +129,15 @@ def _read(record: Record, peculiar: Counter[str], *, conllu: bool) -> Read | Non
             return None
         record.text = tree.text
         return tree.text, tree.words, tree
+    if record.raw is None and _ROW.match(record.text):
+        peculiar[_ROWS] += 1
     given = given_words(record)
     text, places = given or (record.text, None)
     if lone := LONE_SURROGATE.search(text):
         raise lone_surrogate(lone)
-    return text, japanese_words.places(text) if places is None else places, None
+    words = japanese_words.places(text) if places is None else places
+    treebank.check_length(len(words))
+    return text, words, None
 
 
 def _set_results(
@@ -167,7 +176,7 @@ def _set_results(
     record.results = {
         name: orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) for name, value in (own_text | results).items()
     }
-    record.entry = entry
+    record.entry = {**entry, **found.entry()}
 
 
 def layout() -> Layout:
@@ -193,7 +202,7 @@ class TreeRows:
 
 def said(compared: Compared) -> Iterator[str]:
     """Yield what is said at the end on the gold trees."""
-    for name, sentence in treebank.SAID.items():
+    for name, sentence in (treebank.SAID | {_ROWS: _ROWS}).items():
         if compared.peculiar[name]:
             yield f"{sentence}: {compared.peculiar[name]:,}"
     if compared.n_gold:
@@ -201,6 +210,3 @@ def said(compared: Compared) -> Iterator[str]:
             f"UUAS {compared.n_found / compared.n_gold:.4f} ({compared.n_found:,} of {compared.n_gold:,} edges, without "
             f"punctuation); roots {compared.n_right_roots:,} of {compared.n_roots:,}"
         )
-
-
-NOTES: dict[str, Note] = {}

@@ -14,6 +14,8 @@ from program import invoke, records
 from safetensors.numpy import load_file
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from nlptool.models.probes import probe as probes
+
 BROKEN = (
     "1\ta\t_\tNOUN\t_\t_\t0\t_\t_\t_\n2\tb\t_\tNOUN\t_\t_\t0\t_\t_\t_\n\n"  # two roots
     "1\ta\t_\tNOUN\t_\t_\t_\t_\t_\t_\n2\tb\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n"  # no heads
@@ -77,7 +79,7 @@ def test_the_tree_is_that_of_the_distances(trained: Path) -> None:
     assert found == expected
     assert record["root"] == int(np.argmin(record["depths"])) + 1
     assert record["heads"][record["root"] - 1] == 0
-    assert record["nlptool"]["probe"] == {"model": str(trained), "base": "bert-mini-ja"}
+    assert record["nlptool"]["probe"] == {"model": str(trained), "base": "bert-mini-ja", "n_unknown": 0}
     assert record["heads"] == [5, 1, 5, 3, 0, 5]  # as in the treebank
 
 
@@ -90,6 +92,9 @@ def test_gold_trees_are_compared(trained: Path, treebank: Path) -> None:
     assert "UUAS 0.9" in done.stderr or "UUAS 1.0" in done.stderr
     by_stdin = records(invoke("probe", "-m", str(trained), "--conllu", stdin=treebank.read_text(encoding="utf-8")))
     assert [record["heads"] for record in by_stdin] == [record["heads"] for record in found]
+    first = treebank.read_text(encoding="utf-8").partition("\n\n")[0]
+    as_text = invoke("probe", "-m", str(trained), stdin=first)
+    assert "lines that are rows of CoNLL-U, and were read as texts; --conllu" in as_text.stderr
 
 
 def test_given_words_and_nothing_at_all(trained: Path) -> None:
@@ -100,6 +105,32 @@ def test_given_words_and_nothing_at_all(trained: Path) -> None:
     assert (empty["words"], empty["heads"], empty["root"]) == ([], [], None)
     (one,) = records(invoke("probe", "-m", str(trained), stdin="猫\n"))
     assert (one["heads"], one["root"]) == ([0], 1)
+
+
+def test_a_long_line_is_an_error_of_its_own(trained: Path) -> None:
+    done = invoke("probe", "-m", str(trained), stdin=f"{'あ' * 20_000}\n猫が鳴く。\n{'猫が鳴く。' * 50}\n")
+    too_long, short, long = records(done, 3)
+    assert too_long["nlptool"]["error"]["type"] == "TooManyWords"
+    assert "nlptool split" in done.stderr
+    assert (len(short["words"]), len(long["words"])) == (4, 200)
+    assert long["nlptool"]["probe"]["n_windows"] > 1
+    assert "windows, which overlap, in which longer texts were read" in done.stderr
+
+
+def test_unknown_pieces_are_said(trained: Path) -> None:
+    done = invoke("probe", "-m", str(trained), stdin="😀が鳴く。\n")
+    (record,) = records(done)
+    assert record["nlptool"]["probe"]["n_unknown"] == 1
+    assert "pieces that the model's vocabulary lacks, which all have one vector ([UNK]): 1" in done.stderr
+
+
+def test_distances_are_those_of_a_slow_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(1).normal(size=(23, 5)).astype(np.float32)
+    expected = [[float(((first - second) ** 2).sum()) for second in vectors] for first in vectors]
+    for most in (1, 300, 2**22):
+        monkeypatch.setattr(probes, "_MOST_DIFFERENCES", most)
+        np.testing.assert_allclose(probes.squared_distances(vectors), expected, rtol=1e-5)
+    assert probes.squared_distances(vectors[:0]).shape == (0, 0)
 
 
 def test_the_arcs_are_drawn(trained: Path, treebank: Path, tmp_path: Path) -> None:

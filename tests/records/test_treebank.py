@@ -67,9 +67,10 @@ def test_comments_alone_are_no_sentence() -> None:
         ([("1", "a", "0"), ("2", "b", "0")], "2 roots, words 1, 2"),
         ([("1", "a", "2"), ("2", "b", "1")], "no root"),
         ([("1", "a", "0"), ("2", "b", "3"), ("3", "c", "2")], "make a cycle"),
-        ([("1", "a", "0"), ("2", "b", "9")], "has the head 9, which is none"),
-        ([("1", "a", "0"), ("2", "b", "2")], "has the head 2, which is none"),
-        ([("1", "a", "0"), ("2", "b", "-1")], "has the head -1, which is none"),
+        ([("1", "a", "0"), ("2", "b", "9")], "has the head 9, and the sentence has 2 words"),
+        ([("1", "a", "0"), ("2", "b", "2")], "word 2, 'b', is its own head"),
+        ([("1", "a", "0"), ("2", "b", "-1")], "has the head '-1', which is no number"),
+        ([("1", "a", "0"), ("2", "b", "9" * 5_000)], "and the sentence has 2 words"),
         ([("1", "a", "0"), ("3", "b", "1")], "the word is numbered 3, and the one before 1"),
     ],
 )

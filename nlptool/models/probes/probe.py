@@ -7,7 +7,7 @@ the word with the least depth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError
 from nlptool.models.contextual.model import ContextualModel
 from nlptool.models.contextual.pooling import MEAN, pool
+from nlptool.models.contextual.texts import PlacedText
 from nlptool.models.probes.trees import Edge, rooted, spanning_tree
 from nlptool.models.store import model_folder
 from nlptool.models.store.kinds import STANDARD_WEIGHTS
@@ -26,6 +27,7 @@ from nlptool.text.spans import Place
 
 MANIFEST = "probe.json"
 PARTS = ("distance", "depth")
+_MOST_DIFFERENCES = 2**22  # components of differences of vectors that are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,19 @@ class ParsedText:
         heads: of each word, from 0; -1 of the root.
         distances: (n, n) float32.
         depths: (n,) float32.
+        n_unknown: pieces of the sentence that the model's vocabulary lacks.
+        n_windows: in which the model read it.
     """
 
     heads: list[int]
     distances: NDArray[np.float32]
     depths: NDArray[np.float32]
+    n_unknown: int
+    n_windows: int
+
+    def entry(self) -> dict[str, int]:
+        """Return what the entry of a record says of it."""
+        return {"n_unknown": self.n_unknown} | ({"n_windows": self.n_windows} if self.n_windows > 1 else {})
 
     def edges_without(self, left_out: NDArray[np.bool_]) -> set[Edge]:
         """Return the edges of the tree of all words but some, (n,) bool."""
@@ -72,12 +82,13 @@ class ProbeModel:
         self.probe, self.base = probe, base
         self._layers = sorted(set(probe.layers.values()))
 
-    def parse(self, texts: Sequence[str], words: Sequence[Sequence[Place]]) -> list[ParsedText | None]:
-        """Return what is read out of each text; None where a word has no piece in the model's tokenizer."""
-        found: list[ParsedText | None] = []
-        for vectors in word_vectors(self.base, texts, words, self._layers):
+    def parse(self, texts: Sequence[str], words: Sequence[Sequence[Place]]) -> Iterator[ParsedText | None]:
+        """Yield what is read out of each text, one by one, as the distances of many long texts take much memory; None where a
+        word has no piece in the model's tokenizer."""
+        read = self.base.read(texts)
+        for pieces, vectors in zip(read, word_vectors(self.base, read, words, self._layers), strict=True):
             if np.isnan(vectors).any():
-                found.append(None)
+                yield None
                 continue
             projected = {
                 part: vectors[:, self._layers.index(self.probe.layers[part])] @ self.probe.maps[part] for part in PARTS
@@ -85,15 +96,16 @@ class ProbeModel:
             distances = squared_distances(projected["distance"])
             depths = (projected["depth"] ** 2).sum(axis=1)
             root = int(np.argmin(depths)) if len(depths) else 0
-            found.append(ParsedText(rooted(spanning_tree(distances), len(depths), root), distances, depths))
-        return found
+            heads = rooted(spanning_tree(distances), len(depths), root)
+            n_windows = len(self.base.windows(pieces)) if pieces.ids else 0
+            yield ParsedText(heads, distances, depths, pieces.n_unknown, n_windows)
 
 
 def word_vectors(
-    model: ContextualModel, texts: Sequence[str], words: Sequence[Sequence[Place]], layers: Sequence[int]
+    model: ContextualModel, read: Sequence[PlacedText], words: Sequence[Sequence[Place]], layers: Sequence[int]
 ) -> list[NDArray[np.float32]]:
-    """Return the vectors (n, len(layers), D) of the words of each text, means of those of their pieces; NaN without a piece."""
-    read = model.read(texts)
+    """Return the vectors (n, len(layers), D) of the words of each text that the model's tokenizer has read, means of those of
+    their pieces; NaN without a piece."""
     states = model.vectors(read, layers)
     return [
         pool(vectors, pieces.places, places, MEAN)[0]
@@ -103,8 +115,13 @@ def word_vectors(
 
 def squared_distances(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the squares of the Euclidean distances (n, n) of vectors (n, K)."""
-    difference = vectors[:, None] - vectors[None]
-    return (difference**2).sum(axis=2)  # type: ignore[no-any-return]
+    n_words, n_components = vectors.shape
+    distances = np.empty((n_words, n_words), np.float32)
+    n_rows = max(1, _MOST_DIFFERENCES // max(1, n_words * n_components))
+    for first in range(0, n_words, n_rows):
+        rows = slice(first, first + n_rows)
+        distances[rows] = ((vectors[rows, None] - vectors[None]) ** 2).sum(axis=2)
+    return distances
 
 
 def save(folder: Path, maps: dict[str, NDArray[np.float32]]) -> None:

@@ -102,9 +102,8 @@ class ProbeLearning:
             if self._stop():
                 raise KeyboardInterrupt
             part = trees[first : first + _TOGETHER]
-            for vectors in probes.word_vectors(
-                model, [tree.text for tree in part], [tree.words for tree in part], layers
-            ):
+            read = model.read([tree.text for tree in part])
+            for vectors in probes.word_vectors(model, read, [tree.words for tree in part], layers):
                 missing: NDArray[np.bool_] = np.isnan(vectors[:, 0, 0])
                 n_without += int(missing.sum())
                 found[start : start + len(vectors)] = np.where(missing[:, None, None], 0, vectors)
