@@ -69,7 +69,7 @@ class _TrainGroup(LazyGroup):
 
 @click.group(
     cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=ANSWERS,
-    subcommand_metavar="[word2vec|bert|distil|classifier|tagger|reader|chooser|seq2seq] [ARGS]...",
+    subcommand_metavar=f"[{'|'.join(KINDS)}] [ARGS]...",
 )  # fmt: skip
 def command() -> None:
     """Train a model on your own text.
