@@ -138,30 +138,35 @@ def _questions(values: Mapping[str, Any]) -> Iterator[dict[str, Any] | RecordErr
     elif _ARTICLE in values:
         articles = [values]
     else:
-        yield from _of_paragraph(values, values.get("title"))
+        yield from _of_paragraph(values, values.get("title"), "the paragraph")
         return
     for number, article in enumerate(articles, 1):
         paragraphs = article.get(_ARTICLE) if isinstance(article, dict) else None
         if not isinstance(paragraphs, list):
             yield _missing(f"article {number}", article, _ARTICLE)
             continue
-        for paragraph in paragraphs:
-            yield from _of_paragraph(paragraph, article.get("title"))
+        for place, paragraph in enumerate(paragraphs, 1):
+            yield from _of_paragraph(paragraph, article.get("title"), f"paragraph {place} of article {number}")
 
 
-def _of_paragraph(paragraph: Any, title: Any) -> Iterator[dict[str, Any] | RecordError]:
-    """Yield the questions of a paragraph; those about a context that is missing lack it, and say so themselves."""
-    of_title = f" of the article `{title!s:.40}`" if title else ""
+def _of_paragraph(paragraph: Any, title: Any, called: str) -> Iterator[dict[str, Any] | RecordError]:
+    """Yield the questions of a paragraph; those about a context that is missing lack it, and say so themselves.
+
+    Args:
+        called: which paragraph it is, for messages.
+    """
+    called += f", `{title!s:.40}`," if title else ""
     questions = paragraph.get(_PARAGRAPH) if isinstance(paragraph, dict) else None
     if not isinstance(questions, list):
-        yield _missing(f"a paragraph{of_title}", paragraph, _PARAGRAPH)
+        yield _missing(called, paragraph, _PARAGRAPH)
         return
     shared = {name: paragraph[name] for name in ("context",) if name in paragraph}
     if title is not None:
         shared = {"title": title, **shared}
-    for question in questions:
+    for number, question in enumerate(questions, 1):
         if not isinstance(question, dict):
-            yield RecordError("NotAnObject", f"a question{of_title} is {type_of(question)}, not an object")
+            message = f"question {number} of {called} is {type_of(question)}, not an object"
+            yield RecordError("NotAnObject", message)
         elif "id" in question:
             yield {"id": question["id"], **shared, **question}
         else:

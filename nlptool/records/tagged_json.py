@@ -148,7 +148,8 @@ def _span(item: Any, name: str, number: int) -> Span:
 def _check(spans: Sequence[Span], length: int, what: str) -> None:
     for start, end, label in spans:
         if not 0 <= start < end <= length:
-            message = f"the span {start}–{end} of `{label:.20}` is not within {length:,} {what}"
+            reason = "is empty" if 0 <= start == end <= length else f"is not within {length:,} {what}"
+            message = f"the span {start}–{end} of `{label:.20}` {reason}"
             raise RecordError(
                 "WrongSpan", message, hint=f"start and end count {what} from 0; the end is behind the last one"
             )

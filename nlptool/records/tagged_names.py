@@ -131,6 +131,8 @@ class Layout:
         found = next((name for name in SPANS if is_spans(values.get(name))), None)
         if found is None and has_words:
             found = next((name for name in TAGS if _is_tags(values.get(name))), None)
+            if found is None and not self.paired:  # what is wrong with it is said when it is read
+                found = next((name for name in TAGS if isinstance(values.get(name), list)), None)
         if found is None:
             message = f"the record has no {what} with one of the usual names; its fields: {listed(values)}"
             raise RecordError(type, message, hint=f"{option} NAME says what they are called")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import RecordError, RunError, WrongUsage
+from nlptool.geometry.index_folder import is_index
 from nlptool.geometry.measures import prepare
 from nlptool.geometry.similarity import Vectors, nearest
 from nlptool.models.contextual.pooling import MEAN, pool
@@ -116,8 +118,9 @@ class NpzCorpus:
             with np.load(path, allow_pickle=False) as archive:
                 about = {name: archive[name] for name in ("vectors", "texts", "records", "ids", "starts", "ends")}
                 self.model, self.layer, pooled = (str(archive[name]) for name in ("model", "layer", "pool_words"))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise RunError(f"{path} is no archive of nlptool embed --tokens: {error}") from error
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise RunError(f"{path} is no archive of nlptool embed --tokens, or is damaged: {reason}") from error
         if not pooled or about["vectors"].ndim != 2:
             raise RunError(
                 f"{path} holds {'vectors of all layers' if pooled else 'pieces'}, and no vector for each word",
@@ -140,8 +143,8 @@ class NpzCorpus:
 
 
 def is_archive(path: str) -> bool:
-    """Return whether a file is a ZIP archive, as an npz is."""
-    return Path(path).is_file() and zipfile.is_zipfile(path)
+    """Return whether a file is a ZIP archive, as an npz is, or is called so."""
+    return Path(path).is_file() and (path.lower().endswith(".npz") or zipfile.is_zipfile(path))
 
 
 def vectors_at(
@@ -234,6 +237,11 @@ def query_of(record: Record, word: str | None) -> tuple[str, Place]:
             raise RecordError("BadQuery", f"start {start} and end {end} are not within the text")
         return text, (start, end)
     if (found := marked(text)) is not None:
+        without_mark, (_, end) = found
+        if (second := marked(without_mark[end:])) is not None:
+            first, other = (each[start:stop] for each, (start, stop) in (found, second))
+            message = f"two words are marked, {first!r:.40} and {other!r:.40}, and one is searched for"
+            raise RecordError("TwoWords", message, hint="a query for each of them")
         return found
     if word is None:
         raise RecordError(
@@ -250,8 +258,15 @@ def open_corpus(pipe: Pipe, paths: Sequence[str], model: ContextualModel, layers
 
     Raises:
         WrongUsage: an archive stands beside other files.
-        RunError: it was made by another model, of another layer, or the corpus is empty.
+        RunError: it was made by another model, of another layer, or the corpus is empty or an index.
     """
+    for path in paths:
+        if is_index(Path(path)):
+            raise RunError(
+                f"{path} is an index of texts, and has no vectors of their words",
+                hint="--corpus takes the texts themselves here, or an .npz: "
+                "nlptool embed --tokens --pool-words mean -f npz",
+            )
     pipe.id_is_optional = True  # queries may be text
     if any(map(is_archive, paths)):
         if len(paths) > 1:

@@ -26,7 +26,7 @@ def words_between_signs(text: str) -> list[Place]:
 def marked(text: str) -> tuple[str, Place] | None:
     """Return a text without its marks, and the place of the word that is marked: ``on the [[bank]]``; None if none is.
 
-    Of several marked words the first counts, and the others keep their marks.
+    Of several marked words the first one is returned, and the others keep their marks.
     """
     found = _MARKED.search(text)
     if found is None:

@@ -113,6 +113,29 @@ def test_an_archive_of_words_is_a_corpus(corpus: Path, tmp_path: Path) -> None:
     assert "holds pieces, and no vector for each word" in refused.stderr
 
 
+def test_what_is_no_corpus_of_words_says_why(corpus: Path, tmp_path: Path) -> None:
+    def refused(path: Path) -> str:
+        result: Result = invoke("search", "--tokens", "--corpus", str(path), RIVER)
+        assert (result.exit_code, result.stdout) == (1, "")
+        return result.stderr
+
+    index = tmp_path / "texts.index"
+    assert invoke("index", "build", "-m", "static-ja-en", "-o", str(index), str(corpus)).exit_code == 0
+    assert "is an index of texts, and has no vectors of their words" in refused(index)
+    archive = tmp_path / "words.npz"
+    arguments = ("--tokens", "--pool-words", "mean", "-m", "all-MiniLM-L6-v2", "-o", str(archive), str(corpus))
+    assert invoke("embed", *arguments).exit_code == 0
+    archive.write_bytes(archive.read_bytes()[:2_000])
+    assert "words.npz is no archive of nlptool embed --tokens, or is damaged" in refused(archive)
+    np.savez(archive, vectors=np.zeros((1, 2)))
+    assert "is no archive of nlptool embed --tokens, or is damaged: it lacks" in refused(archive)
+
+
+def test_of_two_marked_words_none_is_chosen(corpus: Path) -> None:
+    (record,) = search(corpus, "the [[bank]] of a [[river]]", code=3)
+    assert "two words are marked, 'bank' and 'river'" in record["nlptool"]["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

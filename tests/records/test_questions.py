@@ -228,10 +228,10 @@ def test_parts_of_a_file_that_are_broken_are_left_out(tmp_path: Path, capsys: An
     for message in (
         "article 2 has no `paragraphs`; its fields: `title`",
         "article 3 is a number, not an object",
-        "a paragraph of the article `t` is a number, not an object",
-        "a paragraph of the article `t` has no `qas`; its fields: `context`",
-        "`qas` of a paragraph of the article `t` holds a number, not a list",
-        "a question of the article `t` is a number, not an object",
+        "paragraph 1 of article 4, `t`, is a number, not an object",
+        "paragraph 2 of article 4, `t`, has no `qas`; its fields: `context`",
+        "`qas` of paragraph 3 of article 4, `t`, holds a number, not a list",
+        "question 1 of paragraph 4 of article 4, `t`, is a number, not an object",
         "question `x`: the record has no `question`; its fields: `id`, `title`",
     ):
         assert message in said

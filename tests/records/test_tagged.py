@@ -350,7 +350,7 @@ def test_records_without_one_of_two_annotations_are_counted(read: Any) -> None:
     ("record", "message"),
     [
         ({"text": "あい", "entities": [[0, 3, "X"]]}, "the span 0–3 of `X` is not within 2 characters"),
-        ({"text": "あい", "entities": [[1, 1, "X"]]}, "the span 1–1 of `X` is not within 2 characters"),
+        ({"text": "あい", "entities": [[1, 1, "X"]]}, "the span 1–1 of `X` is empty"),
         ({"text": "あい", "entities": [[-1, 1, "X"]]}, "the span -1–1"),
         ({"text": "あい", "entities": [[0, 1]]}, "span 1 of `entities` lacks a start, an end or a label"),
         ({"text": "あい", "entities": [{"start": 0, "end": True, "label": "X"}]}, "lacks a start, an end or a label"),
@@ -372,6 +372,7 @@ def test_records_without_one_of_two_annotations_are_counted(read: Any) -> None:
         ({"tokens": ["a", ""], "tags": ["O", "O"]}, "`tokens` is a list of words, and number 2 is an empty string"),
         ({"tokens": ["a", "b"], "tags": ["O"]}, "`tags` has 1 tags, and there are 2 words"),
         ({"tokens": ["a"], "entities": [[0, 2, "X"]]}, "the span 0–2 of `X` is not within 1 words"),
+        ({"tokens": ["a"], "ner_tags": [0]}, "`ner_tags` is a list of tags, and number 1 is a number"),
         ({"text": "a"}, "the record has no tags with one of the usual names; its fields: `text`"),
         ({"tokens": ["a\ud800"], "tags": ["O"]}, "half a character"),
         ({"text": "\ud800", "entities": []}, "half a character"),

@@ -114,11 +114,12 @@ def _train_rows(found: Sequence[Question], windows: QuestionWindows, pipe: Pipe)
     from nlptool.training.finetuning.examples import Rows
 
     inputs, targets = [], []
-    n_cut = n_nowhere = n_without = 0
+    n_cut = n_nowhere = n_without = n_widened = 0
     for question in found:
         of_question = windows.of(question.question, question.context)
         n_cut += of_question.is_cut
         places = _answer_tokens(question, of_question)
+        n_widened += _is_widened(question, of_question)
         n_nowhere += not question.is_impossible and all(place == _NO_ANSWER for place in places)
         for window, place in zip(of_question.windows, places, strict=True):
             is_without = place == _NO_ANSWER and not question.is_impossible
@@ -126,7 +127,8 @@ def _train_rows(found: Sequence[Question], windows: QuestionWindows, pipe: Pipe)
             if not is_without or n_without % _WITHOUT == 1:
                 inputs.append((ModelInput(window.ids, window.types),))
                 targets.append(place)
-    for n, what in ((n_cut, "questions that are too long, whose beginning is read"),
+    for n, what in ((n_widened, "answers that begin or end within a word, learned as whole words"),
+                    (n_cut, "questions that are too long, whose beginning is read"),
                     (n_nowhere, "questions whose answer no window holds as a whole")):  # fmt: skip
         if n:
             pipe.note(f"{what}: {n:,}")
@@ -151,6 +153,17 @@ def _answer_tokens(question: Question, windows: Windows) -> list[tuple[int, int]
         return [_NO_ANSWER] * len(windows.windows)
     units = windows.units_of(answer.start, answer.end)
     return [(units and window.tokens_of(*units)) or _NO_ANSWER for window in windows.windows]
+
+
+def _is_widened(question: Question, windows: Windows) -> bool:
+    """Return whether the first answer is learned with more characters than it has, as it cuts a word or a piece."""
+    answer = question.answers[0] if question.answers else None
+    if answer is None or answer.start is None or answer.end is None:
+        return False
+    units = windows.units_of(answer.start, answer.end)
+    return units is not None and (
+        windows.places[units[0]][0] < answer.start or windows.places[units[1]][1] > answer.end
+    )
 
 
 def _judge(found: Sequence[Question], windows: Sequence[Windows], metric: str) -> ReaderJudge | None:
