@@ -12,6 +12,7 @@ from nlptool.records.record import Record
 from nlptool.records.tagged_names import Layout, Names
 from nlptool.records.tagged_sentence import Annotation, Sentence
 from nlptool.records.token_text import joined, places_in
+from nlptool.text.numbers import whole_number
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The names of the columns."""
@@ -91,12 +92,12 @@ class ConlluReader:
                 n_empty += 1
                 continue
             start, _, end = cells[0].partition("-")
-            if int(start) != n_words + 1 or (end and (group is not None or int(end) <= n_words)):
-                message = f"the word is numbered {cells[0]}, and the one before {n_words}"
+            if whole_number(start) != n_words + 1 or (end and (group is not None or whole_number(end) <= n_words)):
+                message = f"the word is numbered {cells[0]:.20}, and the one before {n_words}"
                 raise RecordError("WrongNumber", message, hint="an empty line ends a sentence")
             token = _Token(cells[self._form], glued=is_glued(cells[_MISC]))
             if end:
-                group, forms, last = token, [], int(end)
+                group, forms, last = token, [], whole_number(end)
                 group.tags = [[] for _ in self._columns]
                 continue
             n_words += 1

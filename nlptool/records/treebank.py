@@ -67,15 +67,15 @@ def tree_of(record: Record, peculiar: Counter[str]) -> Tree | None:
             peculiar["empty"] += 1
             continue
         start, _, end = cells[0].partition("-")
-        if int(start) != len(rows) + 1:
+        if whole_number(start) != len(rows) + 1:
             raise RecordError(
-                "WrongNumber", f"the word is numbered {cells[0]}, and the one before {len(rows)}",
+                "WrongNumber", f"the word is numbered {cells[0]:.20}, and the one before {len(rows)}",
                 hint="an empty line ends a sentence",
             )  # fmt: skip
         if end:
             tokens.append([cells[_FORM]])
             glued.append(is_glued(cells[_MISC]))
-            last = int(end)
+            last = whole_number(end)
             continue
         rows.append(cells)
         if len(rows) <= last:

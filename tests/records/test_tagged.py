@@ -243,6 +243,7 @@ def test_a_text_that_is_not_that_of_its_words_is_made_anew(read: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (conllu(("9" * 5_000, "a", "X")), "the word is numbered 99999999999999999999, and the one before 0"),
         (conllu(("1", "a", "X"), ("3", "b", "X")), "data.conll:2: the word is numbered 3, and the one before 1"),
         (
             conllu(("1", "a", "X")) + "1\tb\tX\n",

@@ -71,6 +71,7 @@ def test_comments_alone_are_no_sentence() -> None:
         ([("1", "a", "0"), ("2", "b", "2")], "word 2, 'b', is its own head"),
         ([("1", "a", "0"), ("2", "b", "-1")], "has the head '-1', which is no number"),
         ([("1", "a", "0"), ("2", "b", "9" * 5_000)], "and the sentence has 2 words"),
+        ([("9" * 5_000, "a", "0")], "the word is numbered 99999999999999999999, and the one before 0"),
         ([("1", "a", "0"), ("3", "b", "1")], "the word is numbered 3, and the one before 1"),
     ],
 )
