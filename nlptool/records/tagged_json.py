@@ -85,7 +85,7 @@ def read_words(value: Any, name: str, text: str | None) -> tuple[str, list[Place
     ):
         places: list[Place] = [(item["start"], item["end"]) for item in value]
         ends = [0, *(end for place in places for end in place)]
-        if ends == sorted(ends) and forms == [text[start:end] for start, end in places]:
+        if ends == sorted(ends) and ends[-1] <= len(text) and forms == [text[start:end] for start, end in places]:
             return text, places
         message = f"`{name}` does not say where its words stand in the text: text[start:end] is another"
         raise RecordError("OtherWords", message)

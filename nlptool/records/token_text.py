@@ -22,9 +22,8 @@ def places_in(text: str, words: Sequence[str]) -> list[Place]:
         while not text.startswith(word, start) and text[start : start + 1].isspace():
             start += 1
         if not text.startswith(word, start):
-            message = (
-                f"word {number}, `{_shown(word)}`, is not where it should be in the text: `{_shown(text[start:])}`"
-            )
+            message = f"word {number}, `{_shown(word)}`, is not where it should be in the text: "
+            message += f"`{_shown(text[start:])}`" if text[start:] else "that ends before it"
             raise RecordError(
                 "OtherWords", message, hint="the text is that of the words, with blanks between them at most"
             )

@@ -272,6 +272,7 @@ TEXTS = examples.jsonl(tagged.TOKENS)
         (("--field", "text"), TEXTS, 2, "--field"),
         (("-I", "csv"), TEXTS, 2, "a tagged sentence is several lines"),
         (("--base", "static-ja-en"), TEXTS, 4, "static-ja-en"),
+        (("--base", "aozora-100d"), TEXTS, 4, "aozora-100d is no Transformer: no config.json of its folder names a"),
         (("-o", "tokens.jsonl"), TEXTS, 1, "tokens.jsonl is a file, and is not replaced"),
     ],
 )  # fmt: skip

@@ -370,6 +370,14 @@ def test_records_without_one_of_two_annotations_are_counted(read: Any) -> None:
             {"text": "ab", "tokens": [{"surface": "a", "start": 1, "end": 2}], "tags": ["O"]},
             "does not say where its words stand",
         ),
+        (
+            {"text": "ab", "tokens": [{"surface": "ab", "start": 0, "end": 9}], "tags": ["O"]},
+            "does not say where its words stand",
+        ),
+        (
+            {"text": "a", "tokens": ["a", "b"], "tags": ["O", "O"]},
+            "is not where it should be in the text: that ends before",
+        ),
         ({"tokens": ["a", ""], "tags": ["O", "O"]}, "`tokens` is a list of words, and number 2 is an empty string"),
         ({"tokens": ["a", "b"], "tags": ["O"]}, "`tags` has 1 tags, and there are 2 words"),
         ({"tokens": ["a"], "entities": [[0, 2, "X"]]}, "the span 0–2 of `X` is not within 1 words"),

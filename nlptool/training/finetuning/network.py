@@ -29,6 +29,7 @@ from nlptool.training.saving import SAVE_DTYPES, folder_permissions
 _TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model", "*.spm"
 )  # fmt: skip
+_HINT = "--base takes BERT and its kin; nlptool models list --task fill-mask shows some"
 
 
 def pooling_of(folder: Path) -> str:
@@ -73,7 +74,14 @@ def _with_states(folder: Path, name: str, tasks: Sequence[Task], note: Callable[
         from transformers import AutoConfig
 
         transformers_loading.refuse_own_code(folder)
-        _refuse(transformers_loading.pretrained(AutoConfig, folder), name)
+        try:
+            config = transformers_loading.pretrained(AutoConfig, folder)
+        except ModelError as error:
+            if "`model_type`" not in error.message:
+                raise
+            message = f"{name} is no Transformer: no config.json of its folder names a `model_type`"
+            raise ModelError(message, hint=_HINT) from error
+        _refuse(config, name)
         auto = auto_class(tasks[0].kind)
         whole, missing = transformers_loading.network(auto, folder, ignore_mismatched_sizes=True)
         prefix = f"{whole.base_model_prefix}."
@@ -119,15 +127,11 @@ def _refuse(config: Any, name: str) -> None:
 
     kind = config.model_type
     if getattr(config, "is_encoder_decoder", False) or type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-        raise ModelError(
-            f"{name} is a {kind}, of which transformers makes no classifier", hint="--base takes BERT and its kin"
-        )
+        raise ModelError(f"{name} is a {kind}, of which transformers makes no classifier", hint=_HINT)
     from transformers import MODEL_FOR_MASKED_LM_MAPPING
 
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
-        raise ModelError(
-            f"{name} is a {kind}, which reads in one direction alone", hint="--base takes BERT and its kin"
-        )
+        raise ModelError(f"{name} is a {kind}, which reads in one direction alone", hint=_HINT)
 
 
 def tokenizer(folder: Path, network: HeadsNetwork, *, max_length: int) -> tuple[Any, dict[str, Any]]:
