@@ -146,9 +146,10 @@ class Parser:
             self._kind = self.form.table.kind_of(first)
         self._decided()
         if self._kind == "text" and self._source.lower().endswith((".csv", ".tsv")[: 1 if self.form.paired else 2]):
-            self._note(
-                f"{self._source} is read as text, a line a record; -I {self._source[-3:].lower()} reads its columns"
-            )
+            how = f"a line a record; -I {self._source[-3:].lower()} reads its columns"
+            if self.form.unit == "block":
+                how = "a word a line and an empty line behind each sentence, not as a table"
+            self._note(f"{self._source} is read as text, {how}")
         elif self._kind == "text" and self.form.paired:
             known = [cell for cell in first.split("\t") if cell in self.form.instead and not cell.isdecimal()]
             if len(known) > 1:

@@ -69,6 +69,14 @@ def conllu(*rows: Sequence[str], text: str = "") -> str:
     return "\n".join(lines) + "\n\n"
 
 
+def test_a_table_is_said_to_be_read_as_lines_without_advice_that_does_not_help(read: Any) -> None:
+    done = read("tokens , tags\na , O\n", name="data.csv")
+    assert (
+        "data.csv is read as text, a word a line and an empty line behind each sentence, not as a table" in done.stderr
+    )
+    assert "-I csv" not in done.stderr
+
+
 def test_conll_2003(read: Any) -> None:
     content = (
         "-DOCSTART- -X- -X- O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\nPeter NNP I-NP I-PER\n"
