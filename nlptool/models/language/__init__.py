@@ -1,0 +1,1 @@
+"""Language models: what says what comes next, from n-grams to a Transformer."""
