@@ -68,7 +68,7 @@ def generate(
 
     generate_each = EachRecord(work, GOOD_TEXT, model=generator)
     for records in lists:
-        generate_each(nonempty(records, entry))
+        generate_each(nonempty(records, generator, entry))
         yield records
 
 
@@ -94,11 +94,11 @@ def entry_of(generator: Generator, spec: GeneratorSpec, resolved: Resolved) -> d
     return {"model": generator.name} | {name: value for name, value in settings.items() if value} | changed | asked
 
 
-def nonempty(records: list[Record], entry: Mapping[str, Any]) -> list[tuple[Record, str]]:
-    """Return the records that have a text; the others get no text and the reason."""
+def nonempty(records: list[Record], generator: Generator, entry: Mapping[str, Any]) -> list[tuple[Record, str]]:
+    """Return the records that have a text, if the model cannot begin from nothing; the others get no text and the reason."""
     with_text = []
     for record in records:
-        if record.pending and record.text.strip():
+        if record.pending and (generator.begins_empty or record.text.strip()):
             with_text.append((record, record.text))
         elif record.pending:
             _set_empty(record, entry, "empty text")

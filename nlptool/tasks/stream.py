@@ -65,7 +65,7 @@ def stream(
 
     stream_each = EachRecord(work, GOOD_TEXT, model=generator)
     for records in lists:
-        for item in nonempty(records, entry):
+        for item in nonempty(records, generator, entry):
             stream_each([item])  # alone: what is written of one cannot be taken back
         yield as_lines(records)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Checkpoint:
         Raises:
             OSError: the file cannot be written; the old one is kept.
         """
-        tensors: dict[str, torch.Tensor] = {f"model.{name}": tensor for name, tensor in self._model.named_parameters()}
+        tensors: dict[str, torch.Tensor] = {f"model.{name}": tensor for name, tensor in self._named()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in self._optimizer.state().items()}
         metadata = {"step": str(state.step), "seconds": str(state.seconds), "curves": json.dumps(state.curves)}
         metadata["losses"] = json.dumps(state.losses)
@@ -76,8 +77,8 @@ class Checkpoint:
         except SafetensorError:  # the power went away before all of it was on the disk
             return TrainingState()
         with torch.no_grad():
-            for name, parameter in self._model.named_parameters():  # tied parameters come once
-                parameter.copy_(tensors[f"model.{name}"])
+            for name, tensor in self._named():
+                tensor.copy_(tensors[f"model.{name}"])
         moments = {
             name.removeprefix("optimizer."): tensor for name, tensor in tensors.items() if name.startswith("optimizer.")
         }
@@ -88,3 +89,9 @@ class Checkpoint:
             json.loads(metadata["curves"]),
             json.loads(metadata["losses"]),
         )
+
+    def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield the parameters, tied ones once, and the other tensors of ``state_dict``, its buffers."""
+        yield from self._model.named_parameters()
+        kept = self._model.state_dict()
+        yield from ((name, tensor) for name, tensor in self._model.named_buffers() if name in kept)

@@ -59,6 +59,7 @@ class Mirror:
     engine: str = "torch"
     device: str = "cpu"
     kind: str = "encoder-decoder"
+    begins_empty: bool = False
     asked: list[tuple[int, Decoding, Any]] = field(default_factory=list)  # how many texts, how, with which seeds
 
     def tokenize(self, texts: Sequence[str]) -> list[Source]:

@@ -36,6 +36,7 @@ _TIMES = (
     "curves.jsonl",
     "pretraining.json",
     "seq2seq.json",
+    "lm.json",
     "tagger.json",
     "reader.json",
     "chooser.json",
@@ -157,6 +158,11 @@ CASES = {
         resumes=False,
     ),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
+    "train lm": Case(
+        "train lm --threads 1 --device cpu --max-steps 40 --hidden-size 16 --batch-size 4 --context 16 --dev 0 {in}/novel.txt "
+        "-o out"
+    ),
+    "train ngrams": Case("train lm --architecture ngram --order 4 {in}/novel.txt -o out", resumes=False),
     "train seq2seq": Case("train seq2seq --max-steps 40 --max-length 16 --dev 0 {in}/pairs.tsv " + _TRAIN),
     "train distil": Case(
         "train distil --teacher static-ja-en --dimension 16 --vocab-size 3000 --threads 1 --device cpu --layers 1 --heads 2 "

@@ -18,6 +18,7 @@ KINDS = {
     "tagger": "Entities in a text, or a tag for each word, from tagged sentences.",
     "reader": "The answer to a question in a text, from questions with answers.",
     "chooser": "Which of several choices goes with a text, from examples.",
+    "lm": "A language model: what comes next, by n-grams, an RNN, LSTM, GRU or GPT.",
     "seq2seq": "Text to text, from pairs: LSTM, LSTM with attention, Transformer.",
 }
 
@@ -42,7 +43,11 @@ _COMMAND_LINES = {
     "nlptool train distil": ("sbert", "sentence-transformer", "sentence-transformers", "student"),
     "nlptool train reader": ("answer", "qa", "question-answering", "squad", "reading"),
     "nlptool train chooser": ("choose", "multiple-choice", "swag", "copa"),
-    "nlptool train seq2seq": ("transformer", "lstm", "translation", "translate", "generate", "t5", "gpt"),
+    "nlptool train lm": ("language-model", "lstm", "rnn", "gru", "char-rnn", "causal"),
+    "nlptool train lm --architecture ngram": ("ngram", "n-gram", "kneser-ney", "kenlm", "srilm"),
+    "nlptool train lm --architecture feedforward": ("nplm", "bengio"),
+    "nlptool train lm --architecture transformer": ("gpt", "gpt2"),
+    "nlptool train seq2seq": ("transformer", "translation", "translate", "generate", "t5"),
 }
 """The command line that does it -> what people call it."""
 
@@ -82,6 +87,7 @@ def command() -> None:
     cat corpus.txt | nlptool train -o my.vec                  word vectors
     nlptool train distil --teacher MODEL -o mini corpus.txt   a small sentence encoder
     nlptool train bert --max-minutes 60 -o my-bert novels.txt     a BERT from scratch
+    nlptool train lm -o my-lstm novels.txt                    what comes next: an LSTM
     nlptool train seq2seq -o en-ja pairs.tsv                  text to text: a Transformer, or an LSTM
     nlptool train distil --help                               the options of a subcommand
     """

@@ -59,6 +59,7 @@ class Generator:
         self.engine, self.device = engine.name, engine.device
         self.kind = constraints.kind
         self.constraints = constraints
+        self.begins_empty = tokenizer.begins_empty  # an empty text is continued, too
         self._tokenizer, self._engine = tokenizer, engine
         self._new_tokens = new_tokens
         self._budget = 1 if spec.deterministic else spec.batch_tokens or engine.batch_tokens

@@ -16,11 +16,12 @@ from typing import Any
 from nlptool.errors import ModelError, RunError
 from nlptool.models.generation import model_settings, needs, pieces
 from nlptool.models.generation import tokenizer as generation_tokenizer
-from nlptool.models.generation.constraints import DecoderConstraints
+from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Engine
 from nlptool.models.generation.generator import Generator
 from nlptool.models.generation.model_settings import ModelSettings
 from nlptool.models.generation.tokenizer import NEW_TOKENS
+from nlptool.models.language import folder as language_folder
 from nlptool.models.runtime import devices, prepare
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.seq2seq import folder as seq2seq_folder
@@ -41,7 +42,9 @@ class LocatedGenerator:
     device: str  # cpu | cuda | mps
     spec: GeneratorSpec
     folder: Path  # of the model
-    about: Mapping[str, Any]  # the manifest: see ``transformers_config.describe``; {} of a model of our own
+    about: Mapping[
+        str, Any
+    ]  # the manifest: see ``transformers_config.describe``; of a model of our own its ``kind`` alone
     settings: ModelSettings = field(default_factory=ModelSettings)  # what the model asks for
     copy: Path | None = None  # the converted copy
 
@@ -57,7 +60,7 @@ class LocatedGenerator:
             ModelError: it cannot be loaded.
             RunError: a language is missing or not known, or --max-length leaves no room.
         """
-        if not self.about:
+        if is_ours(self.folder):
             return self._open_ours()
         spec = self.spec
         texts, rules = generation_tokenizer.for_transformers(
@@ -84,6 +87,11 @@ class LocatedGenerator:
         for option, value in (("--source-lang", spec.source_lang), ("--target-lang", spec.target_lang)):
             if value is not None:
                 raise RunError(f"{self.name} takes no {option}", hint=f"leave out {option} {value}")
+        if language_folder.is_language(self.folder):
+            texts, rules = generation_tokenizer.for_language(
+                language_folder.read(self.folder), max_length=spec.max_length, prefix=spec.prefix
+            )
+            return Generator(texts, rules, self._torch(rules), name=self.name, spec=spec, new_tokens=NEW_TOKENS)
         model = seq2seq_folder.read(self.folder)
         texts, rules = generation_tokenizer.for_seq2seq(model, max_length=spec.max_length, prefix=spec.prefix)
         if self.engine == "torch":
@@ -118,6 +126,11 @@ class LocatedGenerator:
         )
 
 
+def is_ours(folder: Path) -> bool:
+    """Return whether a folder holds a model of `nlptool train seq2seq` or `nlptool train lm`."""
+    return seq2seq_folder.is_seq2seq(folder) or language_folder.is_language(folder)
+
+
 def load(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatched) -> Generator:
     """Locate and open in one step."""
     return locate(spec, note=note, report=report).open()
@@ -147,6 +160,11 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     )  # whatever the model; not converted in vain
     if engine == "ct2" and spec.needs in needs.UNABLE:
         raise ModelError(f"CTranslate2 {needs.UNABLE[spec.needs]}", hint="--engine auto leaves that to torch")
+    if language_folder.is_language(found.folder):
+        language_folder.read(found.folder)
+        if engine == "ct2":
+            raise ModelError(f"{located.name} does not run in CTranslate2", hint="--engine torch runs it")
+        return replace(located, about={"kind": DECODER})
     if seq2seq_folder.is_seq2seq(found.folder):
         return _ours(located, engine=engine, wants_torch=wants_torch or bool(_difference(located, note)))
     located = replace(located, settings=model_settings.read(found.folder))
@@ -178,7 +196,7 @@ def settings_of(spec: GeneratorSpec, *, note: Note = silent, report: Report = un
     """
     prepare.check_task(spec.model, ["generate"], refusal="{} is a model for {}, and writes no texts", hint=_HINT)
     folder = prepare.find(spec, plain=True, note=note, report=report).folder
-    return ModelSettings() if seq2seq_folder.is_seq2seq(folder) else model_settings.read(folder)
+    return ModelSettings() if is_ours(folder) else model_settings.read(folder)
 
 
 def _difference(located: LocatedGenerator, note: Note) -> str:

@@ -11,12 +11,17 @@ from nlptool.errors import RecordError, RunError
 from nlptool.models.generation import constraints as decoder_constraints
 from nlptool.models.generation.constraints import DECODER, ENCODER_DECODER, SOURCE, TARGET, DecoderConstraints
 from nlptool.models.generation.pieces import MARIAN, Pieces, VocabularyPieces
+from nlptool.models.language.config import NGRAM
+from nlptool.models.language.folder import LanguageFolder
 from nlptool.models.seq2seq.config import BOS, EOS, NEVER_GENERATED, PAD
 from nlptool.models.seq2seq.folder import Model
 from nlptool.models.seq2seq.vocabulary import TokenizedLine
 
 MIN_POSITIONS = 1024
 """The maximum length of an output of a model of nlptool's own, even if it was trained with shorter texts."""
+
+LONGEST_PROMPT = 8192
+"""Tokens of a text that a language model of nlptool's own reads before it continues it: the last ones of a longer text."""
 
 NEW_TOKENS = 128
 """The maximum number of new tokens if neither the user nor the model gives one."""
@@ -43,6 +48,7 @@ class GenerationTokenizer:
         keeps_end: truncate the beginning, not the end: for prompts, which are continued.
         prefix: a string before each text.
         size: tokens that the network has embeddings for.
+        begins_empty: an empty text is one, too, which the special tokens before it begin.
 
     Raises:
         RunError: the limit leaves no room for a text.
@@ -58,7 +64,9 @@ class GenerationTokenizer:
         keeps_end: bool = False,
         prefix: str = "",
         size: int | None = None,
+        begins_empty: bool = False,
     ) -> None:
+        self.begins_empty = begins_empty
         self._pieces, self._size = pieces, size
         self._before, self._after = list(before), list(after)
         self._max_pieces = limit - len(self._before) - len(self._after)
@@ -76,9 +84,9 @@ class GenerationTokenizer:
         return [self._source(line) for line in self._pieces.tokenize([self._prefix + text for text in texts])]
 
     def _source(self, line: TokenizedLine) -> Source:
-        if not line.ids:
+        if not line.ids and not self.begins_empty:
             return Source([], 0, line.unknown, truncated=False)
-        if self._size is not None and max(line.ids) >= self._size:
+        if self._size is not None and max(line.ids, default=0) >= self._size:
             token = self._pieces.piece(max(line.ids), of_source=True)
             raise RecordError(
                 "UnknownToken",
@@ -208,6 +216,29 @@ def for_seq2seq(model: Model, *, max_length: int | None, prefix: str) -> tuple[G
         start_ids=(BOS,),
         end_ids=(EOS,),
         max_positions=max(config.max_length, MIN_POSITIONS),
+        pad_id=PAD,
+    )
+    return tokenizer, constraints
+
+
+def for_language(
+    model: LanguageFolder, *, max_length: int | None, prefix: str
+) -> tuple[GenerationTokenizer, DecoderConstraints]:
+    """Return the tokenizer and the constraints of a language model of nlptool's own.
+
+    Raises:
+        RunError: there is no room for a text.
+    """
+    before = BOS if model.config.architecture == NGRAM else EOS  # n-grams do not reach from one text into the next
+    tokenizer = GenerationTokenizer(
+        VocabularyPieces(model.vocabulary, model.vocabulary), before=[before], limit=max_length or LONGEST_PROMPT,
+        keeps_end=True, prefix=prefix, begins_empty=True,
+    )  # fmt: skip
+    constraints = DecoderConstraints(
+        DECODER,
+        model.config.vocab_size - len(NEVER_GENERATED),
+        end_ids=(EOS,),
+        suppressed=tuple((id,) for id in NEVER_GENERATED),
         pad_id=PAD,
     )
     return tokenizer, constraints

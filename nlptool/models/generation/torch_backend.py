@@ -24,6 +24,8 @@ from nlptool.models.generation import transformers_config
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoder import Decoder
 from nlptool.models.generation.decoding import Decoding, Hypothesis
+from nlptool.models.language import decoder as language_decoder
+from nlptool.models.language import folder as language_folder
 from nlptool.models.runtime import devices, transformers_loading
 from nlptool.models.runtime.batching import pad
 from nlptool.models.seq2seq import folder as seq2seq_folder
@@ -132,6 +134,8 @@ def open_engine(
         seq2seq = seq2seq_network.load(seq2seq_folder.read(folder), torch.device(device))  # small: always in float32
         network = Seq2SeqDecoder(seq2seq, constraints.start_ids)
         constraints = replace(constraints, suppressed=(*constraints.suppressed, *((id,) for id in NEVER_GENERATED)))
+    elif language_folder.is_language(folder):
+        network = language_decoder.open_network(language_folder.read(folder), torch.device(device))
     else:
         with devices.torch_threads(threads):
             loaded = load(folder, allow_pickle=allow_pickle)

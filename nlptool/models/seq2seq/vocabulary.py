@@ -87,6 +87,10 @@ class Vocabulary:
         text: str = self._tokenizer.decode([id for id in ids if id >= len(SPECIALS)], skip_special_tokens=False)
         return text
 
+    def as_json(self) -> str:
+        """Return the tokenizer as the JSON of the library tokenizers."""
+        return str(self._tokenizer.to_str())
+
     def save(self, path: Path) -> None:
         """Write the vocabulary to a JSON file.
 
@@ -94,7 +98,7 @@ class Vocabulary:
             OSError: the file cannot be written.
         """
         content = {"unit": self.unit, "mecab": self.mecab, "dictionary": self.dictionary}
-        content["tokenizer"] = json.loads(self._tokenizer.to_str())
+        content["tokenizer"] = json.loads(self.as_json())
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
     @classmethod

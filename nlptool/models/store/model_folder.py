@@ -23,6 +23,9 @@ NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 OUR_GENERATOR = "nlptool-seq2seq"
 """What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
 
+OUR_LANGUAGE_MODEL = "nlptool-language"
+"""What that of a language model of `nlptool train lm` calls its kind."""
+
 CLASSIFIER = "classifier.json"
 """The manifest of a classifier of `nlptool train classifier`."""
 
@@ -235,7 +238,11 @@ def is_generator(folder: Path) -> bool:
     """Return whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
     config = readable_json(folder / "config.json")
     named = any(map(writes_texts, architectures(config)))
-    return named or bool(config.get("is_encoder_decoder")) or config.get("model_type") == OUR_GENERATOR
+    return (
+        named
+        or bool(config.get("is_encoder_decoder"))
+        or config.get("model_type") in (OUR_GENERATOR, OUR_LANGUAGE_MODEL)
+    )
 
 
 def is_static(folder: Path) -> bool:

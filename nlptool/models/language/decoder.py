@@ -1,0 +1,98 @@
+"""A language model of nlptool's own as a decoder, token by token: ``models.generation.decoder.Decoder``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nlptool.errors import ModelError
+from nlptool.models.language import networks
+from nlptool.models.language.config import NGRAM
+from nlptool.models.language.folder import TIED, LanguageFolder
+from nlptool.models.language.networks import EmbeddingNetwork
+from nlptool.models.language.ngram_decoder import NgramDecoder
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderState:
+    """What the network knows of each sequence of a batch."""
+
+    parts: networks.State
+
+    def reorder(self, rows: Tensor) -> DecoderState:
+        """Return the state of the sequences ``rows`` (N,), in this order."""
+        return DecoderState(networks.reordered(self.parts, rows))
+
+
+class LanguageDecoder:
+    """A network that continues texts.
+
+    Args:
+        network: in evaluation mode, on its device.
+    """
+
+    def __init__(self, network: EmbeddingNetwork) -> None:
+        self.network = network
+        self.vocab_size = network.config.vocab_size
+        self._device = network.embedding.weight.device
+
+    @torch.inference_mode()
+    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, DecoderState]:
+        """Return the logits (B, V) of the token after each text, and the state. Texts of equal length are read together: with
+        padding a recurrent network would read it, too."""
+        places: dict[int, list[int]] = {}
+        for place, source in enumerate(sources):
+            places.setdefault(len(source), []).append(place)
+        logits, states = [], []
+        for group in places.values():
+            ids = torch.tensor([list(sources[place]) for place in group], device=self._device)
+            found, state = self.network.states(ids, self.network.begin(len(group)))
+            logits.append(self.network.project(found[:, -1]))
+            states.append(state)
+        order = torch.tensor([place for group in places.values() for place in group], device=self._device).argsort()
+        parts = tuple(torch.cat(part, dim=1) for part in zip(*states, strict=True))
+        return torch.cat(logits)[order].float(), DecoderState(networks.reordered(parts, order))
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Return the logits (R, V) of what follows ``tokens`` (R,), and the state after them."""
+        logits, after = self.network(tokens[:, None], state.parts)
+        return logits[:, 0].float(), DecoderState(after)
+
+    def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
+        """Return None: these networks have no attention."""
+        return None
+
+
+def open_network(model: LanguageFolder, device: torch.device) -> LanguageDecoder | NgramDecoder:
+    """Load the model of a folder, to continue texts with it. N-grams are counted on the processor.
+
+    Raises:
+        ModelError: its weights are damaged, or belong to another configuration.
+    """
+    if model.config.architecture == NGRAM:
+        return NgramDecoder(model.ngrams())
+    return LanguageDecoder(load(model, device))
+
+
+def load(model: LanguageFolder, device: torch.device | None = None) -> EmbeddingNetwork:
+    """Load the network of a folder in float32, in evaluation mode.
+
+    Raises:
+        ModelError: its weights are damaged, or belong to another configuration.
+    """
+    with torch.device("meta"):  # allocate nothing before the weights are known to be as large as config.json says
+        network = networks.new(model.config)
+    try:
+        tensors = {name: torch.from_numpy(values).clone() for name, values in model.weights().items()}
+        if model.config.tied and "embedding.weight" in tensors:
+            tensors[TIED] = tensors["embedding.weight"]
+        network.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:  # torch: names or shapes differ
+        raise ModelError(
+            f"{model.path} is damaged: its weights are not those that its config.json describes"
+        ) from error
+    return network.to(device).eval()
