@@ -117,7 +117,7 @@ def test_version_as_a_word(invoke: Invoke) -> None:
         (
             "xyzzy",
             "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, probe, tagger, reader, "
-            "chooser, seq2seq.",
+            "chooser, lm, seq2seq.",
         ),
         ("Word2Vec", "Did you mean word2vec?"),
     ],

@@ -342,6 +342,7 @@ class Shouter:
     name: str = "shouter"
     engine: str = "torch"
     device: str = "cpu"
+    begins_empty: bool = False
     asked: list[tuple[list[str], Decoding, Any]] = field(default_factory=list)
 
     def tokenize(self, texts: Sequence[str]) -> list[Source]:
