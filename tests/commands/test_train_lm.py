@@ -28,6 +28,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Path:
         result = invoke("train", "lm", "--architecture", name, *options, "-o", str(folder / name), stdin=TEXT)
         assert result.exit_code == 0, result.stderr
         assert "bits per character" in result.stderr
+        assert result.stderr.count("it writes: ") == (0 if name == "ngram" else 2)
     return folder
 
 

@@ -33,6 +33,8 @@ _ARCHITECTURES = ("ngram", "feedforward", "rnn", "lstm", "gru", "transformer")
                   "Evaluations on dev, at most; one an epoch if --epochs ends the training.", 1, 10_000)  # fmt: skip
 @click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True,
               help="The weights that are kept: those of the best evaluation on dev, or those of the end.")  # fmt: skip
+@click.option("--samples/--no-samples", default=True, show_default=True,
+              help="Show on stderr what the network writes after each evaluation, from nothing, at temperature 0.8.")  # fmt: skip
 @shared_option("Model", "--architecture", type=click.Choice(_ARCHITECTURES), default="lstm", show_default=True,
                help="Architecture (see above).")  # fmt: skip
 @training.integer("Model", "--vocab-size", 8000, "Different tokens, the most frequent ones.", 8, 1_000_000)
@@ -66,6 +68,7 @@ def command(
     lowercase: bool,
     order: int,
     min_count: int,
+    samples: bool,
     vocab_size: int,
     device: str,
     threads: int | None,
@@ -101,7 +104,7 @@ def command(
         raise click.UsageError("--dictionary is of --token-unit words")
     corpus = CorpusOptions(token_unit, vocab_size, lowercase, dictionary, dev)
     if settings["architecture"] == "ngram":
-        options.refuse((*(set(settings) - {"architecture"}), "device", "threads"), "--architecture ngram")
+        options.refuse((*(set(settings) - {"architecture"}), "samples", "device", "threads"), "--architecture ngram")
         train_ngrams(pipe, output, corpus, order, [1, min_count])
         return
     options.refuse(("order", "min_count"), f"--architecture {settings['architecture']}")
@@ -124,4 +127,4 @@ def command(
         )
     if dev == 0:
         options.refuse(("patience", "evaluations", "keep"), "--dev 0")
-    train_language_model(pipe, output, corpus, device=device, threads=threads, **settings)
+    train_language_model(pipe, output, corpus, samples=samples, device=device, threads=threads, **settings)

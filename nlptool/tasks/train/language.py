@@ -19,11 +19,19 @@ _DEV_TOKENS = 64  # of each at once
 
 
 def train_language_model(
-    pipe: Pipe, output: ModelOutput, options: CorpusOptions, *, device: str, threads: int | None, **settings: Any
+    pipe: Pipe,
+    output: ModelOutput,
+    options: CorpusOptions,
+    *,
+    samples: bool,
+    device: str,
+    threads: int | None,
+    **settings: Any,
 ) -> None:
     """Train a language model on the documents of ``pipe``.
 
     Args:
+        samples: note a text that the network writes after each evaluation.
         settings: the fields of ``LanguageSettings``.
 
     Raises:
@@ -54,8 +62,12 @@ def train_language_model(
             dev_text = DevText(of_dev, dev.n_characters, dev.n_words)
 
         def train(work: Path, stop: Stop) -> TrainedModel:
+            def sampled(ids: list[int]) -> None:
+                pipe.note(f"it writes: {corpus.vocabulary.decode(ids)!r}")
+
             training = LanguageTraining(
-                streams, dev_text, len(corpus.vocabulary), chosen, work, data=corpus.name, resume=output.resume,
+                streams, dev_text, len(corpus.vocabulary), chosen, work, data=corpus.name,
+                sampled=sampled if samples else None, resume=output.resume,
                 device=torch_device, began=began, report=pipe.bar.work, note=pipe.note, stop=stop,
             )  # fmt: skip
             training.run()

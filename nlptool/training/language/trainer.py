@@ -8,7 +8,7 @@ part of the checkpoint, so that an interrupted training goes on byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -24,10 +24,12 @@ from nlptool.models.language.networks import LanguageNetwork, State
 from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training.best import BestKeeper
 from nlptool.training.language import gpt
+from nlptool.training.language.samples import sample
 from nlptool.training.language.streams import Batch, Streams
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast
 
+_SAMPLE_TOKENS = 100  # of a text that is written after an evaluation
 _FORGETS = 0.05  # of the streams begin a batch as a text begins, so that the network knows that state, too
 
 
@@ -106,16 +108,18 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
     Args:
         data: identifies the documents.
         dev: None: nothing is held out.
+        sampled: is given the tokens of a text that the network writes after each evaluation; None: it writes none.
     """
 
     network: _Carrying
 
     def __init__(
         self, streams: Streams, dev: DevText | None, vocab_size: int, settings: LanguageSettings, folder: Path, *, data: str,
+        sampled: Callable[[list[int]], None] | None = None,
         **run: Unpack[RunOptions],
     ) -> None:  # fmt: skip
         super().__init__(settings, folder, "language", data, run)
-        self._streams, self._dev = streams, dev
+        self._streams, self._dev, self._sampled = streams, dev, sampled
         torch.manual_seed(settings.seed)
         config = settings.config(vocab_size)
         network = gpt.new(config) if config.architecture == TRANSFORMER else networks.new(config)
@@ -180,6 +184,13 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
             return
         weights = {name: tensor.detach().cpu().float().numpy() for name, tensor in network.state_dict().items()}
         language_folder.write(folder, weights, network.config, vocabulary, precision=precision)
+
+    def log(self, line: dict[str, Any], *, evaluate: bool) -> None:
+        super().log(line, evaluate=evaluate)
+        if evaluate and self._sampled is not None:
+            self.network.eval()
+            self._sampled(sample(self.network.network, _SAMPLE_TOKENS, self.settings.seed))
+            self.network.train()
 
     def tell(self, line: Mapping[str, Any]) -> None:
         self._note(
