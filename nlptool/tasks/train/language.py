@@ -58,7 +58,9 @@ def train_language_model(
         dev = corpus.dev
         dev_text = None
         if len(dev.tokens):
-            of_dev = Streams(dev.tokens, dev.starts, batch_size=_DEV_STREAMS, length=_DEV_TOKENS, seed=None)
+            of_dev = Streams(
+                dev.tokens, dev.starts, batch_size=_DEV_STREAMS, length=max(_DEV_TOKENS, chosen.context), seed=None
+            )
             dev_text = DevText(of_dev, dev.n_characters, dev.n_words)
 
         def train(work: Path, stop: Stop) -> TrainedModel:

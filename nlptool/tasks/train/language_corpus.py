@@ -97,8 +97,6 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
         RunError: there is no text, or most records failed.
         ModelError: the MeCab dictionary is not installed.
     """
-    from nlptool.training.seq2seq import vocabulary as vocabularies
-
     texts = _read(pipe)
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     held_out: list[str] = []
@@ -115,13 +113,7 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
         raise RunError(
             "the corpus has no text", hint="nlptool train lm FILE, or text on stdin, an empty line between documents"
         )
-    vocabulary = vocabularies.learn(
-        texts,
-        unit=options.token_unit,
-        size=options.vocab_size,
-        lowercase=options.lowercase,
-        dictionary=options.dictionary,
-    )
+    vocabulary = _vocabulary(texts, options)
     train, dev = (_tokenized(part, vocabulary) for part in (texts, held_out))
     pipe.note(
         f"documents: {len(texts):,}, of {len(train.tokens):,} {options.token_unit}; held out: {len(held_out):,}, of "
@@ -134,6 +126,23 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
                 f"({part.n_unknown / len(part.tokens):.2%}); each counts as <unk>"
             )
     return LanguageCorpus(train, dev, vocabulary, scripts_of(texts))
+
+
+def _vocabulary(texts: Sequence[str], options: CorpusOptions) -> Vocabulary:
+    """Return the vocabulary of the documents that are learned from."""
+    if options.token_unit == "subwords":
+        from nlptool.training.language import subwords
+
+        return subwords.learn(texts, options.vocab_size, lowercase=options.lowercase)
+    from nlptool.training.seq2seq import vocabulary as vocabularies
+
+    return vocabularies.learn(
+        texts,
+        unit=options.token_unit,
+        size=options.vocab_size,
+        lowercase=options.lowercase,
+        dictionary=options.dictionary,
+    )
 
 
 def _read(pipe: Pipe) -> list[str]:
