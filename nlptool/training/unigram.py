@@ -1,9 +1,9 @@
 """A vocabulary of subwords for texts in several scripts: a unigram language model.
 
 Source: T. Kudo: Subword Regularization (ACL 2018); the library ``tokenizers`` trains it. Unless a tokenizer with other rules is
-given, texts are normalized to NFKC and lower case. A word of a script with spaces begins with ▁, and no piece crosses one; Japanese
-has no ▁, so that 今日 is the same piece at the beginning of a line and within it. Text without a piece is encoded in bytes: nothing
-is unknown.
+given, texts are normalized to NFKC and lower case. A word of a script with spaces begins with ▁, and no piece crosses one;
+Japanese has no ▁, so that 今日 is the same piece at the beginning of a line and within it. Text without a piece is encoded in
+bytes: nothing is unknown.
 """
 
 from __future__ import annotations

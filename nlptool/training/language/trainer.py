@@ -27,7 +27,7 @@ from nlptool.training.language import gpt
 from nlptool.training.language.samples import sample
 from nlptool.training.language.streams import Batch, Streams
 from nlptool.training.loop_types import RunOptions
-from nlptool.training.precision import autocast
+from nlptool.training.precision import autocast, choose_attention
 
 _SAMPLE_TOKENS = 100  # of a text that is written after an evaluation
 _FORGETS = 0.05  # of the streams begin a batch as a text begins, so that the network knows that state, too
@@ -123,6 +123,8 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
         torch.manual_seed(settings.seed)
         config = settings.config(vocab_size)
         network = gpt.new(config) if config.architecture == TRANSFORMER else networks.new(config)
+        if isinstance(network, gpt.Gpt):
+            choose_attention(network.network, self._device, settings.precision)
         self.network = _Carrying(network, streams.batch_size).to(self._device)
         self.keep_best(is_evaluated=dev is not None)
 
