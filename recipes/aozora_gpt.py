@@ -1,8 +1,8 @@
 """The built-in language model: ``python recipes/aozora_gpt.py DATA WORK [--gpu] [--ship]``.
 
 DATA holds ``aozora.txt.xz``: 4,756 works of Aozora Bunko in the public domain, an empty line between two of them. A GPT of 5
-layers of 256 with 8,000 subwords is trained on it, 256 tokens at once; half a percent of the text is held out, as whole works. WORK
-gets the model and its checkpoints: the same command goes on after an interruption. With ``--ship`` it becomes
+layers of 256 with 8,000 subwords is trained on it, 256 tokens at once; half a percent of the text is held out, as whole works.
+WORK gets the model and its checkpoints: the same command goes on after an interruption. With ``--ship`` it becomes
 ``nlptool/builtin/aozora-gpt``, in float16.
 """
 
