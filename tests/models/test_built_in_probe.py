@@ -38,6 +38,6 @@ def test_its_results_are_those_of_every_layer_with_intervals() -> None:
 
 def test_it_needs_no_name_and_finds_a_plain_tree() -> None:
     (record,) = records(invoke("probe", stdin="猫が魚を食べる。\n"))
-    assert record["nlptool"]["probe"] == {"model": "probe-mini-ja", "base": "bert-mini-ja"}
+    assert record["nlptool"]["probe"] == {"model": "probe-mini-ja", "base": "bert-mini-ja", "n_unknown": 0}
     assert [word["text"] for word in record["words"]] == ["猫", "が", "魚", "を", "食べる", "。"]
     assert record["root"] == 5

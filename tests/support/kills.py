@@ -105,6 +105,7 @@ CASES = {
     "generate --stream": Case("generate -m hyakunin --stream {in}/lines.txt -o out"),
     "classify": Case("classify -m static-ja-en --labels 猫,犬 {in}/lines.txt -o out"),
     "tag": Case("tag -m ./tagger {in}/lines.txt -o out", begun=(f"{_TAGGER} --max-steps 1 -o tagger",)),
+    "probe": Case("probe {in}/lines.txt -o out"),
     "answer": Case(
         "answer -m ./reader --question 誰 {in}/lines.txt -o out", begun=(f"{_READER} --max-steps 1 -o reader",)
     ),
