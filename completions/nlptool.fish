@@ -1700,6 +1700,7 @@ complete -c nlptool -n '__nlptool_at nlptool train lm' -l min-count -r -f -d 'Oc
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l patience -r -f -d 'End after N evaluations without a better score.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l evaluations -r -f -d 'Evaluations on dev, at most; one an epoch if --epochs ends the training.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l keep -r -f -a 'best last' -d 'The weights that are kept: those of the best evaluation on dev, or those of the end.'
+complete -c nlptool -n '__nlptool_at nlptool train lm' -l samples -l no-samples -d 'Show on stderr what the network writes after each evaluation, from nothing, at temperature 0.8.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l architecture -r -f -a 'ngram feedforward rnn lstm gru transformer' -d 'Architecture (see above).'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l vocab-size -r -f -d 'Different tokens, the most frequent ones.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l layers -r -f -d 'Layers of a recurrent network or a Transformer.'
