@@ -96,7 +96,7 @@ def test_the_losses_of_batches_are_those_of_one_long_pass(architecture: str, tmp
     given = training(tmp_path, architecture)
     given.network.eval()
     batches = [next(given.batches(number)) for number in range(given.n_batches())]
-    found = [float(given.losses(batch, 0)[0]) for batch in batches]
+    found = [float(given.losses(batch, 0)[0].detach()) for batch in batches]
     inputs, targets = (
         torch.from_numpy(np.concatenate([getattr(batch, name) for batch in batches], 1))
         for name in ("inputs", "targets")
