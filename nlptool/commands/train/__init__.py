@@ -74,7 +74,7 @@ class _TrainGroup(LazyGroup):
 
 @click.group(
     cls=_TrainGroup, table=KINDS, module="nlptool.commands.train.{}", default="word2vec", answers=ANSWERS,
-    subcommand_metavar=f"[{'|'.join(KINDS)}] [ARGS]...",
+    subcommand_metavar="[SUBCOMMAND] [ARGS]...",
 )  # fmt: skip
 def command() -> None:
     """Train a model on your own text.
