@@ -134,8 +134,8 @@ base = click.option(
 )  # fmt: skip
 
 
-def finetuning(evaluations: int) -> Decorator:
-    """Add the options of an encoder that is trained with a new head: what is trained how much, and what is kept.
+def evaluated(evaluations: int) -> Decorator:
+    """Add the options of a training that is evaluated on dev: ``--patience``, ``--evaluations`` and ``--keep``.
 
     Args:
         evaluations: on dev, unless another number is given.
@@ -150,10 +150,6 @@ def finetuning(evaluations: int) -> Decorator:
             callback(*arguments, **values)
 
         return all_of(
-            integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
-                    shown=False),
-            number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
-                   positive=True),
             integer("Options", "--patience", None, "End after N evaluations without a better score.", 1),
             integer("Options", "--evaluations", evaluations,
                     "Evaluations on dev, at most; one an epoch if --epochs ends the training.", 1, 10_000),
@@ -161,6 +157,21 @@ def finetuning(evaluations: int) -> Decorator:
         )(run)  # fmt: skip
 
     return decorate
+
+
+def finetuning(evaluations: int) -> Decorator:
+    """Add the options of an encoder that is trained with a new head: what is trained how much, and what is kept.
+
+    Args:
+        evaluations: on dev, unless another number is given.
+    """
+    return all_of(
+        integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
+                shown=False),
+        number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
+               positive=True),
+        evaluated(evaluations),
+    )  # fmt: skip
 
 
 def dropout(default: float | None, shown: str | bool = True) -> Decorator:

@@ -28,11 +28,7 @@ _ARCHITECTURES = ("ngram", "feedforward", "rnn", "lstm", "gru", "transformer")
 @training.integer("Options", "--min-count", 1,
                   "Occurrences that the n-grams of ngram need, above order 1, to be kept; they are counted in any case.",
                   1, 1_000_000)  # fmt: skip
-@training.integer("Options", "--patience", None, "End after N evaluations without a better score.", 1)
-@training.integer("Options", "--evaluations", 10,
-                  "Evaluations on dev, at most; one an epoch if --epochs ends the training.", 1, 10_000)  # fmt: skip
-@click.option("--keep", type=click.Choice(["best", "last"]), default="best", show_default=True,
-              help="The weights that are kept: those of the best evaluation on dev, or those of the end.")  # fmt: skip
+@training.evaluated(evaluations=10)
 @click.option("--samples/--no-samples", default=True, show_default=True,
               help="Show on stderr what the network writes after each evaluation, from nothing, at temperature 0.8.")  # fmt: skip
 @shared_option("Model", "--architecture", type=click.Choice(_ARCHITECTURES), default="lstm", show_default=True,

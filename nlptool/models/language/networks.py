@@ -15,7 +15,6 @@ Shapes: B sequences, T tokens, V the size of the vocabulary, D that of the hidde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -146,8 +145,3 @@ def losses(network: LanguageNetwork, ids: Tensor, state: State, targets: Tensor)
 def reordered(state: State, rows: Tensor) -> State:
     """Return the state of the sequences ``rows`` (N,), in this order."""
     return tuple(part.index_select(1, rows) for part in state)
-
-
-def detached(state: Sequence[Tensor]) -> State:
-    """Return a state through which no gradient flows back."""
-    return tuple(part.detach() for part in state)
