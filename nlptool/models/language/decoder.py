@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nlptool.errors import ModelError
 from nlptool.models.language import networks
 from nlptool.models.language.config import NGRAM
 from nlptool.models.language.folder import TIED, LanguageFolder
 from nlptool.models.language.networks import EmbeddingNetwork
 from nlptool.models.language.ngram_decoder import NgramDecoder
+from nlptool.models.runtime import own_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,7 @@ def load(model: LanguageFolder, device: torch.device | None = None) -> Embedding
     Raises:
         ModelError: its weights are damaged, or belong to another configuration.
     """
-    with torch.device("meta"):  # allocate nothing before the weights are known to be as large as config.json says
-        network = networks.new(model.config)
-    try:
-        tensors = {name: torch.from_numpy(values).clone() for name, values in model.weights().items()}
-        if model.config.tied and "embedding.weight" in tensors:
-            tensors[TIED] = tensors["embedding.weight"]
-        network.load_state_dict(tensors, assign=True)
-    except RuntimeError as error:  # torch: names or shapes differ
-        raise ModelError(
-            f"{model.path} is damaged: its weights are not those that its config.json describes"
-        ) from error
-    return network.to(device).eval()
+    weights = model.weights()
+    if model.config.tied and "embedding.weight" in weights:
+        weights[TIED] = weights["embedding.weight"]
+    return own_network.with_weights(lambda: networks.new(model.config), weights, model.path, device)

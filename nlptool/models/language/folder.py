@@ -22,11 +22,10 @@ from nlptool.models.language import ngram_file
 from nlptool.models.language.config import LanguageConfig
 from nlptool.models.language.kneser_ney import NgramModel
 from nlptool.models.seq2seq.vocabulary import Vocabulary
-from nlptool.models.store import model_folder
-from nlptool.storage import safetensors
+from nlptool.models.store import model_folder, own_weights
 
 MODEL_TYPE = model_folder.OUR_LANGUAGE_MODEL
-CONFIG, WEIGHTS, VOCABULARY = FILES = ("config.json", "model.safetensors", "vocabulary.json")
+CONFIG, VOCABULARY = "config.json", "vocabulary.json"
 TIED = "output.weight"
 """The name of the output matrix, which is not stored where it is that of the embeddings."""
 
@@ -53,10 +52,7 @@ class LanguageFolder:
         Raises:
             ModelError: the file is missing, or damaged.
         """
-        path = self.path / WEIGHTS
-        if not path.is_file():
-            raise ModelError(f"{self.path} has no {WEIGHTS}")
-        return {name: safetensors.read(path, name).astype(np.float32) for name in safetensors.header(path)}
+        return own_weights.read(self.path)
 
 
 def is_language(folder: Path) -> bool:
@@ -92,15 +88,9 @@ def write(
     Raises:
         OSError: a file cannot be written.
     """
-    from safetensors import numpy as writer
-
     _write_about(folder, config, vocabulary)
-    arrays = {
-        name: np.ascontiguousarray(values, dtype=precision)
-        for name, values in weights.items()
-        if not (config.tied and name == TIED)
-    }
-    (folder / WEIGHTS).write_bytes(writer.save(arrays, {"format": "pt"}))
+    kept = {name: values for name, values in weights.items() if not (config.tied and name == TIED)}
+    own_weights.write(folder, kept, precision)
 
 
 def write_ngrams(folder: Path, model: NgramModel, config: LanguageConfig, vocabulary: Vocabulary) -> None:

@@ -20,8 +20,7 @@ from nlptool.errors import ModelError
 from nlptool.models.seq2seq import config as seq2seq_config
 from nlptool.models.seq2seq.config import Seq2SeqConfig
 from nlptool.models.seq2seq.vocabulary import Vocabulary
-from nlptool.models.store import model_folder
-from nlptool.storage import safetensors
+from nlptool.models.store import model_folder, own_weights
 
 MODEL_TYPE = model_folder.OUR_GENERATOR
 CONFIG, WEIGHTS, SOURCE, TARGET = FILES = ("config.json", "model.safetensors", "source.json", "target.json")
@@ -42,10 +41,7 @@ class Model:
         Raises:
             ModelError: the file is missing, or damaged.
         """
-        path = self.folder / WEIGHTS
-        if not path.is_file():
-            raise ModelError(f"{self.folder} has no {WEIGHTS}")
-        return {name: safetensors.read(path, name).astype(np.float32) for name in safetensors.header(path)}
+        return own_weights.read(self.folder)
 
 
 def is_seq2seq(folder: Path) -> bool:
@@ -78,11 +74,8 @@ def write(
     Raises:
         OSError: a file cannot be written.
     """
-    from safetensors import numpy as writer
-
     content = {"model_type": MODEL_TYPE, **config.as_dict()}
     (folder / CONFIG).write_text(json.dumps(content, indent=2), encoding="utf-8")
     source.save(folder / SOURCE)
     target.save(folder / TARGET)
-    arrays = {name: np.ascontiguousarray(values, dtype=precision) for name, values in weights.items()}
-    (folder / WEIGHTS).write_bytes(writer.save(arrays, {"format": "pt"}))
+    own_weights.write(folder, weights, precision)

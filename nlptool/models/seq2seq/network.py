@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from nlptool.errors import ModelError
+from nlptool.models.runtime import own_network
 from nlptool.models.seq2seq.config import ATTENTION, IMPOSSIBLE, LSTM, NEVER_GENERATED, PAD, TRANSFORMER, Seq2SeqConfig
 from nlptool.models.seq2seq.folder import Model
 from nlptool.models.seq2seq.layers import DecoderLayer, EncoderLayer, positional_encoding
@@ -264,13 +264,4 @@ def load(model: Model, device: torch.device | None = None) -> Seq2Seq:
     Raises:
         ModelError: its weights are damaged, or belong to another configuration.
     """
-    with torch.device("meta"):  # allocate nothing before the weights are known to be as large as config.json says
-        network = new(model.config)
-    try:
-        tensors = {name: torch.from_numpy(values).clone() for name, values in model.weights().items()}
-        network.load_state_dict(tensors, assign=True)
-    except RuntimeError as error:  # torch: names or shapes differ
-        raise ModelError(
-            f"{model.folder} is damaged: its weights are not those that its config.json describes"
-        ) from error
-    return network.to(device).eval()
+    return own_network.with_weights(lambda: new(model.config), model.weights(), model.folder, device)
