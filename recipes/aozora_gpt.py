@@ -1,7 +1,7 @@
 """The built-in language model: ``python recipes/aozora_gpt.py DATA WORK [--gpu] [--ship]``.
 
 DATA holds ``aozora.txt.xz``: 4,756 works of Aozora Bunko in the public domain, an empty line between two of them. A GPT of 5
-layers of 256 with 8,000 subwords is trained on it, 256 tokens at once; half a percent of the text is held out, as whole works.
+layers of 256 with 7,000 subwords is trained on it, 256 tokens at once; half a percent of the text is held out, as whole works.
 WORK gets the model and its checkpoints: the same command goes on after an interruption. With ``--ship`` it becomes
 ``nlptool/builtin/aozora-gpt``, in float16.
 """
@@ -19,7 +19,7 @@ BUILTIN = Path(__file__).parent.parent / "nlptool" / "builtin"
 ON_GPU = "--device cuda"
 ON_CPU = "--device cpu --threads 1 --precision bfloat16"
 NETWORK = "--architecture transformer --layers 5 --hidden-size 256 --heads 4 --context 256"
-TOKENS = "--token-unit subwords --vocab-size 8000"
+TOKENS = "--token-unit subwords --vocab-size 7000"
 TRAINING = "--batch-size 32 --learning-rate 2e-3 --dropout 0 --dev 0.005 --evaluations 20 --save-dtype float16 --max-steps 8000"
 FILES = (
     "config.json",
