@@ -21,9 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nlptool.models.generation.decoder import LENGTH, STOP, Batch, log_normalizers
+from nlptool.models.generation.decoder import LENGTH, STOP, Batch
 from nlptool.models.generation.decoding import Hypothesis
 from nlptool.models.generation.sampling import split_rows
+from nlptool.models.generation.torch_arrays import log_normalizers
 
 
 @torch.inference_mode()

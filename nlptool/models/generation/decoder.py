@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from nlptool.errors import ModelError
+from nlptool.models.generation.arrays import Array
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding
 from nlptool.models.generation.logits import Processor
-from nlptool.models.generation.sampling import split_rows
 
 STOP, LENGTH = "stop", "length"
 MAX_NEW_TOKENS = 128  # the default
@@ -22,17 +20,18 @@ MAX_NEW_TOKENS = 128  # the default
 class State(Protocol):
     """The state of a decoder between two tokens, for each sequence of its batch."""
 
-    def reorder(self, rows: Tensor) -> Self:
+    def reorder(self, rows: Array) -> Self:
         """Return the state of the sequences ``rows`` (N,), in this order; a sequence may occur several times, or not at all."""
 
 
 class Decoder(Protocol):
-    """A model that gives the logits of the next token: float32, on the decoder's device. The search may write into them."""
+    """A model that gives the logits of the next token: float32, of numpy, or of torch on the decoder's device. The search may
+    write into them."""
 
-    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, Any]:
+    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Array, Any]:
         """Return the logits, (B, V), of the first token of each source's text, and the state."""
 
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, tokens: Array, state: Any) -> tuple[Array, Any]:
         """Return the logits, (R, V), of what follows ``tokens`` (R,), and the state after them."""
 
 
@@ -63,13 +62,3 @@ class Batch:
                 hint="--max-length cuts it",
             )
         return min(limit, max_positions - n_prefix)
-
-
-def log_normalizers(logits: Tensor) -> Tensor:
-    """Return log Σ exp of each row of ``logits`` (R, V), (R,): logits less this are log-probabilities. NaN is a ModelError."""
-    sums = torch.cat([part.logsumexp(-1) for part in split_rows(logits)])
-    if not bool(sums.isfinite().all()):
-        raise ModelError(
-            "the model gives no numbers (NaN or infinity): its weights are damaged, or of another precision"
-        )
-    return sums

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from nlptool.models.generation.arrays import Array
 from nlptool.models.generation.constraints import DecoderConstraints
 from nlptool.models.generation.decoding import Decoding
 
@@ -46,7 +45,7 @@ class Processor:
         self._sequences = [ids for ids in constraints.suppressed if len(ids) > 1]
         self.penalizes = decoding.repetition_penalty != 1 or decoding.source_repetition_penalty != 1
 
-    def __call__(self, logits: Tensor, texts: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
+    def __call__(self, logits: Array, texts: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
         """Change logits (R, V) in place; what must not come next is -inf. Tokens that the vocabulary lacks, as those of a source
         in another one, are left out.
 
@@ -66,17 +65,19 @@ class Processor:
                 excluded = self._excluded(self._prefixes[source] + text, self._sources[source])
                 logits[row, [id for id in excluded if id < n_tokens]] = -np.inf
 
-    def _penalize(self, logits: Tensor, texts: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
+    def _penalize(self, logits: Array, texts: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
         for row, (text, source) in enumerate(zip(texts.tolist(), sources, strict=True)) if self.penalizes else ():
             for ids, penalty in (
                 (self._sources[source].tolist(), 1 / self._decoding.source_repetition_penalty),
                 (self._prefixes[source] + text, self._decoding.repetition_penalty),
             ):
-                if penalty != 1:
-                    known = sorted(id for id in set(ids) if id < logits.shape[1])
-                    there = torch.tensor(known, dtype=torch.long, device=logits.device)
-                    values = logits[row, there]
-                    logits[row, there] = torch.where(values < 0, values * penalty, values / penalty)
+                known = sorted(id for id in set(ids) if id < logits.shape[1]) if penalty != 1 else []
+                if known:
+                    values = logits[row, known]
+                    negative = values < 0
+                    values[negative] *= penalty
+                    values[~negative] /= penalty
+                    logits[row, known] = values
 
     def _excluded(self, tokens: list[int], source: NDArray[np.int64]) -> list[int]:
         """Return the tokens that must not follow ``tokens``, the prefix and the text so far."""

@@ -2,6 +2,8 @@
 
 Sources: A. Fan et al.: Hierarchical Neural Story Generation (ACL 2018), top-k; A. Holtzman et al.: The Curious Case of Neural
 Text Degeneration (ICLR 2020), top-p.
+
+In torch; ``numpy_arrays`` has the same in numpy.
 """
 
 from __future__ import annotations
@@ -10,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nlptool.models.generation.arrays import MOST_NUMBERS
 from nlptool.models.generation.decoding import Decoding
-
-_MOST_NUMBERS = 1 << 22  # the softmax of many rows over a large vocabulary is computed in parts
 
 
 def filter_logits(logits: Tensor, decoding: Decoding) -> Tensor:
@@ -24,7 +25,8 @@ def filter_logits(logits: Tensor, decoding: Decoding) -> Tensor:
     if 0 < decoding.top_k < scores.shape[1]:
         scores = scores.masked_fill(scores < scores.topk(decoding.top_k).values[:, -1:], -np.inf)
     if decoding.top_p < 1:
-        ordered, tokens = scores.sort(descending=False)  # from the tail, to sum the small probabilities exactly
+        # From the tail, to sum the small probabilities exactly; of equal tokens those with the larger ids are kept.
+        ordered, tokens = scores.sort(stable=True)
         excluded = ordered.softmax(-1).cumsum(-1) <= 1 - decoding.top_p
         excluded[:, -1] = False
         scores = scores.masked_fill(excluded.scatter(1, tokens, excluded), -np.inf)
@@ -48,4 +50,4 @@ def sample(scores: Tensor, uniform: Tensor) -> Tensor:
 
 def split_rows(values: Tensor, n_columns: int = 0) -> tuple[Tensor, ...]:
     """Split a tensor into groups of rows such that a group times ``n_columns`` (those of ``values`` if 0) fits into memory."""
-    return torch.split(values, max(1, _MOST_NUMBERS // (n_columns or values.shape[1])))
+    return torch.split(values, max(1, MOST_NUMBERS // (n_columns or values.shape[1])))

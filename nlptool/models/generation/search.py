@@ -16,15 +16,12 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from nlptool.models.generation.beam_search import beam_search
+from nlptool.models.generation.arrays import Array, Arrays
 from nlptool.models.generation.constraints import DecoderConstraints
-from nlptool.models.generation.decoder import LENGTH, STOP, Batch, Decoder, log_normalizers
+from nlptool.models.generation.decoder import LENGTH, STOP, Batch, Decoder
 from nlptool.models.generation.decoding import Decoding, Hypothesis
-from nlptool.models.generation.sampling import filter_logits, sample, split_rows
 
 
 def search(
@@ -33,6 +30,8 @@ def search(
     decoding: Decoding,
     constraints: DecoderConstraints,
     seeds: Sequence[Sequence[int]] | None = None,
+    *,
+    arrays: Arrays | None = None,
 ) -> list[list[Hypothesis]]:
     """Generate texts for each source, best first: beam search ranks by log-probability / length ** ``length_penalty``, the end
     token counted; samples are ranked by their log-probability.
@@ -40,6 +39,7 @@ def search(
     Args:
         sources: one batch of token ids; none is empty.
         seeds: a seed for each source, for sampling.
+        arrays: of the library that the decoder computes with; None: of torch, in which alone a beam search runs.
 
     Raises:
         ModelError: the logits are NaN or infinite, or a text has as many tokens as the model has positions.
@@ -47,14 +47,15 @@ def search(
     if not sources:
         return []
     batch = Batch(decoder, sources, decoding, constraints)
-    if decoding.sample:
-        found = _finish(_generate(batch, _sampler(decoding, seeds or [()] * len(sources))))
-        n_return = decoding.n_return
-        groups = [found[first : first + n_return] for first in range(0, len(found), n_return)]
-        return [sorted(group, key=lambda text: -text.log_probability) for group in groups]
-    if decoding.beams == 1:
-        return [[text] for text in _finish(_generate(batch, _most_probable))]
-    return [texts[: decoding.n_return] for texts in beam_search(batch)]
+    if decoding.beams > 1 and not decoding.sample:
+        from nlptool.models.generation.beam_search import beam_search  # with torch
+
+        return [texts[: decoding.n_return] for texts in beam_search(batch)]
+    arrays = arrays or _of_torch()
+    found = _finish(_generate(batch, arrays, _chooser(decoding, seeds or [()] * len(sources), arrays)), arrays)
+    n_return = decoding.n_return if decoding.sample else 1
+    groups = [found[first : first + n_return] for first in range(0, len(found), n_return)]
+    return [sorted(group, key=lambda text: -text.log_probability) for group in groups]
 
 
 def stream(
@@ -63,44 +64,53 @@ def stream(
     decoding: Decoding,
     constraints: DecoderConstraints,
     seed: Sequence[int] = (),
+    *,
+    arrays: Arrays | None = None,
 ) -> Iterator[int | Hypothesis]:
     """Yield the tokens of one text as they are chosen, without the end token, and finally the hypothesis that ``search`` finds.
 
     Greedy search or sampling only: a beam search does not know its text before the end.
 
+    Args:
+        arrays: as of ``search``.
+
     Raises:
         ModelError: as for ``search``.
     """
     decoding = replace(decoding, n_return=1)
-    choose = _sampler(decoding, [seed]) if decoding.sample else _most_probable
-    steps = _generate(Batch(decoder, [source], decoding, constraints), choose)
-    (text,) = yield from steps
+    arrays = arrays or _of_torch()
+    batch = Batch(decoder, [source], decoding, constraints)
+    steps = _generate(batch, arrays, _chooser(decoding, [seed], arrays))
+    (text,) = yield from _computing(steps, arrays)
     yield text
 
 
-_Choose = Callable[[Tensor, NDArray[np.int64]], Tensor]
+def _of_torch() -> Arrays:
+    from nlptool.models.generation.torch_arrays import TorchArrays
+
+    return TorchArrays()
+
+
+_Choose = Callable[[Array, NDArray[np.int64]], Array]
 """Takes (R, V) logits and the indices of their texts (R,), and returns the chosen tokens (R,)."""
 
-
-def _most_probable(logits: Tensor, texts: NDArray[np.int64]) -> Tensor:
-    return logits.argmax(-1)
+_Steps = Generator[int, None, list[Hypothesis]]
 
 
-def _sampler(decoding: Decoding, seeds: Sequence[Sequence[int]]) -> _Choose:
-    """Return a function that samples tokens. Text n of a source is seeded with (the source's seed, n), so that more texts do not
-    change the first ones."""
+def _chooser(decoding: Decoding, seeds: Sequence[Sequence[int]], arrays: Arrays) -> _Choose:
+    """Return a function that samples tokens, or takes the most probable ones. Text n of a source is seeded with (the source's
+    seed, n), so that more texts do not change the first ones."""
+    if not decoding.sample:
+        return lambda logits, texts: arrays.most_probable(logits)
     generators = [np.random.default_rng([*seed, n]) for seed in seeds for n in range(decoding.n_return)]
 
-    def choose(logits: Tensor, texts: NDArray[np.int64]) -> Tensor:
-        uniform = torch.tensor([generators[text].random() for text in texts], dtype=torch.float64)
-        parts = zip(split_rows(logits), split_rows(uniform, logits.shape[1]), strict=True)
-        return torch.cat([sample(filter_logits(part, decoding), numbers) for part, numbers in parts])
+    def choose(logits: Array, texts: NDArray[np.int64]) -> Array:
+        return arrays.sample(logits, decoding, np.array([generators[text].random() for text in texts]))
 
     return choose
 
 
-@torch.inference_mode()
-def _generate(batch: Batch, choose: _Choose) -> Generator[int, None, list[Hypothesis]]:
+def _generate(batch: Batch, arrays: Arrays, choose: _Choose) -> _Steps:
     """Generate each text by itself, by greedy search or sampling. Yields the tokens as they are chosen; returns the texts, those
     of one source together."""
     decoder, end_ids = batch.decoder, batch.constraints.end_ids
@@ -108,20 +118,19 @@ def _generate(batch: Batch, choose: _Choose) -> Generator[int, None, list[Hypoth
     logits, state = decoder.begin(batch.sources)
     sources = np.repeat(np.arange(len(batch.sources)), copies)  # the source of each text
     if copies > 1:
-        rows = torch.from_numpy(sources).to(logits.device)
+        rows = arrays.rows(sources, logits)
         logits, state = logits[rows], state.reorder(rows)
     finished: list[Hypothesis | None] = [None] * len(sources)
     active = np.arange(len(sources))  # (R,): the texts in the batch
     texts = np.empty((len(sources), 0), np.int64)  # (R, n): their tokens
     scores = np.zeros(len(sources))  # (R,)
     while True:
-        normalizers = log_normalizers(logits)
-        processed = logits.clone() if batch.process.penalizes else logits
+        normalizers = arrays.normalizers(logits)  # (R,)
+        processed = arrays.copy(logits) if batch.process.penalizes else logits
         batch.process(processed, texts, sources[active])
         tokens = choose(processed, active)
-        chosen = logits.gather(1, tokens[:, None])[:, 0]  # (R,)
-        log_probabilities, new_ids = (chosen - normalizers).cpu().numpy(), tokens.cpu().numpy()
-        stuck = np.isneginf(processed.gather(1, tokens[:, None])[:, 0].cpu().numpy())  # every token is excluded
+        log_probabilities, new_ids = arrays.values(logits, tokens) - normalizers, arrays.ids(tokens)
+        stuck = np.isneginf(arrays.values(processed, tokens))  # every token is excluded
         stopped = np.isin(new_ids, end_ids) & ~stuck
         scores = scores + np.where(stuck, 0.0, log_probabilities)
         yield from new_ids[~stopped & ~stuck].tolist()
@@ -135,16 +144,29 @@ def _generate(batch: Batch, choose: _Choose) -> Generator[int, None, list[Hypoth
         if ended.any():
             remaining = np.flatnonzero(~ended)
             active, texts, scores = active[remaining], texts[remaining], scores[remaining]
-            rows = torch.from_numpy(remaining).to(tokens.device)
+            rows = arrays.rows(remaining, logits)
             tokens, state = tokens[rows], state.reorder(rows)
         logits, state = decoder.step(tokens, state)
 
 
-def _finish(steps: Generator[int, None, list[Hypothesis]]) -> list[Hypothesis]:
-    """Run ``_generate`` to its end and return its texts."""
+def _computing(steps: _Steps, arrays: Arrays) -> _Steps:
+    """Yield the tokens of ``_generate``, each of which is computed in the context of ``arrays``, and return its texts."""
     while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            texts: list[Hypothesis] = end.value
-            return texts
+        with arrays.computing():  # not around a yield: it would last for the caller's work too
+            try:
+                token = next(steps)
+            except StopIteration as end:
+                texts: list[Hypothesis] = end.value
+                return texts
+        yield token
+
+
+def _finish(steps: _Steps, arrays: Arrays) -> list[Hypothesis]:
+    """Run ``_generate`` to its end and return its texts."""
+    with arrays.computing():
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                texts: list[Hypothesis] = end.value
+                return texts

@@ -1,6 +1,6 @@
 """Generation in torch: sampling, attention, GPUs, networks of nlptool's own, and whatever CTranslate2 does not run.
 
-The decoders here implement ``search.Decoder``: an encoder-decoder of transformers, a decoder-only model of transformers, and a
+The decoders here implement ``decoder.Decoder``: an encoder-decoder of transformers, a decoder-only model of transformers, and a
 network of ``nlptool train seq2seq``. All keep a key-value cache.
 """
 
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptool.errors import ModelError
-from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation import transformers_config
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
-from nlptool.models.generation.decoder import Decoder
-from nlptool.models.generation.decoding import Decoding, Hypothesis
+from nlptool.models.generation.search_engine import SearchEngine, SizedDecoder
+from nlptool.models.generation.torch_arrays import TorchArrays
 from nlptool.models.language import decoder as language_decoder
 from nlptool.models.language import folder as language_folder
 from nlptool.models.runtime import devices, transformers_loading
@@ -32,19 +31,15 @@ from nlptool.models.seq2seq import folder as seq2seq_folder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import NEVER_GENERATED, PAD
 
-_LARGEST_LOGITS = 1 << 26  # numbers in a step of a batch, 256 MiB
 
-
-class Network(Decoder, Protocol):
+class Network(SizedDecoder, Protocol):
     """A decoder that can return its attention weights."""
-
-    vocab_size: int
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
         """Return (L, H, T, S) as ``decoding.Engine`` does; None without attention."""
 
 
-class TorchEngine:
+class TorchEngine(SearchEngine):
     """A ``decoding.Engine`` in torch.
 
     Args:
@@ -58,42 +53,9 @@ class TorchEngine:
     def __init__(
         self, network: Network, constraints: DecoderConstraints, device: str, *, name: str, threads: int | None = None
     ) -> None:
-        self.device, self._threads = device, threads
+        super().__init__(network, constraints, TorchArrays(), lambda: devices.torch_threads(threads))
+        self.device, self._network, self._name = device, network, name
         self.batch_tokens = 2048 if device == "cpu" else 32_768
-        self._network, self._constraints, self._name = network, constraints, name
-
-    def generate(
-        self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Hypothesis]]:
-        """Return the hypotheses of each source, best first. With a very large vocabulary, some sources at a time.
-
-        Raises:
-            ModelError: as for ``search.search``.
-        """
-        rows = decoding.n_return if decoding.sample else decoding.beams
-        most = max(1, _LARGEST_LOGITS // (self._network.vocab_size * rows))
-        hypotheses = []
-        with devices.torch_threads(self._threads):
-            for first in range(0, len(sources), most):
-                part = slice(first, first + most)
-                hypotheses += decoding_search.search(
-                    self._network, sources[part], decoding, self._constraints, seeds[part]
-                )
-        return hypotheses
-
-    def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
-        """Yield the tokens of one text as they are chosen, and finally the hypothesis.
-
-        Raises:
-            ModelError: as for ``search.stream``.
-        """
-        tokens = decoding_search.stream(self._network, source, decoding, self._constraints, seed)
-        while True:
-            with devices.torch_threads(self._threads):  # not around a yield: it would last for the caller's work too
-                token = next(tokens, None)
-            if token is None:
-                return
-            yield token
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
         """Return the attention weights, (L, H, T, S), of each of ``ids`` over the tokens of the source. For a decoder-only model
@@ -102,7 +64,7 @@ class TorchEngine:
         Raises:
             ModelError: the model has no attention.
         """
-        with devices.torch_threads(self._threads):
+        with self.limited():
             weights = self._network.attention(source, ids) if ids else None
         if weights is None and ids:
             raise ModelError(

@@ -1,0 +1,73 @@
+"""What the engines in torch and in numpy share: ``search`` over a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from nlptool.models.generation import search as decoding_search
+from nlptool.models.generation.arrays import Arrays
+from nlptool.models.generation.constraints import DecoderConstraints
+from nlptool.models.generation.decoder import Decoder
+from nlptool.models.generation.decoding import Decoding, Hypothesis
+
+_LARGEST_LOGITS = 1 << 26  # numbers in a step of a batch, 256 MiB
+
+
+class SizedDecoder(Decoder, Protocol):
+    """A decoder that says how many logits it gives for a token."""
+
+    vocab_size: int
+
+
+class SearchEngine:
+    """``decoding.Engine`` but for its name, its device, the size of its batches, and attention.
+
+    Args:
+        arrays: of the library that the decoder computes with.
+        limited: returns a context in which that library computes with the threads that were chosen.
+    """
+
+    def __init__(
+        self,
+        decoder: SizedDecoder,
+        constraints: DecoderConstraints,
+        arrays: Arrays,
+        limited: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        self._decoder, self._constraints, self._arrays = decoder, constraints, arrays
+        self.limited = limited
+
+    def generate(
+        self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Hypothesis]]:
+        """Return the hypotheses of each source, best first. With a very large vocabulary, some sources at a time.
+
+        Raises:
+            ModelError: as for ``search.search``.
+        """
+        rows = decoding.n_return if decoding.sample else decoding.beams
+        most = max(1, _LARGEST_LOGITS // (self._decoder.vocab_size * rows))
+        hypotheses = []
+        with self.limited():
+            for first in range(0, len(sources), most):
+                part = slice(first, first + most)
+                hypotheses += decoding_search.search(
+                    self._decoder, sources[part], decoding, self._constraints, seeds[part], arrays=self._arrays
+                )
+        return hypotheses
+
+    def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
+        """Yield the tokens of one text as they are chosen, and finally the hypothesis.
+
+        Raises:
+            ModelError: as for ``search.stream``.
+        """
+        tokens = decoding_search.stream(self._decoder, source, decoding, self._constraints, seed, arrays=self._arrays)
+        while True:
+            with self.limited():  # not around a yield: it would last for the caller's work too
+                token = next(tokens, None)
+            if token is None:
+                return
+            yield token
