@@ -3,12 +3,13 @@
 DATA holds ``aozora.txt.xz``: 4,756 works of Aozora Bunko in the public domain, an empty line between two of them. A GPT of 5
 layers of 256 with 7,000 subwords is trained on it, 256 tokens at once; half a percent of the text is held out, as whole works.
 WORK gets the model and its checkpoints: the same command goes on after an interruption. With ``--ship`` it becomes
-``nlptool/builtin/aozora-gpt``, in float16.
+``nlptool/builtin/aozora-gpt``, in float16, whose ``generation_config.json`` asks for sampling.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,13 @@ ON_CPU = "--device cpu --threads 1 --precision bfloat16"
 NETWORK = "--architecture transformer --layers 5 --hidden-size 256 --heads 4 --context 256"
 TOKENS = "--token-unit subwords --vocab-size 7000"
 TRAINING = "--batch-size 32 --learning-rate 2e-3 --dropout 0 --dev 0.005 --evaluations 20 --save-dtype float16 --max-steps 8000"
+DECODING = {
+    "do_sample": True,
+    "max_new_tokens": 100,
+    "repetition_penalty": 1.1,
+    "temperature": 0.9,
+    "top_p": 0.9,
+}  # what ``nlptool generate`` does unless it is told otherwise
 FILES = (
     "config.json",
     "generation_config.json",
@@ -51,6 +59,9 @@ def main() -> None:
         target.mkdir(exist_ok=True)
         for name in FILES:
             shutil.copy(folder / name, target / name)
+        asked = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+        asked = {name: value for name, value in asked.items() if name.endswith("_token_id")} | DECODING
+        (target / "generation_config.json").write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
