@@ -50,7 +50,7 @@ class ModelError(RunError):
 
 
 class NotConvertible(ModelError):
-    """A model does not run in onnxruntime or CTranslate2, only in torch. The message says why."""
+    """A model does not run in onnxruntime, CTranslate2 or numpy, only in torch. The message says why."""
 
 
 class OutOfMemory(RunError):

@@ -117,8 +117,8 @@ class GeneratorSpec(NetworkSpec):
     """A model that writes texts: an encoder–decoder or a GPT. ``max_length`` counts the tokens of a source."""
 
     _: KW_ONLY
-    engine: str = "auto"  # ct2 | torch | auto: ct2 where it can do what is needed
-    needs: str = "search"  # what it is to do, of which ct2 does a part: see ``models.generation.needs``
+    engine: str = "auto"  # ct2 | numpy | torch | auto: ct2 or numpy where it can do what is needed
+    needs: str = "search"  # what it is to do, of which ct2 and numpy do a part: see ``models.generation.needs``
     prefix: str = ""  # text before every source, such as T5's task
     source_lang: str | None = None  # as the model spells it: eng_Latn, en
     target_lang: str | None = None

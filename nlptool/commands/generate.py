@@ -99,8 +99,9 @@ def command(  # noqa: PLR0917
 
     The entry says the number of input tokens (`n_tokens`, with the prefix and special tokens), whether the input was
     `truncated`, and which of its characters or words are unknown to the model (`unknown`). An empty line gets an empty list and
-    the `reason`. The result for a text does not depend on the other texts, but with different batches a log_probability may
-    change by less than 1e-4; --deterministic makes the output byte-identical.
+    the `reason`; a GPT begins a text from nothing, if it has a token that begins texts. The result for a text does not depend on
+    the other texts, but with different batches a log_probability may change by less than 1e-4; --deterministic makes the output
+    byte-identical.
     """
     from nlptool.tasks import generate
     from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded

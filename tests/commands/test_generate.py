@@ -484,7 +484,7 @@ def test_a_picture_that_cannot_be_written_is_refused_first(
 @pytest.mark.parametrize(
     ("options", "needs"),
     [
-        ([], "search"),
+        ([], "greedy"),
         (["--beams", "3"], "search"),
         (["--top-k", "3"], "sampling"),
         (["--attention"], "attention"),

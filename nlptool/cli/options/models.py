@@ -311,9 +311,10 @@ def generator(*, required: bool = True) -> Decorator:
         shared_option("Model", "--source-lang", metavar="CODE",
                       help="Source language by the model's code, for multilingual models."),
         shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
-        shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "torch"]), default="auto", show_default=True,
-                      help="Inference engine; auto: CTranslate2, or torch for sampling, attention, penalties with beams, and "
-                      "models that need it."),
+        shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "numpy", "torch"]), default="auto",
+                      show_default=True,
+                      help="Inference engine; auto: CTranslate2, numpy for small GPT-2s without beams, or torch for sampling, "
+                      "attention, penalties with beams, and models that need it."),
         *_COMPUTATION,
         spec("GeneratorSpec"),
     )  # fmt: skip

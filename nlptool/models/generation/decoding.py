@@ -54,7 +54,7 @@ class Hypothesis:
 class Engine(Protocol):
     """A loaded model: token ids in, token ids out. One batch at a time; the caller sorts and packs."""
 
-    name: str  # ct2 | torch
+    name: str  # ct2 | numpy | torch
     device: str
     batch_tokens: int  # tokens of the sources in a batch, padding included, times ``beams``
 

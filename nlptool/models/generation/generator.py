@@ -38,7 +38,7 @@ class Generator:
     """A generation model: a tokenizer and an engine.
 
     Attributes:
-        engine: ct2 | torch.
+        engine: ct2 | numpy | torch.
         kind: encoder-decoder | decoder.
 
     Args:

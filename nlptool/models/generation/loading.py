@@ -1,7 +1,7 @@
 """Models that write texts: encoder–decoders and GPTs, found, converted and asked.
 
-They run in CTranslate2, or in torch where a model, sampling, attention or a GPU needs it. Sources are sorted by their length and
-packed by a budget of tokens; what is found for a text does not depend on the others.
+They run in CTranslate2, small GPT-2s in numpy, or in torch where a model, sampling, attention or a GPU needs it. Sources are
+sorted by their length and packed by a budget of tokens; what is found for a text does not depend on the others.
 
 A model is located once (found, checked, converted) and then opened, in this process or in several.
 """
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nlptool.errors import ModelError, RunError
-from nlptool.models.generation import model_settings, needs, pieces
+from nlptool.errors import ModelError, NotConvertible, RunError
+from nlptool.models.generation import gpt2_about, gpt2_config, model_settings, needs, pieces
 from nlptool.models.generation import tokenizer as generation_tokenizer
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Engine
@@ -30,6 +30,10 @@ from nlptool.models.store import model_folder
 from nlptool.models.store.kinds import GENERATOR
 from nlptool.specs import GeneratorSpec
 
+_ON_CPU = ("ct2", "numpy")  # engines
+_MOST_OF_NUMPY = 50_000_000
+"""Parameters of a GPT-2 that runs in numpy unasked; CTranslate2 computes larger ones faster."""
+
 _HINT = "nlptool models list --task generate shows models that do"
 
 
@@ -38,7 +42,7 @@ class LocatedGenerator:
     """A model that is ready to be opened, here or in another process."""
 
     name: str  # a hub id where the name was short for one
-    engine: str  # ct2 | torch
+    engine: str  # ct2 | numpy | torch
     device: str  # cpu | cuda | mps
     spec: GeneratorSpec
     folder: Path  # of the model
@@ -65,7 +69,7 @@ class LocatedGenerator:
         spec = self.spec
         texts, rules = generation_tokenizer.for_transformers(
             self.name,
-            pieces.read(self.copy, self.about) if self.copy else self._pieces(),
+            self._pieces(),
             self.about,
             source_lang=spec.source_lang,
             target_lang=spec.target_lang,
@@ -76,7 +80,7 @@ class LocatedGenerator:
         return Generator(
             texts,
             rules,
-            self._torch(rules) if self.copy is None else self._ct2(self.copy, rules),
+            self._engine(rules),
             name=self.name,
             spec=spec,
             new_tokens=NEW_TOKENS,
@@ -107,7 +111,16 @@ class LocatedGenerator:
 
         return ct2_backend.open_engine(folder, rules, threads=self.spec.threads or 0, files=files)
 
+    def _engine(self, rules: DecoderConstraints) -> Engine:
+        if self.engine == "numpy":
+            from nlptool.models.generation import numpy_backend
+
+            return numpy_backend.open_engine(self.folder, rules, threads=self.spec.threads or 1)
+        return self._torch(rules) if self.copy is None else self._ct2(self.copy, rules)
+
     def _pieces(self) -> pieces.Pieces:
+        if self.copy is not None or self.engine == "numpy":
+            return pieces.read(self.copy or self.folder, self.about)
         from nlptool.models.generation import transformers_config
 
         return transformers_config.pieces(self.folder, transformers_config.load_tokenizer(self.folder), self.about)
@@ -149,9 +162,9 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     """
     prepare.check_task(spec.model, ["generate"], refusal="{} is a model for {}, and writes no texts", hint=_HINT)
     engine, device = spec.engine, spec.device
-    if engine == "ct2" and device not in ("cpu", "auto"):
-        raise RunError(f"--engine ct2 computes on the processor: --device {device} needs --engine torch or auto")
-    device = "cpu" if engine == "ct2" else devices.choose(device, engine)
+    if engine in _ON_CPU and device not in ("cpu", "auto"):
+        raise RunError(f"--engine {engine} computes on the processor: --device {device} needs --engine torch or auto")
+    device = "cpu" if engine in _ON_CPU else devices.choose(device, engine)
     found = prepare.find(spec, plain=True, note=note, report=report)
     located = LocatedGenerator(found.name, "torch", device, spec, found.folder, {})
     wants_torch = engine == "torch" or device != "cpu" or spec.needs in needs.UNABLE
@@ -160,6 +173,10 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     )  # whatever the model; not converted in vain
     if engine == "ct2" and spec.needs in needs.UNABLE:
         raise ModelError(f"CTranslate2 {needs.UNABLE[spec.needs]}", hint="--engine auto leaves that to torch")
+    if engine == "numpy" and spec.needs not in needs.OF_NUMPY:
+        raise ModelError("numpy does greedy search and sampling alone", hint="--engine auto does more")
+    if engine == "numpy" and is_ours(found.folder):
+        raise ModelError(f"{located.name} does not run in numpy: it is no GPT-2", hint="--engine auto runs it")
     if language_folder.is_language(found.folder):
         language_folder.read(found.folder)
         if engine == "ct2":
@@ -170,6 +187,9 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     located = replace(located, settings=model_settings.read(found.folder))
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
     _refuse(found.name, model_folder.read_json(found.folder / "config.json"))
+    in_numpy = _in_numpy(located)
+    if in_numpy is not None:
+        return in_numpy
 
     def convert(target: Path) -> None:
         from nlptool.models.generation import ct2_export  # with the frameworks: when there is something to convert
@@ -186,6 +206,28 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
 
     tokenizer = transformers_config.load_tokenizer(found.folder)
     return replace(located, about=transformers_config.describe(found.folder, tokenizer))
+
+
+def _in_numpy(located: LocatedGenerator) -> LocatedGenerator | None:
+    """Return a model of transformers for the network in numpy if that can run it, and is asked for or the first choice: for a
+    small GPT-2, without beams, on the processor.
+
+    Raises:
+        ModelError: it is asked for, and cannot run the model.
+    """
+    spec, folder = located.spec, located.folder
+    is_asked_for = spec.engine == "numpy"
+    if not is_asked_for and (spec.engine != "auto" or located.device != "cpu" or spec.needs not in needs.OF_NUMPY):
+        return None
+    try:
+        gpt2_config.refuse(folder)
+        if not is_asked_for and gpt2_config.n_parameters(folder) > _MOST_OF_NUMPY:
+            return None
+        return replace(located, engine="numpy", about=gpt2_about.describe(folder))
+    except NotConvertible as error:
+        if is_asked_for:
+            raise ModelError(f"{located.name} does not run in numpy: {error}", hint="--engine auto runs it") from error
+        return None
 
 
 def settings_of(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatched) -> ModelSettings:

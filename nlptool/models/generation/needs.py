@@ -1,4 +1,4 @@
-"""What a generation model is to do, and what of it CTranslate2 can do."""
+"""What a generation model is to do, and what of it CTranslate2 and the network in numpy can do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 from nlptool.models.generation.constraints import DECODER
 from nlptool.models.generation.decoding import Decoding
 
-SEARCH, NGRAMS, REPETITION, SCORES, EXTRAS, SAMPLING, ATTENTION = (
-    "search", "n-grams", "repetition", "scores", "extras", "sampling", "attention",
+SEARCH, GREEDY, NGRAMS, REPETITION, SCORES, EXTRAS, SAMPLING, ATTENTION = (
+    "search", "greedy", "n-grams", "repetition", "scores", "extras", "sampling", "attention",
 )  # fmt: skip
+"""SEARCH: with beams or without."""
+
+OF_NUMPY = (GREEDY, NGRAMS, REPETITION, SAMPLING)
+"""What the network in numpy can do."""
 
 UNABLE = {
     EXTRAS: "has no penalties by the source, no tokens that do not begin a text and no search that stops never early",
@@ -44,7 +48,9 @@ def of(decoding: Decoding) -> str:
         return SCORES
     if penalizes or decoding.no_repeat_ngram == 1:
         return REPETITION
-    return NGRAMS if decoding.no_repeat_ngram else SEARCH
+    if decoding.no_repeat_ngram:
+        return NGRAMS
+    return SEARCH if decoding.beams > 1 else GREEDY
 
 
 def difference(needs: str, about: Mapping[str, Any]) -> str:

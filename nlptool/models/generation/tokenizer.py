@@ -48,7 +48,10 @@ class GenerationTokenizer:
         keeps_end: truncate the beginning, not the end: for prompts, which are continued.
         prefix: a string before each text.
         size: tokens that the network has embeddings for.
-        begins_empty: an empty text is one, too, which the special tokens before it begin.
+        empty: the tokens of a text without any, which is continued too; (): it is no text.
+
+    Attributes:
+        begins_empty: a text without tokens is continued.
 
     Raises:
         RunError: the limit leaves no room for a text.
@@ -64,9 +67,9 @@ class GenerationTokenizer:
         keeps_end: bool = False,
         prefix: str = "",
         size: int | None = None,
-        begins_empty: bool = False,
+        empty: Sequence[int] = (),
     ) -> None:
-        self.begins_empty = begins_empty
+        self.begins_empty, self._empty = bool(empty), list(empty)
         self._pieces, self._size = pieces, size
         self._before, self._after = list(before), list(after)
         self._max_pieces = limit - len(self._before) - len(self._after)
@@ -84,9 +87,9 @@ class GenerationTokenizer:
         return [self._source(line) for line in self._pieces.tokenize([self._prefix + text for text in texts])]
 
     def _source(self, line: TokenizedLine) -> Source:
-        if not line.ids and not self.begins_empty:
-            return Source([], 0, line.unknown, truncated=False)
-        if self._size is not None and max(line.ids, default=0) >= self._size:
+        if not line.ids:
+            return Source(list(self._empty), len(self._empty), line.unknown, truncated=False)
+        if self._size is not None and max(line.ids) >= self._size:
             token = self._pieces.piece(max(line.ids), of_source=True)
             raise RecordError(
                 "UnknownToken",
@@ -156,6 +159,7 @@ def for_transformers(
         keeps_end=is_decoder,
         prefix=prefix,
         size=int(config["size"]),
+        empty=config.get("empty", ()),
     )
     return tokenizer, decoder_constraints.from_config(config, language_ids[TARGET])
 
@@ -232,7 +236,7 @@ def for_language(
     before = BOS if model.config.architecture == NGRAM else EOS  # n-grams do not reach from one text into the next
     tokenizer = GenerationTokenizer(
         VocabularyPieces(model.vocabulary, model.vocabulary), before=[before], limit=max_length or LONGEST_PROMPT,
-        keeps_end=True, prefix=prefix, begins_empty=True,
+        keeps_end=True, prefix=prefix, empty=[before],
     )  # fmt: skip
     constraints = DecoderConstraints(
         DECODER,

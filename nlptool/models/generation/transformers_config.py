@@ -87,7 +87,7 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
         architecture; kind, size, positions and pad_id: see ``DecoderConstraints``;
         form: of the vocabulary, one of ``pieces.FORMS``;
         before, after: the special tokens around a source; start: the first tokens of the decoder (SOURCE and TARGET are
-        placeholders for languages);
+        placeholders for languages); empty: the tokens that a decoder continues if there is no text, [] if it needs one;
         ends; ends_by_force: whether the last possible token is always an end token; suppressed;
         max_length: of a source; stretches: whether the model accepts longer ones;
         languages: code -> token; defaults: the languages if the user gives none;
@@ -134,6 +134,7 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
         "before": before,
         "after": [] if is_decoder else after,  # an end token after the prompt would end the text before it begins
         "start": [] if is_decoder else start,
+        "empty": _before_nothing(generation_config, config, before, size) if is_decoder else [],
         "ends": ends,
         "ends_by_force": generation_config.forced_eos_token_id is not None,
         "suppressed": _suppressed(generation_config, ends, size),
@@ -146,6 +147,12 @@ def describe(folder: Path, tokenizer: Any) -> dict[str, Any]:
         "defaults": {str(TARGET): default, str(SOURCE): _source_language(folder, languages)},
     }
     return {name: value for name, value in about.items() if value is not None}
+
+
+def _before_nothing(generation_config: Any, config: Any, before: list[int], size: int) -> list[int]:
+    """Return what a decoder continues if there is no text: the tokens before every text, else the one that begins texts."""
+    begins = _first(generation_config.bos_token_id, getattr(config, "bos_token_id", None), size)
+    return before or [int(begins)][: begins < size]
 
 
 def _first(*values: Any) -> Any:

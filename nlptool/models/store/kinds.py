@@ -47,7 +47,7 @@ READER = CopyKind("readers", "read.json", "reader 1", "tasks", "onnxruntime", "o
 
 CHOOSER = CopyKind("choosers", "choose.json", "chooser 1", "tasks", "onnxruntime", "onnx")
 
-GENERATOR = CopyKind("generators", "generation.json", "generator 2", "kind", "CTranslate2", "ct2")
+GENERATOR = CopyKind("generators", "generation.json", "generator 3", "kind", "CTranslate2", "ct2")
 
 VECTORS = CopyKind("vectors", "vectors.json", "vectors 2")
 
