@@ -187,7 +187,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         --first | --second | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --repetition-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenize) kind=word words=(auto char 13a intl zh ja-mecab none) ;;
         --details) kind=file ;;
-        --engine) kind=word words=(auto ct2 torch) ;;
+        --engine) kind=word words=(auto ct2 numpy torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -293,7 +293,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         -f | --format) kind=word words=(jsonl csv tsv parquet text) ;;
         --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --repetition-penalty | --no-repeat-ngram | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        --engine) kind=word words=(auto ct2 torch) ;;
+        --engine) kind=word words=(auto ct2 numpy torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
