@@ -24,6 +24,8 @@ _ARCHITECTURES = ("ngram", "feedforward", "rnn", "lstm", "gru", "transformer")
               help="Unit of the tokens.")  # fmt: skip
 @training.dictionary
 @training.lowercase
+@click.option("--vocabulary", metavar="FOLDER", type=click.Path(exists=True, file_okay=False),
+              help="Use the vocabulary of this model of `train lm`, instead of learning one: scores compare.")  # fmt: skip
 @training.integer("Options", "--order", 3, "Tokens of the longest n-grams of ngram.", 1, 20)
 @training.integer("Options", "--min-count", 1,
                   "Occurrences that the n-grams of ngram need, above order 1, to be kept; they are counted in any case.",
@@ -62,6 +64,7 @@ def command(
     token_unit: str,
     dictionary: str | None,
     lowercase: bool,
+    vocabulary: str | None,
     order: int,
     min_count: int,
     samples: bool,
@@ -98,7 +101,9 @@ def command(
 
     if dictionary is not None and token_unit != "words":
         raise click.UsageError("--dictionary is of --token-unit words")
-    corpus = CorpusOptions(token_unit, vocab_size, lowercase, dictionary, dev)
+    if vocabulary is not None:
+        options.refuse(("token_unit", "dictionary", "lowercase", "vocab_size"), "--vocabulary")
+    corpus = CorpusOptions(token_unit, vocab_size, lowercase, dictionary, dev, vocabulary)
     if settings["architecture"] == "ngram":
         options.refuse((*(set(settings) - {"architecture"}), "samples", "device", "threads"), "--architecture ngram")
         train_ngrams(pipe, output, corpus, order, [1, min_count])

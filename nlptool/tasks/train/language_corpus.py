@@ -36,6 +36,7 @@ class CorpusOptions:
     lowercase: bool
     dictionary: str | None  # of Japanese words: name or folder
     dev: str | float  # the held-out documents: a share of the characters, or a file
+    vocabulary: str | None = None  # the folder of a model whose vocabulary is used; None: one is learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
 
     Raises:
         RunError: there is no text, or most records failed.
-        ModelError: the MeCab dictionary is not installed.
+        ModelError: the MeCab dictionary is not installed, or the folder has no vocabulary.
     """
+    given = _given_vocabulary(options.vocabulary) if options.vocabulary is not None else None
     texts = _read(pipe)
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     held_out: list[str] = []
@@ -113,19 +115,31 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
         raise RunError(
             "the corpus has no text", hint="nlptool train lm FILE, or text on stdin, an empty line between documents"
         )
-    vocabulary = _vocabulary(texts, options)
+    vocabulary = given or _vocabulary(texts, options)
     train, dev = (_tokenized(part, vocabulary) for part in (texts, held_out))
     pipe.note(
-        f"documents: {len(texts):,}, of {len(train.tokens):,} {options.token_unit}; held out: {len(held_out):,}, of "
+        f"documents: {len(texts):,}, of {len(train.tokens):,} {vocabulary.unit}; held out: {len(held_out):,}, of "
         f"{len(dev.tokens):,}; different ones: {len(vocabulary):,}"
     )
     for part, what in ((train, "to learn from"), (dev, "held out")):
         if part.n_unknown:
             pipe.note(
-                f"{options.token_unit} {what} that the vocabulary lacks: {part.n_unknown:,} "
+                f"{vocabulary.unit} {what} that the vocabulary lacks: {part.n_unknown:,} "
                 f"({part.n_unknown / len(part.tokens):.2%}); each counts as <unk>"
             )
     return LanguageCorpus(train, dev, vocabulary, scripts_of(texts))
+
+
+def _given_vocabulary(folder: str) -> Vocabulary:
+    """Read the vocabulary of a model of nlptool's own.
+
+    Raises:
+        ModelError: the folder has none, or it is damaged.
+    """
+    from nlptool.models.language.folder import VOCABULARY
+    from nlptool.models.seq2seq.vocabulary import Vocabulary
+
+    return Vocabulary.read(Path(folder) / VOCABULARY)
 
 
 def _vocabulary(texts: Sequence[str], options: CorpusOptions) -> Vocabulary:
