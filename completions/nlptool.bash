@@ -749,16 +749,16 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train lm')
-        options=(--dev --token-unit --dictionary --lowercase --order --min-count --patience --evaluations --keep --samples --no-samples --architecture --vocab-size --layers --heads --hidden-size --embedding-size --context --tied --untied --direct --no-direct --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--dev --token-unit --dictionary --lowercase --vocabulary --order --min-count --patience --evaluations --keep --samples --no-samples --architecture --vocab-size --layers --heads --hidden-size --embedding-size --context --tied --untied --direct --no-direct --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --dev | --dictionary | --order | --min-count | --patience | --evaluations | --vocab-size | --layers | --heads | --hidden-size | --embedding-size | --context | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --token-unit) kind=word words=(characters words subwords) ;;
+        --vocabulary | -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --keep) kind=word words=(best last) ;;
         --architecture) kind=word words=(ngram feedforward rnn lstm gru transformer) ;;
         --optimizer) kind=word words=(adamw muon) ;;
         --precision) kind=word words=(auto float32 bfloat16) ;;
-        -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;

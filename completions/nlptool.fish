@@ -1695,6 +1695,7 @@ complete -c nlptool -n '__nlptool_at nlptool train lm' -l dev -r -f -d 'Document
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l token-unit -r -f -a 'characters words subwords' -d 'Unit of the tokens.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l dictionary -r -f -d 'MeCab dictionary for Japanese words: unidic-lite, unidic, ipadic, or a folder; the model remembers it.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l lowercase -d 'Convert the text to lower case.'
+complete -c nlptool -n '__nlptool_at nlptool train lm' -l vocabulary -r -F -d 'Use the vocabulary of this model of `train lm`, instead of learning one: scores compare.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l order -r -f -d 'Tokens of the longest n-grams of ngram.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l min-count -r -f -d 'Occurrences that the n-grams of ngram need, above order 1, to be kept; they are counted in any case.'
 complete -c nlptool -n '__nlptool_at nlptool train lm' -l patience -r -f -d 'End after N evaluations without a better score.'
