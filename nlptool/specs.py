@@ -142,6 +142,7 @@ class DecodingSpec:
     length_penalty: float | None = None
     repetition_penalty: float | None = None
     no_repeat_ngram: int | None = None
+    stop: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

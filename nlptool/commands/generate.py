@@ -87,6 +87,10 @@ def command(  # noqa: PLR0917
     by log_probability. A sample depends only on --seed, the number of the record in the input and the text; the entry says
     `seed`. log_probability is always that of the unmodified distribution of the model.
 
+    --stop TEXT ends an output as soon as it contains the text, which is not a part of it: finish_reason is stop, and `stop` says
+    which of several it was. log_probability is then that of the tokens up to the one that completes TEXT. What stands in the
+    input does not count. A beam search cannot be stopped.
+
     What a model of transformers asks for in its generation_config.json (beams, sampling, lengths, penalties) is applied, as
     transformers does it, unless an option says otherwise: --beams 1 is greedy search, --repetition-penalty 1 and
     --no-repeat-ngram 0 turn these off. The entry names what was applied in `generation_config`; what nlptool does not do is
@@ -142,7 +146,7 @@ def command(  # noqa: PLR0917
         if format == "text":
             pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES | scripts.notes)
         else:
-            layout = generate.layout(attention=attention)
+            layout = generate.layout(attention=attention, stops=bool(resolved.decoding.stop))
             write_records(pipe, texts, format, layout, notes=NOTES | scripts.notes)
     if plot is not None:
         _draw(pipe, picture or [], plot)

@@ -123,11 +123,17 @@ def _set_empty(record: Record, entry: Mapping[str, Any], reason: str) -> None:
     record.entry = {**entry, "reason": reason}
 
 
-def layout(*, attention: bool) -> Layout:
-    """Return the columns of the results: a generated text in each row."""
+def layout(*, attention: bool, stops: bool) -> Layout:
+    """Return the columns of the results: a generated text in each row.
+
+    Args:
+        stops: there are stop texts, one of which may have ended a text.
+    """
     columns: dict[str, tuple[str, type]] = {
         "text": ("generated", str), "log_probability": ("log_probability", float), "finish_reason": ("finish_reason", str)
     }  # fmt: skip
+    if stops:
+        columns["stop"] = ("stop", str)
     return Layout({"attention": dict} if attention else {}, answers="generated", answer_columns=columns)
 
 
@@ -139,6 +145,7 @@ def set_result(record: Record, source: Source, outputs: list[GeneratedText], ent
             "log_probability": np.float32(output.log_probability),
             "finish_reason": output.finish_reason,
         }
+        | ({} if output.stop is None else {"stop": output.stop})
         for output in outputs
     ]
     record.results = {"generated": orjson.dumps(generated, option=orjson.OPT_SERIALIZE_NUMPY)}

@@ -41,6 +41,7 @@ class Output:
     ids: list[int]
     log_probability: float
     finish_reason: str = "stop"
+    stop: str | None = None
 
 
 @dataclass
@@ -255,6 +256,28 @@ def test_what_is_asked_reaches_the_decoder_and_the_entry(ask: Callable[..., Any]
     assert record["nlptool"]["generate"] == {"model": "mirror", **wanted, "n_tokens": 3, "truncated": False}
 
 
+def test_stop_texts_reach_the_decoder_and_what_ended_a_text_is_said(
+    ask: Callable[..., Any], mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mirror, "_output", lambda *_: Output("b", [1, 2], -1.0, "stop", "\n"))
+    (record,) = records(ask("--stop", "\n", "--stop", "。", stdin="ab\n"))
+    assert mirror.asked[0][1] == Decoding(stop=("\n", "。"))
+    assert record["generated"] == [{"text": "b", "log_probability": -1.0, "finish_reason": "stop", "stop": "\n"}]
+    assert record["nlptool"]["generate"]["stop"] == ["\n", "。"]
+    rows = ask("--stop", "\n", "-f", "csv", stdin="ab\n").stdout
+    assert rows == 'text,generated,log_probability,finish_reason,stop,error\nab,b,-1.0,stop,"\n",\n'
+
+
+def test_a_run_with_another_stop_text_is_not_resumed(ask: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = lambda *resume: ask("--stop", "a", *resume, "-o", str(out), stdin="ab\ncd\nef\n")  # noqa: E731
+    assert resumed_after_every_list(run, out) > 0
+    interrupted(run, out)
+    refused = ask("--stop", "b", "--resume", "-o", str(out), stdin="ab\ncd\nef\n")
+    assert refused.exit_code == 2
+    assert "stop" in refused.stderr
+
+
 def test_several_texts_mean_as_many_beams(ask: Callable[..., Any], mirror: Mirror) -> None:
     (record,) = records(ask("--num-return", "3", stdin="ab\n"))
     assert mirror.asked[0][1] == Decoding(beams=3, n_return=3)
@@ -315,6 +338,12 @@ USAGE = [
     (["--stream", "-f", "jsonl"], "--stream writes bare text"),
     (["--stream", "--attention"], "--attention goes into the record: -f jsonl"),
     (["--attention", "-f", "text"], "--attention goes into the record: -f jsonl"),
+    (["--stop", ""], "--stop takes a text; an empty one would end every text before it begins"),
+    (
+        ["--stop", "a", "--beams", "2"],
+        "--stop ends a text while it is written; a beam search knows its texts at the end",
+    ),
+    (["--stop", "a", "--num-return", "2"], "--stop ends a text while it is written; a beam search"),
     (["--temperature", "0"], "0.0 is not in the range 0<x<=100"),
     (["--temperature", "nan"], "nan is no number"),
     (["--top-p", "1.5"], "1.5 is not in the range"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DECODING_OPTIONS = (
     "beams", "num_return", "sample", "temperature", "top_k", "top_p", "max_new_tokens", "min_new_tokens", "length_penalty",
-    "repetition_penalty", "no_repeat_ngram",
+    "repetition_penalty", "no_repeat_ngram", "stop",
 )  # fmt: skip
 _MODELS = "the model's own, else {}"
 
@@ -33,6 +33,7 @@ def _decoding(
     length_penalty: float | None,
     repetition_penalty: float | None,
     no_repeat_ngram: int | None,
+    stop: tuple[str, ...],
 ) -> DecodingSpec:
     draws = {"--sample": sample, "--temperature": temperature, "--top-k": top_k, "--top-p": top_p}
     drawn = next((name for name, value in draws.items() if value), None)
@@ -46,6 +47,12 @@ def _decoding(
         raise click.UsageError("--length-penalty ranks the texts of a beam search: --beams 4")
     if max_new_tokens is not None and (min_new_tokens or 0) > max_new_tokens:
         raise click.UsageError(f"--min-new-tokens {min_new_tokens} is more than --max-new-tokens {max_new_tokens}")
+    if "" in stop:
+        raise click.UsageError("--stop takes a text; an empty one would end every text before it begins")
+    if stop and not drawn and max(beams or 1, num_return or 1) > 1:
+        raise click.UsageError(
+            "--stop ends a text while it is written; a beam search knows its texts at the end: --beams 1, or --sample"
+        )
     from nlptool.specs import DecodingSpec
 
     return DecodingSpec(
@@ -60,6 +67,7 @@ def _decoding(
         length_penalty=length_penalty,
         repetition_penalty=repetition_penalty,
         no_repeat_ngram=no_repeat_ngram,
+        stop=stop or None,
     )
 
 
@@ -97,4 +105,6 @@ def decoding(callback: Command) -> Command:
                       help="Penalty on tokens that the text has already; above 1: fewer repetitions, 1: none."),
         shared_option("Generation", "--no-repeat-ngram", metavar="N", type=IntRange(min=0),
                       show_default=_MODELS.format(0), help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
+        shared_option("Generation", "--stop", metavar="TEXT", multiple=True,
+                      help="End an output before this text; repeatable. A line end is $'\\n' in a shell."),
     )(with_decoding)  # fmt: skip

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
-from nlptool.models.generation.decoding import Decoding, Hypothesis
+from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis
 from nlptool.models.seq2seq.ct2_export import token
 
 BATCH_TOKENS = 4096
@@ -69,7 +69,11 @@ class Ct2Engine:
         self._suppressed = [list(map(token, ids)) for ids in constraints.suppressed]
 
     def generate(
-        self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
+        self,
+        sources: Sequence[Sequence[int]],
+        decoding: Decoding,
+        seeds: Sequence[Sequence[int]],
+        ends: Ends | None = None,
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each source, best first.
 
@@ -79,6 +83,7 @@ class Ct2Engine:
         Args:
             sources: ids with all special tokens; for a decoder-only model the prompts.
             seeds: not used, since nothing is sampled.
+            ends: see ``decoding.Engine``; the library goes on to the end of a text, which is cut then.
 
         Raises:
             RuntimeError: the network cannot be run.
@@ -94,7 +99,20 @@ class Ct2Engine:
             run = self._continue if self._constraints.kind == DECODER else self._translate
             for index, results in zip(indices, run([sources[index] for index in indices], decoding), strict=True):
                 hypotheses[index] = results
+        if ends is not None:
+            self._cut(sources, hypotheses, ends)
         return hypotheses
+
+    def _cut(self, sources: Sequence[Sequence[int]], hypotheses: list[list[Hypothesis]], ends: Ends) -> None:
+        """Cut each text, in place, behind the token that completes a stop text; compute the log-probability of what is left."""
+        cut: dict[int, list[int]] = {}
+        for index, (text, *_) in enumerate(hypotheses):
+            length = next((n for n in range(1, len(text.ids) + 1) if ends(index, text.ids[:n])), None)
+            if length is not None:
+                cut[index] = text.ids[:length]
+        sums = self._score([sources[index] for index in cut], [[ids] for ids in cut.values()])
+        for (index, ids), (total,) in zip(cut.items(), sums, strict=True):
+            hypotheses[index] = [Hypothesis(ids, total, "stop")]
 
     def _batches(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
         """Yield the indices of ``sources``, at most ``most`` at a time."""
@@ -225,7 +243,9 @@ class Ct2Engine:
         n = self._n_forced
         return [sum(result.log_probs[n : n + len(ids)]) for (_, ids), result in zip(pairs, results, strict=True)]
 
-    def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
+    def stream(
+        self, source: Sequence[int], decoding: Decoding, seed: Sequence[int], ends: Ends | None = None
+    ) -> Iterator[int | Hypothesis]:
         """Yield the tokens of one text as greedy search chooses them, and finally the hypothesis.
 
         Raises:
@@ -234,13 +254,14 @@ class Ct2Engine:
         """
         _refuse_sampling(decoding)
         if self._constraints.kind == DECODER and _counts_repetitions(decoding):  # a stream ignores those of the prompt
-            ((hypothesis,),) = self.generate([source], decoding, [])
+            ((hypothesis,),) = self.generate([source], decoding, [], ends)
             yield from hypothesis.ids
             yield hypothesis
             return
         options = {**self._exclusions(decoding), "sampling_topk": 1, "return_log_prob": True}
         ids: list[int] = []
         total = 0.0
+        is_cut = False  # by a stop text
         n_skipped = self._n_forced
         tokens = list(map(token, source))
         if self._constraints.kind == DECODER:
@@ -264,9 +285,13 @@ class Ct2Engine:
             total += step.log_prob
             if step.token_id not in self._constraints.end_ids:
                 yield step.token_id
+                if ends is not None and ends(0, ids):
+                    steps.close()
+                    is_cut = True
+                    break
         if self._excludes_tokens(decoding):
             ((total,),) = self._score([source], [[ids]])
-        yield self._hypothesis(ids, total)
+        yield Hypothesis(ids, total, "stop") if is_cut else self._hypothesis(ids, total)
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
         """Raise a ModelError: the library returns no attention weights of single layers."""

@@ -10,7 +10,7 @@ import numpy as np
 from nlptool.errors import ModelError
 from nlptool.models.generation.arrays import Array
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
-from nlptool.models.generation.decoding import Decoding
+from nlptool.models.generation.decoding import Decoding, Ends
 from nlptool.models.generation.logits import Processor
 
 STOP, LENGTH = "stop", "length"
@@ -41,12 +41,19 @@ class Batch:
     Attributes:
         process: changes logits, by penalties and exclusions.
         limits: (B,), the maximum number of new tokens of each source.
+        ends: says which texts a stop text has ended.
     """
 
     def __init__(
-        self, decoder: Decoder, sources: Sequence[Sequence[int]], decoding: Decoding, constraints: DecoderConstraints
+        self,
+        decoder: Decoder,
+        sources: Sequence[Sequence[int]],
+        decoding: Decoding,
+        constraints: DecoderConstraints,
+        ends: Ends | None = None,
     ) -> None:
         self.decoder, self.sources, self.decoding, self.constraints = decoder, sources, decoding, constraints
+        self.ends = ends
         prefixes = [source if constraints.kind == DECODER else constraints.start_ids for source in sources]
         self.process = Processor(decoding, constraints, sources, prefixes)
         self.limits = np.array([self._limit(len(prefix)) for prefix in prefixes])

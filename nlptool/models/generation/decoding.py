@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +33,7 @@ class Decoding:
     no_repeat_source_ngram: int = 0  # no n-gram of this size of the source occurs; 0: no limit
     not_first: tuple[int, ...] = ()  # tokens that do not begin a text
     renormalize: bool = False  # probabilities in a beam search sum up to 1 after penalties and exclusions
+    stop: tuple[str, ...] = ()  # texts each of which ends a generation that is no beam search; none is part of its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,21 @@ class Hypothesis:
         ids: its tokens, without start tokens and without the end token.
         log_probability: natural logarithm of the model's probability of ``ids`` and, if it was reached, the end token: before
             temperature, top-k, top-p and exclusions. At most 0; higher is more probable.
-        finish_reason: stop: an end token; length: ``max_new_tokens``.
+        finish_reason: stop: an end token, or a stop text, whose last token is one of ``ids``; length: ``max_new_tokens``.
     """
 
     ids: list[int]
     log_probability: float
     finish_reason: str
+
+
+Ends = Callable[[int, Sequence[int]], bool]
+"""Takes the index of a source and the tokens of a text, and says whether the text holds a stop text."""
+
+
+def ends_of(ends: Ends | None, indices: Sequence[int]) -> Ends | None:
+    """Return ``ends`` for some of the sources, by their indices."""
+    return None if ends is None else lambda index, ids: ends(indices[index], ids)
 
 
 class Engine(Protocol):
@@ -59,16 +69,23 @@ class Engine(Protocol):
     batch_tokens: int  # tokens of the sources in a batch, padding included, times ``beams``
 
     def generate(
-        self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
+        self,
+        sources: Sequence[Sequence[int]],
+        decoding: Decoding,
+        seeds: Sequence[Sequence[int]],
+        ends: Ends | None = None,
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each source, best first.
 
         Args:
             sources: ids with all special tokens; for a decoder-only model the prompts.
             seeds: a seed for each source, as ``numpy.random.default_rng`` takes it; only for sampling.
+            ends: a text that it is true of is ended; not for a beam search.
         """
 
-    def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
+    def stream(
+        self, source: Sequence[int], decoding: Decoding, seed: Sequence[int], ends: Ends | None = None
+    ) -> Iterator[int | Hypothesis]:
         """Yield the tokens of one text as they are chosen (greedy search or sampling), and finally the hypothesis."""
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
-from nlptool.models.generation.decoding import Decoding, Engine, Hypothesis
+from nlptool.models.generation.decoder import STOP
+from nlptool.models.generation.decoding import Decoding, Ends, Engine, Hypothesis
+from nlptool.models.generation.stop_texts import StopTexts
 from nlptool.models.generation.tokenizer import GenerationTokenizer, Source
 from nlptool.models.runtime.batching import pack
 from nlptool.specs import GeneratorSpec
@@ -20,9 +22,15 @@ _REPLACEMENT = "\ufffd"  # what an incomplete character is decoded to
 
 @dataclass(frozen=True, slots=True)
 class GeneratedText(Hypothesis):
-    """A hypothesis with its text."""
+    """A hypothesis with its text.
 
-    text: str  # for a decoder-only model the continuation only
+    Attributes:
+        text: for a decoder-only model the continuation only; without the stop text and what its last token holds behind it.
+        stop: the stop text that ended it; None: none did.
+    """
+
+    text: str
+    stop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class Generator:
             seeds: a seed for each source, for sampling.
 
         Raises:
-            RunError: there are more beams than the vocabulary has tokens.
+            RunError: there are more beams than the vocabulary has tokens, or stop texts and beams.
             ModelError: the network cannot be run.
         """
         self._check(decoding)
@@ -87,14 +95,31 @@ class Generator:
             lengths = [len(sources[index].ids) for index in indices]
             for positions in pack(lengths, max(1, self._budget // n_hypotheses)):
                 batch = [indices[position] for position in positions]
+                batched = [sources[index] for index in batch]
                 hypotheses = self._engine.generate(
-                    [sources[index].ids for index in batch], limited, [seeds[index] for index in batch] if seeds else []
-                )
+                    [source.ids for source in batched], limited, [seeds[index] for index in batch] if seeds else [],
+                    self._ends(batched, decoding),
+                )  # fmt: skip
                 for index, source_hypotheses in zip(batch, hypotheses, strict=True):
-                    outputs[index] = [self._output(sources[index], hypothesis) for hypothesis in source_hypotheses]
+                    outputs[index] = [
+                        self._output(sources[index], hypothesis, decoding) for hypothesis in source_hypotheses
+                    ]
         return outputs
 
+    def _ends(self, sources: Sequence[Source], decoding: Decoding) -> Ends | None:
+        """Return the function that says of the texts of some sources whether they hold a stop text; None: there are none."""
+        if not decoding.stop:
+            return None
+        stops = StopTexts(decoding.stop)
+        return lambda index, ids: stops.find(self._text(sources[index], ids)) is not None
+
+    def _text(self, source: Source, ids: Sequence[int]) -> str:
+        """Return the text of generated tokens."""
+        return self._tokenizer.decode(ids, prompt=source.ids if self.kind == DECODER else ())
+
     def _check(self, decoding: Decoding) -> None:
+        if decoding.stop and decoding.beams > 1 and not decoding.sample:
+            raise RunError("a stop text ends a text while it is written, and a beam search knows its texts at the end")
         if decoding.beams > (size := self.constraints.vocab_size):
             raise RunError(
                 f"a beam search with {decoding.beams} beams is wider than the vocabulary of {self.name}, which has {size} tokens",
@@ -133,8 +158,11 @@ class Generator:
         least = min(max(0, least - n_forced), most)
         return replace(decoding, max_new_tokens=most, min_new_tokens=least, max_length=None, min_length=0)
 
-    def _output(self, source: Source, hypothesis: Hypothesis) -> GeneratedText:
-        text = self._tokenizer.decode(hypothesis.ids, prompt=source.ids if self.kind == DECODER else ())
+    def _output(self, source: Source, hypothesis: Hypothesis, decoding: Decoding) -> GeneratedText:
+        text = self._text(source, hypothesis.ids)
+        stopped = StopTexts(decoding.stop).find(text)
+        if stopped is not None:
+            return GeneratedText(hypothesis.ids, hypothesis.log_probability, STOP, stopped.text, stopped.stop)
         return GeneratedText(hypothesis.ids, hypothesis.log_probability, hypothesis.finish_reason, text)
 
     def stream(
@@ -142,7 +170,8 @@ class Generator:
     ) -> Iterator[str | GeneratedText]:
         """Yield parts of the text as they are generated, and finally the output; by greedy search or sampling.
 
-        The parts together are the text of the output. Yields nothing for a source without tokens.
+        The parts together are the text of the output: what may be the beginning of a stop text is held back. Yields nothing for a
+        source without tokens.
 
         Raises:
             ModelError: the network cannot be run.
@@ -150,19 +179,22 @@ class Generator:
         if not source.ids:
             return
         limited = self._limited(source, decoding)
-        prompt = source.ids if self.kind == DECODER else ()
+        stops = StopTexts(decoding.stop)
         ids: list[int] = []
         shown = ""
-        for step in self._engine.stream(source.ids, limited, seed or []):
+        for step in self._engine.stream(source.ids, limited, seed or [], self._ends([source], decoding)):
             if isinstance(step, Hypothesis):
-                output = self._output(source, step)
+                output = self._output(source, step, decoding)
                 if rest := output.text[len(shown) :]:
                     yield rest
                 yield output
                 return
             ids.append(step)
-            text = self._tokenizer.decode(ids, prompt=prompt)
+            text = self._text(source, ids)
+            if stops.find(text) is not None:  # the engine ends it, and the output is next
+                continue
             text = text.rstrip(_REPLACEMENT).rstrip()  # blanks too: decoding may remove the last one later
+            text = stops.shown(text)
             if text.startswith(shown) and len(text) > len(shown):
                 yield text[len(shown) :]
                 shown = text
@@ -173,7 +205,8 @@ class Generator:
         Raises:
             ModelError: the model has no attention, or the engine cannot return it.
         """
-        ids = [*output.ids, *(self.constraints.end_ids[:1] if output.finish_reason == "stop" else ())]
+        is_whole = output.finish_reason == STOP and output.stop is None
+        ids = [*output.ids, *(self.constraints.end_ids[:1] if is_whole else ())]
         return Attention(
             self._tokenizer.pieces(source.ids, of_source=True),
             self._tokenizer.pieces(ids, of_source=False),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nlptool.errors import ModelError
 from nlptool.models.generation import gpt2_network
 from nlptool.models.generation.constraints import DecoderConstraints
-from nlptool.models.generation.decoding import Decoding, Hypothesis
+from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis, ends_of
 from nlptool.models.generation.gpt2_cache import Cache
 from nlptool.models.generation.gpt2_network import Floats, Gpt2
 from nlptool.models.generation.numpy_arrays import NumpyArrays
@@ -88,7 +88,11 @@ class NumpyEngine(SearchEngine):
         return context
 
     def generate(
-        self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
+        self,
+        sources: Sequence[Sequence[int]],
+        decoding: Decoding,
+        seeds: Sequence[Sequence[int]],
+        ends: Ends | None = None,
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each source, best first.
 
@@ -101,12 +105,15 @@ class NumpyEngine(SearchEngine):
         n_texts = len(sources) * (decoding.n_return if decoding.sample else 1)
         n_parts = min(len(sources), self._threads, n_texts // _MANY)
         if n_parts < 2:
-            return super().generate(sources, decoding, seeds)
+            return super().generate(sources, decoding, seeds, ends)
         parts = [slice(first, None, n_parts) for first in range(n_parts)]
         search = partial(super().generate, decoding=decoding)
         hypotheses: list[list[Hypothesis]] = [[] for _ in sources]
         with self.limited(), ThreadPoolExecutor(n_parts) as threads:
-            found = [threads.submit(search, sources[part], seeds=seeds[part]) for part in parts]
+            found = [
+                threads.submit(search, sources[part], seeds=seeds[part], ends=ends_of(ends, range(len(sources))[part]))
+                for part in parts
+            ]
             for part, results in zip(parts, found, strict=True):
                 hypotheses[part] = results.result()
         return hypotheses

@@ -50,6 +50,10 @@ def resolve(spec: DecodingSpec, model: ModelSettings, *, streams: bool = False) 
     _choose_search(chosen, asked, notes)
     _choose_lengths(chosen, asked)
     decoding = Decoding(**(asked | chosen))
+    if decoding.stop and decoding.beams > 1:
+        raise WrongUsage(
+            f"--stop ends a text while it is written, and {model.file} asks for {decoding.beams} beams: --beams 1"
+        )
     if "length_penalty" in chosen and decoding.beams == 1:
         raise WrongUsage("--length-penalty ranks the texts of a beam search: --beams 4")
     useless = (*(() if decoding.sample else OF_SAMPLING), *(_OF_BEAMS if decoding.beams == 1 else ()))

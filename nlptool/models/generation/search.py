@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nlptool.models.generation.arrays import Array, Arrays
 from nlptool.models.generation.constraints import DecoderConstraints
 from nlptool.models.generation.decoder import LENGTH, STOP, Batch, Decoder
-from nlptool.models.generation.decoding import Decoding, Hypothesis
+from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis
 
 
 def search(
@@ -32,6 +32,7 @@ def search(
     seeds: Sequence[Sequence[int]] | None = None,
     *,
     arrays: Arrays | None = None,
+    ends: Ends | None = None,
 ) -> list[list[Hypothesis]]:
     """Generate texts for each source, best first: beam search ranks by log-probability / length ** ``length_penalty``, the end
     token counted; samples are ranked by their log-probability.
@@ -40,13 +41,14 @@ def search(
         sources: one batch of token ids; none is empty.
         seeds: a seed for each source, for sampling.
         arrays: of the library that the decoder computes with; None: of torch, in which alone a beam search runs.
+        ends: see ``decoding.Engine``.
 
     Raises:
         ModelError: the logits are NaN or infinite, or a text has as many tokens as the model has positions.
     """
     if not sources:
         return []
-    batch = Batch(decoder, sources, decoding, constraints)
+    batch = Batch(decoder, sources, decoding, constraints, ends)
     if decoding.beams > 1 and not decoding.sample:
         from nlptool.models.generation.beam_search import beam_search  # with torch
 
@@ -66,20 +68,21 @@ def stream(
     seed: Sequence[int] = (),
     *,
     arrays: Arrays | None = None,
+    ends: Ends | None = None,
 ) -> Iterator[int | Hypothesis]:
     """Yield the tokens of one text as they are chosen, without the end token, and finally the hypothesis that ``search`` finds.
 
     Greedy search or sampling only: a beam search does not know its text before the end.
 
     Args:
-        arrays: as of ``search``.
+        arrays, ends: as of ``search``.
 
     Raises:
         ModelError: as for ``search``.
     """
     decoding = replace(decoding, n_return=1)
     arrays = arrays or _of_torch()
-    batch = Batch(decoder, [source], decoding, constraints)
+    batch = Batch(decoder, [source], decoding, constraints, ends)
     steps = _generate(batch, arrays, _chooser(decoding, [seed], arrays))
     (text,) = yield from _computing(steps, arrays)
     yield text
@@ -135,10 +138,14 @@ def _generate(batch: Batch, arrays: Arrays, choose: _Choose) -> _Steps:
         scores = scores + np.where(stuck, 0.0, log_probabilities)
         yield from new_ids[~stopped & ~stuck].tolist()
         previous, texts = texts, np.column_stack((texts, new_ids))
-        ended = stopped | stuck | (texts.shape[1] == batch.limits[sources[active]])
+        completed = np.zeros(len(active), bool)  # with a stop text
+        if batch.ends is not None:
+            for row in np.flatnonzero(~stopped & ~stuck):
+                completed[row] = batch.ends(int(sources[active[row]]), texts[row].tolist())
+        ended = stopped | stuck | completed | (texts.shape[1] == batch.limits[sources[active]])
         for row in np.flatnonzero(ended):
             ids = (previous if stopped[row] or stuck[row] else texts)[row].tolist()
-            finished[active[row]] = Hypothesis(ids, float(scores[row]), STOP if stopped[row] else LENGTH)
+            finished[active[row]] = Hypothesis(ids, float(scores[row]), STOP if (stopped | completed)[row] else LENGTH)
         if ended.all():
             return [text for text in finished if text is not None]
         if ended.any():

@@ -10,7 +10,7 @@ from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.arrays import Arrays
 from nlptool.models.generation.constraints import DecoderConstraints
 from nlptool.models.generation.decoder import Decoder
-from nlptool.models.generation.decoding import Decoding, Hypothesis
+from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis, ends_of
 
 _LARGEST_LOGITS = 1 << 26  # numbers in a step of a batch, 256 MiB
 
@@ -40,7 +40,11 @@ class SearchEngine:
         self.limited = limited
 
     def generate(
-        self, sources: Sequence[Sequence[int]], decoding: Decoding, seeds: Sequence[Sequence[int]]
+        self,
+        sources: Sequence[Sequence[int]],
+        decoding: Decoding,
+        seeds: Sequence[Sequence[int]],
+        ends: Ends | None = None,
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each source, best first. With a very large vocabulary, some sources at a time.
 
@@ -54,17 +58,22 @@ class SearchEngine:
             for first in range(0, len(sources), most):
                 part = slice(first, first + most)
                 hypotheses += decoding_search.search(
-                    self._decoder, sources[part], decoding, self._constraints, seeds[part], arrays=self._arrays
-                )
+                    self._decoder, sources[part], decoding, self._constraints, seeds[part], arrays=self._arrays,
+                    ends=ends_of(ends, range(len(sources))[part]),
+                )  # fmt: skip
         return hypotheses
 
-    def stream(self, source: Sequence[int], decoding: Decoding, seed: Sequence[int]) -> Iterator[int | Hypothesis]:
+    def stream(
+        self, source: Sequence[int], decoding: Decoding, seed: Sequence[int], ends: Ends | None = None
+    ) -> Iterator[int | Hypothesis]:
         """Yield the tokens of one text as they are chosen, and finally the hypothesis.
 
         Raises:
             ModelError: as for ``search.stream``.
         """
-        tokens = decoding_search.stream(self._decoder, source, decoding, self._constraints, seed, arrays=self._arrays)
+        tokens = decoding_search.stream(
+            self._decoder, source, decoding, self._constraints, seed, arrays=self._arrays, ends=ends
+        )
         while True:
             with self.limited():  # not around a yield: it would last for the caller's work too
                 token = next(tokens, None)
