@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import generation_models as models
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from nlptool.errors import RunError, WrongUsage
 from nlptool.models.generation import loading, needs
+from nlptool.models.generation.ct2_backend import Ct2Engine
 from nlptool.models.generation.decoding import Decoding, Hypothesis
 from nlptool.models.generation.generator import GeneratedText, Generator
 from nlptool.models.generation.model_settings import ModelSettings
@@ -21,6 +23,7 @@ from nlptool.models.generation.tokenizer import Source
 from nlptool.models.language import folder as language_folder
 from nlptool.models.language.config import NGRAM, LanguageConfig
 from nlptool.models.language.networks import new
+from nlptool.models.runtime.batching import pack
 from nlptool.models.seq2seq.config import BOS, EOS
 from nlptool.specs import DecodingSpec, GeneratorSpec
 from nlptool.training.language import kneser_ney
@@ -75,6 +78,19 @@ def answers(generator: Generator, decoding: Decoding, sources: Sequence[Source])
     return [texts[0] for texts in found]
 
 
+def generator_order(
+    generator: Generator, sources: Sequence[Source], outputs: Sequence[GeneratedText]
+) -> list[GeneratedText]:
+    """The outputs in the order in which the engine is given their sources, which is by length and by limits."""
+    groups = generator._group_by_limits(sources, GREEDY)
+    return [
+        outputs[indices[place]]
+        for _, indices in groups
+        for places in pack([len(sources[index].ids) for index in indices], generator._budget)
+        for place in places
+    ]
+
+
 def some_stops(text: str) -> list[str]:
     """Texts of one to four characters that a text holds."""
     stops = [text[start : start + length] for start, length in ((1, 1), (3, 2), (6, 4), (9, 1))]
@@ -116,6 +132,29 @@ def test_a_text_is_cut_before_the_stop_text_and_ends_with_its_last_token(
             assert (last.ids, last.finish_reason) == (output.ids, "stop")
             assert last.log_probability == pytest.approx(output.log_probability, abs=1e-3)
     assert n_cut > 1
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "t5", "nllb"])
+def test_ctranslate2_writes_no_more_than_it_must(
+    kind: str, folders: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With texts of their own for each of two threads."""
+    generator = opened(folders(kind), "ct2", GREEDY)
+    sources = generator.tokenize([*models.TEXTS, "猫", "犬が走る。"] * 2)
+    texts = [output.text for output in answers(generator, GREEDY, sources)]
+    written: list[int] = []
+    cut = Ct2Engine._cut
+
+    def spy(engine: Ct2Engine, given: Any, hypotheses: Any, ends: Any) -> None:
+        written.extend(len(text.ids) for (text,) in hypotheses)
+        cut(engine, given, hypotheses, ends)
+
+    monkeypatch.setattr(Ct2Engine, "_cut", spy)
+    stop = some_stops(max(texts, key=len))[0]
+    outputs = answers(generator, replace(GREEDY, stop=(stop,)), sources)
+    assert written == [len(output.ids) for output in generator_order(generator, sources, outputs)]
+    assert min(written) < N_TOKENS / 2
+    assert {output.stop for output in outputs} >= {stop}
 
 
 def test_what_the_prompt_holds_and_what_begins_in_it_does_not_count(folders: Callable[[str], Path]) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
-from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis
+from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis, ends_of
 from nlptool.models.seq2seq.ct2_export import token
 
 BATCH_TOKENS = 4096
@@ -83,7 +83,8 @@ class Ct2Engine:
         Args:
             sources: ids with all special tokens; for a decoder-only model the prompts.
             seeds: not used, since nothing is sampled.
-            ends: see ``decoding.Engine``; the library goes on to the end of a text, which is cut then.
+            ends: see ``decoding.Engine``; a text that the library goes on with, as it does where tokens of the prompt count as
+                repeated, is cut.
 
         Raises:
             RuntimeError: the network cannot be run.
@@ -97,7 +98,8 @@ class Ct2Engine:
         most = max(1, _LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
         for indices in self._batches(sources, most):
             run = self._continue if self._constraints.kind == DECODER else self._translate
-            for index, results in zip(indices, run([sources[index] for index in indices], decoding), strict=True):
+            found = run([sources[index] for index in indices], decoding, ends_of(ends, indices))
+            for index, results in zip(indices, found, strict=True):
                 hypotheses[index] = results
         if ends is not None:
             self._cut(sources, hypotheses, ends)
@@ -123,7 +125,9 @@ class Ct2Engine:
         for group in groups:
             yield from (group[start : start + most] for start in range(0, len(group), most))
 
-    def _translate(self, sources: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
+    def _translate(
+        self, sources: Sequence[Sequence[int]], decoding: Decoding, ends: Ends | None
+    ) -> list[list[Hypothesis]]:
         prefix = [self._start] * len(sources) if self._start else None
         results = _await(
             self._model.translate_batch,
@@ -133,12 +137,15 @@ class Ct2Engine:
             max_decoding_length=_longest(decoding) + self._n_forced,
             min_decoding_length=decoding.min_new_tokens + self._n_forced if decoding.min_new_tokens else 0,
             max_batch_size=-(-len(sources) // self._parts),
+            callback=self._ended(ends),
             **self._options(decoding),
         )
         outputs = [[list(map(int, tokens)) for tokens in result.hypotheses] for result in results]
         return self._hypotheses(sources, outputs, [result.scores for result in results], decoding)
 
-    def _continue(self, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[list[Hypothesis]]:
+    def _continue(
+        self, prompts: Sequence[Sequence[int]], decoding: Decoding, ends: Ends | None
+    ) -> list[list[Hypothesis]]:
         # Tokens of the prompt count as repeated too, as in transformers; the library sees them if its results include the prompt.
         repeats = _counts_repetitions(decoding)
         n_before = len(prompts[0]) if repeats else 0
@@ -150,10 +157,24 @@ class Ct2Engine:
             max_length=_longest(decoding) + n_counted,
             min_length=decoding.min_new_tokens + n_counted if decoding.min_new_tokens else 0,
             max_batch_size=-(-len(prompts) // self._parts),
+            callback=self._ended(None if repeats else ends),
             **self._options(decoding),
         )
         outputs = [[tokens[n_before:] for tokens in result.sequences_ids] for result in results]
         return self._hypotheses(prompts, outputs, [result.scores for result in results], decoding)
+
+    def _ended(self, ends: Ends | None) -> Callable[[Any], bool] | None:
+        """Return a function that the library tells of each token of a greedy search, and that says whether its text is ended."""
+        if ends is None:
+            return None
+        texts: dict[int, list[int]] = {}
+
+        def told(step: Any) -> bool:
+            ids = texts.setdefault(step.batch_id, [])
+            ids.append(step.token_id)
+            return ends(step.batch_id, ids[self._n_forced :])
+
+        return told
 
     def _options(self, decoding: Decoding) -> dict[str, Any]:
         beams = max(decoding.beams, decoding.n_return)
