@@ -125,6 +125,18 @@ class GeneratorSpec(NetworkSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class ScoringSpec(NetworkSpec):
+    """A model that says how probable a text is: a masked language model, a GPT or another language model, an encoder–decoder.
+    ``model`` "" means the default, for the script of the input if that is known."""
+
+    _: KW_ONLY
+    engine: str = "auto"  # onnx | ct2 | torch | auto: the fastest that can run the model
+    prefix: str = ""  # text before every source of an encoder–decoder
+    source_lang: str | None = None  # as of ``GeneratorSpec``
+    target_lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DecodingSpec:
     """What can be chosen of how a model's texts are decoded; None: as the model says, else the default. For the fields see
     ``models.generation.decoding.Decoding``. It is no part of a model: one that is open decodes in any way, but for what its

@@ -35,6 +35,8 @@ _SENTENCES = {
     "truncated": "texts longer than the model takes, of which it read a part",
     "truncated around masks": "texts longer than the model takes, of which it saw windows around the masks",
     "truncated pairs": "pairs that were longer than the model takes, of which it read what is nearest to their border",
+    "n_unscored": "tokens that the model gives no probability: the first of a text, or unknown ones",
+    "windowed a language model": "texts longer than the model reads at once, which it read in windows that overlap",
     "windowed": "texts longer than the model takes, each piece of which was scored in the window around it",
 }
 """Field of an entry, perhaps with a word on what it counts -> what is said of the sum of its values."""

@@ -22,7 +22,7 @@ from nlptool.models.store.card import Reads
 from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.specs import AttentionSpec, ContextualSpec, MaskedModelSpec
+from nlptool.specs import AttentionSpec, ContextualSpec, MaskedModelSpec, ScoringSpec
 from nlptool.tasks.open_model import open_model
 from nlptool.text import scripts
 
@@ -39,7 +39,7 @@ _SPECIAL_TOKENS = re.compile(r"\[(?:MASK|SEP|CLS|UNK|PAD)\]|</?(?:mask|s|unk|pad
 MASKED = "fill-mask"
 """The task of the catalog's masked language models."""
 
-BertSpec = TypeVar("BertSpec", MaskedModelSpec, ContextualSpec, AttentionSpec)
+BertSpec = TypeVar("BertSpec", MaskedModelSpec, ContextualSpec, AttentionSpec, ScoringSpec)
 TextOf = Callable[[Record], str]
 
 

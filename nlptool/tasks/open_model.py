@@ -25,6 +25,7 @@ from nlptool.specs import (
     MaskedModelSpec,
     ProbeSpec,
     ReaderSpec,
+    ScoringSpec,
     TaggerSpec,
     WordVectorsSpec,
 )
@@ -54,9 +55,8 @@ if TYPE_CHECKING:
     from nlptool.records.pipe import Pipe
 
     AnyHeadsSpec = ClassifierSpec | TaggerSpec | ReaderSpec | ChooserSpec
-    NetworkSpec = (
-        EncoderSpec | MaskedModelSpec | ContextualSpec | ProbeSpec | AnyHeadsSpec | AttentionSpec | GeneratorSpec
-    )
+    ReadingSpec = MaskedModelSpec | ContextualSpec | ProbeSpec | AttentionSpec
+    NetworkSpec = EncoderSpec | ReadingSpec | AnyHeadsSpec | GeneratorSpec | ScoringSpec
 
 
 @overload
@@ -104,6 +104,10 @@ def locate_model(
 def locate_model(
     spec: GeneratorSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
 ) -> LocatedGenerator: ...
+@overload
+def locate_model(
+    spec: ScoringSpec, pipe: Pipe | None = None, *, workers: int = 1, note: Note | None = None
+) -> LocatedMaskedModel | LocatedGenerator: ...
 def locate_model(
     spec: NetworkSpec,
     pipe: Pipe | None = None,
@@ -127,7 +131,7 @@ def locate_model(
         ModelError: the model is not there, is damaged, or cannot do what is wanted.
         RunError: the device is not there, or a setting does not go with the model.
     """
-    if not spec.model and isinstance(spec, MaskedModelSpec | ContextualSpec | AttentionSpec):
+    if not spec.model and isinstance(spec, MaskedModelSpec | ContextualSpec | AttentionSpec | ScoringSpec):
         spec = replace(spec, model=catalog.default("fill-mask", ""))
     if spec.threads is None:
         spec = replace(spec, threads=max(1, machine.processors() // workers))
@@ -173,6 +177,10 @@ def locate_model(
                 from nlptool.models.generation import loading as generator_loading
 
                 return generator_loading.locate(spec, **watching)
+            case ScoringSpec():
+                from nlptool.models.scoring import loading as scoring_loading
+
+                return scoring_loading.locate(spec, **watching)
 
 
 @overload
@@ -195,6 +203,8 @@ def open_model(spec: ProbeSpec, pipe: Pipe | None = None) -> ProbeModel: ...
 def open_model(spec: AttentionSpec, pipe: Pipe | None = None) -> AttentionModel: ...
 @overload
 def open_model(spec: GeneratorSpec, pipe: Pipe | None = None) -> Generator: ...
+@overload
+def open_model(spec: ScoringSpec, pipe: Pipe | None = None) -> MaskedModel | Generator: ...
 @overload
 def open_model(spec: WordVectorsSpec, pipe: Pipe | None = None, *, note: Note | None = None) -> WordVectors: ...
 def open_model(

@@ -26,6 +26,7 @@ from nlptool.cli.options.models import (
     prompt,
     prompt_name,
     reader,
+    scoring,
     seed,
     spec,
     tagger,

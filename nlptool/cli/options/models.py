@@ -293,6 +293,36 @@ def probe(default: str) -> Decorator:
     return all_of(which, engine, *_COMPUTATION, spec("ProbeSpec"))
 
 
+def scoring(*, targets: bool = True, default: str | None = _defaults("fill-mask")) -> Decorator:
+    """Add ``-m`` and what else can be chosen of a model that scores texts; the callback gets a ``ScoringSpec``.
+
+    Args:
+        targets: an encoder–decoder may score targets after their sources.
+        default: the model that is taken if none is named; None: there is none, and masked models are not for the command.
+    """
+    kinds = ["a GPT", *(["an encoder–decoder"] if targets else []), *(["a masked model"] if default else [])]
+    engines = ["auto", *(["onnx"] if default else []), "ct2", "torch"]
+    fastest = "onnxruntime for a masked model, CTranslate2 for others" if default else "CTranslate2"
+    of_sources = (
+        shared_option("Model", "--prefix", default="", metavar="TEXT",
+                      help="Prefix that is put before every source, such as T5's task."),
+        shared_option("Model", "--source-lang", metavar="CODE",
+                      help="Source language by the model's code, for multilingual models."),
+        shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
+    )  # fmt: skip
+    return all_of(
+        shared_option("Model", "-m", "--model", metavar="MODEL", show_default=default or False,
+                      help="Folder of `nlptool train lm`, a name of `nlptool models list`, or of the hub (org/name[@revision]) "
+                      + " or ".join(kinds) + "."),
+        max_length("the model's own"),
+        *(of_sources if targets else ()),
+        shared_option("Model", "--engine", type=click.Choice(engines), default="auto", show_default=True,
+                      help=f"Inference engine; auto: {fastest}, or torch for GPUs and models that need it."),
+        *_COMPUTATION,
+        spec("ScoringSpec"),
+    )  # fmt: skip
+
+
 def generator(*, required: bool = True) -> Decorator:
     """Add ``-m`` and what else can be chosen of a model that generates; the callback gets a ``GeneratorSpec``.
 

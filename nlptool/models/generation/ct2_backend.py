@@ -91,9 +91,7 @@ class Ct2Engine:
             ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
-        if self._threads > self._parts and len(sources) >= _MANY * self._threads:
-            self._model = None  # free it before the next one is loaded
-            self._model, self._parts = self._load(self._threads, 1), self._threads
+        self._divide_threads(len(sources))
         hypotheses: list[list[Hypothesis]] = [[] for _ in sources]
         most = max(1, _LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
         for indices in self._batches(sources, most):
@@ -115,6 +113,12 @@ class Ct2Engine:
         sums = self._score([sources[index] for index in cut], [[ids] for ids in cut.values()])
         for (index, ids), (total,) in zip(cut.items(), sums, strict=True):
             hypotheses[index] = [Hypothesis(ids, total, "stop")]
+
+    def _divide_threads(self, n_texts: int) -> None:
+        """Let each thread compute texts of its own from now on, if there are many."""
+        if self._threads > self._parts and n_texts >= _MANY * self._threads:
+            self._model = None  # free it before the next one is loaded
+            self._model, self._parts = self._load(self._threads, 1), self._threads
 
     def _batches(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
         """Yield the indices of ``sources``, at most ``most`` at a time."""
@@ -238,31 +242,49 @@ class Ct2Engine:
     def _score(self, sources: Sequence[Sequence[int]], chosen: list[list[list[int]]]) -> list[list[float]]:
         """Return the model's log-probability of each hypothesis, end tokens included, by teacher forcing."""
         pairs = [(source, ids) for source, texts in zip(sources, chosen, strict=True) for ids in texts]
-        flat: list[float] = []
+        scored = self.score([source for source, _ in pairs], [ids for _, ids in pairs])
+        values = iter(float(of_ids.sum()) for of_ids in scored)
+        return [[next(values) for _ in texts] for texts in chosen]
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """As of ``decoding.Engine``.
+
+        Raises:
+            RuntimeError: the network cannot be run.
+        """
+        self._divide_threads(len(sources))
+        flat: list[NDArray[np.float64]] = []
         start = 0
-        while start < len(pairs):
+        while start < len(sources):
             widest, end = 1, start
-            while end < len(pairs):
-                source, ids = pairs[end]
-                widest = max(widest, len(ids) + len(source if self._constraints.kind == DECODER else self._start) + 1)
+            while end < len(sources):
+                n_before = len(sources[end]) if self._constraints.kind == DECODER else len(self._start)
+                widest = max(widest, len(targets[end]) + n_before + 1)
                 if end > start and (end + 1 - start) * widest * self._constraints.vocab_size > _LARGEST_LOGITS:
                     break
                 end += 1
-            flat += self._log_probabilities(pairs[start:end])
+            flat += self._score_batch(sources[start:end], targets[start:end])
             start = end
-        values = iter(flat)
-        return [[next(values) for _ in texts] for texts in chosen]
+        return flat
 
-    def _log_probabilities(self, pairs: Sequence[tuple[Sequence[int], list[int]]]) -> list[float]:
-        inputs = [list(map(token, source)) for source, _ in pairs]
+    def _score_batch(
+        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+    ) -> list[NDArray[np.float64]]:
+        inputs = [list(map(token, source)) for source in sources]
+        outputs = [list(map(token, target)) for target in targets]
+        n_batch = -(-len(sources) // self._parts)
         if self._constraints.kind == DECODER:
-            texts = [prompt + list(map(token, ids)) for prompt, (_, ids) in zip(inputs, pairs, strict=True)]
-            results = self._model.score_batch(texts, max_input_length=0)
-            return [sum(result.log_probs[len(prompt) - 1 :]) for prompt, result in zip(inputs, results, strict=True)]
-        targets = [self._start + list(map(token, ids)) for _, ids in pairs]
-        results = self._model.score_batch(inputs, targets, max_input_length=0)
-        n = self._n_forced
-        return [sum(result.log_probs[n : n + len(ids)]) for (_, ids), result in zip(pairs, results, strict=True)]
+            texts = [source + target for source, target in zip(inputs, outputs, strict=True)]
+            results = _await(self._model.score_batch, texts, max_input_length=0, max_batch_size=n_batch)
+            skipped = [len(source) - 1 for source in inputs]
+        else:
+            texts = [self._start + target for target in outputs]
+            results = _await(self._model.score_batch, inputs, texts, max_input_length=0, max_batch_size=n_batch)
+            skipped = [self._n_forced] * len(inputs)
+        return [
+            np.array(result.log_probs[n : n + len(target)], np.float64)
+            for result, target, n in zip(results, targets, skipped, strict=True)
+        ]
 
     def stream(
         self, source: Sequence[int], decoding: Decoding, seed: Sequence[int], ends: Ends | None = None

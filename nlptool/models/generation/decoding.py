@@ -88,6 +88,14 @@ class Engine(Protocol):
     ) -> Iterator[int | Hypothesis]:
         """Yield the tokens of one text as they are chosen (greedy search or sampling), and finally the hypothesis."""
 
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """Return the natural logarithm of the model's probability of each token of a target, given those before it, (n,) each.
+
+        Args:
+            sources: ids with all special tokens; for a decoder-only model what stands before the target, at least one token.
+            targets: for an encoder–decoder without the tokens that begin every text.
+        """
+
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
         """Return the attention weights, (L, H, T, S), of each of ``ids`` over the tokens of the source. They sum to 1 over S for
         encoder-decoders.

@@ -15,6 +15,7 @@ from nlptool.models.generation.decoding import Decoding, Ends, Engine, Hypothesi
 from nlptool.models.generation.stop_texts import StopTexts
 from nlptool.models.generation.tokenizer import GenerationTokenizer, Source
 from nlptool.models.runtime.batching import pack
+from nlptool.models.seq2seq.vocabulary import PlacedLine
 from nlptool.specs import GeneratorSpec
 
 _REPLACEMENT = "\ufffd"  # what an incomplete character is decoded to
@@ -48,6 +49,8 @@ class Generator:
     Attributes:
         engine: ct2 | numpy | torch.
         kind: encoder-decoder | decoder.
+        begin: tokens that begin a text which is to be scored.
+        unscored: tokens that the network gives no probability to.
 
     Args:
         new_tokens: the default maximum number of new tokens, forced ones (start tokens after the first) included.
@@ -68,6 +71,7 @@ class Generator:
         self.kind = constraints.kind
         self.constraints = constraints
         self.begins_empty = tokenizer.begins_empty  # an empty text is continued, too
+        self.begin, self.unscored = tokenizer.empty, tokenizer.unscored  # of texts that are scored
         self._tokenizer, self._engine = tokenizer, engine
         self._new_tokens = new_tokens
         self._budget = 1 if spec.deterministic else spec.batch_tokens or engine.batch_tokens
@@ -198,6 +202,33 @@ class Generator:
             if text.startswith(shown) and len(text) > len(shown):
                 yield text[len(shown) :]
                 shown = text
+
+    def place(self, texts: Sequence[str]) -> list[PlacedLine]:
+        """Tokenize texts that are to be scored, without special tokens."""
+        return self._tokenizer.placed(texts)
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """Return the natural logarithm of the probability of each token of each target, (n,) each, given its source and the
+        tokens before it.
+
+        Args:
+            sources: ids with all special tokens; for a decoder-only model what stands before the target, at least one token.
+            targets: at least one token each.
+
+        Raises:
+            ModelError: the network cannot be run.
+        """
+        found: list[NDArray[np.float64]] = [np.zeros(0)] * len(targets)
+        lengths = [len(source) + len(target) for source, target in zip(sources, targets, strict=True)]
+        for batch in pack(lengths, self._budget):
+            values = self._engine.score([sources[index] for index in batch], [targets[index] for index in batch])
+            for index, of_target in zip(batch, values, strict=True):
+                found[index] = of_target
+        return found
+
+    def piece(self, id: int) -> str:
+        """Return the string of a token of a target."""
+        return self._tokenizer.pieces([id], of_source=False)[0]
 
     def attention(self, source: Source, output: GeneratedText) -> Attention:
         """Compute the attention of the decoder to the source for ``output``.

@@ -8,8 +8,8 @@ from typing import Any
 from nlptool.models.generation.constraints import DECODER
 from nlptool.models.generation.decoding import Decoding
 
-SEARCH, GREEDY, NGRAMS, REPETITION, SCORES, EXTRAS, SAMPLING, ATTENTION = (
-    "search", "greedy", "n-grams", "repetition", "scores", "extras", "sampling", "attention",
+SEARCH, GREEDY, NGRAMS, REPETITION, SCORES, EXTRAS, SAMPLING, ATTENTION, SCORING = (
+    "search", "greedy", "n-grams", "repetition", "scores", "extras", "sampling", "attention", "scoring",
 )  # fmt: skip
 """SEARCH: with beams or without."""
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from nlptool.errors import ModelError
 from nlptool.models.runtime.tokenizers import read_tokenizer
-from nlptool.models.seq2seq.vocabulary import TokenizedLine, Vocabulary
+from nlptool.models.seq2seq.vocabulary import PlacedLine, TokenizedLine, Vocabulary
 from nlptool.storage import json_files
 
 TOKENIZERS, MARIAN, M2M100 = FORMS = ("tokenizers", "marian", "m2m100")
@@ -38,6 +38,9 @@ class Pieces(Protocol):
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedLine]:
         """Tokenize texts, without the special tokens that begin or end them."""
+
+    def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
+        """Tokenize texts of the target, each piece with its place in the text, without the special tokens around them."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids of the target; special tokens are skipped."""
@@ -70,6 +73,13 @@ class TokenizerPieces:
             return TokenizedLine(ids, ())
         spans = (span for id, span in zip(ids, encoding.offsets, strict=True) if id == self._unknown_id)
         return TokenizedLine(ids, _distinct(text[start:end] for start, end in spans))
+
+    def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [
+            PlacedLine(encoding.ids, list(encoding.offsets), [id == self._unknown_id for id in encoding.ids])
+            for encoding in encodings
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
@@ -120,6 +130,15 @@ class SentencePieces:
         unknown = (piece.removeprefix(_BLANK) for piece, id in zip(pieces, ids, strict=True) if id == self._unknown_id)
         return TokenizedLine(code_ids + ids, _distinct(unknown))
 
+    def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
+        return list(map(self._placed, texts))
+
+    def _placed(self, text: str) -> PlacedLine:
+        found = self._target.encode(text, out_type="immutable_proto").pieces
+        ids = [self._ids.get(piece.piece, self._unknown_id) for piece in found]
+        places = [(piece.begin, piece.end) for piece in found]
+        return PlacedLine(ids, places, [id == self._unknown_id for id in ids])
+
     def decode(self, ids: Sequence[int]) -> str:
         pieces = [self._pieces.get(id, "") for id in ids if id not in self._special_ids]
         return str(self._target.decode_pieces(pieces)).replace(_BLANK, " ").strip()
@@ -133,7 +152,7 @@ class VocabularyPieces:
 
     def __init__(self, source: Vocabulary, target: Vocabulary) -> None:
         self._source, self._target = source, target
-        self.tokenize, self.decode = source.tokenize, target.decode
+        self.tokenize, self.placed, self.decode = source.tokenize, target.placed, target.decode
 
     def piece(self, id: int, *, of_source: bool) -> str:
         return (self._source if of_source else self._target).pieces[id]

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.arrays import Arrays
 from nlptool.models.generation.constraints import DecoderConstraints
@@ -16,9 +19,12 @@ _LARGEST_LOGITS = 1 << 26  # numbers in a step of a batch, 256 MiB
 
 
 class SizedDecoder(Decoder, Protocol):
-    """A decoder that says how many logits it gives for a token."""
+    """A decoder that says how many logits it gives for a token, and scores texts that are given."""
 
     vocab_size: int
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """Return what ``decoding.Engine`` says, of one batch."""
 
 
 class SearchEngine:
@@ -62,6 +68,17 @@ class SearchEngine:
                     ends=ends_of(ends, range(len(sources))[part]),
                 )  # fmt: skip
         return hypotheses
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """As of ``decoding.Engine``; with a very large vocabulary, some texts at a time."""
+        widest = max((len(source) + len(target) for source, target in zip(sources, targets, strict=True)), default=1)
+        most = max(1, _LARGEST_LOGITS // (self._decoder.vocab_size * widest))
+        found = []
+        with self.limited():
+            for first in range(0, len(sources), most):
+                part = slice(first, first + most)
+                found += self._decoder.score(sources[part], targets[part])
+        return found
 
     def stream(
         self, source: Sequence[int], decoding: Decoding, seed: Sequence[int], ends: Ends | None = None

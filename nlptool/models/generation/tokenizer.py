@@ -15,7 +15,7 @@ from nlptool.models.language.config import NGRAM
 from nlptool.models.language.folder import LanguageFolder
 from nlptool.models.seq2seq.config import BOS, EOS, NEVER_GENERATED, PAD
 from nlptool.models.seq2seq.folder import Model
-from nlptool.models.seq2seq.vocabulary import TokenizedLine
+from nlptool.models.seq2seq.vocabulary import PlacedLine, TokenizedLine
 
 MIN_POSITIONS = 1024
 """The maximum length of an output of a model of nlptool's own, even if it was trained with shorter texts."""
@@ -48,7 +48,9 @@ class GenerationTokenizer:
         keeps_end: truncate the beginning, not the end: for prompts, which are continued.
         prefix: a string before each text.
         size: tokens that the network has embeddings for.
-        empty: the tokens of a text without any, which is continued too; (): it is no text.
+        empty: the tokens of a text without any, which is continued too; (): it is no text. A text that is scored begins with
+            them.
+        unscored: tokens that the network gives no probability to.
 
     Attributes:
         begins_empty: a text without tokens is continued.
@@ -68,8 +70,9 @@ class GenerationTokenizer:
         prefix: str = "",
         size: int | None = None,
         empty: Sequence[int] = (),
+        unscored: Sequence[int] = (),
     ) -> None:
-        self.begins_empty, self._empty = bool(empty), list(empty)
+        self.begins_empty, self.empty, self.unscored = bool(empty), list(empty), frozenset(unscored)
         self._pieces, self._size = pieces, size
         self._before, self._after = list(before), list(after)
         self._max_pieces = limit - len(self._before) - len(self._after)
@@ -88,7 +91,7 @@ class GenerationTokenizer:
 
     def _source(self, line: TokenizedLine) -> Source:
         if not line.ids:
-            return Source(list(self._empty), len(self._empty), line.unknown, truncated=False)
+            return Source(list(self.empty), len(self.empty), line.unknown, truncated=False)
         if self._size is not None and max(line.ids) >= self._size:
             token = self._pieces.piece(max(line.ids), of_source=True)
             raise RecordError(
@@ -98,6 +101,10 @@ class GenerationTokenizer:
         kept = line.ids[-self._max_pieces :] if self._keeps_end else line.ids[: self._max_pieces]
         n_tokens = len(line.ids) + len(self._before) + len(self._after)
         return Source([*self._before, *kept, *self._after], n_tokens, line.unknown, len(kept) < len(line.ids))
+
+    def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
+        """Tokenize texts that are to be scored: targets, or for a decoder-only model whole texts, without special tokens."""
+        return self._pieces.placed(texts)
 
     def decode(self, ids: Sequence[int], *, prompt: Sequence[int] = ()) -> str:
         """Return the text of the tokens of an output.
@@ -213,6 +220,7 @@ def for_seq2seq(model: Model, *, max_length: int | None, prefix: str) -> tuple[G
         after=[EOS],
         limit=min(max_length or config.max_length, config.max_length),
         prefix=prefix,
+        unscored=NEVER_GENERATED,
     )
     constraints = DecoderConstraints(
         ENCODER_DECODER,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptool.errors import ModelError
-from nlptool.models.generation import transformers_config
+from nlptool.models.generation import forced, transformers_config
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
 from nlptool.models.generation.search_engine import SearchEngine, SizedDecoder
 from nlptool.models.generation.torch_arrays import TorchArrays
@@ -173,6 +173,14 @@ class EncoderDecoder:
         return outputs.logits[:, -1].float(), replace(state, cache=outputs[self._cache_name])
 
     @torch.inference_mode()
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        start_ids = self._constraints.start_ids
+        ids, mask = _pad(sources, self._constraints.pad_id, self.network.device)
+        inputs, _ = _pad([[*start_ids, *target[:-1]] for target in targets], self._constraints.pad_id, ids.device)
+        logits = self.network(input_ids=ids, attention_mask=mask, decoder_input_ids=inputs, use_cache=False).logits
+        return forced.of_rows(logits, targets, [len(start_ids) - 1] * len(targets))
+
+    @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
         start_ids = self._constraints.start_ids
         inputs = torch.tensor([[*start_ids, *ids[:-1]]], device=self.network.device)
@@ -228,6 +236,13 @@ class DecoderOnly:
         return outputs.logits[:, -1].float(), _DecoderOnlyState(mask, outputs[self._cache_name])
 
     @torch.inference_mode()
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        read = [[*source, *target[:-1]] for source, target in zip(sources, targets, strict=True)]
+        ids, mask = _pad(read, self._pad_id, self.network.device)  # behind the tokens, where none of them looks
+        logits = self.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        return forced.of_rows(logits, targets, [len(source) - 1 for source in sources])
+
+    @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
         ids_in = torch.tensor([[*source, *ids[:-1]]], device=self.network.device)
         n_before = len(source) - 1
@@ -268,6 +283,13 @@ class Seq2SeqDecoder:
     def step(self, tokens: Tensor, state: seq2seq_network.State) -> tuple[Tensor, seq2seq_network.State]:
         logits, state = self.network.step(tokens, state)
         return logits.float(), state
+
+    @torch.inference_mode()
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        ids, _ = _pad(sources, PAD, self._device)
+        inputs, _ = _pad([[*self._start_ids, *target[:-1]] for target in targets], PAD, self._device)
+        logits = self.network.lm_logits(self.network.decode(self.network.encode(ids), inputs))
+        return forced.of_rows(logits, targets, [len(self._start_ids) - 1] * len(targets))
 
     @torch.inference_mode()
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:

@@ -55,9 +55,18 @@ def places(text: str) -> list[Place]:
     between white space."""
     if not japanese().search(text):
         return [match.span() for match in _BETWEEN_BLANKS.finditer(text)]
+    return mecab_places(text)
+
+
+def mecab_places(text: str, dictionary: str | None = None) -> list[Place]:
+    """Return where MeCab's words stand in a text: those that ``WordTokenizer`` returns, white space left out.
+
+    Args:
+        dictionary: as of ``tagger``.
+    """
     shown = for_mecab(text)
-    surfaces = [key.partition("\t")[0] for key in tagger().parse(shown).split("\n") if key]
-    return [(start, end) for start, end in spans(shown, surfaces) if not text[start:end].isspace()]
+    surfaces = [key.partition("\t")[0] for key in tagger(dictionary).parse(shown).split("\n") if key]
+    return [(start, end) for start, end in spans(shown, surfaces) if not shown[start:end].isspace()]
 
 
 def reading(word: str, dictionary: str | None = None) -> str:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from nlptool.models.generation import forced
 from nlptool.models.language import networks
 from nlptool.models.language.config import NGRAM
 from nlptool.models.language.folder import TIED, LanguageFolder
 from nlptool.models.language.networks import EmbeddingNetwork
 from nlptool.models.language.ngram_decoder import NgramDecoder
 from nlptool.models.runtime import own_network
+from nlptool.models.runtime.batching import pad
+from nlptool.models.seq2seq.config import PAD
+
+_STEPS = 256  # tokens of each text whose logits are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,27 @@ class LanguageDecoder:
         """Return the logits (R, V) of what follows ``tokens`` (R,), and the state after them."""
         logits, after = self.network(tokens[:, None], state.parts)
         return logits[:, 0].float(), DecoderState(after)
+
+    @torch.inference_mode()
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """Return the log-probability of each token of each target, (n,) each, after its source. The texts are read side by side,
+        some tokens at a time: of what is behind a short one nothing is used."""
+        read = [[*source, *target[:-1]] for source, target in zip(sources, targets, strict=True)]
+        ids = torch.from_numpy(pad(read, PAD)[0]).to(self._device)
+        following = torch.nn.functional.pad(ids[:, 1:], (0, 1), value=PAD)
+        for row, (tokens, target) in enumerate(zip(read, targets, strict=True)):
+            following[row, len(tokens) - 1] = target[-1]
+        state = self.network.begin(len(read))
+        parts = []
+        for first in range(0, ids.shape[1], _STEPS):
+            part = slice(first, first + _STEPS)
+            logits, state = self.network(ids[:, part], state)
+            parts.append(forced.log_probabilities(logits, following[:, part]))
+        found = torch.cat(parts, dim=1).cpu().numpy()
+        return [
+            row[len(source) - 1 : len(source) - 1 + len(target)]
+            for row, source, target in zip(found, sources, targets, strict=True)
+        ]
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
         """Return None: these networks have no attention."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptool.models.language.kneser_ney import NgramModel
@@ -43,6 +44,14 @@ class NgramDecoder:
         """Return the log-probabilities (R, V) of what follows ``tokens`` (R,), and the contexts after them."""
         after = torch.cat([state.tokens, tokens[:, None]], dim=1)[:, -self._width :]
         return self._logits(after), Contexts(after)
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """Return the log-probability of each token of each target, (n,) each, after its source."""
+        texts = [[*source, *target] for source, target in zip(sources, targets, strict=True)]
+        lengths = np.array(list(map(len, texts)), np.int64)
+        values = self._model.score(np.array([id for text in texts for id in text], np.int64), lengths)
+        parts = np.split(values, np.cumsum(lengths)[:-1])
+        return [part[len(source) :] for part, source in zip(parts, sources, strict=True)]
 
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
         """Return None: there is no attention."""

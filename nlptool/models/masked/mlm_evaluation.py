@@ -17,7 +17,7 @@ from nlptool.errors import ModelError
 from nlptool.geometry.correlation import wilson
 from nlptool.models.masked import masking
 from nlptool.models.masked.model import log_softmax
-from nlptool.models.masked.pseudo_likelihood import perplexity
+from nlptool.models.scoring.measures import perplexity
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel

@@ -10,7 +10,6 @@ A text of n pieces is n rows of the network. Rows are made as they are needed: m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.models.masked.model import scored
+from nlptool.models.scoring.measures import perplexity
 
 if TYPE_CHECKING:
     from nlptool.models.masked.model import MaskedModel
@@ -50,16 +50,6 @@ class Likelihood:
     def perplexity(self) -> float:
         """Return the pseudo-perplexity."""
         return perplexity(self.total, self.n_pieces)
-
-
-def perplexity(log_likelihood: float, n_pieces: int) -> float:
-    """Return exp(-log_likelihood / n_pieces), at least 1: lower is better, as if so many pieces were equally likely at each
-    position.
-    Infinite where no float holds it; NaN of no pieces."""
-    try:
-        return math.exp(-log_likelihood / n_pieces) if n_pieces else math.nan
-    except OverflowError:
-        return math.inf
 
 
 def likelihoods(

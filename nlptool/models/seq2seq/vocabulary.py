@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from nlptool.errors import ModelError
 from nlptool.models.seq2seq.config import SPECIALS, UNK
 from nlptool.storage import json_files
+from nlptool.text.spans import Place
 
 UNITS = ("characters", "words", "subwords")
 _KINDS = {"tokenizer": dict, "unit": str, "mecab": bool, "dictionary": str}
@@ -31,6 +32,22 @@ class TokenizedLine:
 
     ids: list[int]  # without special tokens
     unknown: tuple[str, ...]  # the parts of the text that the vocabulary lacks, once each
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    """A tokenized text, each piece with its place.
+
+    Attributes:
+        ids: (n,), without special tokens.
+        places: of each piece in the text, in characters: ``text[start:end]``. It may include the blanks before the piece, and
+            pieces that are bytes of one character all have its place.
+        is_unknown: of each piece, whether it stands for what the vocabulary lacks.
+    """
+
+    ids: list[int]
+    places: list[Place]
+    is_unknown: list[bool]
 
 
 class Vocabulary:
@@ -80,6 +97,31 @@ class Vocabulary:
         return [
             TokenizedLine(encoding.ids, tuple(dict.fromkeys(part.strip() or part for part in parts)))
             for encoding, parts in zip(encodings, unknown, strict=True)
+        ]
+
+    def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
+        """Tokenize texts, each piece with its place.
+
+        Raises:
+            ModelError: MeCab's dictionary is missing.
+        """
+        if self.mecab:
+            from nlptool.models.japanese.words import mecab_places
+            from nlptool.models.words.tokenizers import word_tokenizer
+
+            words = list(map(word_tokenizer("unidic", dictionary=self.dictionary), texts))
+            places = [mecab_places(text, self.dictionary) for text in texts]
+            encodings = self._tokenizer.encode_batch(words, is_pretokenized=True)
+            of_pieces = [
+                [of_text[index] for index in encoding.word_ids if index is not None]
+                for of_text, encoding in zip(places, encodings, strict=True)
+            ]
+        else:
+            encodings = self._tokenizer.encode_batch(list(texts))
+            of_pieces = [list(encoding.offsets) for encoding in encodings]
+        return [
+            PlacedLine(encoding.ids, places_of_text, [id == UNK for id in encoding.ids])
+            for encoding, places_of_text in zip(encodings, of_pieces, strict=True)
         ]
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record, lone_surrogate
+from nlptool.tasks import documents
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.held_out import DEV_SEED
 from nlptool.tasks.train.run import scripts_of
-from nlptool.text.scripts import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from nlptool.models.seq2seq.vocabulary import Vocabulary
 
-_SAMPLE = 1000  # texts that decide how words are counted
 _TOGETHER = 1000  # documents that are tokenized together
 
 
@@ -99,12 +97,12 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
         ModelError: the MeCab dictionary is not installed, or the folder has no vocabulary.
     """
     given = _given_vocabulary(options.vocabulary) if options.vocabulary is not None else None
-    texts = _read(pipe)
+    texts = documents.read(pipe)
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     held_out: list[str] = []
     if isinstance(options.dev, str):
         with pipe.beside(options.dev) as beside:
-            held_out = _read(beside)
+            held_out = documents.read(beside)
         if not held_out:
             raise RunError(f"{options.dev} has no text to judge by")
     elif options.dev and texts:
@@ -159,42 +157,6 @@ def _vocabulary(texts: Sequence[str], options: CorpusOptions) -> Vocabulary:
     )
 
 
-def _read(pipe: Pipe) -> list[str]:
-    """Return the documents of a pipe's input: with the unit line what stands between empty lines, and within one file; with
-    another unit, or of JSON, each record."""
-    documents: list[str] = []
-    lines: list[str] = []
-    source: str | None = None
-
-    def end() -> None:
-        if lines:
-            documents.append("\n".join(lines))
-            lines.clear()
-
-    def taken(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:
-        nonlocal source
-        for records in lists:
-            for record in records:
-                if not record.pending:
-                    continue
-                if lone := LONE_SURROGATE.search(record.text):
-                    record.fail(lone_surrogate(lone))
-                    continue
-                is_line = record.raw is None and pipe.form.unit == "line"
-                if not is_line or record.source != source or not record.text.strip():
-                    end()
-                source = record.source
-                if record.text.strip():
-                    lines.append(record.text)
-                if not is_line:
-                    end()
-            yield records
-
-    pipe.consume(taken(pipe.read()))
-    end()
-    return documents
-
-
 def divided(texts: Sequence[str], share: float) -> tuple[list[str], list[str]]:
     """Return the documents to learn from and those that are held out: random ones with at most ``share`` of all characters, the
     same ones at every call. Where all are longer than that, it is the end of the longest one, from the line end on that is
@@ -230,16 +192,8 @@ def _tokenized(texts: Sequence[str], vocabulary: Vocabulary) -> Documents:
     tokens = np.concatenate([*parts, np.zeros(0, np.uint32)])
     starts = np.cumsum([0, *map(len, parts)])
     n_characters = sum(map(len, texts)) + len(texts)
-    n_words = sum(map(len, map(_splitter(texts), texts))) + len(texts)
+    n_words = documents.n_words(texts) + len(texts)
     return Documents(tokens, starts, n_characters, n_words, int((tokens == UNK).sum()))
-
-
-def _splitter(texts: Sequence[str]) -> Any:
-    """Return the function that splits a text into the words that are counted: MeCab's, or runs of letters and signs."""
-    from nlptool.models.words import tokenizers
-
-    kind, _ = tokenizers.choose(texts[:: max(1, len(texts) // _SAMPLE)])
-    return tokenizers.word_tokenizer(kind)
 
 
 def summary(scores: Mapping[str, float]) -> str:

@@ -1,0 +1,1 @@
+"""Models that say how probable a text is, of every kind."""
