@@ -129,7 +129,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool evaluate')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(analogies answers classification generation mlm nsp similarity sts tagging) ;;
+        "") kind=word words=(analogies answers classification generation lm minimal-pairs mlm nsp similarity sts tagging) ;;
         esac
         ;;
     'nlptool evaluate analogies')
@@ -188,6 +188,35 @@ _nlptool_follow() { # COMMAND [OPTION]
         --tokenize) kind=word words=(auto char 13a intl zh ja-mecab none) ;;
         --details) kind=file ;;
         --engine) kind=word words=(auto ct2 numpy torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate lm')
+        options=(--end --no-end --stride -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --stride | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto ct2 torch) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool evaluate minimal-pairs')
+        options=(--good --bad --section --mean --within-word --details -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --good | --bad | --section | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --details) kind=file ;;
+        --engine) kind=word words=(auto onnx ct2 torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -502,11 +531,12 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool score')
-        options=(--within-word --pieces --no-pieces -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--by --nats --bits --target --end --stride --plot --within-word --pieces --no-pieces -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        --engine) kind=word words=(auto onnx torch) ;;
+        --by) kind=word words=(piece word char) ;;
+        --target | --stride | --plot | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --engine) kind=word words=(auto onnx ct2 torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -840,7 +870,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

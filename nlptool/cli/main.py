@@ -42,7 +42,7 @@ COMMANDS = {
     "odd-one-out": "Find the word that does not fit with the others.",
     "probe": "Read the tree of each sentence out of the vectors of a BERT.",
     "sample": "Print sample data: the hundred poems of the Hyakunin Isshu.",
-    "score": "Score how natural a sentence is: pseudo-log-likelihood of a BERT.",
+    "score": "Score how probable a text is: log-likelihood, perplexity, surprisal of its words.",
     "search": "Find the sentences of a corpus that are nearest in meaning to a query.",
     "similarity": "Compute similarities of sentences: a matrix, nearest neighbors, or pairs.",
     "split": "Split text into sentences or paragraphs, Japanese and English.",

@@ -32,7 +32,8 @@ _COMMAND_LINES = {
         "sentences", "sentence", "sentence-split", "split-sentences", "ssplit", "paragraphs", "punkt", "bunkai", "aozora",
     ),
     "nlptool nsp": ("next-sentence", "next"),
-    "nlptool score": ("perplexity", "ppl", "likelihood", "pll", "log-likelihood", "acceptability"),
+    "nlptool score": ("perplexity", "ppl", "likelihood", "pll", "log-likelihood", "acceptability", "surprisal"),
+    "nlptool evaluate minimal-pairs": ("blimp", "jblimp"),
     "nlptool generate": (
         "gpt", "gpt2", "t5", "complete", "completion-model", "decode", "infer", "write", "text-generation", "text2text", "poem",
     ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import generation_models
 import heads_models
 import pyarrow.parquet
 import pytest
@@ -70,6 +71,8 @@ JUDGED: dict[str, list[str]] = {
     "evaluate answers": [],
     "evaluate classification": ["--label", "first", "--predicted", "second"],
     "evaluate generation": ["-m", "hyakunin", "--max-new-tokens", "3"],
+    "evaluate lm": ["-m", "GPT"],
+    "evaluate minimal-pairs": [],
     "evaluate mlm": [],
     "evaluate nsp": [],
     "evaluate similarity": [],
@@ -105,8 +108,14 @@ def named_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "TAGGER": str(tagger_models.save("bert", folder / "tagger")),
         "READER": str(heads_models.save("bert", folder / "reader", "ForQuestionAnswering")),
         "CHOOSER": str(heads_models.save("bert", folder / "chooser", "ForMultipleChoice")),
+        "GPT": str(_gpt(folder / "gpt")),
         "CORPUS": str(folder / "corpus.txt"),
     }
+
+
+def _gpt(folder: Path) -> Path:
+    generation_models.save("gpt2", folder)
+    return folder
 
 
 def lines(command: str) -> bytes:

@@ -153,7 +153,7 @@ def of_targets(model: Generator, sources: Sequence[str], targets: Sequence[str])
     """Score targets after their sources with an encoder–decoder; the order is kept. The end of each target is scored, too.
 
     Returns:
-        A RecordError for a pair that cannot be scored: its target is longer than the model takes, or its source has no token.
+        A RecordError for a target that is longer than the model takes. After a source without a token nothing is scored.
 
     Raises:
         ModelError: the network cannot be run.
@@ -167,7 +167,8 @@ def of_targets(model: Generator, sources: Sequence[str], targets: Sequence[str])
     for number, (source, line) in enumerate(zip(read, lines, strict=True)):
         n_positions = len(constraints.start_ids) + len(line.ids)
         if not source.ids:
-            found.append(RecordError("NoToken", "the source has no token that the model knows"))
+            nothing = np.full(len(line.ids), np.nan)
+            found.append(Likelihood(line.ids, line.places, nothing, np.array(line.is_unknown, bool)))
         elif constraints.max_positions is not None and n_positions > constraints.max_positions:
             found.append(
                 RecordError(

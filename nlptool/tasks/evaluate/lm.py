@@ -127,4 +127,7 @@ def table_rows(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         "file", "n_documents", "n_tokens", "n_unknown", "perplexity", "word_perplexity", "bits_per_character", "model"
     )  # fmt: skip
     for record in records:
-        yield {name.removeprefix("n_"): record[name] for name in names}
+        shown = {name: float(f"{record[name]:.5g}") for name in names if isinstance(record[name], float)}
+        yield {
+            name.removeprefix("n_"): value for name, value in ({name: record[name] for name in names} | shown).items()
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,8 @@ class Documents:
     Attributes:
         tokens: (N,) of all documents.
         starts: (D + 1,), of each document in ``tokens``, and the end of the last.
-        n_characters, n_words: of the texts, and one more for the end of each document.
+        n_characters, n_words: of the texts, and one more for the end of each document; 0 words of those that are learned from,
+            where nobody asks for them.
         n_unknown: tokens that stand for what the vocabulary lacks.
     """
 
@@ -114,7 +115,8 @@ def read(pipe: Pipe, options: CorpusOptions) -> LanguageCorpus:
             "the corpus has no text", hint="nlptool train lm FILE, or text on stdin, an empty line between documents"
         )
     vocabulary = given or _vocabulary(texts, options)
-    train, dev = (_tokenized(part, vocabulary) for part in (texts, held_out))
+    train = _tokenized(texts, vocabulary)
+    dev = replace(_tokenized(held_out, vocabulary), n_words=documents.n_words(held_out) + len(held_out))
     pipe.note(
         f"documents: {len(texts):,}, of {len(train.tokens):,} {vocabulary.unit}; held out: {len(held_out):,}, of "
         f"{len(dev.tokens):,}; different ones: {len(vocabulary):,}"
@@ -192,8 +194,7 @@ def _tokenized(texts: Sequence[str], vocabulary: Vocabulary) -> Documents:
     tokens = np.concatenate([*parts, np.zeros(0, np.uint32)])
     starts = np.cumsum([0, *map(len, parts)])
     n_characters = sum(map(len, texts)) + len(texts)
-    n_words = documents.n_words(texts) + len(texts)
-    return Documents(tokens, starts, n_characters, n_words, int((tokens == UNK).sum()))
+    return Documents(tokens, starts, n_characters, 0, int((tokens == UNK).sum()))
 
 
 def summary(scores: Mapping[str, float]) -> str:
