@@ -21,7 +21,10 @@ ON_GPU = "--device cuda"
 ON_CPU = "--device cpu --threads 1 --precision bfloat16"
 NETWORK = "--architecture transformer --layers 5 --hidden-size 256 --heads 4 --context 256"
 TOKENS = "--token-unit subwords --vocab-size 7000"
-TRAINING = "--batch-size 16 --learning-rate 2e-3 --optimizer muon --dropout 0 --dev 0.005 --evaluations 20 --save-dtype float16 --max-steps 12000"
+TRAINING = (
+    "--batch-size 16 --learning-rate 2e-3 --optimizer muon --dropout 0 --dev 0.005 --evaluations 20 --save-dtype float16 "
+    "--max-steps 12000"
+)
 DECODING = {
     "do_sample": True,
     "max_new_tokens": 100,

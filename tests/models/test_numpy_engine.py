@@ -122,7 +122,7 @@ def test_attention_is_torchs_and_larger_models_are_ctranslate2s(folder: Path, mo
 
 @pytest.mark.parametrize("wanted", [needs.SEARCH, needs.SCORES, needs.EXTRAS, needs.ATTENTION])
 def test_what_numpy_cannot_do_is_refused_where_it_alone_is_wanted(wanted: str, folder: Path) -> None:
-    with pytest.raises(ModelError, match="numpy does greedy search and sampling alone"):
+    with pytest.raises(ModelError, match="numpy does greedy search, sampling and scoring alone"):
         loading.locate(GeneratorSpec(str(folder), needs=wanted, engine="numpy"))
 
 

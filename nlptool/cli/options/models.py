@@ -301,8 +301,10 @@ def scoring(*, targets: bool = True, default: str | None = _defaults("fill-mask"
         default: the model that is taken if none is named; None: there is none, and masked models are not for the command.
     """
     kinds = ["a GPT", *(["an encoder–decoder"] if targets else []), *(["a masked model"] if default else [])]
-    engines = ["auto", *(["onnx"] if default else []), "ct2", "torch"]
-    fastest = "onnxruntime for a masked model, CTranslate2 for others" if default else "CTranslate2"
+    engines = ["auto", *(["onnx"] if default else []), "ct2", "numpy", "torch"]
+    fastest = (
+        "onnxruntime for a masked model, " if default else ""
+    ) + "numpy for a small GPT-2, CTranslate2 for others"
     of_sources = (
         shared_option("Model", "--prefix", default="", metavar="TEXT",
                       help="Prefix that is put before every source, such as T5's task."),

@@ -22,6 +22,7 @@ from nlptool.models.generation.generator import Generator
 from nlptool.models.generation.model_settings import ModelSettings
 from nlptool.models.generation.tokenizer import NEW_TOKENS
 from nlptool.models.language import folder as language_folder
+from nlptool.models.language.config import NGRAM
 from nlptool.models.runtime import devices, prepare
 from nlptool.models.runtime.prepare import Note, Report, silent, unwatched
 from nlptool.models.seq2seq import folder as seq2seq_folder
@@ -95,7 +96,7 @@ class LocatedGenerator:
             texts, rules = generation_tokenizer.for_language(
                 language_folder.read(self.folder), max_length=spec.max_length, prefix=spec.prefix
             )
-            return Generator(texts, rules, self._torch(rules), name=self.name, spec=spec, new_tokens=NEW_TOKENS)
+            return Generator(texts, rules, self._engine(rules), name=self.name, spec=spec, new_tokens=NEW_TOKENS)
         model = seq2seq_folder.read(self.folder)
         texts, rules = generation_tokenizer.for_seq2seq(model, max_length=spec.max_length, prefix=spec.prefix)
         if self.engine == "torch":
@@ -174,15 +175,12 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
     if engine == "ct2" and spec.needs in needs.UNABLE:
         raise ModelError(f"CTranslate2 {needs.UNABLE[spec.needs]}", hint="--engine auto leaves that to torch")
     if engine == "numpy" and spec.needs not in needs.OF_NUMPY:
-        raise ModelError("numpy does greedy search and sampling alone", hint="--engine auto does more")
-    if engine == "numpy" and is_ours(found.folder):
-        raise ModelError(f"{located.name} does not run in numpy: it is no GPT-2", hint="--engine auto runs it")
+        raise ModelError("numpy does greedy search, sampling and scoring alone", hint="--engine auto does more")
     if language_folder.is_language(found.folder):
-        language_folder.read(found.folder)
-        if engine == "ct2":
-            raise ModelError(f"{located.name} does not run in CTranslate2", hint="--engine torch runs it")
-        return replace(located, about={"kind": DECODER})
+        return _our_language_model(located)
     if seq2seq_folder.is_seq2seq(found.folder):
+        if engine == "numpy":
+            raise ModelError(f"{located.name} does not run in numpy: it is no GPT-2", hint="--engine auto runs it")
         return _ours(located, engine=engine, wants_torch=wants_torch or bool(_difference(located, note)))
     located = replace(located, settings=model_settings.read(found.folder))
     files = model_folder.weight_files(found.folder, plain=True, allow_pickle=spec.allow_pickle)
@@ -206,6 +204,19 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
 
     tokenizer = transformers_config.load_tokenizer(found.folder)
     return replace(located, about=transformers_config.describe(found.folder, tokenizer))
+
+
+def _our_language_model(located: LocatedGenerator) -> LocatedGenerator:
+    """Check a model of `nlptool train lm` that is none of transformers. N-grams run in numpy where that can do what is needed."""
+    spec = located.spec
+    model = language_folder.read(located.folder)
+    if spec.engine == "ct2":
+        raise ModelError(f"{located.name} does not run in CTranslate2", hint="--engine auto runs it")
+    is_ngram = model.config.architecture == NGRAM
+    if spec.engine == "numpy" and not is_ngram:
+        raise ModelError(f"{located.name} does not run in numpy: it is no GPT-2", hint="--engine auto runs it")
+    in_numpy = is_ngram and spec.engine != "torch" and located.device == "cpu" and spec.needs in needs.OF_NUMPY
+    return replace(located, engine="numpy" if in_numpy else "torch", about={"kind": DECODER})
 
 
 def _in_numpy(located: LocatedGenerator) -> LocatedGenerator | None:

@@ -1,4 +1,5 @@
-"""Generation in numpy: small GPT-2s, greedy search and sampling, on the processor. A text is written before torch is imported."""
+"""Generation in numpy: small GPT-2s and n-grams, greedy search and sampling, on the processor. A text is written before torch is
+imported."""
 
 from __future__ import annotations
 
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models.generation import gpt2_network
+from nlptool.models.generation.arrays import MOST_NUMBERS
 from nlptool.models.generation.constraints import DecoderConstraints
 from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis, ends_of
 from nlptool.models.generation.gpt2_cache import Cache
 from nlptool.models.generation.gpt2_network import Floats, Gpt2
 from nlptool.models.generation.numpy_arrays import NumpyArrays
-from nlptool.models.generation.search_engine import SearchEngine
+from nlptool.models.generation.search_engine import SearchEngine, SizedDecoder
+from nlptool.models.language import folder as language_folder
+from nlptool.models.language.ngram_decoder import NgramDecoder
 from nlptool.models.runtime.batching import pad
 
 _MANY = 8  # texts for each thread: with so many, each thread computes texts of its own
@@ -56,6 +60,30 @@ class Gpt2Decoder:
         """Return the logits (R, V) of what follows ``tokens`` (R,), and the state after them."""
         return self._read(tokens[:, None], state), state
 
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """Return the log-probability of each token of each target, (n,) each, after its source."""
+        read = [[*source, *target[:-1]] for source, target in zip(sources, targets, strict=True)]
+        ids, mask = pad(read, 0)
+        states = self._network.states(ids, mask)
+        firsts = [len(source) - 1 for source in sources]
+        wanted = [
+            states[row, first : first + len(target)]
+            for row, (first, target) in enumerate(zip(firsts, targets, strict=True))
+        ]
+        values = self._log_probabilities(np.concatenate(wanted), np.array([id for target in targets for id in target]))
+        return np.split(values, np.cumsum(list(map(len, targets)))[:-1])
+
+    def _log_probabilities(self, states: Floats, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log-probability of each of ``tokens`` (N,), for the states (N, D) that say what comes next."""
+        arrays = NumpyArrays()
+        found = np.empty(len(tokens))
+        n_rows = max(1, MOST_NUMBERS // self.vocab_size)
+        for first in range(0, len(tokens), n_rows):
+            part = slice(first, first + n_rows)
+            logits = self._network.project(states[part])
+            found[part] = arrays.values(logits, tokens[part]).astype(np.float64) - arrays.normalizers(logits)
+        return found
+
     def _read(self, ids: NDArray[np.int64], state: _State) -> Floats:
         columns = state.cache.length + np.arange(ids.shape[1])
         before = state.n_padding[:, None]  # (R, 1)
@@ -71,6 +99,7 @@ class NumpyEngine(SearchEngine):
     each thread computes texts of its own.
 
     Args:
+        decoder: in numpy.
         threads: at most.
     """
 
@@ -78,10 +107,10 @@ class NumpyEngine(SearchEngine):
     device = "cpu"
     batch_tokens = 2048
 
-    def __init__(self, network: Gpt2, constraints: DecoderConstraints, *, threads: int) -> None:
+    def __init__(self, decoder: SizedDecoder, constraints: DecoderConstraints, *, threads: int) -> None:
         self._threads = threads
         self._limit = threadpoolctl.ThreadpoolController().limit
-        super().__init__(Gpt2Decoder(network), constraints, NumpyArrays(), self._one_thread)
+        super().__init__(decoder, constraints, NumpyArrays(), self._one_thread)
 
     def _one_thread(self) -> AbstractContextManager[object]:
         context: AbstractContextManager[object] = self._limit(limits=1, user_api="blas")
@@ -124,9 +153,14 @@ class NumpyEngine(SearchEngine):
 
 
 def open_engine(folder: Path, constraints: DecoderConstraints, *, threads: int = 1) -> NumpyEngine:
-    """Load a GPT-2.
+    """Load a GPT-2, or an n-gram model of nlptool's own.
 
     Raises:
         ModelError: it cannot be loaded.
     """
-    return NumpyEngine(gpt2_network.load(folder), constraints, threads=threads)
+    decoder: SizedDecoder
+    if language_folder.is_language(folder):
+        decoder = NgramDecoder(language_folder.read(folder).ngrams())
+    else:
+        decoder = Gpt2Decoder(gpt2_network.load(folder))
+    return NumpyEngine(decoder, constraints, threads=threads)

@@ -95,14 +95,25 @@ class LanguageDecoder:
         return None
 
 
-def open_network(model: LanguageFolder, device: torch.device) -> LanguageDecoder | NgramDecoder:
+class TorchNgramDecoder(NgramDecoder):
+    """An n-gram model whose log-probabilities are tensors, for a beam search."""
+
+    def logits(self, contexts: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(super().logits(contexts))
+
+    def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
+        """Return None: there is no attention."""
+        return None
+
+
+def open_network(model: LanguageFolder, device: torch.device) -> LanguageDecoder | TorchNgramDecoder:
     """Load the model of a folder, to continue texts with it. N-grams are counted on the processor.
 
     Raises:
         ModelError: its weights are damaged, or belong to another configuration.
     """
     if model.config.architecture == NGRAM:
-        return NgramDecoder(model.ngrams())
+        return TorchNgramDecoder(model.ngrams())
     return LanguageDecoder(load(model, device))
 
 

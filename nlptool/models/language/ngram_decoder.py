@@ -1,14 +1,13 @@
-"""An n-gram model as a decoder, token by token: ``models.generation.decoder.Decoder``."""
+"""An n-gram model as a decoder, token by token, in numpy: ``models.generation.decoder.Decoder``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nlptool.models.language.kneser_ney import NgramModel
 
@@ -17,11 +16,11 @@ from nlptool.models.language.kneser_ney import NgramModel
 class Contexts:
     """The last tokens of each sequence of a batch, (R, N - 1) at most, those of a short one padded before with -1."""
 
-    tokens: Tensor
+    tokens: NDArray[np.int64]
 
-    def reorder(self, rows: Tensor) -> Contexts:
+    def reorder(self, rows: Any) -> Contexts:
         """Return the contexts of the sequences ``rows`` (N,), in this order."""
-        return Contexts(self.tokens.index_select(0, rows))
+        return Contexts(self.tokens[np.asarray(rows)])
 
 
 class NgramDecoder:
@@ -32,18 +31,18 @@ class NgramDecoder:
         self._model = model
         self._width = max(1, model.order - 1)
 
-    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Tensor, Contexts]:
+    def begin(self, sources: Sequence[Sequence[int]]) -> tuple[Any, Contexts]:
         """Return the log-probabilities (B, V) of the token after each text, and the contexts."""
-        tokens = torch.full((len(sources), self._width), -1)
+        tokens = np.full((len(sources), self._width), -1)
         for row, source in enumerate(sources):
             last = list(source)[-self._width :]
-            tokens[row, self._width - len(last) :] = torch.tensor(last, dtype=torch.int64)
-        return self._logits(tokens), Contexts(tokens)
+            tokens[row, self._width - len(last) :] = last
+        return self.logits(tokens), Contexts(tokens)
 
-    def step(self, tokens: Tensor, state: Contexts) -> tuple[Tensor, Contexts]:
+    def step(self, tokens: Any, state: Contexts) -> tuple[Any, Contexts]:
         """Return the log-probabilities (R, V) of what follows ``tokens`` (R,), and the contexts after them."""
-        after = torch.cat([state.tokens, tokens[:, None]], dim=1)[:, -self._width :]
-        return self._logits(after), Contexts(after)
+        after = np.concatenate([state.tokens, np.asarray(tokens)[:, None]], axis=1)[:, -self._width :]
+        return self.logits(after), Contexts(after)
 
     def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
         """Return the log-probability of each token of each target, (n,) each, after its source."""
@@ -53,11 +52,8 @@ class NgramDecoder:
         parts = np.split(values, np.cumsum(lengths)[:-1])
         return [part[len(source) :] for part, source in zip(parts, sources, strict=True)]
 
-    def attention(self, source: Sequence[int], ids: Sequence[int]) -> Tensor | None:
-        """Return None: there is no attention."""
-        return None
-
-    def _logits(self, contexts: Tensor) -> Tensor:
+    def logits(self, contexts: NDArray[np.int64]) -> Any:
+        """Return the log-probabilities (R, V) of what follows the contexts, float32."""
         found = np.stack([self._model.distribution([id for id in row if id >= 0]) for row in contexts.tolist()])
         with np.errstate(divide="ignore"):
-            return torch.from_numpy(np.log(found).astype(np.float32))
+            return np.log(found).astype(np.float32)

@@ -18,7 +18,7 @@ from nlptool.specs import GeneratorSpec, MaskedModelSpec, NetworkSpec, ScoringSp
 
 _HINT = "nlptool models list --task fill-mask and --task generate show models that do"
 _COMMON = [field.name for field in fields(NetworkSpec)]
-_ENGINES = {"fill-mask": ("auto", "onnx", "torch"), "generate": ("auto", "ct2", "torch")}
+_ENGINES = {"fill-mask": ("auto", "onnx", "torch"), "generate": ("auto", "ct2", "numpy", "torch")}
 
 
 def locate(

@@ -39,7 +39,7 @@ def plainly(network: Any, ids: list[int]) -> NDArray[np.float64]:
     return logits.log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None])[:, 0].numpy()
 
 
-@pytest.mark.parametrize("engine", ["torch", "ct2"])
+@pytest.mark.parametrize("engine", ["torch", "ct2", "numpy"])
 @pytest.mark.parametrize("batch_tokens", [1, 64, 4096])
 def test_tokens_have_the_log_probabilities_of_the_plain_network(
     gpt: tuple[Path, Any, Any], engine: str, batch_tokens: int
