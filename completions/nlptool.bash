@@ -201,7 +201,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         case ${2-} in
         "") kind=file ;;
         --stride | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        --engine) kind=word words=(auto ct2 torch) ;;
+        --engine) kind=word words=(auto ct2 numpy torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -216,7 +216,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --good | --bad | --section | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --details) kind=file ;;
-        --engine) kind=word words=(auto onnx ct2 torch) ;;
+        --engine) kind=word words=(auto onnx ct2 numpy torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -536,7 +536,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         "") kind=file ;;
         --by) kind=word words=(piece word char) ;;
         --target | --stride | --plot | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
-        --engine) kind=word words=(auto onnx ct2 torch) ;;
+        --engine) kind=word words=(auto onnx ct2 numpy torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
