@@ -10,6 +10,7 @@ import click
 from nlptool.catalog import KNOWN
 from nlptool.cli import options
 from nlptool.cli.help import Command
+from nlptool.records.formats import cells
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.writing import write_records
@@ -34,11 +35,7 @@ def _which_model() -> click.UsageError:
 
 @click.command(cls=Command)
 @options.records("generate")
-@options.format_choice(
-    "jsonl", "csv", "tsv", "parquet", "text",
-    text="Output format; csv, tsv, parquet: a generated text a row, with all columns of the input; text: only the best text, a "
-    "line for each input.",
-)  # fmt: skip
+@options.record_format("text", text="; text: only the best text, a line for each input", rows="a generated text a row")
 @click.option("--stream", is_flag=True, help="Print tokens as they are generated, a line for each input.")
 @click.option("--attention", is_flag=True, help="Add the attention weights of the first generated text.")
 @click.option(
@@ -116,6 +113,8 @@ def command(  # noqa: PLR0917
     if not spec.model:
         raise _which_model()
     _refuse_contradictions(decoding, format, stream=stream, attention=attention)
+    if attention and format == "table":  # on a terminal, where it would not be seen
+        format = "jsonl"
     if plot is not None:
         from nlptool import plots
 
@@ -147,7 +146,8 @@ def command(  # noqa: PLR0917
             pipe.write(map(generate.as_lines, texts), generate.line, notes=NOTES_OF_LINES | scripts.notes)
         else:
             layout = generate.layout(attention=attention, stops=bool(resolved.decoding.stop))
-            write_records(pipe, texts, format, layout, notes=NOTES | scripts.notes)
+            table = cells.Answers("generated", layout.answer_columns)
+            write_records(pipe, texts, format, layout, table=table, notes=NOTES | scripts.notes)
     if plot is not None:
         _draw(pipe, picture or [], plot)
 
@@ -161,9 +161,9 @@ def _refuse_contradictions(decoding: DecodingSpec, format: str, *, stream: bool,
         raise click.UsageError("--stream shows tokens as they are chosen; a beam search chooses them all at its end")
     if stream and (decoding.n_return or 1) > 1:
         raise click.UsageError("--stream shows one text, --num-return asks for several")
-    if stream and format != "text" and (format != "jsonl" or options.typed(["format"])):
+    if stream and format != "text" and (format not in ("table", "jsonl") or options.typed(["format"])):
         raise click.UsageError("--stream writes bare text; a record is written when it is complete: -f text")
-    if attention and (stream or format == "text"):
+    if attention and (stream or format == "text" or (format == "table" and options.typed(["format"]))):
         raise click.UsageError("--attention goes into the record: -f jsonl (--plot draws it)")
 
 

@@ -4,6 +4,8 @@ ngram   Kneser-Ney of --order on FILE, words with blanks between them, a documen
         saved model, with their peak memory. The last twentieth of the lines is held out: its perplexity (end of document counted,
         unknown words too), and how fast it is scored. The peer is KenLM's lmplz, if it is on the PATH or in --kenlm DIR; its
         model is read here as ARPA text, and its scores are set against ours.
+
+``training``, ``greedy`` and ``first-line``: see ``language_training`` and ``language_generation``. They read no file.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from nlptool.training.language import kneser_ney
 BEGIN, END, UNKNOWN = 0, 1, 2
 MARKERS = {"<s>": BEGIN, "</s>": END, "<unk>": UNKNOWN}
 _CONTEXTS = 1000
+ARCHITECTURES = ("feedforward", "rnn", "lstm", "gru", "transformer")
 
 
 def ngram(arguments: argparse.Namespace, folder: Path) -> None:
@@ -112,18 +115,40 @@ def documents(lines: Iterator[str] | list[str], index: dict[str, int]) -> Iterat
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["ngram", "estimate"])
-    parser.add_argument("--data", type=Path, required=True, help="a text whose words have blanks between them")
+    parser.add_argument("what", choices=["ngram", "estimate", "training", "greedy", "first-line"])
+    parser.add_argument("--data", type=Path, help="of `ngram`: a text whose words have blanks between them")
     parser.add_argument("--order", type=int, default=3)
     parser.add_argument("--kenlm", type=Path, help="a folder with the program lmplz")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("-o", "--output", type=Path, help="of `estimate`: the file of the model")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    of_training = parser.add_argument_group("training")
+    of_training.add_argument("--architectures", nargs="+", default=ARCHITECTURES, choices=ARCHITECTURES)
+    of_training.add_argument("--hidden-size", type=int, default=256)
+    of_training.add_argument("--vocab-size", type=int, default=4000)
+    of_training.add_argument("--steps", type=int, default=40, help="that are timed")
+    of_training.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    of_generation = parser.add_argument_group("greedy and first-line")
+    of_generation.add_argument("--model", help="a folder to keep the model in; of `first-line`: what -m is given")
+    of_generation.add_argument("--lines", type=int, default=200)
+    of_generation.add_argument("--new-tokens", type=int, default=64)
+    of_generation.add_argument("--layers", type=int, default=12)
+    of_generation.add_argument("--width", type=int, default=768)
+    of_generation.add_argument("--text", default="昔々あるところに")
     arguments = parser.parse_args()
-    if arguments.what == "ngram":
-        os.environ["OMP_NUM_THREADS"] = "1"
-        print(f"ngram: {about_this_machine()}\n")
+    if arguments.what in ("ngram", "estimate") and arguments.data is None:
+        parser.error("--data names the text")
+    if arguments.what != "estimate":
+        os.environ["OMP_NUM_THREADS"] = "1" if arguments.what == "ngram" else str(arguments.threads)
+        print(f"{arguments.what}: {about_this_machine()}\n")
+    runs = {"ngram": ngram, "estimate": estimate}
+    if arguments.what not in runs:  # with torch, after the number of threads is set
+        from language_generation import first_line, greedy
+        from language_training import training
+
+        runs |= {"training": training, "greedy": greedy, "first-line": first_line}
     with tempfile.TemporaryDirectory() as folder:
-        {"ngram": ngram, "estimate": estimate}[arguments.what](arguments, Path(folder))
+        runs[arguments.what](arguments, Path(folder))
 
 
 if __name__ == "__main__":

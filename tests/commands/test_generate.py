@@ -305,6 +305,19 @@ def test_each_option_of_sampling_samples(
     }  # fmt: skip
 
 
+def test_temperature_0_is_greedy_search(ask: Callable[..., Any], mirror: Mirror) -> None:
+    (record,) = records(ask("--temperature", "0", stdin="ab\n"))
+    assert mirror.asked[0][1] == Decoding()
+    assert "seed" not in record["nlptool"]["generate"]
+
+
+def test_a_table_has_a_row_for_each_text(ask: Callable[..., Any]) -> None:
+    shown = ask("-f", "table", "--num-return", "2", stdin="ab\n\n").stdout.splitlines()
+    assert shown[0].split() == ["generated", "log_probability", "finish_reason", "text"]
+    assert [line.split() for line in shown[1:3]] == [["ba", "-2.0000", "stop", "ab"], ["ba'", "-3.0000", "stop", "ab"]]
+    assert len(shown) == 4  # an empty text has a row of its own
+
+
 def test_samples_are_ordered_by_their_log_probability(ask: Callable[..., Any]) -> None:
     (record,) = records(ask("--sample", "--num-return", "3", stdin="ab\n"))
     scores = [each["log_probability"] for each in record["generated"]]
@@ -344,13 +357,21 @@ USAGE = [
         "--stop ends a text while it is written; a beam search knows its texts at the end",
     ),
     (["--stop", "a", "--num-return", "2"], "--stop ends a text while it is written; a beam search"),
-    (["--temperature", "0"], "0.0 is not in the range 0<x<=100"),
+    (["--temperature", "-0.5"], "-0.5 is not in the range 0<=x<=100"),
+    (
+        ["--temperature", "0", "--top-k", "3"],
+        "--temperature 0 takes the most probable token each time: leave out --top-k",
+    ),
+    (["--temperature", "0", "--sample"], "leave out --sample"),
+    (["--temperature", "0", "--beams", "2"], "leave out --beams"),
+    (["--temperature", "0", "--num-return", "2"], "leave out --num-return"),
     (["--temperature", "nan"], "nan is no number"),
     (["--top-p", "1.5"], "1.5 is not in the range"),
     (["--top-k", "0"], "0 is not in the range"),
     (["--beams", "0"], "0 is not in the range"),
     (["--num-return", "0"], "0 is not in the range"),
-    (["-f", "table"], "'table' is not one of 'jsonl', 'csv', 'tsv', 'parquet', 'text'"),
+    (["--stream", "-f", "table"], "--stream writes bare text"),
+    (["--attention", "-f", "table"], "--attention goes into the record: -f jsonl"),
     (["--resume"], "--resume needs -o FILE"),
 ]
 

@@ -128,6 +128,80 @@ def test_the_vocabulary_of_another_model_is_taken_as_it_is(models: Path, invoke:
     assert "has no vocabulary.json" in result.stderr
 
 
+def test_a_vocabulary_of_the_same_size_but_another_model_is_refused(
+    models: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(models / "gru", broken)
+    path = broken / "vocabulary.json"
+    content = path.read_text(encoding="utf-8")
+    assert "夏" in content
+    path.write_text(content.replace("夏", "犬"), encoding="utf-8")
+    result = invoke("generate", "-m", str(broken), stdin="春は\n")
+    assert result.exit_code == 4
+    assert "its vocabulary.json is of another model, or was changed" in result.stderr
+
+
+def test_a_gpt_of_mecabs_words_is_refused_before_the_training(invoke: Invoke, tmp_path: Path) -> None:
+    run = ["train", "lm", "--architecture", "transformer", "--token-unit", "words", "--heads", "2", *TINY, *SIZES]
+    result = invoke(*run, "-o", str(tmp_path / "m"), stdin=TEXT)
+    assert result.exit_code == 1
+    assert "transformers has no tokenizer for a GPT with the words of MeCab" in result.stderr
+    assert "steps: " not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--architecture", "transformer", "--embedding-size", "8"], "makes no use of --embedding-size"),
+        (["--architecture", "transformer", "--context", "2"], "--architecture transformer needs --context 3 or more"),
+        (["--architecture", "ngram", "--save-dtype", "float16"], "makes no use of --save-dtype"),
+        (["--architecture", "ngram", "--plot", "x.png"], "makes no use of --plot"),
+        (["--architecture", "ngram", "--order", "0"], "0 is not in the range"),
+        (["--architecture", "ngram", "--order", "21"], "21 is not in the range"),
+    ],
+)
+def test_options_without_effect_and_out_of_range_are_wrong_usage(
+    options: list[str], said: str, invoke: Invoke, tmp_path: Path
+) -> None:
+    result = invoke("train", "lm", *options, "-o", str(tmp_path / "m"), stdin=TEXT)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("order", [1, 20])
+def test_the_shortest_and_the_longest_n_grams_write(order: int, invoke: Invoke, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    invoke("train", "lm", "--architecture", "ngram", "--order", str(order), "-o", str(folder), stdin=TEXT)
+    (record,) = generated(invoke, folder, "夏は\n", "--max-new-tokens", "4")
+    assert len(record["generated"][0]["text"]) == (4 if order == 20 else len(record["generated"][0]["text"]))
+    assert record["generated"][0]["log_probability"] < 0
+
+
+@pytest.mark.parametrize(("name", "is_said"), [("feedforward", True), ("lstm", False)])
+def test_a_context_longer_than_the_corpus_is_said(name: str, is_said: bool, invoke: Invoke, tmp_path: Path) -> None:
+    sizes = ["--max-steps", "2", "--hidden-size", "8", "--context", "500", "--batch-size", "2"]
+    result = invoke(
+        "train",
+        "lm",
+        "--architecture",
+        name,
+        *TINY,
+        *sizes,
+        "--dev",
+        "0",
+        "-o",
+        str(tmp_path / "m"),
+        stdin="いろはに\n",
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "of 2 runs of up to 3 tokens each" in result.stderr
+    assert ("--context 500 is longer than the 3 tokens of each of the 2 streams" in result.stderr) == is_said
+
+
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [

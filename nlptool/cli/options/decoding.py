@@ -37,6 +37,12 @@ def _decoding(
 ) -> DecodingSpec:
     draws = {"--sample": sample, "--temperature": temperature, "--top-k": top_k, "--top-p": top_p}
     drawn = next((name for name, value in draws.items() if value), None)
+    if temperature == 0:
+        searches = {"--beams": (beams or 1) > 1, "--num-return": (num_return or 1) > 1}
+        other = drawn or next((name for name, value in searches.items() if value), None)
+        if other:
+            raise click.UsageError(f"--temperature 0 takes the most probable token each time: leave out {other}")
+        beams, temperature = 1, None  # greedy search, even of a model that asks for sampling
     if drawn and (beams or 1) > 1:
         raise click.UsageError(f"--beams searches and {drawn} samples at random: give one of the two")
     if not drawn and (num_return or 1) > (beams or num_return or 1):
@@ -86,9 +92,9 @@ def decoding(callback: Command) -> Command:
                       show_default=_MODELS.format(1), help="Texts returned for each input, the best first."),
         shared_option("Generation", "--sample", is_flag=True, show_default="as the model says",
                       help="Sample each token from the model's distribution."),
-        shared_option("Generation", "--temperature", metavar="T", type=FloatRange(0, 100, min_open=True),
+        shared_option("Generation", "--temperature", metavar="T", type=FloatRange(0, 100),
                       show_default=_MODELS.format(1),
-                      help="Sampling temperature; below 1: more probable tokens, above 1: more random ones."),
+                      help="Sampling temperature; below 1: more probable tokens, above 1: more random ones, 0: greedy search."),
         shared_option("Generation", "--top-k", metavar="K", type=IntRange(min=1), show_default=_MODELS.format("all"),
                       help="Top-k sampling: only the K most probable tokens."),
         shared_option("Generation", "--top-p", metavar="P", type=FloatRange(0, 1, min_open=True),

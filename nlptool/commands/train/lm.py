@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _ARCHITECTURES = ("ngram", "feedforward", "rnn", "lstm", "gru", "transformer")
 
+_SHORTEST_CONTEXT = 3  # of a Transformer: the token that begins a text, one of the text, and the next
+
 
 @click.command(cls=Command)
 @options.records("train", writes=False)
@@ -105,7 +107,8 @@ def command(
         options.refuse(("token_unit", "dictionary", "lowercase", "vocab_size"), "--vocabulary")
     corpus = CorpusOptions(token_unit, vocab_size, lowercase, dictionary, dev, vocabulary)
     if settings["architecture"] == "ngram":
-        options.refuse((*(set(settings) - {"architecture"}), "samples", "device", "threads"), "--architecture ngram")
+        of_networks = {*settings, "samples", "device", "threads", "save_dtype", "plot"} - {"architecture"}
+        options.refuse(of_networks, "--architecture ngram")
         train_ngrams(pipe, output, corpus, order, [1, min_count])
         return
     options.refuse(("order", "min_count"), f"--architecture {settings['architecture']}")
@@ -113,6 +116,10 @@ def command(
         options.refuse(("layers",), "--architecture feedforward")
     else:
         options.refuse(("direct",), f"--architecture {settings['architecture']}")
+    if settings["architecture"] == "transformer":
+        options.refuse(("embedding_size",), "--architecture transformer")
+        if settings["context"] < _SHORTEST_CONTEXT:
+            raise click.UsageError(f"--architecture transformer needs --context {_SHORTEST_CONTEXT} or more")
     settings["embedding_size"] = settings["embedding_size"] or settings["hidden_size"]
     if settings["embedding_size"] != settings["hidden_size"]:
         if options.typed(["tied"]) and settings["tied"]:

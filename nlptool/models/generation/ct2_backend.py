@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ class Ct2Engine:
         self._divide_threads(len(sources))
         hypotheses: list[list[Hypothesis]] = [[] for _ in sources]
         most = max(1, _LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
-        for indices in self._batches(sources, most):
+        for indices in self._batches(sources, most, decoding, equal=ends is not None):
             run = self._continue if self._constraints.kind == DECODER else self._translate
             found = run([sources[index] for index in indices], decoding, ends_of(ends, indices))
             for index, results in zip(indices, found, strict=True):
@@ -120,12 +119,13 @@ class Ct2Engine:
             self._model = None  # free it before the next one is loaded
             self._model, self._parts = self._load(self._threads, 1), self._threads
 
-    def _batches(self, sources: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
-        """Yield the indices of ``sources``, at most ``most`` at a time."""
+    def _batches(
+        self, sources: Sequence[Sequence[int]], most: int, decoding: Decoding, *, equal: bool
+    ) -> Iterator[list[int]]:
+        """Yield the indices of ``sources``, at most ``most`` at a time; with ``equal`` prompts of equal lengths alone."""
         groups = [list(range(len(sources)))]
-        if self._constraints.kind == DECODER:  # of unequal prompts it returns the ends of longer ones as generated
-            order = sorted(groups[0], key=lambda index: len(sources[index]))
-            groups = [list(group) for _, group in groupby(order, key=lambda index: len(sources[index]))]
+        if self._constraints.kind == DECODER:
+            groups = _groups([len(source) for source in sources], decoding, equal=equal)
         for group in groups:
             yield from (group[start : start + most] for start in range(0, len(group), most))
 
@@ -347,6 +347,26 @@ def _await(run: Callable[..., list[Any]], *arguments: Any, **options: Any) -> li
     while not all(result.done() for result in pending):
         time.sleep(_POLL)
     return [result.result() for result in pending]
+
+
+def _groups(lengths: Sequence[int], decoding: Decoding, *, equal: bool) -> list[list[int]]:
+    """Return the indices of the prompts that can be continued together.
+
+    The library reads the prompts of a batch up to the length of the shortest, and the rest of longer ones token by token. Greedy
+    search finds for prompts of unequal lengths what it finds for each alone, unless the shortest is a single token: then the
+    library returns the rest of the longer ones as generated. In a beam search, and if repetitions count, results can differ.
+    """
+    is_greedy = max(decoding.beams, decoding.n_return) == 1 and not _counts_repetitions(decoding)
+    spread = (
+        _longest(decoding) if is_greedy and not equal else 0
+    )  # with a larger one, two batches take no more steps than one
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+        shortest = lengths[groups[-1][0]] if groups else 0
+        if not groups or lengths[index] > shortest + (spread if shortest > 1 else 0):
+            groups.append([])
+        groups[-1].append(index)
+    return groups
 
 
 def _counts_repetitions(decoding: Decoding) -> bool:

@@ -116,8 +116,11 @@ def _compare(network: Any, config: Mapping[str, Any], target: Path) -> None:
     ids_of = {SOURCE: language, TARGET: language}
     before, after = ([id for key in config[part] for id in ids_of.get(key, (key,))] for part in ("before", "after"))
     lines = pieces.read(target, config).tokenize(_SAMPLE)
-    sources = [[*before, *line.ids[:_SHORT], *after] for line in lines if line.ids]
-    decoding = Decoding(max_new_tokens=min(_SHORT, (constraints.max_positions or _SHORT) // 4))
+    positions = constraints.max_positions or 4 * _SHORT
+    n_new = max(1, min(_SHORT, positions // 4))
+    n_read = max(1, min(_SHORT, positions - n_new - len(before) - len(after)))
+    sources = [[*before, *line.ids[:n_read], *after] for line in lines if line.ids]
+    decoding = Decoding(max_new_tokens=n_new)
     try:
         hypotheses = ct2_backend.open_engine(target, constraints, threads=1).generate(sources, decoding, [])
     except Exception as error:  # CTranslate2 raises RuntimeError and others

@@ -66,6 +66,11 @@ class TorchEngine(SearchEngine):
         """
         with self.limited():
             weights = self._network.attention(source, ids) if ids else None
+        if weights is None and ids and not isinstance(self._network, Seq2SeqDecoder):
+            raise ModelError(
+                f"{self._name} has no attention: its network is no Transformer",
+                hint="nlptool train lm --architecture transformer",
+            )
         if weights is None and ids:
             raise ModelError(
                 f"{self._name} has no attention: its decoder sees the source as one vector",

@@ -17,7 +17,7 @@ from typing import Any
 
 from nlptool.errors import ModelError
 from nlptool.models.heads.task import CHOICE, KINDS, SPAN, TAGS, USUAL_METRICS, Task, of_manifest
-from nlptool.models.store import kinds, model_folder
+from nlptool.models.store import kinds, model_folder, own_writers
 from nlptool.models.store.kinds import CopyKind
 from nlptool.models.taggers.detection import PLAIN, scheme_of_labels
 
@@ -28,6 +28,7 @@ METHODS = ("finetune", "linear")
 
 _TRAINED = {
     "ForMaskedLM": "for masked words", "ForPreTraining": "for masked words", "ForCausalLM": "to write on",
+    "LMHeadModel": "to write on",
     "ForConditionalGeneration": "to write a text",
 }  # fmt: skip
 """The end of a class of transformers -> what its models were trained for."""
@@ -115,11 +116,15 @@ def _another(folder: Path, name: str, classes: Sequence[str], family: Family) ->
     message = f"{name} is no {family.name}"
     if not model_folder.is_model(folder):
         return ModelError(message, hint=f"{family.lists} shows {family.name}s")
+    if (own := own_writers.of_folder(folder)) is not None:
+        return ModelError(f"{message}: it is {own.what}", hint=f"nlptool generate -m {name} runs it")
     trained = {each.ending: each.trained for each in FAMILIES} | _TRAINED
     said = next((each.trained for each in FAMILIES if (folder / each.manifest).is_file()), "")
     said = said or next((what for each in classes for end, what in trained.items() if each.endswith(end)), "")
     said = said or ("for embeddings" if (folder / "modules.json").is_file() else "without a head of that kind")
     runs = next((f"{each.runs} -m {name} runs it; " for each in FAMILIES if each.trained == said), "")
+    if any(map(model_folder.writes_texts, classes)):  # --base takes none of these
+        return ModelError(f"{message}: it was trained {said}", hint=f"nlptool generate -m {name} runs it")
     return ModelError(f"{message}: it was trained {said}", hint=f"{runs}{family.trains} --base {name} makes one of it")
 
 

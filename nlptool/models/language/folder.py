@@ -1,6 +1,7 @@
 """The folder of a language model of nlptool's own, as ``nlptool train lm`` writes it.
 
-config.json         {"model_type": "nlptool-language", and the fields of ``LanguageConfig``}
+config.json         {"model_type": "nlptool-language", "vocabulary": the SHA-256 of vocabulary.json, and the fields of
+                    ``LanguageConfig``}
 ngrams.safetensors  the n-grams of an n-gram model (``ngram_file``); of another one instead
 model.safetensors   float32 or float16; the names are the parameters of ``networks``, an output matrix that is tied left out
 vocabulary.json     the vocabulary (``models.seq2seq.vocabulary``)
@@ -8,6 +9,7 @@ vocabulary.json     the vocabulary (``models.seq2seq.vocabulary``)
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +24,11 @@ from nlptool.models.language import ngram_file
 from nlptool.models.language.config import LanguageConfig
 from nlptool.models.language.kneser_ney import NgramModel
 from nlptool.models.seq2seq.vocabulary import Vocabulary
-from nlptool.models.store import model_folder, own_weights
+from nlptool.models.store import model_folder, own_weights, own_writers
 
-MODEL_TYPE = model_folder.OUR_LANGUAGE_MODEL
+MODEL_TYPE = own_writers.LANGUAGE_MODEL.model_type
 CONFIG, VOCABULARY = "config.json", "vocabulary.json"
+_DIGEST = "vocabulary"
 TIED = "output.weight"
 """The name of the output matrix, which is not stored where it is that of the embeddings."""
 
@@ -66,13 +69,16 @@ def read(folder: Path) -> LanguageFolder:
     Raises:
         ModelError: a file is missing, or damaged, or the vocabulary is of another model.
     """
-    config = language_config.from_dict(model_folder.read_json(folder / CONFIG))
+    about = model_folder.read_json(folder / CONFIG)
+    config = language_config.from_dict(about)
     vocabulary = Vocabulary.read(folder / VOCABULARY)
     if len(vocabulary) != config.vocab_size:
         raise ModelError(
             f"{folder} is damaged: its {VOCABULARY} holds {len(vocabulary):,} pieces, and its network has "
             f"{config.vocab_size:,}"
         )
+    if about.get(_DIGEST, digest := _digest(folder)) != digest:
+        raise ModelError(f"{folder} is damaged: its {VOCABULARY} is of another model, or was changed")
     return LanguageFolder(folder, config, vocabulary)
 
 
@@ -104,6 +110,11 @@ def write_ngrams(folder: Path, model: NgramModel, config: LanguageConfig, vocabu
 
 
 def _write_about(folder: Path, config: LanguageConfig, vocabulary: Vocabulary) -> None:
-    content = {"model_type": MODEL_TYPE, **config.as_dict()}
-    (folder / CONFIG).write_text(json.dumps(content, indent=2), encoding="utf-8")
     vocabulary.save(folder / VOCABULARY)
+    content = {"model_type": MODEL_TYPE, _DIGEST: _digest(folder), **config.as_dict()}
+    (folder / CONFIG).write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+def _digest(folder: Path) -> str:
+    """Return the SHA-256 of a folder's vocabulary."""
+    return hashlib.sha256((folder / VOCABULARY).read_bytes()).hexdigest()

@@ -165,5 +165,5 @@ def decoder(name: object, kind: str) -> ModelError:
     """Return the error for a model that attends to one side of a position alone."""
     return ModelError(
         f"{name} is a decoder ({kind}): it sees only what stands before a word, and was not trained to fill masks",
-        hint=HINT,
+        hint=f"nlptool generate -m {name} continues texts with it; {HINT}",
     )

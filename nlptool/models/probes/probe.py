@@ -20,7 +20,7 @@ from nlptool.models.contextual.model import ContextualModel
 from nlptool.models.contextual.pooling import MEAN, pool
 from nlptool.models.contextual.texts import PlacedText
 from nlptool.models.probes.trees import Edge, rooted, spanning_tree
-from nlptool.models.store import model_folder
+from nlptool.models.store import model_folder, own_writers
 from nlptool.models.store.kinds import STANDARD_WEIGHTS
 from nlptool.storage import safetensors
 from nlptool.text.spans import Place
@@ -137,6 +137,7 @@ def load(folder: Path) -> Probe:
     """
     path = folder / MANIFEST
     if not path.is_file():
+        own_writers.refuse(folder)
         raise ModelError(f"{folder} holds no probe", hint="nlptool train probe makes one")
     about = model_folder.read_json(path)
     arrays = safetensors.read_all(folder / STANDARD_WEIGHTS)

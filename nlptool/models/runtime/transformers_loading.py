@@ -13,7 +13,7 @@ from typing import Any
 from nlptool.errors import ModelError
 from nlptool.models.japanese import bert_words
 from nlptool.models.runtime import tokenizers as runtime_tokenizers
-from nlptool.models.store import model_folder
+from nlptool.models.store import model_folder, own_writers
 from nlptool.storage import json_files
 from nlptool.terminal import library_warnings
 
@@ -139,10 +139,11 @@ def refuse_own_code(folder: Path, parts: Iterable[str] = ("",)) -> None:
 
     Raises:
         ModelError: the architecture of one of its parts is not one of transformers but code in the folder or in another
-            repository.
+            repository; or it is one of ``own_writers``.
     """
     from transformers import CONFIG_MAPPING
 
+    own_writers.refuse(folder)
     for part in parts:
         config = folder / part / "config.json"
         about = model_folder.read_json(config, optional=True)

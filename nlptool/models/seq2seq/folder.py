@@ -20,9 +20,9 @@ from nlptool.errors import ModelError
 from nlptool.models.seq2seq import config as seq2seq_config
 from nlptool.models.seq2seq.config import Seq2SeqConfig
 from nlptool.models.seq2seq.vocabulary import Vocabulary
-from nlptool.models.store import model_folder, own_weights
+from nlptool.models.store import model_folder, own_weights, own_writers
 
-MODEL_TYPE = model_folder.OUR_GENERATOR
+MODEL_TYPE = own_writers.SEQ2SEQ.model_type
 CONFIG, WEIGHTS, SOURCE, TARGET = FILES = ("config.json", "model.safetensors", "source.json", "target.json")
 
 

@@ -12,19 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nlptool.errors import ModelError
-from nlptool.models.store import model2vec_folder, network_sizes
+from nlptool.models.store import model2vec_folder, network_sizes, own_writers
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.store.part_kinds import PART_KINDS, ROUTERS, TRANSFORMERS_ONCE
 from nlptool.storage import json_files, safetensors
 
 NEXT_SENTENCE = ("bert", "ernie", "fnet", "megatron-bert", "mobilebert")
 """Architectures that are trained with masked words and next sentences, index 0 of whose second head is *is next*."""
-
-OUR_GENERATOR = "nlptool-seq2seq"
-"""What the config.json of an encoder–decoder of `nlptool train seq2seq` calls its kind."""
-
-OUR_LANGUAGE_MODEL = "nlptool-language"
-"""What that of a language model of `nlptool train lm` calls its kind."""
 
 CLASSIFIER = "classifier.json"
 """The manifest of a classifier of `nlptool train classifier`."""
@@ -238,11 +232,7 @@ def is_generator(folder: Path) -> bool:
     """Return whether ``config.json`` says that it is an encoder–decoder or a decoder, of transformers or our own."""
     config = readable_json(folder / "config.json")
     named = any(map(writes_texts, architectures(config)))
-    return (
-        named
-        or bool(config.get("is_encoder_decoder"))
-        or config.get("model_type") in (OUR_GENERATOR, OUR_LANGUAGE_MODEL)
-    )
+    return named or bool(config.get("is_encoder_decoder")) or own_writers.of_folder(folder) is not None
 
 
 def is_static(folder: Path) -> bool:
@@ -267,6 +257,9 @@ def missing(folder: Path, *, plain: bool = False, allow_pickle: bool = False) ->
 
 
 def _missing(folder: Path, *, plain: bool, allow_pickle: bool) -> Iterator[str]:
+    if (own := own_writers.of_folder(folder)) is not None:
+        yield from own_writers.missing(folder, own)
+        return
     places = [folder, *([folder.parent.parent / ".no_exist" / folder.name] if _in_hub_cache(folder) else [])]
     is_known = plain or any((place / "modules.json").exists() for place in places)
     if len(places) > 1 and not is_known and model2vec_folder.find(folder) is None:
@@ -292,10 +285,12 @@ def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = Fals
         plain: of a model of transformers, of which there may be more parts for sentence-transformers.
 
     Raises:
-        ModelError: there are none, one is damaged, or a file lies outside of the folder.
+        ModelError: there are none, one is damaged, a file lies outside of the folder, or it is one of ``own_writers``, which
+            have loaders of their own.
     """
     if not is_model(folder):
         raise no_model(folder)
+    own_writers.refuse(folder)
     for file in sorted(folder.rglob("*")):
         _stay_inside(folder, file.relative_to(folder).as_posix())
     files: dict[Path, None] = {}

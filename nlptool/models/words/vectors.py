@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.geometry.top_k import TopK
+from nlptool.models.store import own_writers
 from nlptool.models.store.kinds import VECTORS
 from nlptool.models.words import rows
 from nlptool.models.words.four_bits import INT4
@@ -315,6 +316,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest; a ModelError if there is none, or a newer or damaged one."""
     path = folder / MANIFEST
     if not path.is_file():
+        own_writers.refuse(folder)
         raise ModelError(f"the folder {folder} holds no word vectors: it has no {MANIFEST}")
     try:
         about = json_files.read_object(path, ["format"], kinds=_KINDS)

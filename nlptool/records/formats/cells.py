@@ -111,6 +111,26 @@ class Neighbors:
             yield [*named, *ids, record.text, neighbor.get("text", ""), neighbor["similarity"]]
 
 
+class Answers:
+    """A record and one of the answers in its results in each row; a row without one if there is none.
+
+    Args:
+        name: of the result that is the list of answers.
+        columns: field of an answer -> the column's name and type.
+    """
+
+    def __init__(self, name: str, columns: Mapping[str, tuple[str, type]]) -> None:
+        self._name = name
+        self._columns = columns
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return [*self._columns.values(), ("text", str)]
+
+    def cells(self, record: Record) -> Iterator[list[Any]]:
+        for answer in orjson.loads(record.results[self._name]) or [{}]:
+            yield [*(answer.get(field) for field in self._columns), record.text]
+
+
 class Matrix:
     """A record and its similarities, a column for each, which a table numbers and CSV and TSV label.
 

@@ -40,7 +40,9 @@ def train_language_model(
     """
     began = time.monotonic()
     with pipe.bar, held(pipe, output, _MANIFEST, _WORK_FILES) as folder:
+        from nlptool.models.language.config import FEEDFORWARD, TRANSFORMER
         from nlptool.models.runtime import devices
+        from nlptool.training.language import gpt
         from nlptool.training.language.streams import Streams
         from nlptool.training.language.trainer import DevText, LanguageSettings, LanguageTraining
 
@@ -48,6 +50,8 @@ def train_language_model(
         corpus = language_corpus.read(pipe, options)
         remember_input(pipe)
         chosen = LanguageSettings(**settings)
+        if chosen.architecture == TRANSFORMER:
+            gpt.tokenizer_of(corpus.vocabulary)  # what could not be saved is not trained
         streams = Streams(
             corpus.train.tokens,
             corpus.train.starts,
@@ -55,6 +59,11 @@ def train_language_model(
             length=chosen.context,
             seed=chosen.seed,
         )
+        if chosen.context > streams.length and chosen.architecture in (FEEDFORWARD, TRANSFORMER):
+            pipe.note(
+                f"--context {chosen.context:,} is longer than the {streams.length:,} tokens of each of the {streams.batch_size} "
+                "streams of the corpus: the network learns nothing of tokens farther away"
+            )
         dev = corpus.dev
         dev_text = None
         if len(dev.tokens):

@@ -45,7 +45,7 @@ class Streams:
         tokens: (N,) of all documents, memory-mapped or not.
         starts: (D + 1,), of each document in ``tokens``, and the end of the last.
         batch_size: B, streams; fewer if the corpus has fewer tokens.
-        length: T, tokens.
+        length: T, tokens; fewer if a stream has fewer.
         seed: of the order of the documents; None: as they stand.
     """
 
@@ -57,13 +57,13 @@ class Streams:
         self._n_targets = len(tokens) + len(starts) - 1  # each document's tokens, and the end behind it
         self.batch_size = max(1, min(batch_size, self._n_targets))
         self._of_stream = -(-self._n_targets // self.batch_size)
-        self._length = min(length, self._of_stream)
+        self.length = min(length, self._of_stream)
         self._epoch: tuple[int, NDArray[np.int64]] = -1, np.zeros(0, np.int64)
 
     @property
     def n_batches(self) -> int:
         """Return the number of batches of an epoch."""
-        return -(-self._of_stream // self._length)
+        return -(-self._of_stream // self.length)
 
     def batches(self, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of all epochs without end, from number ``first`` on."""
@@ -76,8 +76,8 @@ class Streams:
         if self._epoch[0] != epoch:
             self._epoch = epoch, self._flat(epoch)
         flat = self._epoch[1]
-        begin = number * self._length
-        end = min(begin + self._length, self._of_stream)
+        begin = number * self.length
+        end = min(begin + self.length, self._of_stream)
         rows = np.arange(self.batch_size)[:, None] * self._of_stream
         places = rows + np.arange(begin, end)
         counts = places < self._n_targets

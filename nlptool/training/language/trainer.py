@@ -139,7 +139,7 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
 
     def describe_step(self) -> str:
         n_streams = self._streams.batch_size * self.settings.gradient_accumulation
-        return f"of {n_streams:,} runs of up to {self.settings.context:,} tokens each"
+        return f"of {n_streams:,} runs of up to {self._streams.length:,} tokens each"
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         carrying = self.network
