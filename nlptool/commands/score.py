@@ -152,6 +152,10 @@ def _check(model: Generator, scoring: Scoring, *, pieces: bool) -> None:
             raise click.UsageError(
                 f"{model.name} is an encoder–decoder: --target NAME is the field of the text that is scored, given its source"
             )
+    elif options.typed(["prefix"]):
+        raise click.UsageError(
+            f"--prefix is for the sources of an encoder–decoder, and {model.name} is none: --target NAME"
+        )
     if scoring.stride is not None and scoring.room is not None and scoring.stride >= scoring.room:
         raise click.UsageError(
             f"--stride {scoring.stride} leaves nothing before a window of --max-length {scoring.room} tokens: a smaller one"

@@ -161,6 +161,7 @@ def test_a_table_has_columns_for_two_texts(invoke: Invoke) -> None:
         ("ngrams", ["--engine", "onnx"], "does not run in onnx"),
         ("ngrams", ["--engine", "ct2"], "does not run in CTranslate2"),
         ("ngrams", ["--by", "word", "--no-pieces"], "--no-pieces lists nothing"),
+        ("gpt", ["--prefix", "x"], "--prefix is for the sources of an encoder–decoder"),
         ("gpt", ["--max-length", "8", "--stride", "8"], "--stride 8 leaves nothing"),
         ("sbert-mini-ja-en", [], "is a model for embed, and gives no text a probability"),
         ("ngrams", ["--plot", "x.doc"], "x.doc"),

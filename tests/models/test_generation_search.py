@@ -306,8 +306,10 @@ def test_the_tokens_kept_and_their_probabilities_are_those_of_transformers(
     if top_p < 1:
         expected = TopPLogitsWarper(top_p)(None, expected)
     got = sampling.filter_logits(logits, Decoding(sample=True, temperature=temperature, top_k=top_k, top_p=top_p))
-    assert torch.equal(got.isneginf(), expected.isneginf())
-    torch.testing.assert_close(got.softmax(-1), expected.softmax(-1))
+    assert torch.equal(got[1:].isneginf(), expected[1:].isneginf())
+    torch.testing.assert_close(got[1:].softmax(-1), expected[1:].softmax(-1))
+    # Which of equal tokens are kept is chance in transformers, whose sort is not stable.
+    torch.testing.assert_close(got[0].sort().values, expected[0].sort().values)
 
 
 def test_the_token_drawn_is_the_first_where_the_probabilities_sum_up_to_more_than_the_number() -> None:
