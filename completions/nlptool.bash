@@ -320,7 +320,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --repetition-penalty --no-repeat-ngram --stop --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        -f | --format) kind=word words=(jsonl csv tsv parquet text) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv parquet text) ;;
         --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --repetition-penalty | --no-repeat-ngram | --stop | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto ct2 numpy torch) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
