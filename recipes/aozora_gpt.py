@@ -23,7 +23,7 @@ NETWORK = "--architecture transformer --layers 5 --hidden-size 256 --heads 4 --c
 TOKENS = "--token-unit subwords --vocab-size 7000"
 TRAINING = (
     "--batch-size 16 --learning-rate 2e-3 --optimizer muon --dropout 0 --dev 0.005 --evaluations 20 --save-dtype float16 "
-    "--max-steps 12000"
+    "--max-steps 6000"
 )
 DECODING = {
     "do_sample": True,

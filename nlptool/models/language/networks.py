@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from nlptool.models.language.config import END, FEEDFORWARD, LSTM, RECURRENT, LanguageConfig
 
@@ -130,18 +129,6 @@ class Recurrent(EmbeddingNetwork):
 def new(config: LanguageConfig) -> EmbeddingNetwork:
     """Return a network with random weights."""
     return Feedforward(config) if config.architecture == FEEDFORWARD else Recurrent(config)
-
-
-def losses(network: LanguageNetwork, ids: Tensor, state: State, targets: Tensor) -> tuple[Tensor, State]:
-    """Return the cross-entropy of each target, (B, T) in nats, and the state behind ``ids``.
-
-    Args:
-        ids, targets: (B, T); ``targets`` are the tokens that follow.
-    """
-    logits, state = network(ids, state)
-    # Token by token: a softmax over transposed logits strides through memory, and takes as long as all else together.
-    found = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
-    return found.view_as(targets), state
 
 
 def reordered(state: State, rows: Tensor) -> State:

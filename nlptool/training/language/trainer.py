@@ -23,6 +23,7 @@ from nlptool.models.language.measures import scores
 from nlptool.models.language.networks import LanguageNetwork, State
 from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training.best import BestKeeper
+from nlptool.training.cross_entropy import token_losses
 from nlptool.training.language import gpt
 from nlptool.training.language.samples import sample
 from nlptool.training.language.streams import Batch, Streams
@@ -156,7 +157,7 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
 
     def _losses(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         with autocast(self._device, self.settings.precision):
-            return networks.losses(self.network.network, self._tensor(batch.inputs), state, self._tensor(batch.targets))
+            return losses(self.network.network, self._tensor(batch.inputs), state, self._tensor(batch.targets))
 
     def evaluate(self) -> dict[str, float]:
         """Return the scores on the held-out documents: the loss in nats per token, the perplexity per token and per word, and
@@ -199,3 +200,13 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
             f"epoch {line['epoch']:g}: dev loss {line['dev_loss']:.3f}, perplexity per word {line['dev_word_perplexity']:.1f}, "
             f"bits per character {line['dev_bits_per_character']:.3f}"
         )
+
+
+def losses(network: LanguageNetwork, ids: Tensor, state: State, targets: Tensor) -> tuple[Tensor, State]:
+    """Return the cross-entropy of each target, (B, T) in nats, and the state behind ``ids``.
+
+    Args:
+        ids, targets: (B, T); ``targets`` are the tokens that follow.
+    """
+    logits, state = network(ids, state)
+    return token_losses(logits.flatten(0, 1), targets.flatten()).view_as(targets), state

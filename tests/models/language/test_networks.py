@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from nlptool.models.language import networks
 from nlptool.models.language.config import END, LanguageConfig
+from nlptool.training.language.trainer import losses as losses_of
 
 V, D = 11, 6
 
@@ -82,7 +83,7 @@ def test_losses_and_gradients_are_those_of_a_plain_loop(architecture: str) -> No
     plain.load_state_dict(network.recurrent.state_dict())  # type: ignore[union-attr, operator]
     embedding = nn.Embedding.from_pretrained(network.embedding.weight.detach().clone(), freeze=False)
     ids, targets = torch.randint(V, (2, 9)), torch.randint(V, (2, 9))
-    losses, _ = networks.losses(network, ids, network.begin(2), targets)
+    losses, _ = losses_of(network, ids, network.begin(2), targets)
     losses.mean().backward()
     total = torch.zeros(())
     for row in range(2):

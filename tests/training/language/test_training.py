@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptool.models.language import networks
 from nlptool.models.language.config import END
 from nlptool.training.language.streams import Streams
 from nlptool.training.language.trainer import DevText, LanguageSettings, LanguageTraining
+from nlptool.training.language.trainer import losses as losses_of
 
 
 @given(
@@ -102,6 +102,6 @@ def test_the_losses_of_batches_are_those_of_one_long_pass(architecture: str, tmp
         for name in ("inputs", "targets")
     )
     network = given.network.network
-    losses, _ = networks.losses(network, inputs, network.begin(len(inputs)), targets)
+    losses = losses_of(network, inputs, network.begin(len(inputs)), targets)[0].detach()
     expected = [float(part.mean()) for part in losses.split([batch.inputs.shape[1] for batch in batches], dim=1)]
     assert found == pytest.approx(expected, rel=1e-5)
