@@ -357,9 +357,8 @@ def _groups(lengths: Sequence[int], decoding: Decoding, *, equal: bool) -> list[
     library returns the rest of the longer ones as generated. In a beam search, and if repetitions count, results can differ.
     """
     is_greedy = max(decoding.beams, decoding.n_return) == 1 and not _counts_repetitions(decoding)
-    spread = (
-        _longest(decoding) if is_greedy and not equal else 0
-    )  # with a larger one, two batches take no more steps than one
+    # With a larger spread than the new tokens, two batches take no more steps than one.
+    spread = _longest(decoding) if is_greedy and not equal else 0
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
         shortest = lengths[groups[-1][0]] if groups else 0
