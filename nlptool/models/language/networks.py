@@ -31,7 +31,7 @@ _WIDTH = 0.1  # embeddings begin in an interval of twice this width around 0
 
 
 class LanguageNetwork(nn.Module):
-    """A network that gives the logits of the next token. Subclasses define ``begin``, ``states`` and ``project``."""
+    """A network that gives the logits of the next token. Subclasses define all but ``forward``."""
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
@@ -49,6 +49,10 @@ class LanguageNetwork(nn.Module):
         """Return the logits, (..., V), of the token that follows, for what ``states`` returns."""
         raise NotImplementedError
 
+    def matrices(self) -> list[nn.Parameter]:
+        """Return the matrices of the layers: not the embeddings, and not the output layer."""
+        raise NotImplementedError
+
     def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the logits of the token that follows each of ``ids`` (B, T), (B, T, V), and the state after them."""
         states, state = self.states(ids, state)
@@ -56,7 +60,7 @@ class LanguageNetwork(nn.Module):
 
 
 class EmbeddingNetwork(LanguageNetwork):
-    """A network of nlptool's own, with its embeddings and its output layer. Subclasses define ``begin`` and ``states``."""
+    """A network of nlptool's own, with its embeddings and its output layer. Subclasses define the rest."""
 
     def __init__(self, config: LanguageConfig, n_features: int) -> None:
         super().__init__(config)
@@ -104,6 +108,9 @@ class Feedforward(EmbeddingNetwork):
         hidden, inputs = states.tensor_split([self.config.hidden_size], dim=-1)
         return super().project(hidden) + self.direct(inputs)  # type: ignore[no-any-return]
 
+    def matrices(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.hidden.parameters() if parameter.ndim == 2]
+
 
 class Recurrent(EmbeddingNetwork):
     """An RNN, LSTM or GRU."""
@@ -124,6 +131,9 @@ class Recurrent(EmbeddingNetwork):
         given = state if self.config.architecture == LSTM else state[0]
         found, after = self.recurrent(embedded, given)
         return self.dropout(found), tuple(after) if self.config.architecture == LSTM else (after,)
+
+    def matrices(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.recurrent.parameters() if parameter.ndim == 2]
 
 
 def new(config: LanguageConfig) -> EmbeddingNetwork:

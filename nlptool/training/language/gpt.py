@@ -47,6 +47,9 @@ class Gpt(LanguageNetwork):
     def project(self, states: Tensor) -> Tensor:
         return self.network.lm_head(states)  # type: ignore[no-any-return]
 
+    def matrices(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.network.transformer.h.parameters() if parameter.ndim == 2]
+
 
 def new(config: LanguageConfig) -> Gpt:
     """Return a network with random weights."""

@@ -138,6 +138,9 @@ class LanguageTraining(BestKeeper[LanguageSettings, Batch]):
     def batches(self, first: int) -> Iterator[Batch]:
         return self._streams.batches(first)
 
+    def matrices(self) -> list[nn.Parameter]:
+        return self.network.network.matrices()
+
     def describe_step(self) -> str:
         n_streams = self._streams.batch_size * self.settings.gradient_accumulation
         return f"of {n_streams:,} runs of up to {self._streams.length:,} tokens each"

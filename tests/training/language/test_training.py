@@ -71,6 +71,24 @@ def training(folder: Path, architecture: str, **options: object) -> LanguageTrai
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        ("feedforward", ["hidden"]),
+        ("gru", ["recurrent.weight_ih_l0", "recurrent.weight_hh_l0"]),
+        (
+            "transformer",
+            [f"network.transformer.h.0.{name}" for name in ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")],
+        ),
+    ],
+)
+def test_muon_gets_the_matrices_of_the_layers(architecture: str, expected: list[str], tmp_path: Path) -> None:
+    of = training(tmp_path / "muon", architecture, optimizer="muon")
+    names = {id(parameter): name for name, parameter in of.network.named_parameters()}
+    found = [names[id(matrix)] for matrix in of.matrices()]
+    assert [name.removeprefix("network.").removesuffix(".weight") for name in found] == expected
+
+
 @pytest.mark.parametrize("architecture", ["feedforward", "rnn", "lstm", "gru"])
 def test_it_learns_a_cycle_and_resumes_byte_for_byte(architecture: str, tmp_path: Path) -> None:
     whole = training(tmp_path / "whole", architecture)
