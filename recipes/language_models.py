@@ -9,7 +9,8 @@ into ``docs/course/8-language-models.md`` and ``docs/commands/train-lm.md``.
 Embeddings and states of 256, tied, in every network: 2.05 million weights are the same table, and most of the time goes into the
 output layer. A step has 1,024 tokens, so that ten minutes are thousands of steps; the epochs are few, and there is no dropout.
 Short trials chose the learning rate of LSTM and GRU: after 300 steps the LSTM had a dev loss of 7.21 at 5e-3, 6.92 at 1e-2. The
-others have rates that are usual at this size. In bfloat16 an LSTM and Bengio's network were faster than in float32.
+Transformer is trained with AdamW as the others are, and with Muon: after 202 steps at 3e-3 its loss was 7.35 and 7.01. The other
+rates are those that are usual at this size. In bfloat16 an LSTM and Bengio's network were faster than in float32.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ NETWORKS = {
     "transformer": (
         "Transformer",
         "--architecture transformer --layers 2 --heads 4 --context 128 --batch-size 8 --learning-rate 2e-3",
+    ),
+    "transformer-muon": (
+        "Transformer with Muon",
+        "--architecture transformer --layers 2 --heads 4 --context 128 --batch-size 8 --learning-rate 3e-3 --optimizer muon",
     ),
 }
 """Name -> its title in the table, and the options that are its own."""
