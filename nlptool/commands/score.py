@@ -72,8 +72,8 @@ def command(  # noqa: PLR0917
     printf '猫が魚を食べる。\\n猫を魚が食べるた。\\n' | nlptool score --no-pieces
 
     With --target NAME the text of that field is scored, given the record's text: for an encoder–decoder, which needs it, as its
-    source; for another model as what stands before it, with no blank between them. The end of a target of an encoder–decoder is
-    scored, too.
+    source; for another model as what stands before it, with no blank between them. A piece that begins in the text and ends in
+    the target counts whole. The end of a target of an encoder–decoder is scored, too.
 
     \b
     printf 'It is cold.\\t寒い。\\n' | nlptool score -m mini-en-ja -I tsv --field 1 --target 2
@@ -156,10 +156,7 @@ def _check(model: Generator, scoring: Scoring, *, pieces: bool) -> None:
         raise click.UsageError(
             f"--prefix is for the sources of an encoder–decoder, and {model.name} is none: --target NAME"
         )
-    if scoring.stride is not None and scoring.room is not None and scoring.stride >= scoring.room:
-        raise click.UsageError(
-            f"--stride {scoring.stride} leaves nothing before a window of --max-length {scoring.room} tokens: a smaller one"
-        )
+    options.check_stride(model, scoring.stride, scoring.room)
 
 
 def _score_masked(

@@ -216,3 +216,13 @@ def find(value: Any, path: list[str]) -> Any:
         else:
             raise KeyError(step)
     return value
+
+
+def find_first(value: Any, names: Iterable[str]) -> Any:
+    """Return the value of the first of some fields, names or JSON Pointers, that there is; None if there is none of them."""
+    for name in names:
+        try:
+            return find(value, path_of(name))
+        except KeyError:
+            continue
+    return None

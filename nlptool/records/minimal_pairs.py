@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nlptool.errors import RecordError
-from nlptool.records.json_bytes import fields, find, path_of
+from nlptool.records.json_bytes import fields, find_first, path_of
 from nlptool.records.pairs import taken
 from nlptool.records.record import InputFormat, Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
@@ -49,16 +49,18 @@ class Names:
             RecordError: a sentence is missing, empty, or holds a lone surrogate.
         """
         if record.raw is None:
-            values: Mapping[str, Any] = dict(enumerate_columns(record.text))
+            values: Mapping[str, Any] = dict(_columns(record.text))
         else:
             values = fields(record.raw)
-        good = _sentence(values, self.good, GOOD_FIELDS, "good")
-        bad = _sentence(values, self.bad, BAD_FIELDS, "bad")
-        section = _first(values, [self.section] if self.section else SECTION_FIELDS)
-        return MinimalPair(good, bad, section if isinstance(section, str) else "", record.line)
+        is_text = record.raw is None
+        good = _sentence(values, self.good, GOOD_FIELDS, "good", is_text=is_text)
+        bad = _sentence(values, self.bad, BAD_FIELDS, "bad", is_text=is_text)
+        section = find_first(values, [self.section] if self.section else SECTION_FIELDS)
+        is_name = isinstance(section, str | int | float) and not isinstance(section, bool)
+        return MinimalPair(good, bad, str(section) if is_name else "", record.line)
 
 
-def enumerate_columns(line: str) -> Iterator[tuple[str, str]]:
+def _columns(line: str) -> Iterator[tuple[str, str]]:
     """Yield the cells of a line with tabs, called 1, 2, 3 ...
 
     Raises:
@@ -77,9 +79,22 @@ def read(lists: Iterable[list[Record]], names: Names, take: Callable[[MinimalPai
     yield from taken(lists, lambda record: take(names.pair(record)))
 
 
-def _sentence(values: Mapping[str, Any], name: str | None, known: tuple[str, ...], which: str) -> str:
-    found = _first(values, [name] if name else known)
+def _sentence(values: Mapping[str, Any], name: str | None, known: tuple[str, ...], which: str, *, is_text: bool) -> str:
+    """Return the sentence in the field ``name``, or in the first of those that are known.
+
+    Args:
+        which: good | bad.
+        is_text: the record is a line of text, whose columns have numbers.
+
+    Raises:
+        RecordError: it is missing, empty, or holds a lone surrogate.
+    """
+    found = find_first(values, [name] if name else known)
     if not isinstance(found, str):
+        if name is not None and is_text and not name.isdecimal():
+            raise RecordError(
+                "NotAPair", f"a line of text has no column that is called {name}", hint="-I tsv --header reads its name"
+            )
         called = name or ", ".join(each for each in known if not each.isdecimal())
         raise RecordError(
             "NotAPair",
@@ -91,12 +106,3 @@ def _sentence(values: Mapping[str, Any], name: str | None, known: tuple[str, ...
     if not found.strip():
         raise RecordError("NotAPair", f"the {which} sentence is empty")
     return found
-
-
-def _first(values: Mapping[str, Any], names: Iterable[str]) -> Any:
-    for name in names:
-        try:
-            return find(values, path_of(name))
-        except KeyError:
-            continue
-    return None

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from nlptool.errors import RecordError
-from nlptool.records.json_bytes import RESERVED, fields, find, path_of
+from nlptool.records.json_bytes import RESERVED, fields, find, find_first
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.text.scripts import LONE_SURROGATE
 
@@ -48,7 +48,7 @@ class Names:
             values: dict[str, Any] = {str(number): cell for number, cell in enumerate(cells, 1)}
         else:
             values = fields(record.raw)
-        text, reference = _first_of(values, self.text), _first_of(values, self.reference)
+        text, reference = find_first(values, self.text), find_first(values, self.reference)
         if self.reference is REFERENCE_FIELDS and (reference is None or reference is values.get("2")):
             reference = _numbered(values) or reference
         if self.text is HYPOTHESIS_FIELDS and values.get("generated") == []:
@@ -62,16 +62,6 @@ class Names:
             if lone := LONE_SURROGATE.search(item):
                 raise lone_surrogate(lone)
         return text, references
-
-
-def _first_of(values: Mapping[str, Any], names: Iterable[str]) -> Any:
-    """Return the value of the first of ``names`` that there is, or None."""
-    for name in names:
-        try:
-            return find(values, path_of(name))
-        except KeyError:
-            continue
-    return None
 
 
 def _numbered(values: Mapping[str, Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,52 @@ def test_the_end_of_a_text_can_be_scored(ngrams: str, invoke: Invoke) -> None:
     assert of_nothing["log_likelihood"] == pytest.approx(-of_nothing["end_surprisal"] * math.log(2), rel=1e-5)
 
 
+def test_bytes_of_characters_that_the_vocabulary_lacks_belong_to_their_words(invoke: Invoke, tmp_path: Path) -> None:
+    """A vocabulary of subwords spells them as bytes: those of three characters that stand together, and belong to three words."""
+    options = [
+        "--architecture",
+        "ngram",
+        "--token-unit",
+        "subwords",
+        "--vocab-size",
+        "600",
+        "--min-count",
+        "1",
+        "--dev",
+        "0",
+    ]
+    made = invoke("train", "lm", *options, "-o", str(tmp_path / "lm"), stdin=CORPUS)
+    assert made.exit_code == 0, made.stderr
+    model = str(tmp_path / "lm")
+    (by_piece,) = scored(invoke, model, "猫😀a\n")
+    (by_character,) = scored(invoke, model, "猫😀a\n", "--by", "char")
+    values = [each["surprisal"] for each in by_piece["pieces"]]
+    assert [each["piece"] for each in by_piece["pieces"][1:]] == ["<0xF0>", "<0x9F>", "<0x98>", "<0x80>", "a"]
+    assert [each["character"] for each in by_character["characters"]] == list("猫😀a")
+    assert [each["surprisal"] for each in by_character["characters"]] == pytest.approx(
+        [values[0], sum(values[1:5]), values[5]], rel=1e-5
+    )
+
+
+def test_a_token_without_an_embedding_fails_alone(gpt: str, invoke: Invoke, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    folder = tmp_path / "gpt"
+    shutil.copytree(gpt, folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_tokens(["ZZZ"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for engine in ("numpy", "torch", "ct2"):
+        result = invoke("score", "-m", str(folder), "--engine", engine, stdin="a ZZZ\na\n")
+        added, other = map(json.loads, result.stdout.splitlines())
+        assert result.exit_code == 3
+        assert added["nlptool"]["error"]["type"] == "UnknownToken"
+        assert other["log_likelihood"] < 0
+    result = invoke("evaluate", "lm", "-m", str(folder), stdin="a ZZZ\n")
+    assert result.exit_code == 1
+    assert "no embedding for the token 'ZZZ'" in result.stderr
+
+
 def test_unknown_characters_are_counted_and_said(ngrams: str, invoke: Invoke) -> None:
     result = invoke("score", "-m", ngrams, stdin="猫😀が☃\n")
     (record,) = map(json.loads, result.stdout.splitlines())
@@ -162,7 +209,8 @@ def test_a_table_has_columns_for_two_texts(invoke: Invoke) -> None:
         ("ngrams", ["--engine", "ct2"], "does not run in CTranslate2"),
         ("ngrams", ["--by", "word", "--no-pieces"], "--no-pieces lists nothing"),
         ("gpt", ["--prefix", "x"], "--prefix is for the sources of an encoder–decoder"),
-        ("gpt", ["--max-length", "8", "--stride", "8"], "--stride 8 leaves nothing"),
+        ("gpt", ["--max-length", "8", "--stride", "9"], "--stride 9 is longer than a window, which holds 8"),
+        ("gpt", ["--stride", "500"], "--stride 500 is longer than a window, which holds 96 tokens"),
         ("sbert-mini-ja-en", [], "is a model for embed, and gives no text a probability"),
         ("ngrams", ["--plot", "x.doc"], "x.doc"),
     ],
@@ -233,7 +281,7 @@ def test_a_smaller_stride_gives_tokens_more_before_them(gpt: str, invoke: Invoke
         (["-m", "bert-mini-ja"], "猫\n", "nlptool evaluate mlm evaluates those"),
         (["-m", "mini-en-ja"], "猫\n", "is an encoder–decoder"),
         (["-m", "ngrams"], "\n\n", "there is no text"),
-        (["-m", "ngrams", "--max-length", "9", "--stride", "9"], "猫\n", "--stride 9 leaves nothing"),
+        (["-m", "ngrams", "--max-length", "9", "--stride", "10"], "猫\n", "--stride 10 is longer than a window"),
     ],
 )
 def test_evaluate_lm_says_what_is_wrong(
@@ -274,6 +322,24 @@ def test_the_fields_of_blimp_are_known_and_others_can_be_named(ngrams: str, invo
     (second,) = evaluated(invoke, "minimal-pairs", *options, stdin=json.dumps(named) + "\n")
     assert (second["accuracy"], second["score"]) == (0.0, "mean")
     assert "sections" not in second
+
+
+def test_a_section_may_be_a_number(ngrams: str, invoke: Invoke) -> None:
+    lines = '{"good": "猫", "bad": "☃", "type": 3}\n{"good": "猫", "bad": "☃", "type": null}\n'
+    (record,) = evaluated(invoke, "minimal-pairs", "-m", ngrams, stdin=lines)
+    assert {name: each["n_pairs"] for name, each in record["sections"].items()} == {"3": 1}
+
+
+def test_columns_of_a_table_are_named(ngrams: str, invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text('ok,no,kind\n"猫は""眠る""。",猫は☃☃☃☃☃☃。,"a,b"\n', encoding="utf-8")
+    (tmp_path / "pairs.tsv").write_text("ok\tno\tkind\n猫は眠る。\t猫は☃。\ta,b\n", encoding="utf-8")
+    names = ["-m", ngrams, "--good", "ok", "--bad", "no", "--section", "kind"]
+    for form, file in ((["-I", "csv"], "pairs.csv"), (["-I", "tsv", "--header"], "pairs.tsv")):
+        (record,) = evaluated(invoke, "minimal-pairs", *names, *form, str(tmp_path / file), stdin="")
+        assert (record["n_pairs"], record["accuracy"], list(record["sections"])) == (1, 1.0, ["a,b"])
+    as_text = invoke("evaluate", "minimal-pairs", *names, str(tmp_path / "pairs.tsv"))
+    assert "a line of text has no column that is called ok" in as_text.stderr
+    assert "-I tsv --header" in as_text.stderr
 
 
 def test_a_masked_model_is_judged_by_pseudo_log_likelihoods(invoke: Invoke) -> None:

@@ -8,6 +8,7 @@ from nlptool.cli.options.models import (
     batch_tokens,
     bert,
     bert_model,
+    check_stride,
     chooser,
     classifier,
     deterministic,

@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nlptool.catalog import DEFAULT_ENCODER, defaults
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.types import LARGEST_TEAM, Command, Decorator, IntRange, all_of, typed
+
+if TYPE_CHECKING:
+    from nlptool.models.generation.generator import Generator
 
 
 def _defaults(task: str) -> str:
@@ -323,6 +326,24 @@ def scoring(*, targets: bool = True, default: str | None = _defaults("fill-mask"
         *_COMPUTATION,
         spec("ScoringSpec"),
     )  # fmt: skip
+
+
+def check_stride(model: Generator, stride: int | None, room: int | None) -> None:
+    """Check ``--stride`` against the windows that a model reads a long text in.
+
+    Args:
+        room: ``--max-length``.
+
+    Raises:
+        UsageError: with this stride some tokens would be in no window.
+    """
+    from nlptool.models.generation.likelihood import window_of
+
+    window = window_of(model, room)
+    if stride is not None and window is not None and stride > window:
+        raise click.UsageError(
+            f"--stride {stride} is longer than a window, which holds {window} tokens: --stride {max(1, window // 2)}"
+        )
 
 
 def generator(*, required: bool = True) -> Decorator:

@@ -47,12 +47,11 @@ def command(pipe: Pipe, end: bool, stride: int | None, format: str | None, spec:
 
     if not spec.model:
         raise click.UsageError("which model? -m FOLDER of `nlptool train lm`, or a GPT of the hub")
-    if stride is not None and spec.max_length is not None and stride >= spec.max_length:
-        raise click.UsageError(f"--stride {stride} leaves nothing before a window of --max-length {spec.max_length}")
     model = open_model(spec, pipe)
     if isinstance(model, MaskedModel):
         raise ModelError(f"{model.name} is a masked model", hint="nlptool evaluate mlm evaluates those")
     if not is_decoder(model):
         raise ModelError(f"{model.name} is an encoder–decoder", hint="nlptool score --target NAME scores its targets")
+    options.check_stride(model, stride, spec.max_length)
     records = lm(pipe, model, end=end and bool(model.constraints.end_ids), room=spec.max_length, stride=stride)
     results.show(list(table_rows(records)) if results.wants_table(format) else records, format)

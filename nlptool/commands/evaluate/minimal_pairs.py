@@ -61,7 +61,7 @@ def command(  # noqa: PLR0917
     \b
     printf '猫が魚を食べる。\\t猫を魚が食べるた。\\n' | nlptool evaluate minimal-pairs
     nlptool evaluate minimal-pairs -m openai-community/gpt2 anaphor_gender_agreement.jsonl
-    nlptool evaluate minimal-pairs -m ./lm jblimp.tsv --header -f jsonl --details pairs.jsonl
+    nlptool evaluate minimal-pairs -m ./lm -I tsv --header jblimp.tsv -f jsonl --details pairs.jsonl
     """
     from nlptool.tasks.evaluate import minimal_pairs
     from nlptool.tasks.languages import chosen

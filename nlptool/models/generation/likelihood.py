@@ -13,7 +13,7 @@ Expectation-based syntactic comprehension, Cognition 106, 2008).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ from nlptool.text.spans import Place
 
 if TYPE_CHECKING:
     from nlptool.models.generation.generator import Generator
+
+_TOGETHER = 1 << 20  # tokens of the windows that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ class Likelihood:
         return int(self.scored.sum()) + (self.end is not None)
 
     def behind(self, start: int) -> Likelihood:
-        """Return what is of the text behind its first ``start`` characters alone: the tokens that reach beyond them. Places count
-        from there."""
+        """Return what is of the text behind its first ``start`` characters alone: the tokens that reach beyond them. One that
+        begins before and ends behind counts whole, since its probability cannot be divided. Places count from there."""
         if not start:
             return self
         kept = [place for place, (_, end) in enumerate(self.places) if end > start]
@@ -90,7 +92,7 @@ def of_texts(
     Args:
         end: score the end of each text, too.
         room: tokens that the network reads at once, at least 2; None: as many as it can.
-        stride: tokens from a window of a long text to the next, fewer than ``room``; None: half of a window.
+        stride: tokens from a window of a long text to the next, at most ``window_of(model, room)``; None: half of a window.
 
     Raises:
         ModelError: the end is wanted of a model without a token for it, or the network cannot be run.
@@ -98,42 +100,75 @@ def of_texts(
     if end and not model.constraints.end_ids:
         raise ModelError(f"{model.name} has no token for the end of a text", hint="leave out --end")
     lines = model.place(texts)
-    limits = [limit for limit in (room, model.constraints.max_positions) if limit is not None]
-    window = min(limits, default=None)
-    sources: list[list[int]] = []
-    targets: list[list[int]] = []
-    owners: list[int] = []
+    window = window_of(model, room)
     ending = list(model.constraints.end_ids[:1]) if end else []
-    for number, line in enumerate(lines):
-        for source, target in _windows([*model.begin, *line.ids, *ending], window, stride):
-            sources.append(source)
-            targets.append(target)
-            owners.append(number)
+    windows = (
+        _Window(number, source, target)
+        for number, line in enumerate(lines)
+        for source, target in _windows([*model.begin, *line.ids, *ending], window, stride)
+    )
     values: list[list[NDArray[np.float64]]] = [[] for _ in lines]
-    for number, found in zip(owners, model.score(sources, targets), strict=True):
-        values[number].append(found)
+    for part in _parts(windows):
+        scores = model.score([each.source for each in part], [each.target for each in part])
+        for each, found in zip(part, scores, strict=True):
+            values[each.text].append(found)
     return [
         _likelihood(line, np.concatenate([*found, np.zeros(0)]), end=end, begins=bool(model.begin), window=window)
         for line, found in zip(lines, values, strict=True)
     ]
 
 
-def _windows(ids: list[int], window: int | None, stride: int | None) -> list[tuple[list[int], list[int]]]:
-    """Return pairs of the tokens that are read and those that are scored after them, which together are all but the first."""
+def window_of(model: Generator, room: int | None) -> int | None:
+    """Return how many tokens of a text the network reads at once: ``room``, or fewer if it cannot read as many; None: all."""
+    return min((limit for limit in (room, model.constraints.max_positions) if limit is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Tokens of a text that are scored together.
+
+    Attributes:
+        text: the number of the text.
+        source: the tokens that are read before them.
+        target: the tokens that are scored.
+    """
+
+    text: int
+    source: list[int]
+    target: list[int]
+
+
+def _parts(windows: Iterable[_Window]) -> Iterator[list[_Window]]:
+    """Yield windows, as many together as hold ``_TOGETHER`` tokens: those of a long text with a short stride are many times as
+    long as the text."""
+    part: list[_Window] = []
+    n_tokens = 0
+    for window in windows:
+        part.append(window)
+        n_tokens += len(window.source) + len(window.target)
+        if n_tokens >= _TOGETHER:
+            yield part
+            part, n_tokens = [], 0
+    if part:
+        yield part
+
+
+def _windows(ids: list[int], window: int | None, stride: int | None) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield pairs of the tokens that are read and those that are scored after them, which together are all but the first."""
     if len(ids) < 2:
-        return []
+        return
     n_read = len(ids) - 1  # the last token is scored, and not read
     if window is None or n_read <= window:
-        return [(ids[:1], ids[1:])]
+        yield ids[:1], ids[1:]
+        return
     step = stride or max(1, window // 2)
-    found = [(ids[:1], ids[1 : window + 1])]
+    yield ids[:1], ids[1 : window + 1]
     scored = window + 1  # tokens before this one have been
     while scored < len(ids):
         after = min(len(ids), scored + step)
         first = after - 1 - window  # of the tokens that are read
-        found.append((ids[first:scored], ids[scored:after]))
+        yield ids[first:scored], ids[scored:after]
         scored = after
-    return found
 
 
 def _likelihood(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nlptool.errors import ModelError
+from nlptool.models.runtime.byte_pieces import PlacesOfPieces
 from nlptool.models.runtime.tokenizers import read_tokenizer
 from nlptool.models.seq2seq.vocabulary import PlacedLine, TokenizedLine, Vocabulary
 from nlptool.storage import json_files
@@ -59,6 +60,7 @@ class TokenizerPieces:
 
     def __init__(self, tokenizer: Any, *, unknown_id: int | None, cleans: bool = False) -> None:
         self._tokenizer, self._unknown_id, self._cleans = tokenizer, unknown_id, cleans
+        self._places = PlacesOfPieces(tokenizer)
         tokenizer.no_padding()
         tokenizer.no_truncation()
 
@@ -77,8 +79,8 @@ class TokenizerPieces:
     def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [
-            PlacedLine(encoding.ids, list(encoding.offsets), [id == self._unknown_id for id in encoding.ids])
-            for encoding in encodings
+            PlacedLine(encoding.ids, self._places(text, encoding), [id == self._unknown_id for id in encoding.ids])
+            for text, encoding in zip(texts, encodings, strict=True)
         ]
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -92,19 +92,29 @@ class GenerationTokenizer:
     def _source(self, line: TokenizedLine) -> Source:
         if not line.ids:
             return Source(list(self.empty), len(self.empty), line.unknown, truncated=False)
-        if self._size is not None and max(line.ids) >= self._size:
-            token = self._pieces.piece(max(line.ids), of_source=True)
-            raise RecordError(
-                "UnknownToken",
-                f"the network has no embedding for the token {token!r}, which was added to its tokenizer",
-            )
+        self._check_embedded(line.ids, of_source=True)
         kept = line.ids[-self._max_pieces :] if self._keeps_end else line.ids[: self._max_pieces]
         n_tokens = len(line.ids) + len(self._before) + len(self._after)
         return Source([*self._before, *kept, *self._after], n_tokens, line.unknown, len(kept) < len(line.ids))
 
+    def _check_embedded(self, ids: Sequence[int], *, of_source: bool) -> None:
+        if self._size is not None and ids and max(ids) >= self._size:
+            token = self._pieces.piece(max(ids), of_source=of_source)
+            raise RecordError(
+                "UnknownToken",
+                f"the network has no embedding for the token {token!r}, which was added to its tokenizer",
+            )
+
     def placed(self, texts: Sequence[str]) -> list[PlacedLine]:
-        """Tokenize texts that are to be scored: targets, or for a decoder-only model whole texts, without special tokens."""
-        return self._pieces.placed(texts)
+        """Tokenize texts that are to be scored: targets, or for a decoder-only model whole texts, without special tokens.
+
+        Raises:
+            RecordError: as for ``tokenize``.
+        """
+        lines = self._pieces.placed(texts)
+        for line in lines:
+            self._check_embedded(line.ids, of_source=False)
+        return lines
 
     def decode(self, ids: Sequence[int], *, prompt: Sequence[int] = ()) -> str:
         """Return the text of the tokens of an output.

@@ -18,6 +18,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from nlptool.errors import ModelError
+from nlptool.models.runtime.byte_pieces import PlacesOfPieces
 from nlptool.models.seq2seq.config import SPECIALS, UNK
 from nlptool.storage import json_files
 from nlptool.text.spans import Place
@@ -118,7 +119,8 @@ class Vocabulary:
             ]
         else:
             encodings = self._tokenizer.encode_batch(list(texts))
-            of_pieces = [list(encoding.offsets) for encoding in encodings]
+            places_of = PlacesOfPieces(self._tokenizer)
+            of_pieces = [places_of(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
         return [
             PlacedLine(encoding.ids, places_of_text, [id == UNK for id in encoding.ids])
             for encoding, places_of_text in zip(encodings, of_pieces, strict=True)
