@@ -6,9 +6,7 @@ The library's tokens are the digits of their ids (``token``). It is imported in 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
+from nlptool.models.generation import ct2_scoring
 from nlptool.models.generation.constraints import DECODER, DecoderConstraints
+from nlptool.models.generation.ct2_network import LARGEST_LOGITS, Network, loader
 from nlptool.models.generation.decoding import Decoding, Ends, Hypothesis, ends_of
 from nlptool.models.seq2seq.ct2_export import token
 
 BATCH_TOKENS = 4096
 """Tokens of the sources of a batch, times the beams, for each thread: larger batches are no faster."""
 
-_MANY = 4  # texts for each thread: with so many, each thread computes texts of its own
-_LARGEST_LOGITS = 1 << 25  # numbers in memory at once, 128 MiB
-_POLL = 0.001  # seconds
 _PATIENCE = 2
 """A beam search ends when patience x beams hypotheses have ended (J. Kasai et al.: A Call for Clarity in Beam Search, LREC-COLING
 2024). With 1, the library's default, it can miss the best one; with 2 it finds, for the hundred poems, none worse than those of
@@ -34,9 +31,6 @@ transformers."""
 
 class Ct2Engine:
     """A ``decoding.Engine`` in CTranslate2.
-
-    A few texts are computed by all threads together. If there are many, each thread computes texts of its own, because threads
-    that wait for each other after every matrix product take five times as long on a busy machine. The model is then reloaded.
 
     Args:
         load: returns a ``ctranslate2.Translator``, or a ``ctranslate2.Generator`` for a decoder-only model, given the number of
@@ -58,8 +52,7 @@ class Ct2Engine:
         threads: int,
         starts_itself: bool = False,
     ) -> None:
-        self._load, self._threads, self._parts = load, threads, 1
-        self._model = load(1, 1 if starts_itself else threads)  # nlptool's own models are too small for several threads
+        self._network = Network(load, threads=threads, is_small=starts_itself)
         self._constraints = constraints
         self.batch_tokens = BATCH_TOKENS * threads
         start = constraints.start_ids[1:] if starts_itself else constraints.start_ids
@@ -90,9 +83,9 @@ class Ct2Engine:
             ValueError: ``decoding`` asks for sampling.
         """
         _refuse_sampling(decoding)
-        self._divide_threads(len(sources))
+        self._network.divide_threads(len(sources))
         hypotheses: list[list[Hypothesis]] = [[] for _ in sources]
-        most = max(1, _LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
+        most = max(1, LARGEST_LOGITS // (self._constraints.vocab_size * max(decoding.beams, decoding.n_return)))
         for indices in self._batches(sources, most, decoding, equal=ends is not None):
             run = self._continue if self._constraints.kind == DECODER else self._translate
             found = run([sources[index] for index in indices], decoding, ends_of(ends, indices))
@@ -113,12 +106,6 @@ class Ct2Engine:
         for (index, ids), (total,) in zip(cut.items(), sums, strict=True):
             hypotheses[index] = [Hypothesis(ids, total, "stop")]
 
-    def _divide_threads(self, n_texts: int) -> None:
-        """Let each thread compute texts of its own from now on, if there are many."""
-        if self._threads > self._parts and n_texts >= _MANY * self._threads:
-            self._model = None  # free it before the next one is loaded
-            self._model, self._parts = self._load(self._threads, 1), self._threads
-
     def _batches(
         self, sources: Sequence[Sequence[int]], most: int, decoding: Decoding, *, equal: bool
     ) -> Iterator[list[int]]:
@@ -133,14 +120,13 @@ class Ct2Engine:
         self, sources: Sequence[Sequence[int]], decoding: Decoding, ends: Ends | None
     ) -> list[list[Hypothesis]]:
         prefix = [self._start] * len(sources) if self._start else None
-        results = _await(
-            self._model.translate_batch,
+        results = self._network.run(
+            "translate_batch",
             [list(map(token, source)) for source in sources],
             prefix,
             max_input_length=0,
             max_decoding_length=_longest(decoding) + self._n_forced,
             min_decoding_length=decoding.min_new_tokens + self._n_forced if decoding.min_new_tokens else 0,
-            max_batch_size=-(-len(sources) // self._parts),
             callback=self._ended(ends),
             **self._options(decoding),
         )
@@ -154,13 +140,12 @@ class Ct2Engine:
         repeats = _counts_repetitions(decoding)
         n_before = len(prompts[0]) if repeats else 0
         n_counted = max(0, n_before - 1)  # without the first token, which begins the text
-        results = _await(
-            self._model.generate_batch,
+        results = self._network.run(
+            "generate_batch",
             [list(map(token, prompt)) for prompt in prompts],
             include_prompt_in_result=repeats,
             max_length=_longest(decoding) + n_counted,
             min_length=decoding.min_new_tokens + n_counted if decoding.min_new_tokens else 0,
-            max_batch_size=-(-len(prompts) // self._parts),
             callback=self._ended(None if repeats else ends),
             **self._options(decoding),
         )
@@ -252,39 +237,7 @@ class Ct2Engine:
         Raises:
             RuntimeError: the network cannot be run.
         """
-        self._divide_threads(len(sources))
-        flat: list[NDArray[np.float64]] = []
-        start = 0
-        while start < len(sources):
-            widest, end = 1, start
-            while end < len(sources):
-                n_before = len(sources[end]) if self._constraints.kind == DECODER else len(self._start)
-                widest = max(widest, len(targets[end]) + n_before + 1)
-                if end > start and (end + 1 - start) * widest * self._constraints.vocab_size > _LARGEST_LOGITS:
-                    break
-                end += 1
-            flat += self._score_batch(sources[start:end], targets[start:end])
-            start = end
-        return flat
-
-    def _score_batch(
-        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
-    ) -> list[NDArray[np.float64]]:
-        inputs = [list(map(token, source)) for source in sources]
-        outputs = [list(map(token, target)) for target in targets]
-        n_batch = -(-len(sources) // self._parts)
-        if self._constraints.kind == DECODER:
-            texts = [source + target for source, target in zip(inputs, outputs, strict=True)]
-            results = _await(self._model.score_batch, texts, max_input_length=0, max_batch_size=n_batch)
-            skipped = [len(source) - 1 for source in inputs]
-        else:
-            texts = [self._start + target for target in outputs]
-            results = _await(self._model.score_batch, inputs, texts, max_input_length=0, max_batch_size=n_batch)
-            skipped = [self._n_forced] * len(inputs)
-        return [
-            np.array(result.log_probs[n : n + len(target)], np.float64)
-            for result, target, n in zip(results, targets, skipped, strict=True)
-        ]
+        return ct2_scoring.score(self._network, self._constraints, self._start, sources, targets)
 
     def stream(
         self, source: Sequence[int], decoding: Decoding, seed: Sequence[int], ends: Ends | None = None
@@ -308,11 +261,11 @@ class Ct2Engine:
         n_skipped = self._n_forced
         tokens = list(map(token, source))
         if self._constraints.kind == DECODER:
-            steps = self._model.generate_tokens(
+            steps = self._network.model.generate_tokens(
                 tokens, max_length=_longest(decoding), min_length=decoding.min_new_tokens, **options
             )
         else:
-            steps = self._model.generate_tokens(
+            steps = self._network.model.generate_tokens(
                 tokens,
                 self._start or None,
                 max_decoding_length=_longest(decoding) + n_skipped,
@@ -339,14 +292,6 @@ class Ct2Engine:
     def attention(self, source: Sequence[int], ids: Sequence[int]) -> NDArray[np.float32]:
         """Raise a ModelError: the library returns no attention weights of single layers."""
         raise ModelError("CTranslate2 does not show what each layer looks at", hint="--engine torch does")
-
-
-def _await(run: Callable[..., list[Any]], *arguments: Any, **options: Any) -> list[Any]:
-    """Return the results of an asynchronous call. A synchronous one could not be interrupted by Ctrl-C before its end."""
-    pending = run(*arguments, **options, asynchronous=True)
-    while not all(result.done() for result in pending):
-        time.sleep(_POLL)
-    return [result.result() for result in pending]
 
 
 def _groups(lengths: Sequence[int], decoding: Decoding, *, equal: bool) -> list[list[int]]:
@@ -396,20 +341,5 @@ def open_engine(
     Raises:
         ModelError: it cannot be loaded.
     """
-    import ctranslate2
-
-    model_class = ctranslate2.Generator if constraints.kind == DECODER else ctranslate2.Translator
-
-    def load(parts: int, threads: int) -> Any:
-        options = {"inter_threads": parts, "intra_threads": threads, "files": dict(files) if files else None}
-        try:
-            # In a thread of its own: the library sets OpenMP's number of threads, which torch shares, for the thread that loads.
-            with ThreadPoolExecutor(1) as thread:
-                return thread.submit(model_class, str(folder), device="cpu", compute_type="float32", **options).result()
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"the converted copy in {folder} cannot be loaded: {error}",
-                hint=f"rm -r {folder}: the next run makes it anew",
-            ) from error
-
+    load = loader(folder, files, is_decoder=constraints.kind == DECODER)
     return Ct2Engine(load, constraints, threads=threads or os.cpu_count() or 1, starts_itself=bool(files))

@@ -1,8 +1,10 @@
-"""What a search asks of torch: see ``arrays.Arrays``."""
+"""What a search asks of torch (see ``arrays.Arrays``), and batches of sequences as tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from nlptool.models.generation.arrays import no_numbers
 from nlptool.models.generation.decoding import Decoding
 from nlptool.models.generation.sampling import filter_logits, sample, split_rows
+from nlptool.models.runtime.batching import pad
 
 
 class TorchArrays:
@@ -57,3 +60,9 @@ def log_normalizers(logits: Tensor) -> Tensor:
     if not bool(sums.isfinite().all()):
         raise no_numbers()
     return sums
+
+
+def padded(sources: Sequence[Sequence[int]], pad_id: int, device: Any, *, left: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the ids of sequences and their mask, 0 for padding, both (B, S) int64, on the device: see ``batching.pad``."""
+    ids, mask = pad(sources, pad_id, left=left)
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

@@ -26,9 +26,9 @@ from nlptool.models.generation import metrics
 from nlptool.models.generation import search as decoding_search
 from nlptool.models.generation.constraints import ENCODER_DECODER, DecoderConstraints
 from nlptool.models.generation.decoding import Decoding
-from nlptool.models.generation.torch_backend import Seq2SeqDecoder
 from nlptool.models.seq2seq import network as seq2seq_network
 from nlptool.models.seq2seq.config import BOS, EOS, PAD, Seq2SeqConfig
+from nlptool.models.seq2seq.decoder import Seq2SeqDecoder
 from nlptool.models.seq2seq.network import Seq2Seq
 from nlptool.models.seq2seq.vocabulary import Vocabulary
 from nlptool.training import loop
