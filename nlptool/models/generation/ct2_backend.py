@@ -23,6 +23,7 @@ from nlptool.models.seq2seq.ct2_export import token
 BATCH_TOKENS = 4096
 """Tokens of the sources of a batch, times the beams, for each thread: larger batches are no faster."""
 
+_ENOUGH = 32  # texts of a batch for each thread, from which on more of them are hardly faster
 _PATIENCE = 2
 """A beam search ends when patience x beams hypotheses have ended (J. Kasai et al.: A Call for Clarity in Beam Search, LREC-COLING
 2024). With 1, the library's default, it can miss the best one; with 2 it finds, for the hundred poems, none worse than those of
@@ -112,7 +113,9 @@ class Ct2Engine:
         """Yield the indices of ``sources``, at most ``most`` at a time; with ``equal`` prompts of equal lengths alone."""
         groups = [list(range(len(sources)))]
         if self._constraints.kind == DECODER:
-            groups = _groups([len(source) for source in sources], decoding, equal=equal)
+            groups = _groups(
+                [len(source) for source in sources], 0 if equal else _spread(decoding), _ENOUGH * self._network.parts
+            )
         for group in groups:
             yield from (group[start : start + most] for start in range(0, len(group), most))
 
@@ -294,20 +297,28 @@ class Ct2Engine:
         raise ModelError("CTranslate2 does not show what each layer looks at", hint="--engine torch does")
 
 
-def _groups(lengths: Sequence[int], decoding: Decoding, *, equal: bool) -> list[list[int]]:
-    """Return the indices of the prompts that can be continued together.
-
-    The library reads the prompts of a batch up to the length of the shortest, and the rest of longer ones token by token. Greedy
-    search finds for prompts of unequal lengths what it finds for each alone, unless the shortest is a single token: then the
-    library returns the rest of the longer ones as generated. In a beam search, and if repetitions count, results can differ.
-    """
+def _spread(decoding: Decoding) -> int:
+    """Return by how many tokens the prompts of a batch may differ. The library reads them up to the length of the shortest, and
+    the rest of longer ones token by token. Greedy search finds the same for them as for each alone; in a beam search, and where
+    repetitions count, results can differ."""
     is_greedy = max(decoding.beams, decoding.n_return) == 1 and not _counts_repetitions(decoding)
-    # With a larger spread than the new tokens, two batches take no more steps than one.
-    spread = _longest(decoding) if is_greedy and not equal else 0
+    return _longest(decoding) if is_greedy else 0  # with more, two batches take no more steps than one
+
+
+def _groups(lengths: Sequence[int], spread: int, enough: int) -> list[list[int]]:
+    """Return the indices of the prompts that are continued together: those of one length, and longer ones until there are enough.
+
+    Args:
+        spread: by which the lengths of a group may differ. With a prompt of a single token the library returns the rest of longer
+            ones as generated: it is with its like alone.
+        enough: texts, from which on longer ones are not worth their steps.
+    """
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
         shortest = lengths[groups[-1][0]] if groups else 0
-        if not groups or lengths[index] > shortest + (spread if shortest > 1 else 0):
+        takes_longer = groups and shortest > 1 and len(groups[-1]) < enough
+        is_equal = groups and lengths[index] == lengths[groups[-1][-1]]
+        if not (is_equal or (takes_longer and lengths[index] <= shortest + spread)):
             groups.append([])
         groups[-1].append(index)
     return groups

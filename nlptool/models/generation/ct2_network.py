@@ -31,20 +31,21 @@ class Network:
 
     Attributes:
         model: what ``load`` returned.
+        parts: batches that it computes at the same time.
 
     Raises:
         ModelError: it cannot be loaded.
     """
 
     def __init__(self, load: Callable[[int, int], Any], *, threads: int, is_small: bool) -> None:
-        self._load, self._threads, self._parts = load, threads, 1
+        self._load, self._threads, self.parts = load, threads, 1
         self.model = load(1, 1 if is_small else threads)
 
     def divide_threads(self, n_texts: int) -> None:
         """Let each thread compute texts of its own from now on, if there are many."""
-        if self._threads > self._parts and n_texts >= _MANY * self._threads:
+        if self._threads > self.parts and n_texts >= _MANY * self._threads:
             self.model = None  # free it before the next one is loaded
-            self.model, self._parts = self._load(self._threads, 1), self._threads
+            self.model, self.parts = self._load(self._threads, 1), self._threads
 
     def run(self, name: str, texts: Sequence[Sequence[str]], *more: Any, **options: Any) -> list[Any]:
         """Return the results of a method of the model for a batch of texts, which the threads share out among themselves. The
@@ -57,7 +58,7 @@ class Network:
         Raises:
             RuntimeError: the network cannot be run.
         """
-        n_batch = -(-len(texts) // self._parts)
+        n_batch = -(-len(texts) // self.parts)
         pending = getattr(self.model, name)(texts, *more, max_batch_size=n_batch, **options, asynchronous=True)
         while not all(result.done() for result in pending):
             time.sleep(_POLL)
