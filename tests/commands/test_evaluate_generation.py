@@ -333,6 +333,7 @@ class Output:
     text: str
     log_probability: float
     finish_reason: str = "stop"
+    stop: str | None = None
 
 
 @dataclass

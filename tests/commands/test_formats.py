@@ -72,7 +72,7 @@ JUDGED: dict[str, list[str]] = {
     "evaluate classification": ["--label", "first", "--predicted", "second"],
     "evaluate generation": ["-m", "hyakunin", "--max-new-tokens", "3"],
     "evaluate lm": ["-m", "GPT"],
-    "evaluate minimal-pairs": [],
+    "evaluate minimal-pairs": ["--good", "first", "--bad", "second"],
     "evaluate mlm": [],
     "evaluate nsp": [],
     "evaluate similarity": [],
@@ -226,7 +226,9 @@ GOLD = [
 
 
 @pytest.mark.parametrize("command", JUDGED)
-def test_every_format_has_the_figures_of_every_kind_of_record(command: str, invoke: Invoke, tmp_path: Path) -> None:
+def test_every_format_has_the_figures_of_every_kind_of_record(
+    command: str, invoke: Invoke, tmp_path: Path, named_files: dict[str, str]
+) -> None:
     path = tmp_path / "gold.jsonl"
     records = GOLD
     if command == "evaluate similarity":
@@ -242,7 +244,7 @@ def test_every_format_has_the_figures_of_every_kind_of_record(command: str, invo
     elif command == "evaluate classification":
         records = [{**record, "first": {}} if record.get("first") == 7 else record for record in GOLD]
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
-    more = [str(path) if argument == "RECORDS" else argument for argument in JUDGED[command]]
+    more = [{"RECORDS": str(path), **named_files}.get(argument, argument) for argument in JUDGED[command]]
     found: dict[str, int] = {}
     for format in formats(command):
         done = invoke(*command.split(), *more, str(path), "-f", format)
