@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptool.cli import options
+from nlptool.cli import options, pictures
 from nlptool.cli.help import Command
 from nlptool.records import pairs
 from nlptool.records.pipe import Pipe
@@ -109,13 +109,7 @@ def command(  # noqa: PLR0917
     if pair:
         pipe.form = pairs.accept_pairs(pipe.form, [names] if names else pairs.PAIR_FIELDS)
     if plot is not None:
-        from nlptool import plots
-
-        plots.check(plot)
-        if pipe.resume:
-            raise click.UsageError(
-                "--plot draws the first text, and --resume goes on behind it: draw it without --resume"
-            )
+        pictures.check(plot, pipe)
     text_of = partial(masked_texts, texts_of=partial(texts_of, names=names, paired=pair))
     loaded = open_model(chosen(spec, pipe, text_of), pipe)
     scripts = ModelScripts(loaded.name, MASKED)
@@ -128,16 +122,13 @@ def command(  # noqa: PLR0917
     shown = attention(lists, loaded, selection, entry=entry, paired=pair, names=names, picture=picture)
     pipe.write(scripts.noted(shown, text_of), notes=NOTES | scripts.notes)
     if plot is not None:
-        _draw(pipe, picture or [], selection, plot)
+        pictures.draw_first(pipe, picture or [], plot, lambda drawn: _draw(pipe, drawn, selection, plot))
 
 
-def _draw(pipe: Pipe, picture: list[Picture], selection: Selection, path: str) -> None:
-    if not picture:
-        pipe.note(f"there is nothing to draw: {path} is not written")
-        return
+def _draw(pipe: Pipe, drawn: Picture, selection: Selection, path: str) -> None:
     from nlptool import plots
 
-    tokens, weights = picture[0].tokens, picture[0].weights
+    tokens, weights = drawn.tokens, drawn.weights
     if selection.each and weights.shape[:2] != (1, 1):
         rows, columns = (
             [f"{noun} {number}" for number in numbers]
@@ -150,5 +141,3 @@ def _draw(pipe: Pipe, picture: list[Picture], selection: Selection, path: str) -
             float(mean.max()) if weights.shape[:2] != (1, 1) else 1.0
         )  # no weight of the mean of many heads is near 1
         plots.alignment(tokens, tokens, mean, path, title=str(selection), white=white, note=pipe.note)
-    if pipe.tally.n_read > 1:
-        pipe.note(f"{path} shows the first text alone")

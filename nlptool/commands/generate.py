@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nlptool.catalog import KNOWN
-from nlptool.cli import options
+from nlptool.cli import options, pictures
 from nlptool.cli.help import Command
 from nlptool.records.formats import cells
 from nlptool.records.pipe import Pipe
@@ -116,13 +116,7 @@ def command(  # noqa: PLR0917
     if attention and format == "table":  # on a terminal, where it would not be seen
         format = "jsonl"
     if plot is not None:
-        from nlptool import plots
-
-        plots.check(plot)
-        if pipe.resume:
-            raise click.UsageError(
-                "--plot draws the first text, and --resume goes on behind it: draw it without --resume"
-            )
+        pictures.check(plot, pipe)
     resolved = decoding_of(spec, decoding, pipe, streams=stream)
     if not resolved.decoding.sample and options.typed(["seed"]):
         raise click.UsageError("--seed is for what is drawn at random: --sample, --temperature, --top-k or --top-p")
@@ -149,7 +143,7 @@ def command(  # noqa: PLR0917
             table = cells.Answers("generated", layout.answer_columns)
             write_records(pipe, texts, format, layout, table=table, notes=NOTES | scripts.notes)
     if plot is not None:
-        _draw(pipe, picture or [], plot)
+        pictures.draw_first(pipe, picture or [], plot, lambda drawn: _draw(pipe, drawn, plot))
 
 
 def _refuse_contradictions(decoding: DecodingSpec, format: str, *, stream: bool, attention: bool) -> None:
@@ -167,14 +161,9 @@ def _refuse_contradictions(decoding: DecodingSpec, format: str, *, stream: bool,
         raise click.UsageError("--attention goes into the record: -f jsonl (--plot draws it)")
 
 
-def _draw(pipe: Pipe, picture: list[Attention], path: str) -> None:
-    """The mean over all layers and heads."""
-    if not picture:
-        pipe.note(f"there is nothing to draw: {path} is not written")
-        return
+def _draw(pipe: Pipe, drawn: Attention, path: str) -> None:
+    """Draw the mean over all layers and heads."""
     from nlptool import plots
 
-    weights = picture[0].weights.mean((0, 1))
-    plots.alignment(picture[0].source, picture[0].target, weights, path, white=float(weights.max()), note=pipe.note)
-    if pipe.tally.n_read > 1:
-        pipe.note(f"{path} shows the first text alone")
+    weights = drawn.weights.mean((0, 1))
+    plots.alignment(drawn.source, drawn.target, weights, path, white=float(weights.max()), note=pipe.note)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptool.cli import options
+from nlptool.cli import options, pictures
 from nlptool.cli.help import Command
 from nlptool.records.formats import cells
 from nlptool.records.formats.record_rows import Layout
@@ -102,7 +102,7 @@ def command(  # noqa: PLR0917
     from nlptool.tasks.open_model import open_model
 
     if plot is not None:
-        _check_plot(plot, pipe)
+        pictures.check(plot, pipe)
     model = open_model(chosen(spec, pipe), pipe)
     if isinstance(model, MaskedModel):
         _refuse(_OF_OTHERS, f"{model.name} is a masked model")
@@ -117,14 +117,6 @@ def command(  # noqa: PLR0917
     )  # fmt: skip
     _check(model, scoring, pieces=pieces)
     _score(pipe, model, scoring, plot, format)
-
-
-def _check_plot(plot: str, pipe: Pipe) -> None:
-    from nlptool import plots
-
-    plots.check(plot)
-    if pipe.resume:
-        raise click.UsageError("--plot draws the first text, and --resume goes on behind it: draw it without --resume")
 
 
 def _refuse(names: tuple[str, ...], reason: str) -> None:
@@ -190,16 +182,10 @@ def _score(pipe: Pipe, model: Generator, scoring: Scoring, plot: str | None, for
     table = cells.Columns({"log_likelihood": float, "perplexity": float, "text": str})
     write_records(pipe, scored, format, Layout(scoring.results), table=table, notes=NOTES | scripts.notes)
     if plot is not None:
-        _draw(pipe, picture or [], plot)
+        pictures.draw_first(pipe, picture or [], plot, lambda drawn: _draw(pipe, drawn, plot))
 
 
-def _draw(pipe: Pipe, picture: list[Drawn], path: str) -> None:
-    if not picture:
-        pipe.note(f"there is nothing to draw: {path} is not written")
-        return
+def _draw(pipe: Pipe, drawn: Drawn, path: str) -> None:
     from nlptool import plots
 
-    drawn = picture[0]
     plots.bars(drawn.surprisals, path, names=drawn.words, label=f"surprisal in {drawn.unit}", note=pipe.note)
-    if pipe.tally.n_read > 1:
-        pipe.note(f"{path} shows the first text alone")
