@@ -26,8 +26,8 @@ Token = Mapping[str, Any]
 Predicate = Callable[[Token], bool]
 
 PARTS_OF_SPEECH = frozenset((
-    "名詞", "代名詞", "形状詞", "連体詞", "副詞", "接続詞", "感動詞", "動詞", "形容詞", "助動詞", "助詞", "接頭辞", "接尾辞", "記号",
-    "補助記号", "空白",
+    "名詞", "代名詞", "形状詞", "連体詞", "副詞", "接続詞", "感動詞", "動詞", "形容詞", "助動詞", "助詞",
+    "接頭辞", "接尾辞", "記号", "補助記号", "空白",
 ))  # fmt: skip
 """The classes of UniDic that a bare word stands for."""
 
