@@ -96,19 +96,19 @@ def percent_difference(
         target, reference: counts of the words.
         target_size, reference_size: of the corpora.
     """
-    here, there = (
-        np.asarray(count, np.float64) / size for count, size in ((target, target_size), (reference, reference_size))
-    )
+    here, of_target, there, of_reference = _counts(target, target_size, reference, reference_size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 100 * (here - there) / there
+        return 100 * (here / of_target / (there / of_reference) - 1)
 
 
 def log_ratio(target: ArrayLike, target_size: ArrayLike, reference: ArrayLike, reference_size: ArrayLike) -> Numbers:
     """Return the binary logarithm of the ratio of the relative frequencies: 1 is twice as frequent in the target, -1 half. A
     count of 0 is taken as 0.5 (A. Hardie: Log Ratio, an informal introduction, 2014). The arguments are those of
     ``percent_difference``."""
-    here, there = (np.where(np.asarray(count) == 0, 0.5, count) for count in (target, reference))
-    return np.log2(here / target_size) - np.log2(there / reference_size)
+    here, of_target, there, of_reference = _counts(target, target_size, reference, reference_size)
+    here, there = (np.where(count == 0, 0.5, count) for count in (here, there))
+    found: Numbers = np.log2(here / of_target) - np.log2(there / of_reference)
+    return found
 
 
 def dispersion(counts: NDArray[np.integer], sizes: NDArray[np.integer]) -> Numbers:
@@ -123,7 +123,8 @@ def dispersion(counts: NDArray[np.integer], sizes: NDArray[np.integer]) -> Numbe
     expected = sizes / sizes.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = counts / counts.sum(1, keepdims=True)
-        return np.abs(shares - expected).sum(1) / 2 / (1 - expected.min())
+        found: Numbers = np.abs(shares - expected).sum(1) / 2 / (1 - expected.min())
+    return found
 
 
 def _counts(*values: ArrayLike) -> tuple[Numbers, ...]:
