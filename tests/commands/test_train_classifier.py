@@ -156,21 +156,8 @@ def test_each_task_of_several_is_a_folder_of_transformers(train: Callable[..., R
 
 
 def test_values_are_in_the_unit_of_the_scores(train: Callable[..., Result], place: Path) -> None:
-    succeeded(
-        train(
-            "--base",
-            "base",
-            "scores.jsonl",
-            "-o",
-            "numbers",
-            "--max-steps",
-            "150",
-            "--evaluations",
-            "2",
-            "--learning-rate",
-            "0.005",
-        )
-    )
+    options = ("--max-steps", "300", "--evaluations", "2", "--learning-rate", "0.003")
+    succeeded(train("--base", "base", "scores.jsonl", "-o", "numbers", *options))
     texts = [(record["text"],) for record in examples.SCORES]
     gold = np.array([record["score"] for record in examples.SCORES])
     found = np.array([record["value"] for record in classified("numbers", texts, "--engine", "torch")])
