@@ -37,14 +37,25 @@ def word_tokenizer(tokenizer: str, *, lowercase: bool = False, dictionary: str |
     """
     split: Tokenizer = str.split
     if tokenizer == "words":
-        import regex  # supports Unicode categories, re does not
-
-        split = regex.compile(_WORD).findall
+        split = word_pattern(tokenizer).findall
     elif tokenizer in ("unidic", "lemma"):
         from nlptool.models.japanese import words as japanese_words
 
         split = japanese_words.WordTokenizer(lemma=tokenizer == "lemma", dictionary=dictionary)
     return (lambda text: split(text.lower())) if lowercase else split
+
+
+def word_pattern(tokenizer: str) -> Any:
+    """Return the pattern of a word, or of a punctuation character, whose matches are the words of a text.
+
+    Args:
+        tokenizer: whitespace, or another name for words.
+    """
+    if tokenizer == "whitespace":
+        return _RUN
+    import regex  # supports Unicode categories, re does not
+
+    return regex.compile(_WORD)
 
 
 def dictionary(tokenizer: str, name: str | None = None) -> str | None:
