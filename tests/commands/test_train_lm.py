@@ -71,6 +71,15 @@ def test_the_manifest_tells_the_corpus_and_the_scores(models: Path) -> None:
         assert (models / name / "README.md").read_text(encoding="utf-8").count("word perplexity") == 1
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_whoever_may_read_the_folder_may_read_its_files(name: str, models: Path) -> None:
+    folder = models / name
+    allowed = folder.stat().st_mode & 0o666
+    assert {path.name: path.stat().st_mode & 0o666 for path in folder.iterdir()} == {
+        path.name: allowed for path in folder.iterdir()
+    }
+
+
 def test_transformers_loads_the_gpt_and_continues_as_generate_does(models: Path, invoke: Invoke) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

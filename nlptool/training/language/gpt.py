@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer, processors
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from nlptool.models.language.networks import LanguageNetwork, State
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.models.seq2seq.config import PAD, SPECIALS, UNK
 from nlptool.models.seq2seq.vocabulary import Vocabulary
+from nlptool.training.saving import SAVE_DTYPES, folder_permissions
 
 
 class Gpt(LanguageNetwork):
@@ -65,11 +65,11 @@ def save(network: Gpt, vocabulary: Vocabulary, folder: Path, precision: str) -> 
     """
     whole = network.network
     whole.config.use_cache = True
-    with silenced():
+    with silenced(), folder_permissions(folder):
         from transformers import PreTrainedTokenizerFast
 
         fast: Any = PreTrainedTokenizerFast
-        whole.to(getattr(torch, precision)).save_pretrained(str(folder))
+        whole.to(SAVE_DTYPES[precision]).save_pretrained(str(folder))
         fast(
             tokenizer_object=tokenizer_of(vocabulary), model_max_length=network.config.context, bos_token=SPECIALS[END],
             eos_token=SPECIALS[END], pad_token=SPECIALS[PAD], unk_token=SPECIALS[UNK],
