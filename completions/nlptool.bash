@@ -181,13 +181,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate generation')
-        options=(--first --second --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --repetition-penalty --no-repeat-ngram --stop --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--first --second --tokenize --show --details --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --repetition-penalty --no-repeat-ngram --stop --seed -m --model --max-length --prefix --source-lang --target-lang --engine --quantize --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --first | --second | --show | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --repetition-penalty | --no-repeat-ngram | --stop | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --tokenize) kind=word words=(auto char 13a intl zh ja-mecab none) ;;
         --details) kind=file ;;
         --engine) kind=word words=(auto ct2 numpy torch) ;;
+        --quantize) kind=word words=(int8) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -197,11 +198,12 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate lm')
-        options=(--end --no-end --stride -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--end --no-end --stride -m --model --max-length --engine --quantize --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --stride | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto ct2 numpy torch) ;;
+        --quantize) kind=word words=(int8) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -211,12 +213,13 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool evaluate minimal-pairs')
-        options=(--good --bad --section --mean --within-word --details -m --model --max-length --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--good --bad --section --mean --within-word --details -m --model --max-length --engine --quantize --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --good | --bad | --section | -m | --model | --max-length | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --details) kind=file ;;
         --engine) kind=word words=(auto onnx ct2 numpy torch) ;;
+        --quantize) kind=word words=(int8) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
@@ -317,12 +320,13 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool generate')
-        options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --repetition-penalty --no-repeat-ngram --stop --seed -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-f --format --stream --attention --plot --beams --num-return --sample --temperature --top-k --top-p --max-new-tokens --min-new-tokens --length-penalty --repetition-penalty --no-repeat-ngram --stop --seed -m --model --max-length --prefix --source-lang --target-lang --engine --quantize --device --batch-tokens --threads --deterministic --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet text) ;;
         --plot | --beams | --num-return | --temperature | --top-k | --top-p | --max-new-tokens | --min-new-tokens | --length-penalty | --repetition-penalty | --no-repeat-ngram | --stop | --seed | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto ct2 numpy torch) ;;
+        --quantize) kind=word words=(int8) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
@@ -531,12 +535,13 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool score')
-        options=(--by --nats --bits --target --end --stride --plot --within-word --pieces --no-pieces -m --model --max-length --prefix --source-lang --target-lang --engine --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--by --nats --bits --target --end --stride --plot --within-word --pieces --no-pieces -m --model --max-length --prefix --source-lang --target-lang --engine --quantize --device --batch-tokens --threads --deterministic --offline --allow-pickle -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         --by) kind=word words=(piece word char) ;;
         --target | --stride | --plot | -m | --model | --max-length | --prefix | --source-lang | --target-lang | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --engine) kind=word words=(auto onnx ct2 numpy torch) ;;
+        --quantize) kind=word words=(int8) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;

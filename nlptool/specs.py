@@ -122,6 +122,7 @@ class GeneratorSpec(NetworkSpec):
     prefix: str = ""  # text before every source, such as T5's task
     source_lang: str | None = None  # as the model spells it: eng_Latn, en
     target_lang: str | None = None
+    quantize: str | None = None  # int8: the network's matrices in 8 bits, in ct2
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class ScoringSpec(NetworkSpec):
     prefix: str = ""  # text before every source of an encoder–decoder
     source_lang: str | None = None  # as of ``GeneratorSpec``
     target_lang: str | None = None
+    quantize: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -98,6 +99,10 @@ def command(  # noqa: PLR0917
     heads, and heads[layer][head] if there are several. --plot draws the mean as in Bahdanau, Cho and Bengio (2015): input
     tokens are columns, output tokens are rows, lighter means more weight.
 
+    --quantize int8 runs the network in 8-bit integers, in CTranslate2: several times as fast on a processor with VNNI, but not
+    everywhere with the same result. Of the first texts the results are compared with those in float32, and how many are the same
+    is said on stderr.
+
     The entry says the number of input tokens (`n_tokens`, with the prefix and special tokens), whether the input was
     `truncated`, and which of its characters or words are unknown to the model (`unknown`). An empty line gets an empty list and
     the `reason`; a GPT begins a text from nothing, if it has a token that begins texts. The result for a text does not depend on
@@ -127,6 +132,9 @@ def command(  # noqa: PLR0917
     scripts = ModelScripts(generator.name)
     picture: list[Attention] | None = None if plot is None else []
     lists = seeded(pipe, seed) if resolved.decoding.sample else pipe.read()
+    if spec.quantize:
+        plain = replace(spec, needs=needs, engine="ct2", quantize=None)
+        lists = generate.compare_int8(lists, generator, partial(open_model, plain, pipe), resolved.decoding, pipe)
     if stream:
         write_stream(pipe, lists, generator, resolved.decoding, entry=entry, picture=picture, scripts=scripts)
     else:

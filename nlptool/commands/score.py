@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +15,7 @@ from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.windows import windows
 from nlptool.records.writing import write_records
-from nlptool.specs import ScoringSpec
+from nlptool.specs import GeneratorSpec, ScoringSpec, as_kind
 
 if TYPE_CHECKING:
     from nlptool.models.generation.generator import Generator
@@ -94,6 +96,9 @@ def command(  # noqa: PLR0917
     masked model with --max-length N scores only the first N tokens of a text, special tokens included, and so limits the time
     that one takes.
 
+    --quantize int8 runs a GPT or an encoder–decoder in 8-bit integers, in CTranslate2: several times as fast on a processor with
+    VNNI, and less exact. How far the surprisals of the first texts are from those in float32 is said on stderr.
+
     With different batches a log-probability may change by less than 1e-4, of a masked model by less than 1e-5; --deterministic
     makes the output byte-identical.
     """
@@ -116,7 +121,7 @@ def command(  # noqa: PLR0917
         stride=stride,
     )  # fmt: skip
     _check(model, scoring, pieces=pieces)
-    _score(pipe, model, scoring, plot, format)
+    _score(pipe, model, spec, scoring, plot, format)
 
 
 def _refuse(names: tuple[str, ...], reason: str) -> None:
@@ -172,15 +177,24 @@ def _score_masked(
     write_records(pipe, scripts.noted(scored, masked_text), format, layout, table=table, notes=NOTES | scripts.notes)
 
 
-def _score(pipe: Pipe, model: Generator, scoring: Scoring, plot: str | None, format: str) -> None:
+def _score(  # noqa: PLR0917
+    pipe: Pipe, model: Generator, spec: ScoringSpec, scoring: Scoring, plot: str | None, format: str
+) -> None:
     from nlptool.tasks.languages import ModelScripts
-    from nlptool.tasks.score_texts import NOTES, WINDOW, score
+    from nlptool.tasks.open_model import open_model
+    from nlptool.tasks.score_texts import NOTES, WINDOW, compare_int8, score
 
     scripts = ModelScripts(model.name)
     picture: list[Drawn] | None = None if plot is None else []
-    scored = scripts.noted(score(windows(pipe.read(), largest=WINDOW), model, scoring, picture=picture))
+    lists = pipe.read()
+    if spec.quantize:
+        plain = replace(as_kind(spec, GeneratorSpec), engine="ct2", quantize=None, needs="scoring")
+        lists = compare_int8(lists, model, partial(open_model, plain, pipe), scoring, pipe)
+    scored = score(windows(lists, largest=WINDOW), model, scoring, picture=picture, quantize=spec.quantize)
     table = cells.Columns({"log_likelihood": float, "perplexity": float, "text": str})
-    write_records(pipe, scored, format, Layout(scoring.results), table=table, notes=NOTES | scripts.notes)
+    write_records(
+        pipe, scripts.noted(scored), format, Layout(scoring.results), table=table, notes=NOTES | scripts.notes
+    )
     if plot is not None:
         pictures.draw_first(pipe, picture or [], plot, lambda drawn: _draw(pipe, drawn, plot))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nlptool.errors import RecordError
@@ -17,6 +16,7 @@ from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
 from nlptool.tasks.embedder import encoder_notes
 from nlptool.tasks.encoding import open_encoder
+from nlptool.tasks.in_int8 import compared
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
@@ -130,18 +130,15 @@ def open_worker(located: LocatedAnyEncoder) -> Callable[[Any], list[Embeddings]]
 
 def compare_int8(lists: Iterator[list[Record]], located: Any, pipe: Pipe) -> Iterator[list[Record]]:
     """Say how far the vectors in 8 bits are from those in float32, on the first texts, and pass all records on."""
-    for records in lists:
-        texts = [record.text for record in records if record.pending and record.text.strip()][:_SAMPLE]
-        if texts:
-            cosines = _cosines(open_encoder(located)(texts), open_encoder(located.in_float32())(texts))
-            if len(cosines):
-                pipe.note(
-                    f"int8 against float32, the first {len(cosines)} texts: cosine {cosines.mean():.4f} on average, "
-                    f"{cosines.min():.4f} at least"
-                )
-            yield from chain([records], lists)
-            return
-        yield records
+
+    def difference(records: list[Record]) -> str:
+        texts = [record.text for record in records]
+        cosines = _cosines(open_encoder(located)(texts), open_encoder(located.in_float32())(texts))
+        if not len(cosines):
+            return ""
+        return f"the first {len(cosines)} texts: cosine {cosines.mean():.4f} on average, {cosines.min():.4f} at least"
+
+    return compared(lists, _SAMPLE, difference, pipe)
 
 
 def _cosines(first: Embeddings, second: Embeddings) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.tasks.each_record import EachRecord, is_probe
+from nlptool.tasks.in_int8 import compared
 
 if TYPE_CHECKING:
     from nlptool.models.generation.decoding import Decoding
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nlptool.specs import GeneratorSpec
 
 WINDOW = 256  # records that are answered together
+_SAMPLE = 8  # texts whose results in 8 bits and in float32 are compared
 WINDOW_OF_ATTENTION = 8  # a record may hold layers x heads x tokens x tokens numbers
 
 NOTES = notes("truncated", "n_unknown of a generator")
@@ -72,6 +74,31 @@ def generate(
         yield records
 
 
+def compare_int8(
+    lists: Iterator[list[Record]],
+    generator: Generator,
+    in_float32: Callable[[], Generator],
+    decoding: Decoding,
+    pipe: Pipe,
+) -> Iterator[list[Record]]:
+    """Say how many of the first texts a model in 8 bits writes as in float32, and pass all records on.
+
+    Args:
+        in_float32: opens the same model in float32, in the same engine.
+    """
+
+    def difference(records: list[Record]) -> str:
+        texts = [record.text for record in records]
+        written = [
+            [outputs[0].text if outputs else "" for outputs in each.generate(each.tokenize(texts), decoding)]
+            for each in (generator, in_float32())
+        ]
+        n_same = sum(first == second for first, second in zip(*written, strict=True))
+        return f"the first {len(texts)} texts: the same results for {n_same}"
+
+    return compared(lists, _SAMPLE, difference, pipe)
+
+
 def seeded(pipe: Pipe, seed: int) -> Iterator[list[Record]]:
     """Read records and give each a seed of its own in its entry: ``seed``, and its number in the whole input from 0."""
     for records in pipe.read():
@@ -84,7 +111,9 @@ def entry_of(generator: Generator, spec: GeneratorSpec, resolved: Resolved) -> d
     """Return what every record's entry says: the model, the settings that differ from the defaults, and which of them its
     generation_config.json asks for, as that names them."""
     decoding = resolved.decoding
-    settings = {"prefix": spec.prefix, "source_lang": spec.source_lang, "target_lang": spec.target_lang}
+    settings = {
+        "prefix": spec.prefix, "source_lang": spec.source_lang, "target_lang": spec.target_lang, "quantize": spec.quantize
+    }  # fmt: skip
     changed = {
         field.name: getattr(decoding, field.name)
         for field in dataclasses.fields(decoding)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from nlptool.models.contextual.model import ContextualModel
     from nlptool.models.encoders.loading import LocatedAnyEncoder
     from nlptool.models.generation.generator import Generator
-    from nlptool.models.generation.loading import LocatedGenerator
+    from nlptool.models.generation.located import LocatedGenerator
     from nlptool.models.generation.resolving import Resolved
     from nlptool.models.masked.attention import AttentionModel, LocatedAttentionModel
     from nlptool.models.masked.loading import LocatedMaskedModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from nlptool.models.runtime.one_by_one import GOOD_TEXT
 from nlptool.models.scoring.measures import perplexity
 from nlptool.records.json_bytes import fields, find, path_of
 from nlptool.records.notes import notes
+from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.tasks.each_record import EachRecord, is_probe, with_read
 from nlptool.tasks.entries import model_entry
+from nlptool.tasks.in_int8 import compared
 from nlptool.text import shares
 from nlptool.text.scripts import LONE_SURROGATE
 from nlptool.text.spans import Place
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from nlptool.models.generation.generator import Generator
 
 WINDOW = 1024  # records that are scored together
+_SAMPLE = 32  # texts whose surprisals in 8 bits and in float32 are compared
 MOST_DRAWN = 60  # words in a picture
 
 PIECE, WORD, CHARACTER = BY = ("piece", "word", "char")
@@ -98,17 +101,23 @@ class _Asked:
 
 
 def score(
-    lists: Iterable[list[Record]], model: Generator, scoring: Scoring, *, picture: list[Drawn] | None = None
+    lists: Iterable[list[Record]],
+    model: Generator,
+    scoring: Scoring,
+    *,
+    picture: list[Drawn] | None = None,
+    quantize: str | None = None,
 ) -> Iterator[list[Record]]:
     """Give each record its log-likelihood; null for a text with nothing to score.
 
     Args:
         lists: windows of records; an empty one means that nothing new has come for a while.
         picture: receives the surprisals of the words of the first text that has some.
+        quantize: int8, if the model computes in that, for the entries.
     """
     is_decoder = likelihood.is_decoder(model)
-    said = {"by": scoring.by, "unit": scoring.unit if scoring.by else "", "target": scoring.target}
-    entry = model_entry(model, **said)
+    unit = scoring.unit if scoring.by else ""
+    entry = model_entry(model, by=scoring.by, unit=unit, target=scoring.target, quantize=quantize)
     probe = _Asked(GOOD_TEXT if scoring.target or not is_decoder else "", GOOD_TEXT)
 
     def work(items: Sequence[tuple[Record, _Asked]]) -> None:
@@ -135,6 +144,28 @@ def score(
                 _set_empty(record, entry, "empty text", scoring)
         score_each([(record, asked) for record, asked in asked_of if asked.target.strip() or scoring.end])
         yield records
+
+
+def compare_int8(
+    lists: Iterator[list[Record]], model: Generator, in_float32: Callable[[], Generator], scoring: Scoring, pipe: Pipe
+) -> Iterator[list[Record]]:
+    """Say how far the surprisals of a model in 8 bits are from those in float32, on the first texts, and pass all records on.
+
+    Args:
+        in_float32: opens the same model in float32, in the same engine.
+    """
+
+    def difference(records: list[Record]) -> str:
+        asked = [asked for _, asked in with_read(records, lambda record: _asked(record, scoring.target))]
+        pairs = zip(*(_likelihoods(each, asked, scoring) for each in (model, in_float32())), strict=True)
+        both = [pair for pair in pairs if not any(isinstance(found, RecordError) for found in pair)]
+        each = [np.abs(first.log_probabilities - second.log_probabilities) for first, second in both]
+        found = np.concatenate([values[np.isfinite(values)] for values in each]) if each else np.empty(0)
+        if not len(found):
+            return ""
+        return f"the first {len(both)} texts: surprisal differs by {found.mean() / math.log(2):.3f} bits a token on average"
+
+    return compared(lists, _SAMPLE, difference, pipe)
 
 
 def _asked(record: Record, target: str) -> _Asked:

@@ -966,3 +966,35 @@ def test_a_line_is_answered_before_the_next_one_comes(transformer: Real, start: 
         assert how or json.loads(line)["text"] == text.decode()
     process.stdin.close()
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize("how", [[], ["--stream"]], ids=" ".join)
+def test_a_translator_in_8_bits_says_how_many_results_are_the_same(how: list[str], invoke: Invoke) -> None:
+    lines = "It is cold today.\n\nI can't swim at all.\n"
+    result = invoke("generate", "-m", "mini-en-ja", "-f", "text", "--quantize", "int8", *how, stdin=lines)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.split("\n") == ["今日は寒い。", "", "私は全然泳げない。", ""]
+    assert "int8 against float32, the first 2 texts: the same results for 2\n" in result.stderr
+
+
+def test_the_record_and_the_evaluation_name_8_bits(invoke: Invoke) -> None:
+    asked = ["-m", "mini-en-ja", "--quantize", "int8"]
+    (record,) = records(invoke("generate", *asked, stdin="It is cold today.\n"))
+    assert record["nlptool"]["generate"]["quantize"] == "int8"
+    (judged,) = records(invoke("evaluate", "generation", *asked, stdin="It is cold today.\t今日は寒い。\n"))
+    assert (judged["quantize"], judged["exact_match"]) == ("int8", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-m", "mini-en-ja", "--engine", "torch"], "--quantize int8 computes in CTranslate2, not in torch"),
+        (["-m", "mini-en-ja", "--sample"], "draws all texts from one generator"),
+        (["-m", "mini-en-ja", "--attention"], "does not show what each layer looks at"),
+        (["-m", "mini-en-ja", "--device", "cuda"], "--engine torch or auto"),
+    ],
+)
+def test_what_is_not_done_in_8_bits_is_refused(options: list[str], message: str, invoke: Invoke) -> None:
+    result = invoke("generate", "--quantize", "int8", *options, stdin="It is cold today.\n")
+    assert (result.stdout, result.exit_code != 0) == ("", True)
+    assert message in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,44 @@ def test_a_smaller_stride_gives_tokens_more_before_them(gpt: str, invoke: Invoke
     ]
     assert found[0]["loss"] != found[1]["loss"]
     assert [each["stride"] for each in found] == [31, 1]
+
+
+def test_in_8_bits_the_surprisal_is_nearly_the_same_and_what_it_changes_is_said(gpt: str, invoke: Invoke) -> None:
+    text = "The man plays a large flute.\nThe cat is sleeping.\n"
+    plain = scored(invoke, gpt, text, "--engine", "ct2")
+    result = invoke("score", "-m", gpt, "--threads", "1", "--quantize", "int8", stdin=text)
+    assert re.search(
+        r"int8 against float32, the first 2 texts: surprisal differs by \d\.\d{3} bits a token on average",
+        result.stderr,
+    )
+    differences = []
+    for expected, line in zip(plain, result.stdout.splitlines(), strict=True):
+        found = json.loads(line)
+        assert found["nlptool"]["score"]["quantize"] == "int8"
+        differences += [
+            abs(a["surprisal"] - b["surprisal"]) for a, b in zip(expected["pieces"], found["pieces"], strict=True)
+        ]
+    assert 0 < max(differences) < 0.5
+    said = re.search(r"by (\d\.\d{3}) bits", result.stderr)
+    assert said and float(said[1]) == pytest.approx(sum(differences) / len(differences), abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("bert-mini-ja", [], "is a masked model: --quantize is for one that generates"),
+        ("gpt", ["--engine", "numpy"], "--quantize int8 computes in CTranslate2, not in numpy"),
+        ("ngrams", [], "does not run in CTranslate2"),
+    ],
+)
+def test_what_does_not_run_in_8_bits_is_refused(
+    model: str, options: list[str], message: str, ngrams: str, gpt: str, invoke: Invoke
+) -> None:
+    where = {"gpt": gpt, "ngrams": ngrams}.get(model, model)
+    result = invoke("score", "-m", where, "--quantize", "int8", *options, stdin="The cat\n")
+    assert result.exit_code in (1, 2, 4)
+    assert message in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from nlptool.models.generation import ct2_backend
 from nlptool.models.generation import loading as generator_loading
 from nlptool.models.generation.decoding import Decoding
 from nlptool.models.generation.generator import GeneratedText, Generator
+from nlptool.models.generation.located import LocatedGenerator
 from nlptool.models.generation.resolving import resolve
 from nlptool.models.generation.tokenizer import Source
 from nlptool.models.seq2seq import folder as seq2seq_folder
@@ -50,7 +51,7 @@ class Pair:
         path = folder / "generation_config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | self.wishes))
 
-    def prepare(self, **more: Any) -> generator_loading.LocatedGenerator:
+    def prepare(self, **more: Any) -> LocatedGenerator:
         note = {name: more.pop(name) for name in ("note",) if name in more}
         return generator_loading.locate(self.spec(**more), **note)
 

@@ -340,7 +340,12 @@ def _longest(decoding: Decoding) -> int:
 
 
 def open_engine(
-    folder: Path, constraints: DecoderConstraints, *, threads: int = 0, files: Mapping[str, bytes] | None = None
+    folder: Path,
+    constraints: DecoderConstraints,
+    *,
+    threads: int = 0,
+    files: Mapping[str, bytes] | None = None,
+    compute_type: str = "float32",
 ) -> Ct2Engine:
     """Load a converted model.
 
@@ -348,9 +353,10 @@ def open_engine(
         folder: of the copy; with ``files`` only a name for messages.
         threads: 0: as many as there are processors.
         files: name -> content, of a model of nlptool's own (``seq2seq.ct2_export.translator_files``).
+        compute_type: float32; int8: the matrices are quantized as they are loaded, and what they are multiplied with each time.
 
     Raises:
         ModelError: it cannot be loaded.
     """
-    load = loader(folder, files, is_decoder=constraints.kind == DECODER)
+    load = loader(folder, files, is_decoder=constraints.kind == DECODER, compute_type=compute_type)
     return Ct2Engine(load, constraints, threads=threads or os.cpu_count() or 1, starts_itself=bool(files))

@@ -65,24 +65,32 @@ class Network:
         return [result.result() for result in pending]
 
 
-def loader(folder: Path, files: Mapping[str, bytes] | None, *, is_decoder: bool) -> Callable[[int, int], Any]:
+def loader(
+    folder: Path, files: Mapping[str, bytes] | None, *, is_decoder: bool, compute_type: str
+) -> Callable[[int, int], Any]:
     """Return the function that loads a converted model, as ``Network`` takes it. It raises a ModelError if the model cannot be
     loaded.
 
     Args:
         folder: of the copy; with ``files`` only a name for messages.
         files: name -> content, of a model that is no folder.
+        compute_type: float32 | int8, of the matrices.
     """
     import ctranslate2
 
     model_class = ctranslate2.Generator if is_decoder else ctranslate2.Translator
 
     def load(parts: int, threads: int) -> Any:
-        options = {"inter_threads": parts, "intra_threads": threads, "files": dict(files) if files else None}
+        options: dict[str, Any] = {
+            "inter_threads": parts,
+            "intra_threads": threads,
+            "files": dict(files) if files else None,
+        }
+        options |= {"device": "cpu", "compute_type": compute_type}
         try:
             # In a thread of its own: the library sets OpenMP's number of threads, which torch shares, for the thread that loads.
             with ThreadPoolExecutor(1) as thread:
-                return thread.submit(model_class, str(folder), device="cpu", compute_type="float32", **options).result()
+                return thread.submit(model_class, str(folder), **options).result()
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the converted copy in {folder} cannot be loaded: {error}",

@@ -9,18 +9,16 @@ A model is located once (found, checked, converted) and then opened, in this pro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError, NotConvertible, RunError
-from nlptool.models.generation import gpt2_about, gpt2_config, model_settings, needs, pieces
-from nlptool.models.generation import tokenizer as generation_tokenizer
-from nlptool.models.generation.constraints import DECODER, DecoderConstraints
-from nlptool.models.generation.decoding import Engine
+from nlptool.models.generation import gpt2_about, gpt2_config, model_settings, needs
+from nlptool.models.generation.constraints import DECODER
 from nlptool.models.generation.generator import Generator
+from nlptool.models.generation.located import LocatedGenerator, is_ours
 from nlptool.models.generation.model_settings import ModelSettings
-from nlptool.models.generation.tokenizer import NEW_TOKENS
 from nlptool.models.language import folder as language_folder
 from nlptool.models.language.config import NGRAM
 from nlptool.models.runtime import devices, prepare
@@ -36,113 +34,6 @@ _MOST_OF_NUMPY = 50_000_000
 """Parameters of a GPT-2 that runs in numpy unasked; CTranslate2 computes larger ones faster."""
 
 _HINT = "nlptool models list --task generate shows models that do"
-
-
-@dataclass(frozen=True, slots=True)
-class LocatedGenerator:
-    """A model that is ready to be opened, here or in another process."""
-
-    name: str  # a hub id where the name was short for one
-    engine: str  # ct2 | numpy | torch
-    device: str  # cpu | cuda | mps
-    spec: GeneratorSpec
-    folder: Path  # of the model
-    about: Mapping[
-        str, Any
-    ]  # the manifest: see ``transformers_config.describe``; of a model of our own its ``kind`` alone
-    settings: ModelSettings = field(default_factory=ModelSettings)  # what the model asks for
-    copy: Path | None = None  # the converted copy
-
-    @property
-    def kind(self) -> str:
-        """encoder-decoder | decoder."""
-        return str(self.about.get("kind", "encoder-decoder"))
-
-    def open(self) -> Generator:
-        """Load the network.
-
-        Raises:
-            ModelError: it cannot be loaded.
-            RunError: a language is missing or not known, or --max-length leaves no room.
-        """
-        if is_ours(self.folder):
-            return self._open_ours()
-        spec = self.spec
-        texts, rules = generation_tokenizer.for_transformers(
-            self.name,
-            self._pieces(),
-            self.about,
-            source_lang=spec.source_lang,
-            target_lang=spec.target_lang,
-            max_length=spec.max_length,
-            prefix=spec.prefix,
-            new_tokens=int(self.settings.values.get("max_new_tokens", NEW_TOKENS)),
-        )
-        return Generator(
-            texts,
-            rules,
-            self._engine(rules),
-            name=self.name,
-            spec=spec,
-            new_tokens=NEW_TOKENS,
-        )
-
-    def _open_ours(self) -> Generator:
-        spec = self.spec
-        for option, value in (("--source-lang", spec.source_lang), ("--target-lang", spec.target_lang)):
-            if value is not None:
-                raise RunError(f"{self.name} takes no {option}", hint=f"leave out {option} {value}")
-        if language_folder.is_language(self.folder):
-            texts, rules = generation_tokenizer.for_language(
-                language_folder.read(self.folder), max_length=spec.max_length, prefix=spec.prefix
-            )
-            return Generator(texts, rules, self._engine(rules), name=self.name, spec=spec, new_tokens=NEW_TOKENS)
-        model = seq2seq_folder.read(self.folder)
-        texts, rules = generation_tokenizer.for_seq2seq(model, max_length=spec.max_length, prefix=spec.prefix)
-        if self.engine == "torch":
-            engine = self._torch(rules)
-        else:
-            from nlptool.models.seq2seq import ct2_export as seq2seq_ct2
-
-            engine = self._ct2(self.folder, rules, seq2seq_ct2.translator_files(model))
-        return Generator(texts, rules, engine, name=self.name, spec=spec, new_tokens=model.config.max_length)
-
-    def _ct2(self, folder: Path, rules: DecoderConstraints, files: Mapping[str, bytes] | None = None) -> Engine:
-        from nlptool.models.generation import ct2_backend
-
-        return ct2_backend.open_engine(folder, rules, threads=self.spec.threads or 0, files=files)
-
-    def _engine(self, rules: DecoderConstraints) -> Engine:
-        if self.engine == "numpy":
-            from nlptool.models.generation import numpy_backend
-
-            return numpy_backend.open_engine(self.folder, rules, threads=self.spec.threads or 1)
-        return self._torch(rules) if self.copy is None else self._ct2(self.copy, rules)
-
-    def _pieces(self) -> pieces.Pieces:
-        if self.copy is not None or self.engine == "numpy":
-            return pieces.read(self.copy or self.folder, self.about)
-        from nlptool.models.generation import transformers_config
-
-        return transformers_config.pieces(self.folder, transformers_config.load_tokenizer(self.folder), self.about)
-
-    def _torch(self, rules: DecoderConstraints) -> Engine:
-        from nlptool.models.generation import torch_backend
-
-        return torch_backend.open_engine(
-            self.folder,
-            rules,
-            name=self.name,
-            device=self.device,
-            threads=self.spec.threads,
-            dtype="float32" if self.spec.deterministic else None,
-            allow_pickle=self.spec.allow_pickle,
-        )
-
-
-def is_ours(folder: Path) -> bool:
-    """Return whether a folder holds a model of `nlptool train seq2seq` or `nlptool train lm`."""
-    return seq2seq_folder.is_seq2seq(folder) or language_folder.is_language(folder)
 
 
 def load(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatched) -> Generator:
@@ -162,6 +53,7 @@ def locate(spec: GeneratorSpec, *, note: Note = silent, report: Report = unwatch
         RunError: the device is not there, or not for the engine.
     """
     prepare.check_task(spec.model, ["generate"], refusal="{} is a model for {}, and writes no texts", hint=_HINT)
+    spec = needs.quantizable(spec)
     engine, device = spec.engine, spec.device
     if engine in _ON_CPU and device not in ("cpu", "auto"):
         raise RunError(f"--engine {engine} computes on the processor: --device {device} needs --engine torch or auto")
@@ -211,7 +103,7 @@ def _our_language_model(located: LocatedGenerator) -> LocatedGenerator:
     spec = located.spec
     model = language_folder.read(located.folder)
     if spec.engine == "ct2":
-        raise ModelError(f"{located.name} does not run in CTranslate2", hint="--engine auto runs it")
+        raise ModelError(f"{located.name} does not run in CTranslate2", hint=needs.without_ct2(spec))
     is_ngram = model.config.architecture == NGRAM
     if spec.engine == "numpy" and not is_ngram:
         raise ModelError(f"{located.name} does not run in numpy: it is no GPT-2", hint="--engine auto runs it")
@@ -267,7 +159,7 @@ def _ours(located: LocatedGenerator, *, engine: str, wants_torch: bool) -> Locat
     if wants_torch or model.config.architecture != TRANSFORMER:
         if engine == "ct2":
             raise ModelError(
-                f"{located.name} does not run in CTranslate2: it is an LSTM", hint="--engine torch runs it"
+                f"{located.name} does not run in CTranslate2: it is an LSTM", hint=needs.without_ct2(located.spec)
             )
         return located
     return replace(located, engine="ct2")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from nlptool.errors import ModelError, RunError
 from nlptool.models.generation.constraints import DECODER
 from nlptool.models.generation.decoding import Decoding
+from nlptool.specs import GeneratorSpec
 
 SEARCH, GREEDY, NGRAMS, REPETITION, SCORES, EXTRAS, SAMPLING, ATTENTION, SCORING = (
     "search", "greedy", "n-grams", "repetition", "scores", "extras", "sampling", "attention", "scoring",
@@ -51,6 +54,32 @@ def of(decoding: Decoding) -> str:
     if decoding.no_repeat_ngram:
         return NGRAMS
     return SEARCH if decoding.beams > 1 else GREEDY
+
+
+def quantizable(spec: GeneratorSpec) -> GeneratorSpec:
+    """Return the spec of a model whose matrices are to be in 8 bits with the engine that alone does that.
+
+    Raises:
+        RunError: another engine is asked for.
+        ModelError: it cannot do what is needed.
+    """
+    if spec.quantize is None:
+        return spec
+    if spec.engine not in ("auto", "ct2"):
+        raise RunError(
+            f"--quantize {spec.quantize} computes in CTranslate2, not in {spec.engine}", hint="--engine auto"
+        )
+    if spec.needs in UNABLE:
+        raise ModelError(
+            f"--quantize {spec.quantize} computes in CTranslate2, which {UNABLE[spec.needs]}",
+            hint="without --quantize it is done in torch, or in numpy",
+        )
+    return replace(spec, engine="ct2")
+
+
+def without_ct2(spec: GeneratorSpec) -> str:
+    """Return the hint for a model that CTranslate2 cannot run."""
+    return "it runs without --quantize" if spec.quantize else "--engine torch runs it"
 
 
 def difference(needs: str, about: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from nlptool import catalog
 from nlptool.errors import RunError
 from nlptool.models.generation import loading as generation_loading
 from nlptool.models.generation import needs
-from nlptool.models.generation.loading import LocatedGenerator
+from nlptool.models.generation.located import LocatedGenerator
 from nlptool.models.masked import loading as masked_loading
 from nlptool.models.masked.loading import LocatedMaskedModel
 from nlptool.models.runtime import prepare
@@ -49,9 +49,13 @@ def locate(
     if task == "generate":
         wanted = GeneratorSpec(
             **common, engine=spec.engine, needs=needs.SCORING, prefix=spec.prefix, source_lang=spec.source_lang,
-            target_lang=spec.target_lang,
+            target_lang=spec.target_lang, quantize=spec.quantize,
         )  # fmt: skip
         return generation_loading.locate(wanted, note=note, report=report)
+    if spec.quantize:
+        raise RunError(
+            f"{spec.model} is a masked model: --quantize is for one that generates", hint="leave out --quantize"
+        )
     for option, value in (
         ("--prefix", spec.prefix),
         ("--source-lang", spec.source_lang),
