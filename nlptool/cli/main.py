@@ -34,6 +34,7 @@ COMMANDS = {
     "fill-mask": "Predict masked words with a BERT (masked language model).",
     "generate": "Generate text from text with an encoder–decoder or a GPT: translate, answer, continue.",
     "index": "Build an index of a corpus's embeddings for search.",
+    "kwic": "Show words in their context: a concordance.",
     "map": "Project embeddings onto a plane (PCA, t-SNE) and draw them.",
     "mask": "Replace words of a text by [MASK], as in the training of BERT.",
     "models": "List, download, verify and remove models.",

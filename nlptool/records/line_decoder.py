@@ -34,6 +34,11 @@ class LineDecoder:
         self._is_wide = encoding != "auto" and is_wide(encoding)
         self._encoding = "utf-8" if self._is_wide or encoding in ("auto", "utf-8-sig") else encoding
 
+    @property
+    def is_utf8(self) -> bool:
+        """Whether lines are decoded as UTF-8, so that their bytes are those of their text."""
+        return self._encoding == "utf-8" and not self._is_wide
+
     def decode(self, line: bytes | RecordError) -> tuple[str, RecordError | None]:
         """Decode a line; return its text, or as much as can be shown of it and the error."""
         if isinstance(line, RecordError):

@@ -8,7 +8,7 @@ big integers, ``1.10``, duplicate keys and escapes survive.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.records.blocks import Block
@@ -171,7 +171,10 @@ class Parser:
                 return
             self._decide(text, records, whole=isinstance(line, bytes))
         if failure is None:
-            self._add_line(text, number, records)
+            if self._kind == "jsonl" and self._is_passed_over(line):
+                records.append(Record("", self._source, number, line))
+            else:
+                self._add_line(text, number, records)
             return
         if self._blocks is not None:
             self._blocks.fail(failure, number)
@@ -182,6 +185,11 @@ class Parser:
             self._give_up(f"the header cannot be read: {failure.message}", failure.hint)
             return
         records.append(Record(text, self._source, number).fail(failure))
+
+    def _is_passed_over(self, line: bytes | RecordError) -> TypeGuard[bytes]:
+        """Return whether nothing is wanted of a line that could be decoded."""
+        passes_over = self.form.passes_over
+        return passes_over is not None and self._decoder.is_utf8 and isinstance(line, bytes) and passes_over(line)
 
     def _is_undecided(self, text: str) -> bool:
         """Return whether a line at the beginning of an input says nothing of its format."""

@@ -34,7 +34,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Itera
 def fits(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
     """Return whether a table is no wider than the terminal, so that nothing is folded."""
     widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
-    return sum(widths) + _GAP * (len(widths) - 1) <= _console().width
+    return sum(widths) + _GAP * (len(widths) - 1) <= screen().width
 
 
 class GrowingTable:
@@ -59,7 +59,7 @@ class GrowingTable:
             box=None, header_style="bold", padding=(0, _GAP, 0, 0), pad_edge=False, show_header=not self._begun
         )
         self._begun = True
-        console = _console()
+        console = screen()
         fits = (
             sum(self._widths) + _GAP * (len(self._widths) - 1) <= console.width
         )  # else rich folds these rows as they need
@@ -70,7 +70,7 @@ class GrowingTable:
             )
         for row in rows:
             drawn.add_row(*map(_text, row))
-        return _draw(drawn, console)
+        return render(drawn, console)
 
 
 def details(values: Mapping[str, str]) -> str:
@@ -80,7 +80,7 @@ def details(values: Mapping[str, str]) -> str:
     drawn.add_column(overflow="fold")
     for name, value in values.items():
         drawn.add_row(_text(name), _text(value))
-    return _draw(drawn)
+    return render(drawn)
 
 
 Runs = Sequence[tuple[str, str]]
@@ -93,7 +93,7 @@ _MARKS = {"wrong": "[-{}-]", "missing": "{{+{}+}}"}  # where there are no colour
 def comparisons(blocks: Iterable[tuple[str, Mapping[str, Runs]]]) -> str:
     """Texts to compare, under a heading for each block: a name and its text in each line, what is right in blue and what is
     wrong in red; without colours [-wrong-] and {+missing+}."""
-    console = _console()
+    console = screen()
     drawn = []
     for heading, texts in blocks:
         grid = Table.grid(padding=(0, 2, 0, 0))
@@ -101,7 +101,7 @@ def comparisons(blocks: Iterable[tuple[str, Mapping[str, Runs]]]) -> str:
         grid.add_column(overflow="fold")
         for name, runs in texts.items():
             grid.add_row(f"  {name}", _marked(runs, colours=console.color_system is not None))
-        drawn.append(_draw(_text(heading), console) + _draw(grid, console))
+        drawn.append(render(_text(heading), console) + render(grid, console))
     return "\n".join(drawn)
 
 
@@ -124,7 +124,8 @@ def _text(value: str) -> Text:
     return Text(printable(value))
 
 
-def _console() -> Console:
+def screen() -> Console:
+    """Return the terminal, or a wide page where the output goes into a file or a pipe."""
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"  # no bold letters either
     columns, lines = shutil.get_terminal_size()
@@ -135,8 +136,9 @@ def _console() -> Console:
     )
 
 
-def _draw(drawn: Table | Text, console: Console | None = None) -> str:
-    console = console or _console()
+def render(drawn: Table | Text, console: Console | None = None) -> str:
+    """Return what is drawn on the terminal as text, without blanks at the ends of lines."""
+    console = console or screen()
     with console.capture() as captured:
         console.print(drawn)
     return "".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))

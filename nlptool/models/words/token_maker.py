@@ -19,6 +19,9 @@ Token = dict[str, Any]
 TOKENIZERS = ("auto", "unidic", "words", "whitespace")
 """auto: unidic for a text with kana or kanji, else words."""
 
+NOT_OF_MECAB = ("words", "whitespace")
+"""Names of what splits a text without MeCab, so that surfaces are all that is known."""
+
 _MOST_KEYS = 400_000  # distinct tokens whose fields are kept
 _PARTS_OF_SPEECH = 4  # columns of the dictionary
 

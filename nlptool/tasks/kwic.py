@@ -1,0 +1,186 @@
+"""Words in context: the hits of a query in the texts of records, a record for each."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import orjson
+
+from nlptool.errors import RecordError
+from nlptool.models.words.token_maker import NOT_OF_MECAB
+from nlptool.records import formats
+from nlptool.records.formats.concordance import ConcordanceLines
+from nlptool.records.formats.record_rows import Layout
+from nlptool.records.json_bytes import listed, without
+from nlptool.records.pipe import Pipe
+from nlptool.records.record import InputFormat, Record
+from nlptool.records.tokenized import given_tokens
+from nlptool.records.windows import joined
+from nlptool.records.workers import Workers, in_order
+from nlptool.records.writing import row_options
+from nlptool.tasks.kwic_hits import Finder, Found, KwicSettings
+from nlptool.tasks.kwic_sieve import Sieve
+from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
+
+_LAYOUT = Layout({"start": int, "end": int, "left": str, "hit": str, "right": str, "lemma": str, "pos": str})
+
+_CHUNK = 1000  # records of a list
+_OF_WHOLE_TEXT = frozenset(("tokens", "embedding", "n_best"))  # later commands would take them for the hit's
+
+
+class HitRecord(Record):
+    """A hit as a record.
+
+    Attributes:
+        key: by which it is sorted.
+    """
+
+    __slots__ = ("key",)
+
+    key: str
+
+
+class Kwic:
+    """Finds the hits in records.
+
+    Args:
+        workers: each a ``Finder``.
+        field: the field that the text is in, "text" unless given.
+        named: each hit says its file and line.
+    """
+
+    def __init__(
+        self, settings: KwicSettings, workers: Workers[Found], *, field: str | None = None, named: bool = True
+    ) -> None:
+        self._n_hits = 0
+        self._named = named
+        self._finder = Finder(settings)
+        self._sieve = Sieve(self._finder.pattern)
+        self._workers = workers
+        self._left_out = {field or "text", *_OF_WHOLE_TEXT}
+        asked = {"words": list(settings.words)} if settings.query is None else {"query": settings.query}
+        self._entry: dict[str, Any] = {**asked, "by": settings.by}
+        self._words = settings.words if settings.by == "surface" else ()
+        self._n_records = 0  # that were searched
+        self._n_near = 0  # of these, those that hold what is looked for, but not as tokens
+        self._n_without_lemmas = 0
+        self._unseen = set(self._finder.pattern.fields)  # fields of the query that no token had so far
+
+    def form(self, form: InputFormat) -> InputFormat:
+        """Return ``form`` for an input whose lines are parsed where they can have a hit."""
+        return form if form.field is not None else replace(form, passes_over=self._sieve.passes_over)
+
+    def __call__(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        """Yield a record for each hit, in the order of the input; records that failed stay in their places."""
+        prepared = map(self._prepared, joined(lists))
+        for searched, results in in_order(prepared, self._workers, _texts):
+            for record, found in zip(searched.to_tokenize, results, strict=True):
+                searched.found[id(record)] = found
+            hits: list[Record] = []
+            for record in searched.records:
+                if not record.pending:
+                    hits.append(record)
+                elif (found := searched.found.get(id(record))) is not None:
+                    hits += self._hits(record, found)
+                if len(hits) >= _CHUNK:
+                    yield hits
+                    hits = []
+            yield hits
+
+    def _prepared(self, records: list[Record]) -> _Searched:
+        """Search the records that came with their tokens, and say which others are to be."""
+        searched = _Searched(records, [], {})
+        for record in records:
+            self._n_records += record.pending
+            if not record.pending or not self._sieve(record):
+                continue
+            try:
+                given = given_tokens(record)
+            except RecordError as error:
+                record.fail(error)
+                continue
+            if given is None:
+                searched.to_tokenize.append(record)
+                continue
+            if self._unseen:
+                self._unseen -= {name for token in given.tokens for name in self._unseen if token.get(name) is not None}
+            record.text = given.text
+            searched.found[id(record)] = self._finder.find(given.text, given.tokens)
+        return searched
+
+    def _hits(self, record: Record, found: Found) -> Iterator[HitRecord]:
+        """Yield a record for each hit in a record."""
+        self._n_hits += len(found.hits)
+        self._n_near += not found.hits
+        self._n_without_lemmas += found.lacks_lemmas
+        if found.tokenizer:
+            self._unseen -= {"surface"} if found.tokenizer in NOT_OF_MECAB else {*DEFAULT_FIELDS, *EXTRA_FIELDS}
+        if not found.hits:
+            return
+        base = b"{}" if record.raw is None else without(record.raw, self._left_out)[0]
+        entry = {**self._entry, "model": found.tokenizer} if found.tokenizer else self._entry
+        place = {name: orjson.dumps(value) for name, value in record.named().items()} if self._named else {}
+        text = record.text
+        for hit in found.hits:
+            as_record = HitRecord(text[hit.start : hit.end], record.source, record.line, base)
+            as_record.number, as_record.origin, as_record.entry = record.number, record.origin, entry
+            as_record.key = hit.key
+            as_record.results = {
+                **place,
+                "start": b"%d" % hit.start,
+                "end": b"%d" % hit.end,
+                "left": orjson.dumps(text[hit.left : hit.start]),
+                "hit": orjson.dumps(as_record.text),
+                "right": orjson.dumps(text[hit.end : hit.right]),
+                "lemma": orjson.dumps(hit.lemma),
+                "pos": orjson.dumps(hit.pos),
+            }
+            yield as_record
+
+    def messages(self) -> Iterator[str]:
+        """Yield what is to be said at the end."""
+        if self._n_without_lemmas:
+            yield f"texts whose words have no lemmas, so that they were compared as they are spelled: {self._n_without_lemmas:,}"
+        if self._n_hits or not self._n_records:
+            return
+        yield f"no hits in {self._n_records:,} records"
+        if self._words and self._n_near:
+            inside = shlex.quote(f'".*{re.escape(max(self._words, key=len))}.*"')
+            yield f"records that have it inside of longer words: {self._n_near:,}; --query {inside} finds such words"
+        if self._unseen:
+            yield f"fields that the query names and no word has: {listed(sorted(self._unseen))}"
+
+
+class _Searched(NamedTuple):
+    """Records, those of them that are to be tokenized, and what was found in the others by their identity."""
+
+    records: list[Record]
+    to_tokenize: list[Record]
+    found: dict[int, Found]
+
+
+def _texts(searched: _Searched) -> Sequence[str]:
+    return [record.text for record in searched.to_tokenize]
+
+
+def write(pipe: Pipe, kwic: Kwic, hits: Iterable[list[Record]], format: str) -> None:
+    """Write the hits, and say at the end what was not found.
+
+    Args:
+        format: a name of ``formats.FORMATS`` that holds records.
+    """
+
+    def all_hits() -> Iterator[list[Record]]:
+        yield from pipe.work_done.rest(hits)
+        for message in kwic.messages():
+            pipe.note(message)
+
+    if format == "table":
+        pipe.write_rows(all_hits(), ConcordanceLines())
+    else:
+        writer = formats.row_writer(format, "records", _LAYOUT, **(row_options(pipe) | {"with_place": True}))
+        pipe.write_rows(all_hits(), writer)
