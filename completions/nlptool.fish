@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool choose' 'nlptool classify' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool choose' 'nlptool classify' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
             set path $path $word
         end
     end
@@ -24,6 +24,7 @@ complete -c nlptool -n '__nlptool_at nlptool' -a evaluate -d 'Evaluate models on
 complete -c nlptool -n '__nlptool_at nlptool' -a fill-mask -d 'Predict masked words with a BERT (masked language model).'
 complete -c nlptool -n '__nlptool_at nlptool' -a generate -d 'Generate text from text with an encoder–decoder or a GPT: translate, answer, continue.'
 complete -c nlptool -n '__nlptool_at nlptool' -a index -d 'Build an index of a corpus\'s embeddings for search.'
+complete -c nlptool -n '__nlptool_at nlptool' -a kwic -d 'Show words in their context: a concordance.'
 complete -c nlptool -n '__nlptool_at nlptool' -a map -d 'Project embeddings onto a plane (PCA, t-SNE) and draw them.'
 complete -c nlptool -n '__nlptool_at nlptool' -a mask -d 'Replace words of a text by [MASK], as in the training of BERT.'
 complete -c nlptool -n '__nlptool_at nlptool' -a models -d 'List, download, verify and remove models.'
@@ -853,6 +854,40 @@ complete -c nlptool -n '__nlptool_at nlptool index update' -l unicode-errors -r 
 complete -c nlptool -n '__nlptool_at nlptool index update' -l offline -d 'Use no network.'
 complete -c nlptool -n '__nlptool_at nlptool index update' -l allow-pickle -d 'Allow weights in pickle format if there are no others; a pickle can run harmful code.'
 complete -c nlptool -n '__nlptool_at nlptool index update' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool kwic' -F
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l query -r -f -d 'Pattern over words, lemmas and parts of speech, in place of WORD (above).'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l by -r -f -a 'surface lemma' -d 'What WORD, and a bare word of --query, is compared with.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s i -l ignore-case -d 'Take capital and small letters for the same.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l context -r -f -d 'Words on each side of a hit; characters with a c behind the number: 40c.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l sort -r -f -a 'file left right' -d 'Order of the hits: of the input; by the words to the left, the nearest first; to the right.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l max -r -f -d 'Write the first N hits alone; without --sort nothing is read behind them.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l sample -r -f -d 'Write N hits drawn at random, in the order of --sort.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l seed -r -f -d 'Seed of the random numbers.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l tokenizer -r -f -a 'auto unidic words whitespace' -d 'What splits a text into words; auto: unidic (MeCab) if it has kana or kanji, else words.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l dictionary -r -F -d 'MeCab dictionary (UTF-8): unidic, ipadic, or a folder.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s j -l workers -r -f -d 'Worker processes; the output stays in order. auto: all processors once the input is large.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s f -l format -r -f -a 'table jsonl csv tsv parquet' -d 'Output format; jsonl: a JSON object a line; csv, tsv, parquet: a hit a row, with all columns of the input.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s I -l input-format -r -f -a 'auto text jsonl json csv tsv parquet' -d 'Format of the input; auto: JSON if it begins so (a record a line, an array of records, or pretty-printed), Parquet, else text.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l unit -r -f -a 'line paragraph sentence document' -d 'What a record of a text file is; a paragraph ends at an empty line.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l field -r -f -d 'Field, JSON Pointer (/meta/title) or column (name or number) that holds the text.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l id-field -r -f -d 'Field with the id of a record; it is kept with --drop-input.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l header -l no-header -d 'The first line of a table holds the names of the columns.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l glob -r -f -d 'Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s 0 -l null -d 'Records end with a NUL byte instead of a line end.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l encoding -r -f -d 'Character encoding of the input; auto: found out for each file.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l max-line -r -f -d 'Longest line in bytes; a longer one becomes an error record.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l max-latency -r -f -d 'Milliseconds without new input after which an unfilled batch is processed.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s o -l output -r -F -d 'Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv, .parquet, .npy ...) chooses the format unless -f does.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l source -d 'Write the file and the line of each record into it, as with several FILEs.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l resume -d 'Continue from FILE.part of an interrupted run with the same options and input.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l drop-input -d 'Write only the results, without the input\'s fields.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l on-error -r -f -a 'record skip fail' -d 'A record that fails: write it with its error, leave it out, or stop.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s v -l verbose -d 'Print the running time at the end.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool kwic' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool map' -F
 complete -c nlptool -n '__nlptool_at nlptool map' -l method -r -f -a 'pca tsne' -d 'Projection; pca: the two directions of largest variance; tsne: t-SNE, which keeps neighborhoods.'

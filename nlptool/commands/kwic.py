@@ -52,7 +52,7 @@ def _context(_: click.Context, __: click.Parameter, value: str) -> tuple[int, bo
     instead=("tokens",),
 )
 @click.option("--query", metavar="Q", is_eager=True,
-              help="Pattern over words, lemmas and parts of speech, in place of WORD; see below.")  # fmt: skip
+              help="Pattern over words, lemmas and parts of speech, in place of WORD (above).")  # fmt: skip
 @click.option("--by", type=click.Choice(["surface", "lemma"]), default="surface", show_default=True,
               help="What WORD, and a bare word of --query, is compared with.")  # fmt: skip
 @click.option("-i", "--ignore-case", is_flag=True, help="Take capital and small letters for the same.")
@@ -121,11 +121,13 @@ def command(  # noqa: PLR0917
     options.refuse_without(("seed",) if sample is None else (), "--sample")
     if sample is not None and most is not None:
         raise click.UsageError("--max and --sample both limit the hits: give one of them")
+    if tokenizer in ("words", "whitespace"):
+        options.refuse(("dictionary",), f"--tokenizer {tokenizer}")
     _check(pipe, words, query)
     from nlptool.records.workers import Workers
-    from nlptool.tasks import kwic_order
-    from nlptool.tasks.kwic import Kwic, write
+    from nlptool.tasks.kwic import Kwic
     from nlptool.tasks.kwic_hits import Finder, KwicSettings
+    from nlptool.tasks.kwic_output import Choice, write
     from nlptool.text.token_query import QueryError
 
     settings = KwicSettings(
@@ -138,14 +140,7 @@ def command(  # noqa: PLR0917
         raise click.UsageError(f"--query: {error}\n{_pointed(query or '', error.column)}") from error
     kwic = Kwic(settings, Workers(workers, Finder, settings), field=pipe.form.field, named=format == "jsonl")
     pipe.form = kwic.form(pipe.form)
-    hits = kwic(pipe.read())
-    if sample is not None:
-        hits = kwic_order.sampled(hits, sample, seed=seed)
-    if sort != "file":
-        hits = kwic_order.by_key(hits)
-    if most is not None:
-        hits = kwic_order.first(hits, most)
-    write(pipe, kwic, hits, format)
+    write(pipe, kwic, Choice(sort, most, sample, seed), format)
 
 
 def _check(pipe: Pipe, words: tuple[str, ...], query: str | None) -> None:

@@ -12,24 +12,21 @@ import orjson
 
 from nlptool.errors import RecordError
 from nlptool.models.words.token_maker import NOT_OF_MECAB
-from nlptool.records import formats
-from nlptool.records.formats.concordance import ConcordanceLines
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import listed, without
-from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.tokenized import given_tokens
 from nlptool.records.windows import joined
 from nlptool.records.workers import Workers, in_order
-from nlptool.records.writing import row_options
 from nlptool.tasks.kwic_hits import Finder, Found, KwicSettings
 from nlptool.tasks.kwic_sieve import Sieve
 from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
 
-_LAYOUT = Layout({"start": int, "end": int, "left": str, "hit": str, "right": str, "lemma": str, "pos": str})
+LAYOUT = Layout({"start": int, "end": int, "left": str, "hit": str, "right": str, "lemma": str, "pos": str})
 
 _CHUNK = 1000  # records of a list
 _OF_WHOLE_TEXT = frozenset(("tokens", "embedding", "n_best"))  # later commands would take them for the hit's
+_OF_DICTIONARIES = frozenset((*DEFAULT_FIELDS, *EXTRA_FIELDS))  # fields of a word that MeCab gives
 
 
 class HitRecord(Record):
@@ -51,12 +48,15 @@ class Kwic:
         workers: each a ``Finder``.
         field: the field that the text is in, "text" unless given.
         named: each hit says its file and line.
+
+    Attributes:
+        n_hits: that were found.
     """
 
     def __init__(
         self, settings: KwicSettings, workers: Workers[Found], *, field: str | None = None, named: bool = True
     ) -> None:
-        self._n_hits = 0
+        self.n_hits = 0
         self._named = named
         self._finder = Finder(settings)
         self._sieve = Sieve(self._finder.pattern)
@@ -66,8 +66,10 @@ class Kwic:
         self._entry: dict[str, Any] = {**asked, "by": settings.by}
         self._words = settings.words if settings.by == "surface" else ()
         self._n_records = 0  # that were searched
+        self._n_with_hits = 0  # of these
         self._n_near = 0  # of these, those that hold what is looked for, but not as tokens
-        self._n_without_lemmas = 0
+        self._n_tokenized = 0
+        self._n_without_lemmas = 0  # of these
         self._unseen = set(self._finder.pattern.fields)  # fields of the query that no token had so far
 
     def form(self, form: InputFormat) -> InputFormat:
@@ -114,11 +116,13 @@ class Kwic:
 
     def _hits(self, record: Record, found: Found) -> Iterator[HitRecord]:
         """Yield a record for each hit in a record."""
-        self._n_hits += len(found.hits)
+        self.n_hits += len(found.hits)
+        self._n_with_hits += bool(found.hits)
+        self._n_tokenized += 1
         self._n_near += not found.hits
         self._n_without_lemmas += found.lacks_lemmas
         if found.tokenizer:
-            self._unseen -= {"surface"} if found.tokenizer in NOT_OF_MECAB else {*DEFAULT_FIELDS, *EXTRA_FIELDS}
+            self._unseen -= {"surface"} if found.tokenizer in NOT_OF_MECAB else _OF_DICTIONARIES
         if not found.hits:
             return
         base = b"{}" if record.raw is None else without(record.raw, self._left_out)[0]
@@ -141,18 +145,33 @@ class Kwic:
             }
             yield as_record
 
+    def summary(self, *, sample: int | None = None) -> str:
+        """Return how many hits there were.
+
+        Args:
+            sample: so many of them were written at most.
+        """
+        hits = _counted(self.n_hits, "hit")
+        shown = "" if sample is None else f"{min(sample, self.n_hits):,} of "
+        return f"{shown}{hits} in {self._n_with_hits:,} of {_counted(self._n_records, 'record')}"
+
     def messages(self) -> Iterator[str]:
-        """Yield what is to be said at the end."""
-        if self._n_without_lemmas:
+        """Yield what is to be said at the end of what was not found."""
+        if 2 * self._n_without_lemmas > self._n_tokenized:  # in Japanese, a line of Latin letters has none
             yield f"texts whose words have no lemmas, so that they were compared as they are spelled: {self._n_without_lemmas:,}"
-        if self._n_hits or not self._n_records:
+        if self.n_hits or not self._n_records:
             return
-        yield f"no hits in {self._n_records:,} records"
+        yield f"no hits in {_counted(self._n_records, 'record')}"
         if self._words and self._n_near:
             inside = shlex.quote(f'".*{re.escape(max(self._words, key=len))}.*"')
             yield f"records that have it inside of longer words: {self._n_near:,}; --query {inside} finds such words"
-        if self._unseen:
-            yield f"fields that the query names and no word has: {listed(sorted(self._unseen))}"
+        unseen = self._unseen if self._n_tokenized else self._unseen - _OF_DICTIONARIES
+        if unseen:
+            yield f"fields that the query names and no word has: {listed(sorted(unseen))}"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 class _Searched(NamedTuple):
@@ -165,22 +184,3 @@ class _Searched(NamedTuple):
 
 def _texts(searched: _Searched) -> Sequence[str]:
     return [record.text for record in searched.to_tokenize]
-
-
-def write(pipe: Pipe, kwic: Kwic, hits: Iterable[list[Record]], format: str) -> None:
-    """Write the hits, and say at the end what was not found.
-
-    Args:
-        format: a name of ``formats.FORMATS`` that holds records.
-    """
-
-    def all_hits() -> Iterator[list[Record]]:
-        yield from pipe.work_done.rest(hits)
-        for message in kwic.messages():
-            pipe.note(message)
-
-    if format == "table":
-        pipe.write_rows(all_hits(), ConcordanceLines())
-    else:
-        writer = formats.row_writer(format, "records", _LAYOUT, **(row_options(pipe) | {"with_place": True}))
-        pipe.write_rows(all_hits(), writer)

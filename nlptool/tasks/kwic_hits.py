@@ -88,7 +88,10 @@ class Finder:
     @cached_property
     def maker(self) -> TokenMaker:
         """What makes the tokens of texts; MeCab is opened when it is needed."""
-        return TokenMaker(self._settings.tokenizer, self._settings.dictionary, self.pattern.fields)
+        settings, pattern = self._settings, self.pattern
+        of_tokens = not settings.ignore_case and (settings.query is not None or settings.by == "lemma")
+        needs = pattern.needs if of_tokens else ()  # a word may be several tokens
+        return TokenMaker(settings.tokenizer, settings.dictionary, pattern.fields, needs)
 
     def __call__(self, texts: Sequence[str]) -> list[Found]:
         return self.finish(self.begin(texts))

@@ -12,7 +12,9 @@ from nlptool.text.word_query import WordQuery
 
 _SPELLED_OTHERWISE = re.compile(r'["\\/\x00-\x1f\x7f]')  # in JSON, which may spell any other character as \u
 _ESCAPE = b"\\u"
-_TO_TEXT = re.compile(rb'\{(?:(?!"text")"\w+":(?:"[^"\\]*+"|[-+.\w]+),)*+"text":"')  # the beginning of an object, to its text
+_TO_TEXT = re.compile(
+    rb'\{(?:(?!"text")"\w+":(?:"[^"\\]*+"|[-+.\w]+),)*+"text":"'
+)  # the beginning of an object, to its text
 _TOKENS, _ENTRIES, _ERROR = b'"tokens":[', b'"nlptool":', b'"error"'
 
 

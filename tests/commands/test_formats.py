@@ -59,6 +59,8 @@ COMMANDS: dict[str, list[str]] = {
     "neighbors": ["-k", "2"],
     "odd-one-out": [],
     "search": [*STATIC, "-k", "2", "--corpus", "CORPUS"],
+    "kwic 猫": [],
+    "kwic 猫 --sort left": [],
     "similarity": STATIC,
     "similarity -k 1": STATIC,
     "similarity --threshold -1": STATIC,
@@ -96,6 +98,8 @@ SEVERAL_ROWS = {
     "search",
     "similarity --threshold -1",
     "nsp --consecutive",
+    "kwic 猫",
+    "kwic 猫 --sort left",
 }
 
 

@@ -89,6 +89,8 @@ CASES = {
     "embed parquet": Case(f"embed -f parquet {_SOME} -o out", resumes=False),
     "split": Case("split {in}/novel.txt -o out"),
     "split text": Case("split -f text {in}/novel.txt -o out"),
+    "kwic": Case("kwic の --context 20 {in}/novel.txt {in}/lines.txt -o out"),
+    "kwic --sort": Case("kwic --query 名詞 --sort right -f csv {in}/novel.txt -o out"),
     "similarity": Case(f"similarity {_SOME} -o out"),
     "similarity -k": Case(f"similarity -k 5 -f csv {_SOME} -o out"),
     "similarity -t": Case(f"similarity --threshold 0.2 {_SOME} -o out"),

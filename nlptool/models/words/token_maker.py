@@ -6,7 +6,7 @@ the dictionary that are wanted. White space of its own (U+3000) is a token of Me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nlptool.models.japanese import words as japanese_words
@@ -23,6 +23,7 @@ NOT_OF_MECAB = ("words", "whitespace")
 """Names of what splits a text without MeCab, so that surfaces are all that is known."""
 
 _MOST_KEYS = 400_000  # distinct tokens whose fields are kept
+_MOST_NEEDS = 30
 _PARTS_OF_SPEECH = 4  # columns of the dictionary
 
 
@@ -41,13 +42,23 @@ class TokenMaker:
         tokenizer: one of ``TOKENIZERS``.
         dictionary: name or folder of the MeCab dictionary; unidic-lite unless given. It is opened when it is needed.
         fields: features of the dictionary that the tokens have too; those that it lacks are left out.
+        needs: of each of these sets of (field, value) a token of a text must have one, else the tokens of the text are not
+            wanted, and it may have none. A part of speech needs to begin with the value.
     """
 
-    def __init__(self, tokenizer: str = "auto", dictionary: str | None = None, fields: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: str = "auto",
+        dictionary: str | None = None,
+        fields: Iterable[str] = (),
+        needs: Sequence[Collection[tuple[str, str]]] = (),
+    ) -> None:
         self._tokenizer = tokenizer
         self._dictionary = dictionary
         self._extra = sorted(set(fields) - {"surface", "lemma", "pos", "start", "end"})
+        self._needs = needs[:_MOST_NEEDS]
         self._fields: dict[bytes, Token] = {}  # key of a token -> its fields, without offsets
+        self._had: dict[bytes, int] = {}  # key of a token -> what is needed and it has, a bit each
         self._places: Callable[[str], Iterator[Any]] | None = None
 
     def __call__(self, texts: Sequence[str]) -> list[list[Token]]:
@@ -77,6 +88,7 @@ class TokenMaker:
         """Make the tokens of the texts that ``begin`` has analysed."""
         if len(self._fields) > _MOST_KEYS:
             self._fields.clear()
+            self._had.clear()
         return [self._split(each.text) if each.keys is None else self._analysed(each, each.keys) for each in begun]
 
     def _split(self, text: str) -> list[Token]:
@@ -88,14 +100,11 @@ class TokenMaker:
             for place in self._places(text)
         ]
 
-    def _analysed(self, begun: Begun, keys: bytes) -> list[Token]:
-        known = self._fields
-        tokens: list[Token] = []
-        for key in keys.split(b"\n") if keys else []:
-            fields = known.get(key)
-            if fields is None:
-                fields = known[key] = self._fields_of(self._tagger.morpheme(key.decode(), begun.shown))
-            tokens.append(fields.copy())
+    def _analysed(self, begun: Begun, printed: bytes) -> list[Token]:
+        keys = printed.split(b"\n") if printed else []
+        if self._needs and begun.shown is begun.text and not self._are_wanted(keys, begun.shown):
+            return []
+        tokens = [self._known(key, begun.shown).copy() for key in keys]
         places = spans(begun.shown, [token["surface"] for token in tokens])
         for token, (start, end) in zip(tokens, places, strict=True):
             token["start"], token["end"] = start, end
@@ -105,6 +114,25 @@ class TokenMaker:
                 lemma = surface if token["lemma"] == token["surface"] else token["lemma"]
                 token["surface"], token["lemma"] = surface, lemma
         return tokens
+
+    def _are_wanted(self, keys: Sequence[bytes], text: str) -> bool:
+        """Return whether the tokens have together what is needed."""
+        had, found = self._had, 0
+        for key in keys:
+            bits = had.get(key)
+            if bits is None:
+                token = self._known(key, text)
+                has = [any((token.get(name) or "").startswith(value) for name, value in each) for each in self._needs]
+                bits = had[key] = sum(1 << number for number, is_there in enumerate(has) if is_there)
+            found |= bits
+        return found == (1 << len(self._needs)) - 1
+
+    def _known(self, key: bytes, text: str) -> Token:
+        """Return the fields of a token by its key."""
+        fields = self._fields.get(key)
+        if fields is None:
+            fields = self._fields[key] = self._fields_of(self._tagger.morpheme(key.decode(), text))
+        return fields
 
     def _fields_of(self, morpheme: Morpheme) -> Token:
         pos = "-".join(part for part in morpheme.columns[:_PARTS_OF_SPEECH] if part not in ("", "*"))

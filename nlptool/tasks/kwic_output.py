@@ -1,4 +1,4 @@
-"""Which hits are written, and in what order."""
+"""Which hits are written, in what order, and how."""
 
 from __future__ import annotations
 
@@ -6,15 +6,70 @@ import heapq
 import itertools
 import pickle
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import IO
 
+from nlptool.records import formats
+from nlptool.records.formats.concordance import ConcordanceLines
+from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.reservoir import Reservoir
+from nlptool.records.writing import row_options
 from nlptool.storage import temp_files
-from nlptool.tasks.kwic import HitRecord
+from nlptool.tasks.kwic import LAYOUT, HitRecord, Kwic
 
 _CHUNK = 1000  # hits of a list
 _MOST_IN_MEMORY = 200_000  # hits that are sorted at once; about 250 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which hits are written, and in what order.
+
+    Attributes:
+        sort: left | right | file.
+        most: the first ones alone; None: all.
+        sample: so many, drawn at random; None: all.
+    """
+
+    sort: str = "file"
+    most: int | None = None
+    sample: int | None = None
+    seed: int = 1
+
+    def __call__(self, lists: Iterable[list[Record]]) -> Iterable[list[Record]]:
+        """Return the hits that are written."""
+        if self.sample is not None:
+            lists = sampled(lists, self.sample, seed=self.seed)
+        if self.sort != "file":
+            lists = by_key(lists)
+        return lists if self.most is None else first(lists, self.most)
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether all of the input is read."""
+        return self.most is None or self.sort != "file"
+
+
+def write(pipe: Pipe, kwic: Kwic, choice: Choice, format: str) -> None:
+    """Write the hits in the input, and say at the end what was found.
+
+    Args:
+        format: a name of ``formats.FORMATS`` that holds records.
+    """
+
+    def hits() -> Iterator[list[Record]]:
+        yield from pipe.work_done.rest(choice(kwic(pipe.read())))
+        for message in kwic.messages():
+            pipe.note(message)
+        if kwic.n_hits and choice.reads_all and (format == "table" or choice.sample is not None):
+            pipe.note(kwic.summary(sample=choice.sample))
+
+    if format == "table":
+        pipe.write_rows(hits(), ConcordanceLines())
+    else:
+        writer = formats.row_writer(format, "records", LAYOUT, **(row_options(pipe) | {"with_place": True}))
+        pipe.write_rows(hits(), writer)
 
 
 def first(lists: Iterable[list[Record]], most: int) -> Iterator[list[Record]]:
