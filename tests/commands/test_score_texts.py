@@ -295,6 +295,17 @@ def test_in_8_bits_the_surprisal_is_nearly_the_same_and_what_it_changes_is_said(
     assert said and float(said[1]) == pytest.approx(sum(differences) / len(differences), abs=6e-4)
 
 
+def test_evaluations_name_8_bits_and_find_nearly_the_same(gpt: str, invoke: Invoke) -> None:
+    text = "The man plays a large flute.\n\nThe cat is sleeping.\n"
+    plain, in_int8 = (evaluated(invoke, "lm", "-m", gpt, *how, stdin=text)[0] for how in ([], ["--quantize", "int8"]))
+    assert in_int8["quantize"] == "int8"
+    assert in_int8["loss"] == pytest.approx(plain["loss"], abs=0.1)
+    assert in_int8["loss"] != plain["loss"]
+    pairs = "The cat is sleeping.\tThe cat are sleeping.\n"
+    (judged,) = evaluated(invoke, "minimal-pairs", "-m", gpt, "--quantize", "int8", stdin=pairs)
+    assert (judged["quantize"], judged["n_pairs"]) == ("int8", 1)
+
+
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [

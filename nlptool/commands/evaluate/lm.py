@@ -54,4 +54,6 @@ def command(pipe: Pipe, end: bool, stride: int | None, format: str | None, spec:
         raise ModelError(f"{model.name} is an encoder–decoder", hint="nlptool score --target NAME scores its targets")
     options.check_stride(model, stride, spec.max_length)
     records = lm(pipe, model, end=end and bool(model.constraints.end_ids), room=spec.max_length, stride=stride)
+    if spec.quantize:
+        records = [record | {"quantize": spec.quantize} for record in records]
     results.show(list(table_rows(records)) if results.wants_table(format) else records, format)

@@ -79,6 +79,7 @@ def command(  # noqa: PLR0917
 
     files = minimal_pairs.judge(pipe, names, scorer_of, mean=mean)
     rules = {"model": opened[0].name if opened else spec.model, "score": "mean" if mean else "sum"}
+    rules |= {"quantize": spec.quantize} if spec.quantize else {}
     records = minimal_pairs.evaluate(files, rules)
     results.show(list(minimal_pairs.table_rows(records)) if results.wants_table(format) else records, format)
     if details_file is not None:
