@@ -15,7 +15,8 @@ from nlptool.text.scripts import LONE_SURROGATE
 _LOOKS_LIKE_A_FILE = re.compile(
     r"^(\.{0,2}/|~/)|\.(txt|md|html?|jsonl?|ndjson|csv|tsv|parquet|gz|bz2|xz|zst)$", re.IGNORECASE
 )
-_CONTEXT = re.compile(r"(\d{1,9})([cw]?)")
+_CONTEXT = re.compile(r"0*(\d+)([cw]?)", re.ASCII)
+_MOST_DIGITS = 9
 
 
 def _files(context: click.Context, _: click.Parameter, arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -40,7 +41,8 @@ def _context(_: click.Context, __: click.Parameter, value: str) -> tuple[int, bo
     found = _CONTEXT.fullmatch(value.strip())
     if found is None:
         raise click.BadParameter(f"{value!r} is neither a number of words (10) nor of characters (40c)")
-    return int(found[1]), found[2] == "c"
+    n = int(found[1]) if len(found[1]) <= _MOST_DIGITS else 10**_MOST_DIGITS  # all of the text
+    return n, found[2] == "c"
 
 
 @click.command(cls=Command)

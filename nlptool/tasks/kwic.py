@@ -26,6 +26,7 @@ LAYOUT = Layout({"start": int, "end": int, "left": str, "hit": str, "right": str
 
 _CHUNK = 1000  # records of a list
 _OF_WHOLE_TEXT = frozenset(("tokens", "embedding", "n_best"))  # later commands would take them for the hit's
+_LIKE_A_PATTERN = re.compile(r"\[.*[\]=]|\.[*+]")
 _OF_DICTIONARIES = frozenset((*DEFAULT_FIELDS, *EXTRA_FIELDS))  # fields of a word that MeCab gives
 
 
@@ -162,6 +163,8 @@ class Kwic:
         if self.n_hits or not self._n_records:
             return
         yield f"no hits in {_counted(self._n_records, 'record')}"
+        if any(map(_LIKE_A_PATTERN.search, self._words)):
+            yield "a WORD is found as it is spelled; a pattern is given with --query"
         if self._words and self._n_near:
             inside = shlex.quote(f'".*{re.escape(max(self._words, key=len))}.*"')
             yield f"records that have it inside of longer words: {self._n_near:,}; --query {inside} finds such words"

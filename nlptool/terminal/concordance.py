@@ -5,6 +5,7 @@ Widths are those of terminal cells, of which a kana or a kanji takes two. The co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from rich.text import Text
 from nlptool.terminal.tables import printable, render, screen
 
 _GAP = "  "
-_NARROWEST = 10  # cells of a side
+_BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]")
+_NARROWEST = 4  # cells of a side
 _WIDEST_SHARE = 3  # of the line that place and hit have at most: a third each
 
 
@@ -36,7 +38,7 @@ class Concordance:
     def draw(self, rows: Sequence[Row]) -> str:
         """Return the lines of some hits."""
         page = screen()
-        shown = [Row(*(printable(" ".join(cell.split("\n"))) for cell in row)) for row in rows]
+        shown = [Row(*(printable(_BREAKS.sub(" ", cell)) for cell in row)) for row in rows]
         most = max(page.width // _WIDEST_SHARE, _NARROWEST)
         self._place = max(self._place, *(min(cell_len(row.place), most) for row in shown))
         self._hit = max(self._hit, *(min(cell_len(row.hit), most) for row in shown))
@@ -53,7 +55,7 @@ class Concordance:
             lines.append(_beginning_of(row.hit, self._hit), "bold bright_red")
             padding = " " * max(0, self._hit - cell_len(row.hit))
             lines.append(f"{padding}{_GAP}{_beginning_of(row.right, right)}".rstrip())
-        return render(lines, page)
+        return render(lines, page, folds=False)
 
 
 def width_of(text: str) -> int:

@@ -136,11 +136,15 @@ def screen() -> Console:
     )
 
 
-def render(drawn: Table | Text, console: Console | None = None) -> str:
-    """Return what is drawn on the terminal as text, without blanks at the ends of lines."""
+def render(drawn: Table | Text, console: Console | None = None, *, folds: bool = True) -> str:
+    """Return what is drawn on the terminal as text, without blanks at the ends of lines.
+
+    Args:
+        folds: a line that is too long goes on in the next one; else it is cut off.
+    """
     console = console or screen()
     with console.capture() as captured:
-        console.print(drawn)
+        console.print(drawn, no_wrap=None if folds else True, overflow=None if folds else "crop")
     return "".join(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 

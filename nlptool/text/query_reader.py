@@ -43,10 +43,12 @@ class Reader:
 
     Attributes:
         fields: those that the pattern names.
+        is_endless: whether a part may come any number of times.
     """
 
     def __init__(self, text: str, *, by: str, ignore_case: bool) -> None:
         self.fields: set[str] = set()
+        self.is_endless = False
         self._text = text
         self._place = 0
         self._depth = 0
@@ -98,6 +100,7 @@ class Reader:
             if sign and sign in "*+?":
                 self._place += 1
                 part = Repeat(part, int(sign == "+"), 1 if sign == "?" else OPEN_END)
+                self.is_endless |= sign != "?"
             elif sign == "{":
                 part = self._counted(part)
             else:
@@ -112,6 +115,7 @@ class Reader:
         if most == 0 or (most != OPEN_END and most < least) or max(least, most) > MOST_REPETITIONS:
             raise self._error(f"{numbers[0]} is no possible number of repetitions")
         self._place = numbers.end()
+        self.is_endless |= most == OPEN_END
         return Repeat(part, least, most)
 
     def _atom(self) -> Any:

@@ -27,6 +27,7 @@ __all__ = ["PARTS_OF_SPEECH", "QueryError", "Token", "TokenQuery"]
 Tokens = SequenceOf[Token]
 
 _MOST_STATES = 2000
+_LONG = 200  # tokens
 
 
 class TokenQuery:
@@ -57,16 +58,35 @@ class TokenQuery:
         self.fields = frozenset(reader.fields)
         end = machine.add(None, [])
         self._first = machine.build(tree, [end])
+        self._is_endless = reader.is_endless
         self._predicates, self._after = machine.predicates, machine.after
 
     def matches(self, tokens: Tokens) -> Iterator[tuple[int, int]]:
         """Yield the matches in a text as pairs of the first token and the one behind the last."""
+        can_begin = self._beginnings(tokens) if self._is_endless and len(tokens) > _LONG else None
         start = 0
         while start < len(tokens):
+            if can_begin is not None and (start := can_begin.find(1, start)) < 0:
+                return
             end = self._longest(tokens, start)
             if end > start:
                 yield start, end
             start = max(end, start + 1)
+
+    def _beginnings(self, tokens: Tokens) -> bytearray:
+        """Return for each token whether a match begins with it, by one way back through all of them: to try each would take
+        tokens x tokens where a repetition without limit leads to none."""
+        can_begin = bytearray(len(tokens))
+        accepts = {state for state, predicate in enumerate(self._predicates) if predicate is None}
+        reading = [(state, predicate) for state, predicate in enumerate(self._predicates) if predicate is not None]
+        ahead = accepts  # states from which the tokens behind lead to the end of a match
+        for place in range(len(tokens) - 1, -1, -1):
+            token = tokens[place]
+            ahead = accepts | {
+                state for state, predicate in reading if not ahead.isdisjoint(self._after[state]) and predicate(token)
+            }
+            can_begin[place] = any(state in ahead for state in self._first if state not in accepts)
+        return can_begin
 
     def _longest(self, tokens: Tokens, start: int) -> int:
         """Return the end of the longest match that begins at ``start``; ``start`` if there is none."""

@@ -157,6 +157,16 @@ def test_a_concordance_is_aligned_by_the_width_of_characters() -> None:
     assert narrow.stdout == "1   あああああ  猫  いいいいい\n"
 
 
+def test_a_concordance_is_never_wider_than_the_terminal() -> None:
+    (line,) = invoke("kwic", "猫", "-f", "table", "-q", stdin="a\tb 猫\tc").stdout.splitlines()
+    assert line == "1  a b  猫  c"
+    for columns in (15, 20, 30):
+        text = "長い長い文の中の猫はとても小さいものである。"
+        shown = invoke("kwic", "猫", "-f", "table", stdin=text, env={"COLUMNS": str(columns), "NO_COLOR": "1"}).stdout
+        assert shown.count("\n") == 1 and "猫" in shown
+        assert len(shown.encode("cp932")) - 1 <= columns
+
+
 def test_the_number_of_hits_is_said_below_a_concordance() -> None:
     assert invoke("kwic", "猫", "-f", "table", "cats.txt").stderr == "nlptool kwic: 3 hits in 3 of 4 records\n"
     assert invoke("kwic", "Cat", "-f", "table", "cats.txt").stderr == "nlptool kwic: 1 hit in 1 of 4 records\n"
@@ -216,6 +226,8 @@ def test_words_that_never_come_are_no_error() -> None:
     message = said("輩", stdin=CATS, code=0)
     assert "inside of longer words: 1" in message and """--query '".*輩.*"'""" in message
     assert lines("--query", '".*輩.*"', stdin=CATS) == ["1 |吾輩|は猫である。"]
+    assert "a pattern is given with --query" in said('[lemma="猫"]', stdin=CATS, code=0)
+    assert lines("猫", "--context", "9" * 5000, "--max", "1", stdin=CATS) == ["1 吾輩は|猫|である。"]
     assert "fields that the query names and no word has: `lema`" in said("--query", "[lema=x]", stdin=CATS, code=0)
     given = '{"text":"a","tokens":["a"]}'
     assert "no word has: `lema`" in said("--query", "[lema=x]", stdin=given, code=0)

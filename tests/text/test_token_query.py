@@ -132,3 +132,29 @@ def test_all_matches_are_those_of_a_regular_expression(patterns: tuple[str, str]
             expected.append((start, ends[0]))
         start = ends[0] if ends else start + 1
     assert list(TokenQuery(query).matches(tokens)) == expected
+
+
+@given(tree(2), st.text("abc", max_size=8))
+def test_the_way_back_finds_the_tokens_with_which_matches_begin(patterns: tuple[str, str], letters: str) -> None:
+    query, expression = patterns
+    tokens = [{"surface": letter} for letter in letters]
+    expected = [
+        any(re.fullmatch(expression, letters[start:end]) for end in range(start + 1, len(letters) + 1))
+        for start in range(len(letters))
+    ]
+    assert list(map(bool, TokenQuery(query)._beginnings(tokens))) == expected
+
+
+def test_a_long_text_without_a_match_takes_no_time_for_each_of_its_tokens() -> None:
+    n_asked = 0
+
+    class Counted(dict[str, str]):
+        def get(self, *arguments: object) -> object:
+            nonlocal n_asked
+            n_asked += 1
+            return "a"
+
+    assert list(TokenQuery("[surface!=b]* b").matches([Counted()] * 5000)) == []
+    assert n_asked <= 4 * 5000
+    tokens = [*[{"surface": "a"}] * 3000, {"surface": "b"}] * 2
+    assert list(TokenQuery("a* b").matches(tokens)) == [(0, 3001), (3001, 6002)]
