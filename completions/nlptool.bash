@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy answer attention choose classify compare completion embed evaluate fill-mask generate index kwic map mask models neighbors nsp odd-one-out probe sample score search similarity split tag tokenize train vectors) ;;
+        "") kind=word words=(analogy answer attention choose classify collocations compare completion embed evaluate fill-mask generate index keyness kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search similarity split tag tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -82,6 +82,22 @@ _nlptool_follow() { # COMMAND [OPTION]
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool collocations')
+        options=(--window --node --measure --threshold --phrases --of --punctuation --lowercase --tokenizer --dictionary -j --workers --min-count -k --top-k -f --format -o --output -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --window | --node | --threshold | --dictionary | -j | --workers | --min-count | -k | --top-k | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --measure) kind=word words=(pmi npmi log-likelihood chi2 t-score dice log-dice) ;;
+        --of) kind=word words=(words lemmas) ;;
+        --tokenizer) kind=word words=(auto unidic words whitespace) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv text) ;;
+        -o | --output) kind=file ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -390,6 +406,22 @@ _nlptool_follow() { # COMMAND [OPTION]
         --unicode-errors) kind=word words=(strict ignore replace) ;;
         esac
         ;;
+    'nlptool keyness')
+        options=(--against --by -n --length --measure --of --punctuation --lowercase --tokenizer --dictionary -j --workers --parts --min-count -k --top-k -f --format -o --output -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --against | -o | --output) kind=file ;;
+        --by | -n | --length | --dictionary | -j | --workers | --parts | --min-count | -k | --top-k | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --measure) kind=word words=(log-likelihood chi2 percent-diff log-ratio) ;;
+        --of) kind=word words=(words lemmas chars) ;;
+        --tokenizer) kind=word words=(auto unidic words whitespace) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
     'nlptool kwic')
         options=(--query --by -i --ignore-case --context --sort --max --sample --seed --tokenizer --dictionary -j --workers -f --format -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
@@ -495,6 +527,21 @@ _nlptool_follow() { # COMMAND [OPTION]
         --unit) kind=word words=(line paragraph sentence document) ;;
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool ngrams')
+        options=(-n --length --of --punctuation --lowercase --tokenizer --dictionary -j --workers --by --min-count -k --top-k -f --format -o --output -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -n | --length | --dictionary | -j | --workers | --by | --min-count | -k | --top-k | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --of) kind=word words=(words lemmas chars) ;;
+        --tokenizer) kind=word words=(auto unidic words whitespace) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -o | --output) kind=file ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
         esac
         ;;
@@ -891,7 +938,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

@@ -16,6 +16,10 @@ _COMMAND_LINES = {
     "nlptool tokenize -f conllu": ("conllu", "conll"),
     "nlptool tokenize --count words": ("count", "wc", "frequency", "frequencies", "freq", "word-count", "histogram"),
     "nlptool tokenize --count words --plot FILE": ("wordcloud", "word-cloud"),
+    "nlptool ngrams": ("ngram", "n-gram", "n-grams", "bigram", "bigrams", "trigram", "trigrams"),
+    "nlptool collocations": ("collocation", "collocates", "collocate", "cooccurrence", "cooccurrences", "co-occurrence"),
+    "nlptool collocations --phrases": ("phrases", "phrase", "word2phrase"),
+    "nlptool keyness TARGET --against REFERENCE": ("key-words", "keyword-analysis", "distinctive"),
     "nlptool embed": (
         "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",
         "embedding", "encoder", "features", "e5", "vector", "transform",

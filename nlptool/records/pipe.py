@@ -145,9 +145,15 @@ class Pipe:
         to_bytes: Callable[[Record], bytes] | None = None,
         *,
         notes: Mapping[str, Note] | None = None,
+        resumes: bool = True,
     ) -> None:
-        """Write every record of ``lists`` as ``to_bytes`` gives it, failed ones too; None: as JSONL. See ``write_rows``."""
+        """Write every record of ``lists`` as ``to_bytes`` gives it, failed ones too; None: as JSONL. See ``write_rows``.
+
+        Args:
+            resumes: a run can go on with an unfinished output; not if ``lists`` come when all of the input has been read.
+        """
         writer = Lines(self._to_json, holds_errors=True) if to_bytes is None else Lines(to_bytes)
+        writer.resumes = resumes
         self.write_rows(lists, writer, notes=notes)
 
     def write_rows(

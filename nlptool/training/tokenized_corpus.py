@@ -17,17 +17,12 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.storage.temp_files import disk_space
+from nlptool.text.word_ids import WordIds
 
 LONGEST = 10_000
 """Words of a row at most: gensim's MAX_WORDS_IN_BATCH."""
 
 _CHUNK = 1_000_000  # words of a chunk
-
-
-class _Ids(dict[str, int]):
-    def __missing__(self, word: str) -> int:
-        id = self[word] = len(self)
-        return id
 
 
 class Corpus:
@@ -41,7 +36,7 @@ class Corpus:
         self.n_words = 0  # tokens
         self.n_sentences = 0
         self.n_empty = 0  # sentences without a word
-        self._ids = _Ids()
+        self._ids = WordIds()
         self._counts = np.zeros(0, np.int64)
         self._waiting: list[int] = []
         self._lengths: list[int] = []

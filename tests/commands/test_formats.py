@@ -80,6 +80,9 @@ JUDGED: dict[str, list[str]] = {
     "evaluate similarity": [],
     "evaluate sts": STATIC,
     "evaluate tagging": ["--column", "gold", "--predicted-column", "guess"],
+    "collocations": ["--min-count", "1"],
+    "keyness --by id": ["--min-count", "1"],
+    "ngrams": ["--min-count", "1"],
     "tokenize --count words": [],
     "tokenize --count chars": [],
 }  # what is written are figures: of each record it is counted what became of it
@@ -162,6 +165,8 @@ def formats(command: str) -> list[str]:
     choices: list[str] = list(option.type.choices)  # type: ignore[attr-defined]
     if command.startswith("similarity ") and command != "similarity":
         choices.remove("npy")
+    if command == "collocations":  # it is the format of its --phrases
+        choices.remove("text")
     if command == "embed --tokens":  # rows of a file without names, and vectors alone
         return [choice for choice in choices if choice not in ("npy", "base64")]
     return choices

@@ -381,7 +381,7 @@ def test_ctrl_c_leaves_a_usable_model(tmp_path: Path, fast: bool) -> None:
         ((), "a b c a b\n", 1, "--min-count 2 keeps 2 words"),
         (("--min-count", "1"), "cat\ndog\nbird\n", 1, "none of the 3 lines with words has two of them"),
         ((), b"\x89PNG\r\n\x1a\n\x00\xff\xfe\n\x80\x81\n\xf0\n", 1, "this is no corpus"),
-        (("--min-count", "1"), '{"tokens": 5}\n', 1, "`tokens` is not a list"),
+        (("--min-count", "1"), '{"tokens": 5}\n', 1, "`tokens` holds a number, not a list of words"),
         ((), "a b\n" * 9 + "a c\n", 0, ""),
         ((), "a b1\na b2\na b3\na b4\na b5\n", 1, "one word, a, and nothing"),
         (("--min-count", "1"), '{"tokens": ["a\\ud800", "b"]}\n', 1, "half a character"),

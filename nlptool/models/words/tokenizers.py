@@ -21,6 +21,7 @@ Tokenizer = Callable[[str], list[str]]
 _WORD = r"[\w\p{M}\u200c\u200d]+(?:['’][\w\p{M}\u200c\u200d]+)*|[^\s]"  # combining vowel signs and joiners belong to the word
 _RUN = re.compile(r"\S+")
 _ATTACHED = re.compile(r"[^\s,.;:!?।؟،][,.;:!?।؟،](?=\s|$)")
+_WITHIN_LINE = re.compile(r"\S[^\S\n]+\S")
 _SEPARATE = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
 _LONG_RUN = 5  # characters between blanks: tokenized Japanese has two on average
 
@@ -98,7 +99,7 @@ def choose(texts: Iterable[str]) -> tuple[str, str]:
         return "whitespace", "there is no text"
     if len(japanese().findall(sample)) * 5 > letters:
         lengths = [len(run) for run in runs if japanese().search(run)]
-        if sum(lengths) > _LONG_RUN * len(lengths):
+        if sum(lengths) > _LONG_RUN * len(lengths) or not _WITHIN_LINE.search(sample):
             return "unidic", "Japanese without blanks"
         return "whitespace", "Japanese with blanks between words"
     if len(_ATTACHED.findall(sample)) > len(_SEPARATE.findall(sample)):

@@ -14,7 +14,7 @@ from nlptool.models.store.card import SCRIPTS
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.workers import Workers, in_order
-from nlptool.tasks.train.run import first_lists
+from nlptool.tasks.record_words import first_lists
 from nlptool.tasks.train.work import remember_input
 from nlptool.text.scripts import count_scripts, scripts_in_use
 

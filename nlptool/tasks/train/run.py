@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ import orjson
 from nlptool.errors import RunError
 from nlptool.models.store.card import SCRIPTS
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import Record
 from nlptool.storage.folders import NewFolder
 from nlptool.tasks.train.card import Card, write_card
 from nlptool.terminal.interrupts import stop_at_interrupt
@@ -95,13 +94,6 @@ def run_training(
     if output.draw:
         output.draw(model.curves)
     pipe.note(f"{output.output}: {model.summary}")
-
-
-def first_lists(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[Record]]:
-    """Yield the first lists, until there are ``n_records``: a sample by which a tokenizer is chosen."""
-    while n_records > 0 and (records := next(lists, None)) is not None:
-        n_records -= len(records)
-        yield records
 
 
 def results(training: Trainer[Any, Any], *packages: str) -> dict[str, Any]:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlptool.errors import RecordError
-from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.records.workers import Workers, in_order
 from nlptool.storage import folders
-from nlptool.tasks.train.run import first_lists, versions
+from nlptool.tasks.record_words import Splitting, chosen_tokenizer, words_of
+from nlptool.tasks.train.run import versions
 from nlptool.terminal.interrupts import stop_at_interrupt
-from nlptool.text.scripts import is_japanese
 
 if TYPE_CHECKING:
     from nlptool.models.words.saving import Parts
     from nlptool.training.tokenized_corpus import Corpus, Vocabulary
-
-_SAMPLE = 1000  # records that decide about the tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,47 +82,6 @@ def train_words(
         raise KeyboardInterrupt
 
 
-def sentences(
-    lists: Iterator[list[Record]], workers: Workers[list[str]], options: CorpusOptions, tokenizer: str
-) -> Iterator[tuple[list[Record], list[list[str]]]]:
-    """Yield each list of records with the words of each: its `tokens` if it has them, else its text split into words.
-
-    A record whose tokens are malformed fails.
-    """
-    from nlptool.models.words import tokenizers as word_tokenizers
-
-    def with_tokens(records: list[Record]) -> tuple[list[Record], list[Any]]:
-        return records, [field_value(record.raw, "tokens") if record.pending else None for record in records]
-
-    for (records, tokens_of_records), split in in_order(
-        map(with_tokens, lists),
-        workers,
-        lambda item: [record.text for record, tokens in zip(*item, strict=True) if record.pending and tokens is None],
-    ):
-        split_texts = iter(split)
-        words: list[list[str]] = []
-        for record, tokens in zip(records, tokens_of_records, strict=True):
-            if not record.pending:
-                continue
-            try:
-                words.append(
-                    next(split_texts)
-                    if tokens is None
-                    else word_tokenizers.of_tokens(tokens, tokenizer, lowercase=options.lowercase)
-                )
-            except ValueError as error:
-                record.fail(RecordError("BadTokens", str(error), hint="`nlptool tokenize` writes them"))
-        yield records, words
-
-
-def open_worker(tokenizer: str, lowercase: bool, dictionary: str | None) -> Callable[[Any], list[list[str]]]:
-    """Return the function with which a worker splits texts into words."""
-    from nlptool.models.words import tokenizers as word_tokenizers
-
-    split = word_tokenizers.word_tokenizer(tokenizer, lowercase=lowercase, dictionary=dictionary)
-    return lambda texts: list(map(split, texts))
-
-
 def read_sentences(pipe: Pipe, options: CorpusOptions) -> tuple[Corpus, str]:
     """Read the corpus; return it and the tokenizer that was chosen for it.
 
@@ -141,43 +94,20 @@ def read_sentences(pipe: Pipe, options: CorpusOptions) -> tuple[Corpus, str]:
     lists = pipe.read()
     tokenizer = options.tokenizer
     if tokenizer == "auto":
-        first = list(first_lists(lists, _SAMPLE))
-        lists = itertools.chain(first, lists)
-        sample = [record for records in first for record in records if record.pending][:_SAMPLE]
-        tokenized = [record for record in sample if field_value(record.raw, "tokens") is not None]
-        if tokenized and len(tokenized) == len(sample):
-            # Queries are tokenized as `nlptool tokenize` would have done.
-            words = [str(word) for record in tokenized for word in _surfaces(record)]
-            tokenizer = "unidic" if is_japanese(words) else "whitespace"
-            why = "the records have tokens"
-        else:
-            tokenizer, why = word_tokenizers.choose(record.text for record in sample)
-        if sample:
-            pipe.note(f"--tokenizer {tokenizer}: {why}")
+        tokenizer, lists = chosen_tokenizer(pipe, lists)
     word_tokenizers.dictionary(tokenizer, options.dictionary)  # a dictionary that is missing is said at once
     corpus = Corpus()
-    workers: Workers[list[str]] = Workers(
-        options.workers, open_worker, tokenizer, options.lowercase, options.dictionary
-    )
+    splitting = Splitting(tokenizer, options.dictionary, options.lowercase, options.workers)
 
     def added() -> Iterator[list[Record]]:
-        for records, words_of_records in sentences(lists, workers, options, tokenizer):
-            for words in words_of_records:
+        for records, with_words in words_of(lists, splitting, tokenizer):
+            for _, words in with_words:
                 corpus.add(words)
             yield records
 
     pipe.consume(added())
     pipe.refuse_failed("most records failed: this is no corpus, and nothing is trained")
     return corpus, tokenizer
-
-
-def _surfaces(record: Record) -> list[str]:
-    from nlptool.models.words import tokenizers as word_tokenizers
-
-    try:
-        return word_tokenizers.of_tokens(field_value(record.raw, "tokens"), "unidic")
-    except ValueError:
-        return []
 
 
 def train_word2vec(

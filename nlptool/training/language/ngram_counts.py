@@ -1,9 +1,7 @@
-"""The different n-grams of a corpus and their counts, by sorting arrays.
+"""The different n-grams of a corpus and their counts, for Kneser-Ney smoothing.
 
-An n-gram that ends at a token is the number of the (n - 1)-gram that ends at the token before, times V, plus the token: one
-number of 64 bits for any n, as the (n - 1)-grams are numbered in their order when n has its turn. Sorting these numbers puts
-the n-grams in the order of ``models/language/ngram_trie``. With T tokens, an order takes two sorts of T numbers and about
-35 T bytes while they last; what is kept of its L n-grams takes 20 L bytes.
+They are numbered as in ``geometry.ngram_counts``, which puts them in the order of ``models/language/ngram_trie``. With T tokens,
+an order takes two sorts of T numbers and about 40 T bytes while they last; what is kept of its L n-grams takes 20 L bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
+from nlptool.geometry.ngram_counts import numbered, packed, unpacked
 
 _WAITING = 100_000  # documents whose arrays are put together at once
 
@@ -108,9 +107,7 @@ def count(
     numbers = ids  # of the n-gram that ends at each token
     report(1)
     for n in range(2, order + 1):
-        level, numbers = _next(
-            numbers, ids, np.flatnonzero(places >= n - 1).astype(np.uint32), n_words, len(levels[-1].words)
-        )
+        level, numbers = _next(numbers, ids, np.flatnonzero(places >= n - 1).astype(np.uint32), len(levels[-1].words))
         below = levels[-1]
         distinct = np.bincount(level.suffixes, minlength=len(below.words)).astype(np.uint32)
         below.adjusted = np.where(distinct > 0, distinct, below.occurrences)
@@ -123,7 +120,6 @@ def _next(
     numbers: NDArray[np.uint32],
     ids: NDArray[np.uint32],
     at: NDArray[np.uint32],
-    n_words: int,
     n_parents: int,
 ) -> tuple[Counts, NDArray[np.uint32]]:
     """Count the n-grams of one order more.
@@ -136,17 +132,12 @@ def _next(
     Returns:
         The n-grams, and the number of the one that ends at each token, (T,); without meaning where none ends.
     """
-    keys = numbers[at - 1].astype(np.uint64)
-    keys *= np.uint64(n_words)
-    keys += ids[at]
-    at = at[np.argsort(keys)]
-    keys.sort()
-    is_new = np.ones(len(keys), np.bool_)
-    np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
-    starts = np.flatnonzero(is_new)
-    parents, words = np.divmod(keys[starts], np.uint64(n_words))
-    first = np.searchsorted(parents, np.arange(n_parents + 1, dtype=np.uint64)).astype(np.uint32)
-    occurrences = np.diff(starts, append=len(keys)).astype(np.uint32)
+    found = numbered(packed(numbers[at - 1], ids[at]))
+    parents, words = unpacked(found.keys)
+    first = np.searchsorted(parents, np.arange(n_parents + 1, dtype=np.uint32)).astype(np.uint32)
+    occurrences = np.bincount(found.numbers, minlength=len(words)).astype(np.uint32)
+    suffixes = np.empty(len(words), np.uint32)
+    suffixes[found.numbers] = numbers[at]
     ending = np.zeros(len(ids), np.uint32)
-    ending[at] = np.cumsum(is_new, dtype=np.uint32) - np.uint32(1)
-    return Counts(words.astype(np.uint32), first, numbers[at[starts]], occurrences, occurrences), ending
+    ending[at] = found.numbers
+    return Counts(words, first, suffixes, occurrences, occurrences), ending
