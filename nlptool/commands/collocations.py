@@ -23,7 +23,7 @@ _OF_PHRASES = ("npmi", 0.5)  # measure and threshold, unless they are given
 @options.records("collocations", writes=False, instead=("tokens",))
 @click.option("--window", default=1, show_default=True, metavar="N", type=options.IntRange(1, 1000),
               help="Largest distance of the two words; 1: they are adjacent.")  # fmt: skip
-@click.option("--node", "nodes", metavar="WORD", multiple=True,
+@click.option("--node", metavar="WORD", multiple=True,
               help="Only the company of this word, on both sides; repeatable.")  # fmt: skip
 @click.option("--measure", type=click.Choice(MEASURES), show_default="log-likelihood; of --phrases: npmi",
               help="Measure of association that sorts the pairs.")  # fmt: skip
@@ -40,7 +40,7 @@ def command(
     pipe: Pipe,
     *,
     window: int,
-    nodes: tuple[str, ...],
+    node: tuple[str, ...],
     measure: str | None,
     threshold: float | None,
     phrases: bool,
@@ -80,7 +80,7 @@ def command(
     pair. The words are the `tokens` of a record, as `nlptool tokenize` writes them, and else those that its text is split into.
     """
     if phrases:
-        options.refuse(("nodes", "top_k", "window"), "--phrases")
+        options.refuse(("node", "top_k", "window"), "--phrases")
         if options.given("format") or format not in ("jsonl", "table"):
             _check_format(format, ("jsonl", "text"), "--phrases")
     else:
@@ -95,7 +95,7 @@ def command(
         write_phrases(pipe, counted, Chosen(1, measure or usual, least_value, min_count), format)
         return
     chosen = Chosen(window, measure or "log-likelihood", threshold, min_count, top_k)
-    write_collocations(pipe, counted, chosen, nodes=nodes, format=format)
+    write_collocations(pipe, counted, chosen, nodes=node, format=format)
 
 
 def _check_format(format: str, able: tuple[str, ...], what: str) -> None:

@@ -40,7 +40,7 @@ def command(
     *,
     against: tuple[str, ...],
     by: str | None,
-    lengths: tuple[int, ...],
+    length: tuple[int, ...],
     measure: str,
     counted: Counted,
     parts: str | None,
@@ -78,4 +78,4 @@ def command(
         raise click.UsageError("give one of the two: --against REFERENCE, or --by FIELD")
     if "-" in against and ("-" in pipe.files or not pipe.files):
         raise click.UsageError("stdin cannot be the target and the reference: name a file")
-    write_keyness(pipe, counted, Chosen(lengths, by, parts, measure, min_count, top_k), against=against, format=format)
+    write_keyness(pipe, counted, Chosen(length, by, parts, measure, min_count, top_k), against=against, format=format)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(
     pipe: Pipe,
     *,
-    lengths: tuple[int, ...],
+    length: tuple[int, ...],
     counted: Counted,
     by: str | None,
     min_count: int,
@@ -51,4 +51,4 @@ def command(
     """
     from nlptool.tasks.ngrams import write_ngrams
 
-    write_ngrams(pipe, counted, lengths, by=by, min_count=min_count, most=top_k, format=format)
+    write_ngrams(pipe, counted, length, by=by, min_count=min_count, most=top_k, format=format)

@@ -38,8 +38,8 @@ def parse_lengths(_: click.Context, __: click.Parameter, value: str) -> tuple[in
 
 
 def lengths(default: str) -> Decorator:
-    """Add ``-n``; the callback gets ``lengths``, ascending."""
-    return click.option("-n", "--length", "lengths", default=default, show_default=True, metavar="N[-M]", callback=parse_lengths,
+    """Add ``-n``; the callback gets ``length``, a tuple of lengths, ascending."""
+    return click.option("-n", "--length", default=default, show_default=True, metavar="N[-M]", callback=parse_lengths,
                         help="Length of the n-grams, or a range of lengths.")  # fmt: skip
 
 
