@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool choose' 'nlptool classify' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool choose' 'nlptool classify' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
             set path $path $word
         end
     end
@@ -20,6 +20,7 @@ complete -c nlptool -n '__nlptool_at nlptool' -a classify -d 'Classify texts or 
 complete -c nlptool -n '__nlptool_at nlptool' -a collocations -d 'Find collocations: pairs of words that stand together more often than by chance.'
 complete -c nlptool -n '__nlptool_at nlptool' -a compare -d 'Compare embeddings of the same items: representational similarity analysis, CKA.'
 complete -c nlptool -n '__nlptool_at nlptool' -a completion -d 'Print the completion script of a shell.'
+complete -c nlptool -n '__nlptool_at nlptool' -a dedup -d 'Leave out duplicates: the same, or nearly.'
 complete -c nlptool -n '__nlptool_at nlptool' -a embed -d 'Compute embeddings: a vector for each line of text, or for each token in its context.'
 complete -c nlptool -n '__nlptool_at nlptool' -a evaluate -d 'Evaluate models on gold data: analogies, similarities, masked words, generated text.'
 complete -c nlptool -n '__nlptool_at nlptool' -a fill-mask -d 'Predict masked words with a BERT (masked language model).'
@@ -286,6 +287,47 @@ complete -c nlptool -n '__nlptool_at nlptool compare' -s h -l help -d 'Show this
 
 complete -c nlptool -n '__nlptool_at nlptool completion' -f -a 'bash zsh fish'
 complete -c nlptool -n '__nlptool_at nlptool completion' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool dedup' -F
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l method -r -f -a 'exact minhash embedding' -d 'What is a duplicate: the same text; a text that shares most of its n-grams of characters; a text of nearly the same meaning.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l threshold -r -f -d 'Least similarity of a duplicate: Jaccard\'s of the n-grams, or the cosine of the vectors.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l keep -r -f -a 'first last longest' -d 'Which record of several is kept.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l keep-highest -r -f -d 'Keep the record with the highest number in this field.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l fold -l no-fold -d 'Compare texts in NFKC and small letters, with runs of blanks as one.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l ngram -r -f -d 'Characters of an n-gram, for minhash.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l groups -d 'Leave nothing out: say which record each is a duplicate of.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l removed -r -F -d 'File for the duplicates, as JSONL.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s f -l format -r -f -a 'table jsonl csv tsv parquet text' -d 'Output format; jsonl: a JSON object a line; csv, tsv, parquet: a record a row, with all columns of the input; text: the text alone, a line for each record.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s m -l model -r -f -d 'Encoder of texts that have no embedding: a name of `nlptool models list`, a folder, org/name[@revision] of the hub, or word vectors.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l prompt -r -f -d 'Prompt that is put before every text; \'\' for none.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l prompt-name -r -f -d 'Prompt of the model by its name; `nlptool models show` lists them.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l dim -r -f -d 'Keep the first N dimensions of each vector, renormalised.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l device -r -f -a 'auto cpu cuda mps' -d 'Device of the network; auto: a CUDA GPU if there is one, else cpu, which starts fastest.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l batch-tokens -r -f -d 'Tokens in a batch, padding included.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l threads -r -f -d 'Threads for computation.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l unicode-errors -r -f -a 'strict ignore replace' -d 'Words of a vectors file that are not UTF-8; strict: refuse the file; ignore: leave out the wrong bytes; replace: read U+FFFD for them.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l offline -d 'Use no network.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l allow-pickle -d 'Allow weights in pickle format if there are no others; a pickle can run harmful code.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s I -l input-format -r -f -a 'auto text jsonl json csv tsv parquet' -d 'Format of the input; auto: JSON if it begins so (a record a line, an array of records, or pretty-printed), Parquet, else text.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l unit -r -f -a 'line paragraph sentence document' -d 'What a record of a text file is; a paragraph ends at an empty line.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l field -r -f -d 'Field, JSON Pointer (/meta/title) or column (name or number) that holds the text.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l id-field -r -f -d 'Field with the id of a record; it is kept with --drop-input.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l header -l no-header -d 'The first line of a table holds the names of the columns.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l glob -r -f -d 'Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s 0 -l null -d 'Records end with a NUL byte instead of a line end.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l encoding -r -f -d 'Character encoding of the input; auto: found out for each file.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l max-line -r -f -d 'Longest line in bytes; a longer one becomes an error record.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l max-latency -r -f -d 'Milliseconds without new input after which an unfilled batch is processed.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s o -l output -r -F -d 'Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv, .parquet, .npy ...) chooses the format unless -f does.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l source -d 'Write the file and the line of each record into it, as with several FILEs.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l resume -d 'Continue from FILE.part of an interrupted run with the same options and input.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l drop-input -d 'Write only the results, without the input\'s fields.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l on-error -r -f -a 'record skip fail' -d 'A record that fails: write it with its error, leave it out, or stop.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s v -l verbose -d 'Print the running time at the end.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool dedup' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool embed' -F
 complete -c nlptool -n '__nlptool_at nlptool embed' -s m -l model -r -f -d 'Model: a name of `nlptool models list`, a folder, or org/name[@revision] of the hub.'
@@ -1422,7 +1464,6 @@ complete -c nlptool -n '__nlptool_at nlptool tokenize' -l normalize -r -f -a nfk
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l n-best -r -f -d 'Number of best analyses, each with MeCab\'s cost: in JSON as n_best, in tables in the columns analysis and cost.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l count -r -f -a 'chars words' -d 'Count characters or words of the whole input instead of writing tokens.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l by -r -f -a 'surface lemma' -d 'Form of the words that --count words counts.'
-complete -c nlptool -n '__nlptool_at nlptool tokenize' -l min-count -r -f -d 'Leave out words or characters of --count that occur less often.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -s k -l top-k -r -f -d 'Number of most frequent words or characters that --count writes.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l plot -r -f -d 'Bar chart of --count, with -k bars or 30: .png, .svg or .pdf.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l dictionary -r -F -d 'MeCab dictionary (UTF-8): unidic, ipadic, or a folder.'

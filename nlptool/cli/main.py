@@ -30,6 +30,7 @@ COMMANDS = {
     "collocations": "Find collocations: pairs of words that stand together more often than by chance.",
     "compare": "Compare embeddings of the same items: representational similarity analysis, CKA.",
     "completion": "Print the completion script of a shell.",
+    "dedup": "Leave out duplicates: the same, or nearly.",
     "embed": "Compute embeddings: a vector for each line of text, or for each token in its context.",
     "evaluate": "Evaluate models on gold data: analogies, similarities, masked words, generated text.",
     "fill-mask": "Predict masked words with a BERT (masked language model).",

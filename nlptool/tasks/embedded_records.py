@@ -6,11 +6,10 @@ more memory than the system has to spare. An ``.npy`` is read as items without t
 
 from __future__ import annotations
 
-import mmap
 import os
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,15 @@ import orjson
 from numpy.typing import NDArray
 
 from nlptool.errors import RunError
+from nlptool.geometry.row_file import RowFile
 from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.pipe import Pipe
-from nlptool.records.record import NO_FILES, Record
+from nlptool.records.record import Record
 from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
-from nlptool.storage import temp_files
 from nlptool.storage.unfinished import state_of
 from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.kept_records import KeptRecords
 from nlptool.tasks.npy_rows import NPY_MAGIC, NpyRows, is_matrix
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _BINARY = {
 """Magic bytes of files that hold no lines -> what they are, and a hint."""
 
 
-class EmbeddedRecords:
+class EmbeddedRecords(KeptRecords):
     """Records that have a vector, in their order.
 
     Attributes:
@@ -54,25 +54,14 @@ class EmbeddedRecords:
     ready = True
 
     def __init__(self) -> None:
+        super().__init__()
         self.vectors: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self.model = ""
         self.n_zero = 0
         self.failed: list[tuple[int, Record]] = []
         self._positions = array("q")
-        self._lines = array("q")
-        self._sources: list[str] = []
-        self._source_of = array("i")
-        self._have_origin = array("b")  # whether the record itself says where it comes from
-        self._entries: dict[int, Mapping[str, Any]] = {}
-        self._ends = array("q", [0])
-        self._rows = temp_files.temporary(self)
-        self._parts = temp_files.temporary(self)
-        self._blob: mmap.mmap | bytes = b""
+        self._rows = RowFile(np.float32)
         self._n_read = 0
-        self._n_written = 0
-
-    def __len__(self) -> int:
-        return len(self._positions)
 
     @property
     def positions(self) -> NDArray[np.int64]:
@@ -101,82 +90,35 @@ class EmbeddedRecords:
             failed = []
             for position, record in enumerate(window, self._n_read):
                 if id(record) in added:
-                    self._add_record(record, position, id_field, whole=records)
+                    self._positions.append(position)
+                    self.keep(record, field_json(record.raw, id_field), whole=records)
                 elif not record.pending:
                     if records:
                         self.failed.append((len(self), record))
                     failed.append(record)
             vectors = ready(vectors)
             self.n_zero += int((~vectors.any(axis=1)).sum())
-            with temp_files.disk_space():
-                self._rows.write(vectors.tobytes())
+            self._rows.add(vectors)
             self._n_read += len(window)
             if failed or not window:
                 yield failed
         self.model = embedder.model
-        self._map(embedder.dimension)
-
-    def _add_record(self, record: Record, position: int, id_field: str | None, *, whole: bool) -> None:
-        if record.entry:
-            self._entries[len(self)] = record.entry
-        self._positions.append(position)
-        file, line = record.place
-        source = file or record.source
-        self._lines.append(line)
-        self._have_origin.append(record.origin is not None)
-        if not self._sources or self._sources[-1] != source:
-            self._sources.append(source)
-        self._source_of.append(len(self._sources) - 1)
-        name = field_json(record.raw, id_field)
-        for part in (record.raw or b"" if whole else b"", record.text.encode(errors="replace"), name):
-            with temp_files.disk_space():
-                self._parts.write(part)
-            self._n_written += len(part)
-            self._ends.append(self._n_written)
-
-    def _map(self, dimension: int) -> None:
-        """Map the temporary files into memory, when all records have been added."""
-        if len(self) and dimension:
-            with temp_files.disk_space():
-                self._rows.flush()
-                self._parts.flush()
-            self.vectors = np.memmap(self._rows, np.float32, "r", shape=(len(self), dimension))
-        if self._n_written:
-            self._blob = mmap.mmap(self._parts.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def _part(self, index: int, number: int) -> bytes:
-        start, end = self._ends[3 * index + number : 3 * index + number + 2]
-        return self._blob[start:end]
-
-    def text(self, index: int) -> str:
-        return self._part(index, 1).decode()
+        self.vectors = self._rows.matrix()
+        self.close()
 
     def id(self, index: int) -> str:
         """Return the name of an item, the value of ``id_field`` as text; "" without."""
-        return field_text(b'{"id":%b}' % self._part(index, 2), "id") if self._part(index, 2) else ""
+        return field_text(b'{"id":%b}' % self.part(index), "id") if self.part(index) else ""
 
     def shown(self, index: int) -> dict[str, Any]:
         """Return what names an item in another record: index, file, line, and id and text if it has them."""
-        record, name = self.record(index), self._part(index, 2)
+        record, name = self.record(index), self.part(index)
         return {
             "index": self._positions[index],
             **record.named(),
             **({"id": orjson.Fragment(name)} if name else {}),
             **({"text": record.text} if record.text else {}),
         }
-
-    def entry(self, index: int) -> Mapping[str, Any]:
-        """Return what was said of a record when it was embedded."""
-        return self._entries.get(index, {})
-
-    def record(self, index: int) -> Record:
-        """Return the record as it came."""
-        source, line = self._sources[self._source_of[index]], self._lines[index]
-        record = Record(self.text(index), source, line, self._part(index, 0) or None)
-        if self._have_origin[index]:
-            record.origin = None if source in NO_FILES else source, line
-        record.entry = self.entry(index)
-        return record
 
 
 def in_order(

@@ -61,6 +61,8 @@ COMMANDS: dict[str, list[str]] = {
     "search": [*STATIC, "-k", "2", "--corpus", "CORPUS"],
     "kwic 猫": [],
     "kwic 猫 --sort left": [],
+    "dedup": [],
+    "dedup --groups": ["--method", "minhash", "--keep", "last"],
     "similarity": STATIC,
     "similarity -k 1": STATIC,
     "similarity --threshold -1": STATIC,
@@ -159,15 +161,13 @@ def test_all_commands_that_read_records_are_here() -> None:
 
 
 def formats(command: str) -> list[str]:
-    if command == "attention":  # without a choice
+    if command == "attention" or "--count" in command:  # without a choice
         return ["jsonl"]
-    if "--count" in command:
-        return ["table", "jsonl", "csv", "tsv"]
     (option,) = [option for option in named(command).params if option.name == "format"]
     choices: list[str] = list(option.type.choices)  # type: ignore[attr-defined]
     if command.startswith("similarity ") and command != "similarity":
         choices.remove("npy")
-    if command == "collocations":  # it is the format of its --phrases
+    if command in ("collocations", "dedup --groups"):  # it is the format of other options
         choices.remove("text")
     if command == "embed --tokens":  # rows of a file without names, and vectors alone
         return [choice for choice in choices if choice not in ("npy", "base64")]
