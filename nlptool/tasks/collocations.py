@@ -14,11 +14,7 @@ from nlptool.tasks.word_pairs import MEASURES, Chosen, Measured, PairCounter, fi
 SHOWN = 30
 """Pairs in a table, unless -k says how many."""
 
-_IN_TABLE = (
-    "pmi",
-    "log-likelihood",
-    "log-dice",
-)  # and the one that sorts; of nodes, whose table is wider, the last two
+_IN_TABLE = ("log-likelihood", "log-dice")  # and the one that sorts: what 80 columns hold
 
 
 def write_collocations(pipe: Pipe, counted: Counted, chosen: Chosen, *, nodes: Sequence[str], format: str) -> None:
@@ -39,9 +35,7 @@ def write_collocations(pipe: Pipe, counted: Counted, chosen: Chosen, *, nodes: S
         portions.end()
         measured = Measured.of_nodes(count, chosen) if nodes else Measured.of_pairs(count, chosen)
         limit = SHOWN if chosen.most is None and format == "table" else chosen.most
-        shown = [
-            name for name in MEASURES if format != "table" or name in (*_IN_TABLE[1 if nodes else 0 :], chosen.measure)
-        ]
+        shown = [name for name in MEASURES if format != "table" or name in (*_IN_TABLE, chosen.measure)]
         first = ["node", "word", "count", "left", "right", "node_count", "word_count"]
         columns = first if nodes else ["first", "second", "count", "first_count", "second_count"]
         blocks = measured.blocks(names, chosen, limit, columns)

@@ -202,7 +202,6 @@ def test_formats(invoke: Invoke, tmp_path: Path) -> None:
         "count",
         "first_count",
         "second_count",
-        "pmi",
         "log_likelihood",
         "log_dice",
     ]
