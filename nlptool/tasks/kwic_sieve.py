@@ -40,10 +40,10 @@ class Sieve:
     def __call__(self, record: Record) -> bool:
         """Return whether a record can have a hit; false is certain."""
         text, raw = record.text, record.raw
-        if text:
+        if text or raw is None:
             if not all(holds(text) for holds in self._in_text):
                 return False
-        elif raw is not None and self.passes_over(raw):  # as it was read
+        elif self.passes_over(raw):  # as it was read
             return False
         if raw is None or not self._in_raw or not has_tokens(record) or _ESCAPE in raw:
             return True
