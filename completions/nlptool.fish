@@ -821,7 +821,7 @@ complete -c nlptool -n '__nlptool_at nlptool generate' -l repetition-penalty -r 
 complete -c nlptool -n '__nlptool_at nlptool generate' -l no-repeat-ngram -r -f -d 'Length of the n-grams of tokens that may not repeat; 0: no limit.'
 complete -c nlptool -n '__nlptool_at nlptool generate' -l stop -r -f -d 'End an output before this text; repeatable. A line end is $\'\\n\' in a shell.'
 complete -c nlptool -n '__nlptool_at nlptool generate' -l seed -r -f -d 'Seed of the random numbers.'
-complete -c nlptool -n '__nlptool_at nlptool generate' -s m -l model -r -f -d 'Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an encoder–decoder or GPT: a folder or org/name[@revision] of the hub. There is no default.'
+complete -c nlptool -n '__nlptool_at nlptool generate' -s m -l model -r -f -d 'Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an encoder–decoder or GPT: a folder or org/name[@revision] of the hub. Default for a Japanese text: aozora-gpt.'
 complete -c nlptool -n '__nlptool_at nlptool generate' -l max-length -r -f -d 'Longest input in tokens.'
 complete -c nlptool -n '__nlptool_at nlptool generate' -l prefix -r -f -d 'Prefix that is put before every text, such as T5\'s task.'
 complete -c nlptool -n '__nlptool_at nlptool generate' -l source-lang -r -f -d 'Source language by the model\'s code, for multilingual models.'

@@ -218,6 +218,19 @@ _TABLE = (
         )
     ),
     Known(
+        "aozora-gpt",
+        task="generate",
+        licence="CC0-1.0",
+        languages=("ja",),
+        note="continues a Japanese text in the manner of literature of 1890 to 1960: a GPT-2 of 5 layers",
+        is_default=True,
+        parameters=5_806_848,
+        size=11_619_928,
+        package="nlptool",
+        weights="builtin/aozora-gpt",
+        sha256="4aa43d4de733e18b72a968cc4885f9f14aef83423db7e6888493e9b5a5789239",
+    ),
+    Known(
         "hyakunin",
         task="generate",
         licence="CC0-1.0",

@@ -28,10 +28,18 @@ TRAINING = (
 DECODING = {
     "do_sample": True,
     "max_new_tokens": 100,
-    "repetition_penalty": 1.1,
-    "temperature": 0.9,
+    "repetition_penalty": 1.05,
+    "temperature": 0.8,
     "top_p": 0.9,
 }  # what ``nlptool generate`` does unless it is told otherwise
+BEGINNINGS = (
+    "昔々あるところに", "吾輩は", "その晩、", "「お母さん、", "春になると、村の人々は", "私は東京へ",
+    "戸を開けると、", "江戸の町は", "雪が降って", "彼女は笑って、",
+)  # fmt: skip
+"""Each is continued twice, in the card."""
+
+CARD = Path(__file__).with_name("aozora_gpt_card.md")
+
 FILES = (
     "config.json",
     "generation_config.json",
@@ -58,13 +66,35 @@ def main() -> None:
             arguments.data / "aozora.txt.xz",
         )  # fmt: skip
     if arguments.ship:
-        target = BUILTIN / NAME
-        target.mkdir(exist_ok=True)
-        for name in FILES:
-            shutil.copy(folder / name, target / name)
-        asked = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
-        asked = {name: value for name, value in asked.items() if name.endswith("_token_id")} | DECODING
-        (target / "generation_config.json").write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+        ship(folder, BUILTIN / NAME, arguments.work)
+
+
+def ship(folder: Path, target: Path, work: Path) -> None:
+    """Write the built-in model: the files of the trained one, how it is to write, and its card with twenty continuations."""
+    target.mkdir(exist_ok=True)
+    for name in FILES:
+        shutil.copy(folder / name, target / name)
+    asked = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    asked = {name: value for name, value in asked.items() if name.endswith("_token_id")} | DECODING
+    (target / "generation_config.json").write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+    beginnings, continuations = work / "beginnings.txt", work / "continuations.txt"
+    beginnings.write_text("".join(f"{text}\n" for text in BEGINNINGS for _ in range(2)), encoding="utf-8")
+    with continuations.open("wb") as stdout:
+        nlptool("generate", "-m", target, "--seed", "1", "-f", "text", "-q", beginnings, stdout=stdout)
+    written = continuations.read_text(encoding="utf-8").splitlines()
+    rows = [
+        f"| {begun} | {text} |"
+        for begun, text in zip(beginnings.read_text(encoding="utf-8").splitlines(), written, strict=True)
+    ]
+    manifest = json.loads((target / "lm.json").read_text(encoding="utf-8"))
+    size = sum((target / name).stat().st_size for name in FILES)
+    card = CARD.read_text(encoding="utf-8").format(
+        **manifest["scores"], parameters=manifest["n_parameters"], steps=manifest["options"]["max_steps"],
+        tokens=manifest["n_corpus_tokens"], documents=manifest["n_documents"], held_out=manifest["n_dev_documents"],
+        megabytes=size / 1e6, minutes=manifest["seconds"] / 60, rows="\n".join(rows),
+        **{f"of_{name}": value for name, value in DECODING.items()},
+    )  # fmt: skip
+    (target / "README.md").write_text(card, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def _which_model() -> click.UsageError:
-    """There is no default; these are here."""
+    """There is a default for some languages alone; these are here."""
     there = [known for known in KNOWN.values() if known.task == "generate" and known.package == "nlptool"]
     width = max((len(known.name) for known in there), default=0)
     listed = "".join(f"\n  -m {known.name:{width}}  {known.note}" for known in there)
     return click.UsageError(
-        f"which model? There is no default.{listed}\n"
+        f"which model? There is no default for this text.{listed}\n"
         "Any encoder–decoder or GPT of the hub is another: -m google-t5/t5-small; `nlptool models list --task generate` lists "
         "what is known"
     )
@@ -63,15 +63,16 @@ def command(  # noqa: PLR0917
     length if --max-new-tokens was reached.
 
     \b
-    echo むらさめのつゆもまだひぬまきのはに | nlptool generate -m hyakunin -f text
+    echo 昔々あるところに | nlptool generate --seed 1 -f text
     echo む | nlptool generate -m hyakunin -f text
     echo "I can't swim at all." | nlptool generate -m mini-en-ja --beams 4 --num-return 3
     nlptool generate -m mini-en-ja --stream letter.txt
     echo "It is cold." | nlptool generate -m mini-en-ja --plot alignment.png
 
-    hyakunin completes the poems of the Hyakunin Isshu from the first half or the first syllables. From the hub or a folder,
+    aozora-gpt, the default for Japanese, continues a text in the manner of literature of 1890 to 1960. hyakunin completes the
+    poems of the Hyakunin Isshu from the first half or the first syllables. From the hub or a folder,
     nlptool runs T5, mT5, BART, mBART, Marian, NLLB, M2M100, Pegasus, GPT-2 and GPT-NeoX models, and those of `nlptool train
-    seq2seq`. T5 takes its task as a prefix; multilingual models take the two languages:
+    seq2seq` and `nlptool train lm`. T5 takes its task as a prefix; multilingual models take the two languages:
 
     \b
     nlptool generate -m google-t5/t5-small --prefix 'translate English to German: ' letter.txt
@@ -111,10 +112,11 @@ def command(  # noqa: PLR0917
     """
     from nlptool.tasks import generate
     from nlptool.tasks.generate import NOTES, NOTES_OF_LINES, WINDOW, WINDOW_OF_ATTENTION, seeded
-    from nlptool.tasks.languages import ModelScripts
+    from nlptool.tasks.languages import ModelScripts, chosen_generator
     from nlptool.tasks.open_model import decoding_of, open_model
     from nlptool.tasks.stream import write_stream
 
+    spec = chosen_generator(spec, pipe)
     if not spec.model:
         raise _which_model()
     _refuse_contradictions(decoding, format, stream=stream, attention=attention)

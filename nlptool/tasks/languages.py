@@ -22,7 +22,7 @@ from nlptool.models.store.card import Reads
 from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.specs import AttentionSpec, ContextualSpec, MaskedModelSpec, ScoringSpec
+from nlptool.specs import AttentionSpec, ContextualSpec, GeneratorSpec, MaskedModelSpec, ScoringSpec
 from nlptool.tasks.open_model import open_model
 from nlptool.text import scripts
 
@@ -36,8 +36,8 @@ _FEW = 1000  # characters
 _LONGEST = 100_000  # characters of a text that say which script it is in
 _SPECIAL_TOKENS = re.compile(r"\[(?:MASK|SEP|CLS|UNK|PAD)\]|</?(?:mask|s|unk|pad)>")
 
-MASKED = "fill-mask"
-"""The task of the catalog's masked language models."""
+MASKED, GENERATE = "fill-mask", "generate"
+"""The tasks of the catalog's masked language models, and of those that write."""
 
 BertSpec = TypeVar("BertSpec", MaskedModelSpec, ContextualSpec, AttentionSpec, ScoringSpec)
 TextOf = Callable[[Record], str]
@@ -63,11 +63,27 @@ def chosen(spec: BertSpec, pipe: Pipe, text_of: TextOf = masked_text) -> BertSpe
     """
     if spec.model:
         return spec
-    found = ""
-    if len(catalog.defaults(MASKED)) > 1:
-        scripts_found = (scripts.main_script(text_of(record)) for record in pipe.peek() if record.pending)
-        found = next(filter(None, scripts_found), "")
+    found = _first_script(pipe, text_of) if len(catalog.defaults(MASKED)) > 1 else ""
     return replace(spec, model=catalog.default(MASKED, found))
+
+
+def chosen_generator(spec: GeneratorSpec, pipe: Pipe) -> GeneratorSpec:
+    """Return a spec that names its model: where it did not, the default for the script of the first record with letters, or any
+    default if no record has letters. It names none if no default is written in that script.
+
+    The records are looked at and stay to be read.
+    """
+    if spec.model:
+        return spec
+    script = _first_script(pipe, attrgetter("text"))
+    able = (known.name for known in catalog.defaults(GENERATE) if not script or script in known.scripts)
+    return replace(spec, model=next(able, ""))
+
+
+def _first_script(pipe: Pipe, text_of: TextOf) -> str:
+    """Return the script of the first record with letters; "" if none that can be looked at has some."""
+    found = (scripts.main_script(text_of(record)) for record in pipe.peek() if record.pending)
+    return next(filter(None, found), "")
 
 
 class ModelOfInput:

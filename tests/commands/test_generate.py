@@ -405,12 +405,23 @@ def test_a_format_of_the_environment_gives_way_to_stream(
     assert ask("--stream", stdin="ab\n").stdout == "ba\n"
 
 
-def test_without_a_model_those_that_are_there_are_named(invoke: Invoke) -> None:
+@pytest.mark.parametrize("text", ["昔々あるところに", "昔", "1, 2, ", "", "\n春"])
+def test_without_a_model_a_japanese_text_is_continued_by_the_default(text: str, invoke: Invoke) -> None:
+    result = invoke("generate", "--seed", "3", "--max-new-tokens", "6", stdin=f"{text}\n")
+    assert result.exit_code == 0, result.stderr
+    for record in map(json.loads, result.stdout.splitlines()):
+        assert record["nlptool"]["generate"]["model"] == "aozora-gpt"
+        assert record["nlptool"]["generate"]["sample"] is True
+        assert record["generated"][0]["text"]
+
+
+@pytest.mark.parametrize("text", ["a", "Привет\n昔々"])
+def test_without_a_model_those_that_are_there_are_named(text: str, invoke: Invoke) -> None:
     from nlptool.catalog import KNOWN
 
-    result = invoke("generate", stdin=b"a\n")
+    result = invoke("generate", stdin=f"{text}\n")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "which model? There is no default" in result.stderr
+    assert "which model? There is no default for this text" in result.stderr
     assert "nlptool models list --task generate" in result.stderr
     for known in KNOWN.values():
         listed = re.search(rf"^  -m {re.escape(known.name)} +{re.escape(known.note)}$", result.stderr, re.MULTILINE)

@@ -428,8 +428,8 @@ def test_copies_of_packages_and_folders_are_removed_and_nothing_else(home: Path,
     of_folder, of_package = made("encoders", str(model)), made("quantized", "multilingual-e5-small")
     assert [record["name"] for record in records(run("models", "verify"))] == [
         "sbert-mini-ja-en", "static-ja-en", "all-MiniLM-L6-v2", "multilingual-e5-small", "bert-mini-ja",
-        "bert-mini-en", "hyakunin", "mini-en-ja", "mini-ja-en", "glue-mini-ja", "ner-mini-ja", "probe-mini-ja",
-        "modern-ja-200d", "aozora-100d", str(model),
+        "bert-mini-en", "aozora-gpt", "hyakunin", "mini-en-ja", "mini-ja-en", "glue-mini-ja", "ner-mini-ja",
+        "probe-mini-ja", "modern-ja-200d", "aozora-100d", str(model),
     ]  # fmt: skip
     assert run("models", "rm", "-q", str(model), "multilingual-e5-small").stderr == b""
     assert not of_folder.exists()

@@ -327,7 +327,7 @@ def test_what_does_not_run_in_8_bits_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "text", "message"),
     [
-        ([], "猫\n", "which model? -m FOLDER"),
+        ([], "猫\n", "which model? -m aozora-gpt, which is built in, a FOLDER"),
         (["-m", "bert-mini-ja"], "猫\n", "nlptool evaluate mlm evaluates those"),
         (["-m", "mini-en-ja"], "猫\n", "is an encoder–decoder"),
         (["-m", "ngrams"], "\n\n", "there is no text"),

@@ -361,7 +361,7 @@ def generator(*, required: bool = True) -> Decorator:
         shared_option("Model", "-m", "--model", metavar="MODEL", required=False,
                       help="Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
                       "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
-                      + (" There is no default." if required else "")),
+                      + (" Default for a Japanese text: aozora-gpt." if required else "")),
         shared_option("Model", "--max-length", metavar="N", type=IntRange(min=2), show_default="the model's own",
                       help="Longest input in tokens."),
         shared_option("Model", "--prefix", default="", metavar="TEXT",

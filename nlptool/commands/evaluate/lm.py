@@ -36,6 +36,7 @@ def command(pipe: Pipe, end: bool, stride: int | None, format: str | None, spec:
     all takes longer. Recurrent networks and n-grams read the whole document.
 
     \b
+    nlptool evaluate lm -m aozora-gpt novel.txt
     nlptool evaluate lm -m ./lm held_out.txt
     nlptool evaluate lm -m openai-community/gpt2 --stride 512 wikitext.txt
     nlptool evaluate lm -m ./lm -f jsonl works/*.txt
@@ -46,7 +47,9 @@ def command(pipe: Pipe, end: bool, stride: int | None, format: str | None, spec:
     from nlptool.tasks.open_model import open_model
 
     if not spec.model:
-        raise click.UsageError("which model? -m FOLDER of `nlptool train lm`, or a GPT of the hub")
+        raise click.UsageError(
+            "which model? -m aozora-gpt, which is built in, a FOLDER of `nlptool train lm`, or a GPT of the hub"
+        )
     model = open_model(spec, pipe)
     if isinstance(model, MaskedModel):
         raise ModelError(f"{model.name} is a masked model", hint="nlptool evaluate mlm evaluates those")
