@@ -86,8 +86,11 @@ def cold(arguments: argparse.Namespace, folder: Path) -> None:
     row("transformers / nlptool", f"{ratio(times, 'transformers', 'nlptool'):.1f}")
 
 
-def ours(folder: Path, threads: int) -> Callable[[list[str], tuple[int, int, int]], tuple[float, int]]:
-    model = generator_loading.locate(GeneratorSpec(str(folder), threads=threads, engine="ct2")).open()
+def ours(
+    folder: Path, threads: int, quantize: str | None = None
+) -> Callable[[list[str], tuple[int, int, int]], tuple[float, int]]:
+    spec = GeneratorSpec(str(folder), threads=threads, engine="ct2", quantize=quantize)
+    model = generator_loading.locate(spec).open()
 
     def run(lines: list[str], how: tuple[int, int, int]) -> tuple[float, int]:
         beams, new_tokens, _ = how

@@ -3,7 +3,8 @@
 ``greedy`` continues prompts of 5 to 40 tokens with a GPT of the size of GPT-2 small (12 layers of width 768,
 50,257 tokens) with random weights and without an end token, so that everybody writes as many tokens. The peer is transformers'
 ``generate`` with its cache and prompts padded on the left, sorted by length, at the best of its batch sizes. Contenders
-run in turn at equal threads, each in a process of its own, loading not counted; a whole process of ``nlptool generate``, with its
+run in turn at equal threads, each in a process of its own, loading not counted: nlptool in float32 and in 8-bit integers; a
+whole process of ``nlptool generate``, with its
 start, loading and writing, is timed beside them.
 
 ``first-line`` is one line of 50 new tokens, the whole process.
@@ -28,6 +29,7 @@ from measure import NLPTOOL, in_turn, ratio, row, seconds, wall
 BATCH_SIZES = (8, 16, 32, 64, 200)
 PIECES = 50_257
 PROMPT = (5, 40)  # tokens
+IN_INT8 = "nlptool --quantize int8"
 
 
 def make(folder: Path, layers: int, width: int) -> None:
@@ -90,7 +92,8 @@ def greedy(arguments: argparse.Namespace, folder: Path) -> None:
     prompts.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     spawned = multiprocessing.get_context("spawn")
     ends = {}
-    for name, make_one in {"nlptool": ours, "transformers": theirs}.items():
+    makers = {"nlptool": ours, IN_INT8: partial(ours, quantize="int8"), "transformers": theirs}
+    for name, make_one in makers.items():
         ends[name], other = spawned.Pipe()
         spawned.Process(target=serve, args=(make_one, model, arguments.threads, other), daemon=True).start()
     tokens: dict[str, int] = {}
@@ -121,7 +124,7 @@ def greedy(arguments: argparse.Namespace, folder: Path) -> None:
     for name, values in times.items():
         label = f"{name}, batches of {best}" if name == "transformers" else name
         row(label, seconds(values), f"{tokens['nlptool'] / statistics.median(values):,.0f}")
-    for name in ("nlptool", "nlptool, whole process"):
+    for name in ("nlptool", IN_INT8, "nlptool, whole process"):
         row(f"transformers / {name}", f"{ratio(times, 'transformers', name):.2f}", "")
 
 

@@ -3,7 +3,7 @@
 The first lines of FILE, of mixed length, are scored by a GPT-2 with random weights and a byte-level tokenizer that is learned
 from them: by nlptool in process (``models.generation.likelihood``), and by a plain loop over transformers' GPT2LMHeadModel in
 batches of lines sorted by length, without gradients, at the best of several batch sizes. Both give the log-probability of every
-token; the largest difference is printed. With equal threads, in turn; medians.
+token; the largest difference is printed. nlptool also runs in 8-bit integers. With equal threads, in turn; medians.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,14 @@ def main() -> None:
             float(np.abs(one.log_probabilities - other).max(initial=0))
             for one, other in zip(likelihood.of_texts(model, kept), plainly(network, texts, 8), strict=True)
         )
+        in_int8 = loading.load(replace(spec, engine="auto", quantize="int8"))
+        off = np.concatenate([
+            np.abs(one.log_probabilities - other.log_probabilities)
+            for one, other in zip(likelihood.of_texts(model, kept), likelihood.of_texts(in_int8, kept), strict=True)
+        ])  # fmt: skip
         runs: dict[str, Callable[[], float]] = {
-            f"nlptool ({model.engine})": partial(timed, lambda: likelihood.of_texts(model, kept))
+            f"nlptool ({model.engine})": partial(timed, lambda: likelihood.of_texts(model, kept)),
+            "nlptool --quantize int8": partial(timed, lambda: likelihood.of_texts(in_int8, kept)),
         }
         for size in BATCHES:
             runs[f"loop, {size} lines"] = partial(timed, partial(plainly, network, texts, size))
@@ -115,10 +122,12 @@ def main() -> None:
     row("---", "---", "---")
     for name, values in times.items():
         row(name, seconds(values), f"{n_tokens / float(np.median(values)):,.0f}")
-    ours, *loops = times
-    best = min(loops, key=lambda name: float(np.median(times[name])))
-    row(f"{best} / nlptool", f"{ratio(times, best, ours):.2f} ×", "")
-    print(f"\nLargest difference of a log-probability: {largest:.1e}.\n{about_this_machine()}")
+    best = min((name for name in times if name.startswith("loop")), key=lambda name: float(np.median(times[name])))
+    for name in times:
+        if name.startswith("nlptool"):
+            row(f"{best} / {name}", f"{ratio(times, best, name):.2f} ×", "")
+    print(f"\nLargest difference of a log-probability: {largest:.1e}; in 8 bits {off.mean():.1e} on average.")
+    print(about_this_machine())
 
 
 if __name__ == "__main__":
