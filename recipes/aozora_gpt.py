@@ -80,7 +80,7 @@ def ship(folder: Path, target: Path, work: Path) -> None:
     beginnings, continuations = work / "beginnings.txt", work / "continuations.txt"
     beginnings.write_text("".join(f"{text}\n" for text in BEGINNINGS for _ in range(2)), encoding="utf-8")
     with continuations.open("wb") as stdout:
-        nlptool("generate", "-m", target, "--seed", "1", "-f", "text", "-q", beginnings, stdout=stdout)
+        nlptool("generate", "-m", target, "--seed", "7", "-f", "text", "-q", beginnings, stdout=stdout)
     written = continuations.read_text(encoding="utf-8").splitlines()
     rows = [
         f"| {begun} | {text} |"

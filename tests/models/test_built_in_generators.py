@@ -121,7 +121,7 @@ def test_the_card_shows_twenty_continuations_of_which_none_was_chosen(invoke: In
     rows = [line[2:-2].split(" | ") for line in card.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == 20
     beginnings = "".join(f"{begun}\n" for begun, _ in rows[:4])
-    written = invoke("generate", "--seed", "1", "-f", "text", stdin=beginnings).stdout.splitlines()
+    written = invoke("generate", "--seed", "7", "-f", "text", stdin=beginnings).stdout.splitlines()
     assert [text[:20] for text in written] == [text[:20] for _, text in rows[:4]]
 
 
