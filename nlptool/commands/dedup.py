@@ -93,15 +93,17 @@ def command(  # noqa: PLR0917
         raise click.UsageError("--groups goes into the record: -f jsonl, csv or table")
     if removed is not None and any(Path(removed).resolve() == Path(file).resolve() for file in _others(pipe)):
         raise click.UsageError(f"--removed {removed} would replace what is read or written: name another file")
-    from nlptool.geometry import similarity as similarities
-    from nlptool.tasks.dedup import Dedup, Settings
-    from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.dedup import Dedup
+    from nlptool.tasks.dedup_settings import Settings
 
     settings = Settings(
         method, threshold or _THRESHOLDS.get(method, 1.0), keep, keep_highest, folds=fold, n=ngram, groups=groups
     )
     embedder = None
     if method == "embedding":
+        from nlptool.geometry import similarity as similarities
+        from nlptool.tasks.embedder import Embedder
+
         click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
         embedder = Embedder(pipe, spec)
     with nullcontext() if removed is None else Output(removed, inputs=pipe.files or ("-",)) as file:
