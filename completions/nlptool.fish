@@ -1464,6 +1464,7 @@ complete -c nlptool -n '__nlptool_at nlptool tokenize' -l normalize -r -f -a nfk
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l n-best -r -f -d 'Number of best analyses, each with MeCab\'s cost: in JSON as n_best, in tables in the columns analysis and cost.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l count -r -f -a 'chars words' -d 'Count characters or words of the whole input instead of writing tokens.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l by -r -f -a 'surface lemma' -d 'Form of the words that --count words counts.'
+complete -c nlptool -n '__nlptool_at nlptool tokenize' -l min-count -r -f -d 'Leave out words or characters of --count that occur less often.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -s k -l top-k -r -f -d 'Number of most frequent words or characters that --count writes.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l plot -r -f -d 'Bar chart of --count, with -k bars or 30: .png, .svg or .pdf.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l dictionary -r -F -d 'MeCab dictionary (UTF-8): unidic, ipadic, or a folder.'

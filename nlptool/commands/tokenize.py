@@ -16,7 +16,9 @@ from nlptool.records.record import Record
 from nlptool.records.workers import Workers
 from nlptool.records.writing import row_options, write_records
 
-NEEDED_BY_COUNTS = ("by", "top_k", "plot")  # options that mean nothing without --count
+NEEDED_BY_COUNTS = ("by", "min_count", "top_k", "plot")  # options that mean nothing without --count
+
+COUNT_FORMATS = ("table", "jsonl", "csv", "tsv")
 
 BARS = 30  # in a picture of counts, unless -k says how many
 
@@ -30,7 +32,7 @@ UNUSED_IN_COUNTS = {  # options of which --count makes no use
 }  # fmt: skip
 
 
-def check_count_options(what: str | None, format: str | None, plot: str | None) -> None:
+def check_count_options(what: str | None, format: str, plot: str | None) -> None:
     """See whether ``--count`` goes with the other options of ``tokenize``.
 
     Args:
@@ -44,8 +46,9 @@ def check_count_options(what: str | None, format: str | None, plot: str | None) 
         for name in sorted(options.typed(NEEDED_BY_COUNTS)):
             raise click.UsageError(f"{option_spelling(name)} goes with --count alone")
         return
-    if format not in (None, "jsonl"):
-        raise click.UsageError(f"--count goes with -f jsonl alone: what it gives is no tokens to write as {format}")
+    if format not in COUNT_FORMATS:
+        able = ", ".join(COUNT_FORMATS)
+        raise click.UsageError(f"--count writes {able}: what it gives is no tokens to write as {format}")
     for name in sorted(options.typed(UNUSED_IN_COUNTS[what])):
         raise click.UsageError(f"--count {what} makes no use of {option_spelling(name)}")
     if plot is not None:
@@ -120,6 +123,8 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 )
 @click.option("--by", type=click.Choice(["surface", "lemma"]), default="surface", show_default=True,
               help="Form of the words that --count words counts.")  # fmt: skip
+@click.option("--min-count", default=1, show_default=True, metavar="N", type=options.IntRange(min=1),
+              help="Leave out words or characters of --count that occur less often.")  # fmt: skip
 @options.top_k(largest=None, help="Number of most frequent words or characters that --count writes.")
 @click.option("--plot", metavar="FILE", help="Bar chart of --count, with -k bars or 30: .png, .svg or .pdf.")
 @click.option("--dictionary", metavar="NAME", type=click.Path(),
@@ -142,6 +147,7 @@ def command(  # noqa: PLR0917
     n_best: int,
     count: str | None,
     by: str,
+    min_count: int,
     top_k: int | None,
     plot: str | None,
     dictionary: str | None,
@@ -161,8 +167,9 @@ def command(  # noqa: PLR0917
 
     --count writes a record for each character or word of the whole input instead: {char, count, share} or {word, count,
     share}, sorted by frequency and then by code point. The share is relative to everything that was counted, whatever -k
-    leaves out. White space, including U+3000, is not counted. A character is a Unicode code point. --pos and --stop-pos are
-    applied before counting; records that fail are left out and counted on stderr.
+    and --min-count leave out; a table shows 30 unless -k is given. White space, including U+3000, is not counted. A
+    character is a Unicode code point. --pos and --stop-pos are applied before counting; records that fail are left out
+    and counted on stderr. `nlptool ngrams -n 1` counts by file or by a field.
 
     \b
     nlptool tokenize --count words --by lemma --pos 名詞 -k 20 novel.txt
@@ -189,12 +196,10 @@ def command(  # noqa: PLR0917
         tokenize,
     )
 
-    default = not options.given("format") and format in ("jsonl", "table")
-    check_count_options(count, None if default else format, plot)
+    check_count_options(count, format, plot)
     if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
-    format = "jsonl" if count else format
-    in_process = format
+    in_process = "jsonl" if count else format
     if format in ("table", "parquet"):
         in_process = "rows" if n_best > 1 else "jsonl"
     wanted = {
@@ -207,7 +212,7 @@ def command(  # noqa: PLR0917
     }
     if count is not None:
         counters = Workers(workers, task_count.counter, count, by, dictionary, user_dictionary, wanted)
-        ranked = task_count.write(pipe, count, counters, most=top_k)
+        ranked = task_count.write(pipe, count, counters, most=top_k, min_count=min_count, format=format)
         if plot is not None:
             _draw_counts(pipe, ranked[: top_k or BARS], _NOUNS[count], plot)
         return

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from nlptool.records.formats import columns
 from nlptool.records.notes import notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 _CHUNK = 4096  # records that are written together
 
 _NAMES = {"words": "word", "chars": "char"}
+_NOUNS = {"words": "words", "chars": "characters"}
+
+SHOWN = 30
+"""Rows of a table, unless -k says how many."""
 
 _NOTES = notes("n_unknown of a dictionary", "n_control")
 
@@ -58,20 +63,22 @@ def _texts(records: list[Record]) -> Sequence[str]:
     return [record.text for record in records if record.pending]
 
 
-def write(pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None) -> list[tuple[str, int]]:
+def write(
+    pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None, min_count: int = 1, format: str = "jsonl"
+) -> list[tuple[str, int]]:
     """Write a record for each character or word of all the input, the most frequent first.
 
     Args:
-        most: write so many alone; None: all.
+        most: write so many alone; None: all, and of a table ``SHOWN``.
+        min_count: fewest occurrences.
+        format: jsonl | csv | tsv | table.
 
     Returns:
-        What was written: (character or word, count).
+        (character or word, count) of those that come often enough, as many as ``most`` says.
 
     Raises:
         RunError: something cannot be written.
     """
-    import orjson
-
     from nlptool.models.japanese.counts import Counts
 
     counts = Counts()
@@ -81,14 +88,26 @@ def write(pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None) 
                 "fail" if pipe.on_error == "fail" else "skip"
             )  # the output has no place for a record that fails
             beside.consume(count(beside.read(), workers, counts))
-        ranked, total = counts.most_frequent(most), counts.of.total()
-        for start in range(0, len(ranked), _CHUNK):
-            rows = (
-                {_NAMES[what]: item, "count": n, "share": float(f"{n / total:.6g}")}
-                for item, n in ranked[start : start + _CHUNK]
-            )
-            output.write(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        ranked, total = counts.most_frequent(), counts.of.total()
+        frequent = [(item, n) for item, n in ranked if n >= min_count]
+        found = frequent[: SHOWN if most is None and format == "table" else most]
+        rows = (_columns(what, found[start : start + _CHUNK], total) for start in range(0, len(found), _CHUNK))
+        columns.write(output, [_NAMES[what], "count", "share"], rows, format)
+    if len(frequent) < len(ranked):
+        pipe.note(
+            f"{_NOUNS[what]} that occur fewer than {min_count:,} times, left out (--min-count): {len(ranked) - len(frequent):,}"
+        )
+    if most is None and len(found) < len(frequent):
+        pipe.note(f"the table shows {len(found):,} of {len(frequent):,} {_NOUNS[what]}; -k N shows N, -f jsonl all")
     for key, sentence in _NOTES.items():
         if n := getattr(counts, key):
             pipe.note(f"{sentence}: {n:,}")
-    return ranked
+    return frequent[:most]
+
+
+def _columns(what: str, counted: Sequence[tuple[str, int]], total: int) -> columns.Columns:
+    return {
+        _NAMES[what]: [item for item, _ in counted],
+        "count": [n for _, n in counted],
+        "share": [float(f"{n / total:.6g}") for _, n in counted],
+    }

@@ -161,8 +161,10 @@ def test_all_commands_that_read_records_are_here() -> None:
 
 
 def formats(command: str) -> list[str]:
-    if command == "attention" or "--count" in command:  # without a choice
+    if command == "attention":  # without a choice
         return ["jsonl"]
+    if "--count" in command:
+        return ["table", "jsonl", "csv", "tsv"]
     (option,) = [option for option in named(command).params if option.name == "format"]
     choices: list[str] = list(option.type.choices)  # type: ignore[attr-defined]
     if command.startswith("similarity ") and command != "similarity":

@@ -71,6 +71,29 @@ def test_k_leaves_out_records_and_moves_no_share(invoke: Invoke) -> None:
     assert sum(row["share"] for row in whole) == pytest.approx(1, abs=1e-4)
 
 
+def test_rare_words_are_left_out_and_move_no_share(invoke: Invoke) -> None:
+    whole = rows(invoke("tokenize", "--count", "words", str(NOVEL)))
+    done = invoke("tokenize", "--count", "words", "--min-count", "5", str(NOVEL))
+    frequent = [row for row in whole if row["count"] >= 5]
+    assert rows(done) == frequent
+    assert f"words that occur fewer than 5 times, left out (--min-count): {len(whole) - len(frequent):,}" in done.stderr
+
+
+def test_every_format_has_the_same_rows(invoke: Invoke, tmp_path: Path) -> None:
+    whole = rows(invoke("tokenize", "--count", "chars", str(NOVEL)))
+    for format, separator in (("csv", ","), ("tsv", "\t")):
+        path = tmp_path / f"counts.{format}"
+        assert invoke("tokenize", "--count", "chars", str(NOVEL), "-o", str(path)).exit_code == 0
+        head, *lines = path.read_text().splitlines()
+        assert head == separator.join(["char", "count", "share"])
+        assert lines == [separator.join(map(str, row.values())) for row in whole]
+    table = invoke("tokenize", "--count", "chars", str(NOVEL), "-f", "table")
+    head, *lines = table.stdout.splitlines()
+    assert head.split() == ["char", "count", "share"]
+    assert [line.split()[0] for line in lines] == [row["char"] for row in whole[:30]]
+    assert f"the table shows 30 of {len(whole):,} characters" in table.stderr
+
+
 def test_workers_count_the_same(run: Run) -> None:
     one, two = (run("tokenize", "--count", "words", "--by", "lemma", "-j", n, str(NOVEL)) for n in "12")
     assert one.returncode == two.returncode == 0
@@ -124,8 +147,10 @@ def test_a_long_text_is_counted_whole(invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--count", "words", "-f", "wakati"], "--count goes with -f jsonl alone"),
-        (["--count", "words", "-f", "mecab"], "--count goes with -f jsonl alone"),
+        (["--count", "words", "-f", "wakati"], "--count writes table, jsonl, csv, tsv"),
+        (["--count", "words", "-f", "mecab"], "--count writes table, jsonl, csv, tsv"),
+        (["--min-count", "2"], "--min-count goes with --count alone"),
+        (["--count", "words", "--min-count", "0"], "0 is not in the range"),
         (["--count", "words", "--n-best", "2"], "--count words makes no use of --n-best"),
         (["--count", "words", "--fields", "all"], "--count words makes no use of --fields"),
         (["--count", "words", "--resume", "-o", "x"], "--count words makes no use of --resume"),
