@@ -79,6 +79,8 @@ def command(
     No pair goes from one record into the next. Punctuation is a place of the window, but, without --punctuation, no word of a
     pair. The words are the `tokens` of a record, as `nlptool tokenize` writes them, and else those that its text is split into.
     """
+    if not all(map(str.strip, node)):
+        raise click.UsageError("--node takes a word, and this one is empty")
     if phrases:
         options.refuse(("node", "top_k", "window"), "--phrases")
         if options.given("format") or format not in ("jsonl", "table"):

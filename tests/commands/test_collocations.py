@@ -217,6 +217,7 @@ def test_formats(invoke: Invoke, tmp_path: Path) -> None:
         (["--measure", "mi"], "'mi' is not one of"),
         (["--threshold", "nan"], "nan is no number"),
         (["--of", "chars"], "'chars' is not one of"),
+        (["--node", "猫", "--node", " "], "--node takes a word, and this one is empty"),
         (["--phrases", "--node", "猫"], "--phrases makes no use of --node"),
         (["--phrases", "--window", "2"], "--phrases makes no use of --window"),
         (["--phrases", "-f", "csv"], "--phrases writes jsonl, text, not csv"),
