@@ -36,6 +36,7 @@ _COMMAND_LINES = {
     "nlptool split": (
         "sentences", "sentence", "sentence-split", "split-sentences", "ssplit", "paragraphs", "punkt", "bunkai", "aozora",
     ),
+    "nlptool kwic WORD FILE": ("concordance", "concordancer", "concord", "keyword-in-context", "context", "cql", "cqp"),
     "nlptool nsp": ("next-sentence", "next"),
     "nlptool score": ("perplexity", "ppl", "likelihood", "pll", "log-likelihood", "acceptability", "surprisal"),
     "nlptool evaluate minimal-pairs": ("blimp", "jblimp"),

@@ -140,7 +140,7 @@ def command(  # noqa: PLR0917
         settings.pattern()
     except QueryError as error:
         raise click.UsageError(f"--query: {error}\n{_pointed(query or '', error.column)}") from error
-    kwic = Kwic(settings, Workers(workers, Finder, settings), field=pipe.form.field, named=format == "jsonl")
+    kwic = Kwic(settings, Workers(workers, Finder, settings), field=pipe.form.field)
     pipe.form = kwic.form(pipe.form)
     write(pipe, kwic, Choice(sort, most, sample, seed), format)
 

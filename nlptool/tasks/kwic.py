@@ -18,7 +18,7 @@ from nlptool.records.record import InputFormat, Record
 from nlptool.records.tokenized import given_tokens
 from nlptool.records.windows import joined
 from nlptool.records.workers import Workers, in_order
-from nlptool.tasks.kwic_hits import Finder, Found, KwicSettings
+from nlptool.tasks.kwic_hits import Finder, Found, Hit, KwicSettings
 from nlptool.tasks.kwic_sieve import Sieve
 from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
 
@@ -31,15 +31,36 @@ _OF_DICTIONARIES = frozenset((*DEFAULT_FIELDS, *EXTRA_FIELDS))  # fields of a wo
 
 
 class HitRecord(Record):
-    """A hit as a record.
+    """A hit as a record, which is small as long as it waits to be written.
 
     Attributes:
-        key: by which it is sorted.
+        hit: where it stands.
+        left, right: the text before and behind it.
     """
 
-    __slots__ = ("key",)
+    __slots__ = ("hit", "left", "right")
 
-    key: str
+    hit: Hit
+    left: str
+    right: str
+
+    def set_results(self, *, named: bool) -> None:
+        """Make the results.
+
+        Args:
+            named: they say its file and line too.
+        """
+        values = {
+            **(self.named() if named else {}),
+            "start": self.hit.start,
+            "end": self.hit.end,
+            "left": self.left,
+            "hit": self.text,
+            "right": self.right,
+            "lemma": self.hit.lemma,
+            "pos": self.hit.pos,
+        }
+        self.results = {name: orjson.dumps(value) for name, value in values.items()}
 
 
 class Kwic:
@@ -48,17 +69,13 @@ class Kwic:
     Args:
         workers: each a ``Finder``.
         field: the field that the text is in, "text" unless given.
-        named: each hit says its file and line.
 
     Attributes:
         n_hits: that were found.
     """
 
-    def __init__(
-        self, settings: KwicSettings, workers: Workers[Found], *, field: str | None = None, named: bool = True
-    ) -> None:
+    def __init__(self, settings: KwicSettings, workers: Workers[Found], *, field: str | None = None) -> None:
         self.n_hits = 0
-        self._named = named
         self._finder = Finder(settings)
         self._sieve = Sieve(self._finder.pattern)
         self._workers = workers
@@ -128,22 +145,12 @@ class Kwic:
             return
         base = b"{}" if record.raw is None else without(record.raw, self._left_out)[0]
         entry = {**self._entry, "model": found.tokenizer} if found.tokenizer else self._entry
-        place = {name: orjson.dumps(value) for name, value in record.named().items()} if self._named else {}
         text = record.text
         for hit in found.hits:
             as_record = HitRecord(text[hit.start : hit.end], record.source, record.line, base)
             as_record.number, as_record.origin, as_record.entry = record.number, record.origin, entry
-            as_record.key = hit.key
-            as_record.results = {
-                **place,
-                "start": b"%d" % hit.start,
-                "end": b"%d" % hit.end,
-                "left": orjson.dumps(text[hit.left : hit.start]),
-                "hit": orjson.dumps(as_record.text),
-                "right": orjson.dumps(text[hit.end : hit.right]),
-                "lemma": orjson.dumps(hit.lemma),
-                "pos": orjson.dumps(hit.pos),
-            }
+            as_record.hit = hit
+            as_record.left, as_record.right = text[hit.left : hit.start], text[hit.end : hit.right]
             yield as_record
 
     def summary(self, *, sample: int | None = None) -> str:

@@ -19,7 +19,7 @@ from nlptool.storage import temp_files
 from nlptool.tasks.kwic import LAYOUT, HitRecord, Kwic
 
 _CHUNK = 1000  # hits of a list
-_MOST_IN_MEMORY = 200_000  # hits that are sorted at once; about 250 MB
+_MOST_IN_MEMORY = 200_000  # hits that are sorted at once; about 200 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,11 @@ def write(pipe: Pipe, kwic: Kwic, choice: Choice, format: str) -> None:
     """
 
     def hits() -> Iterator[list[Record]]:
-        yield from pipe.work_done.rest(choice(kwic(pipe.read())))
+        for records in pipe.work_done.rest(choice(kwic(pipe.read()))):
+            for record in records:
+                if isinstance(record, HitRecord):
+                    record.set_results(named=format == "jsonl")
+            yield records
         for message in kwic.messages():
             pipe.note(message)
         if kwic.n_hits and choice.reads_all and (format == "table" or choice.sample is not None):
@@ -92,7 +96,9 @@ def sampled(lists: Iterable[list[Record]], size: int, *, seed: int) -> Iterator[
             if isinstance(record, HitRecord):
                 reservoir.add(record)
         yield [record for record in records if not isinstance(record, HitRecord)]
-    yield list(reservoir.items())
+    kept = reservoir.items()
+    del reservoir
+    yield from _in_lists(_given_up(kept))
 
 
 def by_key(lists: Iterable[list[Record]], *, most_in_memory: int = _MOST_IN_MEMORY) -> Iterator[list[Record]]:
@@ -106,16 +112,28 @@ def by_key(lists: Iterable[list[Record]], *, most_in_memory: int = _MOST_IN_MEMO
     for records in lists:
         held += [record for record in records if isinstance(record, HitRecord)]
         if len(held) >= most_in_memory:
-            parts.append(_written(sorted(held, key=_key)))
+            held.sort(key=_key)
+            parts.append(_written(held))
             held = []
         yield [record for record in records if not isinstance(record, HitRecord)]
-    in_order = heapq.merge(*map(_read, parts), sorted(held, key=_key), key=_key)
-    while chunk := list(itertools.islice(in_order, _CHUNK)):
+    held.sort(key=_key)
+    yield from _in_lists(heapq.merge(*map(_read, parts), _given_up(held), key=_key))
+
+
+def _given_up(hits: list[HitRecord]) -> Iterator[HitRecord]:
+    """Yield hits, and keep none that was: what is written of one is larger than what is known of it."""
+    hits.reverse()
+    while hits:
+        yield hits.pop()
+
+
+def _in_lists(hits: Iterator[HitRecord]) -> Iterator[list[Record]]:
+    while chunk := list(itertools.islice(hits, _CHUNK)):
         yield list(chunk)
 
 
 def _key(record: HitRecord) -> str:
-    return record.key
+    return record.hit.key
 
 
 def _written(hits: list[HitRecord]) -> IO[bytes]:

@@ -20,7 +20,7 @@ from program import NLPTOOL, invoke, records
 from nlptool.records.record import Record
 from nlptool.tasks import kwic_output
 from nlptool.tasks.kwic import HitRecord
-from nlptool.tasks.kwic_hits import Finder, KwicSettings
+from nlptool.tasks.kwic_hits import Finder, Hit, KwicSettings
 from nlptool.tasks.kwic_sieve import Sieve
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
@@ -292,7 +292,7 @@ def test_hits_are_sorted_in_parts_as_at_once(keys: list[str], most: int, size: i
     hits: list[Record] = []
     for number, key in enumerate(keys):
         hit = HitRecord(key, "a", number)
-        hit.key = key
+        hit.hit = Hit(0, 1, 0, 1, None, None, key)
         hits.append(hit)
     failed = Record("", "a", -1)
     chunks = [[*hits[start : start + size], failed] for start in range(0, len(hits), size)]

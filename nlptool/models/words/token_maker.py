@@ -62,7 +62,7 @@ class TokenMaker:
         self._places: Callable[[str], Iterator[Any]] | None = None
 
     def __call__(self, texts: Sequence[str]) -> list[list[Token]]:
-        return self.finish(self.begin(texts))
+        return list(self.finish(self.begin(texts)))
 
     def name(self, text: str) -> str:
         """Return what splits a text: the name of the dictionary, words or whitespace."""
@@ -84,12 +84,13 @@ class TokenMaker:
         parsed = dict(zip(shown, self._tagger.parse_all(list(shown.values())), strict=True)) if shown else {}
         return [Begun(text, shown.get(number, text), parsed.get(number)) for number, text in enumerate(texts)]
 
-    def finish(self, begun: Sequence[Begun]) -> list[list[Token]]:
-        """Make the tokens of the texts that ``begin`` has analysed."""
+    def finish(self, begun: Iterable[Begun]) -> Iterator[list[Token]]:
+        """Yield the tokens of the texts that ``begin`` has analysed."""
         if len(self._fields) > _MOST_KEYS:
             self._fields.clear()
             self._had.clear()
-        return [self._split(each.text) if each.keys is None else self._analysed(each, each.keys) for each in begun]
+        for each in begun:
+            yield self._split(each.text) if each.keys is None else self._analysed(each, each.keys)
 
     def _split(self, text: str) -> list[Token]:
         """Return the tokens of a text that MeCab was not given; their lemmas and parts of speech are not known."""
