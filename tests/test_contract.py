@@ -710,7 +710,7 @@ def test_help_and_wrong_usage_load_nothing_heavy() -> None:
     runs = [
         [], ["--help"], ["--version"], ["nonsense"], ["--nonsense"], *([name, "--help"] for name in names),
         *([name, "--nonsense"] for name in names), ["tokenize", "-f", "nonsense"], ["embed", "--max-line", "x"],
-        ["tokenize", "--fields", "nonsense"], ["tokenize", "--count", "words", "-f", "tsv"], ["embed", "--resume"],
+        ["tokenize", "--fields", "nonsense"], ["tokenize", "--count", "words", "-f", "conllu"], ["embed", "--resume"],
     ]  # fmt: skip
     assert [(run, heavy) for run, heavy in zip(runs, loaded(*runs), strict=True) if heavy] == []
 
