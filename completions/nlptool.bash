@@ -607,11 +607,16 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool sample')
-        options=(--columns -f --format --debug -h --help)
+        options=(-n --number --by --each --shuffle --columns -f --format -o --output --source --seed -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
-        "") kind=word words=(hyakunin-isshu) ;;
-        --columns) kind=other ;;
-        -f | --format) kind=word words=(tsv jsonl table) ;;
+        "") kind=file ;;
+        -n | --number | --by | --each | --columns | --seed | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        -f | --format) kind=word words=(text jsonl csv tsv parquet table) ;;
+        -o | --output) kind=file ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool score')

@@ -46,7 +46,7 @@ COMMANDS = {
     "nsp": "Predict whether one sentence follows another (next-sentence prediction).",
     "odd-one-out": "Find the word that does not fit with the others.",
     "probe": "Read the tree of each sentence out of the vectors of a BERT.",
-    "sample": "Print sample data: the hundred poems of the Hyakunin Isshu.",
+    "sample": "Draw records at random; print sample data: the poems of the Hyakunin Isshu.",
     "score": "Score how probable a text is: log-likelihood, perplexity, surprisal of its words.",
     "search": "Find the sentences of a corpus that are nearest in meaning to a query.",
     "similarity": "Compute similarities of sentences: a matrix, nearest neighbors, or pairs.",

@@ -57,6 +57,7 @@ _COMMAND_LINES = {
     "nlptool map --plot FILE": ("plot", "visualize", "visualise", "pca", "tsne", "t-sne", "umap", "scatter", "draw", "project"),
     "nlptool attention --plot FILE": ("attend", "bertviz", "heatmap"),
     "nlptool compare A B": ("rsa", "cka", "diff"),
+    "nlptool sample -n N FILE": ("shuf", "shuffle", "draw", "subsample", "sampling", "reservoir", "random"),
     "nlptool sample": ("samples", "data", "dataset", "datasets", "corpus", "corpora", "hyakunin", "demo", "example", "examples"),
     "nlptool classify": ("classifier", "classification", "sentiment", "label", "emotion", "zero-shot"),
     "nlptool train classifier": ("finetune", "fine-tune", "finetuning", "fine-tuning", "glue"),

@@ -277,7 +277,9 @@ class Parser:
     def _needs_no_text(self, value: dict[str, Any]) -> bool:
         """Return whether a record is of use without a text."""
         form = self.form
-        return not form.field and (form.table is not None or any(name in value for name in form.instead))
+        if form.field:
+            return False
+        return not form.needs_text or form.table is not None or any(name in value for name in form.instead)
 
     def _add_row(self, rows: Rows, cells: list[str], number: int, records: list[Record]) -> None:
         """Add the record of a row of a table, if it gives one."""

@@ -91,6 +91,7 @@ class InputFormat:
     instead: tuple[str, ...] = ()  # fields in place of the text: work already done, or another form of the input
     paired: bool = False  # a line of text is split at its tabs
     table: Table | None = None
+    needs_text: bool = True  # a record without a text fails
     passes_over: Callable[[bytes], bool] | None = None
     """Says which lines of JSONL in UTF-8 need not be parsed: each becomes a record without a text."""
 

@@ -85,6 +85,7 @@ JUDGED: dict[str, list[str]] = {
     "collocations": ["--min-count", "1"],
     "keyness --by id": ["--min-count", "1"],
     "ngrams": ["--min-count", "1"],
+    "sample -n 9 --by embedding": [],
     "tokenize --count words": [],
     "tokenize --count chars": [],
 }  # what is written are figures: of each record it is counted what became of it

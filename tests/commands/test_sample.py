@@ -51,7 +51,11 @@ def test_as_jsonl_the_columns_have_names(invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["hyakunin"], "'hyakunin' is not 'hyakunin-isshu'"),
+        (["hyakunin"], "'hyakunin' is no data set of nlptool. Did you mean hyakunin-isshu?"),
+        (["text.txt"], "There is hyakunin-isshu. -n N draws N records from a FILE: nlptool sample -n 10 text.txt"),
+        (["hyakunin-isshu", "--by", "file"], "--by goes with -n N or --each N alone"),
+        (["hyakunin-isshu", "--source"], "--source goes with -n N or --each N alone"),
+        (["hyakunin-isshu", "-f", "csv"], "written as tsv, jsonl or table, not as csv"),
         (["hyakunin-isshu", "--columns", "kam"], "no column 'kam'; there are number, kami, shimo, kimariji."),
         (["hyakunin-isshu", "--columns", "kam"], "Did you mean kami?"),
         (["hyakunin-isshu", "--columns", ""], "no column ''"),

@@ -304,7 +304,7 @@ def test_the_format_follows_the_ending_of_the_output(invoke: Invoke, tmp_path: P
         (["nsp", "-o", "v.npy"], "v.npy: npy is none of the formats of this command: table, jsonl, csv, tsv, parquet;"),
         (["embed", "-o", "v.conllu"], "v.conllu: conllu is none of the formats"),
         (["attention", "-o", "a.csv"], "a.csv: csv is none of the formats of this command: jsonl;"),
-        (["tokenize", "--count", "words", "-o", "a.parquet"], "--count goes with -f jsonl alone"),
+        (["tokenize", "--count", "words", "-o", "a.parquet"], "--count writes table, jsonl, csv, tsv"),
         (["generate", "-m", "hyakunin", "--stream", "-o", "a.csv"], "--stream writes bare text"),
         (["similarity", "-k", "1", "-o", "a.npy"], "-f npy is of the matrix"),
         (["mask", "-o", "a.csv.gz"], "a.csv.gz: the output is not compressed here: leave -o out and add | gzip > a.csv.gz"),

@@ -95,6 +95,7 @@ CASES = {
     "split text": Case("split -f text {in}/novel.txt -o out"),
     "kwic": Case("kwic の --context 20 {in}/novel.txt {in}/lines.txt -o out"),
     "kwic --sort": Case("kwic --query 名詞 --sort right -f csv {in}/novel.txt -o out"),
+    "sample": Case("sample -n 50 --by file {in}/novel.txt {in}/lines.txt -o out", resumes=False),
     "dedup": Case("dedup {in}/novel.txt {in}/lines.txt -o out", resumes=False),
     "dedup --method minhash": Case("dedup --method minhash --keep longest {in}/novel.txt -o out", resumes=False),
     "similarity": Case(f"similarity {_SOME} -o out"),

@@ -33,6 +33,7 @@ class Layout:
         entry: fields of the entry that are columns too, with their types.
         text_field: the field of the text, which is left out since the answers are all of it.
         with_input: the records are those of the input; else they are made of several, and have no fields of their own.
+        with_error: the last column says which records failed and why; else none of them did.
     """
 
     results: Mapping[str, Any]
@@ -42,6 +43,7 @@ class Layout:
     entry: Mapping[str, type] = field(default_factory=dict)
     text_field: str = ""
     with_input: bool = True
+    with_error: bool = True
 
 
 class RecordRows:
@@ -122,16 +124,15 @@ class RecordRows:
         self.types = dict(layout.results) | dict(layout.entry) | dict(layout.answer_columns.values())
         names = [*self._fields, *results, *layout.entry, *columns.values()]
         place = [_free(name, names) for name in _PLACE] if self._with_place else []
-        error = _free(_ERROR, names)
-        self.types |= dict(zip(place, (str, int), strict=False)) | {error: str}
-        return [*place, *names, error]
+        error = [_free(_ERROR, names)] if layout.with_error else []
+        self.types |= dict(zip(place, (str, int), strict=False)) | dict.fromkeys(error, str)
+        return [*place, *names, *error]
 
     def rows(self, record: Record) -> list[list[Any]]:
         """Return the rows of a record, each with a cell for each column."""
         head, error = self.head(record)
         if not self._answer_fields:
-            head.append(error)
-            return [head]
+            return [[*head, error] if self.layout.with_error else head]
         empty = self.empty
         rows = [
             [*head, *[self.value(answer[name]) if name in answer else empty for name in self._answer_fields], error]
