@@ -1477,10 +1477,12 @@ complete -c nlptool -n '__nlptool_at nlptool tag' -l debug -d 'Print the traceba
 complete -c nlptool -n '__nlptool_at nlptool tag' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -F
-complete -c nlptool -n '__nlptool_at nlptool tokenize' -s f -l format -r -f -a 'table jsonl csv tsv parquet wakati mecab conllu' -d 'Output format; jsonl: a JSON object a line; csv, parquet: a token a row, after the number of its record, from 0, and the input\'s other columns; tsv: a token a line, without them, and an empty line after each text; wakati: words separated by spaces; mecab: the format of the mecab command.'
+complete -c nlptool -n '__nlptool_at nlptool tokenize' -s f -l format -r -f -a 'table jsonl csv tsv parquet wakati mecab conllu text' -d 'Output format; jsonl: a JSON object a line; csv, parquet: a token a row, after the number of its record, from 0, and the input\'s other columns; tsv: a token a line, without them, and an empty line after each text; wakati: words separated by spaces; mecab: the format of the mecab command; text: of --ruby, a record a line.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l fields -r -f -d 'Additional fields of a token (listed above), or all.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l pos -r -f -d 'Parts of speech to keep: 名詞,動詞-一般.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l stop-pos -r -f -d 'Parts of speech to leave out: 補助記号,助詞.'
+complete -c nlptool -n '__nlptool_at nlptool tokenize' -l ruby -r -f -a 'html aozora brackets' -d 'Write the text with the readings of its kanji: HTML\'s <ruby>, 食《た》べる, or 食(た)べる.'
+complete -c nlptool -n '__nlptool_at nlptool tokenize' -l numbers -d 'Add the readings of numbers: 3本 is サンボン. With --ruby: digits without kanji have one too.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l normalize -r -f -a nfkc -d 'Unicode normalisation before the analysis; offsets still refer to the original text.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l n-best -r -f -d 'Number of best analyses, each with MeCab\'s cost: in JSON as n_best, in tables in the columns analysis and cost.'
 complete -c nlptool -n '__nlptool_at nlptool tokenize' -l count -r -f -a 'chars words' -d 'Count characters or words of the whole input instead of writing tokens.'

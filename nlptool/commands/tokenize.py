@@ -10,6 +10,7 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.errors import RunError
+from nlptool.records import formats
 from nlptool.records.formats.record_rows import TextRows
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -25,9 +26,10 @@ BARS = 30  # in a picture of counts, unless -k says how many
 _NOUNS = {"words": "words", "chars": "characters"}
 
 UNUSED_IN_COUNTS = {  # options of which --count makes no use
-    "words": ("fields", "n_best", "resume", "drop_input", "id_field"),
+    "words": ("fields", "n_best", "ruby", "numbers", "resume", "drop_input", "id_field"),
     "chars": (
-        "fields", "n_best", "resume", "drop_input", "id_field", "by", "pos", "stop_pos", "dictionary", "user_dictionary",
+        "fields", "n_best", "ruby", "numbers", "resume", "drop_input", "id_field", "by", "pos", "stop_pos", "dictionary",
+        "user_dictionary",
     ),
 }  # fmt: skip
 
@@ -55,6 +57,26 @@ def check_count_options(what: str | None, format: str, plot: str | None) -> None
         from nlptool import plots
 
         plots.check(plot)
+
+
+def format_of_readings(pipe: Pipe, format: str, *, ruby: str | None, numbers: bool) -> str:
+    """Return the format of the results, as ``--ruby`` and ``--numbers`` have it where neither -f nor the ending of -o chooses.
+
+    Raises:
+        UsageError: the format has no room for readings, or it is text without ``--ruby``.
+    """
+    if ruby is None and not numbers:
+        if format == "text":
+            raise click.UsageError("-f text goes with --ruby alone; words with blanks between them are -f wakati")
+        return format
+    able = ("text", "jsonl") if ruby else ("jsonl",)
+    if not options.given("format") and not (pipe.output and formats.of_file(pipe.output, (*able, format))):
+        format = able[0]
+    option = "--ruby" if ruby else "--numbers"
+    if format not in able:
+        raise click.UsageError(f"{option} writes {', '.join(able)}, not {format}")
+    options.refuse(("n_best",), option)
+    return format
 
 
 def option_spelling(option: str) -> str:
@@ -94,16 +116,21 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     "wakati",
     "mecab",
     "conllu",
+    "text",
     by_ending=True,
     text="; csv, parquet: a token a row, after the number of its record, from 0, and the input's other columns; tsv: a token a "
     "line, without them, and an empty line after each text; wakati: words separated by spaces; mecab: the format of the mecab "
-    "command",
+    "command; text: of --ruby, a record a line",
 )
 @click.option(
     "--fields", metavar="NAMES", callback=_fields, help="Additional fields of a token (listed above), or all."
 )
 @click.option("--pos", metavar="NAMES", callback=_names, help="Parts of speech to keep: 名詞,動詞-一般.")
 @click.option("--stop-pos", metavar="NAMES", callback=_names, help="Parts of speech to leave out: 補助記号,助詞.")
+@click.option("--ruby", type=click.Choice(["html", "aozora", "brackets"]),
+              help="Write the text with the readings of its kanji: HTML's <ruby>, 食《た》べる, or 食(た)べる.")  # fmt: skip
+@click.option("--numbers", is_flag=True,
+              help="Add the readings of numbers: 3本 is サンボン. With --ruby: digits without kanji have one too.")  # fmt: skip
 @click.option(
     "--normalize",
     type=click.Choice(["nfkc"]),
@@ -143,6 +170,8 @@ def command(  # noqa: PLR0917
     fields: tuple[str, ...],
     pos: tuple[str, ...],
     stop_pos: tuple[str, ...],
+    ruby: str | None,
+    numbers: bool,
     normalize: str | None,
     n_best: int,
     count: str | None,
@@ -175,13 +204,22 @@ def command(  # noqa: PLR0917
     nlptool tokenize --count words --by lemma --pos 名詞 -k 20 novel.txt
     nlptool tokenize --count chars --plot letters.png novel.txt > letters.jsonl
 
+    --ruby writes the text with readings, in hiragana, beside its kanji: a line for each record, or, with -f jsonl, a record with
+    `tokens` and `ruby`. The kana of a word have none; numbers are read with their counters (3本, 20日). A record's `numbers`, of
+    --numbers, are a list of {surface, reading, start, end}.
+
+    \b
+    nlptool tokenize --ruby html novel.txt > novel.html
+    echo 3本の木を1人で買った | nlptool tokenize --ruby brackets
+
     In wakati format, white space inside a token is escaped as in JSON (\\u3000) and a backslash is doubled.
 
-    Fields for --fields: pos_detail, pronunciation, conjugation_type, conjugation_form, is_unknown, lemma_sense,
-    lemma_reading, orthography, orthography_base, pronunciation_base, origin, initial_type, initial_form, final_type,
-    final_form, reading_base, form, form_base, initial_connection, final_connection, accent_type, accent_connection,
-    accent_modification. lemma_sense is what UniDic writes behind a lemma to tell it from others that are spelled alike: the
-    foreign word of ホテル (hotel), the part of speech or the meaning of 私 (代名詞) and 円 (助数詞).
+    Fields for --fields: pos_detail, pronunciation, kana (the reading in hiragana), romaji_hepburn, romaji_kunrei,
+    conjugation_type, conjugation_form, is_unknown, lemma_sense, lemma_reading, orthography, orthography_base,
+    pronunciation_base, origin, initial_type, initial_form, final_type, final_form, reading_base, form, form_base,
+    initial_connection, final_connection, accent_type, accent_connection, accent_modification. lemma_sense is what UniDic
+    writes behind a lemma to tell it from others that are spelled alike: the foreign word of ホテル (hotel), the part of speech
+    or the meaning of 私 (代名詞) and 円 (助数詞).
     """
     from nlptool.tasks import count as task_count
     from nlptool.tasks.tokenize import (
@@ -199,6 +237,8 @@ def command(  # noqa: PLR0917
     check_count_options(count, format, plot)
     if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
+    if count is None:
+        format = format_of_readings(pipe, format, ruby=ruby, numbers=numbers)
     in_process = "jsonl" if count else format
     if format in ("table", "parquet"):
         in_process = "rows" if n_best > 1 else "jsonl"
@@ -209,6 +249,8 @@ def command(  # noqa: PLR0917
         "stop_pos": stop_pos,
         "n_best": n_best,
         "normalize": normalize is not None,
+        "ruby": ruby,
+        "numbers": numbers,
     }
     if count is not None:
         counters = Workers(workers, task_count.counter, count, by, dictionary, user_dictionary, wanted)

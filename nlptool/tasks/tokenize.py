@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 DEFAULT_FIELDS = ("surface", "lemma", "pos", "reading", "start", "end")
 EXTRA_FIELDS = (
-    "pos_detail", "pronunciation", "conjugation_type", "conjugation_form", "is_unknown", "lemma_sense", "lemma_reading",
-    "orthography", "orthography_base", "pronunciation_base", "origin", "initial_type", "initial_form", "final_type",
-    "final_form", "reading_base", "form", "form_base", "initial_connection", "final_connection", "accent_type",
-    "accent_connection", "accent_modification",
+    "pos_detail", "pronunciation", "kana", "romaji_hepburn", "romaji_kunrei", "conjugation_type", "conjugation_form",
+    "is_unknown", "lemma_sense", "lemma_reading", "orthography", "orthography_base", "pronunciation_base", "origin",
+    "initial_type", "initial_form", "final_type", "final_form", "reading_base", "form", "form_base", "initial_connection",
+    "final_connection", "accent_type", "accent_connection", "accent_modification",
 )  # fmt: skip
 
 _NUMBERS = ("analysis", "cost", "start", "end")
@@ -61,12 +61,16 @@ def open_analyser(dictionary: str | None, user_dictionaries: Sequence[str], want
         from nlptool.tasks.n_best import NBestAnalyser
 
         return NBestAnalyser(tagger, chosen)
+    if chosen.ruby is not None or chosen.numbers:
+        from nlptool.tasks.ruby import RubyAnalyser
+
+        return RubyAnalyser(tagger, chosen)
     from nlptool.tasks.token_formats import Analyser
 
     return Analyser(tagger, chosen)
 
 
-_FAILED = {"wakati": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # what is written for a failed record
+_FAILED = {"wakati": b"\n", "text": b"\n", "tsv": b"\n", "mecab": b"EOS\n"}  # what is written for a failed record
 
 
 def as_written(record: Record, format: str) -> bytes:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nlptool.models.japanese.readings import kana_of, romaji_of
 from nlptool.models.japanese.tagger import Morpheme
+from nlptool.text.kana import to_hiragana
+from nlptool.text.ruby import Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class Wanted:
     stop_pos: tuple[str, ...] = ()  # drop these
     n_best: int = 1
     normalize: bool = False
+    ruby: Style | None = None  # the text with readings
+    numbers: bool = False  # readings of numbers
 
     @property
     def filters(self) -> bool:
@@ -59,6 +64,12 @@ class Token:
                 return "-".join(filter(None, map(feature, ("pos2", "pos3", "pos4")))) or None
             case "is_unknown":
                 return self.morpheme.is_unknown
+            case "kana":
+                return None if (kana := kana_of(self.morpheme)) is None else to_hiragana(kana)
+            case "romaji_hepburn":
+                return romaji_of(self.morpheme, "hepburn")
+            case "romaji_kunrei":
+                return romaji_of(self.morpheme, "kunrei")
         return getattr(self, name, None)
 
 

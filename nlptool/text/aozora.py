@@ -139,11 +139,16 @@ class _Builder:
         for piece in reversed(self.pieces):
             for character in reversed(piece):
                 if kind is None:
-                    kind = next((known for known in _CLASSES if known.match(character)), None)
+                    kind = kind_of(character)
                 if kind is None or not kind.match(character) or position == floor:
                     return position
                 position -= 1
         return position
+
+
+def kind_of(character: str) -> re.Pattern[str] | None:
+    """Return the pattern of the kind of characters that a character is of: kanji, katakana, hiragana, Latin; None if of none."""
+    return next((known for known in _CLASSES if known.match(character)), None)
 
 
 def plain(text: str) -> Plain:

@@ -37,6 +37,8 @@ STATIC = ["-m", "static-ja-en"]
 COMMANDS: dict[str, list[str]] = {
     "tokenize": [],
     "tokenize --n-best 2": [],
+    "tokenize --ruby html": [],
+    "tokenize --numbers": [],
     "embed": STATIC,
     "classify --labels 猫,犬": STATIC,
     "attention": ["--layer", "1", "--head", "1"],
@@ -166,11 +168,18 @@ def formats(command: str) -> list[str]:
         return ["jsonl"]
     if "--count" in command:
         return ["table", "jsonl", "csv", "tsv"]
+    if "--ruby" in command or "--numbers" in command:
+        return ["jsonl", "text"] if "--ruby" in command else ["jsonl"]
     (option,) = [option for option in named(command).params if option.name == "format"]
     choices: list[str] = list(option.type.choices)  # type: ignore[attr-defined]
     if command.startswith("similarity ") and command != "similarity":
         choices.remove("npy")
-    if command in ("collocations", "dedup --groups"):  # it is the format of other options
+    if command in (
+        "collocations",
+        "dedup --groups",
+        "tokenize",
+        "tokenize --n-best 2",
+    ):  # it is the format of other options
         choices.remove("text")
     if command == "embed --tokens":  # rows of a file without names, and vectors alone
         return [choice for choice in choices if choice not in ("npy", "base64")]

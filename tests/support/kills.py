@@ -80,6 +80,7 @@ CASES = {
     "tokenize": Case("tokenize {in}/novel.txt -o out"),
     "tokenize -j": Case("tokenize -j 2 -f wakati {in}/novel.txt -o out"),
     "tokenize csv": Case("tokenize -f csv {in}/novel.txt {in}/lines.txt -o out"),
+    "tokenize ruby": Case("tokenize --ruby html {in}/novel.txt -o out"),
     "tokenize conllu": Case("tokenize -f conllu {in}/novel.txt -o out"),
     "ngrams": Case("ngrams -n 1-3 {in}/novel.txt -o out", resumes=False),
     "collocations": Case("collocations --window 3 {in}/novel.txt -o out", resumes=False),

@@ -6,13 +6,13 @@ import functools
 import re
 
 from nlptool.models.japanese.tagger import Tagger, for_mecab, spans
+from nlptool.text.kana import to_katakana
 from nlptool.text.scripts import collapse_blanks, japanese
 from nlptool.text.spans import Place
 
 _MOST_CACHED = 1_000_000  # tokens whose word is cached
 _KATAKANA = re.compile(r"[\u30a1-\u30ff]+")
 _BETWEEN_BLANKS = re.compile(r"\S+")
-_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
 
 @functools.cache
@@ -77,7 +77,7 @@ def reading(word: str, dictionary: str | None = None) -> str:
     readings = []
     for key in filter(None, mecab.parse(shown).split("\n")):
         morpheme = mecab.morpheme(key, shown)
-        kana = morpheme.surface.translate(_TO_KATAKANA)
+        kana = to_katakana(morpheme.surface)
         part = morpheme.feature("reading") or (kana if _KATAKANA.fullmatch(kana) else "")
         if not part:
             return ""

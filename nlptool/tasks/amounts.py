@@ -1,0 +1,88 @@
+"""Numbers with their counters in the tokens of a text, and how they are read: 2024年 is ニセンニジュウヨネン.
+
+MeCab reads each token by itself: digits have no reading, and 本 has the same one behind every number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nlptool.tasks.tokens import Token
+from nlptool.text import counters
+from nlptool.text.number_readings import COMMAS, NUMERIC, POINTS
+
+_FRACTION = "ブン"  # the reading of 分 in 三分の一
+
+
+class ReadAmount(NamedTuple):
+    """Tokens ``first`` to ``last``, last excluded, that are a number with its counter, and their reading in katakana."""
+
+    first: int
+    last: int
+    reading: str
+
+
+def read_amounts(text: str, tokens: Sequence[Token]) -> list[ReadAmount]:
+    """Return the numbers of a text, in order."""
+    found: list[ReadAmount] = []
+    month_ends = -1  # where the month before stands: 1日 behind it is a date
+    index = 0
+    while index < len(tokens):
+        last = _end_of_number(tokens, index)
+        amount = None
+        while last > index and amount is None:
+            amount = _read(text, tokens, index, last, is_date=tokens[index].start == month_ends)
+            last -= amount is None
+        if amount is None:
+            index += 1
+            continue
+        found.append(amount)
+        index = amount.last
+        if tokens[index - 1].surface == "月" and index - 1 > amount.first:
+            month_ends = tokens[index - 1].end
+    return found
+
+
+def _is_number(token: Token) -> bool:
+    return token.morpheme.columns[1:2] in (("数詞",), ("数",))
+
+
+def _end_of_number(tokens: Sequence[Token], first: int) -> int:
+    """Return the index behind the last token of the number that begins at ``first``; ``first`` if none does."""
+    last = first
+    while last < len(tokens) and (last == first or _touch(tokens, last)):
+        if _is_number(tokens[last]):
+            last += 1
+        elif last > first and _is_joint(tokens, last):
+            last += 2
+        else:
+            break
+    return last
+
+
+def _is_joint(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the token is a comma or a point between two numbers."""
+    is_mark = tokens[place].surface in POINTS | COMMAS
+    return is_mark and place + 1 < len(tokens) and _touch(tokens, place + 1) and _is_number(tokens[place + 1])
+
+
+def _touch(tokens: Sequence[Token], place: int) -> bool:
+    return tokens[place].start == tokens[place - 1].end
+
+
+def _read(text: str, tokens: Sequence[Token], first: int, last: int, *, is_date: bool) -> ReadAmount | None:
+    number = text[tokens[first].start : tokens[last - 1].end]
+    if not (NUMERIC.match(number[-1]) or last == first + 1):
+        return None
+    if last < len(tokens) and _touch(tokens, last):
+        counter = tokens[last]
+        said = counter.morpheme.feature("reading") or ""
+        if counter.surface == "分" and said == _FRACTION:
+            amount = counters.amount(number)
+            return None if amount is None else ReadAmount(first, last + 1, amount.reading + said)
+        if counters.is_counter(counter.surface) or (said and "助数詞" in "-".join(counter.morpheme.columns[:4])):
+            amount = counters.amount(number, counter.surface, counter_reading=said, is_date=is_date)
+            return None if amount is None else ReadAmount(first, last + 1, amount.reading)
+    amount = counters.amount(number)
+    return None if amount is None else ReadAmount(first, last, amount.reading)
