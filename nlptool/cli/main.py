@@ -35,6 +35,7 @@ COMMANDS = {
     "evaluate": "Evaluate models on gold data: analogies, similarities, masked words, generated text.",
     "fill-mask": "Predict masked words with a BERT (masked language model).",
     "generate": "Generate text from text with an encoder–decoder or a GPT: translate, answer, continue.",
+    "hash": "Compute binary codes: texts of like meaning get codes that differ in few bits.",
     "index": "Build an index of a corpus's embeddings for search.",
     "keyness": "Find keywords: words that are more frequent in a corpus than in a reference.",
     "kwic": "Show words in their context: a concordance.",

@@ -25,6 +25,7 @@ _COMMAND_LINES = {
         "embedding", "encoder", "features", "e5", "vector", "transform",
     ),
     "nlptool dedup": ("deduplicate", "deduplication", "duplicates", "uniq", "unique"),
+    "nlptool hash": ("simhash", "lsh", "hashing", "semantic-hashing", "binary", "fingerprint", "fingerprints", "hamming"),
     "nlptool similarity": ("cosine", "similar", "sim", "pairwise", "distance"),
     "nlptool similarity --pairs": ("sts", "paraphrase"),
     "nlptool similarity -k 5": ("knn", "k-nn"),

@@ -18,7 +18,7 @@ from nlptool.specs import EncoderSpec
 @options.records(
     "search",
     arguments=click.argument("words", nargs=-1, metavar="[QUERY]..."),
-    instead=("query", "embedding", "tokens"),
+    instead=("query", "code", "embedding", "tokens"),
 )
 @click.option(
     "--corpus", multiple=True, required=True, metavar="PATH",
@@ -28,6 +28,8 @@ from nlptool.specs import EncoderSpec
 @options.top_k(10, largest=100_000, help="Number of answers.")
 @options.threshold("Smallest similarity of an answer.")
 @options.measure
+@click.option("--hamming", metavar="R", type=options.IntRange(0, 4096),
+              help="Compare the codes of `nlptool hash`: find the records within R bits of the query.")  # fmt: skip
 @click.option("--tokens", is_flag=True, help="Search for a word as it is meant in the query, by vectors in context.")
 @click.option("--word", metavar="W", help="With --tokens: the word of the query, if none is marked: [[bank]].")
 @click.option("--any", "any_word", envvar="NLPTOOL_SEARCH_ANY", is_flag=True,
@@ -43,6 +45,7 @@ def command(  # noqa: PLR0917
     top_k: int,
     threshold: float | None,
     measure: str | None,
+    hamming: int | None,
     format: str,
     memory: int,
     tokens: bool,
@@ -63,11 +66,18 @@ def command(  # noqa: PLR0917
     nlptool search 雨の日の過ごし方 --corpus diary.txt
     nlptool search --corpus corpus.index -k 3 < questions.txt > answers.jsonl
     nlptool search "a boat in the harbour" --corpus captions.txt --threshold 0.5 -f table
+    nlptool search 港の船 --hamming 40 --corpus codes.jsonl
     nlptool search --tokens "on the [[bank]] of the river" --corpus corpus.txt -f table
 
     For a corpus that is searched more than once, make an index with `nlptool index build`: its texts are then embedded only
     once. A query uses the model of the index; another model is refused. A model with prompts gets its prompt for queries, and
     for the corpus its prompt for documents.
+
+    With --hamming the corpus is records with a `code` (from `nlptool hash`). The query is hashed in the same way, by the model
+    that the records name; a record with a `code` of its own is not hashed again. The answers differ from the query in at most R
+    bits: {index, file, line, text, distance}, the nearest first, or, where the query and all records of the corpus have an
+    `embedding` too, with `similarity`, the cosine, the most similar first. `n_within` under `nlptool.search` is how many records
+    are within R bits. All codes are compared; memory holds 8 bytes for every 64 bits of each, all else is in temporary files.
 
     With --tokens the query is a text with a marked word, [[bank]], or --word names one, and the answers are the occurrences of
     that word in the corpus, those first that are meant the same way: {index, file, line, text, start, end, word, similarity}.
@@ -84,10 +94,14 @@ def command(  # noqa: PLR0917
 
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     if tokens:
-        options.refuse(_OF_TEXTS, "--tokens")
+        options.refuse((*_OF_TEXTS, "hamming"), "--tokens")
         _tokens(pipe, words, corpus, spec, _Chosen(format, top_k, threshold, memory, word, layer, any_word))
         return
     options.refuse_without(("word", "any_word", "layer"), "--tokens")
+    if hamming is not None:
+        options.refuse(("threshold", "measure", "memory"), "--hamming")
+        _codes(pipe, words, corpus, spec, format, radius=hamming, top_k=top_k)
+        return
     from nlptool.tasks import word_queries as queries
     from nlptool.tasks.search import open_corpus, search
     from nlptool.tasks.similarity import neighbors_layout
@@ -120,6 +134,22 @@ class _Chosen:
     word: str | None
     layer: str | int | None
     any_word: bool
+
+
+def _codes(
+    pipe: Pipe, words: tuple[str, ...], corpus: tuple[str, ...], spec: EncoderSpec, format: str, *, radius: int, top_k: int
+) -> None:  # fmt: skip
+    """Search among binary codes."""
+    from nlptool.tasks import word_queries as queries
+    from nlptool.tasks.hash import NOTES
+    from nlptool.tasks.search_codes import LAYOUT, CodeSearch, open_corpus
+
+    search = CodeSearch(pipe, open_corpus(pipe, corpus, radius, spec), spec, radius)
+    queries.write(
+        pipe, search.search(queries.read(pipe, words), top_k), format, field="neighbors", layout=LAYOUT, notes=NOTES,
+        title=lambda asked, entry: f"{asked[0]}   {entry['model'] or ''}, {entry.get('n_within', 0):,} within {radius} bits",
+    )  # fmt: skip
+    search.say()
 
 
 def _tokens(pipe: Pipe, words: tuple[str, ...], corpus: tuple[str, ...], spec: EncoderSpec, chosen: _Chosen) -> None:

@@ -152,13 +152,14 @@ class Embedder:
             self._noted.add(entry, notes)
         return entries
 
-    def say(self, of: str = "") -> None:
+    def say(self, of: str = "", *, empty: bool = True) -> None:
         """Say on stderr how many texts were left out or truncated, and what the model does not know of them.
 
         Args:
             of: what stands before it, where there are texts of two kinds: ``corpus: ``.
+            empty: those without a vector were left out.
         """
-        if self._n_empty:
+        if self._n_empty and empty:
             left_out = _EMPTY.format("word" if self._leaves_out_unknown else "piece")
             self._pipe.note(f"{of}{left_out}: {self._n_empty:,}")
         for sentence in self._noted.said(self._notes()):
@@ -198,9 +199,9 @@ class Embedder:
         """Return the vector that a record brings along."""
         entry = _entry(values)
         model = str(entry.get("model") or "")
-        if model and self._spec.model and not _same(model, self._spec.model):
+        if model and self._spec.model and not same_model(model, self._spec.model):
             raise _other(model, self._spec.model)
-        if model and self.model and not _same(model, self.model):
+        if model and self.model and not same_model(model, self.model):
             raise _other(model, self.model)
         vector = _parsed(value, entry)
         self._check(len(vector))
@@ -260,7 +261,7 @@ class Embedder:
         name = self._spec.model or self.model or catalog.DEFAULT_ENCODER
         spec = replace(self._spec, model=name, dim=self.dim, role=self._role, role_is_optional=True)
         located = locate_model(spec, self._pipe)
-        if self.model and not _same(located.name, self.model):
+        if self.model and not same_model(located.name, self.model):
             raise RunError(
                 f"the vectors are of {self.model}, and {located.name} would make others",
                 hint=f"-m {self.model}, or no -m at all",
@@ -330,7 +331,7 @@ def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
     return vector
 
 
-def _same(name: str, other: str) -> bool:
+def same_model(name: str, other: str) -> bool:
     """Return whether two names mean one model: some are short for one of the hub, and a path can be spelled in several ways."""
     return _canonical(name) == _canonical(other)
 

@@ -14,13 +14,12 @@ from nlptool.geometry.index import Index
 from nlptool.geometry.index_folder import is_index
 from nlptool.geometry.measures import DIRECTIONS, prepare
 from nlptool.geometry.similarity import Vectors, nearest
-from nlptool.records.json_bytes import field_value
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.tasks import embedded_records
 from nlptool.tasks.embedder import Embedder
 from nlptool.tasks.similarity import neighbors_json
-from nlptool.tasks.word_queries import query_result
+from nlptool.tasks.word_queries import query_result, take_query
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,12 +48,11 @@ def search(
     check = corpus.check_rows if isinstance(corpus, Index) else None
     items = Vectors(corpus.vectors, measure, ready=corpus.ready, check=check)
     for records in lists:
-        for record in records:
-            query = field_value(record.raw, "query") if record.pending else None
-            if isinstance(query, str):
-                record.text = query
-            elif query is not None:
-                record.fail(RecordError("BadQuery", "`query` is not a string", hint="a record for each query"))
+        for record in filter(lambda each: each.pending, records):
+            try:
+                take_query(record)
+            except RecordError as error:
+                record.fail(error)
         with_vector, vectors = embedder(records)
         for record in records:
             if record.pending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from nlptool.errors import RecordError, WrongUsage
 from nlptool.records.formats.cells import place_of
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import field_value
+from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import ARGUMENTS, Record, lone_surrogate
 from nlptool.records.windows import windows
@@ -149,6 +150,19 @@ def query_result(record: Record, query: str | list[str]) -> dict[str, bytes]:
     return {} if has_query else {"query": orjson.dumps(query)}
 
 
+def take_query(record: Record) -> None:
+    """Let the field `query` of a record, if it has one, be its text.
+
+    Raises:
+        RecordError: it is no string.
+    """
+    query = field_value(record.raw, "query")
+    if isinstance(query, str):
+        record.text = query
+    elif query is not None:
+        raise RecordError("BadQuery", "`query` is not a string", hint="a record for each query")
+
+
 def answer_layout(field: str, query: type, score: str = "similarity") -> Layout:
     """Return the columns of the results: an answer, a word, in each row.
 
@@ -177,6 +191,7 @@ def write(
     title: Callable[[list[str], dict[str, Any]], str],
     field: str,
     layout: Layout,
+    notes: Mapping[str, Note] | None = None,
 ) -> None:
     """Write the records, for a person a title and a table of answers for each.
 
@@ -184,9 +199,10 @@ def write(
         format: table, or another of ``formats.FORMATS`` that holds records.
         title: makes it from the query's words and the entry.
         field: the result that holds the answers.
+        notes: field of the entries -> what is said of its values on stderr.
     """
     if format != "table":
-        write_records(pipe, lists, format, layout)
+        write_records(pipe, lists, format, layout, notes=notes)
         return
     from nlptool.terminal import tables
 
@@ -205,4 +221,4 @@ def write(
         numbers = [name for name in columns if isinstance(rows[0][name], float | int)]
         return f"{tables.printable(heading)}\n{tables.table(columns, cells, right=numbers)}\n".encode()
 
-    pipe.write(lists, table)
+    pipe.write(lists, table, notes=notes)

@@ -64,6 +64,7 @@ COMMANDS: dict[str, list[str]] = {
     "kwic 猫": [],
     "kwic 猫 --sort left": [],
     "dedup": [],
+    "hash": STATIC,
     "dedup --groups": ["--method", "minhash", "--keep", "last"],
     "similarity": STATIC,
     "similarity -k 1": STATIC,

@@ -99,6 +99,7 @@ CASES = {
     "sample": Case("sample -n 50 --by file {in}/novel.txt {in}/lines.txt -o out", resumes=False),
     "dedup": Case("dedup {in}/novel.txt {in}/lines.txt -o out", resumes=False),
     "dedup --method minhash": Case("dedup --method minhash --keep longest {in}/novel.txt -o out", resumes=False),
+    "hash": Case(f"hash {_SOME} -o out"),
     "similarity": Case(f"similarity {_SOME} -o out"),
     "similarity -k": Case(f"similarity -k 5 -f csv {_SOME} -o out"),
     "similarity -t": Case(f"similarity --threshold 0.2 {_SOME} -o out"),
