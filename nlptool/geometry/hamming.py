@@ -21,7 +21,7 @@ class Codes:
         self._words = np.ascontiguousarray(words.T)  # (W, N)
 
     def __len__(self) -> int:
-        return self._words.shape[1]
+        return int(self._words.shape[1])
 
     def distances(self, code: NDArray[np.uint64], first: int = 0, stop: int | None = None) -> NDArray[np.uint16]:
         """Return the distances of the codes from ``first`` to ``stop`` to a code (W,): the number of bits that differ, (n,)."""

@@ -96,7 +96,7 @@ def with_directions(
 ) -> tuple[list[Record], NDArray[np.float32], dict[int, str]]:
     """Return the records that have a vector with a direction, their vectors (n, D), and why the others have none."""
     with_vector, vectors = embedder(records)
-    is_usable = vectors.any(axis=1)
+    is_usable: NDArray[np.bool_] = np.asarray(vectors.any(axis=1))
     reasons = {id(record): NO_VECTOR if record.text.strip() else EMPTY for record in records if record.pending}
     reasons |= {id(record): ZERO for record, usable in zip(with_vector, is_usable, strict=True) if not usable}
     found = [record for record, usable in zip(with_vector, is_usable, strict=True) if usable]
