@@ -38,6 +38,7 @@ COMMANDS = {
     "hash": "Compute binary codes: texts of like meaning get codes that differ in few bits.",
     "index": "Build an index of a corpus's embeddings for search.",
     "keyness": "Find keywords: words that are more frequent in a corpus than in a reference.",
+    "keywords": "Find the keywords of each text: by tf-idf, or by vectors.",
     "kwic": "Show words in their context: a concordance.",
     "map": "Project embeddings onto a plane (PCA, t-SNE) and draw them.",
     "mask": "Replace words of a text by [MASK], as in the training of BERT.",

@@ -20,6 +20,7 @@ _COMMAND_LINES = {
     "nlptool collocations": ("collocation", "collocates", "collocate", "cooccurrence", "cooccurrences", "co-occurrence"),
     "nlptool collocations --phrases": ("phrases", "phrase", "word2phrase"),
     "nlptool keyness TARGET --against REFERENCE": ("key-words", "keyword-analysis", "distinctive"),
+    "nlptool keywords": ("keyword", "keybert", "tf-idf", "tfidf", "keyphrases", "keyphrase", "terms", "yake", "rake"),
     "nlptool embed": (
         "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",
         "embedding", "encoder", "features", "e5", "vector", "transform",
@@ -88,7 +89,7 @@ _NOT_DONE = {
         "sentencepiece", "bpe", "wordpiece", "train-tokenizer", "unigram",
     ),
     "nlptool has no topic models; `nlptool train word2vec --method svd` is latent semantic analysis of words.": (
-        "topics", "topic", "lda", "topic-model", "tfidf", "tf-idf", "keywords", "keyword", "rake", "yake",
+        "topics", "topic", "lda", "topic-model",
     ),
     "nlptool does not read speech or images.": ("transcribe", "speech", "asr", "whisper", "tts", "ocr", "image"),
     "nlptool is installed and upgraded with pip; it has no settings file: options come from the command line and from "

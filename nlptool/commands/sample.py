@@ -20,7 +20,7 @@ from nlptool.samples import SAMPLES, Sample
 FORMATS = ("text", "jsonl", "csv", "tsv", "parquet", "table")
 
 OF_DRAWING = (
-    "by", "shuffle", "seed", "with_place", "input_format", "unit", "field", "id_field", "header", "glob", "null", "encoding",
+    "by", "shuffle", "seed", "source", "input_format", "unit", "field", "id_field", "header", "glob", "null", "encoding",
     "max_line", "max_latency", "on_error", "progress", "quiet", "verbose", "output",
 )  # fmt: skip
 """Options that mean nothing to a data set."""
@@ -112,7 +112,7 @@ def print_data_set(names: Sequence[str], columns: tuple[str, ...] | None, format
 @shared_option("Output", "-o", "--output", metavar="FILE", type=click.Path(readable=False),
                help="Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .jsonl, .parquet) "
                "chooses the format unless -f does.")  # fmt: skip
-@shared_option("Output", "--source", "with_place", is_flag=True,
+@shared_option("Output", "--source", is_flag=True,
                help="Write the file and the line of each record into it.")  # fmt: skip
 @options.seed
 def command(  # noqa: PLR0917
@@ -124,7 +124,6 @@ def command(  # noqa: PLR0917
     columns: tuple[str, ...] | None,
     format: str | None,
     output: str | None,
-    with_place: bool,
     seed: int,
 ) -> None:
     """Draw records at random; or print a sample data set that is part of nlptool.
@@ -170,7 +169,7 @@ def command(  # noqa: PLR0917
         pipe.refuse_binary_on_terminal(format)
     pipe.form = replace(pipe.form, needs_text=format in NEEDS_TEXT)
     drawing = Drawing(number or each or 1, by, each=each is not None, shuffle=shuffle, seed=seed)
-    write_sample(pipe, drawing, format, with_place=with_place)
+    write_sample(pipe, drawing, format)
 
 
 def _check(pipe: Pipe, number: int | None, by: str | None, each: int | None, columns: tuple[str, ...] | None) -> None:

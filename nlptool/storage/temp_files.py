@@ -26,8 +26,13 @@ def temporary(owner: object = None) -> IO[bytes]:
     with disk_space():
         file = tempfile.TemporaryFile()  # noqa: SIM115  # it outlives this function
     if owner is not None:
-        weakref.finalize(owner, file.close)
+        weakref.finalize(owner, _close, file)
     return file
+
+
+def _close(file: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):  # the disk is full, which was said when the file was written
+        file.close()
 
 
 def temporary_folder(owner: object = None) -> Path:

@@ -43,12 +43,12 @@ class Drawing:
         return make(self.size, seed=self.seed)
 
 
-def write_sample(pipe: Pipe, drawing: Drawing, format: str | None, *, with_place: bool = False) -> None:
+def write_sample(pipe: Pipe, drawing: Drawing, format: str | None) -> None:
     """Write a random sample of the records of ``pipe`` that did not fail, here or in an earlier command.
 
     Args:
-        format: text | jsonl | csv | tsv | parquet | table; None: that of the input.
-        with_place: each record says its file and its line.
+        format: text | jsonl | csv | tsv | parquet | table; None: that of the input. With ``pipe.source`` each record says its
+            file and its line.
 
     Raises:
         RunError: something cannot be written, or a record failed and ``--on-error fail`` was chosen.
@@ -65,7 +65,7 @@ def write_sample(pipe: Pipe, drawing: Drawing, format: str | None, *, with_place
             record.entry = {"seed": drawing.seed}
         yield records
 
-    writer = _writer(pipe, format, with_place=with_place)
+    writer = _writer(pipe, format)
     if writer is not None:
         writer.resumes = False
     pipe.write_rows(drawn(), writer)
@@ -84,17 +84,17 @@ def _added(pipe: Pipe, drawing: Drawing, sampler: Sampler[Record]) -> Iterator[l
         yield records
 
 
-def _writer(pipe: Pipe, format: str | None, *, with_place: bool) -> RowWriter | None:
+def _writer(pipe: Pipe, format: str | None) -> RowWriter | None:
     if format is None:
-        return as_read(pipe, with_place=with_place)
+        return as_read(pipe, with_place=pipe.source)
     if format == "text":
         return Lines(lambda record: record.text.encode(errors="replace") + pipe.separator)
     if format == "jsonl":
-        return as_json(pipe, with_place=with_place)
+        return as_json(pipe, with_place=pipe.source)
     if format == "table":
         columns = Columns({"text": str})
-        return formats.row_writer(format, "records", Placed(columns) if with_place else columns)
-    return formats.row_writer(format, "records", LAYOUT, **(row_options(pipe) | {"with_place": with_place}))
+        return formats.row_writer(format, "records", Placed(columns) if pipe.source else columns)
+    return formats.row_writer(format, "records", LAYOUT, **(row_options(pipe) | {"with_place": pipe.source}))
 
 
 def _notes(drawing: Drawing, sampler: Sampler[Record]) -> Iterator[str]:

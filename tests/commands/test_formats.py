@@ -63,6 +63,8 @@ COMMANDS: dict[str, list[str]] = {
     "search": [*STATIC, "-k", "2", "--corpus", "CORPUS"],
     "kwic 猫": [],
     "kwic 猫 --sort left": [],
+    "keywords": ["-k", "1"],
+    "keywords --method embedding": STATIC,
     "dedup": [],
     "hash": STATIC,
     "dedup --groups": ["--method", "minhash", "--keep", "last"],
@@ -109,6 +111,7 @@ SEVERAL_ROWS = {
     "nsp --consecutive",
     "kwic 猫",
     "kwic 猫 --sort left",
+    "keywords --method embedding",
 }
 
 

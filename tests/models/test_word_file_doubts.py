@@ -232,6 +232,7 @@ def test_every_command_that_reads_a_file_of_vectors_has_the_option(tmp_path: Pat
         ("vectors", "select"): ["x"],
         ("evaluate", "sts"): ["-q"],
         ("dedup",): ["--method", "embedding"],
+        ("keywords",): ["--method", "embedding"],
         ("map",): ["-o", str(tmp_path / "m.png"), "-q"],
     }
     gold = {("evaluate", "analogies"): "x y y x\n", ("evaluate", "similarity"): "x\ty\t3\ny\tx\t4\n"}

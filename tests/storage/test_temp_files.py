@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from program import largest_file
 
 from nlptool.storage import temp_files
 
@@ -26,6 +27,16 @@ def test_a_file_is_closed_with_its_owner_and_what_is_mapped_of_it_stays() -> Non
     del owner
     assert file.closed
     assert mapped.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_that_a_full_disk_cannot_hold_is_closed_without_a_word() -> None:
+    owner = Owner()
+    file = temp_files.temporary(owner)
+    file.write(b"x" * 100)
+    with largest_file(10):
+        del owner
+    assert file.closed
 
 
 def test_a_file_without_an_owner_is_closed_by_whoever_opened_it() -> None:
