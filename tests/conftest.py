@@ -16,6 +16,7 @@ from typing import Any
 import program
 import pytest
 from hypothesis import HealthCheck, settings
+from kept_graphs import KeptGraphs
 from program import NLPTOOL, PATIENCE, Invoke, Run, Start
 from xdist.scheduler import WorkStealingScheduling
 
@@ -43,19 +44,6 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def operators_of_onnx() -> Iterator[None]:
-    """Let torch parse its five hundred ONNX operators once, and not again for each of the small models that are exported."""
-    if "torch" not in sys.modules:
-        yield
-        return
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
-        yield
-
-
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all workers of a run share, for what takes long to make. Whoever makes something locks it."""
@@ -63,6 +51,21 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs(shared_folder: Path) -> Iterator[None]:
+    """Let torch export one network of each structure, and parse its five hundred ONNX operators once."""
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        patch.setattr(torch.onnx, "export", KeptGraphs(shared_folder / "graphs", torch.onnx.export))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

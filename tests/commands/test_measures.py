@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sentence_encoders
 from numpy.typing import NDArray
 from program import invoke, records
 from sentence_encoders import MINILM, configure
@@ -23,7 +24,6 @@ CLOSE = 2e-5
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of token vectors of very different lengths."""
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer
 
@@ -32,7 +32,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = random.standard_normal((tokens.get_vocab_size(), 12)) * random.uniform(0.1, 3, (tokens.get_vocab_size(), 1))
     folder = tmp_path_factory.mktemp("table") / "model"
     module = StaticEmbedding(tokens, embedding_weights=rows.astype(np.float32))
-    SentenceTransformer(modules=[module], device="cpu").save(str(folder))
+    sentence_encoders.save(folder, [module])
     return folder
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sentence_encoders
 import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
@@ -123,16 +124,15 @@ def state(student: Any) -> bytes:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a teacher, a table of random vectors, and files of all kinds."""
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
     place = tmp_path_factory.mktemp("place")
     tokenizer = unigram.train([*TEXTS, *map(english, UNSEEN), *map(japanese, UNSEEN)], 600)
     rows = np.random.default_rng(0).standard_normal((tokenizer.get_vocab_size(), DIMENSION)).astype(np.float32)
     modules = [StaticEmbedding(tokenizer, embedding_weights=rows), Normalize()]
-    SentenceTransformer(modules=modules, device="cpu").save(str(place / "teacher"))
+    sentence_encoders.save(place / "teacher", modules)
     modules = [StaticEmbedding(tokenizer, embedding_weights=rows * 1e6)]
-    SentenceTransformer(modules=modules, device="cpu").save(str(place / "giant"))
+    sentence_encoders.save(place / "giant", modules)
     (place / "corpus.txt").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
     (place / "corpus.jsonl").write_text("".join(json.dumps({"id": 1, "t": text}) + "\n" for text in TEXTS))
     (place / "translations.tsv").write_text("".join(f"{en}\t{ja}\n" for en, ja in TRANSLATIONS), encoding="utf-8")

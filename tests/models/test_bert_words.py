@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sentence_encoders
 
 from nlptool.errors import ModelError
 from nlptool.models.encoders import loading as encoder_loading
@@ -43,7 +44,6 @@ def vocabulary() -> list[str]:
 
 def japanese_model(folder: Path, **options: Any) -> Path:
     import torch
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertJapaneseTokenizer, BertModel
 
@@ -59,7 +59,7 @@ def japanese_model(folder: Path, **options: Any) -> Path:
     )  # fmt: skip
     BertModel(config).save_pretrained(plain)
     parts = [Transformer(str(plain), max_seq_length=128), Pooling(32, "mean")]
-    SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+    sentence_encoders.save(folder, parts)
     return folder
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from program import invoke, largest_file
-from sentence_encoders import MINILM, small_model
+from sentence_encoders import MINILM, save, small_model
 
 from nlptool import catalog
 from nlptool.errors import ModelError, RunError
@@ -96,14 +96,13 @@ def test_any_pooling_with_a_dense_layer_is_converted(tmp_path: Path) -> None:
 
 
 def test_a_stack_that_is_not_the_usual_one_runs_in_torch(tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, StaticEmbedding
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(MINILM / "tokenizer.json"))
     folder = tmp_path / "static"
     modules = [StaticEmbedding(tokenizer, embedding_dim=16), Dense(16, 8)]
-    SentenceTransformer(modules=modules, device="cpu").save(str(folder))
+    save(folder, modules)
     notes: list[str] = []
     ours = encoder_loading.load(EncoderSpec(str(folder)), note=notes.append)
     assert ours.engine == "torch"
@@ -230,9 +229,7 @@ def test_prompts_come_from_the_model_or_the_command_and_are_said(tmp_path: Path)
     folder = small_model(tmp_path / "model", Pooling(32, "mean"))
     plain = SentenceTransformer(str(folder), device="cpu")
     prompts = {"query": "ask: ", "document": "say: ", "other": "x "}
-    SentenceTransformer(modules=list(plain), prompts=prompts, default_prompt_name="other", device="cpu").save(
-        str(folder)
-    )
+    save(folder, list(plain), prompts=prompts, default_prompt_name="other")
     theirs = SentenceTransformer(str(folder), device="cpu")
     texts = TEXTS[:30]
     notes: list[str] = []

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from program import invoke, records
-from sentence_encoders import MINILM, configure, small_model
+from sentence_encoders import MINILM, configure, save, small_model
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.encoders import loading as encoder_loading
@@ -49,14 +50,13 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A network, the same without the last normalisation, a table of token vectors, and parts that torch alone runs."""
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, StaticEmbedding
     from tokenizers import Tokenizer
 
     home = tmp_path_factory.mktemp("stacks")
     table = StaticEmbedding(Tokenizer.from_file(str(MINILM / "tokenizer.json")), embedding_dim=32)
-    SentenceTransformer(modules=[table, Normalize()], device="cpu").save(str(home / "table"))
-    SentenceTransformer(modules=[table, Dense(32, 24)], device="cpu").save(str(home / "other"))
+    save(home / "table", [table, Normalize()])
+    save(home / "other", [table, Dense(32, 24)])
     small_model(home / "network", Pooling(32, "mean"))
     small_model(home / "plain", Pooling(32, "mean"), normalize=False)
     return {name: home / name for name in ("network", "plain", "table", "other")}
@@ -104,9 +104,10 @@ def network(folder: Path, **settings: Any) -> Any:
 
 
 def stack(name: str, plain: Path) -> list[Any]:
-    """The parts of a model; ``plain`` is the folder of a BERT of 32 dimensions."""
+    """The parts of a model, the same every time; ``plain`` is the folder of a BERT of 32 dimensions."""
     from sentence_transformers.sentence_transformer import modules as m
 
+    torch.manual_seed(0)
     many = ["max", "mean", "lasttoken", "weightedmean", "mean_sqrt_len_tokens"]
     made: dict[str, Callable[[], list[Any]]] = {
         "words counted": lambda: [m.BoW(VOCABULARY, {"cat": 2.5, "DOG": 0.1}, unknown_word_weight=0.5)],
@@ -174,7 +175,7 @@ def test_any_stack_gives_the_vectors_of_sentence_transformers_with_any_option(
     from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack(name, plain), device="cpu").save(str(folder))
+    save(folder, stack(name, plain))
     theirs = SentenceTransformer(str(folder), device="cpu")
     is_unit = type(theirs[-1]).__name__ == "Normalize"
     size = theirs.encode(KNOWN[:1]).shape[1]
@@ -206,7 +207,7 @@ def test_any_stack_takes_a_limit_and_says_what_it_truncates(plain: Path, tmp_pat
     from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack(name, plain), device="cpu").save(str(folder))
+    save(folder, stack(name, plain))
     theirs = SentenceTransformer(str(folder), device="cpu")
     if name == "table, dense":
         theirs[0].tokenizer.enable_truncation(3)
@@ -221,13 +222,12 @@ def test_any_stack_takes_a_limit_and_says_what_it_truncates(plain: Path, tmp_pat
 
 
 def test_words_that_a_model_does_not_know_are_said_and_a_text_of_them_has_no_vector(tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import BoW, Dense, Pooling
 
     lines = "the cat (sat) on\nzzz -\nthe\n"
     for name, parts in (("mean", [words(), Pooling(12, "max")]), ("count", [BoW(VOCABULARY), Dense(12, 4)])):
         folder = tmp_path / name
-        SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+        save(folder, parts)
         done = invoke("embed", "-m", str(folder), stdin=lines)
         said = [record["nlptool"]["embed"] for record in records(done)]
         assert [entry.get("n_unknown") for entry in said] == [2, 1, None]
@@ -246,7 +246,7 @@ def test_routes_are_chosen_or_asked_for(plain: Path, tmp_path: Path) -> None:
     routes = {"query": [table()], "document": [network(plain), Pooling(32, "mean")]}
     folder = tmp_path / "model"
     parts = [Router(routes, allow_empty_key=False), Normalize()]
-    SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+    save(folder, parts)
     theirs = SentenceTransformer(str(folder), device="cpu")
     done = invoke("embed", "-m", str(folder), stdin="cat\n")
     assert done.exit_code == 1
@@ -266,9 +266,7 @@ def test_models_that_give_no_vector_of_a_text_are_refused(copy: Callable[..., Pa
 
 
 def test_a_pickle_of_any_part_is_opened_only_when_it_is_allowed(plain: Path, tmp_path: Path) -> None:
-    import torch
     from safetensors.torch import load_file
-    from sentence_transformers import SentenceTransformer
 
     for number, (name, part) in enumerate(
         (
@@ -279,7 +277,7 @@ def test_a_pickle_of_any_part_is_opened_only_when_it_is_allowed(plain: Path, tmp
         )
     ):
         folder = tmp_path / str(number)
-        SentenceTransformer(modules=stack(name, plain), device="cpu").save(str(folder))
+        save(folder, stack(name, plain))
         expected = theirs(folder, KNOWN)
         (weights,) = folder.glob(f"{part}/model.safetensors")
         torch.save(load_file(weights), weights.with_name("pytorch_model.bin"))
@@ -301,10 +299,9 @@ def test_a_pickle_of_any_part_is_opened_only_when_it_is_allowed(plain: Path, tmp
 def test_a_tokenizer_of_words_that_is_none_is_not_imported(
     plain: Path, tmp_path: Path, values: dict[str, Any], said: str
 ) -> None:
-    from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    save(folder, stack("words", plain))
     path = folder / "wordembedding_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
     with pytest.raises(ModelError, match=said):
@@ -312,10 +309,9 @@ def test_a_tokenizer_of_words_that_is_none_is_not_imported(
 
 
 def test_phrases_need_a_package_that_is_named(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack("phrases", plain), device="cpu").save(str(folder))
+    save(folder, stack("phrases", plain))
     monkeypatch.setattr(sentence_transformer, "find_spec", lambda name: None)
     done = invoke("embed", "-m", str(folder), stdin="cat\n")
     assert (done.exit_code, done.stdout) == (4, "")
@@ -325,24 +321,22 @@ def test_phrases_need_a_package_that_is_named(plain: Path, tmp_path: Path, monke
 
 def test_indexes_of_other_vocabularies_are_told_apart(tmp_path: Path) -> None:
     """A bag of words has no weights: its vocabulary is its identity."""
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import BoW
 
     folder, index = tmp_path / "model", tmp_path / "index"
-    SentenceTransformer(modules=[BoW(["cat", "dog"])], device="cpu").save(str(folder))
+    save(folder, [BoW(["cat", "dog"])])
     assert invoke("index", "build", "-m", str(folder), "-o", str(index), stdin="cat\ndog\n").exit_code == 0
     assert records(invoke("search", "cat", "--corpus", str(index), "-k", "1"))[0]["neighbors"][0]["text"] == "cat"
-    SentenceTransformer(modules=[BoW(["dog", "cat"])], device="cpu").save(str(folder))
+    save(folder, [BoW(["dog", "cat"])])
     done = invoke("search", "cat", "--corpus", str(index))
     assert done.exit_code == 1
     assert "the vectors were made by another" in done.stderr
 
 
 def test_a_vocabulary_with_more_words_than_vectors_is_refused(plain: Path, tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    save(folder, stack("words", plain))
     path = folder / "whitespacetokenizer_config.json"
     values = json.loads(path.read_text())
     path.write_text(json.dumps({**values, "vocab": [*values["vocab"], "more"]}))
@@ -351,7 +345,6 @@ def test_a_vocabulary_with_more_words_than_vectors_is_refused(plain: Path, tmp_p
 
 
 def test_parts_that_do_not_fit_together_are_refused(plain: Path, tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import LSTM, Pooling
 
     for name, parts in (
@@ -359,7 +352,7 @@ def test_parts_that_do_not_fit_together_are_refused(plain: Path, tmp_path: Path)
         ("cls", [words(), Pooling(12, "cls")]),
     ):
         folder = tmp_path / name
-        SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+        save(folder, parts)
         with pytest.raises(ModelError, match="do not fit together"):
             encoder_loading.load(EncoderSpec(str(folder)))
 
@@ -495,7 +488,6 @@ def old_folder(
 ) -> Path:
     """A BERT as releases from 0.2 on wrote it: the weights are a pickle, and the ``config.json`` beside modules.json is not that
     of the network."""
-    import torch
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(1)
@@ -562,23 +554,16 @@ def test_folders_of_all_releases_are_read(tmp_path: Path, class_name: str, place
 
 def test_the_words_of_a_japanese_model_are_found_in_its_folder(tmp_path: Path) -> None:
     """BertJapaneseTokenizer cuts words with MeCab before it looks for pieces; its settings lie in ``0_Transformer``."""
-    import torch
-    from transformers import BertConfig, BertJapaneseTokenizer, BertModel
+    from transformers import BertJapaneseTokenizer
 
     folder = old_folder(
         tmp_path / "model", "sentence_transformers.models.Transformer", "0_Transformer", is_pickle=False, lower=False
     )
     here = folder / "0_Transformer"
-    pieces = [*WORDS[:5], "猫", "が", "好き", "犬", "##が", "走る", "。"]
+    pieces = [*WORDS[:5], "猫", "が", "好き", "犬", "##が", "走る", "。", "鳥"]
     (here / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
     settings = {"word_tokenizer_type": "mecab", "mecab_kwargs": {"mecab_dic": "unidic_lite"}}
     BertJapaneseTokenizer(str(here / "vocab.txt"), **settings).save_pretrained(here)
-    torch.manual_seed(2)
-    BertModel(
-        BertConfig(
-            vocab_size=len(pieces), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-        )
-    ).save_pretrained(here)
     texts = ["猫が好き。", "犬が走る。"]
     expected = theirs(folder, texts)
     for engine in ("onnx", "torch"):
@@ -591,7 +576,6 @@ def test_the_words_of_a_japanese_model_are_found_in_its_folder(tmp_path: Path) -
 def test_a_folder_of_transformers_alone_gets_a_pooling_and_that_is_said(plain: Path, tmp_path: Path, kind: str) -> None:
     folder = plain
     if kind == "decoder":  # whose last token has seen the others
-        import torch
         from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
         torch.manual_seed(0)
@@ -613,7 +597,6 @@ def test_a_folder_of_transformers_alone_gets_a_pooling_and_that_is_said(plain: P
 
 def clip_folder(folder: Path) -> Path:
     """The text and picture encoders of CLIP, of which sentence-transformers has a part of its own."""
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import CLIPModel
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPProcessor, CLIPTokenizerFast
     from transformers import CLIPModel as Network
@@ -638,7 +621,7 @@ def clip_folder(folder: Path) -> Path:
     Network(config).save_pretrained(plain)
     tokenizer = CLIPTokenizerFast(str(plain / "vocab.json"), str(plain / "merges.txt"), model_max_length=20)
     CLIPProcessor(CLIPImageProcessor(size={"shortest_edge": 30}, crop_size=30), tokenizer).save_pretrained(plain)
-    SentenceTransformer(modules=[CLIPModel(str(plain))], device="cpu").save(str(folder))
+    save(folder, [CLIPModel(str(plain))])
     return folder
 
 
@@ -655,10 +638,9 @@ def test_texts_are_embedded_by_clip(tmp_path: Path) -> None:
     "class_name", ["CLIPModel", "BERT", "WordEmbeddings", "BoW", "StaticEmbedding", "Router", "LSTM"]
 )
 def test_a_folder_of_another_part_than_it_says_is_refused(plain: Path, tmp_path: Path, class_name: str) -> None:
-    from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    save(folder, stack("words", plain))
     if class_name == "WordEmbeddings":
         folder = old_folder(tmp_path / "bert", OF_TODAY, "", is_pickle=False)
     parts = json.loads((folder / "modules.json").read_text())
@@ -670,10 +652,9 @@ def test_a_folder_of_another_part_than_it_says_is_refused(plain: Path, tmp_path:
 
 
 def test_a_part_that_nobody_knows_is_refused(plain: Path, tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack("words", plain), device="cpu").save(str(folder))
+    save(folder, stack("words", plain))
     parts = json.loads((folder / "modules.json").read_text())
     for class_name in (
         "sentence_transformers.util.http_get",
@@ -688,10 +669,9 @@ def test_a_part_that_nobody_knows_is_refused(plain: Path, tmp_path: Path) -> Non
 
 def test_a_function_of_the_models_own_is_not_replaced_in_silence(plain: Path, tmp_path: Path) -> None:
     """sentence-transformers takes tanh for one that it may not import."""
-    from sentence_transformers import SentenceTransformer
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=stack("network, layers behind", plain), device="cpu").save(str(folder))
+    save(folder, stack("network, layers behind", plain))
     path = folder / "4_Dense" / "config.json"
     for name in ("my.own.Function", "os.path.join"):
         path.write_text(json.dumps({**json.loads(path.read_text()), "activation_function": name}))
@@ -709,7 +689,7 @@ def test_a_limit_among_the_settings_of_the_tokenizer_counts(plain: Path, tmp_pat
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     folder = tmp_path / "model"
-    SentenceTransformer(modules=[network(plain), Pooling(32, "mean")], device="cpu").save(str(folder))
+    save(folder, [network(plain), Pooling(32, "mean")])
     path = folder / "sentence_bert_config.json"
     own = json.loads(path.read_text())
     for more, limit in (

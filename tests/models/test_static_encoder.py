@@ -76,7 +76,7 @@ def make(tokenizer: Any, table: NDArray[np.float32], tmp_path: Path) -> Make:
             own.enable_truncation(**truncation)
             own.enable_padding(length=512, pad_id=3)
         folder = tmp_path / "model"
-        SentenceTransformer(modules=[module, *behind], device="cpu", **more).save(str(folder))
+        SentenceTransformer(modules=[module, *behind], device="cpu", **more).save(str(folder), create_model_card=False)
         return folder
 
     return make

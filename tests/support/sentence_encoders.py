@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,17 @@ from nlptool.models.store import locate
 MINILM = locate.packaged(catalog.KNOWN["all-MiniLM-L6-v2"])
 
 
+def save(path: Path, modules: Sequence[Any], **more: Any) -> Path:
+    """Write the folder of a model, but for its card, which takes longer than all else."""
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(modules=list(modules), device="cpu", **more).save(str(path), create_model_card=False)
+    return path
+
+
 def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
     """A BERT of one layer with random weights, the tokenizer of MiniLM, and what stands behind it."""
     import torch
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
     from transformers import AutoTokenizer, BertConfig, BertModel
 
@@ -29,7 +37,9 @@ def small_model(path: Path, *stack: Any, normalize: bool = True) -> Path:
     AutoTokenizer.from_pretrained(str(MINILM)).save_pretrained(plain)
     transformer = Transformer(str(plain), max_seq_length=64)
     modules = [transformer, *stack, *([Normalize()] if normalize else [])]
-    SentenceTransformer(modules=modules, device="cpu").save(str(path))
+    SentenceTransformer(modules=modules, device="cpu").save(
+        str(path), create_model_card=False
+    )  # which takes longer than all else
     return path
 
 
