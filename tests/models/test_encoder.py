@@ -68,7 +68,7 @@ def test_the_package_holds_the_weights_that_the_graph_was_made_for() -> None:
 def test_the_built_in_model_gives_the_vectors_of_sentence_transformers(budget: int) -> None:
     ours = encoder_loading.load(EncoderSpec("all-MiniLM-L6-v2", batch_tokens=budget))
     assert ours.engine == "onnx"
-    assert cosines(ours, MINILM, TEXTS).min() >= 0.99999
+    assert cosines(ours, MINILM, [*TEXTS[:-3:3], *TEXTS[-3:]]).min() >= 0.99999
 
 
 def test_both_engines_agree_on_tokens_and_truncation() -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from program import invoke, records
-from sentence_encoders import MINILM, configure, save, small_model
+from sentence_encoders import MINILM, N_PIECES, configure, save, small_model, write_tokenizer
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.encoders import loading as encoder_loading
@@ -576,13 +576,13 @@ def test_the_words_of_a_japanese_model_are_found_in_its_folder(tmp_path: Path) -
 def test_a_folder_of_transformers_alone_gets_a_pooling_and_that_is_said(plain: Path, tmp_path: Path, kind: str) -> None:
     folder = plain
     if kind == "decoder":  # whose last token has seen the others
-        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+        from transformers import LlamaConfig, LlamaForCausalLM
 
         torch.manual_seed(0)
         folder = tmp_path / "decoder"
         sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-        LlamaForCausalLM(LlamaConfig(vocab_size=30522, **sizes)).save_pretrained(folder)
-        AutoTokenizer.from_pretrained(str(MINILM)).save_pretrained(folder)
+        LlamaForCausalLM(LlamaConfig(vocab_size=N_PIECES, **sizes)).save_pretrained(folder)
+        write_tokenizer(folder)
     done = invoke("embed", "-m", str(folder), stdin="the cat\n")
     (record,) = records(done)
     pooling = "mean" if kind == "encoder" else "lasttoken"
