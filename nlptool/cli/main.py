@@ -27,6 +27,7 @@ COMMANDS = {
     "attention": "Extract and draw the attention weights of a BERT.",
     "choose": "Choose the ending or the answer that goes with a text.",
     "classify": "Classify texts or pairs of texts: a class, labels or a number for each.",
+    "cluster": "Group records that are near in meaning, and say what each group is about.",
     "collocations": "Find collocations: pairs of words that stand together more often than by chance.",
     "compare": "Compare embeddings of the same items: representational similarity analysis, CKA.",
     "completion": "Print the completion script of a shell.",

@@ -188,7 +188,8 @@ function draw() {
   const chosen = hits ? onScreen.filter((i) => isHit[i]) : onScreen;
   if (hits) drawPoints(onScreen.filter((i) => !isHit[i]), 0.12);
   drawPoints(chosen, 1);
-  if (chosen.length <= MOST_NAMED) drawNames(chosen);
+  const captioned = drawCaptions();
+  if (chosen.length <= MOST_NAMED) drawNames(chosen, captioned);
   drawAxes();
   if (current >= 0) {
     outline(context, [0, 0, 1], onScreenX(xs[current]), onScreenY(ys[current]), RADIUS + 4);
@@ -243,7 +244,31 @@ function name(i) {
   return end < 0 ? letters.join("") : `${letters.slice(0, end).join("")}…`;
 }
 
-function drawNames(points) {
+// Texts that say what is around a place, such as what a cluster is about; returns the boxes that they take.
+function drawCaptions() {
+  context.font = `bold ${theme.font}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = theme.ink;
+  context.strokeStyle = theme.ground;
+  context.lineWidth = 4;
+  context.lineJoin = "round";
+  const taken = [];
+  for (const [dataX, dataY, caption] of data.captions) {
+    const [text, x, y] = [plain(caption).slice(0, 60), onScreenX(dataX), onScreenY(dataY)];
+    const long = context.measureText(text).width;
+    const [left, top, size] = [x - long / 2, y - 9, 18];
+    if (x < 0 || x > width || y < 0 || y > height) continue;
+    if (taken.some(([a, b, c, d]) => left < a + c && a < left + long && top < b + d && b < top + size)) continue; // zooming makes room
+    taken.push([left, top, long, size]);
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  }
+  context.textAlign = "start";
+  return taken;
+}
+
+function drawNames(points, captioned) {
   context.font = theme.font;
   context.textBaseline = "middle";
   context.fillStyle = theme.ink;
@@ -252,7 +277,10 @@ function drawNames(points) {
   context.lineJoin = "round";
   const size = 15;
   const off = RADIUS + 4;
-  const taken = points.map((i) => [onScreenX(xs[i]) - RADIUS, onScreenY(ys[i]) - RADIUS, 2 * RADIUS, 2 * RADIUS]);
+  const taken = [
+    ...captioned,
+    ...points.map((i) => [onScreenX(xs[i]) - RADIUS, onScreenY(ys[i]) - RADIUS, 2 * RADIUS, 2 * RADIUS]),
+  ];
   for (const i of points) {
     const [text, x, y] = [name(i), onScreenX(xs[i]), onScreenY(ys[i])];
     if (!widths.has(i)) widths.set(i, context.measureText(text).width);

@@ -42,6 +42,7 @@ def page(points: Points, path: str) -> None:
         "shapes": {"names": shape_names, "codes": shape_codes, "outlines": markers.outlines(len(shape_names))},
         "ungrouped": markers.UNGROUPED,
         "links": markers.polylines(points.links, n_points),
+        "captions": [[float(f"{x:.6g}"), float(f"{y:.6g}"), text] for x, y, text in points.captions],
         "axes": points.axes,
     }
     script = (_HERE / "html_map.js").read_text(encoding="utf-8")

@@ -61,15 +61,20 @@ class Placement:
         anchors: the points.
         radius: of the markers.
         frame: left, lower, right, upper.
+        taken: boxes that are taken by something else.
     """
 
-    def __init__(self, anchors: Sequence[Point], radius: float, frame: Sequence[float]) -> None:
+    def __init__(
+        self, anchors: Sequence[Point], radius: float, frame: Sequence[float], taken: Sequence[Box] = ()
+    ) -> None:
         self._anchors = anchors
         self._radius = radius
         self._frame = frame
         self._taken = _Grid(frame)
         for x, y in anchors:
             self._taken.mark((x - radius, y - radius, x + radius, y + radius))
+        for box in taken:
+            self._taken.mark(box)
 
     def place(self, sizes: Mapping[int, tuple[float, float]], distances: Sequence[float] = FAR) -> dict[int, Box]:
         """Return the boxes of the labels that find a place: number of a point -> box.

@@ -30,29 +30,30 @@ def _cells(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def wrap(text: str, cells: int, lines: int) -> list[str]:
+def wrap(text: str, cells: int, lines: int, *, words: bool = False) -> list[str]:
     """Break a text into lines at blanks and between Japanese characters, but not before punctuation or small kana.
 
     Args:
         cells: maximum width of a line.
         lines: maximum number of lines; the last one ends in an ellipsis if the text is longer.
+        words: it is a list of words, and is broken at blanks alone, where a line has one.
 
     Returns:
         As few lines as possible, of about the same width.
     """
-    broken = _break_lines(text, cells, lines)
+    broken = _break_lines(text, cells, lines, words)
     if len(broken) == 1 or width(broken[-1]) > cells:
         return [*broken[:-1], shorten(broken[-1], cells)]
-    narrower = (_break_lines(text, narrow, len(broken)) for narrow in range(max(map(width, broken)) // 2, cells))
+    narrower = (_break_lines(text, narrow, len(broken), words) for narrow in range(max(map(width, broken)) // 2, cells))
     return next((even for even in narrower if width(even[-1]) <= max(map(width, even[:-1]))), broken)
 
 
-def _break_lines(text: str, cells: int, lines: int) -> list[str]:
+def _break_lines(text: str, cells: int, lines: int, words: bool) -> list[str]:
     """Fill each line as far as possible; the last one gets the rest."""
     broken: list[str] = []
     while len(broken) < lines - 1 and width(text) > cells:
         end = _fitting(text, cells)
-        index = next((index for index in range(end, 0, -1) if _may_break(text, index)), end)
+        index = next((index for index in range(end, 0, -1) if _may_break(text, index, words)), end)
         broken.append(text[:index].rstrip())
         text = text[index:].lstrip()
     return [*broken, text]
@@ -73,9 +74,14 @@ def _fitting(text: str, cells: int) -> int:
     return len(text)
 
 
-def _may_break(text: str, index: int) -> bool:
+def _may_break(text: str, index: int, words: bool) -> bool:
     """Return whether a line may begin with ``text[index]``."""
     before, after = text[index - 1 : index], text[index : index + 1]
     if before == " " or after == " ":
         return True
-    return max(_cells(before), _cells(after)) == 2 and after not in _NOT_AT_A_START and before not in _NOT_AT_AN_END
+    return (
+        not words
+        and max(_cells(before), _cells(after)) == 2
+        and after not in _NOT_AT_A_START
+        and before not in _NOT_AT_AN_END
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nlptool.plots import figure as plot_figure
 from nlptool.plots import label_placement, labels, markers
 from nlptool.plots.fonts import Lettering
+from nlptool.plots.label_placement import Box
 from nlptool.plots.markers import Points
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ def scatter(points: Points, path: str, *, note: Callable[[str], None] = lambda _
         RunError: the file cannot be written.
         ValueError: the numbers of points and keys differ.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     places, n_points = points.places, len(points.texts)
     group_names, group_codes = markers.encode(points.groups, n_points)
     shape_names, shape_codes = markers.encode(points.shapes, n_points)
     listed = [names if len(names) <= _MOST_IN_LEGEND else [] for names in (group_names, shape_names)]
-    lettering = Lettering([*points.texts, *listed[0], *listed[1], *points.axes, points.title])
+    captions = [text for _, _, text in points.captions]
+    lettering = Lettering([*points.texts, *listed[0], *listed[1], *captions, *points.axes, points.title])
     if len(group_names) > _MOST_IN_LEGEND:
         note(f"{len(group_names):,} groups share {_MOST_IN_LEGEND} colours, and are in no legend")
     with plot_figure.figure(path, _SIZE, lettering.families) as figure:
@@ -61,7 +65,10 @@ def scatter(points: Points, path: str, *, note: Callable[[str], None] = lambda _
         _draw_points(plane, places, group_codes, shape_codes, radius)
         groups, shapes = lettering.legible(listed[0], "group "), lettering.legible(listed[1], "shape ")
         _draw_legend(figure, groups, shapes, same=group_codes == shape_codes and listed[0] == listed[1])
-        n_omitted = _draw_labels(figure, plane, places, lettering.legible(points.texts), radius)
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # fixes the layout
+        figure.set_layout_engine("none")
+        taken = _draw_captions(plane, [(x, y) for x, y, _ in points.captions], lettering.legible(captions))
+        n_omitted = _draw_labels(plane, places, lettering.legible(points.texts), radius, taken)
         if n_omitted:
             note(f"{n_omitted:,} of {n_points:,} texts have no room in the picture; a map as .html shows all")
     lettering.tell(note)
@@ -120,22 +127,50 @@ def _draw_legend(figure: Figure, groups: Sequence[str], shapes: Sequence[str], *
             text.set_text(labels.shorten(name, 30))  # afterwards: the legend ignores labels that begin with "_"
 
 
-def _draw_labels(figure: Figure, plane: Axes, points: NDArray[Any], texts: list[str], radius: float) -> int:
+def _draw_captions(plane: Axes, places: list[tuple[float, float]], texts: list[str]) -> list[Box]:
+    """Write captions at their places, over the points and without overlaps; return the boxes that they take."""
+    from matplotlib.patheffects import withStroke
+
+    if not places:
+        return []
+    drawn = [
+        plane.text(
+            0, 0, "\n".join(labels.wrap(text, 24, 2, words=True)), fontsize=8.5, fontweight="bold", linespacing=1.1, ha="center",
+            va="center", zorder=5, path_effects=[withStroke(linewidth=3, foreground="white", alpha=0.85)],
+        )
+        for text in texts
+    ]  # fmt: skip
+    anchors = [(float(x), float(y)) for x, y in plane.transData.transform(places)]
+    placement = label_placement.Placement(anchors, 0.5, plane.get_window_extent().extents)
+    sizes = {number: text.get_window_extent().size for number, text in enumerate(drawn)}
+    boxes = placement.place(sizes)
+    to_data = plane.transData.inverted()
+    for number, text in enumerate(drawn):
+        if number in boxes:
+            left, lower, right, upper = boxes[number]
+            x, y = to_data.transform(((left + right) / 2, (lower + upper) / 2))
+            text.set_position((x, y))
+        else:
+            text.remove()
+    return list(boxes.values())
+
+
+def _draw_labels(plane: Axes, points: NDArray[Any], texts: list[str], radius: float, taken: Sequence[Box]) -> int:
     """Write the texts near their points, without overlaps, with a leader line if they are far.
+
+    Args:
+        taken: boxes in which nothing is written.
 
     Returns:
         The number of texts for which there is no room, which is written below the plane.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection
 
-    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # fixes the layout
-    figure.set_layout_engine("none")
     anchors = [(float(x), float(y)) for x, y in plane.transData.transform(points)]
     frame = plane.get_window_extent().extents
     few, some, many = (len(texts) > most for most in (_FEW, _SOME, _MANY))
     style: dict[str, Any] = {"fontsize": 6.5 if many else 7.5, "linespacing": 1.1, "ha": "center", "va": "center"}
-    placement = label_placement.Placement(anchors, radius, frame)
+    placement = label_placement.Placement(anchors, radius, frame, taken)
     to_data = plane.transData.inverted()
     leaders = []
     order = [number for number in label_placement.loneliest_first(anchors, frame) if texts[number]]

@@ -117,13 +117,13 @@ class Comparison:
         """Yield the records that failed, and then a record for each pair."""
         a, b = self._read()
         after = (0, -1)
-        if self._n_done > len(self.items.failed):
+        if self._n_done > len(self.items.without):
             first, second = self._last
             after = (
                 int(np.searchsorted(self.items.positions, first)),
                 int(np.searchsorted(self.others.positions, second)),
             )
-        yield [record for _, record in self.items.failed[self._n_done :]]
+        yield [record for _, record in self.items.without[self._n_done :]]
         results = pairs(
             self.items, self.others, a, b, threshold, memory=self._memory, after=after, note=self._pipe.note
         )
@@ -151,7 +151,7 @@ class Comparison:
         n_written = self._n_done
         for records in self.with_entry(embedded_records.in_order(self.items, self._n_done, blocks)):
             n_written += len(records)
-            self._pipe.bar.work("similarity", n_written, len(self.items) + len(self.items.failed), "rows")
+            self._pipe.bar.work("similarity", n_written, len(self.items) + len(self.items.without), "rows")
             yield records
 
     def _read(self) -> tuple[Vectors, Vectors]:

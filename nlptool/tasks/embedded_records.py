@@ -48,7 +48,8 @@ class EmbeddedRecords(KeptRecords):
         ready: whether the vectors are prepared for a measure; those of an ``.npy`` are not.
         model: the model of the vectors, "" if it is not known.
         n_zero: vectors of zeros.
-        failed: the records that failed, each with the number of items before it, if records are kept to be written.
+        without: the records without a vector that are to be written too, each with the number of items before it: those that
+            failed and, if it was asked for, the empty ones.
     """
 
     ready = True
@@ -58,7 +59,7 @@ class EmbeddedRecords(KeptRecords):
         self.vectors: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self.model = ""
         self.n_zero = 0
-        self.failed: list[tuple[int, Record]] = []
+        self.without: list[tuple[int, Record]] = []
         self._positions = array("q")
         self._rows = RowFile(np.float32)
         self._n_read = 0
@@ -75,6 +76,7 @@ class EmbeddedRecords(KeptRecords):
         *,
         id_field: str | None = None,
         records: bool = True,
+        empty: bool = False,
         ready: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors,
     ) -> Iterator[list[Record]]:
         """Add the records that have a vector; yield the failed ones.
@@ -82,6 +84,7 @@ class EmbeddedRecords(KeptRecords):
         Args:
             id_field: the field that names a record.
             records: keep them whole, to be written later.
+            empty: the empty ones are to be written, too.
             ready: prepares vectors (n, D) before they are kept.
         """
         for window in windows(lists):
@@ -92,9 +95,10 @@ class EmbeddedRecords(KeptRecords):
                 if id(record) in added:
                     self._positions.append(position)
                     self.keep(record, field_json(record.raw, id_field), whole=records)
-                elif not record.pending:
-                    if records:
-                        self.failed.append((len(self), record))
+                    continue
+                if empty if record.pending else records:
+                    self.without.append((len(self), record))
+                if not record.pending:
                     failed.append(record)
             vectors = ready(vectors)
             self.n_zero += int((~vectors.any(axis=1)).sum())
@@ -124,28 +128,28 @@ class EmbeddedRecords(KeptRecords):
 def in_order(
     items: EmbeddedRecords | NpyRows, n_done: int, blocks: Callable[[int], Iterator[list[Record]]]
 ) -> Iterator[list[Record]]:
-    """Yield the records of ``blocks(start)``, one for each item from ``start`` on, and the failed ones in their places.
+    """Yield the records of ``blocks(start)``, one for each item from ``start`` on, and those without a vector in their places.
 
     Args:
         n_done: records of both kinds that have been written before.
     """
-    start = n_failed = 0
+    start = n_without = 0
     for _ in range(n_done):
-        if n_failed < len(items.failed) and items.failed[n_failed][0] <= start:
-            n_failed += 1
+        if n_without < len(items.without) and items.without[n_without][0] <= start:
+            n_without += 1
         else:
             start += 1
-    failed = deque(items.failed[n_failed:])
+    without = deque(items.without[n_without:])
     position = start
     for records in blocks(start):
         merged = []
         for record in records:
-            while failed and failed[0][0] <= position:
-                merged.append(failed.popleft()[1])
+            while without and without[0][0] <= position:
+                merged.append(without.popleft()[1])
             merged.append(record)
             position += 1
         yield merged
-    yield [record for _, record in failed]
+    yield [record for _, record in without]
 
 
 def read(
@@ -153,12 +157,14 @@ def read(
     embedder: Embedder,
     *,
     records: bool = True,
+    empty: bool = False,
     ready: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors,
 ) -> EmbeddedRecords | NpyRows:
     """Read the records of the input with their vectors, or the rows of an ``.npy``, whose vectors are not made ``ready``.
 
     Args:
         records: keep the records, to be written later with the failed ones in their places; else these are counted here.
+        empty: keep those without a text, too.
         ready: prepares vectors (n, D) before they are kept.
 
     Raises:
@@ -179,7 +185,9 @@ def read(
         pipe.tally.n_read += len(matrix)
         return matrix
     items = EmbeddedRecords()
-    failed = items.add(refuse_binary(pipe.read()), embedder, id_field=pipe.id_field, records=records, ready=ready)
+    failed = items.add(
+        refuse_binary(pipe.read()), embedder, id_field=pipe.id_field, records=records, empty=empty, ready=ready
+    )
     if records:
         for _ in failed:
             pipe.bar.records(pipe.tally.n_read)

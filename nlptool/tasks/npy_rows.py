@@ -32,7 +32,7 @@ class NpyRows:
 
     ready = False
     model = ""
-    failed: Sequence[tuple[int, Record]] = ()
+    without: Sequence[tuple[int, Record]] = ()
 
     def __init__(self, path: str) -> None:
         self._path = path

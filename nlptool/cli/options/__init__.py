@@ -59,6 +59,7 @@ from nlptool.cli.options.types import (
     FloatRange,
     IntRange,
     Number,
+    NumberOrAuto,
     given,
     refuse,
     refuse_without,

@@ -15,7 +15,7 @@ import click
 
 from nlptool.catalog import DEFAULT_ENCODER, defaults
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import LARGEST_TEAM, Command, Decorator, IntRange, all_of, typed
+from nlptool.cli.options.types import LARGEST_TEAM, Command, Decorator, IntRange, NumberOrAuto, all_of, typed
 
 if TYPE_CHECKING:
     from nlptool.models.generation.generator import Generator
@@ -73,17 +73,8 @@ workers = shared_option(
 )  # fmt: skip
 
 
-class _NumberOrAuto(click.ParamType[int | None]):
-    """A number from 1, or ``auto``, which is None."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        return None if value == "auto" else IntRange(1, LARGEST_TEAM).convert(value, param, ctx)
-
-
 workers_auto = shared_option(
-    "Common", "-j", "--workers", default="auto", show_default=True, metavar="N", type=_NumberOrAuto(),
+    "Common", "-j", "--workers", default="auto", show_default=True, metavar="N", type=NumberOrAuto(LARGEST_TEAM),
     help="Worker processes; the output stays in order. auto: all processors once the input is large.",
 )  # fmt: skip
 

@@ -67,6 +67,18 @@ class IntRange(click.IntRange):
         return number
 
 
+class NumberOrAuto(click.ParamType[int | None]):
+    """A number from 1 to ``largest``, or ``auto``, which is None."""
+
+    name = "number"
+
+    def __init__(self, largest: int) -> None:
+        self._numbers = IntRange(1, largest)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        return None if value == "auto" else self._numbers.convert(value, param, ctx)
+
+
 class FloatRange(click.FloatRange, Number):
     """A ``Number`` in a range."""
 
