@@ -25,6 +25,7 @@ _COMMAND_LINES = {
         "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",
         "embedding", "encoder", "features", "e5", "vector", "transform",
     ),
+    "nlptool cluster": ("clusters", "clustering", "kmeans", "k-means", "hdbscan", "communities", "group"),
     "nlptool dedup": ("deduplicate", "deduplication", "duplicates", "uniq", "unique"),
     "nlptool hash": ("simhash", "lsh", "hashing", "semantic-hashing", "binary", "fingerprint", "fingerprints", "hamming"),
     "nlptool similarity": ("cosine", "similar", "sim", "pairwise", "distance"),
@@ -73,8 +74,6 @@ _COMMAND_LINES = {
 """The command line that does it -> what people call it."""
 
 _NOT_DONE = {
-    "nlptool does not cluster texts; `nlptool embed -f npy -o vectors.npy` writes their vectors for a program that does, "
-    "and `nlptool map` draws them.": ("cluster", "clustering", "kmeans", "k-means", "hdbscan"),
     "nlptool does not detect languages.": ("language", "langdetect", "detect"),
     "nlptool does not parse sentences; `nlptool tokenize -f conllu` gives words and parts of speech without heads.": (
         "parse", "parser", "dependency", "dependencies", "depparse", "syntax", "cabocha", "ginza", "spacy", "chunk",
@@ -88,8 +87,8 @@ _NOT_DONE = {
     "nlptool does not train tokenizers alone; `nlptool train bert` and `nlptool train seq2seq` learn their own.": (
         "sentencepiece", "bpe", "wordpiece", "train-tokenizer", "unigram",
     ),
-    "nlptool has no topic models; `nlptool train word2vec --method svd` is latent semantic analysis of words.": (
-        "topics", "topic", "lda", "topic-model",
+    "nlptool has no topic models in which a text has several topics; `nlptool cluster` gives each text one, with its words.": (
+        "topics", "topic", "lda", "topic-model", "bertopic",
     ),
     "nlptool does not read speech or images.": ("transcribe", "speech", "asr", "whisper", "tts", "ocr", "image"),
     "nlptool is installed and upgraded with pip; it has no settings file: options come from the command line and from "

@@ -91,8 +91,8 @@ def command(  # noqa: PLR0917
     A centre is the mean of the unit vectors of its records, that of a community its central record. Records in no cluster, and
     those without a vector, such as empty lines, have `cluster` null. -k auto compares 2 to 10 clusters and some numbers up to 50
     by the silhouette (Rousseeuw 1987), of kmeans on 5,000 records; it is said on stderr. The words of a cluster are those with
-    the highest c-TF-IDF (Grootendorst 2022) among those that are twice as frequent in it as elsewhere: of Japanese nouns, verbs
-    and adjectives, of English no stop words; the `tokens` of a record are used.
+    the highest c-TF-IDF (Grootendorst 2022) among those that are twice as frequent in it as elsewhere; what a word is, is that of
+    `nlptool keywords`, and the `tokens` of a record are used.
 
     Records with an `embedding` (from `nlptool embed`) are not embedded again; an .npy of vectors can be read too.
     agglomerative and hdbscan compare all records with each other in memory: what would need more than --memory is refused.

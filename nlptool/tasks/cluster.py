@@ -105,7 +105,7 @@ class Cluster:
 
     def label(self, cluster: int) -> str:
         """Return the first words of a cluster."""
-        return " ".join(word for word, _ in self.words(_IN_LABEL)[cluster])
+        return ", ".join(word for word, _ in self.words(_IN_LABEL)[cluster])
 
     def _find(self) -> None:
         self.items = embedded_records.read(

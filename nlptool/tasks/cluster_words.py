@@ -1,11 +1,12 @@
-"""The words that say what a cluster is about: those with the highest c-TF-IDF (``geometry.tfidf``) among the content words that
-are at least twice as frequent in it as in all other clusters together.
+"""The words that say what a cluster is about: those with the highest c-TF-IDF (``geometry.tfidf``) among the words of content,
+in Japanese with their compounds, as `keywords` finds them, that are at least twice as frequent in it as in all others together.
 
 That leaves out words that are everywhere, in languages too of which no stop words and no parts of speech are known.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,15 +16,20 @@ from nlptool.geometry.clusters import NONE, Clusters
 from nlptool.geometry.ngram_counts import Rows
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.tasks.content_words import content_words
 from nlptool.tasks.embedded_records import EmbeddedRecords
+from nlptool.tasks.keyword_candidates import CandidateSettings
+from nlptool.tasks.keywords import Candidates
 from nlptool.tasks.ngrams import NgramCounter
 from nlptool.tasks.npy_rows import NpyRows
 from nlptool.tasks.token_arrays import Portions, Words
+from nlptool.text.scripts import is_japanese
 
 Weighted = tuple[str, float]
 """A word and its c-TF-IDF."""
 
+_SINGLE = CandidateSettings()
+_COMPOUNDS = CandidateSettings((1, 2), maximal=True)  # of Japanese: its parts of speech say what is one
+_SAMPLE = 100  # texts that decide
 _CHUNK = 1000  # records whose words are found together
 _MORE_FREQUENT = 2.0  # times as frequent in the cluster as in all others together
 
@@ -39,11 +45,14 @@ def label_words(
     """
     names, count = Words(punctuation=True), NgramCounter([1], grouped=True)
     portions = Portions(names, count)
+    spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
     n_done = 0
     numbers = clusters.numbers
-    for records, words_of in content_words(_members(items, clusters), workers):
-        for record, words in zip(records, words_of, strict=True):
-            portions.add(words, int(numbers[record.number]))
+    for records, found in Candidates(_candidates(items), workers)(_members(items, clusters)):
+        for record, candidates in found:
+            portions.add([each.key for each in candidates for _ in range(each.n)], int(numbers[record.number]))
+            for each in candidates:
+                spellings[each.key][each.word] += each.n
         n_done += len(records)
         pipe.bar.work("words of clusters", n_done, len(items), "records")
     portions.end()
@@ -52,9 +61,16 @@ def label_words(
     best: list[list[tuple[float, int]]] = [[] for _ in sizes]
     for rows in count.runs[1].merged():
         _add_best(best, rows, sizes, n_words)
-    spelled = list(names.names([np.array([id for words in best for _, id in words], np.uint32)]))
-    found = iter(spelled)
-    return [[(next(found), float(f"{weight:.6g}")) for weight, _ in words] for words in best]
+    keys = iter(names.names([np.array([id for words in best for _, id in words], np.uint32)]))
+    return [
+        [(spellings[next(keys)].most_common(1)[0][0], float(f"{weight:.6g}")) for weight, _ in words] for words in best
+    ]
+
+
+def _candidates(items: EmbeddedRecords | NpyRows) -> CandidateSettings:
+    """Return which words can say what a cluster is about: compounds, too, if most texts are Japanese."""
+    n_japanese = sum(is_japanese([items.text(item)]) for item in range(min(_SAMPLE, len(items))))
+    return _COMPOUNDS if 2 * n_japanese > min(_SAMPLE, len(items)) else _SINGLE
 
 
 def _members(items: EmbeddedRecords | NpyRows, clusters: Clusters) -> Iterator[list[Record]]:

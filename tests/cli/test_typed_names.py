@@ -29,7 +29,7 @@ from nlptool.commands import train
         ("ls", "nlptool models list"),
         ("download", "nlptool models pull MODEL"),
         ("serve", "nlptool is no server"),
-        ("cluster", "does not cluster"),
+        ("kmeans", "nlptool cluster"),
         ("ner", "nlptool tag -m MODEL"),
         ("sentencepiece", "does not train tokenizers alone"),
         ("summarize", "nlptool generate -m MODEL"),

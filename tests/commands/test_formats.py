@@ -65,6 +65,7 @@ COMMANDS: dict[str, list[str]] = {
     "kwic 猫 --sort left": [],
     "keywords": ["-k", "1"],
     "keywords --method embedding": STATIC,
+    "cluster -k 1": STATIC,
     "dedup": [],
     "hash": STATIC,
     "dedup --groups": ["--method", "minhash", "--keep", "last"],

@@ -231,6 +231,7 @@ def test_every_command_that_reads_a_file_of_vectors_has_the_option(tmp_path: Pat
         ("vectors", "convert"): ["-o", str(tmp_path / "converted")],
         ("vectors", "select"): ["x"],
         ("evaluate", "sts"): ["-q"],
+        ("cluster",): ["-k", "1"],
         ("dedup",): ["--method", "embedding"],
         ("keywords",): ["--method", "embedding"],
         ("map",): ["-o", str(tmp_path / "m.png"), "-q"],

@@ -382,6 +382,26 @@ def test_no_line_of_a_label_is_too_wide_and_nothing_is_lost_but_the_end(text: st
     assert whole == expected or (whole.endswith("…") and expected.startswith(whole[:-1]))
 
 
+def test_a_list_of_words_is_broken_between_them_alone() -> None:
+    assert labels.wrap("5: 希望 用意 シャンプー タオル", 22, 2, words=True) == ["5: 希望 用意", "シャンプー タオル"]
+    assert labels.wrap("5: 希望 用意 シャンプー タオル", 22, 2) == ["5: 希望 用意 シャ", "ンプー タオル"]
+
+
+def test_captions_stand_over_the_points_without_overlaps(tmp_path: Path) -> None:
+    points = np.random.default_rng(1).normal(size=(200, 2))
+    middles = [(0.0, 0.0), (0.01, 0.0), (0.0, 0.01), (3.0, 3.0)]
+    captions = [(x, y, f"{number}: cats, dogs") for number, (x, y) in enumerate(middles)]
+    n_drawn = []
+    for some in ([], captions):
+        scatter(points, str(tmp_path / "a.svg"), texts=[""] * 200, captions=some)
+        n_drawn.append((tmp_path / "a.svg").read_text().count('<g id="text_'))
+    assert n_drawn[1] == n_drawn[0] + 4
+    anchors = [(100.0, 100.0), (101.0, 100.0)]
+    taken = [(0.0, 0.0, 300.0, 104.0)]
+    (box,) = label_placement.Placement(anchors[:1], 2, (0, 0, 300, 200), taken).place({0: (40, 10)}).values()
+    assert box[1] >= 104  # nothing else than above the box that is taken
+
+
 def test_a_text_is_cleaned_for_a_picture() -> None:
     assert labels.clean("a\r\nb\tc\u3000猫\u2028 d ") == "a b c 猫 d"
     assert labels.clean("a\x00\x1b[1mb\x7f\ud800\ue000") == "a\ufffd\ufffd[1mb" + "\ufffd" * 3
@@ -698,7 +718,7 @@ def test_the_page_holds_what_the_map_shows(tmp_path: Path) -> None:
     data, elements = page(
         tmp_path / "a.html", points=np.array([[0.5, -1], [1 / 3, 2e-9], [3, 4]], dtype=np.float32), texts=["猫", "cat", "犬"],
         groups=["ja", "en", None], shapes=["ja", "en", "ja"], links=["1", "1", ""],
-        axes=("PC 1 (24 %)", "PC 2"), title="地図 <b>&\n",
+        captions=[(0.25, 1 / 3, "1: 猫, 犬")], axes=("PC 1 (24 %)", "PC 2"), title="地図 <b>&\n",
     )  # fmt: skip
     assert data == {
         "points": [0.5, -1.0, 0.333333, 2e-9, 3.0, 4.0],
@@ -707,6 +727,7 @@ def test_the_page_holds_what_the_map_shows(tmp_path: Path) -> None:
         "shapes": {"names": ["ja", "en"], "codes": [0, 1, 0], "outlines": [[0, 0, 1.0], [3, 0, 1.5]]},
         "ungrouped": "#8c8c8c",
         "links": [[0, 1]],
+        "captions": [[0.25, 0.333333, "1: 猫, 犬"]],
         "axes": ["PC 1 (24 %)", "PC 2"],
     }
     assert [text for tag, _, text in elements.found if tag == "title"] == ["地図 <b>&"]
