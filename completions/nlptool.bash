@@ -749,15 +749,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool tokenize')
-        options=(-f --format --fields --pos --stop-pos --ruby --numbers --normalize --n-best --count --by --min-count -k --top-k --plot --dictionary --user-dictionary -j --workers -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(-f --format --fields --pos --stop-pos --ruby --numbers --normalize --n-best --count --by --by-group --parts --min-count -k --top-k --plot --zipf --dictionary --user-dictionary -j --workers -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency -o --output --source --resume --drop-input --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
         -f | --format) kind=word words=(table jsonl csv tsv parquet wakati mecab conllu text) ;;
-        --fields | --pos | --stop-pos | --n-best | --min-count | -k | --top-k | --plot | -j | --workers | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --fields | --pos | --stop-pos | --n-best | --by | --by-group | --parts | --min-count | -k | --top-k | --plot | --zipf | -j | --workers | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --ruby) kind=word words=(html aozora brackets) ;;
         --normalize) kind=word words=(nfkc) ;;
         --count) kind=word words=(chars words) ;;
-        --by) kind=word words=(surface lemma) ;;
         --dictionary | --user-dictionary | -o | --output) kind=file ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
-from nlptool.cli import options
+from nlptool.cli import count_pictures, options
 from nlptool.cli.help import Command
-from nlptool.errors import RunError
+from nlptool.cli.options import counting as count_options
 from nlptool.records import formats
 from nlptool.records.formats.record_rows import TextRows
 from nlptool.records.pipe import Pipe
@@ -17,46 +18,8 @@ from nlptool.records.record import Record
 from nlptool.records.workers import Workers
 from nlptool.records.writing import row_options, write_records
 
-NEEDED_BY_COUNTS = ("by", "min_count", "top_k", "plot")  # options that mean nothing without --count
-
-COUNT_FORMATS = ("table", "jsonl", "csv", "tsv")
-
-BARS = 30  # in a picture of counts, unless -k says how many
-
-_NOUNS = {"words": "words", "chars": "characters"}
-
-UNUSED_IN_COUNTS = {  # options of which --count makes no use
-    "words": ("fields", "n_best", "ruby", "numbers", "resume", "drop_input", "id_field"),
-    "chars": (
-        "fields", "n_best", "ruby", "numbers", "resume", "drop_input", "id_field", "by", "pos", "stop_pos", "dictionary",
-        "user_dictionary",
-    ),
-}  # fmt: skip
-
-
-def check_count_options(what: str | None, format: str, plot: str | None) -> None:
-    """See whether ``--count`` goes with the other options of ``tokenize``.
-
-    Args:
-        what: words | chars | None.
-
-    Raises:
-        UsageError: it does not.
-        RunError: the picture cannot be written.
-    """
-    if what is None:
-        for name in sorted(options.typed(NEEDED_BY_COUNTS)):
-            raise click.UsageError(f"{option_spelling(name)} goes with --count alone")
-        return
-    if format not in COUNT_FORMATS:
-        able = ", ".join(COUNT_FORMATS)
-        raise click.UsageError(f"--count writes {able}: what it gives is no tokens to write as {format}")
-    for name in sorted(options.typed(UNUSED_IN_COUNTS[what])):
-        raise click.UsageError(f"--count {what} makes no use of {option_spelling(name)}")
-    if plot is not None:
-        from nlptool import plots
-
-        plots.check(plot)
+if TYPE_CHECKING:
+    from nlptool.tasks.count import Counting
 
 
 def format_of_readings(pipe: Pipe, format: str, *, ruby: str | None, numbers: bool) -> str:
@@ -77,19 +40,6 @@ def format_of_readings(pipe: Pipe, format: str, *, ruby: str | None, numbers: bo
         raise click.UsageError(f"{option} writes {', '.join(able)}, not {format}")
     options.refuse(("n_best",), option)
     return format
-
-
-def option_spelling(option: str) -> str:
-    return f"--{option.replace('_', '-')}"
-
-
-def _draw_counts(pipe: Pipe, ranked: list[tuple[str, int]], noun: str, path: str) -> None:
-    from nlptool import plots
-
-    if not ranked:
-        raise RunError(f"{path} is not drawn: there are no {noun}")
-    names = [each for each, _ in ranked]
-    plots.bars([n for _, n in ranked], path, names=names, label=f"{noun}: how often each comes", note=pipe.note)
 
 
 def _fields(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -143,17 +93,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     type=options.IntRange(1, 512),
     help="Number of best analyses, each with MeCab's cost: in JSON as n_best, in tables in the columns analysis and cost.",
 )
-@click.option(
-    "--count",
-    type=click.Choice(["chars", "words"]),
-    help="Count characters or words of the whole input instead of writing tokens.",
-)
-@click.option("--by", type=click.Choice(["surface", "lemma"]), default="surface", show_default=True,
-              help="Form of the words that --count words counts.")  # fmt: skip
-@click.option("--min-count", default=1, show_default=True, metavar="N", type=options.IntRange(min=1),
-              help="Leave out words or characters of --count that occur less often.")  # fmt: skip
-@options.top_k(largest=None, help="Number of most frequent words or characters that --count writes.")
-@click.option("--plot", metavar="FILE", help="Bar chart of --count, with -k bars or 30: .png, .svg or .pdf.")
+@count_options.counting
 @click.option("--dictionary", metavar="NAME", type=click.Path(),
               help="MeCab dictionary (UTF-8): unidic, ipadic, or a folder.")  # fmt: skip
 @click.option(
@@ -174,14 +114,12 @@ def command(  # noqa: PLR0917
     numbers: bool,
     normalize: str | None,
     n_best: int,
-    count: str | None,
-    by: str,
-    min_count: int,
-    top_k: int | None,
-    plot: str | None,
     dictionary: str | None,
     user_dictionary: tuple[str, ...],
     workers: int | None,
+    counting: Counting | None,
+    plot: str | None,
+    zipf: str | None,
 ) -> None:
     """Split Japanese text into words with lemma, part of speech and reading (MeCab with unidic-lite).
 
@@ -198,10 +136,19 @@ def command(  # noqa: PLR0917
     share}, sorted by frequency and then by code point. The share is relative to everything that was counted, whatever -k
     and --min-count leave out; a table shows 30 unless -k is given. White space, including U+3000, is not counted. A
     character is a Unicode code point. --pos and --stop-pos are applied before counting; records that fail are left out
-    and counted on stderr. `nlptool ngrams -n 1` counts by file or by a field.
+    and counted on stderr.
+
+    --by lemma,pos counts a word for each of its parts of speech, with the field `pos`. --by-group counts, ranks and limits each
+    group for itself, with the field `group`. --parts adds how a word is spread over files, records or the values of a field:
+    `parts`, how many have it; `dp`, the deviation of proportions (Gries 2008), half the sum of |its share in a part - the part's
+    share of the input|: 0 if it is spread evenly; `dispersion`, dp divided by its maximum (DPnorm), as of `nlptool keyness`.
+    --zipf draws the frequency against the rank and says the exponent and the shift of Zipf's and Mandelbrot's law,
+    frequency ~ 1 / (rank + shift)^exponent, by maximum likelihood.
 
     \b
-    nlptool tokenize --count words --by lemma --pos 名詞 -k 20 novel.txt
+    nlptool tokenize --count words --by lemma,pos --stop-pos 補助記号 -k 20 novel.txt
+    nlptool tokenize --count words --by-group file --min-count 5 -f csv novels/ -o words.csv
+    nlptool tokenize --count words --by lemma --parts file --zipf zipf.png novels/
     nlptool tokenize --count chars --plot letters.png novel.txt > letters.jsonl
 
     --ruby writes the text with readings, in hiragana, beside its kanji: a line for each record, or, with -f jsonl, a record with
@@ -234,12 +181,11 @@ def command(  # noqa: PLR0917
         tokenize,
     )
 
-    check_count_options(count, format, plot)
     if format == "mecab" and (pos or stop_pos):
         raise click.UsageError("--pos and --stop-pos do not go with -f mecab, which is MeCab's own output")
-    if count is None:
+    if counting is None:
         format = format_of_readings(pipe, format, ruby=ruby, numbers=numbers)
-    in_process = "jsonl" if count else format
+    in_process = "jsonl" if counting else format
     if format in ("table", "parquet"):
         in_process = "rows" if n_best > 1 else "jsonl"
     wanted = {
@@ -252,11 +198,14 @@ def command(  # noqa: PLR0917
         "ruby": ruby,
         "numbers": numbers,
     }
-    if count is not None:
-        counters = Workers(workers, task_count.counter, count, by, dictionary, user_dictionary, wanted)
-        ranked = task_count.write(pipe, count, counters, most=top_k, min_count=min_count, format=format)
+    if counting is not None:
+        counters = Workers(workers, task_count.counter, counting, dictionary, user_dictionary, wanted)
+        ranked = task_count.write(pipe, counting, counters, format=format)
+        noun = task_count.NOUNS[counting.what]
         if plot is not None:
-            _draw_counts(pipe, ranked[: top_k or BARS], _NOUNS[count], plot)
+            count_pictures.draw_bars(ranked[0], plot, most=counting.most, noun=noun, note=pipe.note)
+        if zipf is not None:
+            count_pictures.draw_zipf(ranked, zipf, noun=noun, note=pipe.note)
         return
     tokenized = tokenize(pipe.read(), Workers(workers, open_analyser, dictionary, user_dictionary, wanted))
     if format in ("table", "csv", "parquet"):

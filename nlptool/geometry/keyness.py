@@ -1,36 +1,15 @@
-"""How special n-grams are of corpora, from their counts in the parts of each: frequencies and dispersion.
-
-The dispersion is that of ``association.dispersion``, computed from the counts that are not 0 alone: of parts with the shares s of
-a corpus in which an n-gram has the shares v, DP = 1/2 sum |v - s| = 1/2 (1 + sum over the parts that have it of |v - s| - s).
-"""
+"""How special n-grams are of corpora, from their counts in the parts of each: frequencies and dispersion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.geometry.ngram_counts import Ids, Rows, numbered, packed, unpacked
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """The P parts of C corpora.
-
-    Attributes:
-        corpora: the corpus of each, (P,).
-        sizes: n-grams in each, (P,).
-    """
-
-    corpora: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-
-    def totals(self, n_corpora: int) -> NDArray[np.int64]:
-        """Return the n-grams of each corpus, (C,)."""
-        return np.bincount(self.corpora, self.sizes, n_corpora).astype(np.int64)
+from nlptool.geometry.dispersion import Parts, cells, deviations, normalised
+from nlptool.geometry.ngram_counts import Ids, Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,22 +55,13 @@ def keys(rows: Rows, parts: Parts, targets: NDArray[np.int64], n_corpora: int, m
         min_count: fewest occurrences in the corpus.
     """
     *columns, of_parts = rows.columns
-    is_new = np.ones(len(rows), np.bool_)
-    is_new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    starts = np.flatnonzero(is_new)
-    items = np.cumsum(is_new) - 1  # the number of each row's n-gram
-    totals = np.bincount(items, rows.counts).astype(np.int64)
+    found = cells(rows, parts, n_corpora)
+    starts, item, corpus, here = found.starts, found.items, found.corpora, found.counts
+    there = np.bincount(item, here).astype(np.int64)[item] - here
     sizes = parts.totals(n_corpora)
     corpora = parts.corpora[of_parts]
-    cells = numbered(packed(items.astype(np.uint32), corpora.astype(np.uint32)))  # n-gram and corpus
-    item, corpus = (each.astype(np.int64) for each in unpacked(cells.keys))
-    here = np.bincount(cells.numbers, rows.counts).astype(np.int64)
-    there = totals[item] - here
     is_key = np.isin(corpus, targets) & (here >= min_count)
     is_key &= here * (sizes.sum() - sizes[corpus]).astype(np.float64) > there * sizes[corpus].astype(np.float64)
-    shares = parts.sizes[of_parts] / sizes[corpora]
-    differences = np.abs(rows.counts / here[cells.numbers] - shares) - shares
-    dispersion = _normalised(np.bincount(cells.numbers, differences), _smallest_shares(parts, n_corpora)[corpus])
     other_dispersion = np.full(len(item), np.nan)
     ends = np.append(starts[1:], len(rows))
     for target in np.unique(corpus[is_key]).tolist():
@@ -107,30 +77,14 @@ def keys(rows: Rows, parts: Parts, targets: NDArray[np.int64], n_corpora: int, m
         differences = np.abs(rows.counts[at] / there[of_target][key] - shares) - shares
         in_others = (parts.corpora != target) & (parts.sizes > 0)
         smallest = parts.sizes[in_others].min() / n_others if in_others.sum() > 1 else np.nan
-        found = _normalised(np.bincount(key, differences, len(chosen)), smallest)
-        other_dispersion[of_target] = np.where(there[of_target] > 0, found, np.nan)
+        dispersion = normalised(deviations(np.bincount(key, differences, len(chosen))), smallest)
+        other_dispersion[of_target] = np.where(there[of_target] > 0, dispersion, np.nan)
     chosen = item[is_key]
     return Keys(
         tuple(column[starts[chosen]] for column in columns),
         corpus[is_key],
         here[is_key],
         there[is_key],
-        dispersion[is_key],
+        found.dp_norm[is_key],
         other_dispersion[is_key],
     )
-
-
-def _normalised(differences: NDArray[Any], smallest: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Return DPnorm from the sums of differences and the share of the smallest part; NaN if that is NaN."""
-    found: NDArray[np.float64] = np.clip((1 + differences) / 2 / (1 - smallest), 0, 1)
-    return found
-
-
-def _smallest_shares(parts: Parts, n_corpora: int) -> NDArray[np.float64]:
-    """Return the share of the smallest part of each corpus that has n-grams, (C,); NaN if it has no second one."""
-    has_ngrams = parts.sizes > 0
-    smallest = np.full(n_corpora, np.inf)
-    np.minimum.at(smallest, parts.corpora[has_ngrams], parts.sizes[has_ngrams])
-    several = np.bincount(parts.corpora[has_ngrams], minlength=n_corpora) > 1
-    totals = np.maximum(parts.totals(n_corpora), 1)
-    return np.where(several, smallest / totals, np.nan)

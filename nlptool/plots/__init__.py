@@ -10,8 +10,9 @@ from nlptool.plots.html_map import page
 from nlptool.plots.markers import Points
 from nlptool.plots.scatter import scatter
 from nlptool.plots.training_curves import curves
+from nlptool.plots.zipf import ZipfCurve, zipf
 
 __all__ = [
-    "FORMATS", "MOST_CLASSES", "Points", "alignment", "arcs", "bars", "check", "confusion", "curves", "grid", "heatmap", "page",
-    "scatter",
+    "FORMATS", "MOST_CLASSES", "Points", "ZipfCurve", "alignment", "arcs", "bars", "check", "confusion", "curves", "grid",
+    "heatmap", "page", "scatter", "zipf",
 ]  # fmt: skip

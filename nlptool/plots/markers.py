@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNGROUPED = "#8c8c8c"
-_OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
+OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
 """A palette for the colour-blind: M. Okabe, K. Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/."""
 
 _TAB20 = (
@@ -51,7 +51,7 @@ class Points:
 
 def colours(n_groups: int) -> list[str]:
     """Return ``n_groups`` colours as ``#rrggbb``; they repeat after 20."""
-    palette = _OKABE_ITO if n_groups <= len(_OKABE_ITO) else _TAB20
+    palette = OKABE_ITO if n_groups <= len(OKABE_ITO) else _TAB20
     return [palette[index % len(palette)] for index in range(n_groups)]
 
 

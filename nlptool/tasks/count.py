@@ -1,10 +1,11 @@
-"""Counts of the characters or words of all the input: `tokenize --count`."""
+"""Counts of the characters or words of all the input, or of each group of records: `tokenize --count`."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nlptool.records.formats import columns
 from nlptool.records.notes import notes
@@ -15,27 +16,81 @@ from nlptool.records.workers import Workers, in_order
 from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
-    from nlptool.models.japanese.counts import CharacterCounter, Counts, WordCounter
+    from nlptool.models.japanese.counts import CharacterCounter, Counts, Item, WordCounter
+    from nlptool.tasks.grouped_counts import Group
 
 _CHUNK = 4096  # records that are written together
 
-_NAMES = {"words": "word", "chars": "char"}
-_NOUNS = {"words": "words", "chars": "characters"}
+NOUNS = {"words": "words", "chars": "characters"}
 
 SHOWN = 30
 """Rows of a table, unless -k says how many."""
 
 _NOTES = notes("n_unknown of a dictionary", "n_control")
+_SPREAD = ("parts", "dp", "dispersion")
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What is counted, and what is written of it.
+
+    Attributes:
+        what: words | chars.
+        by: fields in which different words differ: surface | lemma | pos | pos_detail.
+        group: the field that groups records, or file; None: all are one group.
+        parts: over which words are dispersed: file | record | a field; None: that is not wanted.
+        most: so many of each group alone; None: all, and of a table ``SHOWN``.
+        min_count: fewest occurrences, in the group.
+    """
+
+    what: str = "words"
+    by: tuple[str, ...] = ("surface",)
+    group: str | None = None
+    parts: str | None = None
+    most: int | None = None
+    min_count: int = 1
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether the counts of each text are needed."""
+        return self.group is not None or self.parts is not None
+
+    def names(self) -> list[str]:
+        """Return the names of the columns that say what was counted."""
+        if self.what == "chars":
+            return ["char"]
+        first = next((name for name in self.by if name in ("surface", "lemma")), None)
+        return ["word" if name == first else name for name in self.by]
+
+    def columns(self) -> list[str]:
+        """Return the names of all columns."""
+        group = ["group"] if self.group is not None else []
+        return [*group, *self.names(), "count", "share", *(_SPREAD if self.parts is not None else ())]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What was counted in a group, the most frequent first.
+
+    Attributes:
+        name: "" of the only group.
+        total: of all counts, those that are left out too.
+        group: with the dispersion, if that was wanted.
+    """
+
+    name: str
+    items: Sequence[Item]
+    counts: Sequence[int]
+    total: int
+    group: Group | None = None
 
 
 def counter(
-    what: str, by: str, dictionary: str | None, user_dictionaries: Sequence[str], wanted: dict[str, object]
+    counting: Counting, dictionary: str | None, user_dictionaries: Sequence[str], wanted: dict[str, object]
 ) -> CharacterCounter | WordCounter:
     """Make the function that counts, once in each process.
 
     Args:
-        what: words | chars.
-        by: surface | lemma.
         wanted: the fields of ``tokens.Wanted``.
     """
     from nlptool.models.japanese import counts as japanese_counts
@@ -43,12 +98,13 @@ def counter(
     from nlptool.tasks.tokens import Wanted, is_kept
 
     chosen = Wanted(**wanted)  # type: ignore[arg-type]
-    if what == "chars":
-        return japanese_counts.CharacterCounter(normalize=chosen.normalize)
+    if counting.what == "chars":
+        return japanese_counts.CharacterCounter(normalize=chosen.normalize, each=counting.in_groups)
     keeps = functools.partial(is_kept, wanted=chosen)
     return japanese_counts.WordCounter(
-        Tagger(dictionary, user_dictionaries), by=by, keeps=keeps, normalize=chosen.normalize
-    )
+        Tagger(dictionary, user_dictionaries), by=counting.by, keeps=keeps, normalize=chosen.normalize,
+        each=counting.in_groups,
+    )  # fmt: skip
 
 
 def count(lists: Iterator[list[Record]], workers: Workers[Counts], counts: Counts) -> Iterator[list[Record]]:
@@ -63,51 +119,84 @@ def _texts(records: list[Record]) -> Sequence[str]:
     return [record.text for record in records if record.pending]
 
 
-def write(
-    pipe: Pipe, what: str, workers: Workers[Counts], *, most: int | None, min_count: int = 1, format: str = "jsonl"
-) -> list[tuple[str, int]]:
-    """Write a record for each character or word of all the input, the most frequent first.
+def write(pipe: Pipe, counting: Counting, workers: Workers[Counts], *, format: str = "jsonl") -> list[Ranked]:
+    """Write a record for each character or word of all the input, or of each group of records, the most frequent first.
 
     Args:
-        most: write so many alone; None: all, and of a table ``SHOWN``.
-        min_count: fewest occurrences.
+        workers: each made by ``counter``.
         format: jsonl | csv | tsv | table.
 
     Returns:
-        (character or word, count) of those that come often enough, as many as ``most`` says.
+        The groups, with what comes often enough.
 
     Raises:
         RunError: something cannot be written.
     """
-    from nlptool.models.japanese.counts import Counts
-
-    counts = Counts()
     with Output(pipe.output, inputs=pipe.files or ("-",)) as output:
         with pipe.beside(*pipe.files) as beside, beside.bar:
             beside.on_error = (
                 "fail" if pipe.on_error == "fail" else "skip"
             )  # the output has no place for a record that fails
-            beside.consume(count(beside.read(), workers, counts))
-        ranked, total = counts.most_frequent(), counts.of.total()
-        frequent = [(item, n) for item, n in ranked if n >= min_count]
-        found = frequent[: SHOWN if most is None and format == "table" else most]
-        rows = (_columns(what, found[start : start + _CHUNK], total) for start in range(0, len(found), _CHUNK))
-        columns.write(output, [_NAMES[what], "count", "share"], rows, format)
-    if len(frequent) < len(ranked):
-        pipe.note(
-            f"{_NOUNS[what]} that occur fewer than {min_count:,} times, left out (--min-count): {len(ranked) - len(frequent):,}"
-        )
-    if most is None and len(found) < len(frequent):
-        pipe.note(f"the table shows {len(found):,} of {len(frequent):,} {_NOUNS[what]}; -k N shows N, -f jsonl all")
+            ranked, said = (_in_groups if counting.in_groups else _whole)(beside, counting, workers)
+        most = SHOWN if counting.most is None and format == "table" else counting.most
+        blocks = (block for group in ranked for block in _blocks(group, counting, most))
+        n_written = columns.write(output, counting.columns(), blocks, format)
+    n_frequent, noun = sum(len(group.items) for group in ranked), NOUNS[counting.what]
+    if n_rare := said.pop("rare", 0):
+        pipe.note(f"{noun} that occur fewer than {counting.min_count:,} times, left out (--min-count): {n_rare:,}")
+    if counting.most is None and n_written < n_frequent:
+        pipe.note(f"the table shows {n_written:,} of {n_frequent:,} {noun}; -k N shows N, -f jsonl all")
     for key, sentence in _NOTES.items():
-        if n := getattr(counts, key):
+        if n := said[key]:
             pipe.note(f"{sentence}: {n:,}")
-    return frequent[:most]
+    return ranked
 
 
-def _columns(what: str, counted: Sequence[tuple[str, int]], total: int) -> columns.Columns:
-    return {
-        _NAMES[what]: [item for item, _ in counted],
-        "count": [n for _, n in counted],
-        "share": [float(f"{n / total:.6g}") for _, n in counted],
-    }
+def _whole(pipe: Pipe, counting: Counting, workers: Workers[Counts]) -> tuple[list[Ranked], dict[str, int]]:
+    """Return the only group, and what is to be said."""
+    from nlptool.models.japanese.counts import Counts
+
+    counts = Counts()
+    pipe.consume(count(pipe.read(), workers, counts))
+    ranked = counts.most_frequent()
+    frequent = [(item, n) for item, n in ranked if n >= counting.min_count]
+    found = Ranked("", [item for item, _ in frequent], [n for _, n in frequent], counts.of.total())
+    said = {"rare": len(ranked) - len(frequent), "n_unknown": counts.n_unknown, "n_control": counts.n_control}
+    return [found], said
+
+
+def _in_groups(pipe: Pipe, counting: Counting, workers: Workers[Counts]) -> tuple[list[Ranked], dict[str, int]]:
+    """Return the groups, and what is to be said."""
+    from nlptool.tasks.grouped_counts import GroupedCounts
+
+    counts = GroupedCounts(counting.group, counting.parts)
+    pipe.consume(counts.count(pipe.read(), workers))
+    found = [
+        Ranked(group.name, group.items, group.counts.tolist(), group.total, group)
+        for group in counts.groups(counting.min_count)
+    ]
+    said = {"rare": counts.n_rare, "n_unknown": counts.n_unknown, "n_control": counts.n_control}
+    return found, said
+
+
+def _blocks(ranked: Ranked, counting: Counting, most: int | None) -> Iterator[columns.Columns]:
+    """Yield the columns of a group.
+
+    Args:
+        most: words; None: all.
+    """
+    names = counting.names()
+    end = len(ranked.items) if most is None else min(most, len(ranked.items))
+    for start in range(0, end, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, end))
+        items, counts = ranked.items[chunk], ranked.counts[chunk]
+        fields: list[Any] = [items] if len(names) == 1 else list(zip(*items, strict=True))
+        block: dict[str, Sequence[Any]] = {
+            "group": [ranked.name] * len(items),
+            **dict(zip(names, fields, strict=True)),
+            "count": counts,
+            "share": [float(f"{n / ranked.total:.6g}") for n in counts],
+        }
+        if ranked.group is not None and counting.parts is not None:
+            block |= ranked.group.spread.columns(chunk)
+        yield block

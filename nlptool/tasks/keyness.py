@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.geometry.keyness import Keys, Parts, keys
+from nlptool.geometry.dispersion import Parts
+from nlptool.geometry.keyness import Keys, keys
 from nlptool.records.formats.columns import write
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record

@@ -94,6 +94,7 @@ JUDGED: dict[str, list[str]] = {
     "sample -n 9 --by embedding": [],
     "tokenize --count words": [],
     "tokenize --count chars": [],
+    "tokenize --count words --by-group first --parts record": [],
 }  # what is written are figures: of each record it is counted what became of it
 SEVERAL_ROWS = {
     "answer",

@@ -158,6 +158,16 @@ def test_a_long_text_is_counted_whole(invoke: Invoke) -> None:
         (["--count", "chars", "--by", "lemma"], "--count chars makes no use of --by"),
         (["--count", "letters"], "'letters' is not one of 'chars', 'words'"),
         (["--count", "words", "-k", "0"], "0 is not in the range"),
+        (["--count", "words", "--by", "form"], "words do not differ by 'form'; by surface, lemma, pos, pos_detail"),
+        (["--count", "words", "--by", ""], "words do not differ by ''"),
+        (["--count", "words", "--min-count", "0"], "0 is not in the range"),
+        (["--count", "words", "--min-count", "-1"], "-1 is not in the range"),
+        (["--count", "words", "--by-group", "x"], "--by x names a field, and <stdin> is text"),
+        (["--count", "words", "--by-group", "file", "--plot", "a.png"], "leave out --by-group, or take --zipf"),
+        (["--count", "words", "--plot", "a.png", "--zipf", "a.png"], "name two files"),
+        (["--by-group", "file"], "--by-group goes with --count alone"),
+        (["--parts", "file"], "--parts goes with --count alone"),
+        (["--zipf", "a.png"], "--zipf goes with --count alone"),
         (["--by", "lemma"], "--by goes with --count alone"),
         (["-k", "3"], "--top-k goes with --count alone"),
         (["--plot", "a.png"], "--plot goes with --count alone"),
@@ -182,7 +192,7 @@ def test_however_texts_are_divided_the_counts_are_the_same(texts: list[str], at:
     for counter in (
         CharacterCounter(),
         WordCounter(TAGGER, keeps=lambda _: True),
-        WordCounter(TAGGER, by="lemma", keeps=lambda _: True),
+        WordCounter(TAGGER, by=("lemma",), keeps=lambda _: True),
     ):
         whole, halves = japanese_counts.Counts(), japanese_counts.Counts()
         whole.add(counter(texts)[0])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nlptool.geometry import association
-from nlptool.geometry.keyness import Keys, Parts, keys
+from nlptool.geometry.dispersion import Parts
+from nlptool.geometry.keyness import Keys, keys
 from nlptool.geometry.ngram_counts import count
 
 RANDOM = np.random.default_rng(5)

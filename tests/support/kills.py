@@ -82,6 +82,9 @@ CASES = {
     "tokenize csv": Case("tokenize -f csv {in}/novel.txt {in}/lines.txt -o out"),
     "tokenize ruby": Case("tokenize --ruby html {in}/novel.txt -o out"),
     "tokenize conllu": Case("tokenize -f conllu {in}/novel.txt -o out"),
+    "tokenize --count": Case(
+        "tokenize --count words --by-group file --parts record {in}/novel.txt {in}/lines.txt -o out", resumes=False
+    ),
     "ngrams": Case("ngrams -n 1-3 {in}/novel.txt -o out", resumes=False),
     "collocations": Case("collocations --window 3 {in}/novel.txt -o out", resumes=False),
     "collocations --phrases": Case("collocations --phrases {in}/novel.txt -o out", resumes=False),

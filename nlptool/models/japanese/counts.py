@@ -14,11 +14,18 @@ _MOST_KEYS = 400_000  # distinct tokens whose words are cached; about 60 MB
 _CONTROL = re.compile(r"[\x00-\x08\x0c-\x1f\x7f]")  # except those that are blanks to MeCab
 
 
+Item = str | tuple[str, ...]
+"""What is counted: a character, a word, or several fields of a word."""
+
+FIELDS = ("surface", "lemma", "pos", "pos_detail")
+"""Fields by which words are told apart."""
+
+
 @dataclass(slots=True)
 class Counts:
     """Frequencies. White space is not counted."""
 
-    of: Counter[str] = field(default_factory=Counter)
+    of: Counter[Item] = field(default_factory=Counter)
     n_unknown: int = 0  # occurrences of words that the dictionary lacks
     n_control: int = 0  # control characters among words, which become control pictures (␀)
 
@@ -28,7 +35,7 @@ class Counts:
         self.n_unknown += other.n_unknown
         self.n_control += other.n_control
 
-    def most_frequent(self, most: int | None = None) -> list[tuple[str, int]]:
+    def most_frequent(self, most: int | None = None) -> list[tuple[Item, int]]:
         """Return (item, count) pairs, the most frequent first, equally frequent ones in the order of their code points."""
         return sorted(self.of.items(), key=lambda item: (-item[1], item[0]))[:most]
 
@@ -38,36 +45,50 @@ class CharacterCounter:
 
     Args:
         normalize: apply NFKC first.
+        each: count those of each text, not of all together.
     """
 
-    def __init__(self, *, normalize: bool = False) -> None:
+    def __init__(self, *, normalize: bool = False, each: bool = False) -> None:
         self._normalize = normalize
+        self._each = each
 
     def __call__(self, texts: Sequence[str]) -> list[Counts]:
-        counts = Counts()
-        for text in texts:
-            counts.of.update(unicodedata.normalize("NFKC", text) if self._normalize else text)
-        _drop_blanks(counts)
-        return [counts]
+        found = []
+        for some in ([text] for text in texts) if self._each else [texts]:
+            counts = Counts()
+            for text in some:
+                counts.of.update(unicodedata.normalize("NFKC", text) if self._normalize else text)
+            for blank in [item for item in counts.of if str(item).isspace()]:
+                del counts.of[blank]
+            found.append(counts)
+        return found
 
 
 class WordCounter:
     """Counts the words of texts.
 
     Args:
-        by: surface | lemma; the lemma of a word that the dictionary lacks is its surface.
+        by: names of ``FIELDS`` in which different words differ; the lemma of a word that the dictionary lacks is its surface.
         keeps: whether a word is counted.
         normalize: apply NFKC first.
+        each: count those of each text, not of all together.
     """
 
     def __init__(
-        self, tagger: Tagger, *, by: str = "surface", keeps: Callable[[Morpheme], bool], normalize: bool = False
+        self,
+        tagger: Tagger,
+        *,
+        by: Sequence[str] = ("surface",),
+        keeps: Callable[[Morpheme], bool],
+        normalize: bool = False,
+        each: bool = False,
     ) -> None:
         self._tagger = tagger
         self._by = by
         self._keeps = keeps
         self._normalize = normalize
-        self._words: dict[bytes, str | None] = {}  # key of a token -> its word; None if it is not counted
+        self._each = each
+        self._words: dict[bytes, Item | None] = {}  # key of a token -> its word; None if it is not counted
 
     def __call__(self, texts: Sequence[str]) -> list[Counts]:
         return self.finish(self.begin(texts))
@@ -83,9 +104,12 @@ class WordCounter:
 
     def finish(self, begun: Sequence[tuple[str, str, bytes]]) -> list[Counts]:
         """Count the words of the texts that ``begin`` has analysed."""
-        counts, keys = Counts(), Counter[bytes]()
         if len(self._words) > _MOST_KEYS:
             self._words.clear()
+        return [self._counted(some) for some in ([text] for text in begun)] if self._each else [self._counted(begun)]
+
+    def _counted(self, begun: Sequence[tuple[str, str, bytes]]) -> Counts:
+        counts, keys = Counts(), Counter[bytes]()
         for text, shown, parsed in begun:
             if not parsed:
                 continue
@@ -100,15 +124,20 @@ class WordCounter:
             word = self._words[key]
             if word is not None:
                 counts.of[word] += n
-        _drop_blanks(counts)
-        return [counts]
+        return counts
 
-    def _word(self, morpheme: Morpheme) -> str | None:
-        if not self._keeps(morpheme):
+    def _word(self, morpheme: Morpheme) -> Item | None:
+        if morpheme.surface.isspace() or not self._keeps(morpheme):
             return None
-        return (morpheme.feature("lemma") if self._by == "lemma" else None) or morpheme.surface
+        fields = tuple(self._field(morpheme, name) for name in self._by)
+        return fields[0] if len(fields) == 1 else fields
 
-
-def _drop_blanks(counts: Counts) -> None:
-    for blank in [item for item in counts.of if item.isspace()]:
-        del counts.of[blank]
+    def _field(self, morpheme: Morpheme, name: str) -> str:
+        match name:
+            case "lemma":
+                return morpheme.feature("lemma") or morpheme.surface
+            case "pos":
+                return morpheme.columns[0]
+            case "pos_detail":
+                return "-".join(filter(None, map(morpheme.feature, ("pos2", "pos3", "pos4"))))
+        return morpheme.surface
