@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy answer attention choose classify cluster collocations compare completion dedup embed evaluate fill-mask generate hash index keyness keywords kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search similarity split tag tokenize train vectors) ;;
+        "") kind=word words=(analogy answer attention change choose classify cluster collocations compare completion dedup embed evaluate fill-mask generate hash index keyness keywords kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search similarity split tag tokenize train vectors) ;;
         esac
         ;;
     'nlptool analogy')
@@ -52,6 +52,17 @@ _nlptool_follow() { # COMMAND [OPTION]
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool change')
+        options=(--progress -q --quiet -v --verbose --debug --words -k --top-k --least --top-words --min-count --neighbors --anchors --center --plot --unicode-errors --threads -f --format -o --output -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        --progress) kind=word words=(auto always never) ;;
+        --words | -k | --top-k | --top-words | --min-count | --neighbors | --anchors | --plot | --threads) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -o | --output) kind=file ;;
         esac
         ;;
     'nlptool choose')
@@ -1011,7 +1022,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool change' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select') at+=" $word" ;;
             esac
         fi
     done

@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select'
             set path $path $word
         end
     end
@@ -15,6 +15,7 @@ complete -c nlptool -f
 complete -c nlptool -n '__nlptool_at nlptool' -a analogy -d 'Solve word analogies, A - B + C, with word vectors.'
 complete -c nlptool -n '__nlptool_at nlptool' -a answer -d 'Answer questions by a part of a text, or of a corpus.'
 complete -c nlptool -n '__nlptool_at nlptool' -a attention -d 'Extract and draw the attention weights of a BERT.'
+complete -c nlptool -n '__nlptool_at nlptool' -a change -d 'Find words whose meaning differs between two models of word vectors.'
 complete -c nlptool -n '__nlptool_at nlptool' -a choose -d 'Choose the ending or the answer that goes with a text.'
 complete -c nlptool -n '__nlptool_at nlptool' -a classify -d 'Classify texts or pairs of texts: a class, labels or a number for each.'
 complete -c nlptool -n '__nlptool_at nlptool' -a cluster -d 'Group records that are near in meaning, and say what each group is about.'
@@ -157,6 +158,25 @@ complete -c nlptool -n '__nlptool_at nlptool attention' -s q -l quiet -d 'Print 
 complete -c nlptool -n '__nlptool_at nlptool attention' -s v -l verbose -d 'Print the running time at the end.'
 complete -c nlptool -n '__nlptool_at nlptool attention' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool attention' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool change' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool change' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool change' -s v -l verbose -d 'Print the running time at the end.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l words -r -f -d 'Words to look at, with commas between them; repeatable. Without it: those that changed most.'
+complete -c nlptool -n '__nlptool_at nlptool change' -s k -l top-k -r -f -d 'Number of words that changed most.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l least -d 'The words that changed least, not most.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l top-words -r -f -d 'Only words among the N most frequent shared ones, and neighbors among the N of their model.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l min-count -r -f -d 'Leave out words that in A or B that occur less often.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l neighbors -r -f -d 'Number of neighbors of each word, before and after.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l anchors -r -f -d 'Align by the N most frequent shared words.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l center -d 'Take from all vectors of a model what they share, their mean.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l plot -r -f -d 'Picture of the words, moving among their neighbors: .png, .svg, .pdf or .html.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l unicode-errors -r -f -a 'strict ignore replace' -d 'Words of a vectors file that are not UTF-8; strict: refuse the file; ignore: leave out the wrong bytes; replace: read U+FFFD for them.'
+complete -c nlptool -n '__nlptool_at nlptool change' -l threads -r -f -d 'Threads for computation.'
+complete -c nlptool -n '__nlptool_at nlptool change' -s f -l format -r -f -a 'table jsonl csv tsv' -d 'Output format; jsonl: a JSON object a line.'
+complete -c nlptool -n '__nlptool_at nlptool change' -s o -l output -r -F -d 'Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv) chooses the format unless -f does.'
+complete -c nlptool -n '__nlptool_at nlptool change' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool choose' -F
 complete -c nlptool -n '__nlptool_at nlptool choose' -s m -l model -r -f -d 'Folder of `nlptool train chooser`, a name of `nlptool models list --task choose`, or a chooser of the hub: org/name[@revision].'

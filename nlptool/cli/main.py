@@ -25,6 +25,7 @@ COMMANDS = {
     "analogy": "Solve word analogies, A - B + C, with word vectors.",
     "answer": "Answer questions by a part of a text, or of a corpus.",
     "attention": "Extract and draw the attention weights of a BERT.",
+    "change": "Find words whose meaning differs between two models of word vectors.",
     "choose": "Choose the ending or the answer that goes with a text.",
     "classify": "Classify texts or pairs of texts: a class, labels or a number for each.",
     "cluster": "Group records that are near in meaning, and say what each group is about.",

@@ -9,7 +9,7 @@ _COMMAND_LINES = {
     "nlptool models show MODEL": ("info", "show"),
     "nlptool tokenize": (
         "pos", "postag", "pos-tag", "segment", "segmentation", "mecab", "morph", "morphology", "analyze",
-        "analyse", "lemma", "lemmas", "lemmatize", "lemmatise", "reading", "yomi", "furigana", "normalize", "tokens",
+        "analyse", "lemma", "lemmas", "lemmatize", "lemmatise", "reading", "yomi", "normalize", "tokens",
         "tokenizer", "janome", "sudachi", "juman", "kuromoji", "unidic", "words", "cut",
     ),
     "nlptool tokenize -f wakati": ("wakati", "wakachi", "split-words", "wakatigaki", "wakachigaki"),
@@ -19,6 +19,9 @@ _COMMAND_LINES = {
     "nlptool ngrams": ("ngram", "n-gram", "n-grams", "bigram", "bigrams", "trigram", "trigrams"),
     "nlptool collocations": ("collocation", "collocates", "collocate", "cooccurrence", "cooccurrences", "co-occurrence"),
     "nlptool collocations --phrases": ("phrases", "phrase", "word2phrase"),
+    "nlptool change A.vec B.vec": ("semantic-change", "shift", "drift", "diachronic", "procrustes", "align"),
+    "nlptool tokenize --ruby html": ("ruby", "furigana"),
+    "nlptool tokenize --fields romaji_hepburn": ("romaji", "romanize", "romanise", "kana"),
     "nlptool keyness TARGET --against REFERENCE": ("key-words", "keyword-analysis", "distinctive"),
     "nlptool keywords": ("keyword", "keybert", "tf-idf", "tfidf", "keyphrases", "keyphrase", "terms", "yake", "rake"),
     "nlptool embed": (

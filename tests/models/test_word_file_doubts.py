@@ -243,7 +243,7 @@ def test_every_command_that_reads_a_file_of_vectors_has_the_option(tmp_path: Pat
     assert len(given) >= 12
     for command in sorted(given):
         text = gold.get(command) or inputs.get(command[0], "x\ny\nx y\n")
-        model = [path] if command[0] == "vectors" else ["-m", path]
+        model = {"vectors": [path], "change": [path, path]}.get(command[0], ["-m", path])
         arguments = [*command, *model, *more.get(command, [])]
         strict = invoke(*arguments, stdin=text)
         assert strict.exit_code == 4 and "--unicode-errors replace" in strict.stderr, (command, strict.stderr)

@@ -89,6 +89,7 @@ CASES = {
     "collocations": Case("collocations --window 3 {in}/novel.txt -o out", resumes=False),
     "collocations --phrases": Case("collocations --phrases {in}/novel.txt -o out", resumes=False),
     "keyness": Case("keyness {in}/lines.txt --against {in}/novel.txt -o out", resumes=False),
+    "change": Case("change aozora-100d aozora-100d -k 3000 -f csv -o out", resumes=False),
     "embed": Case("embed {in}/lines.txt -o out"),
     "embed static": Case("embed -m static-ja-en {in}/novel.txt {in}/lines.txt -o out --on-error skip"),
     "embed npy": Case(f"embed -f npy {_SOME} -o out"),

@@ -157,7 +157,7 @@ def run(command: str, *, takes_files: bool = False) -> Callable[[Command], Comma
     def decorate(callback: Command) -> Command:
         @functools.wraps(callback)
         def called(**values: Any) -> None:
-            pipe = Pipe(command, **{name: values.pop(name) for name in _FIELDS if name in values})
+            pipe = Pipe(command, **{name: values.pop(name) for name in _FIELDS if name in values and name != "output"})
             try:
                 callback(pipe, **values)
             except WrongUsage as error:
