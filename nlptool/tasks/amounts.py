@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from nlptool.tasks.tokens import Token
 from nlptool.text import counters
+from nlptool.text.kana import KANA
 from nlptool.text.number_readings import COMMAS, NUMERIC, POINTS
-
-_FRACTION = "ブン"  # the reading of 分 in 三分の一
 
 
 class ReadAmount(NamedTuple):
@@ -73,16 +72,25 @@ def _touch(tokens: Sequence[Token], place: int) -> bool:
 
 def _read(text: str, tokens: Sequence[Token], first: int, last: int, *, is_date: bool) -> ReadAmount | None:
     number = text[tokens[first].start : tokens[last - 1].end]
-    if not (NUMERIC.match(number[-1]) or last == first + 1):
-        return None
+    if KANA.search(number) or not (NUMERIC.match(number[-1]) or last == first + 1):
+        return None  # ひと, いち: words like others
+    said = "".join(token.morpheme.feature("reading") or "?" for token in tokens[first:last])  # 数百
+    number_said = "" if "?" in said else said
     if last < len(tokens) and _touch(tokens, last):
         counter = tokens[last]
-        said = counter.morpheme.feature("reading") or ""
-        if counter.surface == "分" and said == _FRACTION:
+        reading = counter.morpheme.feature("reading") or ""
+        if counter.surface == "分" and _is_fraction(tokens, last):
             amount = counters.amount(number)
-            return None if amount is None else ReadAmount(first, last + 1, amount.reading + said)
-        if counters.is_counter(counter.surface) or (said and "助数詞" in "-".join(counter.morpheme.columns[:4])):
-            amount = counters.amount(number, counter.surface, counter_reading=said, is_date=is_date)
+            return None if amount is None else ReadAmount(first, last + 1, f"{amount.reading}ブン")
+        if counters.is_counter(counter.surface) or (reading and "助数詞" in "-".join(counter.morpheme.columns[:4])):
+            amount = counters.amount(
+                number, counter.surface, number_reading=number_said, counter_reading=reading, is_date=is_date
+            )
             return None if amount is None else ReadAmount(first, last + 1, amount.reading)
     amount = counters.amount(number)
     return None if amount is None else ReadAmount(first, last, amount.reading)
+
+
+def _is_fraction(tokens: Sequence[Token], place: int) -> bool:
+    """Whether の and a number follow: 三分の一."""
+    return place + 2 < len(tokens) and tokens[place + 1].surface == "の" and _is_number(tokens[place + 2])

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nlptool.text.number_readings import joined
-from nlptool.text.number_readings import reading as number_reading
+from nlptool.text.number_readings import reading as reading_of_number
 
 _NONE: Mapping[int, str] = {}
 
@@ -92,10 +92,10 @@ _FOREIGN = """
 """
 _NATIVE = """
     箱 ハコ 皿 サラ 袋 フクロ 束 タバ 粒 ツブ 切れ キレ 株 カブ 部屋 ヘヤ 晩 バン 桁 ケタ 通り トオリ 組 クミ 言 コト 口 クチ
-    塊 カタマリ 筋 スジ 坪 ツボ
+    塊 カタマリ 筋 スジ 坪 ツボ 廻り マワリ 回り マワリ
 """
 _SPELLINGS = _pairs("""
-    才 歳 疋 匹 ひき 匹 ヶ所 カ所 箇所 カ所 か所 カ所 個所 カ所 ヶ月 カ月 箇月 カ月 か月 カ月 ヵ月 カ月 ケ月 カ月 ヶ国
+    ツ つ 才 歳 疋 匹 ひき 匹 ヶ所 カ所 箇所 カ所 か所 カ所 個所 カ所 ヶ月 カ月 箇月 カ月 か月 カ月 ヵ月 カ月 ケ月 カ月 ヶ国
     カ国 か国 カ国
 """)
 """Another spelling of a counter -> that of the table."""
@@ -130,8 +130,11 @@ _TABLE: dict[str, _Counter] = {
     },
 }
 
-_OF_N = {"何": "ナン", "幾": "イク", "数": "スウ"}
-"""Words that stand for a number, and their readings before a counter."""
+_OF_N = {
+    "何": "ナン", "幾": "イク", "数": "スウ",
+    "二三": "ニサン", "四五": "シゴ", "五六": "ゴロク", "六七": "ロクシチ", "七八": "シチハチ",
+}  # fmt: skip
+"""Words that stand for a number, or for one of two, and their readings before a counter."""
 
 
 class Amount(NamedTuple):
@@ -156,20 +159,22 @@ def _known(text: str) -> _Counter | None:
     return _TABLE.get(_SPELLINGS.get(text, text))
 
 
-def amount(number: str, counter: str = "", *, counter_reading: str = "", is_date: bool = False) -> Amount | None:
+def amount(
+    number: str, counter: str = "", *, number_reading: str = "", counter_reading: str = "", is_date: bool = False
+) -> Amount | None:
     """Return how a number with its counter is read; None if ``number`` is none that can be read.
 
     Args:
-        number: as of ``number_readings.reading``, or 何, 幾, 数, which take a counter.
+        number: as of ``number_readings.reading``, or 何, 幾, 数, 二三 and the like, which take a counter.
         counter: behind it; "": none.
+        number_reading: in katakana, of a number that cannot be read otherwise, and takes a counter: 数百.
         counter_reading: in katakana, of a counter that the table lacks.
         is_date: the counter is 日 behind a month: 1日 is ツイタチ, not イチニチ.
     """
-    if number in _OF_N:
-        return Amount(_behind(_OF_N[number], counter, counter_reading, None)) if counter else None
-    read = number_reading(number)
+    read = None if number in _OF_N else reading_of_number(number)
     if read is None:
-        return None
+        said = _OF_N.get(number, number_reading)
+        return Amount(_behind(said, counter, counter_reading, None)) if said and counter else None
     said, value = read
     if not counter:
         return Amount(said, value)
