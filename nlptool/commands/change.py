@@ -22,7 +22,10 @@ _DRAWN = 5  # words in a picture, unless they are named
 
 
 def _words(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word for value in values for word in value.split(",") if word)
+    words = tuple(word for value in values for word in value.split(",") if word.strip())
+    if values and not words:
+        raise click.BadParameter("there is no word")
+    return words
 
 
 @click.command(cls=Command)
@@ -105,6 +108,8 @@ def command(
         write(output, names, [columns], format)
     for message in missing:
         pipe.note(message)
+    if not places and not words:
+        pipe.note(f"none of the {len(change.words):,} shared words occurs {min_count:,} times in both")
     if plot is not None:
         _draw(pipe, change, places if words else places[:_DRAWN], choice, plot)
     click.get_current_context().exit(EXIT_RECORDS_FAILED if missing else 0)

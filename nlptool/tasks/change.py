@@ -131,9 +131,10 @@ class Change:
         if self.n_zero:
             said.append(f"shared words whose vector has no direction, and were left out: {self.n_zero:,}")
         if self.n_anchors <= self.before.dimension:
+            others = ", those of others too low" if self.n_anchors < len(self.words) else ""
             said.append(
                 f"{self.n_anchors:,} shared words do not determine a rotation in {self.before.dimension} dimensions: they fit "
-                "better than they should, and their cosines are too high"
+                f"better than they should, and their cosines are too high{others}"
             )
         elif self.are_same:
             said.append(

@@ -144,6 +144,9 @@ def test_counts(tmp_path: Path) -> None:
     }  # fmt: skip
     frequent = {record["word"] for record in records(run(*models, "--min-count", "80"))}
     assert frequent == {"犬", "鳥"}
+    nothing = run(*models, "--min-count", "500")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert "none of the 4 shared words occurs 500 times in both" in nothing.stderr
 
 
 def test_formats(tmp_path: Path) -> None:
@@ -190,6 +193,9 @@ def test_too_few_shared_words_are_said(tmp_path: Path) -> None:
     before = saved(tmp_path / "a.txt", WORDS, vectors())
     after = saved(tmp_path / "b.txt", [*WORDS[:5], *(f"新{n}" for n in range(55))], vectors(2))
     assert "5 shared words do not determine a rotation in 6 dimensions" in run(before, after).stderr
+    anchored = run(before, before, "--anchors", "6").stderr
+    assert "6 shared words do not determine a rotation in 6 dimensions" in anchored
+    assert "their cosines are too high, those of others too low" in anchored
     done = run(before, saved(tmp_path / "c.txt", [f"新{n}" for n in range(60)], vectors()))
     assert done.exit_code == 1
     assert "have no word in common" in done.stderr
@@ -206,6 +212,7 @@ def test_too_few_shared_words_are_said(tmp_path: Path) -> None:
         (["A", "A", "--min-count", "2"], 1, "A does not know how often its words occur"),
         (["A"], 2, "Missing argument 'B'"),
         (["A", "A", "--words", "語1", "-k", "3"], 2, "--words makes no use of --top-k"),
+        (["A", "A", "--words", ", "], 2, "there is no word"),
         (["A", "A", "--plot", "x.gif"], 1, "a picture is a .png, .svg, .pdf, .html file"),
         (["A", "A", "-f", "parquet"], 2, "'parquet' is not one of"),
     ],
