@@ -24,6 +24,7 @@ from nlptool.records.named_columns import unpacked
 from nlptool.records.record import Record, lone_surrogate
 from nlptool.records.tagged_json import read_words
 from nlptool.text.scripts import LONE_SURROGATE
+from nlptool.text.token_forms import forms_of
 
 Token = dict[str, Any]
 
@@ -83,10 +84,10 @@ def given_forms(record: Record, by: str = "surface") -> list[str] | None:
     if not isinstance(value, list):
         raise RecordError("NotWords", f"`{FIELD}` holds {type_of(value)}, not a list of words")
     try:
-        forms = [item[by] or item["surface"] for item in value]
-    except (TypeError, KeyError):
-        forms = [_form(item, by) for item in value]
-    if not all(type(form) is str and form for form in forms):
+        forms = forms_of(value, by)
+    except ValueError:
+        forms = [""]
+    if not all(forms):
         text, places = read_words(value, FIELD, None)  # says what is wrong, or finds the words under another name
         forms = [text[start:end] for start, end in places]
     if lone := LONE_SURROGATE.search("\n".join(forms)):
@@ -97,10 +98,6 @@ def given_forms(record: Record, by: str = "surface") -> list[str] | None:
 def _given(record: Record) -> Any:
     """Return the value of the field; None if there is none. In a cell of a table it is JSON."""
     return unpacked(fields(record.raw).get(FIELD)) if has_tokens(record) else None
-
-
-def _form(item: Any, by: str) -> Any:
-    return (_string(item, by) or item.get("surface")) if isinstance(item, dict) else item
 
 
 def _string(token: Token, name: str) -> str | None:

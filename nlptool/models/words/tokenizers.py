@@ -11,10 +11,11 @@ White space is no word; a run of white space inside a word becomes one blank.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from nlptool.text.scripts import LONE_SURROGATE, collapse_blanks, japanese
+from nlptool.text.token_forms import forms_of
 
 Tokenizer = Callable[[str], list[str]]
 
@@ -73,21 +74,16 @@ def dictionary(tokenizer: str, name: str | None = None) -> str | None:
 
 
 def of_tokens(tokens: Any, tokenizer: str, *, lowercase: bool = False) -> list[str]:
-    """Return the words of a record's ``tokens``: strings, or objects as ``nlptool tokenize`` writes them.
+    """Return the words of tokens that came instead of a text: strings, or objects as ``nlptool tokenize`` writes them. The
+    lemma of a token that has none is its surface.
 
     Raises:
         ValueError: ``tokens`` is something else.
     """
-    if not isinstance(tokens, list):
-        raise ValueError("`tokens` is not a list")
-    name = "lemma" if tokenizer == "lemma" else "surface"
-    words = [token.get(name) if isinstance(token, Mapping) else token for token in tokens]
-    strings = [word for word in words if isinstance(word, str)]
-    if any(map(LONE_SURROGATE.search, strings)):
-        raise ValueError("`tokens` holds half a character (a lone surrogate)")
-    if len(strings) < len(words):
-        raise ValueError(f"`tokens` holds something else than strings or objects with `{name}`")
-    return [word for string in strings if (word := collapse_blanks(string.lower() if lowercase else string))]
+    forms = forms_of(tokens, "lemma" if tokenizer == "lemma" else "surface")
+    if any(map(LONE_SURROGATE.search, forms)):
+        raise ValueError("a token holds half a character (a lone surrogate)")
+    return [word for form in forms if (word := collapse_blanks(form.lower() if lowercase else form))]
 
 
 def choose(texts: Iterable[str]) -> tuple[str, str]:
