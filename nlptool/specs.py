@@ -160,6 +160,13 @@ class DecodingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoencoderSpec:
+    """An autoencoder whose code is that of a text."""
+
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WordVectorsSpec:
     """Word vectors. ``model`` "" means that the script of a query decides."""
 

@@ -8,11 +8,12 @@ from nlptool.plots.figure import FORMATS, check
 from nlptool.plots.heatmap import heatmap
 from nlptool.plots.html_map import page
 from nlptool.plots.markers import Points
+from nlptool.plots.planes import planes
 from nlptool.plots.scatter import scatter
 from nlptool.plots.training_curves import curves
 from nlptool.plots.zipf import ZipfCurve, zipf
 
 __all__ = [
     "FORMATS", "MOST_CLASSES", "Points", "ZipfCurve", "alignment", "arcs", "bars", "check", "confusion", "curves", "grid",
-    "heatmap", "page", "scatter", "zipf",
+    "heatmap", "page", "planes", "scatter", "zipf",
 ]  # fmt: skip

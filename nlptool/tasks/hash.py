@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from nlptool.geometry import binary_codes, hyperplanes
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 CODE = "code"
 """The field of a record that holds its code."""
 
-EMPTY, NO_VECTOR, ZERO = "empty text", "no vector", "the vector is zero"  # reasons
+EMPTY, NO_VECTOR, ZERO, NO_WORD = (
+    "empty text",
+    "no vector",
+    "the vector is zero",
+    "no word of the vocabulary",
+)  # reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,8 @@ class Hashed:
     Attributes:
         records: those that have a code.
         codes: theirs, (n, ceil(B / 8)), as of ``binary_codes.packed``.
-        vectors: the embeddings of which they were made, (n, D); None: of something else.
+        vectors: the embeddings of which they were made, (n, D); None: of something else. Where the units of an autoencoder's code
+            are linear, there are no codes but these, which it made.
         reasons: id of a pending record without a code -> why it has none.
     """
 
@@ -46,7 +53,7 @@ class Hasher(Protocol):
 
     @property
     def n_bits(self) -> int:
-        """Bits of a code."""
+        """Bits of a code; 0: it makes vectors."""
         ...
 
     def entry(self) -> dict[str, Any]:
@@ -104,18 +111,31 @@ def with_directions(
 
 
 def hash_records(lists: Iterable[list[Record]], hasher: Hasher) -> Iterator[list[Record]]:
-    """Give each record its code in hexadecimal digits, null where it has none."""
+    """Give each record its code in hexadecimal digits, or as numbers where it is linear; null where it has none."""
     for records in windows(lists):
         hashed = hasher(records)
-        entry = hasher.entry()
-        for record, code in zip(hashed.records, binary_codes.as_hex(hashed.codes, hasher.n_bits), strict=True):
-            record.results = {CODE: b'"%b"' % code.encode()}
+        entry, field = hasher.entry(), field_of(hasher)
+        for record, value in zip(hashed.records, _values(hashed, hasher.n_bits), strict=True):
+            record.results = {field: value}
             record.entry = {**entry, **record.entry}
         for record in records:
             if record.pending and (reason := hashed.reasons.get(id(record))):
-                record.results = {CODE: b"null"}
+                record.results = {field: b"null"}
                 record.entry = {**entry, **record.entry, "reason": reason}
         yield records
+
+
+def field_of(hasher: Hasher) -> str:
+    """Return the field that a hasher gives to records: a linear code is an embedding."""
+    return CODE if hasher.n_bits else "embedding"
+
+
+def _values(hashed: Hashed, n_bits: int) -> list[bytes]:
+    """Return the codes as JSON."""
+    if n_bits:
+        return [b'"%b"' % code.encode() for code in binary_codes.as_hex(hashed.codes, n_bits)]
+    vectors = () if hashed.vectors is None else hashed.vectors
+    return [orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY) for vector in vectors]
 
 
 def _said(reasons: Counter[str]) -> str:

@@ -16,6 +16,7 @@ from nlptool.models.runtime.one_by_one import loading
 from nlptool.models.store import locate as store_locate
 from nlptool.specs import (
     AttentionSpec,
+    AutoencoderSpec,
     ChooserSpec,
     ClassifierSpec,
     ContextualSpec,
@@ -31,6 +32,7 @@ from nlptool.specs import (
 )
 
 if TYPE_CHECKING:
+    from nlptool.models.autoencoders.folder import Autoencoder
     from nlptool.models.choosers.chooser import Chooser
     from nlptool.models.choosers.loading import LocatedChooser
     from nlptool.models.classifiers.loading import LocatedAnyClassifier
@@ -206,9 +208,11 @@ def open_model(spec: GeneratorSpec, pipe: Pipe | None = None) -> Generator: ...
 @overload
 def open_model(spec: ScoringSpec, pipe: Pipe | None = None) -> MaskedModel | Generator: ...
 @overload
+def open_model(spec: AutoencoderSpec, pipe: Pipe | None = None) -> Autoencoder: ...
+@overload
 def open_model(spec: WordVectorsSpec, pipe: Pipe | None = None, *, note: Note | None = None) -> WordVectors: ...
 def open_model(
-    spec: NetworkSpec | WordVectorsSpec,
+    spec: NetworkSpec | WordVectorsSpec | AutoencoderSpec,
     pipe: Pipe | None = None,
     *,
     head: str = "mlm",
@@ -220,6 +224,11 @@ def open_model(
         ModelError: as of ``locate_model``, or the model cannot be loaded.
         RunError: as of ``locate_model``.
     """
+    if isinstance(spec, AutoencoderSpec):
+        from nlptool.models.autoencoders import loading as autoencoder_loading
+
+        with _watched(spec.model, pipe, note) as watching, loading(spec.model):
+            return autoencoder_loading.locate(spec, **watching).open()
     if isinstance(spec, WordVectorsSpec):
         from nlptool.models.words import loading as word_loading
 

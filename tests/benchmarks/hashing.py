@@ -37,6 +37,9 @@ def main() -> None:
     parser.add_argument("--group", help="field that holds the class of a record")
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument(
+        "--last", action="store_true", help="the queries are the last records, and answers are all others"
+    )
+    parser.add_argument(
         "--shares", default="0.001,0.005,0.01,0.02,0.05,0.1", help="of the corpus, for which radii are shown"
     )
     arguments = parser.parse_args()
@@ -49,7 +52,8 @@ def main() -> None:
     ]  # fmt: skip
     vectors = normalize(np.array([records[number]["embedding"] for number in usable], np.float32))
     classes = np.array([records[number].get(arguments.group) for number in usable]) if arguments.group else None
-    queries = np.random.default_rng(1).permutation(len(usable))[: arguments.queries]
+    order = np.arange(len(usable))[::-1] if arguments.last else np.random.default_rng(1).permutation(len(usable))
+    queries = order[: arguments.queries]
     exact = nearest(vectors, queries)
     print(f"{len(usable):,} records, {len(queries):,} queries")
     if classes is not None:

@@ -37,6 +37,7 @@ def completed(*words: str) -> list[str]:
                 "bert",
                 "distil",
                 "classifier",
+                "autoencoder",
                 "probe",
                 "tagger",
                 "reader",

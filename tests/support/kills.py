@@ -41,6 +41,7 @@ _TIMES = (
     "reader.json",
     "chooser.json",
     "probe.json",
+    "autoencoder.json",
     "distil.json",
     "classifier.json",
     "vectors.json",
@@ -178,6 +179,10 @@ CASES = {
         "train probe --threads 1 --device cpu --epochs 2 --layer 1 --no-baselines --bootstrap 0 --dev 0.3 "
         "{in}/trees.conllu -o out",
         resumes=False,
+    ),
+    "train autoencoder": Case(
+        "train autoencoder --threads 1 --device cpu --vocab-size 200 --layers 32 --code 16 --max-steps 40 --pretraining-epochs 2 "
+        "--batch-size 16 --dev 0 {in}/lines.txt -o out"
     ),
     "train linear": Case("train classifier --base static-ja-en --threads 1 {in}/labelled.tsv -o out"),
     "train lm": Case(

@@ -189,11 +189,12 @@ def save_dtype(*more: str) -> Decorator:
                          show_default=True, help="Data type of the weights in the folder.")  # fmt: skip
 
 
-def output(checkpoints: str) -> Decorator:
+def output(checkpoints: str, *, picture: str = "") -> Decorator:
     """Add the options of what is written where; the callback gets them as ``output``, a ``ModelOutput``.
 
     Args:
         checkpoints: contents of the checkpoint folder beside the last checkpoint.
+        picture: what ``--plot`` draws beside curves, for which the callback gets ``plot``, too; "": nothing.
     """
 
     def decorate(callback: Command) -> Command:
@@ -206,6 +207,8 @@ def output(checkpoints: str) -> Decorator:
             names = ("output", "save_dtype", "checkpoint_dir", "resume")
             draw = functools.partial(plots.curves, path=plot) if plot else None
             values["output"] = ModelOutput(**{name: values.pop(name) for name in names}, draw=draw)
+            if picture:
+                values["plot"] = plot
             callback(*arguments, **values)
 
         return all_of(
@@ -216,7 +219,7 @@ def output(checkpoints: str) -> Decorator:
                           help=f"Folder that keeps {checkpoints} and the last checkpoint."),
             shared_option("Output", "--resume", is_flag=True, help="Go on from the last checkpoint of an interrupted training."),
             shared_option("Output", "--plot", metavar="FILE", type=click.Path(readable=False),
-                          help="Draw the curves: .png, .svg or .pdf."),
+                          help=f"Draw the curves{picture}: .png, .svg or .pdf."),
         )(run)  # fmt: skip
 
     return decorate

@@ -20,8 +20,8 @@ SCRIPTS = "scripts"
 """The field of the manifests of `nlptool train` that names the scripts of the texts."""
 
 MANIFESTS = (
-    "chooser.json", "classifier.json", "distil.json", "pretraining.json", "probe.json", "reader.json", "seq2seq.json",
-    "tagger.json",
+    "autoencoder.json", "chooser.json", "classifier.json", "distil.json", "pretraining.json", "probe.json", "reader.json",
+    "seq2seq.json", "tagger.json",
 )  # fmt: skip
 """The manifests of what `nlptool train` makes, but for word vectors."""
 

@@ -54,6 +54,8 @@ class Model:
             return None
         if task := model_folder.task_of_heads(folder):
             return task
+        if (folder / model_folder.AUTOENCODER).is_file():
+            return "hash"
         if (folder / "modules.json").exists() or model_folder.is_static(folder):
             return "embed"
         if model_folder.is_masked(folder):
@@ -78,6 +80,8 @@ class Model:
         Raises:
             ModelError: the folder is damaged.
         """
+        if (folder / model_folder.AUTOENCODER).is_file():
+            return [] if (folder / kinds.STANDARD_WEIGHTS).is_file() else [kinds.STANDARD_WEIGHTS]
         if model_folder.is_linear_classifier(folder):
             return [] if (folder / "head.safetensors").is_file() else ["head.safetensors"]
         return model_folder.missing(folder, plain=kinds.is_plain(self.task()))
@@ -119,7 +123,7 @@ def find(name: str) -> Model:
         return Model(name, catalog.on_hub(repository), repository, revision or "main")
     path = locate.existing(name)
     folder = path if path is not None and path.is_dir() else None
-    if name in _copied() or (folder and (model_folder.is_model(folder) or model_folder.task_of_heads(folder))):
+    if name in _copied() or (folder and model_folder.is_any(folder)):
         return Model(name, local=path or Path(name))
     if folder:
         raise model_folder.no_model(name)

@@ -66,6 +66,7 @@ KINDS = {
         ModelKind("choose", CHOOSER, is_plain=True),
         ModelKind("generate", GENERATOR, is_plain=True),
         ModelKind("probe", is_plain=True),
+        ModelKind("hash", is_plain=True),
         ModelKind("words", VECTORS),
         ModelKind("tokenize"),
     )

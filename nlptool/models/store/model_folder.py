@@ -32,6 +32,9 @@ READER = "reader.json"
 CHOOSER = "chooser.json"
 """The manifest of a chooser of `nlptool train chooser`."""
 
+AUTOENCODER = "autoencoder.json"
+"""The manifest of an autoencoder of `nlptool train autoencoder`."""
+
 HEADS = {
     "classify": (CLASSIFIER, "ForSequenceClassification"),
     "tag": (TAGGER, "ForTokenClassification"),
@@ -52,6 +55,11 @@ def is_model(folder: Path) -> bool:
     return named or model2vec_folder.find(folder) is not None
 
 
+def is_any(folder: Path) -> bool:
+    """Return whether a folder holds a model of any kind, but for word vectors."""
+    return is_model(folder) or task_of_heads(folder) is not None or (folder / AUTOENCODER).is_file()
+
+
 def no_model(folder: Path | str) -> ModelError:
     """Return the error for a folder that is none of a model."""
     if (Path(folder) / VECTORS.manifest).is_file():
@@ -59,6 +67,9 @@ def no_model(folder: Path | str) -> ModelError:
     if is_linear_classifier(Path(folder)):
         message = f"the folder {folder} holds a classifier on the vectors of another model, which it names (base)"
         return ModelError(message, hint=f"nlptool classify -m {folder}")
+    if (Path(folder) / AUTOENCODER).is_file():
+        message = f"the folder {folder} holds an autoencoder, which makes codes of texts"
+        return ModelError(message, hint=f"nlptool hash -m {folder}")
     return ModelError(f"the folder {folder} holds no model: it has neither modules.json nor config.json")
 
 

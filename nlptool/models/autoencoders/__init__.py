@@ -1,0 +1,1 @@
+"""Deep autoencoders whose innermost layer is a code of a text."""

@@ -1,0 +1,1 @@
+"""The training of deep autoencoders: layer by layer, then as a whole."""
