@@ -26,6 +26,8 @@ from nlptool.specs import ReaderSpec
 from nlptool.tasks.answer import Choice, answer, own_question, with_question
 
 KINDS = ("bert", "roberta", "distilbert", "albert", "modernbert", "xlm-roberta", "bert-japanese", "electra", "deberta")
+IN_ONNX = ("bert", "distilbert", "modernbert", "roberta")
+"""Of which a reader is converted here: with and without types, and with more before the head. As classifiers all kinds are."""
 CONTEXT = "The cat sleeps in the garden. 犬が窓の前で鳴く。 The bird sings on stage."
 
 
@@ -40,7 +42,7 @@ def test_logits_and_answers_are_those_of_transformers(tmp_path: Path, kind: str)
     folder = heads_models.save(kind, tmp_path / kind, "ForQuestionAnswering")
     question = "Who sings?"
     answers = []
-    for engine in ("onnx", "torch"):
+    for engine in ("onnx", "torch") if kind in IN_ONNX else ("torch",):
         found = loading.locate(ReaderSpec(str(folder), engine=engine, device="cpu", max_length=40)).open()
         assert found.engine == engine
         windows = found._windows.of(question, CONTEXT)
@@ -55,7 +57,7 @@ def test_logits_and_answers_are_those_of_transformers(tmp_path: Path, kind: str)
         for each in said["answers"]:
             assert CONTEXT[each["start"] : each["end"]] == each["text"]
             assert 0 < each["score"] < 1
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[-1]
     assert len(answers[0]) == 3
 
 

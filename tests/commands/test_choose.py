@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def chooser(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small BERT and examples."""
     place = tmp_path_factory.mktemp("place")
-    masked_models.save("bert", place / "base")
+    masked_models.save("bert", place / "base", num_hidden_layers=1)
     examples.write(place / "choices.jsonl", reading.CHOICES)
     return place
 
@@ -55,11 +55,11 @@ def train(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]
     return train
 
 
-def check_logits(folder: Path, *, max_length: int = 60) -> None:
-    """Compare a chooser, in both engines, with what transformers gives for its folder."""
+def check_logits(folder: Path, *, max_length: int = 60, engines: Sequence[str] = ("onnx", "torch")) -> None:
+    """Compare a chooser with what transformers gives for its folder."""
     expected = heads_models.choice_logits(folder, PAIRS, max_length=max_length)
     exponentials = np.exp(expected - expected.max())
-    for engine in ("onnx", "torch"):
+    for engine in engines:
         found = loading.locate(ChooserSpec(str(folder), engine=engine, device="cpu")).open()
         assert found.engine == engine
         rows = [text.chunks[0] for text in found._tokenizer.read(PAIRS)]
@@ -68,9 +68,15 @@ def check_logits(folder: Path, *, max_length: int = 60) -> None:
         np.testing.assert_allclose(chosen.probabilities, exponentials / exponentials.sum(), atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "albert", "xlm-roberta", "electra"])
-def test_logits_are_those_of_transformers(tmp_path: Path, kind: str) -> None:
-    check_logits(heads_models.save(kind, tmp_path / kind, "ForMultipleChoice"))
+@pytest.mark.parametrize(
+    ("kind", "engines"),
+    [
+        ("bert", ("onnx", "torch")), ("roberta", ("onnx", "torch")), ("distilbert", ("onnx", "torch")),
+        ("albert", ("torch",)), ("xlm-roberta", ("torch",)), ("electra", ("torch",)),
+    ],
+)  # fmt: skip
+def test_logits_are_those_of_transformers(tmp_path: Path, kind: str, engines: tuple[str, ...]) -> None:
+    check_logits(heads_models.save(kind, tmp_path / kind, "ForMultipleChoice"), engines=engines)
 
 
 def test_a_trained_folder_is_one_of_transformers(train: Callable[..., Result], place: Path) -> None:

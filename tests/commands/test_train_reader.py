@@ -32,7 +32,7 @@ FEW = (
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small BERT and questions of both kinds."""
     place = tmp_path_factory.mktemp("place")
-    masked_models.save("bert", place / "base")
+    masked_models.save("bert", place / "base", num_hidden_layers=1)
     examples.write(place / "questions.jsonl", reading.QUESTIONS)
     examples.write(place / "both.jsonl", reading.QUESTIONS + reading.IMPOSSIBLE)
     (place / "squad.json").write_text(reading.squad(reading.QUESTIONS), encoding="utf-8")

@@ -37,7 +37,7 @@ TASKS = ("--task", "ner=tokens.jsonl", "--task", "animal=spans.jsonl", "--task",
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small BERT and tagged sentences of every kind."""
     place = tmp_path_factory.mktemp("place")
-    masked_models.save("bert", place / "base")
+    masked_models.save("bert", place / "base", num_hidden_layers=1)
     examples.write(place / "tokens.jsonl", tagged.TOKENS)
     examples.write(place / "spans.jsonl", tagged.SPANS)
     (place / "tokens.conll").write_text(tagged.conll(tagged.TOKENS), encoding="utf-8")

@@ -108,7 +108,7 @@ def transformer_folder(path: Path, architecture: str, kind: str, tokenizer: Any 
     torch.manual_seed(0)
     tokenizer = tokenizer or fast_tokenizer(kind)
     sizes = {
-        "vocab_size": len(tokenizer), "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "vocab_size": len(tokenizer), "hidden_size": WIDTH, "num_hidden_layers": 1, "num_attention_heads": 4,
         "intermediate_size": 64, "max_position_embeddings": 64, "initializer_range": 0.4,
         "pad_token_id": tokenizer.pad_token_id,
     } | more  # fmt: skip
@@ -179,7 +179,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any], Modules]] = {
     "Camembert": ("unigram", {"type_vocab_size": 1}, lambda: [Pooling(WIDTH, "weightedmean")]),
     "MPNet": ("bpe", {}, lambda: [Pooling(WIDTH, "max")]),
     "DistilBert": (
-        "wordpiece", {"dim": WIDTH, "n_layers": 2, "n_heads": 4, "hidden_dim": 64},
+        "wordpiece", {"dim": WIDTH, "n_layers": 1, "n_heads": 4, "hidden_dim": 64},
         lambda: [Pooling(WIDTH, "mean"), Dense(WIDTH, 24, activation_function=torch.nn.Tanh())],
     ),
     "Albert": ("unigram", {"embedding_size": 24}, lambda: [Pooling(WIDTH, "mean_sqrt_len_tokens")]),
@@ -190,7 +190,8 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any], Modules]] = {
         lambda: [Pooling(WIDTH, "lasttoken")],
     ),
     "ModernBert": (
-        "bpe", {"local_attention": 8, "global_attn_every_n_layers": 2},  # the first layer is global, the second local
+        "bpe",  # the first layer is global, the second local
+        {"num_hidden_layers": 2, "local_attention": 8, "global_attn_every_n_layers": 2},
         lambda: [Pooling(WIDTH, "mean"), Normalize()],
     ),
 }  # fmt: skip
@@ -213,7 +214,7 @@ def test_the_window_of_local_attention_matters_in_these_tests(tmp_path: Path) ->
 
 
 def test_every_pooling_and_dense_layer_is_converted(tmp_path: Path) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
     stack = (
         Pooling(WIDTH, ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")),
         Dense(6 * WIDTH, 64, activation_function=torch.nn.GELU()),
@@ -226,7 +227,7 @@ def test_every_pooling_and_dense_layer_is_converted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("dtype", "engines"), [(torch.float16, ["torch"]), (torch.bfloat16, ["onnx", "torch"])])
 def test_weights_of_16_bits_are_computed_in_float32(tmp_path: Path, dtype: torch.dtype, engines: list[str]) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
     weights = plain / "model.safetensors"
     save_file({name: tensor.to(dtype) for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
     change(plain / "config.json", dtype=str(dtype).removeprefix("torch."))
@@ -237,14 +238,14 @@ def test_weights_of_16_bits_are_computed_in_float32(tmp_path: Path, dtype: torch
 
 def test_a_tokenizer_that_pads_on_the_left_changes_nothing(tmp_path: Path) -> None:
     tokenizer = fast_tokenizer("wordpiece", padding_side="left")
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer, num_hidden_layers=1)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, ("lasttoken", "weightedmean")))
     # sentence-transformers would give a padded text other positions, and so another vector than the text alone
     assert_engines_agree(folder, batch_size=1)
 
 
 def test_lower_case_of_sentence_transformers_is_obeyed_and_leaves_special_tokens_alone(tmp_path: Path) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"), do_lower_case=True)
     texts = ["A Plane IS taking off.", "a plane is taking off.", "ΟΔΟΣ [MASK] İstanbul", "[mask]"]
     expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
@@ -255,15 +256,15 @@ def test_lower_case_of_sentence_transformers_is_obeyed_and_leaves_special_tokens
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "engines", "positions"),
-    [("Bert", "wordpiece", ["torch"], 64), ("Roberta", "bpe", ["onnx", "torch"], 62)],
+    ("name", "engines", "positions"), [("Bert", ["torch"], 64), ("Roberta", ["onnx", "torch"], 62)]
 )
 def test_a_text_is_cut_where_the_model_has_no_more_positions(
-    tmp_path: Path, name: str, kind: str, engines: list[str], positions: int
+    tmp_path: Path, name: str, engines: list[str], positions: int
 ) -> None:
     """RoBERTa counts positions from behind the padding's id, so that 64 rows are 62 positions."""
-    plain = transformer_folder(tmp_path / "plain", name, kind, num_hidden_layers=1)
-    folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"), max_length=500)
+    kind, sizes, stack = ARCHITECTURES[name]
+    plain = transformer_folder(tmp_path / "plain", name, kind, **sizes)
+    folder = sentence_model(tmp_path / "model", plain, *stack(), max_length=500)
     model = SentenceTransformer(str(folder), device="cpu")
     model.max_seq_length = positions
     expected = model.encode(TEXTS)
@@ -274,7 +275,7 @@ def test_a_text_is_cut_where_the_model_has_no_more_positions(
 
 
 def test_a_folder_without_modules_is_pooled_by_the_mean_and_that_is_said(tmp_path: Path) -> None:
-    folder = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
+    folder = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
     expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
     for engine in ("onnx", "torch"):
         notes: list[str] = []
@@ -284,16 +285,16 @@ def test_a_folder_without_modules_is_pooled_by_the_mean_and_that_is_said(tmp_pat
 
 
 def test_the_weights_lie_beside_the_graph_and_the_description_says_what_it_is(tmp_path: Path, own_cache: Path) -> None:
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", num_hidden_layers=1)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece")
     folder = sentence_model(
-        tmp_path / "model", plain, Pooling(WIDTH, ("cls", "mean")), prompts={"query": "q: ", "x": ""}
+        tmp_path / "model", plain, Pooling(WIDTH, ("lasttoken", "weightedmean")), prompts={"query": "q: ", "x": ""}
     )
     located = encoder_loading.locate(EncoderSpec(str(folder), engine="onnx"))
     assert located.about["prompts"] == {"query": "q: ", "document": "", "x": ""}
     (copy,) = own_cache.glob("encoders/*/encoder.json")
     about = json.loads(copy.read_text())
     assert about["architecture"] == "bert"
-    assert about["pooling"] == ["cls", "mean"]
+    assert about["pooling"] == ["lasttoken", "weightedmean"]
     assert about["dimension"] == 2 * WIDTH
     assert about["max_length"] == MAX_LENGTH
     assert "assumed" not in about
@@ -385,7 +386,7 @@ def test_a_tokenizer_without_special_tokens_gives_an_empty_text_no_tokens(tmp_pa
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A", pair="$A $B", special_tokens=[]
     )
-    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer, num_hidden_layers=1)
+    plain = transformer_folder(tmp_path / "plain", "Bert", "wordpiece", tokenizer)
     folder = sentence_model(tmp_path / "model", plain, Pooling(WIDTH, "mean"))
     expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)  # "" alone makes it fail
     for engine in ("onnx", "torch"):
@@ -400,9 +401,9 @@ def test_a_tokenizer_without_special_tokens_gives_an_empty_text_no_tokens(tmp_pa
 def test_weights_that_lack_tensors_are_refused_instead_of_filled_with_random_numbers(small: Path, engine: str) -> None:
     weights = small / "model.safetensors"
     tensors = load_file(weights)
-    kept = {name: tensor for name, tensor in tensors.items() if "layer.1.attention" not in name}
+    kept = {name: tensor for name, tensor in tensors.items() if "layer.0.attention" not in name}
     save_file(kept, weights, {"format": "pt"})
-    with pytest.raises(ModelError, match=r"lacks 10 of the tensors .*: encoder.layer.1.attention"):
+    with pytest.raises(ModelError, match=r"lacks 10 of the tensors .*: encoder.layer.0.attention"):
         encoder_loading.load(EncoderSpec(str(small), engine=engine))
 
 

@@ -35,8 +35,8 @@ from nlptool.storage import cache
 LINES = masked_models.LINES
 CLOSE = 1e-4  # of a probability
 ALONE, TOGETHER = 1, 100_000  # tokens in a batch
-# Built of the same layers as BERT, which has two here: what is their own is before and behind the layers.
-ONE_LAYER = ("bert-characters", "camembert", "electra", "ernie", "fnet", "megatron", "mpnet", "roberta", "xlm-roberta")
+# BERT, ALBERT, whose layers are one, and ModernBERT, whose layers alternate, have two here.
+TWO_LAYERS = ("albert", "bert", "modernbert")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,7 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(home: Path) -> Any:
     """``folder(kind)``: a model, made once."""
     return functools.cache(
-        lambda kind: masked_models.save(kind, home / kind, **({"num_hidden_layers": 1} if kind in ONE_LAYER else {}))
+        lambda kind: masked_models.save(kind, home / kind, num_hidden_layers=2 if kind in TWO_LAYERS else 1)
     )
 
 

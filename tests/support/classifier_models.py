@@ -26,7 +26,7 @@ LABELS = ("bad", "good", "so-so")
 
 def network(kind: str, own: Any, **more: Any) -> Any:
     """A network with a random head of three labels, the same every time."""
-    base = masked_models.network(kind, len(own), own.pad_token_id, **more)
+    base = masked_models.network(kind, len(own), own.pad_token_id, **{"num_hidden_layers": 1, **more})
     config = base.config
     config.id2label = dict(enumerate(LABELS))
     config.label2id = {label: number for number, label in enumerate(LABELS)}

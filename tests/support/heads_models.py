@@ -30,7 +30,7 @@ def save(kind: str, folder: Path, ending: str) -> Path:
         ending: of the class of transformers: ForQuestionAnswering | ForMultipleChoice.
     """
     own = masked_models.tokenizer(kind, folder)
-    config = masked_models.network(kind, len(own), own.pad_token_id).config
+    config = masked_models.network(kind, len(own), own.pad_token_id, num_hidden_layers=1).config
     torch.manual_seed(1)
     made = getattr(transformers, f"{NAMES[kind]}{ending}")(config).eval()
     with torch.no_grad():
