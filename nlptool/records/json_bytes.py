@@ -65,7 +65,9 @@ def members(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
     position = raw.index(b"{") + 1
     while named := _NAME.match(raw, position):
         position = _end_of_value(raw, named.end())
-        yield json.loads(named[1]), named.start(1), named.end(), position
+        quoted = named[1]
+        name = json.loads(quoted) if b"\\" in quoted else quoted[1:-1].decode()
+        yield name, named.start(1), named.end(), position
 
 
 def _end_of_value(raw: bytes, start: int) -> int:

@@ -333,7 +333,7 @@ def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
 
 def same_model(name: str, other: str) -> bool:
     """Return whether two names mean one model: some are short for one of the hub, and a path can be spelled in several ways."""
-    return _canonical(name) == _canonical(other)
+    return name == other or _canonical(name) == _canonical(other)
 
 
 def _canonical(name: str) -> str:
