@@ -13,6 +13,8 @@ from nlptool.text import counters
 from nlptool.text.kana import KANA
 from nlptool.text.number_readings import COMMAS, NUMERIC, POINTS
 
+_MOST_TOKENS = 24  # of a number: a longer run of numerals is several
+
 
 class ReadAmount(NamedTuple):
     """Tokens ``first`` to ``last``, last excluded, that are a number with its counter, and their reading in katakana."""
@@ -50,7 +52,7 @@ def _is_number(token: Token) -> bool:
 def _end_of_number(tokens: Sequence[Token], first: int) -> int:
     """Return the index behind the last token of the number that begins at ``first``; ``first`` if none does."""
     last = first
-    while last < len(tokens) and (last == first or _touch(tokens, last)):
+    while last < min(len(tokens), first + _MOST_TOKENS) and (last == first or _touch(tokens, last)):
         if _is_number(tokens[last]):
             last += 1
         elif last > first and _is_joint(tokens, last):
@@ -74,8 +76,6 @@ def _read(text: str, tokens: Sequence[Token], first: int, last: int, *, is_date:
     number = text[tokens[first].start : tokens[last - 1].end]
     if KANA.search(number) or not (NUMERIC.match(number[-1]) or last == first + 1):
         return None  # ひと, いち: words like others
-    said = "".join(token.morpheme.feature("reading") or "?" for token in tokens[first:last])  # 数百
-    number_said = "" if "?" in said else said
     if last < len(tokens) and _touch(tokens, last):
         counter = tokens[last]
         reading = counter.morpheme.feature("reading") or ""
@@ -83,8 +83,13 @@ def _read(text: str, tokens: Sequence[Token], first: int, last: int, *, is_date:
             amount = counters.amount(number)
             return None if amount is None else ReadAmount(first, last + 1, f"{amount.reading}ブン")
         if counters.is_counter(counter.surface) or (reading and "助数詞" in "-".join(counter.morpheme.columns[:4])):
+            said = "".join(token.morpheme.feature("reading") or "?" for token in tokens[first:last])  # 数百
             amount = counters.amount(
-                number, counter.surface, number_reading=number_said, counter_reading=reading, is_date=is_date
+                number,
+                counter.surface,
+                number_reading="" if "?" in said else said,
+                counter_reading=reading,
+                is_date=is_date,
             )
             return None if amount is None else ReadAmount(first, last + 1, amount.reading)
     amount = counters.amount(number)

@@ -27,6 +27,8 @@ _SPELLINGS = {
 }  # fmt: skip
 """A kana of a word -> the kana that it may be in the reading, itself among them."""
 
+_MOST_RUNS = 40  # of a word whose reading is taken apart
+
 _MARKS = frozenset("ゝゞ")  # repeat the kana before
 
 
@@ -46,13 +48,15 @@ def aligned(word: str, reading: str) -> list[Part]:
     """Return the parts of a word, those with kanji with their readings. Joined they are the word.
 
     Args:
-        reading: in kana. If the kana of the word do not fit into it, the whole word is one part.
+        reading: in kana. If the kana of the word do not fit into it, or change with kanji more than 40 times, the whole word
+            is one part.
     """
     reading = to_hiragana(reading)
     if not reading or not has_kanji(word) or to_hiragana(word) == reading:
         return [Part(word)]
     runs = _joined(_RUNS.findall(word))
-    lengths = _lengths([(run, to_hiragana(run) if is_kana else None) for run, is_kana in runs], reading)
+    spelled = [(run, to_hiragana(run) if is_kana else None) for run, is_kana in runs]
+    lengths = _lengths(spelled, reading) if len(runs) <= _MOST_RUNS else None
     if lengths is None:
         return [Part(word, reading)]
     parts = []
@@ -83,9 +87,8 @@ def _lengths(runs: list[tuple[str, str | None]], reading: str) -> list[int] | No
     """
     n_characters = sum(len(run) for run, kana in runs if kana is None)
     mean = (len(reading) - sum(len(kana or "") for _, kana in runs)) / n_characters
-    best: dict[int, tuple[float, list[int]]] = {
-        0: (0.0, [])
-    }  # end in the reading -> cost and lengths of the runs before
+    # End in the reading -> the least cost of the runs before it, and their lengths.
+    best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     for number, (run, kana) in enumerate(runs):
         following: dict[int, tuple[float, list[int]]] = {}
         for start, (cost, lengths) in best.items():

@@ -8,6 +8,7 @@ counters: ``counters``.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -33,6 +34,7 @@ POINTS = frozenset(".．・")
 COMMAS = frozenset(",，")
 
 
+@functools.lru_cache(maxsize=10_000)
 def reading(number: str) -> tuple[str, int | None] | None:
     """Return how a number is read, and its value if it is a whole one; None if it is no number that can be read."""
     text = unicodedata.normalize("NFKC", number).translate(_OLD) if "・" not in number else number.translate(_OLD)

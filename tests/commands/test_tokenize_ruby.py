@@ -107,6 +107,18 @@ def test_numbers(text: str, expected: str) -> None:
         assert text[each["start"] : each["end"]] == each["surface"]
 
 
+@pytest.mark.parametrize("numeral", ["億", "九", "9,", "一・"])
+def test_long_runs_of_numerals_are_read_in_their_time(numeral: str) -> None:
+    text = numeral * 20_000
+    assert plain(ruby(text, "aozora", numbers=True)).text == text
+
+
+def test_processes_write_the_same(tmp_path: Path) -> None:
+    alone = invoke("tokenize", "--ruby", "html", "-j", "1", str(NOVEL)).stdout
+    assert invoke("tokenize", "--ruby", "html", "-j", "2", str(NOVEL)).stdout == alone
+    assert len(alone.splitlines()) == len(TEXTS)
+
+
 def test_digits_without_kanji_have_a_reading_with_numbers_alone() -> None:
     assert ruby("3.14と5kg", "brackets") == "3.14と5kg"
     assert ruby("一つ、三通り、3つ", "brackets") == "一(ひと)つ、三通(さんとお)り、3つ"
