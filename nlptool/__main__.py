@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from nlptool.cli.main import main
+from nlptool.cli.start import main
 
 main()

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -59,11 +60,48 @@ COMMANDS = {
     "tokenize": "Split Japanese text into words with lemma, part of speech and reading.",
     "train": "Train models on your own text: word vectors, sentence encoders, BERT, sequence to sequence.",
     "vectors": "Inspect, convert and select word vectors.",
+    "warm": "Keep models open between commands.",
 }
+
+
+class Killed(BaseException):
+    """A run that is to end by a signal, as programs do that know nothing of it: a closed pipe, Ctrl-C."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Root(LazyGroup):
     """All commands; their errors become messages and exit codes."""
+
+    def main(self, *arguments: Any, **more: Any) -> Any:
+        """Run a command line, and end this process by a signal where that is how the run ends."""
+        try:
+            return super().main(*arguments, **more)
+        except Killed as killed:
+            _die_of(killed.number)
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run a command line in a process that goes on; return its exit code.
+
+        Raises:
+            Killed: the process of a run of its own would end by a signal.
+        """
+        interrupts.remember()
+        try:
+            super().main(list(arguments), prog_name="nlptool")
+        except SystemExit as ending:
+            return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        except KeyboardInterrupt as error:
+            raise Killed(signal.SIGINT) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            click.echo(f"nlptool: cannot write <stdout>: {error.strerror}", err=True)
+            return 1
+        return 0
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take `help [COMMAND]...` for `[COMMAND]... --help`, and `version` for `--version`."""
@@ -84,10 +122,10 @@ class Root(LazyGroup):
             if error.hint:
                 click.echo(f"  {error.hint}", err=True)
             ctx.exit(error.exit_code if isinstance(error, RunError) else 1)
-        except BrokenPipeError:
-            _die_of(signal.SIGPIPE)
-        except KeyboardInterrupt:
-            _die_of(signal.SIGINT)
+        except BrokenPipeError as error:
+            raise Killed(signal.SIGPIPE) from error
+        except KeyboardInterrupt as error:
+            raise Killed(signal.SIGINT) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # a bug of ours: the user gets a sentence, --debug the traceback
@@ -125,19 +163,13 @@ def root() -> None:
     """
 
 
-def main() -> None:
-    """The console script."""
-    interrupts.remember()
+def main() -> NoReturn:
+    """The console script, where no warm server answers."""
     try:
-        root(prog_name="nlptool")
-    except KeyboardInterrupt:
-        _die_of(signal.SIGINT)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        click.echo(f"nlptool: cannot write <stdout>: {error.strerror}", err=True)
-        sys.exit(1)
+        code = root.run(sys.argv[1:])
+    except Killed as killed:
+        _die_of(killed.number)
+    sys.exit(code)
 
 
 def _label(ctx: click.Context) -> str:

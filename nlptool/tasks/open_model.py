@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from nlptool import catalog, machine
 from nlptool.models.runtime.one_by_one import loading
@@ -30,6 +30,8 @@ from nlptool.specs import (
     TaggerSpec,
     WordVectorsSpec,
 )
+from nlptool.tasks import open_models
+from nlptool.tasks.open_models import Located
 
 if TYPE_CHECKING:
     from nlptool.models.autoencoders.folder import Autoencoder
@@ -243,24 +245,15 @@ def open_model(
     return opened(locate_model(spec, pipe, note=note))
 
 
-class Located(Protocol):
-    """A model that is ready to be opened."""
-
-    @property
-    def name(self) -> str: ...
-
-    def open(self) -> Any: ...
-
-
 def opened(located: Located) -> Any:
-    """Open a model that was found, in this process or in another.
+    """Open a model that was found, in this process or in another; one that is open already in a process that keeps them is taken.
 
     Raises:
         ModelError: it cannot be loaded.
         RunError: a setting does not go with it.
     """
     with loading(located.name):
-        return located.open()
+        return open_models.opened(located)
 
 
 def decoding_of(

@@ -17,6 +17,11 @@ def remember() -> None:
         signal.signal(signal.SIGINT, _interrupt)
 
 
+def forget() -> None:
+    """Forget what was remembered: another run begins in this process."""
+    _came.clear()
+
+
 @contextlib.contextmanager
 def raised_as_such() -> Iterator[None]:
     """Raise KeyboardInterrupt for an error that comes after Ctrl-C, whatever it is called; but a closed pipe stays one."""

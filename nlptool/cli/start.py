@@ -1,0 +1,41 @@
+"""The console script: a command line goes to the warm server where one is wanted, else it is run in this process.
+
+Nothing heavy is imported here: what a warm server answers takes little longer than starting Python.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from nlptool.cli.warm import places
+
+_ANSWERED = (0, 3)  # exit codes of a run that has read its input to the end
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    arguments = sys.argv[1:]
+    if not places.wanted(arguments):
+        _run_here()
+    environment = dict(os.environ)
+    from nlptool.cli.warm import client
+
+    code = client.run(arguments)
+    if code is not None:
+        sys.exit(code)
+    try:
+        _run_here()
+    except SystemExit as ending:
+        if ending.code in _ANSWERED:
+            from nlptool.cli.warm.starting import leave_behind
+
+            leave_behind(arguments[0], environment)
+        raise
+
+
+def _run_here() -> NoReturn:
+    from nlptool.cli.main import main as run_here
+
+    run_here()

@@ -1,0 +1,120 @@
+"""Messages over a Unix socket: JSON, some with descriptors of open files."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from typing import Any, NamedTuple
+
+_HEAD = struct.Struct("!IB")  # bytes of the JSON, and descriptors
+_LONGEST = 1 << 26  # bytes: the environment and the arguments of a process are shorter
+_MOST_DESCRIPTORS = 8
+_DESCRIPTOR = struct.Struct("i")
+
+
+class Message(NamedTuple):
+    """What was received: a value, and the descriptors that came with it, which whoever received it closes."""
+
+    value: dict[str, Any]
+    descriptors: tuple[int, ...]
+
+
+class Channel:
+    """An end of a connection that messages go through.
+
+    Args:
+        connection: a Unix stream socket; it is closed with the channel.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._received = bytearray()
+        self._descriptors: list[int] = []
+
+    def fileno(self) -> int:
+        return self.connection.fileno()
+
+    def send(self, value: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        """Send a message.
+
+        Raises:
+            OSError: the other end is gone, or has not taken it in time.
+        """
+        body = json.dumps(value).encode()
+        data = memoryview(_HEAD.pack(len(body), len(descriptors)) + body)
+        beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join(map(_DESCRIPTOR.pack, descriptors)))]
+        n_sent = self.connection.sendmsg([data], beside if descriptors else [])
+        self.connection.sendall(data[n_sent:])
+
+    def receive(self) -> Message | None:
+        """Return the next message, or None where the other end is closed.
+
+        Raises:
+            OSError: none came in time, or it is none.
+        """
+        while (message := self.next_received()) is None:
+            if not self.fill():
+                return None
+        return message
+
+    def fill(self) -> bool:
+        """Receive what has come; return whether the other end is open.
+
+        Raises:
+            OSError: nothing came in time.
+        """
+        room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * _DESCRIPTOR.size)
+        try:
+            data, beside, _, _ = self.connection.recvmsg(1 << 16, room)
+        except ConnectionResetError:
+            return False
+        for level, kind, content in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                whole = len(content) - len(content) % _DESCRIPTOR.size
+                self._descriptors += (number for (number,) in _DESCRIPTOR.iter_unpack(content[:whole]))
+        self._received += data
+        return bool(data)
+
+    def next_received(self) -> Message | None:
+        """Return the next message of those that ``fill`` received whole, or None.
+
+        Raises:
+            OSError: what came is no message.
+        """
+        if len(self._received) < _HEAD.size:
+            return None
+        length, n_descriptors = _HEAD.unpack_from(self._received)
+        if length > _LONGEST:
+            raise OSError("no message of nlptool")
+        end = _HEAD.size + length
+        if len(self._received) < end:
+            return None
+        try:
+            value = json.loads(self._received[_HEAD.size : end])
+        except ValueError as error:
+            raise OSError("no message of nlptool") from error
+        if not isinstance(value, dict):
+            raise OSError("no message of nlptool")
+        del self._received[:end]
+        descriptors, self._descriptors = tuple(self._descriptors[:n_descriptors]), self._descriptors[n_descriptors:]
+        return Message(value, descriptors)
+
+    def close(self) -> None:
+        close(tuple(self._descriptors))
+        self.connection.close()
+
+
+def close(descriptors: tuple[int, ...]) -> None:
+    """Close descriptors that came with a message."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def peer_user(connection: socket.socket) -> int | None:
+    """Return the number of the user at the other end, or None where the system does not say it."""
+    if hasattr(socket, "SO_PEERCRED"):
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[1])
+    return None  # macOS: the folder's rights alone keep others out
