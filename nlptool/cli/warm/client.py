@@ -28,13 +28,12 @@ def run(arguments: Sequence[str]) -> int | None:
 
     The process ends by a signal where the run does.
     """
+    try:
+        here = Here()  # first: a socket would take the place of a stream that is closed
+    except OSError:
+        return None
     channel = _connected()
     if channel is None:
-        return None
-    try:
-        here = Here()
-    except OSError:  # a stream is closed
-        channel.close()
         return None
     try:
         if not _taken(channel, here, arguments):

@@ -285,14 +285,16 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     path = Path(places.socket_path())
-    with contextlib.suppress(OSError):
+    try:
         listening = listen(path)
-        if listening is None:
-            return
-        os.chdir("/")
-        time.sleep(0.05)  # another server may have been started at the same moment
-        if owns(listening, path):
-            Front(listening, path, {"preload": command, "folder": folder}).serve()
+    except OSError:  # no server can be here
+        return
+    if listening is None:
+        return
+    os.chdir("/")
+    time.sleep(0.05)  # another server may have been started at the same moment
+    if owns(listening, path):
+        Front(listening, path, {"preload": command, "folder": folder}).serve()
 
 
 if __name__ == "__main__":

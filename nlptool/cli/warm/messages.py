@@ -46,7 +46,8 @@ class Channel:
         data = memoryview(_HEAD.pack(len(body), len(descriptors)) + body)
         beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join(map(_DESCRIPTOR.pack, descriptors)))]
         n_sent = self.connection.sendmsg([data], beside if descriptors else [])
-        self.connection.sendall(data[n_sent:])
+        if n_sent < len(data):  # sending nothing fails where the other end has answered and gone
+            self.connection.sendall(data[n_sent:])
 
     def receive(self) -> Message | None:
         """Return the next message, or None where the other end is closed.

@@ -1,0 +1,334 @@
+"""The warm server: what it runs looks to its user like a run of its own, whatever becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import PATIENCE
+
+TEXTS = "猫が鳴く。\n犬が走る。\n\nThe cat sleeps.\n今日は良い天気です。\n"
+EMBED = ("embed", "-m", "static-ja-en")
+
+
+class Warm:
+    """A user with a runtime folder and a configuration of their own."""
+
+    def __init__(self, runtime: Path, home: Path) -> None:
+        self.runtime = runtime
+        self.home = home
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("NLPTOOL_")} | {
+            "XDG_RUNTIME_DIR": str(runtime), "XDG_CONFIG_HOME": str(home / "configuration"), "NLPTOOL_WARM": "1",
+        }  # fmt: skip
+        self.environment.pop("PYTHONUNBUFFERED", None)
+
+    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
+        environment = self.environment | more.pop("environment", {})
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+        return subprocess.Popen([sys.executable, "-m", "nlptool", *arguments], env=environment, **streams)
+
+    def run(self, *arguments: str, stdin: str = "", warm: bool = True, **more: Any) -> tuple[int, bytes, bytes]:
+        """Run a command line; return its exit code, its stdout and its stderr."""
+        environment = more.pop("environment", {}) | {"NLPTOOL_WARM": "1" if warm else "0"}
+        with self.start(*arguments, environment=environment, **more) as process:
+            stdout, stderr = process.communicate(stdin.encode(), timeout=PATIENCE)
+            return process.returncode, stdout, stderr
+
+    def shell(self, command: str, *, warm: bool = True, cwd: Path | None = None) -> tuple[int, bytes, bytes]:
+        environment = self.environment | {"NLPTOOL_WARM": "1" if warm else "0", "NT": f"{sys.executable} -m nlptool"}
+        done = subprocess.run(["bash", "-c", command], env=environment, cwd=cwd, capture_output=True, timeout=PATIENCE,
+                              stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    def status(self) -> list[dict[str, Any]]:
+        code, stdout, _ = self.run("warm", "status", "-f", "jsonl")
+        assert code == 0
+        return [json.loads(line) for line in stdout.splitlines()]
+
+    def ready(self, *arguments: str, stdin: str = TEXTS) -> dict[str, Any]:
+        """Run a command that leaves a server behind, wait until that is idle, and return its state."""
+        self.run(*(arguments or EMBED), stdin=stdin)
+        return until(lambda: next((state for state in self.status() if state["workers"] and not state["busy"]), None))
+
+    def processes(self, module: str) -> list[int]:
+        """Return the processes of the servers of this user: ``front`` or ``worker``."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (f"nlptool.cli.warm.{module}".encode() in (folder / "cmdline").read_bytes()
+                        and str(self.runtime).encode() in (folder / "environ").read_bytes()):  # fmt: skip
+                    found.append(int(folder.name))
+        return found
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition holds; return its value."""
+    for _ in range(PATIENCE * 20):
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it does not come")
+
+
+@contextlib.contextmanager
+def a_user(home: Path) -> Iterator[Warm]:
+    """Give a user, whose servers are ended at last."""
+    runtime = Path(tempfile.mkdtemp(prefix="nw"))  # the path of a socket has a hundred bytes
+    user = Warm(runtime, home)
+    try:
+        yield user
+    finally:
+        user.run("warm", "off")
+        for process in (*user.processes("front"), *user.processes("worker")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        shutil.rmtree(runtime)
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Iterator[Warm]:
+    with a_user(tmp_path) as user:
+        yield user
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """A user with a server that is ready."""
+    with a_user(tmp_path_factory.mktemp("warm")) as user:
+        user.ready()
+        yield user
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (EMBED, TEXTS),
+        ((*EMBED, "-f", "npy"), TEXTS),
+        ((*EMBED, "--on-error", "skip", "-I", "jsonl"), '{"text":"猫"}\n{"text":3}\n{"text":"犬"}\n'),
+        (("similarity", "-m", "static-ja-en", "-k", "1"), TEXTS),
+        (("similarity", "-m", "static-ja-en", "-f", "table"), TEXTS),
+        (("analogy", "king", "man", "woman"), ""),
+        (("neighbors", "nosuchword"), ""),
+        (("generate", "-m", "hyakunin"), "むらさめの\n"),
+        (("fill-mask",), "猫が[MASK]た。\n"),
+        (("embed", "-m", "nosuchmodel"), "x\n"),
+        (("embed", "--nosuchoption"), "x\n"),
+        (("embed", "nosuchfile.txt"), ""),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
+)
+def test_a_run_is_what_it_is_cold(shared: Warm, arguments: tuple[str, ...], stdin: str) -> None:
+    n_run = shared.status()[0]["commands"]
+    cold = shared.run(*arguments, stdin=stdin, warm=False)
+    assert shared.run(*arguments, stdin=stdin) == cold
+    assert shared.run(*arguments, stdin=stdin) == cold  # the model is open now
+    assert shared.status()[0]["commands"] == n_run + 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "$NT embed -m static-ja-en < t.txt > out; cat out",
+        "echo before > out; $NT embed -m static-ja-en < t.txt >> out; cat out",
+        "$NT embed -m static-ja-en t.txt nosuch.txt 2>&1 | cat",
+        "$NT embed -m static-ja-en -o v.jsonl t.txt; umask 077; $NT embed -m static-ja-en -o w.jsonl t.txt; cat v.jsonl; stat -c %a *.jsonl",
+        "printf '猫\\n犬\\n' | while read -r word; do $NT neighbors -k 1 $word; done",
+        "mkdir sub; cd sub; NLPTOOL_EMBED_MODEL=static-ja-en $NT embed ../t.txt",
+        "cat t.txt | $NT embed -m static-ja-en | $NT similarity -k 1",
+        "$NT embed -m static-ja-en <(cat t.txt)",
+        "$NT embed -m static-ja-en <&-; echo $?",
+        "$NT embed -m static-ja-en t.txt >&-; echo $?",
+        "$NT embed -m static-ja-en t.txt > /dev/full; echo $?",
+    ],
+)
+def test_streams_folder_and_rights_are_the_users(shared: Warm, tmp_path: Path, command: str) -> None:
+    answers = []
+    for warm in (False, True):
+        folder = tmp_path / str(warm)
+        folder.mkdir()
+        (folder / "t.txt").write_text(TEXTS, encoding="utf-8")
+        answers.append(shared.shell(command, warm=warm, cwd=folder))
+    assert answers[0] == answers[1]
+
+
+def test_a_terminal_gets_what_it_gets_cold(shared: Warm) -> None:
+    def shown(warm: str) -> bytes:
+        ours, theirs = pty.openpty()
+        with shared.start("analogy", "king", "man", "woman", stdin=theirs, stdout=theirs, stderr=theirs,
+                          environment={"NLPTOOL_WARM": warm, "COLUMNS": "60", "TERM": "xterm"}) as process:  # fmt: skip
+            os.close(theirs)
+            parts = []
+            with contextlib.suppress(OSError):
+                while part := os.read(ours, 4096):
+                    parts.append(part)
+        os.close(ours)
+        assert process.returncode == 0
+        return b"".join(parts)
+
+    table = shown("0")
+    assert b"queen" in table
+    assert shown("1") == table
+
+
+def test_ctrl_c_and_a_closed_pipe_end_a_run_as_they_do_cold(shared: Warm) -> None:
+    for warm in ("0", "1"):
+        with shared.start(*EMBED, environment={"NLPTOOL_WARM": warm}) as process:
+            assert process.stdin and process.stdout
+            process.stdin.write("猫\n".encode())
+            process.stdin.flush()
+            assert b"embedding" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == -signal.SIGINT
+        command = "yes 猫 | $NT embed -m static-ja-en | sed -n 1q; echo ${PIPESTATUS[*]}"
+        assert shared.shell(command, warm=warm == "1")[1] == b"141 141 0\n"
+    until(lambda: not shared.status()[0]["busy"])
+
+
+def test_lines_are_answered_as_they_come(shared: Warm) -> None:
+    with shared.start(*EMBED) as process:
+        assert process.stdin and process.stdout
+        for word in ("猫", "犬", "鳥"):
+            process.stdin.write(f"{word}\n".encode())
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["text"] == word
+        while_it_waits = shared.run("neighbors", "-k", "1", "猫")  # by another process
+        assert while_it_waits == shared.run("neighbors", "-k", "1", "猫", warm=False)
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_standard_input_is_left_alone_by_a_command_that_does_not_read_it(shared: Warm) -> None:
+    command = "printf 'a\\nb\\n' | { $NT neighbors -k 1 猫 > /dev/null; cat; }"
+    assert shared.shell(command) == (0, b"a\nb\n", b"")
+
+
+@pytest.mark.parametrize("killed", ["worker", "front"])
+def test_a_server_that_is_killed_in_the_middle_loses_nothing(warm: Warm, killed: str) -> None:
+    warm.ready()
+    lines = [f"{number}匹の猫\n" for number in range(300)]
+    _, expected, said = warm.run(*EMBED, stdin="".join(lines), warm=False)
+    with warm.start(*EMBED) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write("".join(lines[:100]).encode())
+        process.stdin.flush()
+        first = process.stdout.readline()
+        for number in warm.processes(killed):
+            os.kill(number, signal.SIGKILL)
+        process.stdin.write("".join(lines[100:]).encode())
+        process.stdin.close()
+        assert first + process.stdout.read() == expected
+        assert process.stderr.read() == said
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3])
+def test_output_is_whole_whenever_the_server_is_killed(warm: Warm, tmp_path: Path, wait: float) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text(TEXTS * 200, encoding="utf-8")
+    expected = warm.run(*EMBED, str(text), warm=False)
+    warm.ready()
+    with warm.start(*EMBED, str(text)) as process:
+        time.sleep(wait)
+        for number in (*warm.processes("worker"), *warm.processes("front")):
+            os.kill(number, signal.SIGKILL)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout, stderr) == expected
+
+
+def test_a_model_whose_files_change_is_opened_anew(warm: Warm, tmp_path: Path) -> None:
+    vectors = tmp_path / "v.vec"
+    answers = []
+    for near in ("b", "c"):
+        vectors.write_text(f"3 2\na 1 0\n{near} 0.9 0.1\n{'c' if near == 'b' else 'b'} 0 1\n", encoding="utf-8")
+        answers += [json.loads(warm.run("neighbors", "-m", str(vectors), "-k", "1", "a")[1]) for _ in range(2)]
+        warm.ready("neighbors", "-m", str(vectors), "a")
+    assert [answer["neighbors"][0]["word"] for answer in answers] == ["b", "b", "c", "c"]
+
+
+@pytest.mark.parametrize("fault", ["left behind", "link", "open to others", "read-only", "file", "too long"])
+def test_where_no_server_can_be_the_command_does_its_work(warm: Warm, tmp_path: Path, fault: str) -> None:
+    expected = warm.run(*EMBED, stdin=TEXTS, warm=False)
+    folder = warm.runtime / "nlptool"
+    match fault:
+        case "left behind":
+            warm.ready()
+            for number in (*warm.processes("front"), *warm.processes("worker")):
+                os.kill(number, signal.SIGKILL)
+            assert list(folder.glob("*.sock"))
+        case "link":
+            folder.symlink_to(tmp_path, target_is_directory=True)
+        case "open to others":
+            folder.mkdir()
+            folder.chmod(0o777)
+        case "read-only":
+            folder.mkdir(mode=0o500)
+        case "file":
+            folder.write_text("")
+        case "too long":
+            warm.environment["XDG_RUNTIME_DIR"] = str(tmp_path / ("x" * 120))
+    assert warm.run(*EMBED, stdin=TEXTS) == expected
+    assert warm.run(*EMBED, stdin=TEXTS) == expected
+    if fault == "read-only":
+        folder.chmod(0o700)
+
+
+def test_another_environment_gets_a_server_of_its_own(warm: Warm) -> None:
+    warm.ready()
+    warm.environment["HF_HOME"] = str(warm.home)
+    warm.run(*EMBED, stdin=TEXTS)
+    assert len(until(lambda: states if len(states := warm.status()) == 2 else None)) == 2
+
+
+def test_a_server_ends_when_nobody_asks(warm: Warm) -> None:
+    assert warm.run("warm", "on", "--idle", "1s", "--memory", "2G") == (0, b"", b"")
+    warm.environment.pop("NLPTOOL_WARM")
+    with warm.start(*EMBED) as process:  # the switch alone
+        process.communicate(TEXTS.encode(), timeout=PATIENCE)
+    until(lambda: warm.processes("front"))
+    until(lambda: not warm.processes("front") and not warm.processes("worker"))
+    assert list((warm.runtime / "nlptool").glob("*")) == []
+
+
+def test_stop_finishes_what_runs(warm: Warm) -> None:
+    warm.ready()
+    with warm.start(*EMBED) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write("猫\n".encode())
+        process.stdin.flush()
+        process.stdout.readline()
+        assert warm.run("warm", "stop") == (0, b"", b"")
+        process.stdin.write("犬\n".encode())
+        process.stdin.close()
+        assert json.loads(process.stdout.readline())["text"] == "犬"
+        assert process.wait(PATIENCE) == 0
+    until(lambda: not warm.processes("front"))
+    assert warm.status() == []
+
+
+def test_many_clients_at_once_lose_nothing(warm: Warm) -> None:
+    warm.ready()
+    inputs = ["".join(f"{client} {line}匹の猫\n" for line in range(20)) for client in range(50)]
+    clients = [warm.start(*EMBED, "--drop-input") for _ in inputs]
+    answers = [client.communicate(text.encode(), timeout=PATIENCE) for client, text in zip(clients, inputs, strict=True)]
+    expected = warm.run(*EMBED, "--drop-input", stdin="".join(inputs), warm=False)[1]
+    assert b"".join(stdout for stdout, _ in answers) == expected
+    assert {client.returncode for client in clients} == {0}
+
+
+@pytest.mark.parametrize("words", [("--idle", "soon"), ("--idle", "0"), ("--memory", "much")])
+def test_settings_that_are_none(warm: Warm, words: tuple[str, ...]) -> None:
+    code, stdout, stderr = warm.run("warm", "on", *words)
+    assert (code, stdout) == (2, b"")
+    assert words[1].encode() in stderr
