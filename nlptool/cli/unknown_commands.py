@@ -24,6 +24,7 @@ _COMMAND_LINES = {
     "nlptool tokenize --fields romaji_hepburn": ("romaji", "romanize", "romanise", "kana"),
     "nlptool keyness TARGET --against REFERENCE": ("key-words", "keyword-analysis", "distinctive"),
     "nlptool keywords": ("keyword", "keybert", "tf-idf", "tfidf", "keyphrases", "keyphrase", "terms", "yake", "rake"),
+    "nlptool warm on": ("daemon", "preload", "keep-warm", "warmup", "warm-up", "background"),
     "nlptool embed": (
         "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",
         "embedding", "encoder", "features", "e5", "vector", "transform",
@@ -84,8 +85,8 @@ _NOT_DONE = {
     "nlptool has no model for this task of its own; `nlptool generate -m MODEL` runs a text-to-text model of the hub.": (
         "summarize", "summarise", "summary", "summarization", "chat", "paraphrases", "correct", "simplify", "llm",
     ),
-    "nlptool is no server: it reads stdin and files, and a running `nlptool embed` answers line by line.": (
-        "serve", "server", "api", "daemon", "http", "listen", "web", "ui", "gui",
+    "nlptool answers on no port: `nlptool warm on` keeps models open, and a running `nlptool embed` answers line by line.": (
+        "serve", "server", "api", "http", "listen", "web", "ui", "gui",
     ),
     "nlptool does not train tokenizers alone; `nlptool train bert` and `nlptool train seq2seq` learn their own.": (
         "sentencepiece", "bpe", "wordpiece", "train-tokenizer", "unigram",

@@ -143,7 +143,7 @@ def test_a_run_is_what_it_is_cold(shared: Warm, arguments: tuple[str, ...], stdi
         "$NT embed -m static-ja-en < t.txt > out; cat out",
         "echo before > out; $NT embed -m static-ja-en < t.txt >> out; cat out",
         "$NT embed -m static-ja-en t.txt nosuch.txt 2>&1 | cat",
-        "$NT embed -m static-ja-en -o v.jsonl t.txt; umask 077; $NT embed -m static-ja-en -o w.jsonl t.txt; cat v.jsonl; stat -c %a *.jsonl",
+        "$NT embed -m static-ja-en -o v.jsonl t.txt; cat v.jsonl; umask 077; $NT neighbors -o w.jsonl 猫; stat -c %a *.jsonl",
         "printf '猫\\n犬\\n' | while read -r word; do $NT neighbors -k 1 $word; done",
         "mkdir sub; cd sub; NLPTOOL_EMBED_MODEL=static-ja-en $NT embed ../t.txt",
         "cat t.txt | $NT embed -m static-ja-en | $NT similarity -k 1",
@@ -321,7 +321,9 @@ def test_many_clients_at_once_lose_nothing(warm: Warm) -> None:
     warm.ready()
     inputs = ["".join(f"{client} {line}匹の猫\n" for line in range(20)) for client in range(50)]
     clients = [warm.start(*EMBED, "--drop-input") for _ in inputs]
-    answers = [client.communicate(text.encode(), timeout=PATIENCE) for client, text in zip(clients, inputs, strict=True)]
+    answers = [
+        client.communicate(text.encode(), timeout=PATIENCE) for client, text in zip(clients, inputs, strict=True)
+    ]
     expected = warm.run(*EMBED, "--drop-input", stdin="".join(inputs), warm=False)[1]
     assert b"".join(stdout for stdout, _ in answers) == expected
     assert {client.returncode for client in clients} == {0}

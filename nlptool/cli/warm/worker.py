@@ -82,7 +82,9 @@ class Worker:
     def _ended(self, arguments: list[str]) -> dict[str, int]:
         """Run a command line; return how it ended."""
         from nlptool.cli.main import Killed
+        from nlptool.models.runtime import runs
 
+        runs.begin()
         try:
             code = self._root.run(arguments)
             sys.stdout.flush()

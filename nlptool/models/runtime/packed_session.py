@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.models.runtime import onnx as onnx_runtime
+from nlptool.models.runtime import runs
 from nlptool.models.store import int8_weights
 from nlptool.models.store.kinds import INT8_WEIGHTS
 
@@ -37,8 +38,10 @@ class PackedSession:
             onnx_runtime.session, graph, weights,
             initializers=self._initializers, threads=threads, deterministic=deterministic,
         )  # fmt: skip
-        self._is_quick, self._n_batches = bool(self._initializers) and not deterministic, 0
-        self._session: Any = self._open(prepack=not self._is_quick)
+        self._is_packed_later = bool(self._initializers) and not deterministic
+        self._n_batches, self._run = 0, runs.current()
+        self._quick: Any = self._open(prepack=False) if self._is_packed_later else None
+        self._packed: Any = None if self._is_packed_later else self._open(prepack=True)
 
     def run(
         self, feeds: Mapping[str, NDArray[np.int64]], outputs: Sequence[str] | None = None
@@ -48,8 +51,17 @@ class PackedSession:
         Args:
             outputs: their names; what the others need is not computed. None: all, in the order of the graph.
         """
-        if self._is_quick and self._n_batches == _QUICK_BATCHES:
-            self._session = None  # two at once would hold the weights twice
-            self._session, self._is_quick = self._open(prepack=True), False
+        if self._run != runs.current():  # a run of its own would begin with the quick session
+            self._n_batches, self._run = 0, runs.current()
+        session = self._session_of_batch()
         self._n_batches += 1
-        return self._session.run(outputs, feeds, onnx_runtime.only_needed(outputs))  # type: ignore[no-any-return]
+        return session.run(outputs, feeds, onnx_runtime.only_needed(outputs))  # type: ignore[no-any-return]
+
+    def _session_of_batch(self) -> Any:
+        if self._is_packed_later and self._n_batches < _QUICK_BATCHES:
+            return self._quick
+        if self._packed is None:
+            if not self._run:  # nobody needs the quick one again, and two at once hold the weights twice
+                self._quick = None
+            self._packed = self._open(prepack=True)
+        return self._packed
