@@ -22,13 +22,13 @@ def main() -> None:
     environment = dict(os.environ)
     from nlptool.cli.warm import client
 
-    code = client.run(arguments)
-    if code is not None:
-        sys.exit(code)
+    outcome = client.run(arguments)
+    if isinstance(outcome, int):
+        sys.exit(outcome)
     try:
         _run_here()
     except SystemExit as ending:
-        if ending.code in _ANSWERED:
+        if ending.code in _ANSWERED and outcome is client.NotRun.NO_SERVER:
             from nlptool.cli.warm.starting import leave_behind
 
             leave_behind(arguments[0], environment)

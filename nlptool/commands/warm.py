@@ -46,7 +46,7 @@ def command() -> None:
 
     The server ends after 15 minutes without a command. It keeps the models that were used last, as many as its share of the
     memory holds, and opens one anew whose files have changed. It runs the commands that open models and answer (embed, search,
-    fill-mask, generate, ...), one after the other; when one takes long, others get a process of their own, up to four. Trainings,
+    fill-mask, generate, ...), one after the other; when one takes long, others get a process of their own. Trainings,
     evaluations, --workers, and files such as /dev/fd/63 stay with the command.
 
     Only this user can reach it: the socket is in a folder of XDG_RUNTIME_DIR, else of TMPDIR, that lets nobody else in. A

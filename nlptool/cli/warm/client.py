@@ -13,31 +13,36 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from types import FrameType
 
 from nlptool.cli.warm import places
 from nlptool.cli.warm.messages import Channel, peer_user
 from nlptool.cli.warm.relays import Feed, Relay, is_pipe
 
-_PATIENCE = 10.0  # seconds until a server that answers at all has taken the command line or refused it
+_PATIENCE = 60.0  # seconds until a server that lives has taken the command line or refused it
 _PAUSE = 50  # milliseconds after which a piece of a line is handed on
 
 
-def run(arguments: Sequence[str]) -> int | None:
-    """Have the warm server run a command line; return its exit code, or None where it is to be run in this process.
+class NotRun(Enum):
+    """Why a command line is to be run in this process."""
 
-    The process ends by a signal where the run does.
-    """
+    NO_SERVER = 1
+    REFUSED = 2  # the server is busy or died, or it cannot have the streams of this process
+
+
+def run(arguments: Sequence[str]) -> int | NotRun:
+    """Have the warm server run a command line; return its exit code. The process ends by a signal where the run does."""
     try:
         here = Here()  # first: a socket would take the place of a stream that is closed
     except OSError:
-        return None
+        return NotRun.REFUSED
     channel = _connected()
     if channel is None:
-        return None
+        return NotRun.NO_SERVER
     try:
         if not _taken(channel, here, arguments):
-            return None
+            return NotRun.REFUSED
         ending = _attended(channel, here)
     finally:
         here.close()
@@ -216,11 +221,11 @@ def _finish(here: Here, *, is_whole: bool = True) -> None:
             relay.release()
 
 
-def _begun_again(here: Here, arguments: Sequence[str]) -> int | None:
-    """Run a command line cold whose run has died; return its exit code, or None where this process can do so itself."""
+def _begun_again(here: Here, arguments: Sequence[str]) -> int | NotRun:
+    """Run a command line cold whose run has died; return its exit code, or that this process can do so itself."""
     here.rewind()
     if here.is_untouched:
-        return None
+        return NotRun.NO_SERVER
     if here.feed is not None and not here.feed.is_whole:
         sys.stderr.write("nlptool: the warm server died, and its input cannot be read again; give it once more\n")
         return 1

@@ -22,9 +22,9 @@ from nlptool import machine
 from nlptool.cli.warm import places, settings
 from nlptool.cli.warm.messages import Channel, Message, close, peer_user
 
-_MOST_WORKERS = 4
+_MOST_WORKERS = min(max(machine.processors(), 2), 4)
 _SECOND_AFTER = 0.5  # seconds that a command line waits before another worker is started
-_BUSY_AFTER = 3.0  # seconds that it waits before it is sent away
+_BUSY_AFTER = 3.0  # seconds that no worker has ended a run, after which it is sent away
 _SPARE_FOR = 60.0  # seconds that a worker without work stays, if it is not the last one
 _LOOK = 5.0  # seconds between two looks at the socket's name
 _QUEUE = 512
@@ -69,6 +69,7 @@ class Front:
         self._workers: list[Worker] = []
         self._waiting: deque[Request] = deque()
         self._began = self._used = self._looked = time.monotonic()
+        self._moved = self._began  # a worker was ready for the next command line
         self._n_run = 0
         self._is_ending = False
 
@@ -128,6 +129,7 @@ class Front:
             is_open, message = False, None
         if message is not None:
             worker.is_busy, worker.since, worker.models = False, time.monotonic(), message.value["models"]
+            self._moved = worker.since
             if self._first is not None:
                 first, self._first = self._first, None
                 self._give(worker, first, (0,))
@@ -148,10 +150,10 @@ class Front:
         if (
             self._waiting
             and now - self._waiting[0].since > _SECOND_AFTER
-            and all(worker.channel and now - worker.since > _SECOND_AFTER for worker in self._workers)
+            and all(now - worker.since > _SECOND_AFTER for worker in self._workers)
         ):
             self._start_worker()
-        while self._waiting and now - self._waiting[0].since > _BUSY_AFTER:
+        while self._waiting and now - max(self._waiting[0].since, self._moved) > _BUSY_AFTER:
             request = self._waiting.popleft()
             with contextlib.suppress(OSError):
                 request.client.send({"busy": True})

@@ -68,6 +68,12 @@ class Worker:
         *given, connection = message.descriptors
         client = Channel(socket.socket(fileno=connection))
         client.connection.setblocking(True)  # the front's timeout is one of the open connection itself
+        try:
+            client.send({"began": True})
+        except OSError:  # it has not waited
+            close(tuple(given))
+            client.close()
+            return True
         self._models.close_some()
         ending: dict[str, int] = {"signal": signal.SIGTERM}
         with _in_place_of(client, given, request), _watched(client) as is_gone:
@@ -126,7 +132,6 @@ def _in_place_of(client: Channel, given: list[int], request: dict[str, object]) 
     sys.stderr = sys.__stderr__ = _text(io.FileIO(2, "w", closefd=False), sys.stderr)  # type: ignore[misc]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts.forget()
-    client.send({"began": True})
     try:
         yield
     finally:
