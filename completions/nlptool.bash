@@ -8,7 +8,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     nlptool)
         options=(--version -h --help)
         case ${2-} in
-        "") kind=word words=(analogy answer attention choose classify cluster collocations compare completion dedup embed evaluate fill-mask generate hash index keyness keywords kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search similarity split tag tokenize train vectors warm) ;;
+        "") kind=word words=(analogy answer attention change choose classify cluster collocations compare completion dedup embed evaluate fill-mask generate hash index keyness keywords kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search similarity split tag tokenize train vectors warm) ;;
         esac
         ;;
     'nlptool analogy')
@@ -52,6 +52,17 @@ _nlptool_follow() { # COMMAND [OPTION]
         -o | --output) kind=file ;;
         --on-error) kind=word words=(record skip fail) ;;
         --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool change')
+        options=(--progress -q --quiet -v --verbose --debug --words -k --top-k --least --top-words --min-count --neighbors --anchors --center --plot --unicode-errors --threads -f --format -o --output -h --help)
+        case ${2-} in
+        "") kind=other ;;
+        --progress) kind=word words=(auto always never) ;;
+        --words | -k | --top-k | --top-words | --min-count | --neighbors | --anchors | --plot | --threads) kind=other ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -o | --output) kind=file ;;
         esac
         ;;
     'nlptool choose')
@@ -767,7 +778,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool train')
         options=(-h --help --method --tokenizer --dictionary --lowercase --min-count --max-words --window --negative --sample --subwords --buckets --contexts --n-contexts --smoothing --center --fast --dimension --epochs --alpha -o --output --save-dtype --seed --deterministic -j --workers --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug)
         case ${2-} in
-        "") kind=file words=(word2vec bert distil classifier probe tagger reader chooser lm seq2seq) ;;
+        "") kind=file words=(word2vec bert distil classifier autoencoder probe tagger reader chooser lm seq2seq) ;;
         --method) kind=word words=(skipgram cbow counts ppmi svd) ;;
         --tokenizer) kind=word words=(auto unidic lemma words whitespace) ;;
         --dictionary | --min-count | --max-words | --window | --negative | --sample | --subwords | --buckets | --contexts | --n-contexts | --smoothing | --dimension | --epochs | --alpha | --seed | -j | --workers | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
@@ -845,6 +856,26 @@ _nlptool_follow() { # COMMAND [OPTION]
         -o | --output | --checkpoint-dir | --plot) kind=file ;;
         --save-dtype) kind=word words=(float32 float16) ;;
         --device) kind=word words=(auto cpu cuda mps) ;;
+        -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
+        --unit) kind=word words=(line paragraph sentence document) ;;
+        --on-error) kind=word words=(skip fail) ;;
+        --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool train autoencoder')
+        options=(--dev --on --dictionary --patience --evaluations --keep --group --vocab-size --layers --code --units --noise --pretraining-epochs --pretraining-rate --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm -o --output --save-dtype --checkpoint-dir --resume --plot --seed -m --model --prompt --prompt-name --dim --device --batch-tokens --threads --unicode-errors --offline --allow-pickle -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --dev | --dictionary | --patience | --evaluations | --group | --vocab-size | --layers | --code | --noise | --pretraining-epochs | --pretraining-rate | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --seed | -m | --model | --prompt | --prompt-name | --dim | --batch-tokens | --threads | --field | --id-field | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --on) kind=word words=(words embeddings) ;;
+        --keep) kind=word words=(best last) ;;
+        --units) kind=word words=(binary linear) ;;
+        --optimizer) kind=word words=(adamw muon) ;;
+        --precision) kind=word words=(auto float32 bfloat16) ;;
+        -o | --output | --checkpoint-dir | --plot) kind=file ;;
+        --save-dtype) kind=word words=(float32 float16) ;;
+        --device) kind=word words=(auto cpu cuda mps) ;;
+        --unicode-errors) kind=word words=(strict ignore replace) ;;
         -I | --input-format) kind=word words=(auto text jsonl json csv tsv parquet) ;;
         --unit) kind=word words=(line paragraph sentence document) ;;
         --on-error) kind=word words=(skip fail) ;;
@@ -1043,7 +1074,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select' | 'nlptool warm' | 'nlptool warm off' | 'nlptool warm on' | 'nlptool warm status' | 'nlptool warm stop') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool change' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train autoencoder' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select' | 'nlptool warm' | 'nlptool warm off' | 'nlptool warm on' | 'nlptool warm status' | 'nlptool warm stop') at+=" $word" ;;
             esac
         fi
     done
