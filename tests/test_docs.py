@@ -137,6 +137,13 @@ def test_bash_accepts_its_script_and_completes(words: list[str], expected: list[
 
 @pytest.mark.parametrize("path", ["", *main.COMMANDS])
 def test_help_is_what_the_command_prints(path: str) -> None:
+    result = CliRunner().invoke(main.root, [*path.split(), "--help"], prog_name="nlptool", terminal_width=docs.COLUMNS)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert docs.help_text(path) == result.stdout
+
+
+@pytest.mark.parametrize("path", ["", "embed", "train bert"])
+def test_help_is_what_the_program_prints(path: str) -> None:
     printed = run(sys.executable, "-m", "nlptool", *path.split(), "--help", COLUMNS=str(docs.COLUMNS + 2))
     assert docs.help_text(path) == printed
 

@@ -21,7 +21,7 @@ def plainly(
     by, found = list(range(len(order))), [float("nan")] * len(order)
     kept: list[int] = []
     for item in order:
-        most, nearest = max(((similarity(item, other), -kept.index(other)) for other in kept), default=(-9.0, 0))
+        most, nearest = max(((similarity(item, other), -place) for place, other in enumerate(kept)), default=(-9.0, 0))
         if most >= threshold:
             by[item], found[item] = kept[-nearest], most
         else:

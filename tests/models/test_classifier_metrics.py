@@ -176,11 +176,11 @@ def test_intervals_of_classes_are_those_of_a_loop_that_scores_every_resample(
     gold, predicted, probabilities = classes(data, n, n_classes)
     random = np.random.default_rng(seed)
     resampled = []
-    for _ in range(40):
+    for _ in range(20):
         drawn = random.integers(0, n, n)
         resampled.append(of_sklearn(gold[drawn], predicted[drawn]))
         resampled[-1]["log_loss"] = metrics.log_loss(probabilities[drawn], gold[drawn])
-    found = metrics.intervals("classification", gold, predicted, probabilities, positive=1, resamples=40, seed=seed)
+    found = metrics.intervals("classification", gold, predicted, probabilities, positive=1, resamples=20, seed=seed)
     assert set(found) == set(resampled[0])
     for name, interval in found.items():
         expected = np.quantile([each[name] for each in resampled], [0.025, 0.975])

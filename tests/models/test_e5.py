@@ -17,8 +17,8 @@ from nlptool.models.store import locate
 from nlptool.specs import EncoderSpec
 
 DATA = Path(__file__).parent.parent / "data"
-JAPANESE = [line for line in (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n") if line.strip()][:30]
-ENGLISH = (DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:20]
+JAPANESE = [line for line in (DATA / "yume_juya.txt").read_text(encoding="utf-8").split("\n") if line.strip()][:12]
+ENGLISH = (DATA / "sentences.txt").read_text(encoding="utf-8").split("\n")[:8]
 TEXTS = [*JAPANESE, *ENGLISH, "～から～まで", "ＡＢＣ①", "a"]
 ODD = [
     "ｶﾞﾗｽ",

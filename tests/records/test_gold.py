@@ -297,7 +297,7 @@ def test_whatever_the_lines_are_each_is_a_pair_or_a_failure(
 
 
 @given(st.lists(st.tuples(TEXT, TEXT, SCORE), min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pairs_come_back_as_they_were_written(tmp_path: Path, written: list[tuple[str, str, float]]) -> None:
     expected = [Pair(*pair) for pair in written]
     tabs = "".join(f"{first}\t{second}\t{score!r}\n" for first, second, score in written)
