@@ -159,7 +159,7 @@ def command(  # noqa: PLR0917
         print_data_set(pipe.given, columns, format)
         return
     _check(pipe, number, by, each, columns)
-    from nlptool.tasks.sample import NEEDS_TEXT, Drawing, write_sample
+    from nlptool.tasks.sample import Drawing, write_sample
 
     pipe.output = output
     if output is not None:
@@ -167,7 +167,7 @@ def command(  # noqa: PLR0917
         format = format or formats.of_file(output, FORMATS) or None
     if format in formats.FORMATS:
         pipe.refuse_binary_on_terminal(format)
-    pipe.form = replace(pipe.form, needs_text=format in NEEDS_TEXT)
+    pipe.form = replace(pipe.form, needs_text=format == "text")
     drawing = Drawing(number or each or 1, by, each=each is not None, shuffle=shuffle, seed=seed)
     write_sample(pipe, drawing, format)
 

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from nlptool.errors import RecordError
 from nlptool.records import formats
 from nlptool.records.formats import Lines, RowWriter
-from nlptool.records.formats.as_read import LAYOUT, as_json, as_read
-from nlptool.records.formats.cells import Columns, Placed
+from nlptool.records.formats.as_read import LAYOUT, InputColumns, as_json, as_read
+from nlptool.records.formats.cells import Placed
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.strata import OfEach, Proportional, Sampler
 from nlptool.records.writing import row_options
 from nlptool.tasks.groups import group_of
-
-NEEDS_TEXT = ("text", "table")
-"""Formats that show the text of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +89,7 @@ def _writer(pipe: Pipe, format: str | None) -> RowWriter | None:
     if format == "jsonl":
         return as_json(pipe, with_place=pipe.source)
     if format == "table":
-        columns = Columns({"text": str})
-        return formats.row_writer(format, "records", Placed(columns) if pipe.source else columns)
+        return formats.row_writer(format, "records", Placed(InputColumns()) if pipe.source else InputColumns())
     return formats.row_writer(format, "records", LAYOUT, **(row_options(pipe) | {"with_place": pipe.source}))
 
 
@@ -110,7 +106,7 @@ def _notes(drawing: Drawing, sampler: Sampler[Record]) -> Iterator[str]:
                 f"{len(strata):,}"
             )
     elif n_seen < drawing.size:
-        yield f"there are {n_seen:,} records, fewer than {drawing.size:,}: all of them are in the sample"
+        yield f"records to draw from: {n_seen:,}, fewer than {drawing.size:,}; all of them are in the sample"
     elif n_without := sum(not stratum.n_drawn for stratum in strata.values()):
         yield (
             f"groups that are too small to have a record in the sample: {n_without:,} of {len(strata):,}; --each N draws from "

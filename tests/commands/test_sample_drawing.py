@@ -74,6 +74,16 @@ def test_rows_of_tables_keep_their_cells_and_their_header(invoke: Invoke, tmp_pa
     assert invoke("sample", "-n", "9", "-f", "csv", str(path)).stdout == "id,text\n1,a\n2,b\n"
 
 
+def test_a_table_shows_all_fields(invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"id":1,"l":[1,2],"nlptool":{}}\n{"l":"x","id":null,"m":3}\n')
+    table = invoke("sample", "-n", "9", "-f", "table", str(path)).stdout.splitlines()
+    assert [line.split() for line in table] == [["id", "l"], ["1", "[1,", "2]"], ["x"]]
+    table = invoke("sample", "-n", "9", "-f", "table", "--source", stdin=path.read_bytes()).stdout.splitlines()
+    assert [line.split()[0] for line in table] == ["place", "1", "2"]
+    assert invoke("sample", "-n", "9", "-f", "table", stdin="猫\n".encode()).stdout.split() == ["text", "猫"]
+
+
 def test_groups_have_their_share(invoke: Invoke) -> None:
     labels = ["x"] * 60 + ["y"] * 30 + ["z"] * 10
     rows = "".join(json.dumps({"label": label, "i": i}) + "\n" for i, label in enumerate(labels)).encode()
@@ -98,7 +108,7 @@ def test_files_are_groups(invoke: Invoke, tmp_path: Path) -> None:
 def test_what_a_sample_lacks_is_said(invoke: Invoke) -> None:
     rows = b'{"l":"a"}\n' * 8 + b'{"l":"b"}\n'
     for arguments, said in (
-        (["-n", "90"], "there are 9 records, fewer than 90: all of them are in the sample"),
+        (["-n", "90"], "records to draw from: 9, fewer than 90; all of them are in the sample"),
         (["-n", "2", "--by", "l"], "groups that are too small to have a record in the sample: 1 of 2; --each N draws"),
         (["--each", "3", "--by", "l"], "groups that have fewer than 3 records, all of which are in the sample: 1 of 2"),
     ):

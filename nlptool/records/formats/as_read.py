@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from orjson import dumps
 
 from nlptool.records.formats import Lines, RowWriter
+from nlptool.records.formats.cells import as_text
 from nlptool.records.formats.csv import DelimitedRecords, csv_line
 from nlptool.records.formats.record_rows import Layout, TextRows
-from nlptool.records.json_bytes import fields
+from nlptool.records.json_bytes import RESERVED, fields
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.render import render
@@ -70,6 +71,21 @@ class TableRows(DelimitedRecords):
     def finish(self, output: Output) -> None:
         if self._waiting:
             super().finish(output)
+
+
+class InputColumns:
+    """Rows of a table for a person: all fields of the input, by the first record."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def columns(self) -> Sequence[tuple[str, type]]:
+        return [(name, str) for name in self._names]
+
+    def cells(self, record: Record) -> Iterator[list[str]]:
+        values = {"text": record.text} if record.raw is None else fields(record.raw)
+        self._names = self._names or [name for name in values if name != RESERVED]
+        yield [as_text(values.get(name)) for name in self._names]
 
 
 def _tab_separated(cells: Iterable[bytes]) -> bytes:
