@@ -1,8 +1,8 @@
 """Completion scripts for bash, zsh and fish, out of one walk over the click tree.
 
-The scripts are static: a TAB starts no Python. They know commands, options, the words of a choice, and where a file is
-meant. What is known only when a command runs (models in the cache, fields of a record) is not in them, and in bash and
-fish an argument may be anything that one of the command's arguments may be.
+The scripts are static: they know commands, options, the words of a choice, and where a file is meant. What is known only on
+this machine (names of models, fields of the file on the line, words of a vocabulary) they ask of ``nlptool --complete``: see
+``completed_values``. In bash and fish an argument may be anything that one of the command's arguments may be.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Value:
     choices: tuple[str, ...] = ()
     is_file: bool = False
     repeats: bool = False
+    asks: str = ""  # a kind of ``completed_values``
 
 
 @dataclass(frozen=True)
@@ -96,23 +97,37 @@ def _value(parameter: click.Parameter) -> Value:
         choices=tuple(map(str, parameter.type.choices)) if isinstance(parameter.type, click.Choice) else (),
         is_file=isinstance(parameter.type, click.Path | click.File),
         repeats=parameter.nargs != 1,
+        asks=_asks(parameter),
     )
+
+
+_FIELDS = {"field", "id_field", "first", "second", "label", "predicted", "score"}
+
+
+def _asks(parameter: click.Parameter) -> str:
+    """Return the kind of what is known only on this machine; "": nothing."""
+    metavar = parameter.metavar or ""
+    if metavar == "MODEL":
+        return "model"
+    if metavar == "FIELD" or (metavar == "NAME" and parameter.name in _FIELDS):
+        return "field"
+    return "word" if isinstance(parameter, click.Argument) and parameter.name == "words" and "WORD" in metavar else ""
 
 
 _BASH = """\
 # Completion of nlptool in bash 4.4 or newer; {head}.
 
 # What may follow COMMAND (its options, and words or files as arguments), or what its OPTION takes:
-# kind is "file", "word" (one of the words) or "other"; nothing for a flag.
+# kind is "file", "word" (one of the words) or "other"; nothing for a flag. asks is what nlptool is asked for.
 _nlptool_follow() {{ # COMMAND [OPTION]
-    options=() words=() kind=
+    options=() words=() kind= asks=
     case $1 in
 {follow}
     esac
 }}
 
 _nlptool() {{
-    local at=nlptool current=${{2-}} prefix= options words kind= literal= word i
+    local at=nlptool current=${{2-}} prefix= options words kind= asks= literal= word i
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${{COMP_WORDS[i]}}
         if [[ $word == "=" ]]; then # --format=wakati comes as three words
@@ -139,6 +154,11 @@ _nlptool() {{
         words=("${{options[@]}}") kind=word
     else
         _nlptool_follow "$at"
+    fi
+    if [[ $asks ]]; then
+        mapfile -t words < <(
+            nlptool --complete "$asks" "${{at#nlptool }}" "$current" "${{COMP_WORDS[@]:1:COMP_CWORD-1}}" 2>/dev/null
+        )
     fi
     COMPREPLY=()
     for word in "${{words[@]}}"; do
@@ -174,13 +194,20 @@ def _bash_follow(command: Command) -> str:
 
 def _bash_kind(values: Iterable[Value], commands: Iterable[Command] = ()) -> str:
     words = [command.path[-1] for command in commands] + [word for value in values for word in value.choices]
-    kind = "file" if any(value.is_file for value in values) else "word" if words else "other"
-    return f"kind={kind}" + (f" words=({shlex.join(words)})" if words else "")
+    asks = next((value.asks for value in values if value.asks), "")
+    kind = "file" if any(value.is_file for value in values) or asks == "model" else "word" if words or asks else "other"
+    return f"kind={kind}" + (f" words=({shlex.join(words)})" if words else "") + (f" asks={asks}" if asks else "")
 
 
 _ZSH = """\
 #compdef nlptool
 # Completion of nlptool in zsh; {head}.
+
+# What nlptool knows on this machine: KIND COMMAND.
+_nlptool_ask() {{
+    local -a found=("${{(@f)$(nlptool --complete $1 $2 "${{(Q)PREFIX}}" "${{(@Q)words[2,CURRENT-1]}}" 2>/dev/null)}}")
+    [[ -n $found[1] ]] && compadd -a found || {{ [[ $1 == model ]] && _files; }}
+}}
 {functions}
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _nlptool "$@" # a file of $fpath
@@ -216,11 +243,14 @@ def _zsh(root: Command) -> str:
 
 def _zsh_function(command: Command) -> str:
     """Return the zsh function of a command: its specs for ``_arguments``, and for a group the dispatch to its commands."""
-    specs = list(map(_zsh_option, command.options))
+    path = " ".join(command.path[1:])
+    specs = [_zsh_option(option, path) for option in command.options]
     if command.commands:
         specs += ["'1:command:->command'", "'*::argument:->arguments'"]
     else:
-        specs += [shlex.quote(("*:" if value.repeats else ":") + _zsh_value(value)) for value in command.arguments]
+        specs += [
+            shlex.quote(("*:" if value.repeats else ":") + _zsh_value(value, path)) for value in command.arguments
+        ]
     function = "_" + "_".join(command.path)
     takes_files = any(value.is_file for value in command.arguments)
     commands = [f"{below.path[-1]}:{_zsh_text(below.help)}" for below in command.commands]
@@ -233,17 +263,21 @@ def _zsh_function(command: Command) -> str:
     )
 
 
-def _zsh_option(option: Option) -> str:
+def _zsh_option(option: Option, path: str) -> str:
     """``'(-f --format)'{-f+,--format=}'[help]:NAME:(jsonl wakati)'``."""
     others = "(- *)" if option.ends else "*" if option.repeats else f"({' '.join(option.names)})"
     short, long = ("+", "=") if option.value else ("", "")
     names = [shlex.quote(name + (long if name.startswith("--") else short)) for name in option.names]
-    value = f":{_zsh_value(option.value)}" if option.value else ""
+    value = f":{_zsh_value(option.value, path)}" if option.value else ""
     name = f"{{{','.join(names)}}}" if len(names) > 1 else names[0]
     return f"{shlex.quote(others)}{name}{shlex.quote(f'[{_zsh_text(option.help)}]{value}')}"
 
 
-def _zsh_value(value: Value) -> str:
+def _zsh_value(value: Value, path: str) -> str:
+    if value.asks and not value.choices:
+        return (
+            f"{_zsh_text(value.name)}: _nlptool_ask {value.asks} {shlex.quote(path)}"  # a blank: nothing is put between
+        )
     action = f"({shlex.join(value.choices)})" if value.choices else "_files" if value.is_file else " "
     return f"{_zsh_text(value.name)}:{action}"
 
@@ -265,6 +299,10 @@ function __nlptool_at --description 'Is this the command whose line is being typ
     test "$path" = "$argv"
 end
 
+function __nlptool_ask --description 'What nlptool knows on this machine: KIND COMMAND'
+    nlptool --complete $argv (commandline -ct) (commandline -opc)[2..-1] 2>/dev/null
+end
+
 complete -c nlptool -f
 {lines}
 """
@@ -277,16 +315,20 @@ def _fish(root: Command) -> str:
 
 def _fish_lines(command: Command) -> str:
     lines = [f"-a {_fish_quote(below.path[-1])} -d {_fish_quote(below.help)}" for below in command.commands]
-    lines += [_fish_value(value) for value in command.arguments if value.is_file or value.choices]
+    path = " ".join(command.path[1:])
+    lines += [_fish_value(value, path) for value in command.arguments if value.is_file or value.choices or value.asks]
     for option in command.options:
         switches = [f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names]
-        takes = ["-r", _fish_value(option.value)] if option.value else []
+        takes = ["-r", _fish_value(option.value, path)] if option.value else []
         lines.append(" ".join([*switches, *takes, f"-d {_fish_quote(option.help)}"]))
     condition = _fish_quote(" ".join(["__nlptool_at", *command.path]))
     return "\n" + "\n".join(f"complete -c nlptool -n {condition} {line}" for line in lines)
 
 
-def _fish_value(value: Value) -> str:
+def _fish_value(value: Value, path: str) -> str:
+    if value.asks and not value.choices:
+        files = "-F" if value.is_file or value.asks == "model" else "-f"
+        return f"{files} -a {_fish_quote(f'(__nlptool_ask {value.asks} {_fish_quote(path)})')}"
     if value.is_file:
         return "-F"
     return "-f" + (f" -a {_fish_quote(' '.join(map(_fish_quote, value.choices)))}" if value.choices else "")

@@ -11,12 +11,20 @@ from typing import NoReturn
 
 from nlptool.cli.warm import places
 
+COMPLETE = "--complete"
+"""The first argument of what completion scripts ask: see ``completed_values``."""
+
 _ANSWERED = (0, 3)  # exit codes of a run that has read its input to the end
 
 
 def main() -> None:
     """Run the command line of this process."""
     arguments = sys.argv[1:]
+    if arguments[:1] == [COMPLETE]:
+        from nlptool.cli import completed_values
+
+        completed_values.main(arguments[1:])
+        return
     if not places.wanted(arguments):
         _run_here()
     environment = dict(os.environ)

@@ -29,9 +29,13 @@ class Warm:
     def __init__(self, runtime: Path, home: Path) -> None:
         self.runtime = runtime
         self.home = home
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("NLPTOOL_")} | {
-            "XDG_RUNTIME_DIR": str(runtime), "XDG_CONFIG_HOME": str(home / "configuration"), "NLPTOOL_WARM": "1",
-        }  # fmt: skip
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("NLPTOOL_") or name == "NLPTOOL_CACHE"
+        }
+        own = {"XDG_RUNTIME_DIR": runtime, "XDG_CONFIG_HOME": home / "configuration", "NLPTOOL_WARM": 1}
+        self.environment = kept | {name: str(value) for name, value in own.items()}
         self.environment.pop("PYTHONUNBUFFERED", None)
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
