@@ -90,7 +90,7 @@ def print_data_set(names: Sequence[str], columns: tuple[str, ...] | None, format
 
 @click.command(cls=Command)
 @options.records(
-    "sample", writes=False, instead=("tokens", "embedding"),
+    "sample", writes=False,
     arguments=click.argument("files", nargs=-1, metavar="[NAME|FILE]...", type=click.Path(readable=False)),
 )  # fmt: skip
 @click.option("-n", "--number", metavar="N", type=options.IntRange(min=1), help="Draw N records from the input.")

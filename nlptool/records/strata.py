@@ -19,10 +19,10 @@ Item = TypeVar("Item")
 _Numbered = tuple[float, int, Item]
 """An item with minus its random number, and its index in the stream."""
 
-_ALWAYS = 16
+_ALWAYS = 100
 """Items of a group that are kept whatever the others are."""
 
-_TIMES = 8
+_TIMES = 4
 """Items beside those, as a multiple of the sample's size, above which half of them are given up."""
 
 
@@ -80,7 +80,7 @@ class Proportional(Generic[Item]):
 
     Each item gets a random number, and the sample of a group is the items with its lowest numbers. How many these will be is not
     known before the end: a few of the lowest of each group are kept, and beside them all that are below a limit, which is halved
-    whenever there are too many. On the average it leaves at least four times as many as are needed. That they do not suffice for
+    whenever there are too many. On the average it leaves at least twice as many as are needed. That they do not suffice for
     a group has a probability below 1e-12; the sample has fewer of its items then.
     """
 

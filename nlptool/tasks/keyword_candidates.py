@@ -133,7 +133,8 @@ class CandidateFinder:
         parts: list[_Part | None] = []
         is_behind_number = False
         for token in tokens:
-            of_form = token["surface"], token["lemma"], token["pos"], token.get(_BASE)
+            base = token.get(_BASE)
+            of_form = token["surface"], token["lemma"], token["pos"], base if isinstance(base, str) else None
             form = self._forms.get(of_form) or self._form(*of_form)
             is_part = form.kind is not Kind.GRAMMAR and not (is_behind_number and form.counts)
             parts.append(_Part(form, token["start"], token["end"]) if is_part else None)

@@ -97,6 +97,8 @@ def test_tokens_that_a_record_brings_are_used(invoke: Invoke) -> None:
     tokens = [{"surface": "foo", "lemma": "bar", "pos": "VERB"}, {"surface": "of", "pos": "ADP"}, "猫"]
     (record,) = found(invoke, stdin=json.dumps({"tokens": tokens}))
     assert words(record) == ["bar", "猫"]
+    odd = {"surface": "猫", "lemma": ["x"], "pos": 3, "orthography_base": {"a": 1}}
+    assert words(found(invoke, stdin=json.dumps({"tokens": [odd]}))[0]) == ["猫"]
     made = invoke("tokenize", "--fields", "pos_detail,orthography_base", str(NOVEL)).stdout_bytes
     ours = [each["keywords"] for each in found(invoke, stdin=made)]
     assert ours == [each["keywords"] for each in records(invoke("keywords", str(NOVEL)))]

@@ -44,6 +44,7 @@ def test_text_comes_out_as_it_came(invoke: Invoke) -> None:
     text = "　字下げ \n\n{x\n a\tb\n最後".encode()
     assert invoke("sample", "-n", "9", stdin=text).stdout_bytes == text + b"\n"
     assert invoke("sample", "-n", "9", "-0", stdin=b"a\nb\0c\0").stdout_bytes == b"a\nb\0c\0"
+    assert invoke("sample", "-n", "9", "-0", stdin=b'{"a":1}\0{"a":2}\0').stdout_bytes == b'{"a":1}\0{"a":2}\0'
     assert invoke("sample", "-n", "9", "--unit", "paragraph", stdin=b"a\nb\n\n\nc\n").stdout_bytes == b"a\nb\n\nc\n\n"
     found = invoke("sample", "-n", "9", "--unit", "document", stdin=b"a\nb\n\nc\n").stdout_bytes
     assert found == b'{"text":"a\\nb\\n\\nc"}\n'

@@ -35,8 +35,8 @@ def as_read(pipe: Pipe, *, with_place: bool = False) -> RowWriter:
         return TableRows(kind, has_header=has_header, with_place=with_place)
     if with_place or pipe.form.unit not in ("line", "paragraph"):
         return as_json(pipe, with_place=with_place)
-    end = pipe.separator * 2 if pipe.form.unit == "paragraph" else pipe.separator
-    return Lines(lambda record: _text(record) + end if record.raw is None else record.raw + b"\n")
+    ends = pipe.separator, pipe.separator * (2 if pipe.form.unit == "paragraph" else 1)
+    return Lines(lambda record: _text(record) + ends[1] if record.raw is None else record.raw + ends[0])
 
 
 def as_json(pipe: Pipe, *, with_place: bool = False) -> RowWriter:
