@@ -142,8 +142,8 @@ class GroupedCounts:
         Raises:
             RecordError: it lacks a field that says it.
         """
-        group = self._groups[group_of(record, self._by) if self._by is not None else ""]
-        name = group_of(record, self._parts) if self._parts not in (None, RECORD) else ""
+        group = self._groups[group_of(record, self._by, option="--by-group") if self._by is not None else ""]
+        name = group_of(record, self._parts, option="--parts") if self._parts not in (None, RECORD) else ""
         part = None if self._parts == RECORD else self._part_ids.get((group, name))
         if part is None:
             part = self._part_ids[group, name] = len(self._sizes)

@@ -11,11 +11,12 @@ FILE = "file"
 """The value of ``--by`` that groups records by the file that they come from; ``/file`` is a field of that name."""
 
 
-def group_of(record: Record, by: str) -> str:
+def group_of(record: Record, by: str, *, option: str = "--by") -> str:
     """Return the name of a record's group: its file, or the value of a field, which is JSON if it is no string.
 
     Args:
         by: ``file``, or the name or JSON Pointer of a field.
+        option: that ``by`` is the value of, for messages.
 
     Raises:
         RecordError: the record has no such field, or it is null.
@@ -25,7 +26,9 @@ def group_of(record: Record, by: str) -> str:
         file, _ = record.place
         return readable(file or record.source)
     if record.raw is None:
-        raise WrongUsage(f"--by {by} names a field, and {record.source} is text, which has none; --by file is its file")
+        raise WrongUsage(
+            f"{option} {by} names a field, and {record.source} is text, which has none; {option} file is its file"
+        )
     values = fields(record.raw)
     try:
         value = find(values, path_of(by))
@@ -35,6 +38,6 @@ def group_of(record: Record, by: str) -> str:
         raise RecordError(
             "MissingField",
             f"the record has no field `{by}` to be grouped by; its fields: {listed(values)}",
-            hint="--by names a field, or file",
+            hint=f"{option} names a field, or file",
         )
     return as_text(value)

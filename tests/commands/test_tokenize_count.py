@@ -162,7 +162,7 @@ def test_a_long_text_is_counted_whole(invoke: Invoke) -> None:
         (["--count", "words", "--by", ""], "words do not differ by ''"),
         (["--count", "words", "--min-count", "0"], "0 is not in the range"),
         (["--count", "words", "--min-count", "-1"], "-1 is not in the range"),
-        (["--count", "words", "--by-group", "x"], "--by x names a field, and <stdin> is text"),
+        (["--count", "words", "--by-group", "x"], "--by-group x names a field, and <stdin> is text"),
         (["--count", "words", "--by-group", "file", "--plot", "a.png"], "leave out --by-group, or take --zipf"),
         (["--count", "words", "--plot", "a.png", "--zipf", "a.png"], "name two files"),
         (["--by-group", "file"], "--by-group goes with --count alone"),
