@@ -281,7 +281,10 @@ def test_fish_shows_help_as_it_is_and_runs_nothing_of_it(tmp_path) -> None:
         ("cat novel.txt | nlptool tokenize -q -f wak", {"wakati"}),
         (
             "nlptool tokenize --format=",
-            {f"--format={form}" for form in ("jsonl", "wakati", "mecab", "conllu", "tsv", "csv", "parquet", "table", "text")},
+            {
+                f"--format={form}"
+                for form in ("jsonl", "wakati", "mecab", "conllu", "tsv", "csv", "parquet", "table", "text")
+            },
         ),
         ("nlptool tokenize nov", {"novel.txt"}),
         ("nlptool tokenize --field ", set()),
