@@ -24,6 +24,7 @@ from nlptool.training.autoencoder.rbm import COUNTS, LOGISTIC, REAL, Rbm
 from nlptool.training.autoencoder.settings import AutoencoderSettings
 
 N_WORDS = 30
+SIZES = np.arange(7)  # words of texts
 
 
 def topics(n_texts: int, seed: int) -> tuple[Inputs, NDArray[np.int64]]:
@@ -154,7 +155,7 @@ def test_numpy_computes_what_torch_computes(
     training, dev, _ = binary
     arrays = dict(training.network.arrays())
     layers = [(arrays[f"layers.{number}.weight"], arrays[f"layers.{number}.bias"]) for number in range(2)]
-    network = CodeNetwork(layers, np.zeros(8))
+    network = CodeNetwork(layers)
     counts = WordCounts([f"w{number}" for number in range(N_WORDS)], 12.0)
     rows = dev.data.toarray()
     texts = [{int(word): int(row[word]) for word in np.flatnonzero(row)} for row in rows]
@@ -169,10 +170,7 @@ def test_numpy_computes_what_torch_computes(
 
 
 def test_a_folder_that_is_damaged(tmp_path: Path) -> None:
-    arrays = {
-        "layers.0.weight": np.ones((2, 3), np.float32), "layers.0.bias": np.zeros(3, np.float32),
-        "thresholds": np.zeros(3, np.float32),
-    }  # fmt: skip
+    arrays = {"layers.0.weight": np.ones((2, 3), np.float32), "layers.0.bias": np.zeros(3, np.float32)}
     identity = autoencoder_folder.save(tmp_path, arrays, ["a", "b"])
     manifest = f'{{"reads":"words","widths":[2,3],"units":"binary","length":4.5,"identity":"{identity}"}}'
     path = tmp_path / autoencoder_folder.MANIFEST
@@ -198,9 +196,10 @@ def test_a_folder_that_is_damaged(tmp_path: Path) -> None:
 
 
 def test_batches_are_those_of_a_run_that_was_not_interrupted() -> None:
-    whole = shuffled(7, 3, 5, 0)
+    whole = shuffled(SIZES, 3, 5, 0)
     batches = [next(whole).rows.tolist() for _ in range(9)]
     assert sorted(itertools.chain.from_iterable(batches[:3])) == list(range(7))
     assert batches[:3] != batches[3:6]
+    assert sum(batch.n_tokens for batch in itertools.islice(shuffled(SIZES, 3, 5, 0), 3)) == SIZES.sum()
     for first in range(9):
-        assert next(shuffled(7, 3, 5, first)).rows.tolist() == batches[first]
+        assert next(shuffled(SIZES, 3, 5, first)).rows.tolist() == batches[first]

@@ -18,12 +18,10 @@ class CodeNetwork:
 
     Args:
         layers: the weights (n_in, n_out) and biases (n_out,) of each layer.
-        thresholds: (B,), from which input on a unit of the code is 1.
     """
 
-    def __init__(self, layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], thresholds: Array) -> None:
+    def __init__(self, layers: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
         self._layers = [(weights.astype(np.float64), bias.astype(np.float64)) for weights, bias in layers]
-        self._thresholds = thresholds
 
     def values(self, inputs: Array) -> Array:
         """Return the inputs of the units of the code, (N, B): the code itself if its units are linear."""
@@ -35,8 +33,8 @@ class CodeNetwork:
         return found
 
     def bits(self, inputs: Array) -> NDArray[np.bool_]:
-        """Return binary codes, (N, B)."""
-        return self.values(inputs) >= self._thresholds
+        """Return binary codes, (N, B): which units of the code are 0.5 or more."""
+        return self.values(inputs) >= 0
 
 
 def logistic(values: Array) -> Array:

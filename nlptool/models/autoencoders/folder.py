@@ -1,8 +1,10 @@
 """The folder of an autoencoder: a manifest, the weights of its encoder, and its vocabulary or the scale of its input.
 
-autoencoder.json    reads, widths, units, the digest of the weights; length of word counts, or the model of the embeddings
-model.safetensors   layers.N.weight (n_in, n_out), layers.N.bias; thresholds of binary units; mean and scale of embeddings
-vocabulary.json     the words, the most frequent first, where it reads words
+    autoencoder.json    reads, widths, units, the digest of the weights; length of word counts, or the model of the embeddings
+    model.safetensors   layers.N.weight (n_in, n_out), layers.N.bias; mean and scale of embeddings
+    vocabulary.json     the words, the most frequent first, where it reads words
+
+The decoder is not kept.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import ModelError
 from nlptool.models.autoencoders.code_network import CodeNetwork
-from nlptool.models.autoencoders.shape import BINARY, EMBEDDINGS, READS, UNITS, WORDS, Shape
+from nlptool.models.autoencoders.shape import EMBEDDINGS, READS, UNITS, WORDS, Shape
 from nlptool.models.autoencoders.word_counts import WordCounts
 from nlptool.models.store import model_folder
 from nlptool.models.store.kinds import STANDARD_WEIGHTS
@@ -100,14 +102,13 @@ def load(folder: Path, name: str) -> Autoencoder:
         dictionary, base, dim = about.get("dictionary"), str(about.get("base") or ""), about.get("dim")
         length = float(about["length"]) if shape.reads == WORDS else 0.0
         layers = [_layer(arrays, number, shape) for number in range(len(shape.widths) - 1)]
-        thresholds = _vector(arrays, "thresholds", shape.code) if shape.units == BINARY else np.zeros(shape.code)
         mean = _vector(arrays, "mean", shape.widths[0]) if shape.reads == EMBEDDINGS else None
         scale = float(_vector(arrays, "scale", 1)[0]) if shape.reads == EMBEDDINGS else 1.0
         words = _words(folder, shape) if shape.reads == WORDS else None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder} is damaged: {error}", hint=_AGAIN) from error
     return Autoencoder(
-        name, shape, identity, CodeNetwork(layers, thresholds.astype(np.float64)),
+        name, shape, identity, CodeNetwork(layers),
         None if words is None else WordCounts(words, length), base, dim if isinstance(dim, int) else None, mean, scale,
         dictionary if isinstance(dictionary, str) else None,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nlptool.models.autoencoders import folder as autoencoder_folder
 from nlptool.models.autoencoders.folder import MANIFEST
-from nlptool.models.autoencoders.shape import BINARY, WORDS
+from nlptool.models.autoencoders.shape import WORDS
 from nlptool.models.store import locate
 from nlptool.models.words import tokenizers
 from nlptool.records.pipe import Pipe
@@ -100,8 +100,6 @@ def train_autoencoder(
                 arrays: dict[str, NDArray[Any]] = dict(training.network.arrays())
                 if output.save_dtype == "float16":
                     arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
-                if shape.units == BINARY:
-                    arrays["thresholds"] = np.zeros(shape.code, np.float32)
                 if corpus.mean is not None:
                     arrays |= {"mean": corpus.mean, "scale": np.array([corpus.scale], np.float32)}
                 manifest["identity"] = autoencoder_folder.save(folder, arrays, corpus.words)

@@ -41,6 +41,7 @@ class AutoencoderTraining(BestKeeper[AutoencoderSettings, Batch]):
     ) -> None:  # fmt: skip
         super().__init__(settings, folder, "autoencoder-fine", data, run)
         self._inputs, self._dev = inputs, dev
+        self._sizes = inputs.sizes()
         torch.manual_seed(settings.seed)
         network = Autoencoder(settings.shape(inputs.reads, inputs.data.shape[1]), settings.noise)
         if machines:
@@ -55,7 +56,7 @@ class AutoencoderTraining(BestKeeper[AutoencoderSettings, Batch]):
         return -(-len(self._inputs) // self.settings.batch_size)
 
     def batches(self, first: int) -> Iterator[Batch]:
-        return shuffled(len(self._inputs), self.settings.batch_size, self.settings.seed, first)
+        return shuffled(self._sizes, self.settings.batch_size, self.settings.seed, first)
 
     def describe_step(self) -> str:
         return f"of {self.settings.batch_size * self.settings.gradient_accumulation:,} texts each"

@@ -18,14 +18,10 @@ from nlptool.models.autoencoders.word_counts import scaled
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The rows of some texts."""
+    """The rows of some texts, and how many known words these have together."""
 
     rows: NDArray[np.int64]
-
-    @property
-    def n_tokens(self) -> int:
-        """Texts, which the training loop counts."""
-        return len(self.rows)
+    n_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,12 @@ class Inputs:
     def logarithms(self) -> Any:
         """Return log(1 + n) of counts n, as latent semantic analysis takes them, sparse."""
         return self.data.log1p()
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Return the number of known words of each text, (N,); 1 of an embedding."""
+        if self.reads == WORDS:
+            return np.asarray(self.data.sum(axis=1)).ravel().astype(np.int64)
+        return np.ones(len(self), np.int64)
 
     def parts(self, size: int) -> Iterator[Tensor]:
         """Yield all inputs, ``size`` texts at once."""

@@ -9,6 +9,7 @@ from typing import Unpack
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptool.models.autoencoders.shape import BINARY, WORDS, Shape
@@ -59,6 +60,7 @@ class LayerTraining(Trainer[LayerSettings, Batch]):
     ) -> None:  # fmt: skip
         super().__init__(settings, folder, f"autoencoder-{len(below) + 1}", data, run)
         self._inputs, self._dev = inputs, dev
+        self._sizes = inputs.sizes()
         self._below = [machine.to(self._device) for machine in below]
         n_visible, n_hidden = settings.widths[-2:]
         self.stage = f"layer of {n_hidden:,}"
@@ -75,7 +77,7 @@ class LayerTraining(Trainer[LayerSettings, Batch]):
         return -(-len(self._inputs) // self.settings.batch_size)
 
     def batches(self, first: int) -> Iterator[Batch]:
-        return shuffled(len(self._inputs), self.settings.batch_size, self.settings.seed, first)
+        return shuffled(self._sizes, self.settings.batch_size, self.settings.seed, first)
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         visible = self._inputs.take(batch.rows).to(self._device)
@@ -115,14 +117,21 @@ def _losses(machines: Sequence[Rbm], inputs: Tensor, reads: str) -> Tensor:
     return reconstruction_losses(reads, outputs, inputs)
 
 
-def shuffled(n_texts: int, size: int, seed: int, first: int) -> Iterator[Batch]:
-    """Yield batches of texts without end, each epoch in another order, from number ``first`` on."""
+def shuffled(sizes: NDArray[np.int64], size: int, seed: int, first: int) -> Iterator[Batch]:
+    """Yield batches of texts without end, each epoch in another order, from number ``first`` on.
+
+    Args:
+        sizes: words of each text, (N,).
+        size: texts of a batch.
+    """
+    n_texts = len(sizes)
     n_batches = -(-n_texts // size)
     epoch, number = divmod(first, n_batches)
     while True:
         order = np.random.default_rng([seed, epoch]).permutation(n_texts)
         for start in range(number * size, n_texts, size):
-            yield Batch(order[start : start + size])
+            rows = order[start : start + size]
+            yield Batch(rows, int(sizes[rows].sum()))
         epoch, number = epoch + 1, 0
 
 
