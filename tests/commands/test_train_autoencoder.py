@@ -13,6 +13,8 @@ import program
 import pytest
 from program import Invoke, parse_records
 
+from nlptool.tasks.train.autoencoder_plane import same_class
+
 CODES = (
     "--layers",
     "16",
@@ -225,3 +227,10 @@ def test_all_texts_equal_and_nothing_held_out(invoke: Invoke, tmp_path: Path) ->
     assert "nothing was held out" in done.stderr
     found = parse_records(invoke("hash", "-m", str(tmp_path / "m"), stdin=b"cat kitten\nkitten cat\n").stdout_bytes)
     assert found[0]["code"] == found[1]["code"]
+
+
+def test_the_share_of_neighbours_of_the_same_class() -> None:
+    points = np.array([[0, 0], [0, 1], [0, 1.5], [9, 9], [9, 8]], np.float32)
+    assert same_class(points, ["a", "a", "a", "b", "b"]) == 1
+    assert same_class(points, ["a", "b", "a", "b", "b"]) == 0.4
+    assert same_class(np.zeros((4, 2), np.float32), ["a"] * 4) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from nlptool.models.words import tokenizers
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import autoencoder_corpus
 from nlptool.tasks.train.autoencoder_corpus import AutoencoderCorpus, CorpusOptions
+from nlptool.tasks.train.autoencoder_plane import Plane, plane_of
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
 from nlptool.tasks.train.work import held, remember_input
@@ -30,24 +30,6 @@ if TYPE_CHECKING:
     from nlptool.training.autoencoder.settings import AutoencoderSettings
 
 _WORK_FILES = ("autoencoder-*",)
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """The texts in the plane of a linear code of two units, and in that of the linear method.
-
-    Attributes:
-        points: (N, 2).
-        linear: (N, 2), by latent semantic analysis of counts of words, or principal components of embeddings.
-        groups: the classes of the texts.
-        shares: of the nearest neighbours in each plane that have the same class; None without classes.
-    """
-
-    points: NDArray[np.float32]
-    linear: NDArray[np.float32]
-    linear_name: str
-    groups: list[str]
-    shares: tuple[float, float] | None
 
 
 def train_autoencoder(
@@ -87,7 +69,7 @@ def train_autoencoder(
             training, layers, curves = _trained(corpus, settings, work, run)
             shape = training.network.shape
             if plane:
-                found.append(_plane(corpus, training, settings.seed))
+                found.append(plane_of(corpus, training, settings.seed))
             manifest = {
                 **_about(corpus, options, shape), "layers": layers, "save_dtype": output.save_dtype,
                 **({"shares": dict(zip(("code", found[0].linear_name), found[0].shares, strict=True))}
@@ -157,35 +139,6 @@ def _about(corpus: AutoencoderCorpus, options: CorpusOptions, shape: Any) -> dic
     path = locate.existing(corpus.base)
     base = str(path.resolve()) if path is not None and not locate.is_hub_id(corpus.base) else corpus.base
     return about | {"base": base, "dim": corpus.dim}
-
-
-def _plane(corpus: AutoencoderCorpus, training: AutoencoderTraining, seed: int) -> Plane:
-    """Return the places of the held-out texts; of all, if there are none."""
-    from sklearn.decomposition import PCA, TruncatedSVD
-
-    inputs, groups = (corpus.train, corpus.groups) if corpus.dev is None else (corpus.dev, corpus.dev_groups)
-    points = training.code_inputs(inputs)
-    if inputs.reads == WORDS:
-        name, method = "LSA", TruncatedSVD(2, random_state=seed)
-        method.fit(corpus.train.logarithms())
-        linear = method.transform(inputs.logarithms())
-    else:
-        name, method = "PCA", PCA(2, random_state=seed)
-        linear = method.fit(corpus.train.data).transform(inputs.data)
-    linear = np.asarray(linear, np.float32)
-    shares = (same_class(points, groups), same_class(linear, groups)) if any(groups) and len(groups) > 1 else None
-    return Plane(points, linear, name, groups, shares)
-
-
-def same_class(points: NDArray[np.float32], groups: Sequence[str]) -> float:
-    """Return the share of points (N, D) whose nearest neighbour has the same class, N > 1."""
-    from scipy.spatial import cKDTree
-
-    _, nearest = cKDTree(points).query(points, k=2)
-    rows = np.arange(len(points))
-    other = np.where(nearest[:, 0] == rows, nearest[:, 1], nearest[:, 0])  # of equal points either may come first
-    classes = np.array(groups)
-    return round(float((classes[other] == classes).mean()), 4)
 
 
 def _summary(scores: dict[str, float], manifest: dict[str, Any], planes: Sequence[Plane]) -> str:
