@@ -267,6 +267,20 @@ def test_texts_stand_beside_few_points_and_not_beside_many(show: Open) -> None:
     assert (pixels(page) < 90).all(axis=2).sum() < 10
 
 
+def test_captions_stand_over_many_points_and_not_upon_each_other(show: Open) -> None:
+    many = np.random.default_rng(0).normal(size=(200, 2))
+
+    def dark(*captions: tuple[float, float, str]) -> int:
+        page = show(many, texts=["文"] * 200, groups=None, axes=("", ""), captions=captions)
+        return int((pixels(page) < 90).all(axis=2).sum())
+
+    first, second = (0.0, 0.0, "0: 猫, 犬, 散歩"), (0.05, 0.02, "1: 株価, 投資")
+    assert dark() < 10
+    assert dark(first) > 200
+    assert dark(first, second) == dark(first)  # zooming makes room
+    assert dark(first, (0.0, 1.5, "1: 株価, 投資")) > dark(first) + 100
+
+
 def test_several_texts_in_one_place_are_counted(show: Open) -> None:
     page = show(np.zeros((4, 2)), groups=["青"] * 4)
     assert hover(page, place(page, BLUE)) == TEXTS[3]  # the topmost
