@@ -38,9 +38,7 @@ class Points:
     links: Sequence[str | None] | None = (
         None  # N keys; points with the same key are joined by a line; "" or None: no line
     )
-    captions: Sequence[
-        tuple[float, float, str]
-    ] = ()  # places and texts that say what is there, the most important first
+    captions: Sequence[tuple[float, float, str]] = ()  # x, y, and what is there; the most important first
     axes: tuple[str, str] = ("x", "y")  # names of x and y
     title: str = ""
 

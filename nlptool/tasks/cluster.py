@@ -25,11 +25,10 @@ from nlptool.tasks.npy_rows import NpyRows
 LAYOUT = Layout({"cluster": int, "distance": float})
 SUMMARY = Layout({"cluster": int, "size": int, "label": str, "words": dict, "central": dict}, with_input=False)
 
-NO_VECTOR, ZEROS, ALONE = (
-    "no text and no vector",
-    "a vector of zeros, which has no direction",
-    "in no cluster",
-)  # reasons
+# Reasons:
+NO_VECTOR = "no text and no vector"
+ZEROS = "a vector of zeros, which has no direction"
+ALONE = "in no cluster"
 
 _CHUNK = 4096  # records that are written together
 _IN_LABEL = 4  # words
@@ -115,7 +114,12 @@ class Cluster:
         rows = np.flatnonzero(self.vectors.any(axis=1)) if self.items.n_zero else None
         found = find(self.vectors if rows is None else self.vectors[rows], self._settings, report=self._report)
         self.clusters = found.clusters if rows is None else _spread(found.clusters, rows, len(self.items))
-        self._entry = {"model": self._embedder.model or None, "method": self._settings.method, **found.entry}
+        self._entry = {
+            "model": self._embedder.model or None,
+            "method": self._settings.method,
+            "k": len(self.clusters.centres),
+            **found.entry,
+        }
         self._say(found)
 
     def _report(self, n_done: int) -> None:

@@ -43,12 +43,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The clusters, and what the records say of how they were found."""
+    """The clusters, and how they were found.
+
+    Attributes:
+        entry: what the records say of it, beside the method and the number of clusters.
+        scores: k -> silhouette, of those among which k was chosen; none if it was not.
+    """
 
     clusters: Clusters
     entry: dict[str, Any]
     scores: dict[int, float]
-    """k -> silhouette, of those among which k was chosen; none if it was not."""
 
 
 def find(vectors: NDArray[np.float32], settings: Settings, *, report: Callable[[int], None]) -> Found:
@@ -87,7 +91,7 @@ def _kmeans(vectors: NDArray[np.float32], settings: Settings) -> Found:
         k = kmeans.best(scores)
     numbers, centres = kmeans.kmeans(vectors, min(k, len(vectors)), seed=settings.seed)
     found = described(vectors, numbers, centres)
-    return Found(found, {**_of_k(len(found.centres), scores), "seed": settings.seed}, scores)
+    return Found(found, {**_silhouette(len(found.centres), scores), "seed": settings.seed}, scores)
 
 
 def _agglomerative(vectors: NDArray[np.float32], settings: Settings) -> Found:
@@ -98,7 +102,7 @@ def _agglomerative(vectors: NDArray[np.float32], settings: Settings) -> Found:
         return Found(found, {"linkage": settings.linkage, "threshold": settings.threshold}, {})
     scores = kmeans.silhouettes(vectors, tree.into) if settings.k is None else {}
     found = described(vectors, tree.into(kmeans.best(scores) if settings.k is None else settings.k))
-    return Found(found, {"linkage": settings.linkage, **_of_k(len(found.centres), scores)}, scores)
+    return Found(found, {"linkage": settings.linkage, **_silhouette(len(found.centres), scores)}, scores)
 
 
 def _hdbscan(vectors: NDArray[np.float32], settings: Settings) -> Found:
@@ -113,8 +117,8 @@ def _communities(vectors: NDArray[np.float32], settings: Settings, report: Calla
     return Found(described(vectors, numbers, vectors[central]), entry, {})
 
 
-def _of_k(k: int, scores: dict[int, float]) -> dict[str, Any]:
-    return {"k": k, **({"silhouette": round(scores[k], 4)} if k in scores else {})}
+def _silhouette(k: int, scores: dict[int, float]) -> dict[str, Any]:
+    return {"silhouette": round(scores[k], 4)} if k in scores else {}
 
 
 def _check_room(needed: int, most: int, n_vectors: int, settings: Settings) -> None:

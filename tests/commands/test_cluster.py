@@ -78,8 +78,7 @@ def test_records_keep_their_fields_and_their_order_and_get_cluster_and_distance(
     entry = found[0]["nlptool"]["cluster"]
     assert entry["method"] == method
     assert entry["model"] is None
-    if method in ("kmeans", "agglomerative") and "--threshold" not in options:
-        assert entry["k"] == 3
+    assert entry["k"] == 3
 
 
 def test_the_silhouettes_of_k_auto_are_said(invoke: Invoke) -> None:
