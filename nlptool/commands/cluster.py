@@ -82,7 +82,7 @@ def command(  # noqa: PLR0917
     [{word, weight}], central: [{index, file, line, text, distance}]}; a table is always one of clusters.
 
     \b
-    kmeans         k clusters around k centres, each record at the nearest; of 20,000 records and more found by mini-batches
+    kmeans         k clusters around k centres, each record at the nearest: spherical k-means (Dhillon & Modha 2001)
     agglomerative  the most similar clusters are merged until k are left, or none whose similarity reaches --threshold
     hdbscan        dense regions of at least --min-size records; what lies between them is in no cluster
     communities    groups of at least --min-size records whose cosine to a central one reaches --threshold, as those of

@@ -106,15 +106,15 @@ def sums(vectors: NDArray[np.float32], numbers: NDArray[np.int64], n_clusters: i
         vectors: (N, D).
         numbers: the cluster of each, (N,); NONE: of none.
     """
-    from scipy.sparse import csr_array
-
     total = np.zeros((n_clusters, vectors.shape[1]))
     for rows, block in blocks(vectors):
-        inside = np.flatnonzero(numbers[rows] >= 0)
-        members = csr_array(
-            (np.ones(len(inside), np.float32), (numbers[rows][inside], inside)), (n_clusters, len(block))
-        )
-        total += members @ block  # (n_clusters, D)
+        order = np.argsort(numbers[rows], kind="stable")
+        order = order[np.searchsorted(numbers[rows], 0, sorter=order) :]  # those of a cluster
+        found, starts = np.unique(numbers[rows][order], return_index=True)
+        members = block[order]
+        sizes = np.diff(starts, append=len(order))
+        for cluster, start, size in zip(found.tolist(), starts.tolist(), sizes.tolist(), strict=True):
+            total[cluster] += members[start : start + size].sum(axis=0)
     return total
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from nlptool.geometry.clusters import NONE, Clusters
+from nlptool.geometry.clusters import NONE, Clusters, blocks
 from nlptool.geometry.measures import prepare
 from nlptool.geometry.row_file import RowFile
 from nlptool.records.formats.record_rows import Layout
@@ -31,6 +31,7 @@ ZEROS = "a vector of zeros, which has no direction"
 ALONE = "in no cluster"
 
 _CHUNK = 4096  # records that are written together
+_ROUNDING = 1e-6  # by which the square of a length may miss 1
 _IN_LABEL = 4  # words
 
 
@@ -164,7 +165,11 @@ def _rounded(value: np.float32) -> float:
 
 
 def _unit(rows: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the rows of an ``.npy`` as unit vectors, in a temporary file that is mapped into memory."""
+    """Return the rows of an ``.npy`` as unit vectors or zeros: as they are, or in a temporary file that is mapped into memory."""
+    if rows.dtype == np.float32:
+        lengths = np.concatenate([np.zeros(0), *(np.einsum("ij,ij->i", block, block) for _, block in blocks(rows))])
+        if np.all((lengths == 0) | (np.abs(lengths - 1) < _ROUNDING)):
+            return rows
     made = RowFile(np.float32)
     for first in range(0, len(rows), _CHUNK):
         made.add(prepare(np.asarray(rows[first : first + _CHUNK]), "cosine"))

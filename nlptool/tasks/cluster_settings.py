@@ -15,7 +15,7 @@ from nlptool.geometry.clusters import Clusters, described
 from nlptool.geometry.communities import communities
 from nlptool.geometry.similarity import format_size
 
-KMEANS, AGGLOMERATIVE, HDBSCAN, COMMUNITIES = METHODS = ("kmeans", "agglomerative", "hdbscan", "communities")
+METHODS = ("kmeans", "agglomerative", "hdbscan", "communities")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Settings:
         memory: bytes for the distances of all pairs, of agglomerative and hdbscan.
     """
 
-    method: str = KMEANS
+    method: str = "kmeans"
     k: int | None = None
     threshold: float | None = None
     linkage: str = "average"

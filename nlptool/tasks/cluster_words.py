@@ -6,6 +6,7 @@ That leaves out words that are everywhere, in languages too of which no stop wor
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -31,6 +32,7 @@ _SINGLE = CandidateSettings()
 _COMPOUNDS = CandidateSettings((1, 2), maximal=True)  # of Japanese: its parts of speech say what is one
 _SAMPLE = 100  # texts that decide
 _CHUNK = 1000  # records whose words are found together
+_POSSESSIVE = re.compile("['’]s$")
 _MORE_FREQUENT = 2.0  # times as frequent in the cluster as in all others together
 
 
@@ -50,9 +52,12 @@ def label_words(
     numbers = clusters.numbers
     for records, found in Candidates(_candidates(items), workers)(_members(items, clusters)):
         for record, candidates in found:
-            portions.add([each.key for each in candidates for _ in range(each.n)], int(numbers[record.number]))
+            keys: list[str] = []
             for each in candidates:
-                spellings[each.key][each.word] += each.n
+                key = _POSSESSIVE.sub("", each.key)
+                keys += [key] * each.n
+                spellings[key][_POSSESSIVE.sub("", each.word)] += each.n
+            portions.add(keys, int(numbers[record.number]))
         n_done += len(records)
         pipe.bar.work("words of clusters", n_done, len(items), "records")
     portions.end()
@@ -61,9 +66,10 @@ def label_words(
     best: list[list[tuple[float, int]]] = [[] for _ in sizes]
     for rows in count.runs[1].merged():
         _add_best(best, rows, sizes, n_words)
-    keys = iter(names.names([np.array([id for words in best for _, id in words], np.uint32)]))
+    of_best = iter(names.names([np.array([id for words in best for _, id in words], np.uint32)]))
     return [
-        [(spellings[next(keys)].most_common(1)[0][0], float(f"{weight:.6g}")) for weight, _ in words] for words in best
+        [(spellings[next(of_best)].most_common(1)[0][0], float(f"{weight:.6g}")) for weight, _ in words]
+        for words in best
     ]
 
 
