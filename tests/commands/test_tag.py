@@ -260,13 +260,16 @@ def test_what_cannot_be_is_refused_with_a_reason(arguments: tuple[str, ...], cod
     assert "Traceback" not in done.stderr
 
 
+NOUNS = "A NOUN\nbird NOUN\nsings NOUN\nby NOUN\nthe NOUN\nwindow NOUN\nof NOUN\na NOUN\nhouse NOUN\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "message"),
     [
         (("-m", "./bert", "--predicted-column", "x"), "a O\n", 2, "-m MODEL makes no use of --predicted-column"),
         (("--task", "x"), "a O O\n", 2, "an evaluation of predictions without -m MODEL makes no use of --task"),
         (("-m", "./bert"), "", 1, "there are no tagged sentences to evaluate"),
-        (("-m", "./bert"), "a NOUN\n", 1, "the predicted annotations are entities, and the gold tags are none: `NOUN`"),
+        (("-m", "./bert"), NOUNS, 1, "the predicted annotations are entities, and the gold tags are none: `NOUN`"),
         (("-m", "./parts"), "a B-X\n", 1, "the gold annotations are entities, and the predicted tags are none"),
         (("-m", "glue-mini-ja"), "a O\n", 4, "no tagger"),
     ],
