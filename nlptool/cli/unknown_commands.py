@@ -15,6 +15,8 @@ _COMMAND_LINES = {
     "nlptool tokenize -f wakati": ("wakati", "wakachi", "split-words", "wakatigaki", "wakachigaki"),
     "nlptool tokenize -f conllu": ("conllu", "conll"),
     "nlptool tokenize --count words": ("count", "wc", "frequency", "frequencies", "freq", "word-count", "histogram"),
+    "nlptool tokenize --count words --zipf FILE": ("zipf", "zipfs-law", "rank-frequency"),
+    "nlptool tokenize --count words --parts file": ("dispersion", "gries"),
     "nlptool tokenize --count words --plot FILE": ("wordcloud", "word-cloud"),
     "nlptool ngrams": ("ngram", "n-gram", "n-grams", "bigram", "bigrams", "trigram", "trigrams"),
     "nlptool collocations": ("collocation", "collocates", "collocate", "cooccurrence", "cooccurrences", "co-occurrence"),
