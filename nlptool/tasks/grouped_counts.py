@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptool.errors import RecordError
-from nlptool.geometry.dispersion import Cells, Parts, cells, column_of
+from nlptool.geometry.dispersion import Parts, cells, column_of
 from nlptool.geometry.ngram_counts import count
 from nlptool.geometry.ngram_runs import Runs
 from nlptool.geometry.rounding import as_json
@@ -97,33 +97,29 @@ class GroupedCounts:
             min_count: fewest occurrences of a word in its group.
         """
         self._flush()
+        n_groups = len(self._groups)
         parts = Parts(np.array(self._group_of_part, np.int64), np.array(self._sizes, np.int64))
-        found: list[tuple[NDArray[np.int64], Cells]] = []  # ids of items
+        groups = [_NONE]
+        found: list[tuple[NDArray[Any], ...]] = [(_NONE,) * 5]  # ids of words, and what is counted of them
         for rows in self._runs.merged():
-            block = cells(rows, parts, len(self._groups))
-            found.append((column_of(rows, block).astype(np.int64), block))
-            self.n_rare += int((block.counts < min_count).sum())
+            block = cells(rows, parts, n_groups)
+            values = (column_of(rows, block).astype(np.int64), block.counts, block.n_parts, block.dp, block.dp_norm)
+            kept = block.counts >= min_count
+            self.n_rare += int((~kept).sum())
+            groups.append(block.corpora[kept])
+            found.append(tuple(value[kept] for value in values))
         names = list(self._items)
         ranks = np.empty(len(names), np.int64)
         ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-        totals = parts.totals(len(self._groups))
+        of_groups = np.concatenate(groups)
+        items, counts, n_parts, dp, dp_norm = (np.concatenate(values) for values in zip(*found, strict=True))
+        order = np.lexsort([ranks[items], -counts, of_groups])
+        bounds = np.searchsorted(of_groups[order], np.arange(n_groups + 1)).tolist()
+        totals = parts.totals(n_groups).tolist()
         for group, name in enumerate(self._groups):
-            mine = [(items, block, (block.corpora == group) & (block.counts >= min_count)) for items, block in found]
-            items = np.concatenate([_NONE, *(items[chosen] for items, _, chosen in mine)])
-            counts, n_parts, dp, dp_norm = (
-                np.concatenate([_NONE[:0].astype(kind), *(getattr(block, field)[chosen] for _, block, chosen in mine)])
-                for field, kind in (
-                    ("counts", np.int64),
-                    ("n_parts", np.int64),
-                    ("dp", np.float64),
-                    ("dp_norm", np.float64),
-                )
-            )
-            order = np.lexsort([ranks[items], -counts])
-            spread = Spread(n_parts[order], dp[order], dp_norm[order])
-            yield Group(
-                name, [names[item] for item in items[order].tolist()], counts[order], int(totals[group]), spread
-            )
+            mine = order[bounds[group] : bounds[group + 1]]
+            words = [names[item] for item in items[mine].tolist()]
+            yield Group(name, words, counts[mine], totals[group], Spread(n_parts[mine], dp[mine], dp_norm[mine]))
 
     def _with_parts(self, records: list[Record]) -> tuple[list[Record], list[tuple[Record, int]]]:
         """Return records, and those of them that did not fail with the numbers of their parts."""

@@ -120,6 +120,13 @@ def test_groups_have_their_own_parts_and_one_part_has_no_dispersion(invoke: Invo
     assert {(row["parts"], row["dp"], row["dispersion"]) for row in found} == {(1, 0, None)}
 
 
+def test_many_groups_are_counted(invoke: Invoke) -> None:
+    lines = "".join(f'{{"id":{number},"text":"猫と{number}"}}\n' for number in range(5000)).encode()
+    found = rows(invoke("tokenize", "--count", "words", "--by-group", "id", "-k", "1", stdin=lines))
+    assert [row["group"] for row in found] == [str(number) for number in range(5000)]
+    assert {row["count"] for row in found} == {1}
+
+
 def test_records_without_the_group_are_left_out_and_said(invoke: Invoke) -> None:
     lines = '{"l":"a","text":"猫"}\n{"text":"犬"}\nno\n'.encode()
     done = invoke("tokenize", "--count", "words", "--by-group", "l", stdin=lines)
