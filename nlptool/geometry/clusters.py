@@ -118,8 +118,8 @@ def sums(vectors: NDArray[np.float32], numbers: NDArray[np.int64], n_clusters: i
     return total
 
 
-def blocks(vectors: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def blocks(vectors: NDArray[np.float32], n_rows: int = _BLOCK) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Yield the vectors in blocks of rows, each with its place."""
-    for first in range(0, len(vectors), _BLOCK):
-        rows = slice(first, first + _BLOCK)
+    for first in range(0, len(vectors), n_rows):
+        rows = slice(first, first + n_rows)
         yield rows, np.asarray(vectors[rows], np.float32)

@@ -32,10 +32,13 @@ CANDIDATES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50)
 """The numbers of clusters among which k is chosen."""
 
 _FEW = 10_000  # vectors, or _FEW_OF_EACH of a centre: more are many, and a sample of them is so large
-_FEW_OF_EACH = 40
-_STARTS = 4  # of few vectors: the best of several
+_FEW_OF_EACH = 5
+_STARTS = 4  # of few vectors and centres: the best of several
+_WORTH_SEVERAL = 1_000_000  # cosines of a round
 _ROUNDS = 50  # on few vectors, after which the centres are not moved any more
 _ROUNDS_OF_ALL = 4  # behind those on a sample
+_BLOCK = 8192  # vectors
+_COSINES = 1 << 24  # that are in memory
 _SETTLED = 1e-6  # mean gain of cosine: less is no reason for one more round
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -47,7 +50,7 @@ def kmeans(vectors: NDArray[np.float32], k: int, *, seed: int, starts: int = _ST
 
     Args:
         vectors: of unit length, (N, D), N >= k >= 1, mapped into memory or not.
-        starts: of few vectors, of which the best is taken.
+        starts: of few vectors and centres, of which the best is taken.
     """
     numbers = np.random.default_rng(seed)
     most = max(_FEW, _FEW_OF_EACH * k)
@@ -57,7 +60,7 @@ def kmeans(vectors: NDArray[np.float32], k: int, *, seed: int, starts: int = _ST
         return _moved(vectors, centres, _ROUNDS_OF_ALL)[:2]
     rows = np.asarray(vectors)
     found, centres, highest = _moved(rows, _seeds(rows, k, numbers), _ROUNDS)
-    for _ in range(starts - 1):
+    for _ in range(starts - 1 if len(rows) * k <= _WORTH_SEVERAL else 0):
         other = _moved(rows, _seeds(rows, k, numbers), _ROUNDS)
         if other[2] > highest + _SETTLED:
             found, centres, highest = other
@@ -100,7 +103,7 @@ def nearest(vectors: NDArray[np.float32], centres: NDArray[np.float32]) -> tuple
     """Return the centre with the highest cosine to each vector, of equal ones the first, (N,), and the mean of these cosines."""
     found = np.empty(len(vectors), np.int64)
     total = 0.0
-    for rows, block in clusters.blocks(vectors):
+    for rows, block in clusters.blocks(vectors, min(_BLOCK, max(1, _COSINES // len(centres)))):
         cosines = block @ centres.T
         found[rows] = cosines.argmax(axis=1)
         total += float(cosines[np.arange(len(block)), found[rows]].sum(dtype=np.float64))
