@@ -24,7 +24,7 @@ _LARGEST_K = 100_000
 @options.records("cluster", instead=("embedding", "tokens"))
 @click.option("--method", type=click.Choice(["kmeans", "agglomerative", "hdbscan", "communities"]), default="kmeans",
               show_default=True, help="How clusters are found.")  # fmt: skip
-@click.option("-k", "--clusters", "k", default="auto", show_default=True, metavar="N|auto", type=options.NumberOrAuto(_LARGEST_K),
+@click.option("-k", "--clusters", default="auto", show_default=True, metavar="N|auto", type=options.NumberOrAuto(_LARGEST_K),
               help="Number of clusters, for kmeans and agglomerative; auto: the one with the highest silhouette.")  # fmt: skip
 @click.option("--threshold", metavar="T", type=options.FloatRange(0, 1, min_open=True), show_default="0.75 for communities",
               help="Least cosine similarity: to the central record of a community; of clusters that agglomerative merges.",
@@ -37,9 +37,9 @@ _LARGEST_K = 100_000
 @click.option(
     "--summary", is_flag=True, help="Write a record for each cluster, with its words and its central records."
 )
-@click.option("--words", "n_words", default=8, show_default=True, metavar="N", type=options.IntRange(0, 1000),
+@click.option("--words", default=8, show_default=True, metavar="N", type=options.IntRange(0, 1000),
               help="Words of each cluster in the summary.")  # fmt: skip
-@click.option("--central", "n_central", default=3, show_default=True, metavar="N", type=options.IntRange(1, 1000),
+@click.option("--central", default=3, show_default=True, metavar="N", type=options.IntRange(1, 1000),
               help="Central records of each cluster in the summary.")  # fmt: skip
 @click.option("--plot", metavar="FILE",
               help="Map of the records and the clusters: .png, .svg, .pdf, or .html, an interactive page.")  # fmt: skip
@@ -53,13 +53,13 @@ _LARGEST_K = 100_000
 def command(  # noqa: PLR0917
     pipe: Pipe,
     method: str,
-    k: int | None,
+    clusters: int | None,
     threshold: float | None,
     linkage: str,
     min_size: int,
     summary: bool,
-    n_words: int,
-    n_central: int,
+    words: int,
+    central: int,
     plot: str | None,
     projection: str,
     seed: int,
@@ -97,12 +97,12 @@ def command(  # noqa: PLR0917
     Records with an `embedding` (from `nlptool embed`) are not embedded again; an .npy of vectors can be read too.
     agglomerative and hdbscan compare all records with each other in memory: what would need more than --memory is refused.
     """
-    _check(method, k, threshold, linkage)
+    _check(method, clusters, threshold, linkage)
     if pipe.resume:
         raise click.UsageError("--resume is for commands that answer each record for itself: cluster begins anew")
     summary = summary or format == "table"
     if not summary:
-        options.refuse_without(("n_words", "n_central"), "--summary")
+        options.refuse_without(("words", "central"), "--summary")
     if plot is None:
         options.refuse_without(("projection",), "--plot")
     else:
@@ -118,11 +118,11 @@ def command(  # noqa: PLR0917
     embedder = Embedder(pipe, spec)
     if method == "communities" and threshold is None:
         threshold = _THRESHOLD_OF_COMMUNITIES
-    settings = Settings(method, k, threshold, linkage, min_size, seed, memory)
+    settings = Settings(method, clusters, threshold, linkage, min_size, seed, memory)
     cluster = Cluster(settings, pipe, embedder, workers=workers)
     if summary:
         table = cells.Columns({"cluster": int, "size": int, "label": str, "text": str})
-        write_records(pipe, cluster.summary(n_words, n_central), format, SUMMARY, table=table)
+        write_records(pipe, cluster.summary(words, central), format, SUMMARY, table=table)
     else:
         write_records(pipe, cluster.records(), format, LAYOUT)
     embedder.say()
@@ -130,21 +130,21 @@ def command(  # noqa: PLR0917
         _draw(pipe, plot, cluster, projection, seed=seed, threads=spec.threads)
 
 
-def _check(method: str, k: int | None, threshold: float | None, linkage: str) -> None:
+def _check(method: str, clusters: int | None, threshold: float | None, linkage: str) -> None:
     """Refuse options that the method makes no use of.
 
     Raises:
         UsageError: there are some.
     """
     of_method = {
-        "kmeans": ("k", "seed"),
-        "agglomerative": ("k", "threshold", "linkage", "memory"),
+        "kmeans": ("clusters", "seed"),
+        "agglomerative": ("clusters", "threshold", "linkage", "memory"),
         "hdbscan": ("min_size", "memory"),
         "communities": ("threshold", "min_size"),
     }
     everyone = set().union(*of_method.values()) - {"seed"}  # t-SNE has one, too
     options.refuse(everyone - set(of_method[method]), f"--method {method}")
-    if threshold is not None and k is not None:
+    if threshold is not None and clusters is not None:
         raise click.UsageError("-k and --threshold both say when mergers end: give one of them")
     if threshold is not None and linkage == "ward":
         raise click.UsageError("--linkage ward has no similarity that --threshold could be compared with: give -k")
