@@ -54,7 +54,7 @@ def command(pipe: Pipe, bits: int, seed: int, format: str, spec: EncoderSpec) ->
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     hasher: Hasher
     if is_autoencoder(spec.model):
-        options.refuse(("bits", "seed"), f"{spec.model}, an autoencoder,")
+        options.refuse(("bits", "seed", "prompt", "prompt_name", "dim"), f"{spec.model}, an autoencoder,")
         hasher = by_autoencoder(pipe, spec)
     else:
         hasher = HyperplaneHasher(Embedder(pipe, spec), bits, seed)

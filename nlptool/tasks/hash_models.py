@@ -33,9 +33,11 @@ def by_autoencoder(pipe: Pipe, spec: EncoderSpec, *, role: str | None = None) ->
     autoencoder: Autoencoder = open_model(AutoencoderSpec(spec.model), pipe)
     if autoencoder.counts is not None:
         return WordHasher(autoencoder, autoencoder.counts)
+    of_base = replace(spec, model=autoencoder.base, dim=autoencoder.dim)
+    if autoencoder.prompt is not None:
+        of_base = replace(of_base, prompt=autoencoder.prompt)
     embedder = Embedder(
-        pipe, replace(spec, model=autoencoder.base, dim=autoencoder.dim), role=role, model=autoencoder.base,
-        dimension=autoencoder.shape.widths[0],
+        pipe, of_base, role=role, model=autoencoder.base, dimension=autoencoder.shape.widths[0]
     )  # fmt: skip
     return EmbeddingHasher(autoencoder, embedder)
 

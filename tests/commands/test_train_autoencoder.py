@@ -166,6 +166,27 @@ def test_a_code_of_two_is_a_plane(invoke: Invoke, corpus: Path, tmp_path: Path) 
     assert "code" not in record
 
 
+def test_the_encoder_and_its_prompt_are_remembered(invoke: Invoke, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    done = invoke(
+        "train", "autoencoder", "--on", "embeddings", "-m", "static-ja-en", "--prompt", "about: ", "--dim", "32", "--layers",
+        "16", "--code", "8", "--threads", "1", "--max-steps", "5", "--pretraining-epochs", "1", "-o", str(folder),
+        stdin=texts(40),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    about = json.loads((folder / "autoencoder.json").read_text())
+    assert [about[name] for name in ("base", "prompt", "dim", "widths")] == ["static-ja-en", "about: ", 32, [32, 16, 8]]
+    embedded = invoke(
+        "embed", "-m", "static-ja-en", "--prompt", "about: ", "--dim", "32", stdin=texts(9, 3)
+    ).stdout_bytes
+    of_texts, of_vectors = (
+        parse_records(invoke("hash", "-m", str(folder), stdin=given).stdout_bytes) for given in (texts(9, 3), embedded)
+    )
+    assert [record["code"] for record in of_texts] == [record["code"] for record in of_vectors]
+    refused = invoke("hash", "-m", str(folder), "--prompt", "x", stdin=b"a\n")
+    assert refused.exit_code == 2
+
+
 def test_embeddings_can_be_learned_from(invoke: Invoke, tmp_path: Path) -> None:
     numbers = np.random.default_rng(1)
     centres = numbers.standard_normal((2, 6)) * 3

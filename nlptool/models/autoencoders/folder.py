@@ -43,6 +43,7 @@ class Autoencoder:
         identity: a digest of its weights and its vocabulary.
         counts: where it reads words.
         base: the model of the embeddings, where it reads these.
+        dim, prompt: of the embeddings: components that are kept, and the text before each text; None: as the model does.
         mean, scale: (D,) and a number: what is taken from an embedding, and what it is then divided by.
         dictionary: of MeCab, with which texts are split into words; None: the usual one.
     """
@@ -54,6 +55,7 @@ class Autoencoder:
     counts: WordCounts | None = None
     base: str = ""
     dim: int | None = None
+    prompt: str | None = None
     mean: NDArray[np.float32] | None = None
     scale: float = 1.0
     dictionary: str | None = None
@@ -99,7 +101,8 @@ def load(folder: Path, name: str) -> Autoencoder:
         if shape.reads not in READS or shape.units not in UNITS or not 2 <= len(shape.widths) <= _MOST_LAYERS:
             raise ValueError(f"it reads {shape.reads}, has {len(shape.widths)} layers of {shape.units} units")
         identity = str(about["identity"])
-        dictionary, base, dim = about.get("dictionary"), str(about.get("base") or ""), about.get("dim")
+        dictionary, base = about.get("dictionary"), str(about.get("base") or "")
+        dim, prompt = about.get("dim"), about.get("prompt")
         length = float(about["length"]) if shape.reads == WORDS else 0.0
         layers = [_layer(arrays, number, shape) for number in range(len(shape.widths) - 1)]
         mean = _vector(arrays, "mean", shape.widths[0]) if shape.reads == EMBEDDINGS else None
@@ -109,7 +112,8 @@ def load(folder: Path, name: str) -> Autoencoder:
         raise ModelError(f"{folder} is damaged: {error}", hint=_AGAIN) from error
     return Autoencoder(
         name, shape, identity, CodeNetwork(layers),
-        None if words is None else WordCounts(words, length), base, dim if isinstance(dim, int) else None, mean, scale,
+        None if words is None else WordCounts(words, length), base, dim if isinstance(dim, int) else None,
+        prompt if isinstance(prompt, str) else None, mean, scale,
         dictionary if isinstance(dictionary, str) else None,
     )  # fmt: skip
 

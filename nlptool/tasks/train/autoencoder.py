@@ -138,7 +138,7 @@ def _about(corpus: AutoencoderCorpus, options: CorpusOptions, shape: Any) -> dic
         return about | {"length": corpus.train.length, "dictionary": dictionary}
     path = locate.existing(corpus.base)
     base = str(path.resolve()) if path is not None and not locate.is_hub_id(corpus.base) else corpus.base
-    return about | {"base": base, "dim": corpus.dim}
+    return about | {"base": base, "dim": corpus.dim, "prompt": corpus.prompt}
 
 
 def _summary(scores: dict[str, float], manifest: dict[str, Any], planes: Sequence[Plane]) -> str:

@@ -73,6 +73,8 @@ class AutoencoderCorpus:
         groups, dev_groups: the classes of the texts, "" where there is none.
         words: the vocabulary; None: embeddings are read.
         base: the model of the embeddings.
+        dim: components that were kept of them; None: all.
+        prompt: the text before each text that it embedded; None: the embeddings were given.
         mean, scale: as of ``models.autoencoders.folder``.
     """
 
@@ -84,6 +86,7 @@ class AutoencoderCorpus:
     words: list[str] | None = None
     base: str = ""
     dim: int | None = None
+    prompt: str | None = None
     mean: NDArray[np.float32] | None = None
     scale: float = 1.0
 
@@ -225,5 +228,6 @@ def _of_vectors(
 
     return AutoencoderCorpus(
         inputs(train), inputs(dev) if len(dev) else None, [text.group for text in texts],
-        [text.group for text in held_out], scripts, None, embedder.model, embedder.dim, mean.astype(np.float32), scale,
+        [text.group for text in held_out], scripts, None, embedder.model, embedder.dim,
+        embedder.prompt if embedder.identity() else None, mean.astype(np.float32), scale,
     )  # fmt: skip
