@@ -116,8 +116,8 @@ def test_version_as_a_word(invoke: Invoke) -> None:
         ("seq2sec", "Did you mean seq2seq?"),
         (
             "xyzzy",
-            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, probe, tagger, reader, "
-            "chooser, lm, seq2seq.",
+            "is neither a file nor a subcommand. The subcommands are word2vec, bert, distil, classifier, autoencoder, probe, "
+            "tagger, reader, chooser, lm, seq2seq.",
         ),
         ("Word2Vec", "Did you mean word2vec?"),
     ],
