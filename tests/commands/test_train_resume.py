@@ -26,6 +26,10 @@ COMMON = ("--threads", "1", "--device", "cpu", "--max-steps", "6", "--seed", "3"
 SMALL = ("--layers", "1", "--hidden-size", "8", "--heads", "1", "--intermediate-size", "8")
 SEQ2SEQ = ("train", "seq2seq", *COMMON, *SMALL, "--max-length", "8", "--dev", "0", "--batch-tokens", "64", "-o", "m")
 BERT = ("train", "bert", *COMMON, *SMALL, "--vocab-size", "60", "--max-length", "16", "--batch-size", "2", "-o", "m")
+AUTOENCODER = (
+    "train", "autoencoder", *COMMON, "--layers", "8", "--code", "6", "--dev", "0", "--batch-size", "27", "--pretraining-epochs",
+    "3", "-o", "m",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -57,7 +61,11 @@ def weights() -> bytes:
     return Path("m/model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("command", [(*SEQ2SEQ, "pairs.tsv"), (*BERT, "text.txt")], ids=["seq2seq", "bert"])
+@pytest.mark.parametrize(
+    "command",
+    [(*SEQ2SEQ, "pairs.tsv"), (*BERT, "text.txt"), (*AUTOENCODER, "text.txt")],
+    ids=["seq2seq", "bert", "autoencoder"],
+)
 def test_an_interrupted_training_goes_on_with_the_same_options_and_corpus_alone(
     command: tuple[str, ...], train: Callable[..., Result]
 ) -> None:
