@@ -54,6 +54,7 @@ COMMANDS = {
     "sample": "Draw records at random; print sample data: the poems of the Hyakunin Isshu.",
     "score": "Score how probable a text is: log-likelihood, perplexity, surprisal of its words.",
     "search": "Find the sentences of a corpus that are nearest in meaning to a query.",
+    "serve": "Answer over HTTP: commands, embeddings, completions.",
     "similarity": "Compute similarities of sentences: a matrix, nearest neighbors, or pairs.",
     "split": "Split text into sentences or paragraphs, Japanese and English.",
     "tag": "Find the entities in texts, or give each word a tag.",

@@ -26,6 +26,7 @@ _COMMAND_LINES = {
     "nlptool tokenize --fields romaji_hepburn": ("romaji", "romanize", "romanise", "kana"),
     "nlptool keyness TARGET --against REFERENCE": ("key-words", "keyword-analysis", "distinctive"),
     "nlptool keywords": ("keyword", "keybert", "tf-idf", "tfidf", "keyphrases", "keyphrase", "terms", "yake", "rake"),
+    "nlptool serve --http 127.0.0.1:8000": ("server", "api", "http", "listen", "openai", "rest", "webserver"),
     "nlptool warm on": ("daemon", "preload", "keep-warm", "warmup", "warm-up", "background"),
     "nlptool embed": (
         "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",
@@ -87,8 +88,8 @@ _NOT_DONE = {
     "nlptool has no model for this task of its own; `nlptool generate -m MODEL` runs a text-to-text model of the hub.": (
         "summarize", "summarise", "summary", "summarization", "chat", "paraphrases", "correct", "simplify", "llm",
     ),
-    "nlptool answers on no port: `nlptool warm on` keeps models open, and a running `nlptool embed` answers line by line.": (
-        "serve", "server", "api", "http", "listen", "web", "ui", "gui",
+    "nlptool has no windows and no pages; `nlptool serve --http 127.0.0.1:8000` answers programs over HTTP.": (
+        "ui", "gui", "web",
     ),
     "nlptool does not train tokenizers alone; `nlptool train bert` and `nlptool train seq2seq` learn their own.": (
         "sentencepiece", "bpe", "wordpiece", "train-tokenizer", "unigram",

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
 
 from nlptool.cli import options
 from nlptool.cli.groups import Group
-from nlptool.cli.options.types import parse_bytes
+from nlptool.cli.options.types import parse_bytes, parse_time
 from nlptool.cli.warm import places, servers, settings
 from nlptool.errors import RunError
 from nlptool.records.formats import results
-
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-def _parse_time(_: click.Context, __: click.Parameter, value: str) -> float:
-    """Return a time in seconds: 90, 90s, 15m, 2h."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip(), re.IGNORECASE)
-    seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else 0
-    if not seconds:
-        raise click.BadParameter(f"{value!r} is no time: 15m, 2h, 90s")
-    return seconds
 
 
 def _parse_size(ctx: click.Context, option: click.Parameter, value: str | None) -> int:
@@ -59,7 +47,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--idle", metavar="TIME", default="15m", show_default=True, callback=_parse_time,
+@click.option("--idle", metavar="TIME", default="15m", show_default=True, callback=parse_time,
               help="Time without a command after which the server ends: 90s, 15m, 2h.")  # fmt: skip
 @click.option("--memory", metavar="SIZE", callback=_parse_size,
               show_default="a quarter of the machine's",

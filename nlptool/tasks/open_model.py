@@ -6,12 +6,14 @@ environment, its streams, its warnings, nor torch's number of threads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from nlptool import catalog, machine
+from nlptool.errors import ModelError
 from nlptool.models.runtime.one_by_one import loading
 from nlptool.models.store import locate as store_locate
 from nlptool.specs import (
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
     AnyHeadsSpec = ClassifierSpec | TaggerSpec | ReaderSpec | ChooserSpec
     ReadingSpec = MaskedModelSpec | ContextualSpec | ProbeSpec | AttentionSpec
     NetworkSpec = EncoderSpec | ReadingSpec | AnyHeadsSpec | GeneratorSpec | ScoringSpec
+
+ALLOWED = "NLPTOOL_MODELS_ALLOWED"
+"""The variable with the models that may be opened beside the known ones, a line for each; where it is not set, all may."""
 
 
 @overload
@@ -135,6 +140,7 @@ def locate_model(
         ModelError: the model is not there, is damaged, or cannot do what is wanted.
         RunError: the device is not there, or a setting does not go with the model.
     """
+    _check_allowed(spec.model)
     if not spec.model and isinstance(spec, MaskedModelSpec | ContextualSpec | AttentionSpec | ScoringSpec):
         spec = replace(spec, model=catalog.default("fill-mask", ""))
     if spec.threads is None:
@@ -226,6 +232,7 @@ def open_model(
         ModelError: as of ``locate_model``, or the model cannot be loaded.
         RunError: as of ``locate_model``.
     """
+    _check_allowed(spec.model)
     if isinstance(spec, AutoencoderSpec):
         from nlptool.models.autoencoders import loading as autoencoder_loading
 
@@ -269,6 +276,7 @@ def decoding_of(
         ModelError: the model is not there, or its settings are damaged.
         WrongUsage: what is chosen has no effect.
     """
+    _check_allowed(spec.model)
     from nlptool.models.generation import loading as generator_loading
     from nlptool.models.generation.resolving import resolve
 
@@ -278,6 +286,17 @@ def decoding_of(
         for note in resolved.notes:
             pipe.note(f"{spec.model}: {note}")
     return resolved
+
+
+def _check_allowed(name: str) -> None:
+    """Where the models that may be opened are given (``nlptool serve``), refuse others: a record of a request may name one, too.
+
+    Raises:
+        ModelError: this one may not be opened.
+    """
+    allowed = os.environ.get(ALLOWED)
+    if allowed is not None and name and name not in catalog.KNOWN and name not in allowed.split("\n"):
+        raise ModelError(f"{name} may not be opened here", hint="nlptool serve --allow-model MODEL")
 
 
 @contextmanager

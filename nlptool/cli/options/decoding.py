@@ -20,7 +20,7 @@ DECODING_OPTIONS = (
 _MODELS = "the model's own, else {}"
 
 
-def _decoding(
+def decoding_spec(
     *,
     beams: int | None,
     num_return: int | None,
@@ -35,6 +35,11 @@ def _decoding(
     no_repeat_ngram: int | None,
     stop: tuple[str, ...],
 ) -> DecodingSpec:
+    """Return what the values of ``DECODING_OPTIONS`` choose.
+
+    Raises:
+        UsageError: they do not go together.
+    """
     draws = {"--sample": sample, "--temperature": temperature, "--top-k": top_k, "--top-p": top_p}
     drawn = next((name for name, value in draws.items() if value), None)
     if temperature == 0:
@@ -83,7 +88,7 @@ def decoding(callback: Command) -> Command:
     @functools.wraps(callback)
     def with_decoding(*arguments: Any, **values: Any) -> Any:
         chosen = {name: values.pop(name) for name in DECODING_OPTIONS}
-        return callback(*arguments, decoding=_decoding(**chosen), **values)
+        return callback(*arguments, decoding=decoding_spec(**chosen), **values)
 
     return all_of(
         shared_option("Generation", "--beams", metavar="N", type=IntRange(1, 1000),

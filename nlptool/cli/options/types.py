@@ -141,3 +141,15 @@ def parse_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
     if not 1 <= size <= sys.maxsize:
         raise click.BadParameter(f"{value!r} is no size: 500M, 2G")
     return int(size)
+
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def parse_time(_: click.Context, __: click.Parameter, value: str) -> float:
+    """Return a time in seconds: 90, 90s, 15m, 2h."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip(), re.IGNORECASE)
+    seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else 0
+    if not seconds:
+        raise click.BadParameter(f"{value!r} is no time: 15m, 2h, 90s")
+    return seconds

@@ -1,7 +1,8 @@
 """The warm server's process that waits: it hands command lines to workers, and computes nothing itself.
 
 ``python -m nlptool.cli.warm.front COMMAND FOLDER`` is started by a command that has run cold in FOLDER, with what was located of
-its models on standard input. There may be several at a moment; the one whose socket has the name goes on.
+its models on standard input. There may be several at a moment; the one whose socket has the name goes on. With SOCKET MEMORY
+behind these the server belongs to the process that has started it, and ends with that.
 """
 
 from __future__ import annotations
@@ -57,13 +58,23 @@ class Front:
         listening: the socket that clients connect to.
         path: its name.
         first: what the first worker is to prepare: {"preload": command, "folder": its working folder}.
+        chosen: None: what is kept of this user.
+        owner: the process with which it ends; 0: none.
     """
 
-    def __init__(self, listening: socket.socket, path: Path, first: dict[str, str]) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        path: Path,
+        first: dict[str, str],
+        chosen: settings.Settings | None = None,
+        owner: int = 0,
+    ) -> None:
         self._listening = listening
         self._path = path
         self._first: dict[str, str] | None = first
-        self._settings = settings.read()
+        self._settings = chosen or settings.read()
+        self._owner = owner
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ, None)
         self._workers: list[Worker] = []
@@ -181,7 +192,7 @@ class Front:
             self._stop()
         if now - self._looked > _LOOK:
             self._looked = now
-            if not owns(self._listening, self._path):
+            if not owns(self._listening, self._path) or (self._owner and os.getppid() != self._owner):
                 self._is_ending = True
 
     def _start_worker(self) -> None:
@@ -236,7 +247,7 @@ class Front:
             "memory": held,
             "memory_limit": self._settings.limit,
             "seconds": round(now - self._began),
-            "ends_after": round(max(0.0, self._settings.idle - (now - self._used))),
+            "ends_after": round(max(0.0, min(self._settings.idle, 1e9) - (now - self._used))),
         }  # fmt: skip
 
 
@@ -282,11 +293,13 @@ def main() -> None:
     """Serve, in a session of its own."""
     with contextlib.suppress(OSError):
         os.setsid()
-    command, folder = sys.argv[1:]
+    command, folder, *private = sys.argv[1:]
+    owner = os.getppid() if private else 0
+    chosen = settings.Settings(float("inf"), int(private[1])) if private else None
     os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 16 else 1 << 16)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    path = Path(places.socket_path())
+    path = Path(private[0] if private else places.socket_path())
     try:
         listening = listen(path)
     except OSError:  # no server can be here
@@ -296,7 +309,7 @@ def main() -> None:
     os.chdir("/")
     time.sleep(0.05)  # another server may have been started at the same moment
     if owns(listening, path):
-        Front(listening, path, {"preload": command, "folder": folder}).serve()
+        Front(listening, path, {"preload": command, "folder": folder}, chosen, owner).serve()
 
 
 if __name__ == "__main__":
