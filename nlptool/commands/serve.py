@@ -50,11 +50,11 @@ def _token(file: str | None) -> str:
 
 
 @click.command(cls=Command)
-@click.option("--http", "address", required=True, metavar="HOST:PORT", callback=_parse_address,
+@click.option("--http", "address", envvar="NLPTOOL_SERVE_HTTP", required=True, metavar="HOST:PORT", callback=_parse_address,
               help="Address to answer at; port 0: any that is free.")  # fmt: skip
 @click.option("--token-file", metavar="FILE", type=click.Path(),
               help=f"File with the token that requests must bring; without it {_TOKEN} is read.")  # fmt: skip
-@click.option("--allow-model", "models", multiple=True, metavar="MODEL",
+@click.option("--allow-model", "models", envvar="NLPTOOL_SERVE_ALLOW_MODEL", multiple=True, metavar="MODEL",
               help="Folder or org/name that requests may name as a model, beside the names of `nlptool models list`; "
               "repeatable.")  # fmt: skip
 @click.option("--max-body", default="64M", show_default=True, metavar="SIZE", callback=parse_bytes,
