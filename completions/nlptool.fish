@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train autoencoder' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select' 'nlptool warm' 'nlptool warm off' 'nlptool warm on' 'nlptool warm status' 'nlptool warm stop'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool serve' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train autoencoder' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select' 'nlptool warm' 'nlptool warm off' 'nlptool warm on' 'nlptool warm status' 'nlptool warm stop'
             set path $path $word
         end
     end
@@ -47,6 +47,7 @@ complete -c nlptool -n '__nlptool_at nlptool' -a probe -d 'Read the tree of each
 complete -c nlptool -n '__nlptool_at nlptool' -a sample -d 'Draw records at random; print sample data: the poems of the Hyakunin Isshu.'
 complete -c nlptool -n '__nlptool_at nlptool' -a score -d 'Score how probable a text is: log-likelihood, perplexity, surprisal of its words.'
 complete -c nlptool -n '__nlptool_at nlptool' -a search -d 'Find the sentences of a corpus that are nearest in meaning to a query.'
+complete -c nlptool -n '__nlptool_at nlptool' -a serve -d 'Answer over HTTP: commands, embeddings, completions.'
 complete -c nlptool -n '__nlptool_at nlptool' -a similarity -d 'Compute similarities of sentences: a matrix, nearest neighbors, or pairs.'
 complete -c nlptool -n '__nlptool_at nlptool' -a split -d 'Split text into sentences or paragraphs, Japanese and English.'
 complete -c nlptool -n '__nlptool_at nlptool' -a tag -d 'Find the entities in texts, or give each word a tag.'
@@ -1528,6 +1529,19 @@ complete -c nlptool -n '__nlptool_at nlptool search' -s q -l quiet -d 'Print onl
 complete -c nlptool -n '__nlptool_at nlptool search' -s v -l verbose -d 'Print the running time at the end.'
 complete -c nlptool -n '__nlptool_at nlptool search' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool search' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool serve' -l http -r -f -d 'Address to answer at; port 0: any that is free.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l token-file -r -F -d 'File with the token that requests must bring; without it NLPTOOL_SERVE_TOKEN is read.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l allow-model -r -F -a '(__nlptool_ask model serve)' -d 'Folder or org/name that requests may name as a model, beside the names of `nlptool models list`; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l max-body -r -f -d 'Longest body of a request.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l timeout -r -f -d 'Time of a request, from its first byte to the last one of its answer.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l write-timeout -r -f -d 'Time that a client may leave its answer unread.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l queue -r -f -d 'Requests that wait while others run; more are sent away with 503.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l grace -r -f -d 'Time that requests have to end in after Ctrl-C or SIGTERM.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l memory -r -f -d 'Memory that the processes with open models may hold: 500M, 4G.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool similarity' -F
 complete -c nlptool -n '__nlptool_at nlptool similarity' -l against -r -f -d 'File of records to compare with, instead of with each other.'

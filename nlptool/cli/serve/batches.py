@@ -52,8 +52,11 @@ class Batches:
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed the texts of a request, together with those of others."""
-        waiting = _Waiting(texts, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(texts, loop.create_future())
         self._waiting.put_nowait(waiting)
+        if self._working.done():  # it was closed at this moment
+            self._working = loop.create_task(self._work())
         return await waiting.answer
 
     def close(self) -> None:
@@ -78,9 +81,9 @@ class Batches:
 
     async def _gathered(self) -> list[_Waiting] | None:
         """Return the requests of the next batch, those that come soon one after another; None: it is closed."""
-        first = await self._waiting.get()
-        if first is None:
-            return None
+        while (first := await self._waiting.get()) is None:
+            if self._waiting.empty():
+                return None
         batch = [first]
         loop = asyncio.get_running_loop()
         ends = loop.time() + _LONGEST

@@ -23,8 +23,14 @@ _FIRST = 1 << 16  # bytes of an output that are held back while the run may end,
 _PAUSE = 0.05  # seconds that they are held back
 _STATUS = {EXIT_USAGE: 400, EXIT_NO_MODEL: 404}
 _ANSWERED = (0, EXIT_RECORDS_FAILED)
-_MEDIA = {"jsonl": b"application/x-ndjson", "text": b"text/plain; charset=utf-8", "csv": b"text/csv; charset=utf-8",
-          "tsv": b"text/tab-separated-values; charset=utf-8"}  # fmt: skip
+_JSONL = b"application/x-ndjson"
+_TEXT = b"text/plain; charset=utf-8"
+_MEDIA = {
+    "jsonl": _JSONL,
+    "base64": _JSONL,
+    "csv": b"text/csv; charset=utf-8",
+    "tsv": b"text/tab-separated-values; charset=utf-8",
+} | dict.fromkeys(("npy", "npz", "parquet"), b"application/octet-stream")
 _EXIT = b"x-nlptool-exit"
 
 
@@ -57,7 +63,8 @@ class CommandRoute:
         except ValueError as error:
             raise Refused(400, f"the query is no query: {error}") from error
         arguments = command_line(name, query, self._settings, kind=_media_type(scope))
-        media = _MEDIA.get(dict(query).get("format", "jsonl"), b"application/octet-stream")
+        usual = "text" if "--stream" in arguments else "jsonl"
+        media = _MEDIA.get(dict(query).get("format", usual), _TEXT)
         async with self._queue.turn():
             run = await begin(self._front, arguments, self._environment, ends=scope["ends"])
             feeding = asyncio.ensure_future(_feed(run, receive))
@@ -90,7 +97,7 @@ class CommandRoute:
             headers.append((_EXIT, b"%d" % run.code))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while data:
-            if media == _MEDIA["jsonl"]:
+            if media == _JSONL:
                 self._metrics.wrote(name, data.count(b"\n"))
             await send({"type": "http.response.body", "body": data, "more_body": True})
             data = b"" if run.is_over else await run.read()

@@ -155,7 +155,7 @@ class _Starting:
         while self.is_wanted and time.monotonic() < self._ends:
             channel = self._front.connect()
             theirs, ours = _pipes()
-            folder = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+            folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
             try:
                 channel.send(self._value, (folder, *theirs))
                 answer = channel.receive()

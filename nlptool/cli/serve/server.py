@@ -22,6 +22,7 @@ from nlptool.errors import RunError
 
 _HEAD_TIMEOUT = 20.0  # seconds from a connection to its first request
 _BACKLOG = 512
+_CONNECTIONS = 1000  # that are open at once, beside the requests that wait
 
 
 def serve(settings: Settings, listening: socket.socket) -> None:
@@ -69,6 +70,8 @@ async def _serve(settings: Settings, front: WarmFront, listening: socket.socket)
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.queue + _CONNECTIONS,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.grace)),
     )
