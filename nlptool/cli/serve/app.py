@@ -29,11 +29,11 @@ _AT_ONCE = min(max(machine.processors(), 2), 4)  # as many as the warm server ha
 _EMBED_AT_ONCE = 256  # requests: they are answered together
 
 
-def make(settings: Settings, front: WarmFront, abort: Callable[[Scope], None]) -> ASGIApp:
+def make(settings: Settings, front: WarmFront, abort: Callable[[Scope, bool], None]) -> ASGIApp:
     """Return the application.
 
     Args:
-        abort: ends the connection of a scope.
+        abort: ends the connection of a scope; the second argument: the client is gone.
     """
     commands, embedding, generating = (
         Queue(n, settings.queue) for n in (_AT_ONCE, max(1, min(_EMBED_AT_ONCE, settings.queue)), 1)

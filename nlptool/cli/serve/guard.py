@@ -27,10 +27,12 @@ class Guard:
     """An ASGI application around another.
 
     Args:
-        abort: ends the connection of a scope at once, whatever waits to be sent.
+        abort: ends the connection of a scope at once; the second argument: the client is gone, and nothing more is sent to it.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, abort: Callable[[Scope], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, metrics: Metrics, abort: Callable[[Scope, bool], None]
+    ) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
@@ -54,7 +56,7 @@ class Guard:
             await self._answer(scope, exchange, Refused(504, text))
         except ClientGone:
             exchange.status = exchange.status or 499
-            self._abort(scope)
+            self._abort(scope, True)
         except Exception as error:  # noqa: BLE001  # a bug of ours: the client gets a sentence, the log the traceback
             _log.error("a request failed", exc_info=error)
             await self._answer(scope, exchange, Refused(500, f"internal error: {type(error).__name__}: {error}"))
@@ -91,14 +93,14 @@ class Guard:
     async def _answer(self, scope: Scope, exchange: _Exchange, refused: Refused) -> None:
         """Answer with an error, or break off an answer that has been begun."""
         if exchange.status:
-            self._abort(scope)
+            self._abort(scope, False)
             return
         try:
             headers = refused.headers
             await exchange.send({"type": "http.response.start", "status": refused.status, "headers": headers})
             await exchange.send({"type": "http.response.body", "body": refused.body})
         except ClientGone:
-            self._abort(scope)
+            self._abort(scope, True)
 
 
 class _Exchange:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,6 +117,10 @@ class _Protocol(H11Protocol):
 _transports: dict[Any, asyncio.Transport] = {}  # address of a client -> its connection
 
 
-def _abort(scope: Scope) -> None:
+def _abort(scope: Scope, is_gone: bool) -> None:
+    """End a connection at once; where the client is gone, what the system still holds for it is dropped, too."""
     if (transport := _transports.get(tuple(scope["client"] or ()))) is not None:
+        if is_gone:
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()

@@ -74,7 +74,10 @@ class Channel:
         for level, kind, content in beside:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 whole = len(content) - len(content) % _DESCRIPTOR.size
-                self._descriptors += (number for (number,) in _DESCRIPTOR.iter_unpack(content[:whole]))
+                received = [number for (number,) in _DESCRIPTOR.iter_unpack(content[:whole])]
+                for number in received:  # a process that is started meanwhile would keep the pipes of a run open
+                    os.set_inheritable(number, False)
+                self._descriptors += received
         self._received += data
         return bool(data)
 
