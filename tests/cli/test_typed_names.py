@@ -28,7 +28,7 @@ from nlptool.commands import train
         ("predict", "nlptool fill-mask"),
         ("ls", "nlptool models list"),
         ("download", "nlptool models pull MODEL"),
-        ("serve", "nlptool answers on no port"),
+        ("server", "nlptool serve --http 127.0.0.1:8000"),
         ("kmeans", "nlptool cluster"),
         ("ner", "nlptool tag -m MODEL"),
         ("sentencepiece", "does not train tokenizers alone"),
