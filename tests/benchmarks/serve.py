@@ -89,6 +89,12 @@ async def ask(port: int, model: str, texts: list[str], n_clients: int) -> tuple[
     return took, vectors
 
 
+def processor_seconds(process: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def wait_for(port: int, model: str) -> None:
     for _ in range(600):
         try:
@@ -124,8 +130,13 @@ def main() -> None:
     servers = [subprocess.Popen(command) for command in commands]
     found: dict[str, list[list[float]]] = {}
 
+    used: dict[str, list[float]] = {name: [] for name in ports}
+    processes = {name: server.pid for name, server in zip(ports, servers, strict=True)}
+
     def run(name: str) -> float:
+        before = processor_seconds(processes[name])
         took, found[name] = asyncio.run(ask(ports[name], arguments.model, texts, arguments.clients))
+        used[name].append(processor_seconds(processes[name]) - before)
         return took
 
     try:
@@ -136,12 +147,14 @@ def main() -> None:
         for server in servers:
             server.send_signal(signal.SIGTERM)
             server.wait()
-    row(f"{len(texts)} texts, {arguments.clients} clients", "texts/s", "against the other")
-    row("---", "---", "---")
+    row(f"{len(texts)} texts, {arguments.clients} clients", "texts/s", "against the other", "processor time of a text")
+    row("---", "---", "---", "---")
     ours, theirs = ports
     for name in ports:
         rates = sorted(len(texts) / seconds for seconds in times[name])
-        row(name, f"{rates[len(rates) // 2]:.0f} ({rates[0]:.0f}–{rates[-1]:.0f})", f"{ratio(times, theirs, name):.2f}")
+        shown = f"{rates[len(rates) // 2]:.0f} ({rates[0]:.0f}–{rates[-1]:.0f})"
+        processor = f"{1000 * sorted(used[name])[len(rates) // 2] / len(texts):.1f} ms"
+        row(name, shown, f"{ratio(times, theirs, name):.2f}", processor)
     difference = np.abs(np.array(found[ours]) - np.array(found[theirs])).max()
     row(f"largest difference of a component: {difference:.1e}")
 

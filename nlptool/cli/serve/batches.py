@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST = 256  # texts of a batch; a request with more is a batch of its own
-_PAUSE = 0.002  # seconds without a new text after which a batch is closed
-_LONGEST = 0.01  # seconds after its first text at which it is closed at the latest
+_LONGEST = 0.005  # seconds after its first text at which a batch is closed at the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,7 @@ class Batches:
         self._encode = encode
         self._thread = thread
         self._waiting: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._n_last = 1  # texts of the last batch
         self._working = asyncio.get_running_loop().create_task(self._work())
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
@@ -80,23 +80,26 @@ class Batches:
                 start += len(each.texts)
 
     async def _gathered(self) -> list[_Waiting] | None:
-        """Return the requests of the next batch, those that come soon one after another; None: it is closed."""
+        """Return the requests of the next batch; None: there are no more.
+
+        A batch begins when half as many texts are there as in the last one. The others come while the encoder works: clients that
+        each wait for their answer become two groups that take turns.
+        """
         while (first := await self._waiting.get()) is None:
             if self._waiting.empty():
                 return None
-        batch = [first]
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + _LONGEST
-        n_texts = len(first.texts)
+        batch, n_texts = [first], len(first.texts)
+        ends = asyncio.get_running_loop().time() + _LONGEST
         with contextlib.suppress(TimeoutError):
-            while n_texts < _LARGEST and (left := ends - loop.time()) > 0:
-                async with asyncio.timeout(min(_PAUSE, left)):
+            while n_texts < _LARGEST and (n_texts < self._n_last // 2 or not self._waiting.empty()):
+                async with asyncio.timeout_at(ends):
                     each = await self._waiting.get()
                 if each is None:
                     self._waiting.put_nowait(None)  # for the next call
                     break
                 batch.append(each)
                 n_texts += len(each.texts)
+        self._n_last = n_texts
         return [each for each in batch if not each.answer.done()]
 
 
