@@ -11,9 +11,19 @@ _KEPT = 2**31 - 1  # bytes, the largest that mallopt takes
 _GROWTH = 1 << 26  # bytes
 
 
+_n_sharing = 1  # processes that share the processors, this one included
+
+
 def processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of processors that this process may use: its share of them, where it shares them with others."""
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, n // _n_sharing)
+
+
+def share_processors(n: int) -> None:
+    """Share the processors with other processes that work at the same time: ``n`` with this one."""
+    global _n_sharing  # noqa: PLW0603  # of this process
+    _n_sharing = n
 
 
 def memory() -> int:

@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,6 +21,9 @@ from nlptool.cli.groups import LazyGroup
 from nlptool.cli.unknown_commands import ANSWERS
 from nlptool.errors import NlptoolError, RunError, WrongUsage
 from nlptool.terminal import interrupts, library_warnings
+
+if TYPE_CHECKING:
+    from nlptool.records.part import PartRun
 
 COMMANDS = {
     "analogy": "Solve word analogies, A - B + C, with word vectors.",
@@ -55,6 +58,7 @@ COMMANDS = {
     "score": "Score how probable a text is: log-likelihood, perplexity, surprisal of its words.",
     "search": "Find the sentences of a corpus that are nearest in meaning to a query.",
     "serve": "Answer over HTTP: commands, embeddings, completions.",
+    "shards": "Run a command over many files, in several processes.",
     "similarity": "Compute similarities of sentences: a matrix, nearest neighbors, or pairs.",
     "split": "Split text into sentences or paragraphs, Japanese and English.",
     "tag": "Find the entities in texts, or give each word a tag.",
@@ -83,15 +87,18 @@ class Root(LazyGroup):
         except Killed as killed:
             _die_of(killed.number)
 
-    def run(self, arguments: Sequence[str]) -> int:
+    def run(self, arguments: Sequence[str], part: PartRun | None = None) -> int:
         """Run a command line in a process that goes on; return its exit code.
+
+        Args:
+            part: what is read in the place of FILE.
 
         Raises:
             Killed: the process of a run of its own would end by a signal.
         """
         interrupts.remember()
         try:
-            super().main(list(arguments), prog_name="nlptool")
+            super().main(list(arguments), prog_name="nlptool", obj=part)
         except SystemExit as ending:
             return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
         except KeyboardInterrupt as error:

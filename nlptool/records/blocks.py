@@ -21,7 +21,9 @@ from typing import IO
 from nlptool.errors import RecordError, RunError
 from nlptool.records.decoding import Source
 from nlptool.records.inputs import PARQUET, is_folder
+from nlptool.records.part import Part
 from nlptool.records.record import STDIN
+from nlptool.storage import places
 from nlptool.storage.compression import CHUNK, decompressed
 from nlptool.storage.output import standard_stream
 
@@ -82,14 +84,16 @@ def _blocks(
     max_line: int,
     decoded: Source | None = None,
     cut_array: bool = False,
+    first_line: int = 1,
 ) -> Iterator[Block]:
     """Split chunks into lines. One trailing ``\\r\\n`` or ``\\n`` (or NUL) ends a line, and nothing more is stripped.
 
     Args:
         decoded: where the chunks come from, which says what encoding their lines are in.
         cut_array: give a long first line in pieces, each up to a comma, if it begins as a JSON array of records does.
+        first_line: the number of the first line.
     """
-    number = 1
+    number = first_line
     rest: list[bytes] = []  # the pieces of a line whose end has not arrived
     length = 0  # bytes in ``rest``
     too_long: RecordError | None = None
@@ -146,6 +150,7 @@ def read_blocks(
     max_latency: float = 0.1,
     on_bytes: Callable[[int], None] | None = None,
     on_missing: Callable[[str], str] = lambda _: "",
+    part: Part | None = None,
 ) -> Iterator[Block]:
     """Yield the lines of ``files`` in order, or of stdin when there are none, in blocks as they arrive.
 
@@ -161,6 +166,7 @@ def read_blocks(
         max_latency: seconds without input after which an empty block is yielded.
         on_bytes: called with the number of bytes read (before decompression).
         on_missing: returns the hint about a path that does not exist.
+        part: what is read of each file, which may be in an object store; None: all of files of this machine.
     """
     for path in files or ("-",):
         source = STDIN if path == "-" else path
@@ -177,22 +183,29 @@ def read_blocks(
                         hint="hidden and binary files are left out, and those that --glob does not choose",
                     )
                 else:
-                    file = stack.enter_context(Path(path).open("rb", buffering=0))
-                chunks = _chunks(file, max_latency)
+                    file = stack.enter_context(places.opened(path) if part else Path(path).open("rb", buffering=0))  # noqa: SIM115
+                chunks = _chunks(file, max_latency) if part is None else _chunks_of(part, file, source)
                 if on_bytes is not None:
                     chunks = _counted(chunks, on_bytes)
-                plain = decompressed(chunks, source)
-                if kind in ("auto", "parquet"):
+                is_middle = part is not None and part.start > 0
+                plain = chunks if is_middle else decompressed(chunks, source)
+                if kind in ("auto", "parquet") and not is_middle:
                     is_parquet, plain = _begins_with(plain, PARQUET)
                     if is_parquet:
                         yield from _parquet_blocks(plain, file, source, on_bytes=on_bytes)
                         continue
                     if kind == "parquet":
                         raise RunError(f"{source}: this is no Parquet file", hint="-I auto finds out what it is")
-                decoded = Source(plain, source, encoding=encoding, separator=separator, note=hint)
+                decoded = Source(plain, source, encoding=encoding, separator=separator, note=hint, is_middle=is_middle)
                 cut_array = kind in ("auto", "json") and encoding in ("auto", "utf-8")
                 yield from _blocks(
-                    decoded, source, separator=separator, max_line=max_line, decoded=decoded, cut_array=cut_array
+                    decoded,
+                    source,
+                    separator=separator,
+                    max_line=max_line,
+                    decoded=decoded,
+                    cut_array=cut_array and not is_middle,
+                    first_line=1 if part is None else part.first_line,
                 )
         except RunError as error:
             report(error.message, error.hint)
@@ -229,7 +242,7 @@ def _parquet_blocks(
     with contextlib.ExitStack() as opened:
         size = 0
         # Not read, since that would move the place from which the chunks go on.
-        if source != STDIN and file.seekable() and os.pread(file.fileno(), len(PARQUET), 0) == PARQUET:
+        if source != STDIN and file.seekable() and _head_of(file) == PARQUET:
             size = os.fstat(file.fileno()).st_size
         else:
             file = opened.enter_context(temp_files.temporary())
@@ -244,6 +257,33 @@ def _parquet_blocks(
             if on_bytes is not None and (more := int(share * size) - n_read) > 0:
                 on_bytes(more)
                 n_read += more
+
+
+def _head_of(file: IO[bytes]) -> bytes:
+    """Return the first bytes of a file of this machine; b"" for one of an object store."""
+    try:
+        return os.pread(file.fileno(), len(PARQUET), 0)
+    except (OSError, AttributeError):
+        return b""
+
+
+def _chunks_of(part: Part, file: IO[bytes], source: str) -> Iterator[bytes]:
+    """Yield the bytes of a part of a file.
+
+    Raises:
+        RunError: the file ends before the part does.
+    """
+    file.seek(part.start)
+    if part.end is None:
+        yield from iter(lambda: file.read(CHUNK), b"")
+        return
+    left = part.end - part.start
+    while left:
+        chunk = file.read(min(CHUNK, left))
+        if not chunk:
+            raise RunError(f"{source}: the file has become shorter while it was read", hint="run it again")
+        left -= len(chunk)
+        yield chunk
 
 
 def _counted(chunks: Iterator[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:

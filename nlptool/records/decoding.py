@@ -42,13 +42,21 @@ class Source:
         encoding: as the options say, ``auto`` included.
         separator: what ends a line.
         note: called with the encoding that was found, if it is not UTF-8.
+        is_middle: the chunks do not begin where the input does, so that nothing is decided by the first of them.
 
     Attributes:
         encoding: what ``auto`` has found; "": as the options say.
     """
 
     def __init__(
-        self, chunks: Iterator[bytes], name: str, *, encoding: str, separator: bytes, note: Callable[[str], None]
+        self,
+        chunks: Iterator[bytes],
+        name: str,
+        *,
+        encoding: str,
+        separator: bytes,
+        note: Callable[[str], None],
+        is_middle: bool = False,
     ) -> None:
         self.encoding = ""
         self._wide_instead = ""  # what an input is in that should not be
@@ -61,7 +69,7 @@ class Source:
         elif is_wide(encoding):
             self._chunks = wide_to_utf8(chunks, encoding, name)
         else:
-            self._chunks = self._unless_wide(chunks)
+            self._chunks = chunks if is_middle else self._unless_wide(chunks)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks

@@ -49,7 +49,7 @@ def files_of(
         left_out: list[str] = []
         found: list[str] = []
         for name in _below(path):
-            if _matches(os.path.relpath(name, path), globs):
+            if matches(os.path.relpath(name, path), globs):
                 is_read = name in known or (_is_parquet(name) if parquet else not _is_binary(name))
                 (found if is_read else left_out).append(name)
         files += found or [path]
@@ -100,7 +100,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return error.errno != errno.ELOOP  # reading it says what is wrong
 
 
-def _matches(path: str, globs: Sequence[str]) -> bool:
+def matches(path: str, globs: Sequence[str]) -> bool:
     """Return whether the patterns choose a file: the last one that fits decides."""
     chosen = all(pattern.startswith("!") for pattern in globs)
     for pattern in globs:

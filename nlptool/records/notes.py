@@ -78,6 +78,11 @@ class NotedValues:
 
     def said(self, notes: Mapping[str, Note]) -> Iterator[str]:
         """Yield the sentences of ``notes`` whose fields had values."""
+        for sentence, number in self.sums(notes):
+            yield sentence if number is None else f"{sentence}: {number:,}"
+
+    def sums(self, notes: Mapping[str, Note]) -> Iterator[tuple[str, int | None]]:
+        """Yield the sentences of ``notes`` whose fields had values, each with the sum behind it; None: it has none."""
         for name, note in notes.items():
             if counts := self._values.get(name):
-                yield note(counts) if callable(note) else f"{note}: {counts.total():,}"
+                yield (note(counts), None) if callable(note) else (note, counts.total())

@@ -60,6 +60,11 @@ class Parser:
         self._goes_on = False  # the last line was a piece of one
         self._begin("")
 
+    @property
+    def kind(self) -> str:
+        """The format of the source that is read now; "" while it is not decided."""
+        return self._kind
+
     def parse(self, blocks: Iterator[Block]) -> Iterator[list[Record]]:
         """Yield a list of records for each block; an empty one means that nothing new has come for a while."""
         for block in blocks:

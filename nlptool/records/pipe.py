@@ -24,6 +24,7 @@ from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.notes import Note
 from nlptool.records.parse import Parser
+from nlptool.records.part import Part, PartRun
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.render import render
 from nlptool.records.tally import Tally, located
@@ -56,12 +57,14 @@ class Pipe:
     progress: str = "auto"  # auto | always | never
     quiet: bool = False
     verbose: bool = False
+    part_run: PartRun | None = None  # of a part of an input that several processes read; FILE is none then
 
     def __post_init__(self) -> None:
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
         self.tally = Tally(self._say, self.note)
         self.given = self.files
-        self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
+        if self.part_run is None:
+            self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
         self._parsed: Iterator[list[Record]] | None = None
         self._ahead: list[list[Record]] = []  # what was read before ``read``
         self.n_read = 0  # records of the input; the tally counts those of other files too
@@ -82,7 +85,8 @@ class Pipe:
         ahead, self._ahead = self._ahead, []
         lists, self._parsed = self._parsed or self._parse(), None
         for records in chain(ahead, lists):
-            for number, record in enumerate(records, self.n_read):
+            first = self.n_read + (self.part_run.part.first_record if self.part_run else 0)
+            for number, record in enumerate(records, first):
                 record.number = number
             self.n_read += len(records)
             self.tally.n_read += len(records)
@@ -97,7 +101,14 @@ class Pipe:
             self.work_done.input.end()
 
     def peek(self) -> Iterator[Record]:
-        """Yield the first records of the input, to its first pause at most; ``read`` will yield them too."""
+        """Yield the first records of the input, to its first pause at most; ``read`` will yield them too.
+
+        Of a part of an input it is the whole input whose first records are yielded.
+        """
+        if self.part_run is not None and self.part_run.part.file:
+            self.part_run.saw_beginning = True
+            yield from self._whole(self.part_run.part).peek()
+            return
         self._parsed = self._parsed or self._parse()
         for records in self._parsed:
             self._ahead.append(records)
@@ -105,23 +116,32 @@ class Pipe:
             if not records or sum(map(len, self._ahead)) >= _MOST_AHEAD:
                 return
 
+    def _whole(self, part: Part) -> Pipe:
+        """Return a pipe that reads, with the same options, all of an input of which this one reads a part."""
+        of_all = PartRun(Part("", part.files))
+        return replace(self, files=part.files, part_run=of_all, output=None, resume=False, quiet=True, progress="never")
+
     def _parse(self) -> Iterator[list[Record]]:
         """Yield all records of the input."""
-        self.bar.total = _total_size(self.files)
+        part = self.part_run.part if self.part_run else None
+        if part is None:
+            self.bar.total = _total_size(self.files)
+        form = replace(self.form, kind=part.kind) if part and part.kind else self.form
         blocks = read_blocks(
             self.files,
             report=self.tally.fail_input,
             hint=self.note,
             separator=self.separator,
             encoding=self.form.encoding,
-            kind=self.form.kind,
+            kind=form.kind,
             max_line=self.max_line,
             max_latency=self.max_latency,
             on_bytes=self.bar.advance,
             on_missing=self._text_hint,
+            part=part,
         )
         parser = Parser(
-            self.form,
+            form,
             id_field=None if self.id_is_optional else self.id_field,
             longest=self.max_line,
             report=self.tally.fail_input,
@@ -132,7 +152,7 @@ class Pipe:
     @contextmanager
     def beside(self, *paths: str) -> Iterator[Pipe]:
         """Give a pipe that reads other files with the same options. What fails there is said there, and counts here too."""
-        other = replace(self, files=paths, takes_text=False, output=None, resume=False)
+        other = replace(self, files=paths, takes_text=False, output=None, resume=False, part_run=None)
         other.bar = self.bar
         try:
             yield other
@@ -233,7 +253,7 @@ class Pipe:
     @property
     def with_place(self) -> bool:
         """Whether each record says its file and its line."""
-        return self.source or len(self.files) > 1
+        return self.source or len(self.part_run.part.files if self.part_run else self.files) > 1
 
     def consume(self, lists: Iterable[list[Record]], *, notes: Mapping[str, Note] | None = None) -> None:
         """Run through ``lists``, for a command that writes no records, and say the summary.
@@ -309,6 +329,7 @@ class Pipe:
         if self.resume and not resumes:
             raise WrongUsage("--resume does not go with this format")
         if self._opened is None:
+            resumes = resumes and self.part_run is None
             self._opened = Output(
                 self.output,
                 made_by={"command": self.command, **self.work_done.made_by} if resumes else None,
@@ -317,7 +338,8 @@ class Pipe:
                 before_write=self.bar.clear,
                 note=self.note,
             )
-            self.work_done.keep_in(self._opened)
+            if self.part_run is None:
+                self.work_done.keep_in(self._opened)
             if self.work_done.n_done:
                 self.note(f"going on after {self.work_done.n_done:,} records of {self.output}.part")
         return self._opened
@@ -341,6 +363,10 @@ class Pipe:
         return f"to give text: echo {word} | nlptool {self.command}"
 
     def _summary(self, notes: Mapping[str, Note], seconds: float, *, passed: str) -> None:
+        if self.part_run is not None:
+            self.part_run.account = self.tally.account(notes)
+            self.part_run.models = dict(self.work_done.made_by.get("models", {}))
+            return
         self.tally.summary(
             notes, skipped=self.on_error == "skip", passed=passed, seconds=seconds if self.verbose else None
         )

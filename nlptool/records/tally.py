@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nlptool.errors import EXIT_FAILED, EXIT_RECORDS_FAILED, RecordError
+from nlptool.records.account import Account
 from nlptool.records.notes import Note, NotedValues
 from nlptool.records.record import Record
 
@@ -104,21 +105,27 @@ class Tally:
             passed: what became of the records that arrived with an error.
             seconds: how long the run took, if that is to be said.
         """
-        n_read, n_failed = self.n_read - self._n_read_beside, self.n_failed - self._n_failed_beside
-        if n_failed:
-            left_out = " and were left out" if skipped else ""
-            self._say(f"{n_failed:,} of {n_read:,} records failed{left_out}; the first: {self._first_error}")
-            if self._first_hint:
-                self._say(f"  {self._first_hint}")
-        if self.n_passed:
-            self._note(f"{self.n_passed:,} records arrived with an error of an earlier command and were {passed}")
-        for sentence in self._values.said(notes):
-            self._note(sentence)
-        for name in sorted(self.replaced):
-            self._note(f"the field `{name}` was there before and has been replaced")
+        account = self.account(notes)
+        account.tell(self._say, self._note, skipped=skipped, passed=passed)
         if seconds is not None:
-            rate = n_read / seconds if seconds else 0
-            self._say(f"{n_read:,} records in {seconds:.2f} s ({rate:,.0f}/s)")
+            rate = account.n_read / seconds if seconds else 0
+            self._say(f"{account.n_read:,} records in {seconds:.2f} s ({rate:,.0f}/s)")
+
+    def account(self, notes: Mapping[str, Note]) -> Account:
+        """Return what there is to say.
+
+        Args:
+            notes: field of the entries -> what is said of its values.
+        """
+        return Account(
+            self.n_read - self._n_read_beside,
+            self.n_failed - self._n_failed_beside,
+            self.n_passed,
+            self._first_error,
+            self._first_hint,
+            dict(self._values.sums(notes)),
+            set(self.replaced),
+        )
 
 
 def located(record: Record, error: RecordError) -> str:

@@ -1,0 +1,189 @@
+"""``nlptool shards``: run a command over many files."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nlptool import machine
+from nlptool.cli import options
+from nlptool.cli.groups import Group
+from nlptool.cli.help import Command
+from nlptool.cli.options.types import parse_bytes
+from nlptool.errors import RunError
+from nlptool.storage import places
+from nlptool.terminal import library_warnings
+from nlptool.terminal.progress import Progress
+
+_LINE = "nlptool.shards.line"  # in click's ``Context.meta``
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Run a command over many files, in several processes, one output file a shard.
+
+    \b
+    nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
+    cat vectors/shard-*.jsonl | nlptool map --plot map.png
+    """
+
+
+class _WithCommandLine(Command):
+    """A command whose words behind the first ``--`` are the command line of another one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        place = args.index("--") if "--" in args else len(args)
+        ctx.meta[_LINE] = args[place + 1 :]
+        return super().parse_args(ctx, args[:place])
+
+
+@command.command(cls=_WithCommandLine, options_metavar="[OPTIONS]")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(readable=False))
+@click.option("--output", required=True, metavar="DIR", type=click.Path(readable=False),
+              help="Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True,
+              help="Where the work is done; local: in processes on this machine.")  # fmt: skip
+@click.option("-j", "--workers", type=options.IntRange(1, 1024), metavar="N", show_default="one for each processor",
+              help="Number of processes, each with the model open; they share the processors.")  # fmt: skip
+@click.option("--shard-size", default="256M", show_default=True, metavar="SIZE", callback=parse_bytes,
+              help="Larger files of text and JSONL are split at line ends: 64M, 1G.")  # fmt: skip
+@click.option("--retries", type=options.IntRange(0, 100), default=1, show_default=True, metavar="N",
+              help="How often a shard that fails is tried again.")  # fmt: skip
+@click.option("--compress", type=click.Choice(["zst"]), help="Compress the outputs: zstd.")
+@click.option("--glob", multiple=True, metavar="PATTERN",
+              help="Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.")  # fmt: skip
+@options.progress
+@options.quiet
+@options.debug
+@click.pass_context
+def run(  # noqa: PLR0917
+    context: click.Context,
+    inputs: tuple[str, ...],
+    output: str,
+    engine: str,
+    workers: int | None,
+    shard_size: int,
+    retries: int,
+    compress: str | None,
+    glob: tuple[str, ...],
+    progress: str,
+    quiet: bool,
+) -> None:
+    """Run COMMAND, which stands with its options behind --, over files and folders.
+
+    \b
+    nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
+    nlptool shards run --compress zst --shard-size 64M wiki.txt --output tokens/ -- tokenize -f wakati
+    nlptool shards run s3://bucket/texts --glob '*.jsonl' --output s3://bucket/out -- classify -m ./topics --field body
+
+    INPUT is a file or a folder of this machine, or a URL that fsspec knows (s3://, gs://, hdfs://, memory://; the package of the
+    store must be installed). Each file is a shard. Text and JSONL that are larger than --shard-size are split at line ends;
+    compressed files, CSV, TSV and Parquet, -0 with another --unit, and --encoding auto are not.
+
+    COMMAND gives one record for each record: analogy, attention, classify, embed, fill-mask, generate, hash, mask, neighbors,
+    nsp, odd-one-out, score, tag or tokenize. Its output is JSONL, or a format whose files are one file when they stand one behind
+    the other (text, wakati, mecab, conllu, base64). DIR gets shard-00000.jsonl, shard-00001.jsonl ...: in this order they are
+    the output of one process over the same files, byte for byte: numbers of records and lines, seeds, places and the model that
+    is chosen by the first text are those of the whole input. Numbers that depend on the batch change by less than 1e-5, unless
+    the command has --deterministic.
+
+    DIR/manifest.jsonl says of each shard what made it: the command, its options, the models and their versions, the bytes of
+    the file with its size and time of change or ETag, the records in, out and failed, and the seconds. Run again, what is done is
+    not done again, and what has changed is. An output is there as a whole or not at all, whenever the run is killed. What is in
+    DIR of shards that are no longer there is removed. Two runs into one folder of this machine exclude each other; those into a
+    folder of an object store do not.
+
+    A shard that fails is tried again (--retries), and the others are done: the exit code is 3, as for records that failed, and
+    1 if an INPUT cannot be read.
+    """
+    from nlptool.cli.shards import mappings
+    from nlptool.cli.shards.local import LocalEngine
+    from nlptool.cli.shards.worker import Setup
+    from nlptool.models.store.locate import version_of
+    from nlptool.tasks.shards import run as shard_run
+    from nlptool.tasks.shards.manifest import Manifest
+    from nlptool.tasks.shards.plan import inputs_of, shards_of
+
+    line = mappings.parse(context.meta[_LINE], shard_size=shard_size)
+    bar = Progress("shards", progress, quiet=quiet)
+    failed: list[str] = []
+
+    def report(message: str, hint: str) -> None:
+        failed.append(message)
+        bar.say(f"nlptool shards: {message}" + (f"\n  {hint}" if hint else ""))
+
+    def note(message: str) -> None:
+        if not quiet:
+            bar.say(f"nlptool shards: {message}")
+
+    _refuse_inside(output, inputs)
+    try:
+        with places.locked(output), bar:
+            found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
+            folder = places.folder(output)
+            manifest = Manifest(folder, note)
+            counted = {_key(entry["input"]): entry["records"]["in"] for entry in manifest.entries() if "input" in entry}
+            shards = shards_of(
+                found, line.reading, known=lambda shard: counted.get(_key(shard.about())), note=note, report=report
+            )
+            files = tuple(name for name, _ in found)
+            order = shard_run.Order(
+                {**line.made_by, "nlptool": _version(), "compress": compress, "several": len(files) > 1},
+                line.ending + (".zst" if compress else ""),
+                line.skips,
+                retries,
+                version_of,
+            )
+
+            def opened(n_shards: int) -> LocalEngine:
+                n = min(workers or machine.processors(), n_shards)
+                work = folder.work_folder()
+                mode = library_warnings.mode()
+                return LocalEngine(Setup(line.arguments, files, output, work, compress is not None, n, mode))
+
+            result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say)(opened)
+    except OSError as error:
+        raise RunError(f"cannot write {output}: {error.strerror or error}") from error
+    name = line.made_by["command"]
+    say = partial(_say, bar, f"nlptool {name}")
+    result.account.tell(
+        say, (lambda message: None) if quiet or line.quiet else say, skipped=line.skips, passed="passed on"
+    )
+    shard_run.tell_failed(result, partial(_say, bar, "nlptool shards"))
+    before = f", {result.n_before:,} of them before" if result.n_before else ""
+    note(f"{result.n_done:,} of {len(shards):,} shards are done{before}; {result.account.n_read:,} records in {output}")
+    context.exit(shard_run.exit_code(result, input_failed=bool(failed)))
+
+
+def _say(bar: Progress, who: str, message: str) -> None:
+    bar.say(f"{who}: {message}")
+
+
+def _key(about: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return what tells a part of a file from all others."""
+    return tuple(sorted((name, value) for name, value in about.items() if name not in ("first_record",)))
+
+
+def _version() -> str:
+    from nlptool import __version__
+
+    return __version__
+
+
+def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:
+    """Refuse an output that would be read as an input when the command is run again.
+
+    Raises:
+        UsageError: it is in one of the folders that are read.
+    """
+    if places.is_remote(output):
+        inside = next((path for path in inputs if f"{output.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")), None)
+    else:
+        target = Path(output).resolve()
+        local = (path for path in inputs if not places.is_remote(path))
+        inside = next((path for path in local if target.is_relative_to(Path(path).resolve())), None)
+    if inside is not None:
+        raise click.UsageError(f"--output {output} is in {inside}, which is read: choose a folder beside it")

@@ -1,0 +1,46 @@
+"""A part of an input that several processes read: what one that reads all of it would know when it comes to the part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nlptool.records.account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of a file, or all of it.
+
+    Attributes:
+        file: the file; a path, or a URL of an object store.
+        files: the whole input in order.
+        start: the first byte.
+        end: the byte behind the last one; None: that behind the last byte of the file.
+        first_line: the number of the first line in the file, from 1.
+        first_record: the number of the first record in the whole input, from 0.
+        kind: the format that the first line of the file has decided; "": the part begins where the file does, and decides it.
+    """
+
+    file: str
+    files: tuple[str, ...]
+    start: int = 0
+    end: int | None = None
+    first_line: int = 1
+    first_record: int = 0
+    kind: str = ""
+
+
+@dataclass
+class PartRun:
+    """A run over a part, whose account is added to those of others.
+
+    Attributes:
+        account: what is to be said of the records; None: the run has not come to its end.
+        models: name -> version of the models that were opened.
+        saw_beginning: the beginning of the whole input was looked at, to choose a model.
+    """
+
+    part: Part
+    account: Account | None = None
+    models: dict[str, str] | None = None
+    saw_beginning: bool = False

@@ -1,0 +1,140 @@
+"""The manifest of a folder of shards: a line of JSON for each shard that is done.
+
+It is replaced as a whole, so that there is a whole one at any moment, and a shard that is to be done again is taken out of it
+before its output changes: what it says is true whenever a run is killed. A line that cannot be read is a shard that is not done.
+
+    output        the file, in this folder
+    bytes         its size
+    command, options, files, nlptool    what made it: see ``storage.unfinished``
+    compress, several                   whether it is compressed, and whether records name their files
+    input         file, size and version (ETag, checksum or time of change), first and last byte, first line, first record, format
+    beginning     name, size and version of the first file of the input, where its script has chosen the model
+    models        name -> version
+    records       in, out, failed
+    seconds       that it took
+    account       what was said of the records
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nlptool.errors import RunError
+from nlptool.records.account import Account
+from nlptool.storage.places import Folder
+from nlptool.tasks.shards.plan import Shard
+
+NAME = "manifest.jsonl"
+
+_PATIENCE = 20  # times as long as writing takes, work goes on before it is written again
+
+Entry = dict[str, Any]
+
+
+class Manifest:
+    """The manifest of a folder.
+
+    Args:
+        folder: where it is.
+        note: called with what a person should know.
+
+    Raises:
+        RunError: the folder holds something else.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, folder: Folder, note: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._entries: dict[str, Entry] = {}  # by their outputs
+        self._written_at, self._took = 0.0, 0.0
+        self._is_written = True
+        data = folder.read(NAME)
+        if data is None and (others := [name for name in folder.names() if not name.startswith(".")]):
+            raise RunError(
+                f"{folder.name} holds something else than shards: {sorted(others)[0]}", hint="choose another --output"
+            )
+        n_damaged = 0
+        for line in (data or b"").splitlines():
+            try:
+                entry = json.loads(line)
+                self._entries[str(entry["output"])] = entry
+            except (ValueError, KeyError, TypeError, RecursionError):
+                n_damaged += 1
+        if n_damaged:
+            note(
+                f"{folder.name}/{NAME} is damaged: lines that cannot be read, whose shards are done again: {n_damaged:,}"
+            )
+
+    def entries(self) -> list[Entry]:
+        """Return what is done."""
+        return list(self._entries.values())
+
+    def get(self, output: str) -> Entry | None:
+        """Return the entry of an output."""
+        return self._entries.get(output)
+
+    def keep(self, outputs: set[str]) -> None:
+        """Take out all entries but those of ``outputs``, and write it."""
+        self._entries = {name: entry for name, entry in self._entries.items() if name in outputs}
+        self._write()
+
+    def add(self, entry: Entry) -> None:
+        """Add the entry of a shard that is done, and write it, unless writing it would take up the time."""
+        self._entries[entry["output"]] = entry
+        self._is_written = False
+        if time.monotonic() - self._written_at > _PATIENCE * self._took:
+            self._write()
+
+    def close(self) -> None:
+        """Write what is not written."""
+        if not self._is_written:
+            self._write()
+
+    def _write(self) -> None:
+        began = time.monotonic()
+        lines = [json.dumps(self._entries[name], ensure_ascii=False) for name in sorted(self._entries)]
+        self._folder.write(NAME, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+        self._is_written, self._written_at = True, time.monotonic()
+        self._took = self._written_at - began
+
+
+def fits(
+    entry: Mapping[str, Any],
+    made_by: Mapping[str, Any],
+    shard: Shard,
+    beginning: Mapping[str, Any],
+    version_of: Callable[[str], str],
+) -> bool:
+    """Return whether what an entry says would be done again in the same way.
+
+    Args:
+        made_by: what makes the outputs now.
+        beginning: the first file of the input.
+        version_of: returns the version of a model.
+    """
+    try:
+        return (
+            all(entry.get(name) == value for name, value in made_by.items())
+            and entry["input"] == shard.about()
+            and (entry["beginning"] is None or entry["beginning"] == beginning)
+            and all(version_of(name) == version for name, version in entry["models"].items())
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def written(account: Account) -> dict[str, Any]:
+    """Return an account as JSON."""
+    return {**asdict(account), "replaced": sorted(account.replaced)}
+
+
+def account_of(entry: Mapping[str, Any]) -> Account:
+    """Return the account of a shard that is done; an empty one where the entry has none that can be read."""
+    try:
+        return Account(**{**entry["account"], "replaced": set(entry["account"]["replaced"])})
+    except (KeyError, TypeError):
+        return Account()
