@@ -9,6 +9,7 @@ _nlptool_follow() { # COMMAND [OPTION]
         options=(--version -h --help)
         case ${2-} in
         "") kind=word words=(analogy answer attention change choose classify cluster collocations compare completion dedup embed evaluate fill-mask generate hash index keyness keywords kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search serve similarity split tag tokenize train vectors warm) ;;
+        "") kind=word words=(analogy answer attention change choose classify cluster collocations compare completion dedup embed evaluate fill-mask generate hash index keyness keywords kwic map mask models neighbors ngrams nsp odd-one-out probe sample score search shards similarity split tag tokenize train vectors warm) ;;
         esac
         ;;
     'nlptool analogy')
@@ -790,6 +791,21 @@ _nlptool_follow() { # COMMAND [OPTION]
         --http | --max-body | --timeout | --write-timeout | --queue | --grace | --memory) kind=other ;;
         --token-file) kind=file ;;
         --allow-model) kind=file asks=model ;;
+    'nlptool shards')
+        options=(-h --help)
+        case ${2-} in
+        "") kind=word words=(run) ;;
+        esac
+        ;;
+    'nlptool shards run')
+        options=(--output --engine -j --workers --shard-size --retries --compress --glob --progress -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        --output) kind=file ;;
+        --engine) kind=word words=(local) ;;
+        -j | --workers | --shard-size | --retries | --glob) kind=other ;;
+        --compress) kind=word words=(zst) ;;
+        --progress) kind=word words=(auto always never) ;;
         esac
         ;;
     'nlptool similarity')
@@ -1178,6 +1194,7 @@ _nlptool() {
         else
             case "$at $word" in
             'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool change' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool serve' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train autoencoder' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select' | 'nlptool warm' | 'nlptool warm off' | 'nlptool warm on' | 'nlptool warm status' | 'nlptool warm stop') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool change' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool shards' | 'nlptool shards run' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train autoencoder' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select' | 'nlptool warm' | 'nlptool warm off' | 'nlptool warm on' | 'nlptool warm status' | 'nlptool warm stop') at+=" $word" ;;
             esac
         fi
     done

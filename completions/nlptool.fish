@@ -4,6 +4,7 @@ function __nlptool_at --description 'Is this the command whose line is being typ
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
         if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool serve' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train autoencoder' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select' 'nlptool warm' 'nlptool warm off' 'nlptool warm on' 'nlptool warm status' 'nlptool warm stop'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool shards' 'nlptool shards run' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train autoencoder' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select' 'nlptool warm' 'nlptool warm off' 'nlptool warm on' 'nlptool warm status' 'nlptool warm stop'
             set path $path $word
         end
     end
@@ -48,6 +49,7 @@ complete -c nlptool -n '__nlptool_at nlptool' -a sample -d 'Draw records at rand
 complete -c nlptool -n '__nlptool_at nlptool' -a score -d 'Score how probable a text is: log-likelihood, perplexity, surprisal of its words.'
 complete -c nlptool -n '__nlptool_at nlptool' -a search -d 'Find the sentences of a corpus that are nearest in meaning to a query.'
 complete -c nlptool -n '__nlptool_at nlptool' -a serve -d 'Answer over HTTP: commands, embeddings, completions.'
+complete -c nlptool -n '__nlptool_at nlptool' -a shards -d 'Run a command over many files, in several processes.'
 complete -c nlptool -n '__nlptool_at nlptool' -a similarity -d 'Compute similarities of sentences: a matrix, nearest neighbors, or pairs.'
 complete -c nlptool -n '__nlptool_at nlptool' -a split -d 'Split text into sentences or paragraphs, Japanese and English.'
 complete -c nlptool -n '__nlptool_at nlptool' -a tag -d 'Find the entities in texts, or give each word a tag.'
@@ -1542,6 +1544,21 @@ complete -c nlptool -n '__nlptool_at nlptool serve' -l memory -r -f -d 'Memory t
 complete -c nlptool -n '__nlptool_at nlptool serve' -s q -l quiet -d 'Print only errors on stderr, no notes.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -s h -l help -d 'Show this message and exit.'
+complete -c nlptool -n '__nlptool_at nlptool shards' -a run -d 'Run COMMAND, which stands with its options behind --, over files and folders.'
+complete -c nlptool -n '__nlptool_at nlptool shards' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool shards run' -F
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l output -r -F -d 'Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l engine -r -f -a local -d 'Where the work is done; local: in processes on this machine.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -s j -l workers -r -f -d 'Number of processes, each with the model open; they share the processors.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l shard-size -r -f -d 'Larger files of text and JSONL are split at line ends: 64M, 1G.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l retries -r -f -d 'How often a shard that fails is tried again.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l compress -r -f -a zst -d 'Compress the outputs: zstd.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l glob -r -f -d 'Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool similarity' -F
 complete -c nlptool -n '__nlptool_at nlptool similarity' -l against -r -f -d 'File of records to compare with, instead of with each other.'

@@ -27,6 +27,7 @@ _COMMAND_LINES = {
     "nlptool keyness TARGET --against REFERENCE": ("key-words", "keyword-analysis", "distinctive"),
     "nlptool keywords": ("keyword", "keybert", "tf-idf", "tfidf", "keyphrases", "keyphrase", "terms", "yake", "rake"),
     "nlptool serve --http 127.0.0.1:8000": ("server", "api", "http", "listen", "openai", "rest", "webserver"),
+    "nlptool shards run INPUT --output DIR -- COMMAND": ("shard", "batch", "parallel", "map-reduce", "ray", "spark"),
     "nlptool warm on": ("daemon", "preload", "keep-warm", "warmup", "warm-up", "background"),
     "nlptool embed": (
         "encode", "vectorize", "vectorise", "sbert", "sentence-transformers", "sentence-transformer", "embeddings",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -79,8 +78,8 @@ def run(  # noqa: PLR0917
     nlptool shards run --compress zst --shard-size 64M wiki.txt --output tokens/ -- tokenize -f wakati
     nlptool shards run s3://bucket/texts --glob '*.jsonl' --output s3://bucket/out -- classify -m ./topics --field body
 
-    INPUT is a file or a folder of this machine, or a URL that fsspec knows (s3://, gs://, hdfs://, memory://; the package of the
-    store must be installed). Each file is a shard. Text and JSONL that are larger than --shard-size are split at line ends;
+    INPUT is a file or a folder of this machine, or a URL that fsspec knows (s3://, gs://, hdfs:// ...; the package of the store
+    must be installed). Each file is a shard. Text and JSONL that are larger than --shard-size are split at line ends;
     compressed files, CSV, TSV and Parquet, -0 with another --unit, and --encoding auto are not.
 
     COMMAND gives one record for each record: analogy, attention, classify, embed, fill-mask, generate, hash, mask, neighbors,
@@ -125,13 +124,11 @@ def run(  # noqa: PLR0917
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
             folder = places.folder(output)
             manifest = Manifest(folder, note)
-            counted = {_key(entry["input"]): entry["records"]["in"] for entry in manifest.entries() if "input" in entry}
-            shards = shards_of(
-                found, line.reading, known=lambda shard: counted.get(_key(shard.about())), note=note, report=report
-            )
-            files = tuple(name for name, _ in found)
+            there = [(name, state) for name, state in found if state is not None]
+            files, several = tuple(name for name, _ in there), len(found) > 1
+            shards = shards_of(there, line.reading, known=manifest.n_records, note=note, report=report)
             order = shard_run.Order(
-                {**line.made_by, "nlptool": _version(), "compress": compress, "several": len(files) > 1},
+                {**line.made_by, "nlptool": _version(), "compress": compress, "several": several},
                 line.ending + (".zst" if compress else ""),
                 line.skips,
                 retries,
@@ -142,7 +139,7 @@ def run(  # noqa: PLR0917
                 n = min(workers or machine.processors(), n_shards)
                 work = folder.work_folder()
                 mode = library_warnings.mode()
-                return LocalEngine(Setup(line.arguments, files, output, work, compress is not None, n, mode))
+                return LocalEngine(Setup(line.arguments, files, several, output, work, compress is not None, n, mode))
 
             result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say)(opened)
     except OSError as error:
@@ -160,11 +157,6 @@ def run(  # noqa: PLR0917
 
 def _say(bar: Progress, who: str, message: str) -> None:
     bar.say(f"{who}: {message}")
-
-
-def _key(about: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return what tells a part of a file from all others."""
-    return tuple(sorted((name, value) for name, value in about.items() if name not in ("first_record",)))
 
 
 def _version() -> str:

@@ -14,6 +14,7 @@ class Part:
     Attributes:
         file: the file; a path, or a URL of an object store.
         files: the whole input in order.
+        several: the input is several files, so that each record names its own.
         start: the first byte.
         end: the byte behind the last one; None: that behind the last byte of the file.
         first_line: the number of the first line in the file, from 1.
@@ -22,7 +23,8 @@ class Part:
     """
 
     file: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    several: bool = False
     start: int = 0
     end: int | None = None
     first_line: int = 1

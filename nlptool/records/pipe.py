@@ -253,7 +253,7 @@ class Pipe:
     @property
     def with_place(self) -> bool:
         """Whether each record says its file and its line."""
-        return self.source or len(self.part_run.part.files if self.part_run else self.files) > 1
+        return self.source or (self.part_run.part.several if self.part_run else len(self.files) > 1)
 
     def consume(self, lists: Iterable[list[Record]], *, notes: Mapping[str, Note] | None = None) -> None:
         """Run through ``lists``, for a command that writes no records, and say the summary.

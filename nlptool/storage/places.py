@@ -208,8 +208,9 @@ class _Remote:
         return None
 
     def write(self, name: str, data: bytes) -> None:
-        with _failures(self.name):
-            _system(self.name).pipe_file(f"{self.name}/{name}", data)
+        path = Path(self.work_folder()) / name
+        path.write_bytes(data)
+        self.take(str(path), name)
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError), _failures(self.name):
@@ -221,9 +222,18 @@ class _Remote:
 
     def take(self, path: str, name: str) -> None:
         with _failures(self.name):
-            _system(self.name).put_file(path, f"{self.name}/{name}")
+            system, target = _system(self.name), f"{self.name}/{name}"
+            if _scheme(self.name) in _AT_ONCE:
+                system.put_file(path, target)
+            else:
+                system.makedirs(self.name, exist_ok=True)
+                system.put_file(path, f"{self.name}/.{name}.part")
+                system.mv(f"{self.name}/.{name}.part", target)
         Path(path).unlink()
 
+
+_AT_ONCE = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "hf", "memory", "oci", "oss", "s3", "s3a", "tos"})
+"""Stores in which a file that is put is there as a whole or not at all; elsewhere it is renamed."""
 
 WORK = ".unfinished"
 """The folder of unfinished files in a folder of this machine."""
@@ -245,8 +255,8 @@ def locked(path: str) -> Iterator[None]:
     try:
         shutil.rmtree(Path(path) / WORK, ignore_errors=True)
         yield
-        shutil.rmtree(Path(path) / WORK, ignore_errors=True)
     finally:
+        shutil.rmtree(Path(path) / WORK, ignore_errors=True)
         os.close(descriptor)
 
 
@@ -254,8 +264,12 @@ def _system(path: str) -> Any:
     """Return the file system of a URL."""
     import fsspec
 
-    protocol = _SCHEME.match(path)
-    return fsspec.filesystem(protocol[1].lower() if protocol else "file")
+    return fsspec.filesystem(_scheme(path))
+
+
+def _scheme(path: str) -> str:
+    scheme = _SCHEME.match(path)
+    return scheme[1].lower() if scheme else "file"
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ PATIENCE = 120  # seconds after which a process hangs
 _TIMES = (
     "seconds",
     "README.md",
+    "manifest.jsonl",
     "curves.jsonl",
     "pretraining.json",
     "seq2seq.json",
@@ -81,6 +82,11 @@ CASES = {
     "tokenize": Case("tokenize {in}/novel.txt -o out"),
     "tokenize -j": Case("tokenize -j 2 -f wakati {in}/novel.txt -o out"),
     "tokenize csv": Case("tokenize -f csv {in}/novel.txt {in}/lines.txt -o out"),
+    "shards run": Case(
+        "shards run --workers 1 --shard-size 20K {in}/novel.txt --output out -- tokenize -f wakati",
+        resumes=False,
+        is_cache=True,
+    ),
     "tokenize ruby": Case("tokenize --ruby html {in}/novel.txt -o out"),
     "tokenize conllu": Case("tokenize -f conllu {in}/novel.txt -o out"),
     "tokenize --count": Case(

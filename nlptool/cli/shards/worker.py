@@ -31,7 +31,8 @@ class Setup:
 
     Attributes:
         arguments: the command line.
-        files: the whole input.
+        files: the whole input, as far as it can be read.
+        several: records name their files.
         folder: where outputs go: a path or a URL.
         work: a folder of this machine for what is unfinished.
         compress: outputs are compressed with zstd.
@@ -41,6 +42,7 @@ class Setup:
 
     arguments: tuple[str, ...]
     files: tuple[str, ...]
+    several: bool
     folder: str
     work: str
     compress: bool
@@ -62,7 +64,7 @@ def serve(connection: Connection, setup: Setup) -> None:
         with contextlib.suppress(EOFError, OSError), library_warnings.in_mode(setup.mode):
             while True:
                 shard, output = connection.recv()
-                connection.send(_run(setup, shard, output))
+                connection.send(run_shard(setup, shard, output))
                 models.close_some(keep=1)
     os._exit(0)
 
@@ -81,7 +83,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _run(setup: Setup, shard: Shard, output: str) -> Outcome:
+def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
     """Run the command over a shard, and leave its output in its place if it is whole."""
     from nlptool.cli.main import Killed, root
     from nlptool.models.runtime import runs
@@ -89,7 +91,7 @@ def _run(setup: Setup, shard: Shard, output: str) -> Outcome:
 
     runs.begin()
     began = time.monotonic()
-    run = PartRun(shard.part(setup.files))
+    run = PartRun(shard.part(setup.files, several=setup.several))
     unfinished = str(Path(setup.work) / f"{shard.number}.{os.getpid()}")
     said = io.StringIO()
     outcome = Outcome(shard, 1)

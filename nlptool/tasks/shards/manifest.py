@@ -55,7 +55,7 @@ class Manifest:
         data = folder.read(NAME)
         if data is None and (others := [name for name in folder.names() if not name.startswith(".")]):
             raise RunError(
-                f"{folder.name} holds something else than shards: {sorted(others)[0]}", hint="choose another --output"
+                f"{folder.name} holds files ({sorted(others)[0]}) and no {NAME}", hint="choose another --output"
             )
         n_damaged = 0
         for line in (data or b"").splitlines():
@@ -64,14 +64,15 @@ class Manifest:
                 self._entries[str(entry["output"])] = entry
             except (ValueError, KeyError, TypeError, RecursionError):
                 n_damaged += 1
+        self._counted = dict(filter(None, map(_count_of, self._entries.values())))
         if n_damaged:
             note(
                 f"{folder.name}/{NAME} is damaged: lines that cannot be read, whose shards are done again: {n_damaged:,}"
             )
 
-    def entries(self) -> list[Entry]:
-        """Return what is done."""
-        return list(self._entries.values())
+    def n_records(self, shard: Shard) -> int | None:
+        """Return how many records a part of a file has, if it has been done; None: that is not known."""
+        return self._counted.get(_about(shard.about()))
 
     def get(self, output: str) -> Entry | None:
         """Return the entry of an output."""
@@ -100,6 +101,19 @@ class Manifest:
         self._folder.write(NAME, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
         self._is_written, self._written_at = True, time.monotonic()
         self._took = self._written_at - began
+
+
+def _count_of(entry: Mapping[str, Any]) -> tuple[tuple[Any, ...], int] | None:
+    """Return what an entry says of a part of a file, and how many records that has; None: it says neither."""
+    try:
+        return _about(entry["input"]), int(entry["records"]["in"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _about(part: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a part of a file from all others, whatever stands before it."""
+    return tuple(str(part[name]) for name in ("file", "size", "version", "start", "end", "kind"))
 
 
 def fits(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import IO, Any
 
 from nlptool.errors import RunError
@@ -25,6 +26,7 @@ from nlptool.storage.wide_encodings import is_wide
 
 _HEAD = 1 << 12  # bytes that say whether a file is read as UTF-16
 _OF_LINES = ("text", "jsonl")
+_LEFT_OUT = "hidden and binary files are left out, and those that --glob does not choose"
 
 Report = Callable[[str, str], None]
 
@@ -80,19 +82,22 @@ class Shard:
         del about["number"]
         return {**about.pop("state"), **about} | {"file": self.file}
 
-    def part(self, files: tuple[str, ...]) -> Part:
+    def part(self, files: tuple[str, ...], *, several: bool = False) -> Part:
         """Return what a run is told that reads it.
 
         Args:
             files: the whole input.
+            several: records name their files.
         """
-        return Part(self.file, files, self.start, self.end, self.first_line, self.first_record, self.kind)
+        return Part(self.file, files, several, self.start, self.end, self.first_line, self.first_record, self.kind)
 
 
 def inputs_of(
     paths: Sequence[str], globs: Sequence[str], *, parquet: bool, note: Callable[[str], None], report: Report
-) -> list[tuple[str, State]]:
-    """Return the files of the input in order, each with its state.
+) -> list[tuple[str, State | None]]:
+    """Return the files of the input in order, each with its state; None: it cannot be read.
+
+    A file that cannot be read counts among several files, which are named in the records.
 
     Args:
         paths: files and folders of this machine and of object stores.
@@ -101,39 +106,52 @@ def inputs_of(
         note: called with what was left out.
         report: called with a message and a hint for what cannot be read.
     """
-    found: list[tuple[str, State]] = []
-    for path in paths:
+    found: list[tuple[str, State | None]] = []
+
+    def add(name: str, what: Callable[[], State]) -> None:
         try:
-            if places.is_remote(path):
-                home = path.rstrip("/") + "/"
-                listed = places.below(path)
-                names = [path] if listed is None else [n for n in listed if matches(n.removeprefix(home), globs)]
-                if not names:
-                    report(
-                        f"{path}: a folder without files",
-                        "hidden files are left out, and those that --glob does not choose",
-                    )
-            else:
-                names = list(files_of([path], globs=globs, parquet=parquet, note=note))
+            found.append((name, what()))
+            return
         except RunError as error:
             report(error.message, error.hint)
-            continue
+        except IsADirectoryError:
+            report(f"{name}: a folder without text files", _LEFT_OUT)
         except OSError as error:
-            report(f"{path}: {error.strerror or error}", "")
+            report(f"{name}: {error.strerror or error}", "")
+        found.append((name, None))
+
+    def refuse(error: Exception) -> State:
+        raise error
+
+    for path in paths:
+        try:
+            names = (
+                _remote(path, globs)
+                if places.is_remote(path)
+                else files_of([path], globs=globs, parquet=parquet, note=note)
+            )
+        except (RunError, OSError) as error:
+            add(path, partial(refuse, error))
             continue
         for name in names:
-            try:
-                found.append((name, places.state_of(name)))
-            except IsADirectoryError:
-                report(
-                    f"{name}: a folder without text files",
-                    "hidden and binary files are left out, and those that --glob does not choose",
-                )
-            except OSError as error:
-                report(f"{name}: {error.strerror or error}", "")
-            except RunError as error:
-                report(error.message, error.hint)
+            add(name, partial(places.state_of, name))
     return found
+
+
+def _remote(url: str, globs: Sequence[str]) -> list[str]:
+    """Return the URLs of the files that a URL stands for.
+
+    Raises:
+        OSError: there is none.
+        RunError: the store cannot be reached, or no file is chosen.
+    """
+    listed = places.below(url)
+    if listed is None:
+        return [url]
+    home = url.rstrip("/") + "/"
+    if chosen := [name for name in listed if matches(name.removeprefix(home), globs)]:
+        return chosen
+    raise RunError(f"{url}: a folder without files", hint=_LEFT_OUT)
 
 
 def shards_of(

@@ -24,6 +24,7 @@ _DONE = (0, EXIT_RECORDS_FAILED)  # exit codes
 _HOPELESS = (EXIT_USAGE, EXIT_NO_MODEL)  # of the command line, whatever the shard
 _OUTPUT = re.compile(r"shard-\d+\.\w+(\.zst)?")
 _MOST_SHOWN = 10  # failed shards that are named
+_MOST_SAID = 100  # lines of what the processes said
 
 
 @dataclass
@@ -227,11 +228,11 @@ class Run:
             self._tell(outcome.stderr)
 
     def _tell(self, stderr: str) -> None:
-        """Say the lines that have not been said."""
+        """Say the lines that have not been said, the first ones."""
         for line in stderr.splitlines():
-            if line not in self._said:
+            if line not in self._said and len(self._said) <= _MOST_SAID:
                 self._said.add(line)
-                self._say(line)
+                self._say(line if len(self._said) <= _MOST_SAID else "...")
 
     def _entry(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the manifest says of a shard that is done."""
