@@ -123,6 +123,10 @@ class Folder(Protocol):
         """Remove a file, if it is there."""
         ...
 
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        ...
+
     def work_folder(self) -> str:
         """Return a folder of this machine for unfinished files."""
         ...
@@ -173,6 +177,9 @@ class _Local:
     def remove(self, name: str) -> None:
         (self._path / name).unlink(missing_ok=True)
 
+    def rename(self, name: str, new: str) -> None:
+        (self._path / name).replace(self._path / new)
+
     def work_folder(self) -> str:
         work = self._path / WORK
         work.mkdir(parents=True, exist_ok=True)
@@ -215,6 +222,10 @@ class _Remote:
     def remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError), _failures(self.name):
             _system(self.name).rm_file(f"{self.name}/{name}")
+
+    def rename(self, name: str, new: str) -> None:
+        with _failures(self.name):
+            _system(self.name).mv(f"{self.name}/{name}", f"{self.name}/{new}")
 
     def work_folder(self) -> str:
         self._work = self._work or tempfile.mkdtemp(prefix="nlptool-shards-")

@@ -68,7 +68,7 @@ def manifest(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("size", ["1", "100", "1M"])
+@pytest.mark.parametrize("size", ["1", "40", "1M"])
 @pytest.mark.parametrize(
     "command",
     [
@@ -86,7 +86,7 @@ def test_the_outputs_together_are_that_of_one_process(
     done = invoke("shards", "run", str(texts), "--output", str(tmp_path / "out"), "--shard-size", size, "--", *command)
     assert done.exit_code == 3, done.stderr
     assert together(tmp_path / "out") == one_process(*command, str(texts))
-    assert len(here) == {"1": 22, "100": 6, "1M": 5}[size]
+    assert len(here) == {"1": 22, "40": 7, "1M": 5}[size]
 
 
 def test_processes_give_what_one_process_gives(texts: Path, invoke: Invoke, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_processes_give_what_one_process_gives(texts: Path, invoke: Invoke, tmp_
     done = invoke(*run, "--", *command)
     assert done.exit_code == 0, done.stderr
     assert together(tmp_path / "out") == one_process(*command, str(texts / "a.txt"))
-    assert [list(entry["models"]) for entry in manifest(tmp_path / "out")] == [["bert-mini-ja"]] * 3
+    assert [list(entry["models"]) for entry in manifest(tmp_path / "out")] == [["bert-mini-ja"]] * 2
 
 
 def _parameters(name: str) -> set[str | None]:
@@ -128,7 +128,7 @@ LINES = st.lists(
 
 
 @settings(max_examples=60)
-@given(LINES, st.booleans(), st.integers(1, 60))
+@given(lines=LINES, ends=st.booleans(), size=st.integers(1, 60))
 def test_any_lines_in_shards_of_any_size_give_what_one_process_gives(
     lines: list[bytes], ends: bool, size: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -169,6 +169,9 @@ def test_what_is_done_is_not_done_again_and_what_changed_is(
     (out / "manifest.jsonl").write_bytes(text[: len(text) // 2])
     assert run(*WAKATI) == [2, 3, 4]
     assert run(*WAKATI, "--normalize", "nfkc") == [0, 1, 2, 3, 4]
+    (texts / "aa.txt").write_text("新しい。\n", encoding="utf-8")  # whatever stands behind it has another number now
+    assert run(*WAKATI, "--normalize", "nfkc") == [1]
+    (texts / "aa.txt").unlink()
     (texts / "e.txt").unlink()
     assert run(*WAKATI, "--normalize", "nfkc") == []
     assert not (out / "shard-00004.txt").exists()
@@ -190,6 +193,7 @@ def test_another_model_of_the_same_name_is_not_the_same(
 
 def test_the_first_file_chooses_the_model_for_all(texts: Path, here: list[int], invoke: Invoke, tmp_path: Path) -> None:
     run = ("shards", "run", str(texts), "--glob", "a.txt", "--glob", "c.txt", "--output", str(tmp_path / "out"))
+    (texts / "a.txt").write_text("猫[MASK]鳴く。\n", encoding="utf-8")
     (texts / "c.txt").write_text("A [MASK].\n")
     assert invoke(*run, "--", "fill-mask", "-k", "1").exit_code == 0
     assert [list(entry["models"]) for entry in manifest(tmp_path / "out")] == [["bert-mini-ja"], ["bert-mini-ja"]]
@@ -207,7 +211,7 @@ def test_a_bad_shard_does_not_stop_the_others(texts: Path, here: list[int], invo
     assert "damaged gzip data" in done.stderr
     assert "4 of 5 shards are done" in done.stderr
     assert here.count(1) == 3
-    assert [entry["output"][8:10] for entry in manifest(tmp_path / "out")] == ["00", "02", "03", "04"]
+    assert [entry["output"][9:11] for entry in manifest(tmp_path / "out")] == ["00", "02", "03", "04"]
     (texts / "b.jsonl").write_text("月\n", encoding="utf-8")
     here.clear()
     assert invoke("shards", "run", str(texts), "--output", str(tmp_path / "out"), "--", *WAKATI).exit_code == 3
@@ -299,11 +303,14 @@ def start(path: Path, out: Path) -> subprocess.Popen[bytes]:
 
 
 def children(pid: int) -> list[int]:
-    """The workers of a process, of which one is the resource tracker."""
-    with contextlib.suppress(OSError):
-        found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-    return []
+    """The workers of a process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def until(condition: Any) -> None:

@@ -64,11 +64,21 @@ class Manifest:
                 self._entries[str(entry["output"])] = entry
             except (ValueError, KeyError, TypeError, RecursionError):
                 n_damaged += 1
-        self._counted = dict(filter(None, map(_count_of, self._entries.values())))
+        self._counted: dict[tuple[Any, ...], int] = {}
+        self._outputs: dict[tuple[Any, ...], list[str]] = {}
+        for name, entry in self._entries.items():
+            if (counted := _count_of(entry)) is not None:
+                about, self._counted[counted[0]] = counted
+                self._outputs.setdefault(about, []).append(name)
         if n_damaged:
             note(
                 f"{folder.name}/{NAME} is damaged: lines that cannot be read, whose shards are done again: {n_damaged:,}"
             )
+
+    def entries_of(self, shard: Shard) -> list[Entry]:
+        """Return what is done of the same part of a file, whatever the number of the shard was."""
+        about = _about(shard.about())
+        return [self._entries[name] for name in self._outputs.get(about, ()) if name in self._entries]
 
     def n_records(self, shard: Shard) -> int | None:
         """Return how many records a part of a file has, if it has been done; None: that is not known."""

@@ -16,13 +16,13 @@ from typing import Any, Protocol, Self
 from nlptool.errors import EXIT_FAILED, EXIT_NO_MODEL, EXIT_RECORDS_FAILED, EXIT_USAGE
 from nlptool.records.account import Account
 from nlptool.storage.places import Folder
-from nlptool.tasks.shards.manifest import Manifest, account_of, fits, written
+from nlptool.tasks.shards.manifest import Entry, Manifest, account_of, fits, written
 from nlptool.tasks.shards.plan import Shard
 from nlptool.terminal.progress import Progress
 
 _DONE = (0, EXIT_RECORDS_FAILED)  # exit codes
 _HOPELESS = (EXIT_USAGE, EXIT_NO_MODEL)  # of the command line, whatever the shard
-_OUTPUT = re.compile(r"shard-\d+\.\w+(\.zst)?")
+_OUTPUT = re.compile(r"\.?shard-\d+\.\w+(\.zst)?(\.part)?")
 _MOST_SHOWN = 10  # failed shards that are named
 _MOST_SAID = 100  # lines of what the processes said
 
@@ -163,8 +163,9 @@ class Run:
         Raises:
             OSError: the manifest cannot be written.
         """
-        todo = [shard for shard in self._shards if not self._is_done(shard)]
-        self._clear(todo)
+        kept = self._kept()
+        todo = [shard for shard in self._shards if shard.number not in kept]
+        self._clear(kept)
         result = Result(n_before=len(self._shards) - len(todo))
         self._bar.total = sum(shard.end - shard.start for shard in self._shards)
         self._bar.advance(self._bar.total - sum(shard.end - shard.start for shard in todo))
@@ -183,21 +184,38 @@ class Run:
         result.failed.sort(key=lambda outcome: outcome.shard.number)
         return result
 
-    def _is_done(self, shard: Shard) -> bool:
-        name = self._names[shard.number]
-        entry = self._manifest.get(name)
-        return (
-            entry is not None
-            and fits(entry, self._order.made_by, shard, self._beginning, self._order.version_of)
-            and entry.get("bytes") == self._folder.size(name)
-        )
+    def _kept(self) -> dict[int, Entry]:
+        """Return what is done: the number of a shard -> the entry of its output, which may have had another number."""
+        kept: dict[int, Entry] = {}
+        for own in (True, False):
+            taken = {entry["output"] for entry in kept.values()}
+            for shard in self._shards:
+                for entry in self._manifest.entries_of(shard) if shard.number not in kept else ():
+                    name = entry["output"]
+                    if name not in taken and (name == self._names[shard.number]) is own and self._is_done(shard, entry):
+                        kept[shard.number] = entry
+                        taken.add(name)
+                        break
+        return kept
 
-    def _clear(self, todo: Sequence[Shard]) -> None:
-        """Take out of the manifest what is to be done, and remove outputs of other runs: nobody shall take them for these."""
-        self._manifest.keep({*self._names.values()} - {self._names[shard.number] for shard in todo})
+    def _is_done(self, shard: Shard, entry: Entry) -> bool:
+        fitting = fits(entry, self._order.made_by, shard, self._beginning, self._order.version_of)
+        return fitting and entry.get("bytes") == self._folder.size(entry["output"])
+
+    def _clear(self, kept: Mapping[int, Entry]) -> None:
+        """Take out of the manifest what is to be done, give outputs the numbers that their shards have now, and remove those of
+        other runs: nobody shall take them for these."""
+        moved = {number: entry for number, entry in kept.items() if entry["output"] != self._names[number]}
+        self._manifest.keep({entry["output"] for number, entry in kept.items() if number not in moved})
+        for number, entry in moved.items():
+            self._folder.rename(entry["output"], f".{self._names[number]}")
+        waiting = {f".{self._names[number]}" for number in moved}
         for name in self._folder.names():
-            if _OUTPUT.fullmatch(name) and self._manifest.get(name) is None:
+            if _OUTPUT.fullmatch(name) and name not in waiting and self._manifest.get(name) is None:
                 self._folder.remove(name)
+        for number, entry in moved.items():
+            self._folder.rename(f".{self._names[number]}", self._names[number])
+            self._manifest.add({**entry, "output": self._names[number]})
 
     def _work(self, todo: Sequence[Shard], engine: Engine, result: Result) -> None:
         """Give the shards to the engine, and write down what is done."""
