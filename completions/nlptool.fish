@@ -1545,6 +1545,7 @@ complete -c nlptool -n '__nlptool_at nlptool serve' -s q -l quiet -d 'Print only
 complete -c nlptool -n '__nlptool_at nlptool serve' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -s h -l help -d 'Show this message and exit.'
 complete -c nlptool -n '__nlptool_at nlptool shards' -a run -d 'Run COMMAND, which stands with its options behind --, over files and folders.'
+complete -c nlptool -n '__nlptool_at nlptool shards' -a run -d 'Run a command, which stands with its options behind --, over files and folders.'
 complete -c nlptool -n '__nlptool_at nlptool shards' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool shards run' -F

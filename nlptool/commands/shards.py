@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -33,13 +33,16 @@ def command() -> None:
 class _WithCommandLine(Command):
     """A command whose words behind the first ``--`` are the command line of another one."""
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND [ARGUMENT]..."]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         place = args.index("--") if "--" in args else len(args)
         ctx.meta[_LINE] = args[place + 1 :]
         return super().parse_args(ctx, args[:place])
 
 
-@command.command(cls=_WithCommandLine, options_metavar="[OPTIONS]")
+@command.command(cls=_WithCommandLine)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(readable=False))
 @click.option("--output", required=True, metavar="DIR", type=click.Path(readable=False),
               help="Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.")  # fmt: skip
@@ -71,7 +74,7 @@ def run(  # noqa: PLR0917
     progress: str,
     quiet: bool,
 ) -> None:
-    """Run COMMAND, which stands with its options behind --, over files and folders.
+    """Run a command, which stands with its options behind --, over files and folders.
 
     \b
     nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
@@ -106,6 +109,8 @@ def run(  # noqa: PLR0917
     from nlptool.tasks.shards.manifest import Manifest
     from nlptool.tasks.shards.plan import inputs_of, shards_of
 
+    if "-" in inputs:
+        raise click.UsageError("standard input is read once and by one process; INPUT is a file, a folder or a URL")
     line = mappings.parse(context.meta[_LINE], shard_size=shard_size)
     bar = Progress("shards", progress, quiet=quiet)
     failed: list[str] = []
@@ -132,7 +137,7 @@ def run(  # noqa: PLR0917
                 line.ending + (".zst" if compress else ""),
                 line.skips,
                 retries,
-                version_of,
+                cache(version_of),
             )
 
             def opened(n_shards: int) -> LocalEngine:

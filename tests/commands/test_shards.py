@@ -386,6 +386,7 @@ def test_it_is_said_of_each_command_whether_it_runs_over_shards() -> None:
         (("--", "embed", "-o", "x"), "--output DIR stands before --"),
         (("--", "embed", "-j", "2"), "--workers stands before --"),
         (("--", "embed", "--no-such"), "No such option"),
+        (("-", "--", "embed"), "standard input is read once"),
         (("--", "analogy", "王", "男", "女"), "does not run over shards"),
     ],
 )
