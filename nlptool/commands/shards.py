@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def run(  # noqa: PLR0917
 
     INPUT is a file or a folder of this machine, or a URL that fsspec knows (s3://, gs://, hdfs:// ...; the package of the store
     must be installed). Each file is a shard. Text and JSONL that are larger than --shard-size are split at line ends;
-    compressed files, CSV, TSV and Parquet, -0 with another --unit, and --encoding auto are not.
+    compressed files, CSV, TSV, Parquet, UTF-16, and what is read with --encoding auto or another --unit are not.
 
     COMMAND gives one record for each record: analogy, attention, classify, embed, fill-mask, generate, hash, mask, neighbors,
     nsp, odd-one-out, score, tag or tokenize. Its output is JSONL, or a format whose files are one file when they stand one behind
@@ -125,15 +126,19 @@ def run(  # noqa: PLR0917
 
     _refuse_inside(output, inputs)
     try:
-        with places.locked(output), bar:
+        with places.locked(output), closing(places.folder(output)) as folder, bar:
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
-            folder = places.folder(output)
             manifest = Manifest(folder, note)
+            manifest.refuse_other(line.made_by["command"])
             there = [(name, state) for name, state in found if state is not None]
             files, several = tuple(name for name, _ in there), len(found) > 1
-            shards = shards_of(there, line.reading, known=manifest.n_records, note=note, report=report)
+            made_by = {**line.made_by, "nlptool": _version(), "compress": compress, "several": several}
+            known = partial(manifest.n_records, made_by=made_by)
+            shards = shards_of(there, line.reading, known=known, note=note, report=report)
+            if not shards:
+                raise RunError("there is nothing to read", hint="what is done stays as it is")
             order = shard_run.Order(
-                {**line.made_by, "nlptool": _version(), "compress": compress, "several": several},
+                made_by,
                 line.ending + (".zst" if compress else ""),
                 line.skips,
                 retries,

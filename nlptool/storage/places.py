@@ -135,6 +135,10 @@ class Folder(Protocol):
         """Put a finished file of the work folder in its place."""
         ...
 
+    def close(self) -> None:
+        """Remove the work folder."""
+        ...
+
 
 def folder(path: str) -> Folder:
     """Return the folder of a path or a URL."""
@@ -187,6 +191,9 @@ class _Local:
 
     def take(self, path: str, name: str) -> None:
         Path(path).replace(self._path / name)
+
+    def close(self) -> None:
+        shutil.rmtree(self._path / WORK, ignore_errors=True)
 
 
 class _Remote:
@@ -242,6 +249,11 @@ class _Remote:
                 system.mv(f"{self.name}/.{name}.part", target)
         Path(path).unlink()
 
+    def close(self) -> None:
+        if self._work:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = ""
+
 
 _AT_ONCE = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "hf", "memory", "oci", "oss", "s3", "s3a", "tos"})
 """Stores in which a file that is put is there as a whole or not at all; elsewhere it is renamed."""
@@ -252,7 +264,7 @@ WORK = ".unfinished"
 
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold a folder of this machine, which is made if it is not there; what is in its work folder is removed before and after.
+    """Hold a folder of this machine, which is made if it is not there; what another run has left in its work folder is removed.
 
     Raises:
         RunError: another process holds it.
@@ -267,7 +279,6 @@ def locked(path: str) -> Iterator[None]:
         shutil.rmtree(Path(path) / WORK, ignore_errors=True)
         yield
     finally:
-        shutil.rmtree(Path(path) / WORK, ignore_errors=True)
         os.close(descriptor)
 
 

@@ -411,6 +411,37 @@ def test_a_folder_of_something_else_and_one_that_is_read_are_refused(
     assert (done.exit_code, "which is read" in done.stderr) == (2, True)
 
 
+def test_what_is_done_is_not_removed_by_a_slip(texts: Path, here: list[int], invoke: Invoke, tmp_path: Path) -> None:
+    run = ("shards", "run", "--output", str(tmp_path / "out"))
+    assert invoke(*run, str(texts), "--", *WAKATI).exit_code == 3
+    before = together(tmp_path / "out")
+    done = invoke(*run, str(texts), "--", "embed", "-m", "static-ja-en")
+    assert (done.exit_code, "holds the outputs of tokenize" in done.stderr) == (1, True)
+    done = invoke(*run, str(tmp_path / "none"), "--", *WAKATI)
+    assert (done.exit_code, "there is nothing to read" in done.stderr) == (1, True)
+    assert together(tmp_path / "out") == before
+
+
+def test_records_are_counted_anew_where_they_are_read_in_another_way(
+    texts: Path, here: list[int], invoke: Invoke, tmp_path: Path
+) -> None:
+    for form in ("auto", "text"):
+        command = ("tokenize", "-f", "conllu", "-I", form)
+        done = invoke("shards", "run", str(texts), "--output", str(tmp_path / "out"), "--", *command)
+        assert done.exit_code == 3, done.stderr
+        assert together(tmp_path / "out") == one_process(*command, str(texts))
+
+
+def test_words_are_read_from_files(here: list[int], invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("猫\n犬\n魚", encoding="utf-8")
+    run = ("shards", "run", str(path), "--output", str(tmp_path / "out"), "--shard-size", "1")
+    assert invoke(*run, "--", "neighbors", "-k", "2").exit_code == 0
+    alone = invoke("neighbors", "-k", "2", "-f", "jsonl", stdin=path.read_bytes())
+    assert together(tmp_path / "out") == alone.stdout_bytes
+    assert here == [0, 1, 2]
+
+
 def test_a_model_that_is_not_there_ends_the_run(texts: Path, here: list[int], invoke: Invoke, tmp_path: Path) -> None:
     done = invoke("shards", "run", str(texts), "--output", str(tmp_path / "out"), "--", "embed", "-m", "no-such-model")
     assert done.exit_code == 4

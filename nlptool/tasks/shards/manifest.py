@@ -61,15 +61,13 @@ class Manifest:
         for line in (data or b"").splitlines():
             try:
                 entry = json.loads(line)
+                _about(entry["input"]), int(entry["records"]["in"])
                 self._entries[str(entry["output"])] = entry
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 n_damaged += 1
-        self._counted: dict[tuple[Any, ...], int] = {}
         self._outputs: dict[tuple[Any, ...], list[str]] = {}
         for name, entry in self._entries.items():
-            if (counted := _count_of(entry)) is not None:
-                about, self._counted[counted[0]] = counted
-                self._outputs.setdefault(about, []).append(name)
+            self._outputs.setdefault(_about(entry["input"]), []).append(name)
         if n_damaged:
             note(
                 f"{folder.name}/{NAME} is damaged: lines that cannot be read, whose shards are done again: {n_damaged:,}"
@@ -80,9 +78,22 @@ class Manifest:
         about = _about(shard.about())
         return [self._entries[name] for name in self._outputs.get(about, ()) if name in self._entries]
 
-    def n_records(self, shard: Shard) -> int | None:
-        """Return how many records a part of a file has, if it has been done; None: that is not known."""
-        return self._counted.get(_about(shard.about()))
+    def n_records(self, shard: Shard, made_by: Mapping[str, Any]) -> int | None:
+        """Return how many records a shard has, if it has been done in the same way; None: that is not known."""
+        found = (entry["records"]["in"] for entry in self.entries_of(shard) if _is_made_by(entry, made_by))
+        return next(found, None)
+
+    def refuse_other(self, command: str) -> None:
+        """Refuse a folder with the outputs of another command, which would be removed.
+
+        Raises:
+            RunError: it is one.
+        """
+        for entry in self._entries.values():
+            if entry.get("command") != command:
+                raise RunError(
+                    f"{self._folder.name} holds the outputs of {entry.get('command')}", hint="choose another --output"
+                )
 
     def get(self, output: str) -> Entry | None:
         """Return the entry of an output."""
@@ -113,12 +124,8 @@ class Manifest:
         self._took = self._written_at - began
 
 
-def _count_of(entry: Mapping[str, Any]) -> tuple[tuple[Any, ...], int] | None:
-    """Return what an entry says of a part of a file, and how many records that has; None: it says neither."""
-    try:
-        return _about(entry["input"]), int(entry["records"]["in"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+def _is_made_by(entry: Mapping[str, Any], made_by: Mapping[str, Any]) -> bool:
+    return all(entry.get(name) == value for name, value in made_by.items())
 
 
 def _about(part: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -142,7 +149,7 @@ def fits(
     """
     try:
         return (
-            all(entry.get(name) == value for name, value in made_by.items())
+            _is_made_by(entry, made_by)
             and entry["input"] == shard.about()
             and (entry["beginning"] is None or entry["beginning"] == beginning)
             and all(version_of(name) == version for name, version in entry["models"].items())
