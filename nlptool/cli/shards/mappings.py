@@ -88,7 +88,7 @@ def parse(words: Sequence[str], *, shard_size: int) -> CommandLine:
     if not words:
         raise click.UsageError("which command? It stands behind --: nlptool shards run INPUT --output DIR -- embed")
     name, *rest = words
-    with click.Context(root, info_name="nlptool", auto_envvar_prefix="NLPTOOL") as group:
+    with click.Context(root, info_name="nlptool", **root.context_settings) as group:
         if name not in MAPPINGS:
             if name not in root.table:
                 raise click.UsageError(f"no command is called {name}.{root.suggestion(group, name)}")
