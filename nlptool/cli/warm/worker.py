@@ -7,7 +7,6 @@ what the run writes goes to the client's descriptors without a step between.
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import os
 import pickle
@@ -82,7 +81,6 @@ class Worker:
             client.send(ending)
         client.close()
         self._models.close_some(keep=1)
-        gc.collect()
         return not is_gone() and "signal" not in ending
 
     def _ended(self, arguments: list[str]) -> dict[str, int]:
