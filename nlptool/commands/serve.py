@@ -112,7 +112,8 @@ def command(  # noqa: PLR0917
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise RunError(
-            f"nlptool serve needs {', '.join(missing)}", hint="pip install '.[serve]' in the folder of nlptool"
+            f"nlptool serve needs {', '.join(missing)}",
+            hint="pip install '.[serve]' where the project's pyproject.toml is",
         )
     from nlptool.cli.serve import server
     from nlptool.cli.serve.settings import Settings

@@ -422,4 +422,4 @@ def test_the_extra_is_named_where_it_is_missing(invoke: Invoke, monkeypatch: pyt
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     run = invoke("serve", "--http", "127.0.0.1:0")
     assert run.exit_code == 1
-    assert run.stderr.splitlines()[-1] == "  pip install '.[serve]' in the folder of nlptool"
+    assert run.stderr.splitlines()[-1] == "  pip install '.[serve]' where the project's pyproject.toml is"
