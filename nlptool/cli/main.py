@@ -85,7 +85,7 @@ class Root(LazyGroup):
         try:
             return super().main(*arguments, **more)
         except Killed as killed:
-            _die_of(killed.number)
+            interrupts.die_of(killed.number)
 
     def run(self, arguments: Sequence[str], part: PartRun | None = None) -> int:
         """Run a command line in a process that goes on; return its exit code.
@@ -176,16 +176,9 @@ def main() -> NoReturn:
     try:
         code = root.run(sys.argv[1:])
     except Killed as killed:
-        _die_of(killed.number)
+        interrupts.die_of(killed.number)
     sys.exit(code)
 
 
 def _label(ctx: click.Context) -> str:
     return f"nlptool {ctx.invoked_subcommand}" if ctx.invoked_subcommand else "nlptool"
-
-
-def _die_of(number: signal.Signals) -> NoReturn:
-    """End the process by the signal itself, so that the shell sees 130 or 141 and its loops stop."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    sys.exit(128 + number)

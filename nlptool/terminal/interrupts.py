@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 _came: list[int] = []  # the signals
 
@@ -15,6 +18,13 @@ def remember() -> None:
     something else for it, as an extension module that is being imported does (ImportError: initialization failed)."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # elsewhere it is ignored, as behind nohup
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def die_of(number: int) -> NoReturn:
+    """End this process by a signal itself, so that the shell sees 130 or 141 and its loops stop."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)
 
 
 def forget() -> None:

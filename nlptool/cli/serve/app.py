@@ -23,9 +23,9 @@ from nlptool.cli.serve.openai_routes import OpenAIRoutes
 from nlptool.cli.serve.queue import Queue
 from nlptool.cli.serve.settings import Settings
 from nlptool.cli.serve.warm_front import WarmFront
+from nlptool.cli.warm.front import MOST_WORKERS
 
 _OTHERS = frozenset({"embeddings", "completions", "models", "healthz", "metrics"})
-_AT_ONCE = min(max(machine.processors(), 2), 4)  # as many as the warm server has processes
 _EMBED_AT_ONCE = 256  # requests: they are answered together
 
 
@@ -36,7 +36,7 @@ def make(settings: Settings, front: WarmFront, abort: Callable[[Scope, bool], No
         abort: ends the connection of a scope; the second argument: the client is gone.
     """
     commands, embedding, generating = (
-        Queue(n, settings.queue) for n in (_AT_ONCE, max(1, min(_EMBED_AT_ONCE, settings.queue)), 1)
+        Queue(n, settings.queue) for n in (MOST_WORKERS, max(1, min(_EMBED_AT_ONCE, settings.queue)), 1)
     )
     queues = (commands, embedding, generating)
     metrics = Metrics(SERVED | _OTHERS, lambda: sum(queue.n_waiting for queue in queues))

@@ -6,15 +6,16 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import tempfile
 import time
 from typing import Any
 
+from nlptool.cli.warm import messages
 from nlptool.cli.warm.messages import Channel
 from nlptool.cli.warm.starting import start
 
 _PATIENCE = 10.0  # seconds
+_ANSWER = 2.0  # seconds that an answer may take
 
 
 class WarmFront:
@@ -49,13 +50,9 @@ class WarmFront:
         """
         ends = time.monotonic() + _PATIENCE
         while True:
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.settimeout(_PATIENCE)
             try:
-                connection.connect(self.path)
-                return Channel(connection)
+                return messages.connect(self.path, _PATIENCE)
             except OSError:
-                connection.close()
                 if time.monotonic() > ends:
                     raise
             self.start()
@@ -63,13 +60,8 @@ class WarmFront:
 
     def ask(self, question: str) -> dict[str, Any]:
         """Ask it ``status`` or ``stop``; return its answer, {} where it gives none."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(2.0)
-            connection.connect(self.path)
-            channel = Channel(connection)
-            channel.send({question: True})
-            if (answer := channel.receive()) is not None:
-                return answer.value
+        with contextlib.suppress(OSError):
+            return messages.ask(self.path, question, _ANSWER) or {}
         return {}
 
     def stop(self) -> None:

@@ -10,15 +10,15 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import FrameType
 
 from nlptool.cli.warm import places
-from nlptool.cli.warm.messages import Channel, peer_user
+from nlptool.cli.warm.messages import Channel, connect
 from nlptool.cli.warm.relays import Feed, Relay, is_pipe
+from nlptool.terminal.interrupts import die_of
 
 _PATIENCE = 60.0  # seconds until a server that lives has taken the command line or refused it
 _PAUSE = 50  # milliseconds after which a piece of a line is handed on
@@ -37,8 +37,11 @@ def run(arguments: Sequence[str]) -> int | NotRun:
         here = Here()  # first: a socket would take the place of a stream that is closed
     except OSError:
         return NotRun.REFUSED
-    channel = _connected()
-    if channel is None:
+    if not places.is_ours(places.folder()):
+        return NotRun.NO_SERVER
+    try:
+        channel = connect(places.socket_path(), _PATIENCE)
+    except OSError:
         return NotRun.NO_SERVER
     try:
         if not _taken(channel, here, arguments):
@@ -110,22 +113,6 @@ class Here:
     def close(self) -> None:
         for between in self.between:
             between.close()
-
-
-def _connected() -> Channel | None:
-    """Return a connection to the server of this user, or None where there is none."""
-    if not places.is_ours(places.folder()):
-        return None
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(_PATIENCE)
-    try:
-        connection.connect(places.socket_path())
-        if peer_user(connection) not in (None, os.getuid()):
-            raise OSError("a server of another user")
-    except OSError:
-        connection.close()
-        return None
-    return Channel(connection)
 
 
 def _taken(channel: Channel, here: Here, arguments: Sequence[str]) -> bool:
@@ -257,10 +244,3 @@ def _begun_again(here: Here, arguments: Sequence[str]) -> int | NotRun:
         sys.stderr.write("nlptool: the warm server died, and another run gives another output; run it once more\n")
         return 1
     return code
-
-
-def die_of(number: int) -> None:
-    """End the process by a signal."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    sys.exit(128 + number)

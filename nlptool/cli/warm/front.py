@@ -21,14 +21,31 @@ from typing import Any
 
 from nlptool import machine
 from nlptool.cli.warm import places, settings
-from nlptool.cli.warm.messages import Channel, Message, close, peer_user
+from nlptool.cli.warm.messages import Channel, Message, close, is_of_this_user
 
-_MOST_WORKERS = min(max(machine.processors(), 2), 4)
+MOST_WORKERS = min(max(machine.processors(), 2), 4)
 _SECOND_AFTER = 0.5  # seconds that a command line waits before another worker is started
 _BUSY_AFTER = 3.0  # seconds that no worker has ended a run, after which it is sent away
 _SPARE_FOR = 60.0  # seconds that a worker without work stays, if it is not the last one
 _LOOK = 5.0  # seconds between two looks at the socket's name
 _QUEUE = 512
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A socket that clients connect to by a name."""
+
+    socket: socket.socket
+    path: Path
+    number: int  # of the name in the file system, when the socket was given it
+
+    @property
+    def has_its_name(self) -> bool:
+        """Whether clients that connect to the name reach this socket."""
+        try:
+            return self.path.stat().st_ino == self.number
+        except OSError:
+            return False
 
 
 @dataclass(eq=False)
@@ -55,8 +72,7 @@ class Front:
     """Waits for clients and workers.
 
     Args:
-        listening: the socket that clients connect to.
-        path: its name.
+        listening: what clients connect to.
         first: what the first worker is to prepare: {"preload": command, "folder": its working folder}.
         chosen: None: what is kept of this user.
         owner: the process with which it ends; 0: none.
@@ -64,19 +80,17 @@ class Front:
 
     def __init__(
         self,
-        listening: socket.socket,
-        path: Path,
+        listening: Listening,
         first: dict[str, str],
         chosen: settings.Settings | None = None,
         owner: int = 0,
     ) -> None:
         self._listening = listening
-        self._path = path
         self._first: dict[str, str] | None = first
         self._settings = chosen or settings.read()
         self._owner = owner
         self._selector = selectors.DefaultSelector()
-        self._selector.register(listening, selectors.EVENT_READ, None)
+        self._selector.register(listening.socket, selectors.EVENT_READ, None)
         self._workers: list[Worker] = []
         self._waiting: deque[Request] = deque()
         self._began = self._used = self._looked = time.monotonic()
@@ -102,8 +116,8 @@ class Front:
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            connection, _ = self._listening.accept()
-            if peer_user(connection) not in (None, os.getuid()):
+            connection, _ = self._listening.socket.accept()
+            if not is_of_this_user(connection):
                 connection.close()
                 return
             connection.settimeout(1.0)
@@ -192,11 +206,11 @@ class Front:
             self._stop()
         if now - self._looked > _LOOK:
             self._looked = now
-            if not owns(self._listening, self._path) or (self._owner and os.getppid() != self._owner):
+            if not self._listening.has_its_name or (self._owner and os.getppid() != self._owner):
                 self._is_ending = True
 
     def _start_worker(self) -> None:
-        if len(self._workers) >= _MOST_WORKERS:
+        if len(self._workers) >= MOST_WORKERS:
             return
         ours, theirs = socket.socketpair()
         arguments = [sys.executable, "-m", "nlptool.cli.warm.worker", str(theirs.fileno())]
@@ -225,8 +239,8 @@ class Front:
 
     def _stop(self) -> None:
         """Take no more command lines."""
-        if not self._is_ending and owns(self._listening, self._path):
-            self._path.unlink(missing_ok=True)
+        if not self._is_ending and self._listening.has_its_name:
+            self._listening.path.unlink(missing_ok=True)
         self._is_ending = True
 
     def _drop(self, request: Request) -> None:
@@ -251,18 +265,7 @@ class Front:
         }  # fmt: skip
 
 
-def owns(listening: socket.socket, path: Path) -> bool:
-    """Return whether a socket is the one of that name."""
-    try:
-        return path.stat().st_ino == _numbers[listening.fileno()]
-    except OSError:
-        return False
-
-
-_numbers: dict[int, int] = {}  # descriptor of a listening socket -> the number of its name in the file system
-
-
-def listen(path: Path) -> socket.socket | None:
+def listen(path: Path) -> Listening | None:
     """Return a socket that clients can connect to by a name, or None where a server has it already.
 
     Raises:
@@ -280,13 +283,13 @@ def listen(path: Path) -> socket.socket | None:
     try:
         listening.bind(str(made))
         listening.listen(_QUEUE)
-        _numbers[listening.fileno()] = made.stat().st_ino
+        number = made.stat().st_ino
         made.replace(path)
     except OSError:
         made.unlink(missing_ok=True)
         listening.close()
         raise
-    return listening
+    return Listening(listening, path, number)
 
 
 def main() -> None:
@@ -308,8 +311,8 @@ def main() -> None:
         return
     os.chdir("/")
     time.sleep(0.05)  # another server may have been started at the same moment
-    if owns(listening, path):
-        Front(listening, path, {"preload": command, "folder": folder}, chosen, owner).serve()
+    if listening.has_its_name:
+        Front(listening, {"preload": command, "folder": folder}, chosen, owner).serve()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ _HEAD = struct.Struct("!IB")  # bytes of the JSON, and descriptors
 _LONGEST = 1 << 26  # bytes: the environment and the arguments of a process are shorter
 _MOST_DESCRIPTORS = 8
 _DESCRIPTOR = struct.Struct("i")
+_CREDENTIALS = struct.Struct("3i")  # process, user, group
 
 
 class Message(NamedTuple):
@@ -116,9 +117,49 @@ def close(descriptors: tuple[int, ...]) -> None:
         os.close(descriptor)
 
 
-def peer_user(connection: socket.socket) -> int | None:
-    """Return the number of the user at the other end, or None where the system does not say it."""
-    if hasattr(socket, "SO_PEERCRED"):
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return int(struct.unpack("3i", credentials)[1])
-    return None  # macOS: the folder's rights alone keep others out
+def connect(path: str, patience: float) -> Channel:
+    """Return a connection to the server of this user that has a name.
+
+    Args:
+        patience: seconds that each step of what follows may take.
+
+    Raises:
+        OSError: there is none, or it is another user's.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(patience)
+    try:
+        connection.connect(path)
+        if not is_of_this_user(connection):
+            raise OSError("a server of another user")
+    except OSError:
+        connection.close()
+        raise
+    return Channel(connection)
+
+
+def ask(path: str, question: str, patience: float) -> dict[str, Any] | None:
+    """Ask a server ``status`` or ``stop``; return its answer, or None where it gives none.
+
+    Raises:
+        OSError: as of ``connect``.
+    """
+    channel = connect(path, patience)
+    try:
+        channel.send({question: True})
+        answer = channel.receive()
+    except OSError:
+        return None
+    finally:
+        channel.close()
+    return None if answer is None else answer.value
+
+
+def is_of_this_user(connection: socket.socket) -> bool:
+    """Return whether the process at the other end is this user's; where the system does not say it, the folder's rights keep
+    others out."""
+    if not hasattr(socket, "SO_PEERCRED"):  # macOS
+        return True
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(credentials)
+    return bool(user == os.getuid())

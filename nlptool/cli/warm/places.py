@@ -74,11 +74,6 @@ def is_ours(path: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
-def user() -> int:
-    """Return the number of this user."""
-    return os.getuid()
-
-
 def socket_path() -> str:
     """Return the path of the socket of the server that would run a command line of this process as this process would."""
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120

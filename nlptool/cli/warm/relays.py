@@ -75,12 +75,7 @@ class Relay:
             return True
         if not data:
             return False
-        data = self._skip(data)
-        cut = data.rfind(b"\n") + 1
-        if cut:
-            self._write(self._held + data[:cut])
-            self._held = b""
-        self._held += data[cut:]
+        self._hand_on(data)
         if len(self._held) > _MOST_HELD:
             self.release()
         return True
@@ -89,10 +84,7 @@ class Relay:
         """Hand on what is in the pipe, without waiting for more."""
         with contextlib.suppress(BlockingIOError):
             while self.end >= 0 and (data := os.read(self.end, CHUNK)):
-                self._held += self._skip(data)
-                cut = self._held.rfind(b"\n") + 1
-                self._write(self._held[:cut])
-                self._held = self._held[cut:]
+                self._hand_on(data)
 
     def release(self) -> None:
         """Hand on the piece of a line that waits."""
@@ -117,6 +109,14 @@ class Relay:
     def fits(self) -> bool:
         """Whether what was left out is what was written, as far as bytes were compared."""
         return self._skips_lines or self._to_skip > 0 or self._skipped == self._expected
+
+    def _hand_on(self, data: bytes) -> None:
+        """Write whole lines, and hold the beginning of another."""
+        data = self._skip(data)
+        if cut := data.rfind(b"\n") + 1:
+            self._write(self._held + data[:cut])
+            self._held = b""
+        self._held += data[cut:]
 
     def _skip(self, data: bytes) -> bytes:
         if self._skips_lines:

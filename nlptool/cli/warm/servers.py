@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from pathlib import Path
 from typing import Any
 
-from nlptool.cli.warm import places
-from nlptool.cli.warm.messages import Channel, peer_user
+from nlptool.cli.warm import messages, places
 
 _PATIENCE = 5.0  # seconds
 
@@ -23,20 +20,13 @@ def ask(question: str) -> list[dict[str, Any]]:
         return []
     answers = []
     for path in sorted(Path(places.folder()).glob("*.sock")):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_PATIENCE)
-            try:
-                connection.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink(missing_ok=True)
-                continue
-            except OSError:
-                continue
-            if peer_user(connection) not in (None, places.user()):
-                continue
-            channel = Channel(connection)
-            with contextlib.suppress(OSError):
-                channel.send({question: True})
-                if (answer := channel.receive()) is not None:
-                    answers.append({"socket": str(path), **answer.value})
+        try:
+            answer = messages.ask(str(path), question, _PATIENCE)
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError:
+            continue
+        else:
+            if answer is not None:
+                answers.append({"socket": str(path), **answer})
     return answers

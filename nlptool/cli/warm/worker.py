@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
+from typing import Any
 
 from nlptool import machine
 from nlptool.cli.warm.messages import Channel, Message, close
@@ -108,20 +108,18 @@ class Worker:
 
 
 @contextlib.contextmanager
-def _in_place_of(client: Channel, given: list[int], request: dict[str, object]) -> Iterator[None]:
+def _in_place_of(client: Channel, given: list[int], request: dict[str, Any]) -> Iterator[None]:
     """Give this process the streams, the folder, the environment and the rights of a client until the context ends."""
     from nlptool.terminal import interrupts
 
     folder, *streams = given
-    environment, umask, kept = (
-        dict(os.environ),
-        os.umask(int(str(request["umask"]))),
-        (sys.stdin, sys.stdout, sys.stderr),
-    )
+    environment = dict(os.environ)
+    umask = os.umask(request["umask"])
+    kept = sys.stdin, sys.stdout, sys.stderr
     os.fchdir(folder)
     os.environ.clear()
     os.environ.update(_set_by_libraries)
-    os.environ.update(request["environment"])  # type: ignore[call-overload]
+    os.environ.update(request["environment"])
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
     close(tuple(given))
@@ -142,7 +140,7 @@ def _in_place_of(client: Channel, given: list[int], request: dict[str, object]) 
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = kept  # type: ignore[misc, assignment]
-        given_names = request["environment"].keys()  # type: ignore[attr-defined]
+        given_names = request["environment"].keys()
         _set_by_libraries.update((name, value) for name, value in os.environ.items() if name not in given_names)
         os.environ.clear()
         os.environ.update(environment)
@@ -227,13 +225,9 @@ def _watched(client: Channel) -> Iterator[Callable[[], bool]]:
         watching.join()
 
 
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """Do nothing."""
-
-
 def main() -> None:
     """Serve the front at the other end of the socket whose descriptor is the argument."""
-    signal.signal(signal.SIGINT, _ignore)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     front = Channel(socket.socket(fileno=int(sys.argv[1])))
     with contextlib.suppress(OSError):
         worker = Worker(front)
