@@ -13,7 +13,7 @@ Records know no tokenizer: for those without tokens a task makes them of the tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,17 @@ def given_tokens(record: Record) -> Tokenized | None:
         token.update(start=start, end=end)
         tokens.append(token)
     return Tokenized(text, tokens)
+
+
+def with_given_tokens(records: Iterable[Record]) -> Iterator[tuple[Record, Tokenized | None]]:
+    """Yield each record with its tokens, None where it brings none along; one whose tokens are none fails, and is left out."""
+    for record in records:
+        try:
+            given = given_tokens(record)
+        except RecordError as error:
+            record.fail(error)
+        else:
+            yield record, given
 
 
 def given_forms(record: Record, by: str = "surface") -> list[str] | None:

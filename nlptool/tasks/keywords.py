@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
-from nlptool.errors import RecordError, RunError
+from nlptool.errors import RunError
 from nlptool.geometry.document_frequencies import DocumentFrequencies
 from nlptool.geometry.rounding import as_json
 from nlptool.geometry.tfidf import tf_idf
@@ -18,7 +18,7 @@ from nlptool.records.formats.record_rows import Layout
 from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.records.tokenized import given_tokens
+from nlptool.records.tokenized import with_given_tokens
 from nlptool.records.windows import joined
 from nlptool.records.workers import Workers, in_order
 from nlptool.tasks.kept_records import KeptRecords
@@ -74,14 +74,7 @@ class Candidates:
 
     def _with_tokens(self, records: list[Record]) -> _Tokenized:
         tokenized = _Tokenized(records, [], {})
-        for record in records:
-            if not record.pending:
-                continue
-            try:
-                given = given_tokens(record)
-            except RecordError as error:
-                record.fail(error)
-                continue
+        for record, given in with_given_tokens(record for record in records if record.pending):
             if given is None:
                 tokenized.to_tokenize.append(record)
             else:

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from nlptool.errors import RecordError
 from nlptool.models.words.token_maker import NOT_OF_MECAB
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.json_bytes import listed, without
 from nlptool.records.record import InputFormat, Record
-from nlptool.records.tokenized import given_tokens
+from nlptool.records.tokenized import with_given_tokens
 from nlptool.records.windows import joined
 from nlptool.records.workers import Workers, in_order
 from nlptool.tasks.kwic_hits import Finder, Found, Hit, KwicSettings
@@ -114,15 +113,9 @@ class Kwic:
     def _prepared(self, records: list[Record]) -> _Searched:
         """Search the records that came with their tokens, and say which others are to be."""
         searched = _Searched(records, [], {})
-        for record in records:
-            self._n_records += record.pending
-            if not record.pending or not self._sieve(record):
-                continue
-            try:
-                given = given_tokens(record)
-            except RecordError as error:
-                record.fail(error)
-                continue
+        pending = [record for record in records if record.pending]
+        self._n_records += len(pending)
+        for record, given in with_given_tokens(filter(self._sieve, pending)):
             if given is None:
                 searched.to_tokenize.append(record)
                 continue
