@@ -22,7 +22,11 @@ EMBED = ("embed", "-m", "static-ja-en")
 
 
 class Warm:
-    """A user with a runtime folder and a configuration of their own."""
+    """A user with a runtime folder and a configuration of their own.
+
+    Every command runs in a folder of theirs: where nlptool is installed, it is that one everywhere. In its checkout it would be
+    the checkout's, and a server answers its own nlptool alone.
+    """
 
     def __init__(self, runtime: Path, home: Path) -> None:
         self.runtime = runtime
@@ -38,8 +42,13 @@ class Warm:
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
         environment = self.environment | more.pop("environment", {})
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-        return subprocess.Popen([sys.executable, "-m", "nlptool", *arguments], env=environment, **streams)
+        others = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "cwd": self.home,
+        } | more
+        return subprocess.Popen([sys.executable, "-m", "nlptool", *arguments], env=environment, **others)
 
     def run(self, *arguments: str, stdin: str = "", warm: bool = True, **more: Any) -> tuple[int, bytes, bytes]:
         """Run a command line; return its exit code, its stdout and its stderr."""
@@ -50,8 +59,8 @@ class Warm:
 
     def shell(self, command: str, *, warm: bool = True, cwd: Path | None = None) -> tuple[int, bytes, bytes]:
         environment = self.environment | {"NLPTOOL_WARM": "1" if warm else "0", "NT": f"{sys.executable} -m nlptool"}
-        done = subprocess.run(["bash", "-c", command], env=environment, cwd=cwd, capture_output=True, timeout=PATIENCE,
-                              stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        done = subprocess.run(["bash", "-c", command], env=environment, cwd=cwd or self.home, capture_output=True,
+                              timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False)  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
     def status(self) -> list[dict[str, Any]]:
