@@ -6,8 +6,10 @@ import errno
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
+from nlptool.storage import places, shard_folder
 from nlptool.storage.compression import is_compressed
 from nlptool.storage.wide_encodings import wide
 
@@ -31,8 +33,8 @@ def files_of(
     """Return ``paths`` with the text files of each folder in its place, recursively, sorted by name within their folder.
 
     Hidden files and folders are left out, as are binary files, which are counted. A link to a folder inside a folder is not
-    followed, and an index there is passed over. A folder without a text file, and an index, stay as they are, and fail where
-    they are read as text.
+    followed, and an index there is passed over. Of a folder of ``nlptool shards run`` the outputs are read, and not the manifest.
+    A folder without a text file, and an index, stay as they are, and fail where they are read as text.
 
     Args:
         globs: patterns of the files of a folder, of the name alone or, with a ``/``, of the path below it; one that begins with
@@ -40,6 +42,9 @@ def files_of(
         parquet: the files of a folder that are read are those of Parquet.
         known: paths of files that are read whatever is in them now.
         note: called with what was left out.
+
+    Raises:
+        RunError: outputs of a folder of ``nlptool shards run`` are not there or not whole.
     """
     files: list[str] = []
     for path in paths:
@@ -48,10 +53,9 @@ def files_of(
             continue
         left_out: list[str] = []
         found: list[str] = []
-        for name in _below(path):
-            if matches(os.path.relpath(name, path), globs):
-                is_read = name in known or (_is_parquet(name) if parquet else not _is_binary(name))
-                (found if is_read else left_out).append(name)
+        for name in _below(path, partial(_is_chosen, path, globs)):
+            is_read = name in known or (_is_parquet(name) if parquet else not _is_binary(name))
+            (found if is_read else left_out).append(name)
         files += found or [path]
         if left_out:
             other = "files that are no Parquet" if parquet else "binary files"
@@ -69,26 +73,40 @@ def is_file(path: str) -> bool:
     return os.path.isfile(path)  # noqa: PTH113  # Path raises
 
 
-def _below(folder: str) -> Iterator[str]:
-    """Yield the files below a folder that are not hidden, folders and files sorted together."""
+def _below(folder: str, is_chosen: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the files below a folder that are chosen and not hidden, folders and files sorted together.
+
+    Raises:
+        RunError: outputs of shards that are chosen are not there or not whole.
+    """
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
     except OSError:
         yield folder  # reading it says what is wrong
         return
+    shards = shard_folder.entries_of(folder, [entry.name for entry in entries])
+    if shards is not None:
+        chosen = [shard for shard in shards if is_chosen(f"{folder}/{shard['output']}")]
+        shard_folder.refuse_incomplete(folder, chosen, lambda name: places.size_of(Path(folder, name)))
     for entry in entries:
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or (shards is not None and entry.name == shard_folder.NAME):
             continue
         if entry.is_dir(follow_symlinks=False):
             if not _is_index(entry.path):
-                yield from _below(entry.path)
-        elif _is_file(entry):
+                yield from _below(entry.path, is_chosen)
+        elif _is_file(entry) and is_chosen(entry.path):
             yield entry.path
 
 
+def _is_chosen(folder: str, globs: Sequence[str], path: str) -> bool:
+    return matches(os.path.relpath(path, folder), globs)
+
+
 def _is_index(folder: str) -> bool:
-    return os.path.exists(f"{folder}/{_INDEX}")  # noqa: PTH110  # Path raises where a folder cannot be looked into
+    """Return whether a folder is an index, or holds the parts of one."""
+    # Path raises where a folder cannot be looked into.
+    return os.path.exists(f"{folder}/{_INDEX}") or shard_folder.is_index_parts(folder)  # noqa: PTH110
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -98,6 +98,14 @@ def below(path: str) -> list[str] | None:
     return [name for name in found if not any(part.startswith(".") for part in name.removeprefix(home).split("/"))]
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file of this machine, or of all files of a folder; -1 where it is not there."""
+    try:
+        return sum(map(size_of, path.iterdir())) if path.is_dir() else path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
 class Folder(Protocol):
     """A folder whose files are replaced as a whole or not at all."""
 
@@ -108,7 +116,7 @@ class Folder(Protocol):
         ...
 
     def size(self, name: str) -> int:
-        """Return the bytes of a file; -1 where it is not there."""
+        """Return the bytes of a file, or of all files of a folder; -1 where it is not there."""
         ...
 
     def read(self, name: str) -> bytes | None:
@@ -159,10 +167,7 @@ class _Local:
             return []
 
     def size(self, name: str) -> int:
-        try:
-            return (self._path / name).stat().st_size
-        except FileNotFoundError:
-            return -1
+        return size_of(self._path / name)
 
     def read(self, name: str) -> bytes | None:
         try:

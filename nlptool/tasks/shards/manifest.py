@@ -1,7 +1,10 @@
-"""The manifest of a folder of shards: a line of JSON for each shard that is done.
+"""The manifest of a folder of shards: a line of JSON for each shard, that is done or is to be done.
 
 It is replaced as a whole, so that there is a whole one at any moment, and a shard that is to be done again is taken out of it
 before its output changes: what it says is true whenever a run is killed. A line that cannot be read is a shard that is not done.
+
+A shard that is to be done has its output, ``"done": false``, the command and the input: who reads the folder knows that something
+is missing. One that is done has
 
     output        the file, in this folder
     bytes         its size
@@ -26,13 +29,10 @@ from typing import Any
 from nlptool.errors import RunError
 from nlptool.records.account import Account
 from nlptool.storage.places import Folder
+from nlptool.storage.shard_folder import NAME, Entry, is_done, parsed
 from nlptool.tasks.shards.plan import Shard
 
-NAME = "manifest.jsonl"
-
 _PATIENCE = 20  # times as long as writing takes, work goes on before it is written again
-
-Entry = dict[str, Any]
 
 
 class Manifest:
@@ -50,6 +50,7 @@ class Manifest:
     def __init__(self, folder: Folder, note: Callable[[str], None]) -> None:
         self._folder = folder
         self._entries: dict[str, Entry] = {}  # by their outputs
+        self._waiting: dict[str, Entry] = {}  # those of shards that are to be done
         self._written_at, self._took = 0.0, 0.0
         self._is_written = True
         data = folder.read(NAME)
@@ -60,7 +61,9 @@ class Manifest:
         n_damaged = 0
         for line in (data or b"").splitlines():
             try:
-                entry = json.loads(line)
+                entry = parsed(line)
+                if not is_done(entry):
+                    continue
                 _about(entry["input"]), int(entry["records"]["in"])
                 self._entries[str(entry["output"])] = entry
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -99,14 +102,20 @@ class Manifest:
         """Return the entry of an output."""
         return self._entries.get(output)
 
-    def keep(self, outputs: set[str]) -> None:
-        """Take out all entries but those of ``outputs``, and write it."""
+    def keep(self, outputs: set[str], waiting: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take out all entries but those of ``outputs``, and write it.
+
+        Args:
+            waiting: the output of a shard that is to be done -> what makes it.
+        """
         self._entries = {name: entry for name, entry in self._entries.items() if name in outputs}
+        self._waiting = {name: {"output": name, "done": False, **about} for name, about in waiting.items()}
         self._write()
 
     def add(self, entry: Entry) -> None:
         """Add the entry of a shard that is done, and write it, unless writing it would take up the time."""
         self._entries[entry["output"]] = entry
+        self._waiting.pop(entry["output"], None)
         self._is_written = False
         if time.monotonic() - self._written_at > _PATIENCE * self._took:
             self._write()
@@ -118,7 +127,8 @@ class Manifest:
 
     def _write(self) -> None:
         began = time.monotonic()
-        lines = [json.dumps(self._entries[name], ensure_ascii=False) for name in sorted(self._entries)]
+        all_of_them = self._waiting | self._entries
+        lines = [json.dumps(all_of_them[name], ensure_ascii=False) for name in sorted(all_of_them)]
         self._folder.write(NAME, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
         self._is_written, self._written_at = True, time.monotonic()
         self._took = self._written_at - began

@@ -8,7 +8,8 @@ first record, so that it gives what one process would give.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import IO, Any
@@ -19,7 +20,7 @@ from nlptool.records.inputs import PARQUET, files_of, matches
 from nlptool.records.parse import Parser
 from nlptool.records.part import Part
 from nlptool.records.record import InputFormat
-from nlptool.storage import places
+from nlptool.storage import places, shard_folder
 from nlptool.storage.compression import CHUNK, decompressed, is_compressed
 from nlptool.storage.places import State
 from nlptool.storage.wide_encodings import is_wide
@@ -143,15 +144,36 @@ def _remote(url: str, globs: Sequence[str]) -> list[str]:
 
     Raises:
         OSError: there is none.
-        RunError: the store cannot be reached, or no file is chosen.
+        RunError: the store cannot be reached, no file is chosen, or a folder of shards in it is not complete.
     """
     listed = places.below(url)
     if listed is None:
         return [url]
     home = url.rstrip("/") + "/"
+    listed = _without_manifests(listed, lambda name: matches(name.removeprefix(home), globs))
     if chosen := [name for name in listed if matches(name.removeprefix(home), globs)]:
         return chosen
     raise RunError(f"{url}: a folder without files", hint=_LEFT_OUT)
+
+
+def _without_manifests(urls: list[str], is_chosen: Callable[[str], bool]) -> list[str]:
+    """Return the files of an object store but for the manifests of folders of shards.
+
+    Raises:
+        RunError: an output that is chosen is not there.
+    """
+    left_out: set[str] = set()
+    for manifest in [url for url in urls if url.rpartition("/")[2] == shard_folder.NAME]:
+        folder = manifest.rpartition("/")[0]
+        names = [url.rpartition("/")[2] for url in urls if url.rpartition("/")[0] == folder]
+        if (shards := shard_folder.entries_of(folder, names)) is not None:
+            left_out.add(manifest)
+            wanted = [shard for shard in shards if is_chosen(f"{folder}/{shard['output']}")]
+            sizes: Mapping[str, int | None] = defaultdict(
+                lambda: -1, dict.fromkeys(names)
+            )  # asking for each takes long
+            shard_folder.refuse_incomplete(folder, wanted, sizes.__getitem__)
+    return [url for url in urls if url not in left_out]
 
 
 def shards_of(

@@ -16,7 +16,8 @@ from typing import Any, Protocol, Self
 from nlptool.errors import EXIT_FAILED, EXIT_NO_MODEL, EXIT_RECORDS_FAILED, EXIT_USAGE
 from nlptool.records.account import Account
 from nlptool.storage.places import Folder
-from nlptool.tasks.shards.manifest import Entry, Manifest, account_of, fits, written
+from nlptool.storage.shard_folder import Entry
+from nlptool.tasks.shards.manifest import Manifest, account_of, fits, written
 from nlptool.tasks.shards.plan import Shard
 from nlptool.terminal.progress import Progress
 
@@ -206,7 +207,14 @@ class Run:
         """Take out of the manifest what is to be done, give outputs the numbers that their shards have now, and remove those of
         other runs: nobody shall take them for these."""
         moved = {number: entry for number, entry in kept.items() if entry["output"] != self._names[number]}
-        self._manifest.keep({entry["output"] for number, entry in kept.items() if number not in moved})
+        command = self._order.made_by["command"]
+        waiting_shards = {
+            self._names[shard.number]: {"command": command, "input": shard.about()}
+            for shard in self._shards
+            if shard.number not in kept or shard.number in moved
+        }
+        in_place = {entry["output"] for number, entry in kept.items() if number not in moved}
+        self._manifest.keep(in_place, waiting_shards)
         for number, entry in moved.items():
             self._folder.rename(entry["output"], f".{self._names[number]}")
         waiting = {f".{self._names[number]}" for number in moved}
