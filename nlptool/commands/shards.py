@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,10 @@ from nlptool.errors import RunError
 from nlptool.storage import places
 from nlptool.terminal import library_warnings
 from nlptool.terminal.progress import Progress
+
+if TYPE_CHECKING:
+    from nlptool.cli.shards.mappings import CommandLine
+    from nlptool.tasks.shards.manifest import Manifest
 
 _LINE = "nlptool.shards.line"  # in click's ``Context.meta``
 
@@ -124,7 +129,7 @@ def run(  # noqa: PLR0917
         if not quiet:
             bar.say(f"nlptool shards: {message}")
 
-    _refuse_inside(output, inputs)
+    _check_output(output, inputs, line, compress)
     try:
         with places.locked(output), closing(places.folder(output)) as folder, bar:
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
@@ -162,6 +167,7 @@ def run(  # noqa: PLR0917
     shard_run.tell_failed(result, partial(_say, bar, "nlptool shards"))
     before = f", {result.n_before:,} of them before" if result.n_before else ""
     note(f"{result.n_done:,} of {len(shards):,} shards are done{before}; {result.account.n_read:,} records in {output}")
+    _refuse_different(output, line, manifest)
     context.exit(shard_run.exit_code(result, input_failed=bool(failed)))
 
 
@@ -173,6 +179,35 @@ def _version() -> str:
     from nlptool import __version__
 
     return __version__
+
+
+def _check_output(output: str, inputs: tuple[str, ...], line: CommandLine, compress: str | None) -> None:
+    """Check that the outputs can go where they are to go.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    _refuse_inside(output, inputs)
+    if line.is_index and compress:
+        raise click.UsageError("--compress is of files, and an index is a folder that is mapped into memory")
+    if line.is_index and places.is_remote(output):
+        raise click.UsageError(
+            f"--output {output}: an index is mapped into memory, so its folder is one of this machine"
+        )
+
+
+def _refuse_different(output: str, line: CommandLine, manifest: Manifest) -> None:
+    """Refuse parts of an index that do not go together.
+
+    Raises:
+        RunError: there are such parts.
+    """
+    if not line.is_index:
+        return
+    from nlptool.geometry.index_parts import refuse_different
+    from nlptool.tasks.embedder import same_model
+
+    refuse_different(output, {shard["output"]: shard["index"] for shard in manifest.done()}, same_model)
 
 
 def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:

@@ -180,7 +180,8 @@ class Index:
 
     def _damage_of_items(self, name: str, first: int, stop: int) -> ModelError:
         items = f"item {first:,}" if stop == first + 1 else f"items {first:,} to {stop - 1:,}"
-        from_files = isinstance(self.about.get("reading"), dict) and not (self.file_of()[first:stop] < 0).any()
+        is_one = isinstance(self.about.get("reading"), dict) and "part" not in self.about
+        from_files = is_one and not (self.file_of()[first:stop] < 0).any()
         hint = f"nlptool index update {self.folder} embeds the files of these items again" if from_files else ""
         return damage(self.folder, f"{CHANGED}, in {items}", name=name, hint=hint)
 

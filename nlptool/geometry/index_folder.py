@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import ModelError, RunError
-from nlptool.storage import folders, json_files
+from nlptool.storage import folders, json_files, shard_folder
 from nlptool.storage.digest import sha256, short_digest
 
 MANIFEST = "index.json"
@@ -107,6 +107,8 @@ def version(folder: Path) -> tuple[int, int] | None:
 
 
 def is_index(path: Path) -> bool:
-    """Return whether a folder has the manifest of an index, or its vectors: one that is damaged."""
+    """Return whether a folder has the manifest of an index, or its vectors: one that is damaged; or whether it holds the parts of
+    one."""
     # Not Path.is_file, which raises for a name that is too long.
-    return any(os.path.isfile(path / name) for name in (MANIFEST, VECTORS))  # noqa: PTH113
+    whole = any(os.path.isfile(path / name) for name in (MANIFEST, VECTORS))  # noqa: PTH113
+    return whole or shard_folder.is_index_parts(str(path))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.geometry.measures import clip, prepare, scores, tolerance
+from nlptool.geometry.row_parts import RowParts
 from nlptool.geometry.top_k import TopK
 from nlptool.storage import npy
 
@@ -25,7 +26,7 @@ _PAIR_BYTES = 100  # memory for a pair while pairs are sorted
 class Vectors:
     """Vectors that are compared by a measure."""
 
-    rows: NDArray[Any]  # (N, D), memory-mapped or not
+    rows: NDArray[Any] | RowParts  # (N, D), memory-mapped or not
     measure: str = "cosine"
     ready: bool = True  # whether ``rows`` are prepared; if not, each block is prepared when it is read
     check: Callable[[int, int], None] | None = None  # is called with first and stop before these rows are read
@@ -41,8 +42,11 @@ class Vectors:
         return np.asarray(block, np.float32) if self.ready else prepare(block, self.measure)
 
     def release(self) -> None:
-        """Release the pages of a memory-mapped file."""
-        npy.release(self.rows)
+        """Release the pages of memory-mapped files."""
+        if isinstance(self.rows, RowParts):
+            self.rows.release()
+        else:
+            npy.release(self.rows)
 
 
 def matrix(a: Vectors, b: Vectors, *, memory: int, start: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:

@@ -106,6 +106,14 @@ def size_of(path: Path) -> int:
         return -1
 
 
+def remove(path: Path) -> None:
+    """Remove a file of this machine, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 class Folder(Protocol):
     """A folder whose files are replaced as a whole or not at all."""
 
@@ -128,7 +136,7 @@ class Folder(Protocol):
         ...
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, or a folder of this machine, if it is there."""
         ...
 
     def rename(self, name: str, new: str) -> None:
@@ -184,7 +192,7 @@ class _Local:
         new.replace(self._path / name)
 
     def remove(self, name: str) -> None:
-        (self._path / name).unlink(missing_ok=True)
+        remove(self._path / name)
 
     def rename(self, name: str, new: str) -> None:
         (self._path / name).replace(self._path / new)
@@ -195,6 +203,8 @@ class _Local:
         return str(work)
 
     def take(self, path: str, name: str) -> None:
+        if Path(path).is_dir():  # which does not take the place of another one
+            remove(self._path / name)
         Path(path).replace(self._path / name)
 
     def close(self) -> None:

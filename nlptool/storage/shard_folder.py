@@ -4,6 +4,7 @@ they are. ``tasks.shards.manifest`` writes its manifest and says what it holds."
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -75,8 +76,14 @@ def entries_of(folder: str, names: Iterable[str]) -> list[Entry] | None:
 
 
 def is_index_parts(folder: str) -> bool:
-    """Return whether a folder holds the parts of an index, whatever has become of them."""
+    """Return whether a folder holds the parts of an index, or its manifest says so, whatever has become of them."""
     try:
+        with os.scandir(folder) as listing:
+            names = [entry.name for entry in listing]
+        if any(OUTPUT.fullmatch(name) and name.endswith(INDEX_ENDING) for name in names):
+            return True
+        if NAME not in names:
+            return False
         with Path(folder, NAME).open("rb") as file:
             entry = _entry(file.readline(_LONGEST))
     except OSError:

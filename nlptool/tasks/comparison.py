@@ -24,15 +24,19 @@ from nlptool.records.formats.table import refuse_too_wide
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.writing import write_records
+from nlptool.storage.unfinished import state_of
 from nlptool.tasks import embedded_records
+from nlptool.tasks.embedded_records import EmbeddedRecords, index_among
+from nlptool.tasks.indexed_items import IndexedItems, adopt
+from nlptool.tasks.npy_rows import NpyRows
 from nlptool.tasks.similarity import matrix, neighbors, pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nlptool.tasks.embedded_records import EmbeddedRecords
     from nlptool.tasks.embedder import Embedder
-    from nlptool.tasks.npy_rows import NpyRows
+
+Side = EmbeddedRecords | NpyRows | IndexedItems
 
 _WITHOUT_DIRECTION = {"cosine": "vectors of zeros", "pearson": "vectors of equal components"}
 
@@ -64,8 +68,8 @@ class Comparison:
     """
 
     def __init__(self, pipe: Pipe, embedder: Embedder, against: str | None, memory: int) -> None:
-        self.items: EmbeddedRecords | NpyRows
-        self.others: EmbeddedRecords | NpyRows
+        self.items: Side
+        self.others: Side
         self._pipe = pipe
         self._embedder = embedder
         self._against = against
@@ -162,12 +166,16 @@ class Comparison:
 
         self._n_done, self._last = self._pipe.work_done.before(), self._pipe.work_done.last_mark
         self._pipe.id_is_optional = self._against is not None
-        self.items = embedded_records.read(self._pipe, self._embedder, ready=ready)
+        first, second = self._open_indexes()
+        self.items = embedded_records.read(self._pipe, self._embedder, ready=ready) if first is None else first
         if self._against is None:
             self.others = self.items
         else:
-            with self._pipe.beside(self._against) as beside:
-                self.others = embedded_records.read(beside, self._embedder, records=False, ready=ready)
+            if second is not None:
+                self.others = second
+            else:
+                with self._pipe.beside(self._against) as beside:
+                    self.others = embedded_records.read(beside, self._embedder, records=False, ready=ready)
             if len(self.items) and len(self.others) and self.items.vectors.shape[1] != self.others.vectors.shape[1]:
                 raise RunError(
                     f"the vectors of {self._against} have {self.others.vectors.shape[1]:,} components, those of the input "
@@ -179,9 +187,35 @@ class Comparison:
         if n_zero and self.measure in _WITHOUT_DIRECTION:
             kind = _WITHOUT_DIRECTION[self.measure]
             self._pipe.note(f"{kind}, which have no direction, so that their similarities are 0: {n_zero:,}")
-        first, second = (Vectors(side.vectors, self.measure, ready=side.ready) for side in (self.items, self.others))
-        self._sides = first, second
+        self._sides = self._vectors(self.items), self._vectors(self.others)
         return self._sides
+
+    def _vectors(self, side: Side) -> Vectors:
+        check = side.check_rows if isinstance(side, IndexedItems) else None
+        return Vectors(side.vectors, self.measure, ready=side.ready, check=check)
+
+    def _open_indexes(self) -> tuple[IndexedItems | None, IndexedItems | None]:
+        """Open the sides that are indexes, before a text of the other one is embedded: by the model of the index.
+
+        Raises:
+            ModelError: one is damaged.
+            RunError: one stands beside other files, or is of another model or for another measure.
+        """
+        first = second = None
+        if (index := index_among(self._pipe.files)) is not None:
+            if len(self._pipe.files) > 1:
+                raise RunError(f"{index} is an index, and is read alone, without other files beside it")
+            first = self._opened(index)
+            self._pipe.n_read = self._pipe.tally.n_read = len(first)
+        if self._against is not None and (index := index_among([self._against])) is not None:
+            second = self._opened(index)
+        return first, second
+
+    def _opened(self, path: str) -> IndexedItems:
+        items = IndexedItems(path)
+        adopt(self._embedder, items.index)
+        self._pipe.work_done.remember("files", path, lambda: state_of(Path(path)))
+        return items
 
     def _check_room(self, n_rows: int, n_columns: int, bytes_each: int) -> None:
         """Check that the matrix fits on the disk.
@@ -212,5 +246,5 @@ def _free(output: str | None) -> int | None:
     return shutil.disk_usage(path.parent).free if is_file else None
 
 
-def _label(items: EmbeddedRecords | NpyRows, item: int) -> str:
+def _label(items: Side, item: int) -> str:
     return items.id(item) or items.text(item) or str(items.positions[item])

@@ -6,7 +6,6 @@ more memory than the system has to spare. An ``.npy`` is read as items without t
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from nlptool.errors import RunError
 from nlptool.geometry.row_file import RowFile
+from nlptool.records.inputs import is_folder
 from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
@@ -31,6 +31,7 @@ from nlptool.tasks.npy_rows import NPY_MAGIC, NpyRows, is_matrix
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
+    from nlptool.tasks.indexed_items import IndexedItems
 
 _BINARY = {
     NPY_MAGIC: ("an .npy, which is read from a file alone", "name the FILE"),
@@ -126,7 +127,7 @@ class EmbeddedRecords(KeptRecords):
 
 
 def in_order(
-    items: EmbeddedRecords | NpyRows, n_done: int, blocks: Callable[[int], Iterator[list[Record]]]
+    items: EmbeddedRecords | NpyRows | IndexedItems, n_done: int, blocks: Callable[[int], Iterator[list[Record]]]
 ) -> Iterator[list[Record]]:
     """Yield the records of ``blocks(start)``, one for each item from ``start`` on, and those without a vector in their places.
 
@@ -170,11 +171,8 @@ def read(
     Raises:
         RunError: an .npy stands beside other files, or is none; or an index or another binary file was given.
     """
-    for folder in filter(os.path.isdir, pipe.files):
-        from nlptool.geometry.index_folder import is_index
-
-        if is_index(Path(folder)):
-            raise RunError(f"{folder} is an index, and is searched alone", hint=f"nlptool search --corpus {folder}")
+    if (folder := index_among(pipe.files)) is not None:
+        raise RunError(f"{folder} is an index, and is searched alone", hint=f"nlptool search --corpus {folder}")
     if any(map(is_matrix, pipe.files)):
         if len(pipe.files) > 1:
             raise RunError("an .npy is read alone, without other files beside it")
@@ -194,6 +192,16 @@ def read(
     else:
         pipe.consume(failed)
     return items
+
+
+def index_among(paths: Iterable[str]) -> str | None:
+    """Return the first of ``paths`` that is an index; None: there is none."""
+    folders = list(filter(is_folder, paths))
+    if folders:
+        from nlptool.geometry.index_folder import is_index
+
+        return next((folder for folder in folders if is_index(Path(folder))), None)
+    return None
 
 
 def refuse_binary(lists: Iterator[list[Record]]) -> Iterator[list[Record]]:

@@ -133,6 +133,35 @@ class Embedder:
             self._measure = found
         return found
 
+    @property
+    def asked_measure(self) -> str | None:
+        """The measure that was asked for, or that vectors have decided; None: there is none yet."""
+        return self._measure
+
+    def adopt(self, of: str, *, model: str, identity: str, dimension: int, dim: int | None, measure: str) -> None:
+        """Take vectors that were made before for the first ones, with which all others are compared.
+
+        Args:
+            of: what holds them, for the message.
+            model, identity, dimension, dim, measure: as of the attributes and arguments.
+
+        Raises:
+            RunError: they are of another model than the one that was asked for, or than others.
+        """
+        wanted = self.model or self._spec.model
+        if wanted and model and not same_model(wanted, model):
+            raise RunError(
+                f"the vectors of {of} are of {model}, and not of {wanted}: their similarity would mean nothing"
+            )
+        if self._identity and identity and self._identity != identity:
+            raise RunError(f"the vectors of {of} were made by another {model}: its files were not the same")
+        if self.dimension and dimension and self.dimension != dimension:
+            raise RunError(
+                f"the vectors of {of} have {dimension:,} components, and not {self.dimension:,}: another model, or --dim"
+            )
+        self.model, self._identity = self.model or model, self._identity or identity
+        self.dimension, self.dim, self._measure = self.dimension or dimension, self.dim or dim, measure
+
     def encode(self, texts: Sequence[Any]) -> Embeddings:
         """Embed texts with the encoder, opened if it has not been."""
         if self._encode is None:
@@ -165,6 +194,11 @@ class Embedder:
         for sentence in self._noted.said(self._notes()):
             self._pipe.note(of + sentence)
         self._n_empty, self._noted = 0, NotedValues()
+
+    def sums(self) -> dict[str, int | None]:
+        """Return what ``say`` would say: sentence -> the number behind it; None: it has none."""
+        empty = {_EMPTY.format("word" if self._leaves_out_unknown else "piece"): self._n_empty} if self._n_empty else {}
+        return {**empty, **dict(self._noted.sums(self._notes()))}
 
     def state(self) -> dict[str, Any]:
         """Return, as JSON, what ``say`` will say so far."""

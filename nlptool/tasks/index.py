@@ -16,6 +16,7 @@ from nlptool.errors import RunError, WrongUsage
 from nlptool.geometry.index import Index
 from nlptool.geometry.index_builder import Builder
 from nlptool.geometry.index_folder import damage
+from nlptool.geometry.index_parts import IndexParts, open_index, refuse_parts
 from nlptool.geometry.measures import prepare
 from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_json
@@ -23,9 +24,10 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat, Record, readable
 from nlptool.records.windows import windows
 from nlptool.specs import EncoderSpec
+from nlptool.storage.places import size_of
 from nlptool.storage.unfinished import state_of
 from nlptool.tasks.embedded_records import refuse_binary
-from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.embedder import Embedder, same_model
 from nlptool.tasks.index_files import IndexFiles
 from nlptool.tasks.npy_rows import NpyRows, is_matrix
 
@@ -34,6 +36,8 @@ _ROWS = 8192  # of an .npy or of an index that are added at once
 
 def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, measure: str | None = None, resume: bool) -> None:
     """Build an index of the records of the input, or of the rows of an ``.npy``.
+
+    Of a part of an input it is a part of an index, which may have no vectors.
 
     Args:
         output: the folder of the index.
@@ -47,8 +51,12 @@ def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, measure: str | None = 
     matrix = pipe.files[0] if len(pipe.files) == 1 and is_matrix(pipe.files[0]) else None
     if matrix is not None and not spec.model:
         raise WrongUsage(f"{matrix} does not say which model made its vectors: -m names it")
-    with Builder(output, pipe.work_done.made_by, resume=resume, note=pipe.note) as builder:
-        pipe.work_done.keep_in(builder)
+    is_part = pipe.part_run is not None
+    with Builder(output, pipe.work_done.made_by, resume=resume, keep=not is_part, note=pipe.note) as builder:
+        if is_part:
+            pipe.work_done.kept = True  # which models are opened; a part that is not done is begun anew
+        else:
+            pipe.work_done.keep_in(builder)
         if pipe.work_done.n_done:
             pipe.note(f"going on after {pipe.work_done.n_done:,} records of {output}.part")
         model, identity = (str(builder.about.get(name) or "") for name in ("model", "identity"))
@@ -68,9 +76,15 @@ def build(pipe: Pipe, output: Path, spec: EncoderSpec, *, measure: str | None = 
             lists = windows(refuse_binary(pipe.read()))
             pipe.consume(_added(lists, embedder, builder, files, numbers, pipe=pipe, id_field=pipe.id_field))
             builder.about["reading"] = _reading(pipe)
-        if not builder.n_items:
+        if pipe.part_run is not None:
+            builder.about["part"] = dataclasses.asdict(pipe.part_run.part)
+        elif not builder.n_items:
             raise RunError("there is nothing to search in: no record has a vector")
         _finish(builder, files, n_read=pipe.n_read)
+    if pipe.part_run is not None:  # which is said of all parts together
+        if pipe.part_run.account is not None:
+            pipe.part_run.account.noted |= embedder.sums()
+        return
     embedder.say()
     pipe.note(f"{builder.n_items:,} vectors are in {output}")
 
@@ -83,7 +97,7 @@ def add(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
     """
     if not pipe.given:
         raise WrongUsage("FILE is missing: the files to add")
-    index = Index(folder)
+    index = _followed(folder)
     files = IndexFiles.of(index)
     paths = files_of(pipe.given, **_choice(index), note=pipe.note)
     named = list(dict.fromkeys(map(files.name, paths)))
@@ -99,7 +113,7 @@ def remove(pipe: Pipe, folder: Path, paths: Iterable[str]) -> None:
     Raises:
         RunError: the index has no such file, or nothing would be left; as of ``update``.
     """
-    index = Index(folder)
+    index = _followed(folder)
     files = IndexFiles.of(index)
     drop: set[str] = set()
     for path in paths:
@@ -123,7 +137,7 @@ def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
         ModelError: what is damaged did not come from a file.
         RunError: none of its files is there, or it does not know them.
     """
-    index = Index(folder)
+    index = _followed(folder)
     files = IndexFiles.of(index)
     gone = {name for name in files.known if not files.is_there(name)}
     if files.known and len(gone) == len(files.known):
@@ -135,6 +149,22 @@ def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
     changed = {name for name in files.known if name not in gone and (name in damaged or files.is_changed(name))}
     new = [name for name in files.below_roots(**_choice(index)) if name not in files.known]
     _follow(pipe, index, files, spec, drop=gone | changed, read=[*sorted(changed), *new], gone=len(gone))
+
+
+def _followed(folder: Path) -> Index:
+    """Open an index that is to follow its files.
+
+    Raises:
+        RunError: it is in parts, or one of them.
+    """
+    refuse_parts(folder)
+    index = Index(folder)
+    if "part" in index.about:
+        raise RunError(
+            f"{folder} is a part of an index, and follows its file by being made again",
+            hint="nlptool shards run, with the same words as before, makes those parts again whose files have changed",
+        )
+    return index
 
 
 def _damaged(pipe: Pipe, index: Index, files: IndexFiles) -> set[str]:
@@ -157,11 +187,11 @@ def _damaged(pipe: Pipe, index: Index, files: IndexFiles) -> set[str]:
 
 def about(folder: Path) -> dict[str, Any]:
     """Return what an index says of itself, with the bytes of its files."""
-    index = Index(folder)
-    inner = ("files", "sha256", "digest", "reading", "roots", "n_read")
+    index = open_index(folder, same_model)
+    inner = ("files", "sha256", "digest", "reading", "roots", "n_read", "part")
     values = {name: value for name, value in index.about.items() if name not in inner and value not in (None, "")}
-    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    return {"name": str(folder), **values, "bytes": size}
+    n_parts = {"n_parts": len(index.parts)} if isinstance(index, IndexParts) else {}
+    return {"name": str(folder), **n_parts, **values, "bytes": size_of(folder)}
 
 
 def files(folder: Path) -> list[dict[str, Any]]:
@@ -170,12 +200,19 @@ def files(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: the index does not know them.
     """
-    index = Index(folder)
-    counts = np.bincount(index.file_of() + 1, minlength=len(index.files()) + 1).tolist()
-    return [
-        {"file": readable(entry["path"]), "n_items": count, "bytes": entry.get("size")}
-        for entry, count in zip(index.files(), counts[1:], strict=True)
-    ]
+    index = open_index(folder, same_model)
+    if isinstance(index, IndexParts):
+        counted = index.files()
+    else:
+        counts = np.bincount(index.file_of() + 1, minlength=len(index.files()) + 1).tolist()
+        counted = zip(index.files(), counts[1:], strict=True)
+    found: dict[str, dict[str, Any]] = {}
+    for entry, count in counted:
+        known = found.setdefault(
+            entry["path"], {"file": readable(entry["path"]), "n_items": 0, "bytes": entry.get("size")}
+        )
+        known["n_items"] += count
+    return list(found.values())
 
 
 def _follow(
@@ -297,11 +334,14 @@ def _add_matrix(pipe: Pipe, path: str, builder: Builder, measure: str) -> None:
         builder.add(block, [b"{}\n"] * len(block))
         pipe.work_done.n_done = builder.n_items
         builder.mark(pipe.work_done.state())
+    pipe.tally.n_read += len(rows)
+    pipe.consume(iter(()))
 
 
 def _finish(builder: Builder, files: IndexFiles, *, n_read: int) -> None:
     about = {**builder.about, "n_read": n_read, "nlptool": __version__}
-    builder.finish({**about, "directory": files.directory, "roots": files.roots}, files.entries())
+    entries = files.entries(digests="part" not in about)
+    builder.finish({**about, "directory": files.directory, "roots": files.roots}, entries)
 
 
 def _reading(pipe: Pipe) -> dict[str, Any]:

@@ -157,13 +157,20 @@ class IndexFiles:
             self._read[name] = self._state(name)
         return numbers
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Yield what is to be known of each file. A file that was changed while it was read has changed at the next look."""
+    def entries(self, *, digests: bool = True) -> Iterator[dict[str, Any]]:
+        """Yield what is to be known of each file. A file that was changed while it was read has changed at the next look.
+
+        Args:
+            digests: read each file once more, so that it is known whether its content has changed.
+        """
         for name in self.names:
             if name not in self._read:
                 yield dict(self.known[name])
                 continue
             state = self._read[name]
+            if not digests:
+                yield {"path": name, **state}
+                continue
             try:
                 digest = {"sha256": sha256(Path(self.place(name)))} if self._state(name) == state else {}
             except OSError:

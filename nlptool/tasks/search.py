@@ -12,12 +12,14 @@ import numpy as np
 from nlptool.errors import RecordError, RunError, WrongUsage
 from nlptool.geometry.index import Index
 from nlptool.geometry.index_folder import is_index
+from nlptool.geometry.index_parts import IndexParts, open_index
 from nlptool.geometry.measures import DIRECTIONS, prepare
 from nlptool.geometry.similarity import Vectors, nearest
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.tasks import embedded_records
-from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.embedder import Embedder, same_model
+from nlptool.tasks.indexed_items import embedder_of
 from nlptool.tasks.similarity import neighbors_json
 from nlptool.tasks.word_queries import query_result, take_query
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 def search(
     lists: Iterator[list[Record]],
-    corpus: EmbeddedRecords | NpyRows | Index,
+    corpus: EmbeddedRecords | NpyRows | Index | IndexParts,
     embedder: Embedder,
     *,
     k: int,
@@ -45,7 +47,7 @@ def search(
         threshold: leave out items that are less similar.
     """
     measure = embedder.measure
-    check = corpus.check_rows if isinstance(corpus, Index) else None
+    check = corpus.check_rows if isinstance(corpus, Index | IndexParts) else None
     items = Vectors(corpus.vectors, measure, ready=corpus.ready, check=check)
     for records in lists:
         for record in filter(lambda each: each.pending, records):
@@ -72,7 +74,7 @@ def search(
 
 def open_corpus(
     pipe: Pipe, paths: tuple[str, ...], spec: EncoderSpec, measure: str | None = None
-) -> tuple[EmbeddedRecords | NpyRows | Index, Embedder]:
+) -> tuple[EmbeddedRecords | NpyRows | Index | IndexParts, Embedder]:
     """Open an index or read a corpus; return it and the embedder of the queries.
 
     Args:
@@ -86,14 +88,8 @@ def open_corpus(
     if any(is_index(Path(path)) for path in paths):
         if len(paths) > 1:
             raise WrongUsage("an index is searched alone, without other files beside it")
-        index = Index(Path(paths[0]))
-        measure = _choose_measure(index, measure)
-        spec = replace(spec, dim=spec.dim or index.about.get("dim"))
-        identity = str(index.about.get("identity") or "")
-        embedder = Embedder(
-            pipe, spec, role="query", model=index.model, identity=identity, dimension=index.vectors.shape[1],
-            measure=measure,
-        )  # fmt: skip
+        index = open_index(Path(paths[0]), same_model)
+        embedder = embedder_of(pipe, index, spec, measure, role="query")
         _check_not_empty(index, paths)
         return index, embedder
     documents = Embedder(pipe, spec, role="document", measure=measure)
@@ -113,24 +109,6 @@ def open_corpus(
     return items, embedder
 
 
-def _choose_measure(index: Index, asked: str | None) -> str:
-    """Return the measure of a search in an index, whose vectors may have to be prepared for it: ``index.ready``.
-
-    Raises:
-        RunError: the vectors have lost what it measures.
-    """
-    own = index.measure
-    if asked is None or asked == own:
-        return own
-    if own == "pearson" or (own == "cosine" and asked != "pearson"):
-        raise RunError(
-            f"{index.folder} was built for {own}: its vectors have lost their lengths, which {asked} measures",
-            hint=f"nlptool index build --measure {asked} builds one with them",
-        )
-    index.ready = asked not in DIRECTIONS
-    return asked
-
-
-def _check_not_empty(corpus: EmbeddedRecords | NpyRows | Index, paths: tuple[str, ...]) -> None:
+def _check_not_empty(corpus: EmbeddedRecords | NpyRows | Index | IndexParts, paths: tuple[str, ...]) -> None:
     if not len(corpus):
         raise RunError(f"there is nothing to search in: no record of {', '.join(paths)} has a vector")

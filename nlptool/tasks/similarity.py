@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nlptool.geometry.similarity import Vectors
     from nlptool.tasks.embedded_records import EmbeddedRecords
     from nlptool.tasks.embedder import Embedder
+    from nlptool.tasks.indexed_items import IndexedItems
     from nlptool.tasks.npy_rows import NpyRows
 
 MANY = 10_000_000  # pairs, from which on their number is estimated
@@ -41,7 +42,7 @@ class Items(Protocol):
 
 
 def matrix(
-    items: EmbeddedRecords | NpyRows,
+    items: EmbeddedRecords | NpyRows | IndexedItems,
     a: Vectors,
     b: Vectors,
     *,
@@ -68,8 +69,8 @@ def matrix(
 
 
 def neighbors(
-    items: EmbeddedRecords | NpyRows,
-    others: EmbeddedRecords | NpyRows,
+    items: EmbeddedRecords | NpyRows | IndexedItems,
+    others: EmbeddedRecords | NpyRows | IndexedItems,
     a: Vectors,
     b: Vectors,
     k: int,
@@ -124,8 +125,8 @@ def neighbors_layout(results: Mapping[str, type], *, with_ids: bool = False) -> 
 
 
 def pairs(
-    items: EmbeddedRecords | NpyRows,
-    others: EmbeddedRecords | NpyRows,
+    items: EmbeddedRecords | NpyRows | IndexedItems,
+    others: EmbeddedRecords | NpyRows | IndexedItems,
     a: Vectors,
     b: Vectors,
     threshold: float,

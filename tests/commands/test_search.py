@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from interruptions import interrupted, resumed_after_every_list
 from numpy.typing import NDArray
-from program import Invoke, Run, Start, parse_records
+from program import Invoke, Run, Start, parse_records, records
 
 import nlptool
 from nlptool.geometry.index import Index
@@ -261,11 +261,17 @@ def test_files_of_arrays_are_no_texts(
     assert "is an .npy, which is read from a file alone" in done.stderr
 
 
-def test_an_index_is_searched_and_nothing_else(invoke: Invoke, corpus: Path, index: Path) -> None:
-    for run in (["similarity", str(index)], ["similarity", str(corpus), "--against", str(index)], ["map", str(index)]):
-        done = invoke(*run)
-        assert done.exit_code == 1
-        assert f"nlptool search --corpus {index}" in done.stderr
+def test_an_index_is_searched_and_compared_and_nothing_else(invoke: Invoke, corpus: Path, index: Path) -> None:
+    done = invoke("map", str(index))
+    assert done.exit_code == 1
+    assert f"nlptool search --corpus {index}" in done.stderr
+    for more in (["-k", "2"], ["-k", "2", "--against", "{}"], ["--threshold", "0.1"], []):
+        found, expected = (
+            records(invoke("similarity", str(name), *(word.format(name) for word in more))) for name in (index, corpus)
+        )
+        for record in [*found, *expected]:
+            del record["nlptool"]  # where the record comes from, and what was said of its text when it was embedded
+        assert found == expected
 
 
 def test_a_threshold_that_is_no_number(invoke: Invoke, corpus: Path) -> None:

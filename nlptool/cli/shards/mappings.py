@@ -1,4 +1,5 @@
-"""The commands that run over shards: those that give one output record for each input record, whatever the others are.
+"""The commands that run over shards: those that give one output record for each input record, whatever the others are, and `index
+build`, which makes one index in parts.
 
 What makes them something else is refused here, as is what belongs to ``nlptool shards`` itself.
 """
@@ -14,6 +15,7 @@ import click
 from nlptool.cli.main import root
 from nlptool.cli.options.made_by import made_by
 from nlptool.records.record import InputFormat
+from nlptool.storage.shard_folder import INDEX_ENDING
 
 if TYPE_CHECKING:
     from nlptool.tasks.shards.plan import Reading
@@ -35,6 +37,9 @@ MAPPINGS: dict[str, tuple[str, ...]] = {
     "tokenize": ("count", "plot", "zipf"),
 }
 """Command -> the parameters with which it is no mapping, or says something of its first records."""
+
+INDEX = "index build"
+"""The command whose outputs are no records: each is a part of an index."""
 
 OTHERS = frozenset({
     "answer", "choose", "cluster", "collocations", "compare", "dedup", "keyness", "keywords", "kwic", "map", "ngrams", "probe",
@@ -75,6 +80,11 @@ class CommandLine:
     skips: bool
     quiet: bool
 
+    @property
+    def is_index(self) -> bool:
+        """Whether its outputs are parts of an index."""
+        return self.ending == INDEX_ENDING
+
 
 def parse(words: Sequence[str], *, shard_size: int) -> CommandLine:
     """Parse the command line of a mapping.
@@ -88,15 +98,25 @@ def parse(words: Sequence[str], *, shard_size: int) -> CommandLine:
     if not words:
         raise click.UsageError("which command? It stands behind --: nlptool shards run INPUT --output DIR -- embed")
     name, *rest = words
-    with click.Context(root, info_name="nlptool", **root.context_settings) as group:
+    with click.Context(root, info_name="nlptool", **root.context_settings) as context:
+        if name == "index" and rest[:1] == ["build"]:
+            group = root.get_command(context, "index")
+            assert isinstance(group, click.Group)  # noqa: S101  # it is in the table
+            with click.Context(group, parent=context, info_name="index") as inner:
+                return _parsed(group.commands["build"], INDEX, rest[1:], inner, shard_size)
         if name not in MAPPINGS:
             if name not in root.table:
-                raise click.UsageError(f"no command is called {name}.{root.suggestion(group, name)}")
-            raise click.UsageError(f"{name} does not run over shards; these do: {', '.join(MAPPINGS)}")
-        command = root.get_command(group, name)
+                raise click.UsageError(f"no command is called {name}.{root.suggestion(context, name)}")
+            name = " ".join(words[:2]) if name == "index" else name
+            raise click.UsageError(f"{name} does not run over shards; these do: {', '.join([*MAPPINGS, INDEX])}")
+        command = root.get_command(context, name)
         assert command is not None  # noqa: S101  # it is in the table
-        with command.make_context(name, list(rest), parent=group) as context:
-            return _checked(name, rest, context, shard_size)
+        return _parsed(command, name, rest, context, shard_size)
+
+
+def _parsed(command: click.Command, name: str, rest: list[str], parent: click.Context, shard_size: int) -> CommandLine:
+    with command.make_context(name.rsplit(maxsplit=1)[-1], list(rest), parent=parent) as context:
+        return _checked(name, rest, context, shard_size)
 
 
 def _checked(name: str, rest: list[str], context: click.Context, shard_size: int) -> CommandLine:
@@ -107,7 +127,7 @@ def _checked(name: str, rest: list[str], context: click.Context, shard_size: int
     for parameter, instead in _OF_SHARDS.items():
         if _is_given(context, parameter):
             raise click.UsageError(f"{name}: {_typed(context, parameter)} is not of a command over shards: {instead}")
-    for parameter in MAPPINGS[name]:
+    for parameter in MAPPINGS.get(name, ()):
         if values.get(parameter) not in (None, False, (), []):
             raise click.UsageError(f"{name} {_typed(context, parameter)} does not run over shards")
     if values["null"] and values["input_format"] == "csv":
@@ -127,10 +147,10 @@ def _checked(name: str, rest: list[str], context: click.Context, shard_size: int
     )
     alone = ["--progress", "never", *(["--workers", "1"] if "workers" in values else [])]
     return CommandLine(
-        (name, *rest, *alone),
+        (*name.split(), *rest, *alone),
         {key: value for key, value in made_by(values, ()).items() if key != "input"},
         reading,
-        _ENDINGS[format],
+        INDEX_ENDING if name == INDEX else _ENDINGS[format],
         values["on_error"] == "skip",
         values["quiet"],
     )

@@ -12,12 +12,13 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlptool import machine
 from nlptool.errors import RunError
 from nlptool.records.part import PartRun
 from nlptool.storage import places
+from nlptool.storage.shard_folder import INDEX_ENDING
 from nlptool.terminal import library_warnings
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
             if outcome.code in (0, 3):
                 if places.state_of(shard.file) != shard.state:
                     raise RunError(f"{shard.file} has changed since the run began")
+                outcome.index = _about_index(unfinished, output)
                 outcome.n_bytes = _finish(setup, unfinished, output)
         except Killed as killed:
             if killed.number == signal.SIGINT:
@@ -111,11 +113,20 @@ def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
             sys.stderr.write(f"{error}\n")
             outcome.code = 1
     for path in Path(setup.work).glob(f"{shard.number}.{os.getpid()}*"):
-        path.unlink(missing_ok=True)
+        places.remove(path)
     outcome.stderr = said.getvalue()
     outcome.account, outcome.models = run.account or outcome.account, run.models or {}
     outcome.saw_beginning, outcome.seconds = run.saw_beginning, time.monotonic() - began
     return outcome
+
+
+def _about_index(unfinished: str, output: str) -> dict[str, Any] | None:
+    """Return what the manifest says of an output that is a part of an index; None: it is none."""
+    if not output.endswith(INDEX_ENDING):
+        return None
+    from nlptool.geometry.index_parts import about_part
+
+    return about_part(Path(unfinished))
 
 
 def _finish(setup: Setup, unfinished: str, output: str) -> int:
@@ -129,6 +140,6 @@ def _finish(setup: Setup, unfinished: str, output: str) -> int:
             target.flush()
             os.fsync(target.fileno())
         unfinished = compressed
-    size = Path(unfinished).stat().st_size
+    size = places.size_of(Path(unfinished))
     places.folder(setup.folder).take(unfinished, output)
     return size

@@ -14,6 +14,7 @@ is missing. One that is done has
     beginning     name, size and version of the first file of the input, where its script has chosen the model
     models        name -> version
     records       in, out, failed
+    index         of a part of an index: its vectors, model, measure, and the digest of its own manifest
     seconds       that it took
     account       what was said of the records
 """
@@ -97,6 +98,10 @@ class Manifest:
                 raise RunError(
                     f"{self._folder.name} holds the outputs of {entry.get('command')}", hint="choose another --output"
                 )
+
+    def done(self) -> list[Entry]:
+        """Return the entries of all shards that are done, in order."""
+        return [self._entries[name] for name in sorted(self._entries)]
 
     def get(self, output: str) -> Entry | None:
         """Return the entry of an output."""

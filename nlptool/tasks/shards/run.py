@@ -6,6 +6,7 @@ is tried again, and what becomes of the others, is decided here.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from nlptool.terminal.progress import Progress
 _DONE = (0, EXIT_RECORDS_FAILED)  # exit codes
 _HOPELESS = (EXIT_USAGE, EXIT_NO_MODEL)  # of the command line, whatever the shard
 _OUTPUT = re.compile(r"\.?shard-\d+\.\w+(\.zst)?(\.part)?")
+_INDEX_MANIFEST = "index.json"
 _MOST_SHOWN = 10  # failed shards that are named
 _MOST_SAID = 100  # lines of what the processes said
 
@@ -39,6 +41,7 @@ class Outcome:
         models: name -> version of the models that it opened.
         saw_beginning: it looked at the beginning of the whole input.
         n_bytes: of the output.
+        index: what it is as a part of an index; None: it is none.
         seconds: that it took.
     """
 
@@ -49,6 +52,7 @@ class Outcome:
     models: dict[str, str] = field(default_factory=dict)
     saw_beginning: bool = False
     n_bytes: int = 0
+    index: dict[str, Any] | None = None
     seconds: float = 0.0
 
 
@@ -201,7 +205,14 @@ class Run:
 
     def _is_done(self, shard: Shard, entry: Entry) -> bool:
         fitting = fits(entry, self._order.made_by, shard, self._beginning, self._order.version_of)
-        return fitting and entry.get("bytes") == self._folder.size(entry["output"])
+        if not fitting or entry.get("bytes") != self._folder.size(entry["output"]):
+            return False
+        return entry.get("index") is None or self._is_that_index(entry)
+
+    def _is_that_index(self, entry: Entry) -> bool:
+        """Return whether a part of an index is the one that its entry means; its manifest has the digests of its files."""
+        manifest = self._folder.read(f"{entry['output']}/{_INDEX_MANIFEST}")
+        return manifest is not None and hashlib.sha256(manifest).hexdigest() == entry["index"].get("sha256")
 
     def _clear(self, kept: Mapping[int, Entry]) -> None:
         """Take out of the manifest what is to be done, give outputs the numbers that their shards have now, and remove those of
@@ -272,6 +283,7 @@ class Run:
             "beginning": self._beginning if outcome.saw_beginning else None,
             "models": outcome.models,
             "records": {"in": account.n_read, "out": n_out, "failed": account.n_failed},
+            **({"index": outcome.index} if outcome.index else {}),
             "seconds": round(outcome.seconds, 3),
             "account": written(account),
         }
