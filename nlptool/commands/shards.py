@@ -20,6 +20,7 @@ from nlptool.terminal import library_warnings
 from nlptool.terminal.progress import Progress
 
 if TYPE_CHECKING:
+    from nlptool.cli.shards.cluster import Wanted
     from nlptool.cli.shards.mappings import CommandLine
     from nlptool.tasks.shards.manifest import Manifest
 
@@ -52,10 +53,16 @@ class _WithCommandLine(Command):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(readable=False))
 @click.option("--output", required=True, metavar="DIR", type=click.Path(readable=False),
               help="Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.")  # fmt: skip
-@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True,
-              help="Where the work is done; local: in processes on this machine.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="Where the work is done: in processes on this machine, or on the machines of a Ray cluster.")  # fmt: skip
 @click.option("-j", "--workers", type=options.IntRange(1, 1024), metavar="N", show_default="one for each processor",
-              help="Number of processes, each with the model open; they share the processors.")  # fmt: skip
+              help="Number of processes, each with the model open; on one machine they share the processors.")  # fmt: skip
+@click.option("--address", metavar="ADDRESS", show_default="a cluster of its own on this machine",
+              help="Ray: a cluster that is there: auto, HOST:6379 or ray://HOST:10001.")  # fmt: skip
+@click.option("--cpus-per-worker", type=options.IntRange(1, 1024), metavar="N", show_default="1",
+              help="Ray: processors of each process.")  # fmt: skip
+@click.option("--gpus-per-worker", type=options.FloatRange(0, 1024), metavar="N", show_default="0",
+              help="Ray: GPUs of each process; 0.5 is half of one.")  # fmt: skip
 @click.option("--shard-size", default="256M", show_default=True, metavar="SIZE", callback=parse_bytes,
               help="Larger files of text and JSONL are split at line ends: 64M, 1G.")  # fmt: skip
 @click.option("--retries", type=options.IntRange(0, 100), default=1, show_default=True, metavar="N",
@@ -73,6 +80,9 @@ def run(  # noqa: PLR0917
     output: str,
     engine: str,
     workers: int | None,
+    address: str | None,
+    cpus_per_worker: int | None,
+    gpus_per_worker: float | None,
     shard_size: int,
     retries: int,
     compress: str | None,
@@ -108,6 +118,7 @@ def run(  # noqa: PLR0917
     1 if an INPUT cannot be read.
     """
     from nlptool.cli.shards import mappings
+    from nlptool.cli.shards.cluster import RayEngine
     from nlptool.cli.shards.local import LocalEngine
     from nlptool.cli.shards.worker import Setup
     from nlptool.models.store.locate import version_of
@@ -117,6 +128,7 @@ def run(  # noqa: PLR0917
 
     if "-" in inputs:
         raise click.UsageError("standard input is read once and by one process; INPUT is a file, a folder or a URL")
+    wanted = _of_ray(context)
     line = mappings.parse(context.meta[_LINE], shard_size=shard_size)
     bar = Progress("shards", progress, quiet=quiet)
     failed: list[str] = []
@@ -150,11 +162,12 @@ def run(  # noqa: PLR0917
                 cache(version_of),
             )
 
-            def opened(n_shards: int) -> LocalEngine:
-                n = min(workers or machine.processors(), n_shards)
-                work = folder.work_folder()
+            def opened(n_shards: int) -> shard_run.Engine:
+                n = 1 if wanted else min(workers or machine.processors(), n_shards)
+                work = "" if wanted and places.is_remote(output) else folder.work_folder()
                 mode = library_warnings.mode()
-                return LocalEngine(Setup(line.arguments, files, several, output, work, compress is not None, n, mode))
+                setup = Setup(line.arguments, files, several, output, work, compress is not None, n, mode)
+                return RayEngine(setup, wanted, n_shards, note) if wanted else LocalEngine(setup)
 
             result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say)(opened)
     except OSError as error:
@@ -169,6 +182,25 @@ def run(  # noqa: PLR0917
     note(f"{result.n_done:,} of {len(shards):,} shards are done{before}; {result.account.n_read:,} records in {output}")
     _refuse_different(output, line, manifest)
     context.exit(shard_run.exit_code(result, input_failed=bool(failed)))
+
+
+def _of_ray(context: click.Context) -> Wanted | None:
+    """Return what a cluster is asked for; None: the engine is another one.
+
+    Raises:
+        UsageError: it is another one, and an option is of a cluster.
+    """
+    from nlptool.cli.shards.cluster import Wanted
+
+    given = context.params
+    if given["engine"] == "ray":
+        return Wanted(
+            given["address"], given["workers"], given["cpus_per_worker"] or 1, given["gpus_per_worker"] or 0.0
+        )
+    for name in ("address", "cpus_per_worker", "gpus_per_worker"):
+        if given[name] is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is of --engine ray")
+    return None
 
 
 def _say(bar: Progress, who: str, message: str) -> None:
