@@ -1549,8 +1549,11 @@ complete -c nlptool -n '__nlptool_at nlptool shards' -s h -l help -d 'Show this 
 
 complete -c nlptool -n '__nlptool_at nlptool shards run' -F
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l output -r -F -d 'Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.'
-complete -c nlptool -n '__nlptool_at nlptool shards run' -l engine -r -f -a local -d 'Where the work is done; local: in processes on this machine.'
-complete -c nlptool -n '__nlptool_at nlptool shards run' -s j -l workers -r -f -d 'Number of processes, each with the model open; they share the processors.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l engine -r -f -a 'local ray' -d 'Where the work is done: in processes on this machine, or on the machines of a Ray cluster.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -s j -l workers -r -f -d 'Number of processes, each with the model open; on one machine they share the processors.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l address -r -f -d 'Ray: a cluster that is there: auto, HOST:6379 or ray://HOST:10001.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l cpus-per-worker -r -f -d 'Ray: processors of each process.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l gpus-per-worker -r -f -d 'Ray: GPUs of each process; 0.5 is half of one.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l shard-size -r -f -d 'Larger files of text and JSONL are split at line ends: 64M, 1G.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l retries -r -f -d 'How often a shard that fails is tried again.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l compress -r -f -a zst -d 'Compress the outputs: zstd.'

@@ -96,6 +96,7 @@ def run(  # noqa: PLR0917
     nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
     nlptool shards run --compress zst --shard-size 64M wiki.txt --output tokens/ -- tokenize -f wakati
     nlptool shards run s3://bucket/texts --glob '*.jsonl' --output s3://bucket/out -- classify -m ./topics --field body
+    nlptool shards run --engine ray --address auto --gpus-per-worker 1 corpus/ --output vectors/ -- embed --device cuda
 
     INPUT is a file or a folder of this machine, or a URL that fsspec knows (s3://, gs://, hdfs:// ...; the package of the store
     must be installed). Each file is a shard. Text and JSONL that are larger than --shard-size are split at line ends;
@@ -113,6 +114,10 @@ def run(  # noqa: PLR0917
     not done again, and what has changed is. An output is there as a whole or not at all, whenever the run is killed. What is in
     DIR of shards that are no longer there is removed. Two runs into one folder of this machine exclude each other; those into a
     folder of an object store do not.
+
+    With --engine ray the processes are actors of Ray (the package ray must be installed): on a cluster with --address, where all
+    machines have the same nlptool, the models, and the files at the same paths or at URLs; else in a cluster of its own on this
+    machine, which ends with the run. A process or a machine that dies is replaced where there is room.
 
     A shard that fails is tried again (--retries), and the others are done: the exit code is 3, as for records that failed, and
     1 if an INPUT cannot be read.
