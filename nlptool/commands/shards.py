@@ -131,8 +131,6 @@ def run(  # noqa: PLR0917
     from nlptool.tasks.shards.manifest import Manifest
     from nlptool.tasks.shards.plan import inputs_of, shards_of
 
-    if "-" in inputs:
-        raise click.UsageError("standard input is read once and by one process; INPUT is a file, a folder or a URL")
     wanted = _of_ray(context)
     line = mappings.parse(context.meta[_LINE], shard_size=shard_size)
     bar = Progress("shards", progress, quiet=quiet)
@@ -146,7 +144,7 @@ def run(  # noqa: PLR0917
         if not quiet:
             bar.say(f"nlptool shards: {message}")
 
-    _check_output(output, inputs, line, compress)
+    _check_paths(inputs, output, line, compress)
     try:
         with places.locked(output), closing(places.folder(output)) as folder, bar:
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
@@ -218,12 +216,14 @@ def _version() -> str:
     return __version__
 
 
-def _check_output(output: str, inputs: tuple[str, ...], line: CommandLine, compress: str | None) -> None:
-    """Check that the outputs can go where they are to go.
+def _check_paths(inputs: tuple[str, ...], output: str, line: CommandLine, compress: str | None) -> None:
+    """Check that the inputs can be read in parts, and that the outputs can go where they are to go.
 
     Raises:
         UsageError: they cannot.
     """
+    if "-" in inputs:
+        raise click.UsageError("standard input is read once and by one process; INPUT is a file, a folder or a URL")
     _refuse_inside(output, inputs)
     if line.is_index and compress:
         raise click.UsageError("--compress is of files, and an index is a folder that is mapped into memory")
