@@ -1556,6 +1556,7 @@ complete -c nlptool -n '__nlptool_at nlptool shards run' -l cpus-per-worker -r -
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l gpus-per-worker -r -f -d 'Ray: GPUs of each process; 0.5 is half of one.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l shard-size -r -f -d 'Larger files of text and JSONL are split at line ends: 64M, 1G.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l retries -r -f -d 'How often a shard that fails is tried again.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -l task -r -f -d 'Do the shards of task I of N, numbered from 0; the same run without --task finishes.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l compress -r -f -a zst -d 'Compress the outputs: zstd.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l glob -r -f -d 'Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l progress -r -f -a 'auto always never' -d 'Progress bar on stderr; auto: if stderr is a terminal.'

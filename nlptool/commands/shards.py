@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,13 @@ from nlptool.terminal import library_warnings
 from nlptool.terminal.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nlptool.cli.shards.cluster import Wanted
     from nlptool.cli.shards.mappings import CommandLine
     from nlptool.tasks.shards.manifest import Manifest
+    from nlptool.tasks.shards.run import Result
+    from nlptool.tasks.shards.share import Share
 
 _LINE = "nlptool.shards.line"  # in click's ``Context.meta``
 
@@ -49,6 +53,20 @@ class _WithCommandLine(Command):
         return super().parse_args(ctx, args[:place])
 
 
+def _parse_share(_: click.Context, __: click.Parameter, value: str | None) -> Share | None:
+    """Return what --task I/N means.
+
+    Raises:
+        BadParameter: it means nothing.
+    """
+    from nlptool.tasks.shards.share import parse
+
+    try:
+        return None if value is None else parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @command.command(cls=_WithCommandLine)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(readable=False))
 @click.option("--output", required=True, metavar="DIR", type=click.Path(readable=False),
@@ -67,6 +85,8 @@ class _WithCommandLine(Command):
               help="Larger files of text and JSONL are split at line ends: 64M, 1G.")  # fmt: skip
 @click.option("--retries", type=options.IntRange(0, 100), default=1, show_default=True, metavar="N",
               help="How often a shard that fails is tried again.")  # fmt: skip
+@click.option("--task", "share", metavar="I/N", callback=_parse_share,
+              help="Do the shards of task I of N, numbered from 0; the same run without --task finishes.")  # fmt: skip
 @click.option("--compress", type=click.Choice(["zst"]), help="Compress the outputs: zstd.")
 @click.option("--glob", multiple=True, metavar="PATTERN",
               help="Which files of a folder are read (*.md); !PATTERN leaves files out; repeatable.")  # fmt: skip
@@ -85,6 +105,7 @@ def run(  # noqa: PLR0917
     gpus_per_worker: float | None,
     shard_size: int,
     retries: int,
+    share: Share | None,
     compress: str | None,
     glob: tuple[str, ...],
     progress: str,
@@ -119,6 +140,10 @@ def run(  # noqa: PLR0917
     machines have the same nlptool, the models, and the files at the same paths or at URLs; else in a cluster of its own on this
     machine, which ends with the run. A process or a machine that dies is replaced where there is room.
 
+    With --task, several runs that do not know of each other do a share each, into one folder: tasks of an array of Slurm, pods of
+    an indexed job, lines of GNU parallel. When they are done, the same run without --task does what is missing and writes the
+    manifest; until then the folder is not complete.
+
     A shard that fails is tried again (--retries), and the others are done: the exit code is 3, as for records that failed, and
     1 if an INPUT cannot be read.
     """
@@ -146,9 +171,9 @@ def run(  # noqa: PLR0917
 
     _check_paths(inputs, output, line, compress)
     try:
-        with places.locked(output), closing(places.folder(output)) as folder, bar:
+        with _held(output, share), closing(places.folder(output, share.work if share else "")) as folder, bar:
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
-            manifest = Manifest(folder, note)
+            manifest = Manifest(folder, note, share)
             manifest.refuse_other(line.made_by["command"])
             there = [(name, state) for name, state in found if state is not None]
             files, several = tuple(name for name, _ in there), len(found) > 1
@@ -172,7 +197,7 @@ def run(  # noqa: PLR0917
                 setup = Setup(line.arguments, files, several, output, work, compress is not None, n, mode)
                 return RayEngine(setup, wanted, n_shards, note) if wanted else LocalEngine(setup)
 
-            result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say)(opened)
+            result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say, share=share)(opened)
     except OSError as error:
         raise RunError(f"cannot write {output}: {error.strerror or error}") from error
     name = line.made_by["command"]
@@ -181,8 +206,7 @@ def run(  # noqa: PLR0917
         say, (lambda message: None) if quiet or line.quiet else say, skipped=line.skips, passed="passed on"
     )
     shard_run.tell_failed(result, partial(_say, bar, "nlptool shards"))
-    before = f", {result.n_before:,} of them before" if result.n_before else ""
-    note(f"{result.n_done:,} of {len(shards):,} shards are done{before}; {result.account.n_read:,} records in {output}")
+    _tell_end(note, result, output, share)
     _refuse_different(output, line, manifest)
     context.exit(shard_run.exit_code(result, input_failed=bool(failed)))
 
@@ -191,12 +215,14 @@ def _of_ray(context: click.Context) -> Wanted | None:
     """Return what a cluster is asked for; None: the engine is another one.
 
     Raises:
-        UsageError: it is another one, and an option is of a cluster.
+        UsageError: it is another one, and an option is of a cluster, or it is Ray and an option is of another one.
     """
     from nlptool.cli.shards.cluster import Wanted
 
     given = context.params
     if given["engine"] == "ray":
+        if given["share"]:
+            raise click.UsageError("--task is of runs that do not know of each other, and a run of --engine ray is one")
         return Wanted(
             given["address"], given["workers"], given["cpus_per_worker"] or 1, given["gpus_per_worker"] or 0.0
         )
@@ -208,6 +234,19 @@ def _of_ray(context: click.Context) -> Wanted | None:
 
 def _say(bar: Progress, who: str, message: str) -> None:
     bar.say(f"{who}: {message}")
+
+
+def _tell_end(note: Callable[[str], None], result: Result, output: str, share: Share | None) -> None:
+    """Say how many shards are done, and what comes after a task."""
+    task, then = (f"task {share}: ", "; the same run without --task finishes it") if share else ("", "")
+    before = f", {result.n_before:,} of them before" if result.n_before else ""
+    done = f"{result.n_done:,} of {result.n_shards:,} shards are done{before}"
+    note(f"{task}{done}; {result.account.n_read:,} records in {output}{then}")
+
+
+def _held(output: str, share: Share | None) -> AbstractContextManager[None]:
+    """Return what holds the folder of the outputs while the run goes on: alone, or with other tasks."""
+    return places.shared(output, share.work, f"task {share}") if share else places.locked(output)
 
 
 def _version() -> str:

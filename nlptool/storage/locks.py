@@ -20,13 +20,16 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.E
 Note = Callable[[str], None]
 
 
-def hold(path: Path, opened: Callable[[], int], name: object, note: Note = lambda message: None) -> int:
+def hold(
+    path: Path, opened: Callable[[], int], name: object, note: Note = lambda message: None, *, shared: bool = False
+) -> int:
     """Open what is at ``path`` and lock it; return the descriptor, which holds the lock while it is open.
 
     Args:
         opened: opens the file or folder, and makes it if it is not there.
         name: what is written, for messages.
         note: called where the storage has no locks.
+        shared: others may hold it too, if they share it.
 
     Raises:
         RunError: another process has locked it.
@@ -35,7 +38,7 @@ def hold(path: Path, opened: Callable[[], int], name: object, note: Note = lambd
     while True:
         descriptor = opened()
         try:
-            locked = _lock(descriptor, name)
+            locked = _lock(descriptor, name, shared=shared)
             with contextlib.suppress(FileNotFoundError):  # finished and renamed in between
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
                     if not locked:
@@ -79,14 +82,14 @@ def _waited(path: Path) -> int:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, name: object) -> bool:
+def _lock(descriptor: int, name: object, *, shared: bool) -> bool:
     """Lock an open file or folder; return False where the storage has no locks.
 
     Raises:
         RunError: another process has locked it.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = _holder(descriptor)
         who = f"another process ({holder})" if holder else "another process"

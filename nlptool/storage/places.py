@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -156,17 +157,22 @@ class Folder(Protocol):
         ...
 
 
-def folder(path: str) -> Folder:
-    """Return the folder of a path or a URL."""
-    return _Remote(path) if is_remote(path) else _Local(path)
+def folder(path: str, work: str = "") -> Folder:
+    """Return the folder of a path or a URL.
+
+    Args:
+        work: the ending of the name of its work folder, where several processes share the folder.
+    """
+    return _Remote(path) if is_remote(path) else _Local(path, work)
 
 
 class _Local:
     """A folder of this machine."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, work: str) -> None:
         self.name = path
         self._path = Path(path)
+        self._work = self._path / f"{WORK}{work}"
 
     def names(self) -> list[str]:
         try:
@@ -198,9 +204,8 @@ class _Local:
         (self._path / name).replace(self._path / new)
 
     def work_folder(self) -> str:
-        work = self._path / WORK
-        work.mkdir(parents=True, exist_ok=True)
-        return str(work)
+        self._work.mkdir(parents=True, exist_ok=True)
+        return str(self._work)
 
     def take(self, path: str, name: str) -> None:
         if Path(path).is_dir():  # which does not take the place of another one
@@ -208,7 +213,7 @@ class _Local:
         Path(path).replace(self._path / name)
 
     def close(self) -> None:
-        shutil.rmtree(self._path / WORK, ignore_errors=True)
+        shutil.rmtree(self._work, ignore_errors=True)
 
 
 class _Remote:
@@ -274,12 +279,12 @@ _AT_ONCE = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "hf", "memory",
 """Stores in which a file that is put is there as a whole or not at all; elsewhere it is renamed."""
 
 WORK = ".unfinished"
-"""The folder of unfinished files in a folder of this machine."""
+"""The folder of unfinished files in a folder of this machine; the beginning of its name where several processes share that."""
 
 
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold a folder of this machine, which is made if it is not there; what another run has left in its work folder is removed.
+    """Hold a folder of this machine, which is made if it is not there; what other runs have left in work folders is removed.
 
     Raises:
         RunError: another process holds it.
@@ -291,10 +296,43 @@ def locked(path: str) -> Iterator[None]:
     Path(path).mkdir(parents=True, exist_ok=True)
     descriptor = locks.hold(Path(path), lambda: os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
     try:
-        shutil.rmtree(Path(path) / WORK, ignore_errors=True)
+        for left in Path(path).glob(f"{WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def shared(path: str, work: str, name: str) -> Iterator[None]:
+    """Hold a folder of this machine together with others that share it, and a work folder in it alone.
+
+    Args:
+        work: as of ``folder``.
+        name: of what is done with that work folder, for messages.
+
+    Raises:
+        RunError: another process holds the folder for itself, or that work folder.
+        OSError: they cannot be made.
+    """
+    if is_remote(path):
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        for place, title, together in (
+            (Path(path), path, True),
+            (Path(path) / f"{WORK}{work}", f"{path}, {name}", False),
+        ):
+            held.callback(os.close, locks.hold(place, partial(_made, place), title, shared=together))
+        for left in (Path(path) / f"{WORK}{work}").iterdir():
+            remove(left)
+        yield
+
+
+def _made(folder: Path) -> int:
+    """Make a folder if it is not there; return it opened."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _system(path: str) -> Any:

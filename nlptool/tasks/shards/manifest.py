@@ -4,7 +4,7 @@ It is replaced as a whole, so that there is a whole one at any moment, and a sha
 before its output changes: what it says is true whenever a run is killed. A line that cannot be read is a shard that is not done.
 
 A shard that is to be done has its output, ``"done": false``, the command and the input: who reads the folder knows that something
-is missing. One that is done has
+is missing. Tasks that do a share each write what is done into journals with the same lines: see ``share``. One that is done has
 
     output        the file, in this folder
     bytes         its size
@@ -32,6 +32,7 @@ from nlptool.records.account import Account
 from nlptool.storage.places import Folder
 from nlptool.storage.shard_folder import NAME, Entry, is_done, parsed
 from nlptool.tasks.shards.plan import Shard
+from nlptool.tasks.shards.share import Share, journals_in
 
 _PATIENCE = 20  # times as long as writing takes, work goes on before it is written again
 
@@ -42,33 +43,34 @@ class Manifest:
     Args:
         folder: where it is.
         note: called with what a person should know.
+        share: that of a task: what is done is written into its journal; see ``share``. None: what tasks have done is taken over.
 
     Raises:
-        RunError: the folder holds something else.
+        RunError: the folder holds something else, or what another number of tasks has done.
         OSError: it cannot be read.
     """
 
-    def __init__(self, folder: Folder, note: Callable[[str], None]) -> None:
+    def __init__(self, folder: Folder, note: Callable[[str], None], share: Share | None = None) -> None:
         self._folder = folder
+        self._share = share
         self._entries: dict[str, Entry] = {}  # by their outputs
         self._waiting: dict[str, Entry] = {}  # those of shards that are to be done
         self._written_at, self._took = 0.0, 0.0
         self._is_written = True
+        names = folder.names()  # before it is read: with another task's outputs stands its manifest
         data = folder.read(NAME)
-        if data is None and (others := [name for name in folder.names() if not name.startswith(".")]):
+        if data is None and (others := [name for name in names if not name.startswith(".")]):
             raise RunError(
                 f"{folder.name} holds files ({sorted(others)[0]}) and no {NAME}", hint="choose another --output"
             )
-        n_damaged = 0
-        for line in (data or b"").splitlines():
-            try:
-                entry = parsed(line)
-                if not is_done(entry):
-                    continue
-                _about(entry["input"]), int(entry["records"]["in"])
-                self._entries[str(entry["output"])] = entry
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                n_damaged += 1
+        self._journals = journals_in(names, share, folder.name)
+        self._to_do: set[str] = set()  # commands of shards that are to be done
+        self._data = data or b""
+        self._listed: dict[str, Entry] = {}  # what the manifest says is done, where the rest stands in a journal
+        n_damaged = self._read(self._data)
+        if share is not None:
+            self._listed = dict(self._entries)
+        n_damaged += sum(self._read(folder.read(name) or b"") for name in self._journals)
         self._outputs: dict[tuple[Any, ...], list[str]] = {}
         for name, entry in self._entries.items():
             self._outputs.setdefault(_about(entry["input"]), []).append(name)
@@ -76,6 +78,21 @@ class Manifest:
             note(
                 f"{folder.name}/{NAME} is damaged: lines that cannot be read, whose shards are done again: {n_damaged:,}"
             )
+
+    def _read(self, data: bytes) -> int:
+        """Add what is done; return how many lines cannot be read."""
+        n_damaged = 0
+        for line in data.splitlines():
+            try:
+                entry = parsed(line)
+                if not is_done(entry):
+                    self._to_do.add(str(entry.get("command")))
+                    continue
+                _about(entry["input"]), int(entry["records"]["in"])
+                self._entries[str(entry["output"])] = entry
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                n_damaged += 1
+        return n_damaged
 
     def entries_of(self, shard: Shard) -> list[Entry]:
         """Return what is done of the same part of a file, whatever the number of the shard was."""
@@ -93,11 +110,10 @@ class Manifest:
         Raises:
             RunError: it is one.
         """
-        for entry in self._entries.values():
-            if entry.get("command") != command:
-                raise RunError(
-                    f"{self._folder.name} holds the outputs of {entry.get('command')}", hint="choose another --output"
-                )
+        of_others = self._to_do if self._share else set()  # whose outputs other tasks may have made by now
+        for other in of_others | {str(entry.get("command")) for entry in self._entries.values()}:
+            if other != command:
+                raise RunError(f"{self._folder.name} holds the outputs of {other}", hint="choose another --output")
 
     def done(self) -> list[Entry]:
         """Return the entries of all shards that are done, in order."""
@@ -114,7 +130,25 @@ class Manifest:
             waiting: the output of a shard that is to be done -> what makes it.
         """
         self._entries = {name: entry for name, entry in self._entries.items() if name in outputs}
-        self._waiting = {name: {"output": name, "done": False, **about} for name, about in waiting.items()}
+        self._waiting = {name: _waiting(name, about) for name, about in waiting.items()}
+        self._write()
+        while self._journals:
+            self._folder.remove(self._journals.pop())
+
+    def divide(self, outputs: set[str], shards: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write a list of all shards, if it is not there, and the journal of a task without what is to be done.
+
+        All tasks write the same list, so that it does not matter which one is the last; what a task does stands in its journal.
+
+        Args:
+            outputs: those that are done.
+            shards: the output of each shard -> what makes it.
+        """
+        self._entries = {name: entry for name, entry in self._entries.items() if name in outputs}
+        self._listed = {name: entry for name, entry in self._listed.items() if name in outputs}
+        data = _lines({name: _waiting(name, about) for name, about in shards.items()} | self._listed)
+        if data != self._data:
+            self._folder.write(NAME, data)
         self._write()
 
     def add(self, entry: Entry) -> None:
@@ -132,11 +166,19 @@ class Manifest:
 
     def _write(self) -> None:
         began = time.monotonic()
-        all_of_them = self._waiting | self._entries
-        lines = [json.dumps(all_of_them[name], ensure_ascii=False) for name in sorted(all_of_them)]
-        self._folder.write(NAME, "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+        entries = {name: entry for name, entry in self._entries.items() if name not in self._listed}
+        self._folder.write(self._share.journal if self._share else NAME, _lines(self._waiting | entries))
         self._is_written, self._written_at = True, time.monotonic()
         self._took = self._written_at - began
+
+
+def _waiting(output: str, about: Mapping[str, Any]) -> Entry:
+    return {"output": output, "done": False, **about}
+
+
+def _lines(entries: Mapping[str, Entry]) -> bytes:
+    lines = (json.dumps(entries[name], ensure_ascii=False) for name in sorted(entries))
+    return "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
 
 
 def _is_made_by(entry: Mapping[str, Any], made_by: Mapping[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from nlptool.storage.places import Folder
 from nlptool.storage.shard_folder import Entry
 from nlptool.tasks.shards.manifest import Manifest, account_of, fits, written
 from nlptool.tasks.shards.plan import Shard
+from nlptool.tasks.shards.share import Share
 from nlptool.terminal.progress import Progress
 
 _DONE = (0, EXIT_RECORDS_FAILED)  # exit codes
@@ -114,13 +115,15 @@ class Result:
 
     Attributes:
         code: the exit code.
-        n_done: shards that are done, by this run or before.
+        n_shards: that were to be done, by this run or before.
+        n_done: those that are done.
         n_before: by runs before.
         failed: those that have failed.
         account: what there is to say of the records of all that are done.
     """
 
     code: int = 0
+    n_shards: int = 0
     n_done: int = 0
     n_before: int = 0
     failed: list[Outcome] = field(default_factory=list)
@@ -136,6 +139,7 @@ class Run:
         manifest: that of the folder.
         bar: shows how far it is.
         say: called with each line that the processes wrote to stderr, once.
+        share: which shards are done; None: all.
     """
 
     def __init__(
@@ -147,8 +151,11 @@ class Run:
         *,
         bar: Progress,
         say: Callable[[str], None],
+        share: Share | None = None,
     ) -> None:
         self._shards = shards
+        self._share = share
+        self._own = [shard for shard in shards if share is None or share.has(shard.number)]
         self._order = order
         self._folder = folder
         self._manifest = manifest
@@ -169,10 +176,10 @@ class Run:
             OSError: the manifest cannot be written.
         """
         kept = self._kept()
-        todo = [shard for shard in self._shards if shard.number not in kept]
+        todo = [shard for shard in self._own if shard.number not in kept]
         self._clear(kept)
-        result = Result(n_before=len(self._shards) - len(todo))
-        self._bar.total = sum(shard.end - shard.start for shard in self._shards)
+        result = Result(n_shards=len(self._own), n_before=len(self._own) - len(todo))
+        self._bar.total = sum(shard.end - shard.start for shard in self._own)
         self._bar.advance(self._bar.total - sum(shard.end - shard.start for shard in todo))
         try:
             if todo:
@@ -180,7 +187,7 @@ class Run:
                     self._work(todo, opened, result)
         finally:
             self._manifest.close()
-        for name in sorted(self._names.values()):
+        for name in sorted(self._names[shard.number] for shard in self._own):
             if (entry := self._manifest.get(name)) is not None:
                 result.n_done += 1
                 result.account.add(account_of(entry))
@@ -192,7 +199,7 @@ class Run:
     def _kept(self) -> dict[int, Entry]:
         """Return what is done: the number of a shard -> the entry of its output, which may have had another number."""
         kept: dict[int, Entry] = {}
-        for own in (True, False):
+        for own in (True, False) if self._share is None else (True,):
             taken = {entry["output"] for entry in kept.values()}
             for shard in self._shards:
                 for entry in self._manifest.entries_of(shard) if shard.number not in kept else ():
@@ -217,6 +224,9 @@ class Run:
     def _clear(self, kept: Mapping[int, Entry]) -> None:
         """Take out of the manifest what is to be done, give outputs the numbers that their shards have now, and remove those of
         other runs: nobody shall take them for these."""
+        if self._share is not None:
+            self._divide(kept)
+            return
         moved = {number: entry for number, entry in kept.items() if entry["output"] != self._names[number]}
         command = self._order.made_by["command"]
         waiting_shards = {
@@ -235,6 +245,12 @@ class Run:
         for number, entry in moved.items():
             self._folder.rename(f".{self._names[number]}", self._names[number])
             self._manifest.add({**entry, "output": self._names[number]})
+
+    def _divide(self, kept: Mapping[int, Entry]) -> None:
+        """List all shards, of which other tasks do theirs at the same time: nothing is renamed or removed."""
+        command = self._order.made_by["command"]
+        every = {self._names[shard.number]: {"command": command, "input": shard.about()} for shard in self._shards}
+        self._manifest.divide({entry["output"] for entry in kept.values()}, every)
 
     def _work(self, todo: Sequence[Shard], engine: Engine, result: Result) -> None:
         """Give the shards to the engine, and write down what is done."""
