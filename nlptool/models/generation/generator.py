@@ -97,7 +97,7 @@ class Generator:
         n_hypotheses = decoding.n_return if decoding.sample else max(decoding.beams, decoding.n_return)
         for limited, indices in self._group_by_limits(sources, decoding):
             lengths = [len(sources[index].ids) for index in indices]
-            for positions in pack(lengths, max(1, self._budget // n_hypotheses)):
+            for positions in pack(lengths, budget := max(1, self._budget // n_hypotheses), padding=budget):
                 batch = [indices[position] for position in positions]
                 batched = [sources[index] for index in batch]
                 hypotheses = self._engine.generate(
@@ -220,7 +220,7 @@ class Generator:
         """
         found: list[NDArray[np.float64]] = [np.zeros(0)] * len(targets)
         lengths = [len(source) + len(target) for source, target in zip(sources, targets, strict=True)]
-        for batch in pack(lengths, self._budget):
+        for batch in pack(lengths, self._budget, padding=self._budget):
             values = self._engine.score([sources[index] for index in batch], [targets[index] for index in batch])
             for index, of_target in zip(batch, values, strict=True):
                 found[index] = of_target

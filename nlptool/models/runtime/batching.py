@@ -7,19 +7,33 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_SHARE_OF_PADDING = 32
+"""A batch of so many tokens may hold one token of padding. On two cores a batch of 512 tokens takes a small BERT 17 ms, and a
+batch more takes it as long as about 12 tokens: where few texts are embedded, it is worth it."""
 
-def pack(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+
+def pack(lengths: Sequence[int], budget: int, *, padding: int | None = None) -> Iterator[list[int]]:
     """Yield indices into ``lengths`` in batches of at most ``budget`` tokens, padding included; the longest come first.
 
     A sequence longer than the budget is a batch of its own. Equal lengths keep their order.
+
+    Args:
+        padding: the most tokens of a batch that are padding; None: a share of the budget.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    start = 0
-    while start < len(order):
-        longest = max(1, lengths[order[start]])
-        size = max(1, budget // longest)
-        yield order[start : start + size]
-        start += size
+    most = budget // _SHARE_OF_PADDING if padding is None else padding
+    batch: list[int] = []
+    longest = n_padding = 0
+    for index in order:
+        n_padding += longest - lengths[index]
+        if batch and ((len(batch) + 1) * longest > budget or n_padding > most):
+            yield batch
+            batch = []
+        if not batch:
+            longest, n_padding = max(1, lengths[index]), 0
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 def pad(

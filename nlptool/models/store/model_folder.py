@@ -302,8 +302,8 @@ def weight_files(folder: Path, *, plain: bool = False, allow_pickle: bool = Fals
     if not is_model(folder):
         raise no_model(folder)
     own_writers.refuse(folder)
-    for file in sorted(folder.rglob("*")):
-        _stay_inside(folder, file.relative_to(folder).as_posix())
+    for link in sorted(path for path in folder.rglob("*") if path.is_symlink()):
+        _stay_inside(folder, link.relative_to(folder).as_posix())
     files: dict[Path, None] = {}
     headers: dict[Path, dict[str, Any]] = {}
     for kind, path in parts(folder, plain=plain):
