@@ -15,7 +15,7 @@ from nlptool.cli.groups import Group
 from nlptool.cli.help import Command
 from nlptool.cli.options.types import parse_bytes
 from nlptool.errors import RunError
-from nlptool.storage import places
+from nlptool.storage import places, stores
 from nlptool.terminal import library_warnings
 from nlptool.terminal.progress import Progress
 
@@ -133,8 +133,8 @@ def run(  # noqa: PLR0917
     DIR/manifest.jsonl says of each shard what made it: the command, its options, the models and their versions, the bytes of
     the file with its size and time of change or ETag, the records in, out and failed, and the seconds. Run again, what is done is
     not done again, and what has changed is. An output is there as a whole or not at all, whenever the run is killed. What is in
-    DIR of shards that are no longer there is removed. Two runs into one folder of this machine exclude each other; those into a
-    folder of an object store do not.
+    DIR of shards that are no longer there is removed. Two runs into one folder exclude each other; of one that was killed on
+    another machine, a folder of an object store is free a minute later.
 
     With --engine ray the processes are actors of Ray (the package ray must be installed): on a cluster with --address, where all
     machines have the same nlptool, the models, and the files at the same paths or at URLs; else in a cluster of its own on this
@@ -171,7 +171,8 @@ def run(  # noqa: PLR0917
 
     _check_paths(inputs, output, line, compress)
     try:
-        with _held(output, share), closing(places.folder(output, share.work if share else "")) as folder, bar:
+        work = share.work if share else ""
+        with _held(output, share) as lease, closing(places.folder(output, work, lease)) as folder, bar:
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
             manifest = Manifest(folder, note, share)
             manifest.refuse_other(line.made_by["command"])
@@ -192,9 +193,9 @@ def run(  # noqa: PLR0917
 
             def opened(n_shards: int) -> shard_run.Engine:
                 n = 1 if wanted else min(workers or machine.processors(), n_shards)
-                work = "" if wanted and places.is_remote(output) else folder.work_folder()
+                work = "" if wanted and stores.is_remote(output) else folder.work_folder()
                 mode = library_warnings.mode()
-                setup = Setup(line.arguments, files, several, output, work, compress is not None, n, mode)
+                setup = Setup(line.arguments, files, several, output, lease, work, compress is not None, n, mode)
                 return RayEngine(setup, wanted, n_shards, note) if wanted else LocalEngine(setup)
 
             result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say, share=share)(opened)
@@ -244,8 +245,8 @@ def _tell_end(note: Callable[[str], None], result: Result, output: str, share: S
     note(f"{task}{done}; {result.account.n_read:,} records in {output}{then}")
 
 
-def _held(output: str, share: Share | None) -> AbstractContextManager[None]:
-    """Return what holds the folder of the outputs while the run goes on: alone, or with other tasks."""
+def _held(output: str, share: Share | None) -> AbstractContextManager[str]:
+    """Return what holds the folder of the outputs while the run goes on, alone or with other tasks; it yields a store's lease."""
     return places.shared(output, share.work, f"task {share}") if share else places.locked(output)
 
 
@@ -266,7 +267,7 @@ def _check_paths(inputs: tuple[str, ...], output: str, line: CommandLine, compre
     _refuse_inside(output, inputs)
     if line.is_index and compress:
         raise click.UsageError("--compress is of files, and an index is a folder that is mapped into memory")
-    if line.is_index and places.is_remote(output):
+    if line.is_index and stores.is_remote(output):
         raise click.UsageError(
             f"--output {output}: an index is mapped into memory, so its folder is one of this machine"
         )
@@ -292,11 +293,11 @@ def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:
     Raises:
         UsageError: it is in one of the folders that are read.
     """
-    if places.is_remote(output):
+    if stores.is_remote(output):
         inside = next((path for path in inputs if f"{output.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")), None)
     else:
         target = Path(output).resolve()
-        local = (path for path in inputs if not places.is_remote(path))
+        local = (path for path in inputs if not stores.is_remote(path))
         inside = next((path for path in local if target.is_relative_to(Path(path).resolve())), None)
     if inside is not None:
         raise click.UsageError(f"--output {output} is in {inside}, which is read: choose a folder beside it")

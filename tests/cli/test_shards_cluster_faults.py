@@ -91,7 +91,7 @@ def shard(number: int = 0) -> Shard:
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RayEngine]:
     def open_engine(ray: FakeRay, *, n_shards: int = 1, say: Callable[[str], None] = lambda message: None) -> RayEngine:
         monkeypatch.setitem(sys.modules, "ray", ray)  # type: ignore[arg-type]
-        setup = Setup(("embed",), ("a.txt",), False, str(tmp_path), str(tmp_path), False, 1, "hidden")
+        setup = Setup(("embed",), ("a.txt",), False, str(tmp_path), "", str(tmp_path), False, 1, "hidden")
         return RayEngine(setup, Wanted(), n_shards, say)
 
     return open_engine

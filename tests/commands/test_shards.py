@@ -25,7 +25,7 @@ from shard_engine import Here
 from nlptool.cli.main import COMMANDS, root
 from nlptool.cli.shards import local, mappings, worker
 from nlptool.storage import locks
-from nlptool.storage.places import State
+from nlptool.storage.stores import State
 from nlptool.tasks.shards.plan import Shard
 
 WAKATI = ("tokenize", "-f", "wakati")
@@ -236,7 +236,7 @@ def test_a_file_that_becomes_shorter_or_other_is_a_shard_that_fails(tmp_path: Pa
     path = tmp_path / "a.txt"
     path.write_text("猫\n犬\n", encoding="utf-8")
     state = path.stat()
-    setup = worker.Setup(WAKATI, (str(path),), False, str(tmp_path / "out"), str(tmp_path), False, 1, "left alone")
+    setup = worker.Setup(WAKATI, (str(path),), False, str(tmp_path / "out"), "", str(tmp_path), False, 1, "left alone")
     planned = Shard(0, str(path), State(state.st_size, str(state.st_mtime_ns)), 0, state.st_size)
     (tmp_path / "out").mkdir()
     path.write_text("猫\n", encoding="utf-8")

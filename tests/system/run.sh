@@ -19,6 +19,10 @@ if [ -n "$missing" ]; then
 fi
 python="${PYTHON:-python}"
 "$python" -c 'import playwright' 2>/dev/null || "$python" -m pip install --quiet playwright
+# s3fs wants the fsspec of its own version, and boto3 the botocore of its own; s3fs goes back to an older python-dateutil.
+version() { "$python" -c "import $1; print($1.__version__)"; }
+"$python" -c 'import s3fs' 2>/dev/null || "$python" -m pip install --quiet "s3fs==$(version fsspec)" 'aiobotocore>=3'
+"$python" -c 'import moto' 2>/dev/null || "$python" -m pip install --quiet "boto3==$(version botocore)" 'moto[server]>=5'
 
 # pyproject.toml leaves tests/system out of a plain `pytest`; here it is what is meant.
 exec "$python" -m pytest -o addopts=-q tests/system "$@"

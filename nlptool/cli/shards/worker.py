@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nlptool import machine
 from nlptool.errors import RunError
 from nlptool.records.part import PartRun
-from nlptool.storage import places
+from nlptool.storage import places, stores
 from nlptool.storage.shard_folder import INDEX_ENDING
 from nlptool.terminal import library_warnings
 
@@ -37,6 +37,7 @@ class Setup:
         files: the whole input, as far as it can be read.
         several: records name their files.
         folder: where outputs go: a path or a URL.
+        lease: with which a folder of an object store is held.
         work: a folder for what is unfinished; "": each process makes one on its machine.
         compress: outputs are compressed with zstd.
         n_processes: how many share the processors and the memory of a machine.
@@ -47,6 +48,7 @@ class Setup:
     files: tuple[str, ...]
     several: bool
     folder: str
+    lease: str
     work: str
     compress: bool
     n_processes: int
@@ -80,6 +82,8 @@ def _end_with_parent() -> None:
 @contextlib.contextmanager
 def ready(setup: Setup) -> Iterator[Worker]:
     """Make a process one that runs shards, for as long as it lives."""
+    for path in (setup.folder, *setup.files):
+        stores.has_answered(path)
     machine.share_processors(setup.n_processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(machine.processors()))
     with open(os.devnull, encoding="utf-8") as nothing, library_warnings.in_mode(setup.mode):  # noqa: PTH123
@@ -113,7 +117,7 @@ def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
     runs.begin()
     began = time.monotonic()
     run = PartRun(shard.part(setup.files, several=setup.several))
-    folder = places.folder(setup.folder)
+    folder = places.folder(setup.folder, lease=setup.lease)
     unfinished = Path(setup.work or folder.work_folder()) / f"{shard.number}.{uuid.uuid4().hex}"
     said = io.StringIO()
     outcome = Outcome(shard, 1)

@@ -57,7 +57,7 @@ class Manifest:
         self._waiting: dict[str, Entry] = {}  # those of shards that are to be done
         self._written_at, self._took = 0.0, 0.0
         self._is_written = True
-        names = folder.names()  # before it is read: with another task's outputs stands its manifest
+        names = folder.sizes()  # before it is read: with another task's outputs stands its manifest
         data = folder.read(NAME)
         if data is None and (others := [name for name in names if not name.startswith(".")]):
             raise RunError(

@@ -20,9 +20,9 @@ from nlptool.records.inputs import PARQUET, files_of, matches
 from nlptool.records.parse import Parser
 from nlptool.records.part import Part
 from nlptool.records.record import InputFormat
-from nlptool.storage import places, shard_folder
+from nlptool.storage import places, shard_folder, stores
 from nlptool.storage.compression import CHUNK, decompressed, is_compressed
-from nlptool.storage.places import State
+from nlptool.storage.stores import State
 from nlptool.storage.wide_encodings import is_wide
 
 _HEAD = 1 << 12  # bytes that say whether a file is read as UTF-16
@@ -126,54 +126,50 @@ def inputs_of(
 
     for path in paths:
         try:
-            names = (
-                _remote(path, globs)
-                if places.is_remote(path)
-                else files_of([path], globs=globs, parquet=parquet, note=note)
-            )
+            if stores.is_remote(path):
+                found += _remote(path, globs)
+            else:
+                for name in files_of([path], globs=globs, parquet=parquet, note=note):
+                    add(name, partial(places.state_of, name))
         except (RunError, OSError) as error:
             add(path, partial(refuse, error))
-            continue
-        for name in names:
-            add(name, partial(places.state_of, name))
     return found
 
 
-def _remote(url: str, globs: Sequence[str]) -> list[str]:
-    """Return the URLs of the files that a URL stands for.
+def _remote(url: str, globs: Sequence[str]) -> list[tuple[str, State]]:
+    """Return the URLs of the files that a URL stands for, each with its state: one request says it of many.
 
     Raises:
         OSError: there is none.
         RunError: the store cannot be reached, no file is chosen, or a folder of shards in it is not complete.
     """
-    listed = places.below(url)
+    listed = stores.below(url)
     if listed is None:
-        return [url]
+        return [(url, stores.state_of(url))]
     home = url.rstrip("/") + "/"
-    listed = _without_manifests(listed, lambda name: matches(name.removeprefix(home), globs))
-    if chosen := [name for name in listed if matches(name.removeprefix(home), globs)]:
+    names = _without_manifests(listed, lambda name: matches(name.removeprefix(home), globs))
+    if chosen := [(name, listed[name]) for name in names if matches(name.removeprefix(home), globs)]:
         return chosen
     raise RunError(f"{url}: a folder without files", hint=_LEFT_OUT)
 
 
-def _without_manifests(urls: list[str], is_chosen: Callable[[str], bool]) -> list[str]:
+def _without_manifests(listed: Mapping[str, State], is_chosen: Callable[[str], bool]) -> list[str]:
     """Return the files of an object store but for the manifests of folders of shards.
 
     Raises:
-        RunError: an output that is chosen is not there.
+        RunError: an output that is chosen is not there as a whole.
     """
     left_out: set[str] = set()
-    for manifest in [url for url in urls if url.rpartition("/")[2] == shard_folder.NAME]:
+    for manifest in [url for url in listed if url.rpartition("/")[2] == shard_folder.NAME]:
         folder = manifest.rpartition("/")[0]
-        names = [url.rpartition("/")[2] for url in urls if url.rpartition("/")[0] == folder]
-        if (shards := shard_folder.entries_of(folder, names)) is not None:
+        sizes = {
+            url.rpartition("/")[2]: state.size for url, state in listed.items() if url.rpartition("/")[0] == folder
+        }
+        if (shards := shard_folder.entries_of(folder, sizes)) is not None:
             left_out.add(manifest)
             wanted = [shard for shard in shards if is_chosen(f"{folder}/{shard['output']}")]
-            sizes: Mapping[str, int | None] = defaultdict(
-                lambda: -1, dict.fromkeys(names)
-            )  # asking for each takes long
-            shard_folder.refuse_incomplete(folder, wanted, sizes.__getitem__)
-    return [url for url in urls if url not in left_out]
+            shard_folder.refuse_incomplete(folder, wanted, defaultdict(lambda: -1, sizes).__getitem__)
+    return [url for url in listed if url not in left_out]
 
 
 def shards_of(
@@ -202,8 +198,11 @@ def shards_of(
                 shards.append(Shard(len(shards), file, state, 0, state.size))
                 continue
             with places.opened(file) as opened:
-                for start, end, first_line in pieces(opened, reading.shard_size, reading.separator):
-                    shards.append(Shard(len(shards), file, state, start, end, first_line, kind=kind))
+                parts = list(pieces(opened, reading.shard_size, reading.separator))
+            if (parts[-1][1] if parts else 0) != state.size:
+                raise RunError(f"{file} has changed since the run began", hint="run it again")
+            for start, end, first_line in parts:
+                shards.append(Shard(len(shards), file, state, start, end, first_line, kind=kind))
         except RunError as error:
             report(error.message, error.hint)
         except OSError as error:

@@ -199,20 +199,25 @@ class Run:
     def _kept(self) -> dict[int, Entry]:
         """Return what is done: the number of a shard -> the entry of its output, which may have had another number."""
         kept: dict[int, Entry] = {}
+        sizes = self._folder.sizes()
         for own in (True, False) if self._share is None else (True,):
             taken = {entry["output"] for entry in kept.values()}
             for shard in self._shards:
                 for entry in self._manifest.entries_of(shard) if shard.number not in kept else ():
                     name = entry["output"]
-                    if name not in taken and (name == self._names[shard.number]) is own and self._is_done(shard, entry):
+                    if (
+                        name not in taken
+                        and (name == self._names[shard.number]) is own
+                        and self._is_done(shard, entry, sizes)
+                    ):
                         kept[shard.number] = entry
                         taken.add(name)
                         break
         return kept
 
-    def _is_done(self, shard: Shard, entry: Entry) -> bool:
+    def _is_done(self, shard: Shard, entry: Entry, sizes: Mapping[str, int]) -> bool:
         fitting = fits(entry, self._order.made_by, shard, self._beginning, self._order.version_of)
-        if not fitting or entry.get("bytes") != self._folder.size(entry["output"]):
+        if not fitting or entry.get("bytes") != sizes.get(entry["output"]):
             return False
         return entry.get("index") is None or self._is_that_index(entry)
 
@@ -239,7 +244,7 @@ class Run:
         for number, entry in moved.items():
             self._folder.rename(entry["output"], f".{self._names[number]}")
         waiting = {f".{self._names[number]}" for number in moved}
-        for name in self._folder.names():
+        for name in self._folder.sizes():
             if _OUTPUT.fullmatch(name) and name not in waiting and self._manifest.get(name) is None:
                 self._folder.remove(name)
         for number, entry in moved.items():
