@@ -784,10 +784,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool serve')
-        options=(--http --token-file --allow-model --max-body --timeout --write-timeout --queue --grace --memory -q --quiet --debug -h --help)
+        options=(--http --token-file --allow-model --allow-corpus --max-body --timeout --write-timeout --queue --grace --memory -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=other ;;
-        --http | --max-body | --timeout | --write-timeout | --queue | --grace | --memory) kind=other ;;
+        --http | --allow-corpus | --max-body | --timeout | --write-timeout | --queue | --grace | --memory) kind=other ;;
         --token-file) kind=file ;;
         --allow-model) kind=file asks=model ;;
         esac

@@ -1534,6 +1534,7 @@ complete -c nlptool -n '__nlptool_at nlptool search' -s h -l help -d 'Show this 
 complete -c nlptool -n '__nlptool_at nlptool serve' -l http -r -f -d 'Address to answer at; port 0: any that is free.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -l token-file -r -F -d 'File with the token that requests must bring; without it NLPTOOL_SERVE_TOKEN is read.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -l allow-model -r -F -a '(__nlptool_ask model serve)' -d 'Folder or org/name that requests may name as a model, beside the names of `nlptool models list`; repeatable.'
+complete -c nlptool -n '__nlptool_at nlptool serve' -l allow-corpus -r -f -d 'Corpus that requests may name: a file of texts or a folder of `nlptool index`; repeatable.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -l max-body -r -f -d 'Longest body of a request.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -l timeout -r -f -d 'Time of a request, from its first byte to the last one of its answer.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -l write-timeout -r -f -d 'Time that a client may leave its answer unread.'

@@ -30,6 +30,23 @@ def _parse_size(ctx: click.Context, option: click.Parameter, value: str | None) 
     return parse_bytes(ctx, option, value) if value else 0
 
 
+def _parse_corpora(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the paths of corpora by their names, from NAME=PATH; a path alone is named as its last part without an ending."""
+    corpora: dict[str, str] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        path = path if equals else value
+        name = name if equals else Path(value).stem
+        if not name or not path:
+            raise click.BadParameter(f"{value!r} is no NAME=PATH")
+        if not Path(path).exists():
+            raise click.BadParameter(f"{path} is not there")
+        if name in corpora:
+            raise click.BadParameter(f"two corpora are named {name}; NAME=PATH names them apart")
+        corpora[name] = str(Path(path).absolute())
+    return corpora
+
+
 def _token(file: str | None) -> str:
     """Return the token that requests must bring, "" for none.
 
@@ -57,6 +74,9 @@ def _token(file: str | None) -> str:
 @click.option("--allow-model", "models", envvar="NLPTOOL_SERVE_ALLOW_MODEL", multiple=True, metavar="MODEL",
               help="Folder or org/name that requests may name as a model, beside the names of `nlptool models list`; "
               "repeatable.")  # fmt: skip
+@click.option("--allow-corpus", "corpora", envvar="NLPTOOL_SERVE_ALLOW_CORPUS", multiple=True, metavar="NAME=PATH",
+              callback=_parse_corpora,
+              help="Corpus that requests may name: a file of texts or a folder of `nlptool index`; repeatable.")  # fmt: skip
 @click.option("--max-body", default="64M", show_default=True, metavar="SIZE", callback=parse_bytes,
               help="Longest body of a request.")  # fmt: skip
 @click.option("--timeout", default="5m", show_default=True, metavar="TIME", callback=parse_time,
@@ -75,6 +95,7 @@ def command(  # noqa: PLR0917
     address: tuple[str, int],
     token_file: str | None,
     models: tuple[str, ...],
+    corpora: dict[str, str],
     max_body: int,
     timeout: float,
     write_timeout: float,
@@ -93,6 +114,8 @@ def command(  # noqa: PLR0917
     nlptool serve --http 127.0.0.1:8000
     curl --data-binary @corpus.txt 'localhost:8000/v1/embed?model=static-ja-en'
     curl -X POST 'localhost:8000/v1/analogy?words=king&words=man&words=woman'
+    nlptool serve --http 127.0.0.1:8000 --allow-corpus diary=diary.index
+    curl -X POST 'localhost:8000/v1/search?corpus=diary&top-k=3&words=rain'
 
     POST /v1/embeddings and /v1/completions and GET /v1/models have the shape of OpenAI's API: its clients work with base_url
     http://localhost:8000/v1 and any key. Texts that come at the same time are embedded together. GET /healthz says that the
@@ -118,7 +141,7 @@ def command(  # noqa: PLR0917
     from nlptool.cli.serve import server
     from nlptool.cli.serve.settings import Settings
 
-    settings = Settings(host, port, token, models, max_body, timeout, write_timeout, queue, grace, memory)
+    settings = Settings(host, port, token, models, max_body, timeout, write_timeout, queue, grace, memory, corpora)
     if not settings.is_local and not token:
         raise click.UsageError(
             f"{host} can be reached by others: give a token, by --token-file FILE or {_TOKEN}, or answer at 127.0.0.1"

@@ -77,8 +77,16 @@ def serving(*options: str, **environment: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving("--max-body", "200k") as found:
+def diary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus that requests may name."""
+    path = tmp_path_factory.mktemp("corpora") / "diary.txt"
+    path.write_text("猫が鳴いた。\n雨が降った。\n船が港に入った。\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(diary: Path) -> Iterator[Server]:
+    with serving("--max-body", "200k", "--allow-corpus", f"my-diary={diary}") as found:
         yield found
 
 
@@ -135,9 +143,25 @@ def test_wrong_usage(server: Server, query: str, message: str) -> None:
     assert server.refusal(f"/v1/neighbors?{query}") == message
 
 
-@pytest.mark.parametrize("name", ["train", "search", "vectors", "nosuch", "serve"])
+@pytest.mark.parametrize("name", ["train", "compare", "vectors", "nosuch", "serve"])
 def test_other_commands_are_not_served(server: Server, name: str) -> None:
     assert server.refusal(f"/v1/{name}", status=404).startswith(f"/v1/{name} is no command that is served; these are: ")
+
+
+@pytest.mark.parametrize(("query", "body"), [("&words=%E5%A4%A9%E6%B0%97", ""), ("", "天気\n動物\n")])
+def test_a_corpus_is_searched(server: Server, diary: Path, invoke: Invoke, query: str, body: str) -> None:
+    run = invoke(
+        "search", "--corpus", str(diary), "-k", "1", "-m", "static-ja-en", *(["天気"] if query else []), stdin=body
+    )
+    assert json.loads(run.stdout.splitlines()[0])["neighbors"][0]["text"] == "雨が降った。"
+    path = f"/v1/search?corpus=my-diary&top-k=1&model=static-ja-en{query}"
+    assert server.ask(path, body.encode())[:2] == (200, run.stdout_bytes)
+
+
+@pytest.mark.parametrize("name", ["../diary.txt", "diary", "/etc/passwd", "-", ""])
+def test_no_other_corpus_is_searched(server: Server, name: str) -> None:
+    message = f"{name!r} is no corpus that requests may name; these are: my-diary"
+    assert server.refusal(f"/v1/search?corpus={name}&words=x") == message
 
 
 def test_a_record_opens_no_model_that_is_not_allowed(server: Server, tmp_path: Path) -> None:
@@ -404,6 +428,9 @@ def test_a_process_that_dies_is_said_and_replaced() -> None:
         (("--http", "0.0.0.0:0"), "0.0.0.0 can be reached by others: give a token"),
         (("--http", "localhost"), "'localhost' is no address: 127.0.0.1:8000"),
         (("--http", "127.0.0.1:99999"), "is no address"),
+        (("--http", "127.0.0.1:0", "--allow-corpus", "a=/nosuch"), "/nosuch is not there"),
+        (("--http", "127.0.0.1:0", "--allow-corpus", "=/"), "'=/' is no NAME=PATH"),
+        (("--http", "127.0.0.1:0", "--allow-corpus", "a=/", "--allow-corpus", "a=/dev"), "two corpora are named a"),
         (("--http", "127.0.0.1:0", "--token-file", "/nosuch"), "--token-file /nosuch cannot be read"),
         ((), "Missing option '--http'"),
     ],

@@ -34,7 +34,7 @@ def test_what_may_be_given_names_no_file() -> None:
         "by", "by_group", "columns", "encoder", "encoding", "field", "fields", "first", "group", "id_field", "join",
         "keep_highest", "labels", "minus", "model", "ngrams", "parts", "plus", "pos", "prefix", "prompt", "prompt_name",
         "question", "second", "shape", "source_lang", "stop", "stop_pos", "target", "target_lang", "targets", "task_name",
-        "title", "words",
+        "title", "word", "words",
     }  # fmt: skip
 
 
@@ -50,6 +50,16 @@ def test_a_command_line() -> None:
         "--",
         "-o",
     ]
+
+
+def test_a_corpus_has_the_name_that_the_server_gives_it() -> None:
+    settings = Settings(corpora={"diary": "/srv/diary.index"})
+    assert command_line("search", [("corpus", "diary")], settings) == ["search", "--corpus=/srv/diary.index"]
+    for name in ("/srv/diary.index", "index"):
+        with pytest.raises(Refused, match="these are: diary"):
+            command_line("search", [("corpus", name)], settings)
+    with pytest.raises(Refused, match="--allow-corpus NAME=PATH"):
+        command_line("search", [("corpus", "diary")], Settings())
 
 
 @pytest.mark.parametrize("name", sorted(SERVED))

@@ -1,7 +1,7 @@
 """The command line of a request: options from the query, none of which names a file of the server or starts a process.
 
 What is refused is read from the commands' own declarations: options whose type is a path or whose value is shown as FILE, PATH or
-FOLDER, and a few names.
+FOLDER, and a few names. A corpus is named as the server knows it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from nlptool.cli.serve.errors import Refused
 from nlptool.cli.serve.settings import Settings
 from nlptool.cli.warm.places import COMMANDS
 
-SERVED = frozenset((COMMANDS - {"compare", "search", "vectors"}) | {"tokenize"})
+SERVED = frozenset((COMMANDS - {"compare", "vectors"}) | {"tokenize"})
 """Commands that are served: those that open a model and answer, without those that work on files alone."""
+
+_CORPUS = "corpus"
+"""The parameter whose value is the name of a corpus that the server knows."""
 
 _REFUSED = frozenset({
     "allow_pickle", "debug", "glob", "help", "memory", "offline", "progress", "quiet", "resume", "threads", "verbose", "workers",
@@ -80,6 +83,9 @@ def command_line(name: str, query: Sequence[tuple[str, str]], settings: Settings
         parameter = known.get(word)
         if parameter is None:
             raise Refused(400, f"{name} has no option --{word}", param=word)
+        if word == _CORPUS:
+            options.append(f"--{word}={_corpus(value, settings)}")
+            continue
         if is_refused(parameter):
             raise Refused(
                 400, f"{word} is not for requests: it is the server's to choose, or names its files", param=word
@@ -95,6 +101,23 @@ def command_line(name: str, query: Sequence[tuple[str, str]], settings: Settings
     if kind == "text/plain" and "input-format" in known and "input-format" not in dict(query):
         options.append("--input-format=text")
     return [name, *options, *(["--", *arguments] if arguments else [])]
+
+
+def _corpus(name: str, settings: Settings) -> str:
+    """Return the path of a corpus.
+
+    Raises:
+        Refused: there is none of this name.
+    """
+    if name not in settings.corpora:
+        known = ", ".join(sorted(settings.corpora))
+        raise Refused(
+            400,
+            f"{name!r} is no corpus that requests may name; "
+            + (f"these are: {known}" if known else "`nlptool serve --allow-corpus NAME=PATH` gives them one"),
+            param=_CORPUS,
+        )
+    return settings.corpora[name]
 
 
 def not_allowed(model: str) -> str:

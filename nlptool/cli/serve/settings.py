@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from nlptool import catalog
 
@@ -22,6 +23,7 @@ class Settings:
     queue: int = 128  # requests that wait
     grace: float = 30.0  # seconds that requests have to end in when the server ends
     memory: int = 0  # bytes that the processes with open models may hold; 0: a quarter of the machine's
+    corpora: Mapping[str, str] = field(default_factory=dict)  # the name that requests give to a corpus -> its path
 
     @property
     def is_local(self) -> bool:
