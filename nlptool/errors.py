@@ -83,6 +83,18 @@ class RecordError(NlptoolError):
         )
 
 
+_NOTHING_CAN_BE_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, says that nothing can be written: the disk is full, say, or read-only."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NOTHING_CAN_BE_WRITTEN:
+            return True
+        error = error.__cause__
+    return False
+
+
 _OUT_OF_MEMORY = (
     "std::bad_alloc", "Cannot allocate memory", "can't allocate memory", "not enough memory", "Failed to allocate memory",
     "out of memory", "can't start new thread", "failed to map segment", "Unable to allocate",

@@ -19,7 +19,7 @@ from nlptool import __version__
 from nlptool.cli import debugging
 from nlptool.cli.groups import LazyGroup
 from nlptool.cli.unknown_commands import ANSWERS
-from nlptool.errors import NlptoolError, RunError, WrongUsage
+from nlptool.errors import NlptoolError, RunError, WrongUsage, is_disk_full
 from nlptool.terminal import interrupts, library_warnings
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ class Root(LazyGroup):
         except WrongUsage as error:
             raise click.UsageError(error.with_hint, ctx) from error
         except NlptoolError as error:
+            if ctx.obj is not None:  # a PartRun
+                ctx.obj.disk_is_full = is_disk_full(error)
             if debugging.is_on(ctx):
                 traceback.print_exc()
             click.echo(f"{_label(ctx)}: {error.message}", err=True)

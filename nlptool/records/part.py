@@ -40,9 +40,11 @@ class PartRun:
         account: what is to be said of the records; None: the run has not come to its end.
         models: name -> version of the models that were opened.
         saw_beginning: the beginning of the whole input was looked at, to choose a model.
+        disk_is_full: it ended since nothing could be written.
     """
 
     part: Part
     account: Account | None = None
     models: dict[str, str] | None = None
     saw_beginning: bool = False
+    disk_is_full: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -19,13 +20,14 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program import NLPTOOL, PATIENCE, Invoke, invoke, parse_records, records
+from program import NLPTOOL, PATIENCE, Invoke, invoke, largest_file, parse_records, records
 from shard_engine import Here
 
 from nlptool.cli.main import COMMANDS, root
 from nlptool.cli.shards import local, mappings, worker
-from nlptool.storage import locks
+from nlptool.storage import locks, output, places
 from nlptool.storage.stores import State
+from nlptool.tasks.shards.manifest import Manifest
 from nlptool.tasks.shards.plan import Shard
 
 WAKATI = ("tokenize", "-f", "wakati")
@@ -454,3 +456,101 @@ def test_a_model_that_is_not_there_ends_the_run(texts: Path, here: list[int], in
     assert done.exit_code == 4
     assert "no model no-such-model" in done.stderr
     assert here == [0]
+
+
+def test_any_beginning_of_a_manifest_is_gone_on_with(here: list[int], invoke: Invoke, tmp_path: Path) -> None:
+    """A manifest that is cut at any byte says what it said before, or nothing, of each shard."""
+    for name, text in (("a", "猫が鳴く。\n犬が走る。\n"), ("b", "空が青い。\n"), ("c", "海\n")):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_text(text, encoding="utf-8")
+    out = tmp_path / "out"
+    run = ("shards", "run", str(tmp_path / "in"), "--output", str(out), "--", *WAKATI)
+    assert invoke(*run).exit_code == 0
+    data, whole, entries = (out / "manifest.jsonl").read_bytes(), together(out), manifest(out)
+    ends = [at for at, byte in enumerate(data) if byte == ord("\n")]
+    for n_bytes in range(len(data)):
+        (out / "manifest.jsonl").write_bytes(data[:n_bytes])
+        known = Manifest(places.folder(str(out)), lambda message: None)
+        assert known.done() == entries[: sum(n_bytes >= end for end in ends)]
+    for n_bytes in [*range(0, len(data), 97), len(data) - 1]:
+        (out / "manifest.jsonl").write_bytes(data[:n_bytes])
+        here.clear()
+        assert invoke(*run).exit_code == 0
+        assert together(out) == whole
+        assert [{**entry, "seconds": 0} for entry in manifest(out)] == [{**entry, "seconds": 0} for entry in entries]
+        assert len(here) == 3 - sum(n_bytes >= end for end in ends)
+
+
+def test_a_full_disk_ends_the_run_and_it_is_gone_on_with(
+    texts: Path, here: list[int], invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    run = ("shards", "run", str(texts), "--output", str(out), "--retries", "5", "--", *WAKATI)
+
+    def full(path: Path, *_: object) -> None:
+        if "shard-00002" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            places._Local,
+            "take",
+            lambda self, path, name, take=places._Local.take: (full(name), take(self, path, name)),
+        )
+        done = invoke(*run)
+    assert done.exit_code == 1
+    assert "No space left on device" in done.stderr
+    assert here == [0, 1, 2]  # neither again nor further
+    here.clear()
+    assert invoke(*run).exit_code == 3
+    assert here == [2, 3, 4]
+    assert together(out) == one_process(*WAKATI, str(texts))
+
+
+def full_write(self: output.Output, *_: bytes) -> None:
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise self._failure(error) from error
+
+
+def test_a_disk_that_is_full_for_the_command_ends_the_run(
+    texts: Path, here: list[int], invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(output.Output, "write", full_write)
+        done = invoke("shards", "run", str(texts), "--output", str(tmp_path / "out"), "--", *WAKATI)
+    assert (done.exit_code, here) == (1, [0])
+    assert "No space left on device" in done.stderr
+
+
+def test_a_file_that_may_not_become_larger_is_a_shard_that_fails(
+    here: list[int], invoke: Invoke, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("猫が魚を食べる。\n" * 2000, encoding="utf-8")
+    (tmp_path / "in" / "b.txt").write_text("犬\n", encoding="utf-8")
+    run = ("shards", "run", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--retries", "0", "--", *WAKATI)
+    with largest_file(20_000):
+        done = invoke(*run)
+    assert done.exit_code == 3
+    assert "shard 0 failed" in done.stderr
+    assert "File too large" in done.stderr
+    assert [path.name for path in (tmp_path / "out").glob("shard-*")] == ["shard-00001.txt"]
+    assert invoke(*run).exit_code == 0
+    assert together(tmp_path / "out") == one_process(*WAKATI, *map(str, sorted((tmp_path / "in").iterdir())))
+
+
+@pytest.mark.parametrize("what", ["a file", "below a file", "read-only"])
+def test_a_folder_that_cannot_be_written_is_said(
+    what: str, texts: Path, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("x")
+    out = {"a file": tmp_path / "file", "below a file": tmp_path / "file" / "out"}.get(what, tmp_path / "out")
+    if what == "read-only":  # which it is not for root
+
+        def mkdir(path: Path, *_: object, **__: object) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+        monkeypatch.setattr(Path, "mkdir", mkdir)
+    done = invoke("shards", "run", str(texts), "--output", str(out), "--", *WAKATI)
+    assert done.exit_code == 1
+    assert f"cannot write {out}: " in done.stderr

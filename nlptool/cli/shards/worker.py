@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool import machine
-from nlptool.errors import RunError
+from nlptool.errors import RunError, is_disk_full
 from nlptool.records.part import PartRun
 from nlptool.storage import places, stores
 from nlptool.storage.shard_folder import INDEX_ENDING
@@ -137,12 +137,14 @@ def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
         except (RunError, OSError) as error:
             sys.stderr.write(f"{error}\n")
             outcome.code = 1
+            run.disk_is_full = run.disk_is_full or is_disk_full(error)
     for path in unfinished.parent.glob(f"{unfinished.name}*"):
         places.remove(path)
     if not setup.work:
         folder.close()
     outcome.stderr = said.getvalue()
     outcome.account, outcome.models = run.account or outcome.account, run.models or {}
+    outcome.disk_is_full = run.disk_is_full
     outcome.saw_beginning, outcome.seconds = run.saw_beginning, time.monotonic() - began
     return outcome
 

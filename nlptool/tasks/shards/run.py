@@ -41,6 +41,7 @@ class Outcome:
         account: what there is to say of its records.
         models: name -> version of the models that it opened.
         saw_beginning: it looked at the beginning of the whole input.
+        disk_is_full: it failed since nothing could be written, as all others would.
         n_bytes: of the output.
         index: what it is as a part of an index; None: it is none.
         seconds: that it took.
@@ -52,6 +53,7 @@ class Outcome:
     account: Account = field(default_factory=Account)
     models: dict[str, str] = field(default_factory=dict)
     saw_beginning: bool = False
+    disk_is_full: bool = False
     n_bytes: int = 0
     index: dict[str, Any] | None = None
     seconds: float = 0.0
@@ -277,6 +279,10 @@ class Run:
                 self._bar.records(n_records)
             elif outcome.code in _HOPELESS:
                 result.code = outcome.code
+            elif outcome.disk_is_full:
+                result.code = EXIT_FAILED
+                result.failed.append(outcome)
+                continue
             elif n_tries[outcome.shard.number] <= self._order.retries:
                 waiting.append(outcome.shard)
                 continue
