@@ -172,7 +172,7 @@ def run(  # noqa: PLR0917
     _check_paths(inputs, output, line, compress)
     try:
         work = share.work if share else ""
-        with _held(output, share) as lease, closing(places.folder(output, work, lease)) as folder, bar:
+        with _held(output, share, note) as lease, closing(places.folder(output, work, lease)) as folder, bar:
             found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
             manifest = Manifest(folder, note, share)
             manifest.refuse_other(line.made_by["command"])
@@ -245,9 +245,11 @@ def _tell_end(note: Callable[[str], None], result: Result, output: str, share: S
     note(f"{task}{done}; {result.account.n_read:,} records in {output}{then}")
 
 
-def _held(output: str, share: Share | None) -> AbstractContextManager[str]:
+def _held(output: str, share: Share | None, note: Callable[[str], None]) -> AbstractContextManager[str]:
     """Return what holds the folder of the outputs while the run goes on, alone or with other tasks; it yields a store's lease."""
-    return places.shared(output, share.work, f"task {share}") if share else places.locked(output)
+    if share:
+        return places.shared(output, share.work, f"task {share}", note)
+    return places.locked(output, note)
 
 
 def _version() -> str:

@@ -218,10 +218,13 @@ WORK = ".unfinished"
 
 
 @contextlib.contextmanager
-def locked(path: str) -> Iterator[str]:
+def locked(path: str, note: locks.Note = lambda message: None) -> Iterator[str]:
     """Hold a folder, which is made if it is not there; yields the lease of one of an object store, "" for one of this machine.
 
     What other runs have left in work folders is removed.
+
+    Args:
+        note: called where the storage has no locks.
 
     Raises:
         RunError: another process holds it.
@@ -232,7 +235,7 @@ def locked(path: str) -> Iterator[str]:
             yield lease
         return
     Path(path).mkdir(parents=True, exist_ok=True)
-    descriptor = locks.hold(Path(path), lambda: os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
+    descriptor = locks.hold(Path(path), lambda: os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path, note)
     try:
         for left in Path(path).glob(f"{WORK}*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -242,12 +245,13 @@ def locked(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def shared(path: str, work: str, name: str) -> Iterator[str]:
+def shared(path: str, work: str, name: str, note: locks.Note = lambda message: None) -> Iterator[str]:
     """Hold a folder together with others that share it, and a work folder in it alone; yields the lease as ``locked`` does.
 
     Args:
         work: as of ``folder``.
         name: of what is done with that work folder, for messages.
+        note: called where the storage has no locks.
 
     Raises:
         RunError: another process holds the folder for itself, or that work folder.
@@ -262,7 +266,7 @@ def shared(path: str, work: str, name: str) -> Iterator[str]:
             (Path(path), path, True),
             (Path(path) / f"{WORK}{work}", f"{path}, {name}", False),
         ):
-            held.callback(os.close, locks.hold(place, partial(_made, place), title, shared=together))
+            held.callback(os.close, locks.hold(place, partial(_made, place), title, note, shared=together))
         for left in (Path(path) / f"{WORK}{work}").iterdir():
             remove(left)
         yield ""

@@ -396,6 +396,50 @@ def test_a_client_that_never_reads_is_left() -> None:
         assert server.ask(EMBED, "猫\n".encode())[0] == 200
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_stream_is_left(server: Server) -> None:
+    asked = {"model": "hyakunin", "prompt": "むらさめの", "stream": True, "max_tokens": 4000}
+    body = json.dumps(asked).encode()
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for _ in range(3):
+        with server.connect() as connection:
+            connection.sendall(head + body)
+            assert connection.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+    answer = server.client.completions.create(model="hyakunin", prompt="むらさめの", max_tokens=3, temperature=0)
+    assert answer.choices[0].finish_reason == "length"
+
+
+def test_a_slow_client_gets_its_answer(server: Server) -> None:
+    text = "猫\n犬\n".encode()
+    with server.connect() as connection:
+        head = f"POST {EMBED} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n"
+        for byte in head.encode() + text:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.005)
+        answer = b""
+        while piece := connection.recv(7):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.count(b'{"embedding":[') == 2
+    assert answer.endswith(b"\r\n0\r\n\r\n")
+
+
+def test_it_answers_at_ipv6() -> None:
+    arguments = [sys.executable, "-m", "nlptool", "serve", "--http", "[::1]:0"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline().decode()
+        assert line.startswith("nlptool serve: http://[::1]:")
+        try:
+            connection = http.client.HTTPConnection("::1", int(line.rpartition(":")[2]), timeout=PATIENCE)
+            connection.request("POST", "/v1/tokenize?format=wakati", "猫が鳴く。\n".encode())
+            assert connection.getresponse().read().decode() == "猫 が 鳴く 。\n"
+            connection.request("GET", "/healthz", headers={"Host": "evil.example"})
+            assert connection.getresponse().status == 421
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+
+
 def processes(server: Server) -> list[int]:
     """Return the processes that run the commands of a server."""
     found = {}

@@ -7,6 +7,9 @@ import json
 import os
 import pty
 import signal
+import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +17,8 @@ from pathlib import Path
 import pytest
 from program import PATIENCE
 from warm_user import EMBED, TEXTS, Warm, a_user, until
+
+from nlptool.cli.warm import client, front, messages, places
 
 
 @pytest.fixture
@@ -176,7 +181,32 @@ def test_a_model_whose_files_change_is_opened_anew(warm: Warm, tmp_path: Path) -
     assert [answer["neighbors"][0]["word"] for answer in answers] == ["b", "b", "c", "c"]
 
 
-@pytest.mark.parametrize("fault", ["left behind", "link", "open to others", "read-only", "file", "too long"])
+def name_of_socket(warm: Warm) -> Path:
+    """The path of the socket of the server that a user has, who has none now."""
+    warm.ready()
+    (path,) = (warm.runtime / "nlptool").glob("*.sock")
+    for number in (*warm.processes("front"), *warm.processes("worker")):
+        os.kill(number, signal.SIGKILL)
+    path.unlink()
+    return path
+
+
+def answering(listening: socket.socket, data: bytes) -> None:
+    """Answer whoever connects with some bytes, and go."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listening.accept()
+            connection.sendall(data)
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "left behind", "link", "open to others", "read-only", "file", "too long", "link of a socket", "folder of a socket",
+        "nobody answers", "nonsense",
+    ],
+)  # fmt: skip
 def test_where_no_server_can_be_the_command_does_its_work(warm: Warm, tmp_path: Path, fault: str) -> None:
     expected = warm.run(*EMBED, stdin=TEXTS, warm=False)
     folder = warm.runtime / "nlptool"
@@ -197,10 +227,58 @@ def test_where_no_server_can_be_the_command_does_its_work(warm: Warm, tmp_path: 
             folder.write_text("")
         case "too long":
             warm.environment["XDG_RUNTIME_DIR"] = str(tmp_path / ("x" * 120))
+        case "link of a socket":
+            name_of_socket(warm).symlink_to(tmp_path / "nowhere")
+        case "folder of a socket":
+            name_of_socket(warm).mkdir()
+        case "nobody answers" | "nonsense":
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(str(name_of_socket(warm)))
+            listening.listen(8)
+            answer = b"HTTP/1.1 400 Bad Request" if fault == "nonsense" else b""
+            threading.Thread(target=answering, args=(listening, answer), daemon=True).start()
     assert warm.run(*EMBED, stdin=TEXTS) == expected
     assert warm.run(*EMBED, stdin=TEXTS) == expected
     if fault == "read-only":
         folder.chmod(0o700)
+
+
+def test_a_folder_and_a_server_of_another_user_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nlptool").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert places.is_ours(places.folder())
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listening:
+        monkeypatch.chdir(tmp_path)  # the path of a socket has a hundred bytes
+        listening.bind("x.sock")
+        listening.listen(1)
+        messages.connect("x.sock", 5.0).close()
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+        assert not places.is_ours(places.folder())
+        with pytest.raises(OSError, match="another user"):
+            messages.connect("x.sock", 5.0)
+        with pytest.raises(OSError, match="belongs to another user"):
+            front.listen(tmp_path / "nlptool" / "y.sock")
+    assert client.run(["embed"]) is client.NotRun.NO_SERVER
+    assert list((tmp_path / "nlptool").iterdir()) == []
+
+
+def test_a_full_disk_does_not_switch_it_on(warm: Warm) -> None:
+    limited = f"ulimit -f 0; trap '' XFSZ; {sys.executable} -m nlptool warm on"
+    code, stdout, stderr = warm.shell(limited)
+    assert (code, stdout) == (1, b"")
+    assert b"File too large" in stderr
+    assert list((warm.home / "configuration" / "nlptool").iterdir()) == []
+
+
+def test_another_version_gets_a_server_of_its_own(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = warm.ready()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(warm.runtime))
+    own = places.socket_path()
+    monkeypatch.setattr(places, "__version__", "99.0")
+    assert Path(places.socket_path()).name.startswith("99.0-")
+    assert places.socket_path() != own
+    assert client.run(["embed", "-m", "static-ja-en"]) is client.NotRun.NO_SERVER
+    assert warm.status()[0]["process"] == state["process"]
 
 
 def test_another_environment_gets_a_server_of_its_own(warm: Warm) -> None:

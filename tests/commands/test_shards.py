@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import random
@@ -291,6 +292,23 @@ def test_two_runs_into_one_folder_exclude_each_other(texts: Path, invoke: Invoke
     assert done.exit_code == 1
     assert "is writing" in done.stderr
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+@pytest.mark.parametrize("task", [(), ("--task", "0/1")])
+def test_a_folder_on_storage_without_locks_is_written_and_that_is_said(
+    task: tuple[str, ...], number: int, texts: Path, here: list[int], invoke: Invoke, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    out = tmp_path / "out"
+    done = invoke("shards", "run", str(texts / "a.txt"), "--output", str(out), *task, "--", *WAKATI)
+    assert done.exit_code == 0, done.stderr
+    assert f"{out} is on storage without locks: no other process may write it now" in done.stderr
+    assert together(out) == one_process(*WAKATI, str(texts / "a.txt"))
 
 
 @pytest.fixture

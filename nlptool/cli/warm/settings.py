@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -34,11 +35,17 @@ def read() -> Settings:
 
 
 def write(settings: Settings) -> None:
-    """Keep settings, and with them that a warm server is wanted.
+    """Keep settings, and with them that a warm server is wanted: wholly or not at all, since the file alone says so.
 
     Raises:
         OSError: the file cannot be written.
     """
     path = Path(places.switch())
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        new.write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
