@@ -1,6 +1,6 @@
 """Exact search and similarities against faiss and sentence-transformers.
 
-    python tests/benchmarks/similarity.py search|cold|matrix
+    python tests/benchmarks/similarity.py search|cold|matrix|parts
     python tests/benchmarks/similarity.py pairs --corpus FILE
 
 ``search`` and ``cold`` need ``pip install faiss-cpu``. Vectors are random and of unit length, but for ``pairs``, where they are
@@ -10,6 +10,7 @@ those of the first different lines of FILE. Each contender has a process of its 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import multiprocessing
@@ -132,6 +133,54 @@ from sentence_transformers import SentenceTransformer
 index = faiss.read_index(sys.argv[2], faiss.IO_FLAG_MMAP)
 print(index.search(SentenceTransformer(sys.argv[1]).encode(["a boat in the harbour"]), 10))
 """
+
+
+def parts(arguments: argparse.Namespace, folder: Path) -> None:
+    """One index against the same vectors in parts: building, one query and a hundred, and peak memory, whole processes."""
+    random_vectors(folder / "corpus.npy", arguments.indexed, 256, seed=1)
+    random_vectors(folder / "queries.npy", 100, 256, seed=2)
+    corpus, queries = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("corpus", "queries"))
+    (folder / "vectors").mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(len(corpus)), arguments.parts_of_index)):
+        lines_of(folder / "vectors" / f"{number}.jsonl", corpus[rows[0] : rows[-1] + 1], int(rows[0]))
+    lines_of(folder / "1.jsonl", queries[:1], 0)
+    lines_of(folder / "100.jsonl", queries, 0)
+    one, several, name = folder / "one", folder / "parts", f"{arguments.parts_of_index} parts"
+    shards = f"{NLPTOOL} shards run {folder}/vectors --output {several} -- index build"
+    built = {
+        "one index": wall(f"{NLPTOOL} index build -o {one} {folder}/vectors"),
+        name: wall(shards),
+        "again": wall(shards),
+    }
+    row(f"{arguments.indexed:,} x 256", "building", "1 query", "100 queries", "peak memory of 1", "of 100")
+    row("---", "---", "---", "---", "---", "---")
+    commands = {
+        "one index": [NLPTOOL, "search", "--corpus", str(one)],
+        name: [NLPTOOL, "search", "--corpus", str(several)],
+    }
+    times = {
+        n: in_turn(
+            {each: lambda c=c, n=n: wall(f"{' '.join(c)} < {folder}/{n}.jsonl") for each, c in commands.items()},
+            arguments.rounds,
+        )
+        for n in (1, 100)
+    }
+    for each, command in commands.items():
+        peaks = [f"{peak_memory(command, folder / f'{n}.jsonl') / 1e6:,.0f} MB" for n in (1, 100)]
+        row(each, f"{built[each]:.1f} s", *(seconds(times[n][each]) for n in (1, 100)), *peaks)
+    answers = [subprocess.check_output(c, stdin=(folder / "100.jsonl").open()) for c in commands.values()]
+    print(
+        f"\nthe parts again, with nothing to do: {built['again']:.1f} s; the same answers: {answers[0] == answers[1]}"
+    )
+
+
+def lines_of(path: Path, rows: np.ndarray, first: int) -> None:
+    """Records of vectors, as ``embed -f base64`` writes them."""
+    entry = {"embed": {"model": "m", "precision": "float32"}}
+    with path.open("w") as file:
+        for number, vector in enumerate(rows, first):
+            value = base64.b64encode(np.ascontiguousarray(vector, "<f4")).decode()
+            file.write(json.dumps({"text": f"text number {number}", "embedding": value, "nlptool": entry}) + "\n")
 
 
 def matrix(arguments: argparse.Namespace, folder: Path) -> None:
@@ -283,11 +332,13 @@ def random_vectors(path: Path, n: int, d: int, *, seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["search", "pairs", "cold", "matrix"])
+    parser.add_argument("what", choices=["search", "pairs", "cold", "parts", "matrix"])
     parser.add_argument("--vectors", type=int, default=1_000_000)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--corpus", type=Path, help="a text file, for pairs")
     parser.add_argument("--pairs", type=int, default=100_000)
+    parser.add_argument("--indexed", type=int, default=200_000, help="vectors, for parts")
+    parser.add_argument("--index-parts", dest="parts_of_index", type=int, default=8)
     parser.add_argument("--threshold", type=float, default=0.9)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
