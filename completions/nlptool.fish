@@ -1489,7 +1489,7 @@ complete -c nlptool -n '__nlptool_at nlptool score' -s v -l verbose -d 'Print th
 complete -c nlptool -n '__nlptool_at nlptool score' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool score' -s h -l help -d 'Show this message and exit.'
 
-complete -c nlptool -n '__nlptool_at nlptool search' -l corpus -r -f -d 'Corpus: a file of texts or of records with embeddings, an .npy, or a folder of `nlptool index`; repeatable, several files are one corpus.'
+complete -c nlptool -n '__nlptool_at nlptool search' -l corpus -r -f -d 'Corpus: a file of texts or of records with embeddings, an .npy, or an index, in parts or not; repeatable, several files are one corpus.'
 complete -c nlptool -n '__nlptool_at nlptool search' -s k -l top-k -r -f -d 'Number of answers.'
 complete -c nlptool -n '__nlptool_at nlptool search' -l threshold -r -f -d 'Smallest similarity of an answer.'
 complete -c nlptool -n '__nlptool_at nlptool search' -l measure -r -f -a 'cosine dot euclidean manhattan pearson' -d 'Similarity measure; larger is more similar (euclidean, manhattan: the negative distance).'
@@ -1566,7 +1566,7 @@ complete -c nlptool -n '__nlptool_at nlptool shards run' -l debug -d 'Print the 
 complete -c nlptool -n '__nlptool_at nlptool shards run' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool similarity' -F
-complete -c nlptool -n '__nlptool_at nlptool similarity' -l against -r -f -d 'File of records to compare with, instead of with each other.'
+complete -c nlptool -n '__nlptool_at nlptool similarity' -l against -r -f -d 'File of records, or an index, to compare with, instead of with each other.'
 complete -c nlptool -n '__nlptool_at nlptool similarity' -l pairs -d 'Compare the two texts of each record, separated by a tab or in two fields.'
 complete -c nlptool -n '__nlptool_at nlptool similarity' -l first -r -f -a '(__nlptool_ask field similarity)' -d 'Field, JSON Pointer or column of a pair\'s first text.'
 complete -c nlptool -n '__nlptool_at nlptool similarity' -l second -r -f -a '(__nlptool_ask field similarity)' -d 'Field, JSON Pointer or column of a pair\'s second text.'

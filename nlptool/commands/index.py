@@ -40,10 +40,14 @@ def build(pipe: Pipe, output: str | None, resume: bool, measure: str | None, spe
     --measure names another. A model with prompts gets its prompt for documents. An empty line is left out and counted. Ctrl-C
     keeps FOLDER.part, from which --resume continues.
 
+    A corpus of many files can be an index in parts, which `nlptool shards run` makes in several processes, and of which it
+    makes those parts again whose files have changed. It is searched like one index.
+
     \b
     nlptool index build -o corpus.index corpus.txt.xz
     nlptool index build -m multilingual-e5-small --id-field id -o docs.index docs.jsonl
     nlptool index build -m my-model -o vectors.index vectors.npy     existing vectors, without texts
+    nlptool shards run corpus/ --output corpus.index -- index build -m static-ja-en
     """
     from nlptool.tasks import index
 

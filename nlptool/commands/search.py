@@ -22,8 +22,8 @@ from nlptool.specs import EncoderSpec
 )
 @click.option(
     "--corpus", multiple=True, required=True, metavar="PATH",
-    help="Corpus: a file of texts or of records with embeddings, an .npy, or a folder of `nlptool index`; repeatable, "
-    "several files are one corpus.",
+    help="Corpus: a file of texts or of records with embeddings, an .npy, or an index, in parts or not; repeatable, several "
+    "files are one corpus.",
 )  # fmt: skip
 @options.top_k(10, largest=100_000, help="Number of answers.")
 @options.threshold("Smallest similarity of an answer.")

@@ -117,6 +117,7 @@ def run(  # noqa: PLR0917
     nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
     nlptool shards run --compress zst --shard-size 64M wiki.txt --output tokens/ -- tokenize -f wakati
     nlptool shards run s3://bucket/texts --glob '*.jsonl' --output s3://bucket/out -- classify -m ./topics --field body
+    nlptool shards run vectors/ --output corpus.index -- index build
     nlptool shards run --engine ray --address auto --gpus-per-worker 1 corpus/ --output vectors/ -- embed --device cuda
 
     INPUT is a file or a folder of this machine, or a URL that fsspec knows (s3://, gs://, hdfs:// ...; the package of the store
@@ -129,6 +130,8 @@ def run(  # noqa: PLR0917
     the output of one process over the same files, byte for byte: numbers of records and lines, seeds, places and the model that
     is chosen by the first text are those of the whole input. Numbers that depend on the batch change by less than 1e-5, unless
     the command has --deterministic.
+
+    Or COMMAND is index build: DIR becomes an index in parts, shard-00000.index ..., for search and similarity.
 
     DIR/manifest.jsonl says of each shard what made it: the command, its options, the models and their versions, the bytes of
     the file with its size and time of change or ETag, the records in, out and failed, and the seconds. Run again, what is done is

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @options.records("similarity", instead=("embedding", "tokens"))
-@click.option("--against", metavar="FILE", help="File of records to compare with, instead of with each other.")
+@click.option(
+    "--against", metavar="FILE", help="File of records, or an index, to compare with, instead of with each other."
+)
 @click.option(
     "--pairs", is_flag=True, help="Compare the two texts of each record, separated by a tab or in two fields."
 )
@@ -66,10 +68,12 @@ def command(  # noqa: PLR0917
     nlptool similarity captions.txt --plot captions.png > matrix.jsonl
     nlptool similarity questions.txt --against answers.txt --top-k 3
     nlptool similarity --threshold 0.9 corpus.txt > duplicates.jsonl
+    nlptool similarity -k 5 corpus.index -o nearest.jsonl
     printf '犬が走る。\\tA dog runs.\\n' | nlptool similarity --pairs
 
-    Records with an `embedding` (from `nlptool embed`) are not embedded again; an .npy of vectors can be read too. An empty line
-    has no vector: it is left out and counted. The results are exact; the matrix is computed in blocks that fit into --memory.
+    Records with an `embedding` (from `nlptool embed`) are not embedded again; an .npy of vectors can be read too, and an index,
+    in parts or not, of whose records it has the ids and the texts. An empty line has no vector: it is left out and counted. The
+    results are exact; the matrix is computed in blocks that fit into --memory.
     """
     from nlptool.tasks import similarity
     from nlptool.tasks.comparison import Comparison, write_matrix

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from bisect import bisect_right
+import resource
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
@@ -27,6 +28,10 @@ from nlptool.geometry.measures import USUAL
 from nlptool.geometry.row_parts import RowParts
 from nlptool.storage import shard_folder
 from nlptool.storage.digest import sha256
+
+_FILES_OF_A_PART = 4
+_OTHER_FILES = 200
+_FEW = 8
 
 SameModel = Callable[[str, str], bool]
 
@@ -77,7 +82,8 @@ class IndexParts:
 
     Attributes:
         about: what the manifests of the parts say together.
-        parts: the indexes, in order.
+        n_parts: how many there are.
+        measure: the measure of similarity that the vectors are prepared for.
         vectors: (N, D) float32, memory-mapped, prepared for ``measure``; ``check_rows`` comes before they are read.
         ready: whether the vectors are prepared for the measure that they are compared by.
 
@@ -92,32 +98,35 @@ class IndexParts:
 
     def __init__(self, folder: Path, same_model: SameModel = operator.eq) -> None:
         self.folder = folder
-        entries = _entries(folder)
-        abouts: dict[str, Mapping[str, Any]] = {str(entry["output"]): entry["index"] for entry in entries}
-        refuse_different(str(folder), abouts, same_model)
-        self.parts = [self._opened(name, about) for name, about in abouts.items()]
-        self._ends = list(accumulate(map(len, self.parts)))
-        read = [int(part.about["n_read"]) for part in self.parts]
-        self._read_before = [end - number for end, number in zip(accumulate(read), read, strict=True)]
-        self.vectors = RowParts([part.vectors for part in self.parts])
+        self._abouts = _abouts_in(folder)
+        refuse_different(str(folder), self._abouts, same_model)
+        self._names = list(self._abouts)
+        self.n_parts = len(self._names)
+        self._open: OrderedDict[int, Index] = OrderedDict()  # those that were used last
+        self._most_open = _most_open()
         self.about: dict[str, Any] = {}
-        for part in self.parts:
+        self.measure = USUAL
+        lengths: list[int] = []
+        n_read: list[int] = []
+        for number in range(self.n_parts):
+            part = self._part(number)
+            lengths.append(len(part))
+            n_read.append(int(part.about["n_read"]))
             if len(part):  # an empty one knows nothing of its model
+                self.measure = part.measure
                 self.about |= {name: value for name, value in part.about.items() if value and name not in self.about}
-        self.about |= {"n_items": len(self), "dimension": self.vectors.shape[1], "n_read": sum(read)}
+        self._read_before = [end - read for end, read in zip(accumulate(n_read), n_read, strict=True)]
+        dimension = int(self.about.get("dimension", 0))
+        self.vectors = RowParts(lengths, dimension, lambda number: self._part(number).vectors)
+        self.about |= {"n_items": len(self), "dimension": dimension, "n_read": sum(n_read)}
 
     @property
     def model(self) -> str:
         """The name of the model that made the vectors, "" if it is not known."""
         return str(self.about.get("model") or "")
 
-    @property
-    def measure(self) -> str:
-        """The measure of similarity that the vectors are prepared for."""
-        return next((part.measure for part in self.parts if len(part)), USUAL)
-
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self.vectors)
 
     def check_rows(self, first: int, stop: int) -> None:
         """Check that the vectors of the items from ``first`` to ``stop`` are those that were written.
@@ -127,11 +136,12 @@ class IndexParts:
         """
         stop = min(stop, len(self))
         while first < stop:
-            number, row = self._place(first)
-            end = min(stop, self._ends[number])
+            number, row = self.vectors.place(first)
             with self._named(number):
-                self.parts[number].check_rows(row, row + end - first)
-            first = end
+                part = self._part(number)
+                end = min(len(part), row + stop - first)
+                part.check_rows(row, end)
+            first += end - row
 
     def line(self, item: int) -> bytes:
         """Return the line of an item in the ``records.jsonl`` of its part, whose ``index`` counts the records of that part.
@@ -139,9 +149,9 @@ class IndexParts:
         Raises:
             RunError: it is damaged.
         """
-        number, row = self._place(item)
+        number, row = self.vectors.place(item)
         with self._named(number):
-            return self.parts[number].line(row)
+            return self._part(number).line(row)
 
     def shown(self, index: int) -> dict[str, Any]:
         """Return the fields that identify an item in a result: index, file, line, and id and text if it has them.
@@ -149,9 +159,9 @@ class IndexParts:
         Raises:
             RunError: its line is damaged.
         """
-        number, row = self._place(index)
+        number, row = self.vectors.place(index)
         with self._named(number):
-            shown = self.parts[number].shown(row)
+            shown = self._part(number).shown(row)
         return {**shown, "index": shown["index"] + self._read_before[number]}
 
     def files(self) -> Iterator[tuple[dict[str, Any], int]]:
@@ -160,34 +170,51 @@ class IndexParts:
         Raises:
             RunError: a part is damaged.
         """
-        for number, part in enumerate(self.parts):
+        for number in range(self.n_parts):
             with self._named(number):
+                part = self._part(number)
                 files = part.files()
                 counts = np.bincount(part.file_of() + 1, minlength=len(files) + 1).tolist()
             yield from zip(files, counts[1:], strict=True)
 
-    def _place(self, item: int) -> tuple[int, int]:
-        """Return the number of an item's part, and its number in the part."""
-        number = bisect_right(self._ends, item)
-        return number, item - (self._ends[number - 1] if number else 0)
-
-    def _opened(self, name: str, about: Mapping[str, Any]) -> Index:
-        """Open a part.
+    def _part(self, number: int) -> Index:
+        """Return a part, opened if it is not.
 
         Raises:
             RunError: it is not the one that the manifest means.
         """
+        if number in self._open:
+            self._open.move_to_end(number)
+            return self._open[number]
+        name = self._names[number]
         path = self.folder / name
         if not path.is_dir():
             raise _damage(self.folder, f"{name} is not there")
-        with _of_part(self.folder, path):
+        with self._named(number):
             part = Index(path)
-            if sha256(path / index_folder.MANIFEST) != about["sha256"]:
-                raise ModelError(f"{path} is another one than {shard_folder.NAME} says")
+            if sha256(path / index_folder.MANIFEST) != self._abouts[name]["sha256"]:
+                raise RunError(f"{path} is another one than {shard_folder.NAME} says")
+        self._open[number] = part
+        if len(self._open) > self._most_open:
+            self._open.popitem(last=False)
         return part
 
-    def _named(self, number: int) -> contextlib.AbstractContextManager[None]:
-        return _of_part(self.folder, self.parts[number].folder)
+    @contextlib.contextmanager
+    def _named(self, number: int) -> Iterator[None]:
+        """Say of a part that is damaged how it is made again.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        path = self.folder / self._names[number]
+        try:
+            yield
+        except (OSError, RunError) as error:
+            if isinstance(error, RunError) and not isinstance(error, ModelError) and error.hint:
+                raise  # it has been said
+            message = error.message if isinstance(error, RunError) else f"{path}: {error.strerror or error}"
+            hint = f"rm -r {path}, and nlptool shards run with the same words as before makes it again"
+            raise RunError(message, hint=hint) from error
 
 
 def open_index(folder: Path, same_model: SameModel = operator.eq) -> Index | IndexParts:
@@ -213,8 +240,8 @@ def refuse_parts(folder: Path) -> None:
         )
 
 
-def _entries(folder: Path) -> list[shard_folder.Entry]:
-    """Return the lines of the manifest.
+def _abouts_in(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return what the manifest says of each part, by its name.
 
     Raises:
         RunError: it is missing or damaged, or a part is not done.
@@ -227,7 +254,13 @@ def _entries(folder: Path) -> list[shard_folder.Entry]:
         about = entry.get("index")
         if not isinstance(about, dict) or not {"n_items", "sha256"} <= about.keys():
             raise _damage(folder, f"{shard_folder.NAME} says nothing of {entry['output']}")
-    return entries
+    return {str(entry["output"]): entry["index"] for entry in entries}
+
+
+def _most_open() -> int:
+    """Return how many parts may be open: each has some files, of which a process may have so many."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 1 << 20 if files == resource.RLIM_INFINITY else max(_FEW, (files - _OTHER_FILES) // _FILES_OF_A_PART)
 
 
 def _damage(folder: Path, what: str) -> RunError:
@@ -235,19 +268,3 @@ def _damage(folder: Path, what: str) -> RunError:
         f"{folder} is damaged: {what}",
         hint="nlptool shards run, with the same words as before, makes again what is missing",
     )
-
-
-@contextlib.contextmanager
-def _of_part(folder: Path, part: Path) -> Iterator[None]:
-    """Say of a part that is damaged how it is made again.
-
-    Raises:
-        RunError: it is damaged.
-    """
-    try:
-        yield
-    except (OSError, RunError) as error:
-        message = error.message if isinstance(error, RunError) else f"{part}: {error.strerror or error}"
-        raise RunError(
-            message, hint=f"rm -r {part}, and nlptool shards run with the same words as before makes it again"
-        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -19,14 +19,16 @@ class RowParts:
         shape: (N, D).
 
     Args:
-        arrays: (n, D) float32 each, memory-mapped or not; the D of one without rows does not matter.
+        lengths: the number of rows of each array.
+        dimension: D.
+        array: returns an array by its number, (n, D) float32, memory-mapped or not.
     """
 
-    def __init__(self, arrays: Sequence[NDArray[np.float32]]) -> None:
-        self._arrays = [array for array in arrays if len(array)]
-        self._ends = list(accumulate(map(len, self._arrays)))
-        self._used: set[int] = set()  # the arrays whose pages may be in memory
-        self.shape = (self._ends[-1], self._arrays[0].shape[1]) if self._arrays else (0, 0)
+    def __init__(self, lengths: Sequence[int], dimension: int, array: Callable[[int], NDArray[np.float32]]) -> None:
+        self._ends = list(accumulate(lengths))
+        self._array = array
+        self._used: dict[int, NDArray[np.float32]] = {}  # the arrays whose pages may be in memory
+        self.shape = (self._ends[-1] if self._ends else 0, dimension)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -37,23 +39,29 @@ class RowParts:
         The pages of the arrays that were read before, and are not read now, are released.
         """
         first, stop, _ = rows.indices(len(self))
+        used: dict[int, NDArray[np.float32]] = {}
         pieces: list[NDArray[np.float32]] = []
-        number = begin = bisect_right(self._ends, first)
         while first < stop:
-            before = self._ends[number - 1] if number else 0
+            number, row = self.place(first)
             end = min(stop, self._ends[number])
-            pieces.append(self._arrays[number][first - before : end - before])
-            first, number = end, number + 1
-        used = set(range(begin, number))
-        for each in self._used - used:
-            npy.release(self._arrays[each])
+            before = self._used.get(number)
+            used[number] = self._array(number) if before is None else before
+            pieces.append(used[number][row : row + end - first])
+            first = end
+        for number in self._used.keys() - used.keys():
+            npy.release(self._used[number])
         self._used = used
         if not pieces:
             return np.empty((0, self.shape[1]), np.float32)
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    def place(self, row: int) -> tuple[int, int]:
+        """Return the number of a row's array, and its number in the array."""
+        number = bisect_right(self._ends, row)
+        return number, row - (self._ends[number - 1] if number else 0)
+
     def release(self) -> None:
         """Tell the system that the pages of memory-mapped files are not needed for now."""
-        for each in self._used:
-            npy.release(self._arrays[each])
-        self._used = set()
+        for array in self._used.values():
+            npy.release(array)
+        self._used = {}

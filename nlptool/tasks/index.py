@@ -190,7 +190,7 @@ def about(folder: Path) -> dict[str, Any]:
     index = open_index(folder, same_model)
     inner = ("files", "sha256", "digest", "reading", "roots", "n_read", "part")
     values = {name: value for name, value in index.about.items() if name not in inner and value not in (None, "")}
-    n_parts = {"n_parts": len(index.parts)} if isinstance(index, IndexParts) else {}
+    n_parts = {"n_parts": index.n_parts} if isinstance(index, IndexParts) else {}
     return {"name": str(folder), **n_parts, **values, "bytes": size_of(folder)}
 
 
