@@ -22,6 +22,15 @@ def wall(command: str) -> float:
     return time.perf_counter() - started
 
 
+def processor_time(command: Sequence[str], stdin: Path) -> float:
+    """Seconds of processors that a process takes, which what else runs changes little; its output is thrown away."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with stdin.open("rb") as lines:
+        subprocess.run(command, stdin=lines, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 _MEASURED = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)

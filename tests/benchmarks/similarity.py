@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure import NLPTOOL, about_this_machine, in_turn, peak_memory, ratio, row, seconds, wall
+from measure import NLPTOOL, about_this_machine, in_turn, peak_memory, processor_time, ratio, row, seconds, wall
 
 PLENTY = 2 * 10**9  # bytes, the default of --memory
 THREADS = len(os.sched_getaffinity(0))
@@ -152,22 +152,44 @@ def parts(arguments: argparse.Namespace, folder: Path) -> None:
         name: wall(shards),
         "again": wall(shards),
     }
-    row(f"{arguments.indexed:,} x 256", "building", "1 query", "100 queries", "peak memory of 1", "of 100")
-    row("---", "---", "---", "---", "---", "---")
+    row(
+        f"{arguments.indexed:,} x 256",
+        "building",
+        "1 query",
+        "100 queries",
+        "processor time of 1",
+        "of 100",
+        "peak memory of 1",
+        "of 100",
+    )
+    row(*["---"] * 8)
     commands = {
         "one index": [NLPTOOL, "search", "--corpus", str(one)],
         name: [NLPTOOL, "search", "--corpus", str(several)],
     }
-    times = {
+    asked = {n: folder / f"{n}.jsonl" for n in (1, 100)}
+    walls = {
         n: in_turn(
-            {each: lambda c=c, n=n: wall(f"{' '.join(c)} < {folder}/{n}.jsonl") for each, c in commands.items()},
+            {each: lambda c=c, n=n: wall(f"{' '.join(c)} < {asked[n]}") for each, c in commands.items()},
             arguments.rounds,
         )
-        for n in (1, 100)
+        for n in asked
+    }
+    times = {
+        n: in_turn(
+            {each: lambda c=c, n=n: processor_time([*c, "--threads", "1"], asked[n]) for each, c in commands.items()},
+            arguments.rounds,
+        )
+        for n in asked
     }
     for each, command in commands.items():
-        peaks = [f"{peak_memory(command, folder / f'{n}.jsonl') / 1e6:,.0f} MB" for n in (1, 100)]
-        row(each, f"{built[each]:.1f} s", *(seconds(times[n][each]) for n in (1, 100)), *peaks)
+        peaks = [f"{peak_memory(command, path) / 1e6:,.0f} MB" for path in asked.values()]
+        row(
+            each,
+            f"{built[each]:.1f} s",
+            *(seconds(measured[n][each]) for measured in (walls, times) for n in asked),
+            *peaks,
+        )
     answers = [subprocess.check_output(c, stdin=(folder / "100.jsonl").open()) for c in commands.values()]
     print(
         f"\nthe parts again, with nothing to do: {built['again']:.1f} s; the same answers: {answers[0] == answers[1]}"
