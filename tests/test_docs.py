@@ -372,11 +372,8 @@ def test_each_transcript_is_run_and_each_option_of_an_example_exists(name: str) 
                 path += f" {words.pop(0)}"
             if path == "nlptool shards run":  # what stands behind -- is the command line of another command
                 words, inner = words[: words.index("--")], words[words.index("--") + 1 :]
-                unknown += [
-                    (inner[0], word)
-                    for word in inner[1:]
-                    if word[:1] == "-" and word not in known[f"nlptool {inner[0]}"]
-                ]
+                command = " ".join(["nlptool", *inner[: 2 if inner[:2] == ["index", "build"] else 1]])
+                unknown += [(command, word) for word in inner if word[:1] == "-" and word not in known[command]]
             options = known["nlptool train word2vec" if path == "nlptool train" else path]
             given = [
                 re.split(r"[= ]", word)[0] for word in words if re.match(r"-{1,2}[a-zA-Z0]", word) and " " not in word
