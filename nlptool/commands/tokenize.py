@@ -199,8 +199,12 @@ def command(  # noqa: PLR0917
         "numbers": numbers,
     }
     if counting is not None:
-        counters = Workers(workers, task_count.counter, counting, dictionary, user_dictionary, wanted)
+        counters = functools.partial(
+            Workers, workers, task_count.counter, counting, dictionary, user_dictionary, wanted
+        )
         ranked = task_count.write(pipe, counting, counters, format=format)
+        if ranked is None:
+            return
         noun = task_count.NOUNS[counting.what]
         if plot is not None:
             count_pictures.draw_bars(ranked[0], plot, most=counting.most, noun=noun, note=pipe.note)

@@ -40,12 +40,15 @@ class Runs:
         self._held.append(rows)
         self._n_held += len(rows)
         if self._n_held > self._most_held:
-            merged = _merged(self._held)
-            is_large = len(merged) > self._most_held // 2
+            held = self._held_rows()
+            is_large = len(held) > self._most_held // 2
             if is_large:
-                self._on_disk.append(self._stored(merged))
-            self._held = [] if is_large else [merged]
-            self._n_held = 0 if is_large else len(merged)
+                self._on_disk.append(self._stored(held))
+            self._held = [] if is_large else [held]
+            self._n_held = 0 if is_large else len(held)
+
+    def _held_rows(self) -> Rows:
+        return self._held[0] if len(self._held) == 1 else _summed(self._held)
 
     def _stored(self, rows: Rows) -> Rows:
         """Write rows to a temporary file, and map it into memory."""
@@ -68,21 +71,68 @@ class Runs:
         Args:
             block: rows that are merged at once, about.
         """
-        runs = [*self._on_disk, *([_merged(self._held)] if self._held else [])]
-        starts = [0] * len(runs)
+        runs = [*self._on_disk, *([self._held_rows()] if self._held else [])]
         step = max(1, block // max(1, len(runs)))
-        while unread := [index for index, run in enumerate(runs) if starts[index] < len(run)]:
-            last = min(runs[index].columns[0][min(starts[index] + step, len(runs[index])) - 1] for index in unread)
-            parts = []
-            for index in unread:
-                end = int(np.searchsorted(runs[index].columns[0], last, side="right"))
-                parts.append(runs[index][starts[index] : end])
-                starts[index] = end
-            yield _merged([part for part in parts if len(part)])
+        yield from merged([_portions(run, step) for run in runs])
 
 
-def _merged(runs: Sequence[Rows]) -> Rows:
+def merged(runs: Sequence[Iterator[Rows]], *, in_order: bool = True) -> Iterator[Rows]:
+    """Merge runs of rows: yield the different rows with the sums of their counts, in ascending order; a row and those that have
+    its first id are in the same portion.
+
+    Args:
+        runs: the portions of each, ascending by their first ids.
+        in_order: the rows of each run ascend, and are different; else those of one first id come in any order.
+    """
+    waiting: dict[int, list[Rows]] = {}  # run -> portions whose last first id may go on in the next one
+
+    def read(index: int) -> None:
+        if (portion := next(runs[index], None)) is not None:
+            waiting.setdefault(index, []).append(portion)
+        else:
+            unread.discard(index)
+
+    unread = set(range(len(runs)))
+    for index in range(len(runs)):
+        read(index)
+    while waiting:
+        ends = {index: int(waiting[index][-1].columns[0][-1]) for index in unread}
+        border = min(ends.values()) if ends else None
+        taken = [part for index in sorted(waiting) if len(part := _joined(_taken(waiting, index, border)))]
+        if taken:
+            yield taken[0] if len(taken) == 1 and in_order else _summed(taken)
+        for index, end in ends.items():
+            if end == border:
+                read(index)
+
+
+def _taken(waiting: dict[int, list[Rows]], index: int, border: int | None) -> list[Rows]:
+    """Take out of the portions of a run the rows whose first ids are smaller than ``border``; None: all."""
+    taken, kept = [], []
+    for portion in waiting.pop(index):
+        end = len(portion) if border is None else int(np.searchsorted(portion.columns[0], np.uint32(border)))
+        taken.append(portion[:end])
+        if end < len(portion):
+            kept.append(portion[end:])
+    if kept:
+        waiting[index] = kept
+    return taken
+
+
+def _portions(rows: Rows, step: int) -> Iterator[Rows]:
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
+
+
+def _summed(runs: Sequence[Rows]) -> Rows:
+    """Return the different rows of runs with the sums of their counts."""
+    joined = _joined(runs)
+    return count(joined.columns, joined.counts)
+
+
+def _joined(runs: Sequence[Rows]) -> Rows:
+    """Return the rows of runs one behind the other."""
     if len(runs) == 1:
         return runs[0]
-    columns = [np.concatenate(column) for column in zip(*(run.columns for run in runs), strict=True)]
-    return count(columns, np.concatenate([run.counts for run in runs]))
+    columns = tuple(np.concatenate(column) for column in zip(*(run.columns for run in runs), strict=True))
+    return Rows(columns, np.concatenate([run.counts for run in runs]))

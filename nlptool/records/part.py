@@ -1,4 +1,5 @@
-"""A part of an input that several processes read: what one that reads all of it would know when it comes to the part."""
+"""A part of an input that several processes read: what one that reads all of it would know when it comes to the part. And what
+they have counted, from which one process makes the output of all."""
 
 from __future__ import annotations
 
@@ -48,3 +49,20 @@ class PartRun:
     models: dict[str, str] | None = None
     saw_beginning: bool = False
     disk_is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRun:
+    """A run that reads no input, but what runs over its parts have counted.
+
+    Attributes:
+        files: of their sums, on this machine, in the order of the parts.
+        names: what messages call these.
+        account: what is to be said of the records.
+        input_failed: a file of the input could not be read.
+    """
+
+    files: tuple[str, ...]
+    names: tuple[str, ...]
+    account: Account
+    input_failed: bool = False

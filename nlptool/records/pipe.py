@@ -24,7 +24,7 @@ from nlptool.records.inputs import files_of
 from nlptool.records.json_bytes import field_json, field_text
 from nlptool.records.notes import Note
 from nlptool.records.parse import Parser
-from nlptool.records.part import Part, PartRun
+from nlptool.records.part import MergeRun, Part, PartRun
 from nlptool.records.record import InputFormat, Record
 from nlptool.records.render import render
 from nlptool.records.tally import Tally, located
@@ -58,12 +58,13 @@ class Pipe:
     quiet: bool = False
     verbose: bool = False
     part_run: PartRun | None = None  # of a part of an input that several processes read; FILE is none then
+    merge_run: MergeRun | None = None  # of what was counted in the parts of an input, which is not read then
 
     def __post_init__(self) -> None:
         self.bar = Progress(self.command, self.progress, quiet=self.quiet)
         self.tally = Tally(self._say, self.note)
         self.given = self.files
-        if self.part_run is None:
+        if self.part_run is None and self.merge_run is None:
             self.files = files_of(self.files, globs=self.globs, parquet=self.form.kind == "parquet", note=self.note)
         self._parsed: Iterator[list[Record]] | None = None
         self._ahead: list[list[Record]] = []  # what was read before ``read``
@@ -153,6 +154,17 @@ class Pipe:
     def beside(self, *paths: str) -> Iterator[Pipe]:
         """Give a pipe that reads other files with the same options. What fails there is said there, and counts here too."""
         other = replace(self, files=paths, takes_text=False, output=None, resume=False, part_run=None)
+        other.bar = self.bar
+        try:
+            yield other
+        finally:
+            self.tally.include(other.tally)
+
+    @contextmanager
+    def without_failed(self) -> Iterator[Pipe]:
+        """Give a pipe that reads the same input, for an output that has no place for records that fail: they are left out."""
+        on_error = "fail" if self.on_error == "fail" else "skip"
+        other = replace(self, takes_text=False, output=None, resume=False, on_error=on_error)
         other.bar = self.bar
         try:
             yield other
@@ -276,6 +288,13 @@ class Pipe:
                             raise _as_failure(record, record.error)
                 self.bar.records(self.tally.n_read)
         self._summary(notes or {}, time.perf_counter() - started, passed="left out")
+
+    def summary_of_parts(self) -> None:
+        """Say the summary of the runs over the parts of the input, and count what failed in them."""
+        if self.merge_run is not None:
+            account = self.merge_run.account
+            self.tally.include_parts(account, input_failed=self.merge_run.input_failed)
+            account.tell(self._say, self.note, skipped=self.on_error == "skip", passed="left out")
 
     def id_of(self, record: Record) -> str:
         """Return the value of a record's ``--id-field``, "" if it has none.

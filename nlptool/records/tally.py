@@ -96,6 +96,16 @@ class Tally:
         self._n_read_beside += other.n_read
         self._n_failed_beside += other.n_failed
 
+    def include_parts(self, account: Account, *, input_failed: bool) -> None:
+        """Add the counts of runs over the parts of the input.
+
+        Args:
+            input_failed: a file of the input could not be read.
+        """
+        self.n_read += account.n_read
+        self.n_failed += account.n_failed
+        self.input_failed |= input_failed
+
     def summary(self, notes: Mapping[str, Note], *, skipped: bool, passed: str, seconds: float | None) -> None:
         """Say how the run went.
 

@@ -8,8 +8,9 @@ from nlptool.records.formats.columns import write
 from nlptool.records.pipe import Pipe
 from nlptool.storage.output import Output
 from nlptool.tasks.counted_tokens import Counted, consume
+from nlptool.tasks.sums import sums_of
 from nlptool.tasks.token_arrays import Portions
-from nlptool.tasks.word_pairs import MEASURES, Chosen, Measured, PairCounter, field
+from nlptool.tasks.word_pairs import MEASURES, Chosen, Measured, PairCounter, PairSums, field
 
 SHOWN = 30
 """Pairs in a table, unless -k says how many."""
@@ -27,21 +28,28 @@ def write_collocations(pipe: Pipe, counted: Counted, chosen: Chosen, *, nodes: S
     Raises:
         RunError: something cannot be written, or a record failed and ``--on-error fail`` was chosen.
     """
-    names = counted.names()
-    count = PairCounter(names, chosen.window, nodes)
-    portions = Portions(names, count)
-    with Output(pipe.output, inputs=pipe.files or ("-",), before_write=pipe.bar.clear) as output:
+
+    def count() -> PairSums:
+        names = counted.names()
+        counter = PairCounter(names, chosen.window, nodes)
+        portions = Portions(names, counter)
         consume(pipe, counted, lambda record, tokens: portions.add(tokens))
         portions.end()
-        measured = Measured.of_nodes(count, chosen) if nodes else Measured.of_pairs(count, chosen)
+        return PairSums.of_counter(names, counter, nodes)
+
+    with Output(pipe.output, inputs=pipe.files or ("-",), before_write=pipe.bar.clear) as output:
+        sums = sums_of(pipe, output, count, lambda files: PairSums.added(files, with_nodes=bool(nodes)))
+        if sums is None:
+            return
+        measured = Measured.of_nodes(sums, chosen) if nodes else Measured.of_pairs(sums, chosen)
         limit = SHOWN if chosen.most is None and format == "table" else chosen.most
         shown = [name for name in MEASURES if format != "table" or name in (*_IN_TABLE, chosen.measure)]
         first = ["node", "word", "count", "left", "right", "node_count", "word_count"]
         columns = first if nodes else ["first", "second", "count", "first_count", "second_count"]
-        blocks = measured.blocks(names, chosen, limit, columns)
+        blocks = measured.blocks(sums, chosen, limit, columns)
         n_written = write(output, [*columns, *map(field, shown)], blocks, format)
     for node in nodes:
-        if (id := names.find(node)) is None or not count.words[id : id + 1].any():
+        if not sums.n_of(node):
             pipe.note(
                 f"{node} is none of the {counted.of} of the input: it may be several of them, or written another way"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,25 +119,27 @@ def _texts(records: list[Record]) -> Sequence[str]:
     return [record.text for record in records if record.pending]
 
 
-def write(pipe: Pipe, counting: Counting, workers: Workers[Counts], *, format: str = "jsonl") -> list[Ranked]:
+def write(
+    pipe: Pipe, counting: Counting, workers: Callable[[], Workers[Counts]], *, format: str = "jsonl"
+) -> list[Ranked] | None:
     """Write a record for each character or word of all the input, or of each group of records, the most frequent first.
 
     Args:
-        workers: each made by ``counter``.
+        workers: opens those that count, each made by ``counter``.
         format: jsonl | csv | tsv | table.
 
     Returns:
-        The groups, with what comes often enough.
+        The groups, with what comes often enough; None: the sums of a part of an input were written.
 
     Raises:
         RunError: something cannot be written.
     """
     with Output(pipe.output, inputs=pipe.files or ("-",)) as output:
-        with pipe.beside(*pipe.files) as beside, beside.bar:
-            beside.on_error = (
-                "fail" if pipe.on_error == "fail" else "skip"
-            )  # the output has no place for a record that fails
-            ranked, said = (_in_groups if counting.in_groups else _whole)(beside, counting, workers)
+        with pipe.without_failed() as reading, reading.bar:
+            found = (_in_groups if counting.in_groups else _whole)(reading, counting, workers, output)
+        if found is None:
+            return None
+        ranked, said = found
         most = SHOWN if counting.most is None and format == "table" else counting.most
         blocks = (block for group in ranked for block in _blocks(group, counting, most))
         n_written = columns.write(output, counting.columns(), blocks, format)
@@ -152,31 +154,55 @@ def write(pipe: Pipe, counting: Counting, workers: Workers[Counts], *, format: s
     return ranked
 
 
-def _whole(pipe: Pipe, counting: Counting, workers: Workers[Counts]) -> tuple[list[Ranked], dict[str, int]]:
+def _whole(
+    pipe: Pipe, counting: Counting, workers: Callable[[], Workers[Counts]], output: Output
+) -> tuple[list[Ranked], dict[str, int]] | None:
     """Return the only group, and what is to be said."""
     from nlptool.models.japanese.counts import Counts
+    from nlptool.tasks.count_sums import CountSums
+    from nlptool.tasks.sums import sums_of
 
-    counts = Counts()
-    pipe.consume(count(pipe.read(), workers, counts))
-    ranked = counts.most_frequent()
-    frequent = [(item, n) for item, n in ranked if n >= counting.min_count]
-    found = Ranked("", [item for item, _ in frequent], [n for _, n in frequent], counts.of.total())
-    said = {"rare": len(ranked) - len(frequent), "n_unknown": counts.n_unknown, "n_control": counts.n_control}
-    return [found], said
+    def counted() -> CountSums:
+        counts = Counts()
+        pipe.consume(count(pipe.read(), workers(), counts))
+        return CountSums(counts.of.items(), counts.n_unknown, counts.n_control)
+
+    n_fields = len(counting.names())
+    sums = sums_of(pipe, output, counted, lambda files: CountSums.added(files, n_fields))
+    if sums is None:
+        return None
+    total = n_rare = 0
+    frequent: list[tuple[Item, int]] = []
+    for item, n in sums.items:
+        total += n
+        if n >= counting.min_count:
+            frequent.append((item, n))
+        else:
+            n_rare += 1
+    frequent.sort(key=lambda pair: (-pair[1], pair[0]))
+    ranked = Ranked("", [item for item, _ in frequent], [n for _, n in frequent], total)
+    return [ranked], {"rare": n_rare, "n_unknown": sums.n_unknown, "n_control": sums.n_control}
 
 
-def _in_groups(pipe: Pipe, counting: Counting, workers: Workers[Counts]) -> tuple[list[Ranked], dict[str, int]]:
+def _in_groups(
+    pipe: Pipe, counting: Counting, workers: Callable[[], Workers[Counts]], output: Output
+) -> tuple[list[Ranked], dict[str, int]] | None:
     """Return the groups, and what is to be said."""
-    from nlptool.tasks.grouped_counts import GroupedCounts
+    from nlptool.tasks.grouped_counts import RECORD, GroupedCounts, GroupedSums
+    from nlptool.tasks.sums import sums_of
 
-    counts = GroupedCounts(counting.group, counting.parts)
-    pipe.consume(counts.count(pipe.read(), workers))
-    found = [
-        Ranked(group.name, group.items, group.counts.tolist(), group.total, group)
-        for group in counts.groups(counting.min_count)
-    ]
-    said = {"rare": counts.n_rare, "n_unknown": counts.n_unknown, "n_control": counts.n_control}
-    return found, said
+    def counted() -> GroupedSums:
+        counts = GroupedCounts(counting.group, counting.parts)
+        pipe.consume(counts.count(pipe.read(), workers()))
+        return counts.sums()
+
+    n_fields = len(counting.names())
+    sums = sums_of(pipe, output, counted, lambda files: GroupedSums.added(files, by_record=counting.parts == RECORD))
+    if sums is None:
+        return None
+    groups, n_rare = sums.ranked(counting.min_count, n_fields)
+    found = [Ranked(group.name, group.items, group.counts.tolist(), group.total, group) for group in groups]
+    return found, {"rare": n_rare, "n_unknown": sums.n_unknown, "n_control": sums.n_control}
 
 
 def _blocks(ranked: Ranked, counting: Counting, most: int | None) -> Iterator[columns.Columns]:

@@ -10,7 +10,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.tokenized import given_tokens
 from nlptool.tasks.record_words import Splitting, chosen_tokenizer, words_of
-from nlptool.tasks.token_arrays import Characters, Names, Words
+from nlptool.tasks.token_arrays import Characters, NewNames, Words
 
 Tokens = Sequence[str]
 
@@ -23,7 +23,7 @@ class Counted:
     punctuation: bool = False  # tokens without a letter or a digit too
     splitting: Splitting = field(default_factory=Splitting)
 
-    def names(self) -> Names:
+    def names(self) -> NewNames:
         make = Characters if self.of == "chars" else Words
         return make(punctuation=self.punctuation)
 

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.geometry import ngram_counts
+from nlptool.geometry import ngram_counts, stored_columns
 from nlptool.geometry.ngram_counts import Rows
 from nlptool.geometry.ngram_runs import Runs
 from nlptool.geometry.rounding import as_json
 from nlptool.records.formats.columns import Columns, write
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
+from nlptool.storage.column_file import ColumnFile, ColumnWriter
 from nlptool.storage.output import Output
 from nlptool.tasks.counted_tokens import Counted, Tokens, consume
 from nlptool.tasks.groups import group_of
-from nlptool.tasks.token_arrays import Names, Portion, Portions
+from nlptool.tasks.sums import (
+    AddedRows,
+    Map,
+    Mergeable,
+    added_groups,
+    added_up,
+    added_words,
+    store_rows,
+    store_words,
+    sums_of,
+)
+from nlptool.tasks.token_arrays import Characters, Names, Portion, Portions
 from nlptool.text.word_ids import WordIds
 
 SHOWN = 20
@@ -56,6 +70,67 @@ class NgramCounter:
             self.totals[n] = counts
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NgramSums:
+    """All n-grams of an input.
+
+    Attributes:
+        groups: their names, in the order in which they came; None: the n-grams are not grouped.
+        runs, totals: as of ``NgramCounter``.
+    """
+
+    names: Names
+    groups: list[str] | None
+    runs: Mapping[int, Mergeable]
+    totals: Mapping[int, NDArray[np.int64]]
+
+    @classmethod
+    def of_records(cls, pipe: Pipe, counted: Counted, lengths: Sequence[int], *, by: str | None) -> NgramSums:
+        """Count the n-grams of the records of a pipe.
+
+        Raises:
+            RunError: a record failed and ``--on-error fail`` was chosen.
+        """
+        groups, names = WordIds(), counted.names()
+        count = NgramCounter(lengths, grouped=by is not None)
+        portions = Portions(names, count)
+
+        def add(record: Record, tokens: Tokens) -> None:
+            portions.add(tokens, groups[group_of(record, by)] if by is not None else 0)
+
+        consume(pipe, counted, add)
+        portions.end()
+        return cls(names, list(groups) if by is not None else None, count.runs, count.totals)
+
+    def store(self, file: ColumnWriter) -> dict[str, Any]:
+        """See ``Sums``."""
+        store_words(file, self.names)
+        stored_columns.write_words(file, "groups", self.groups or [])
+        for n, runs in self.runs.items():
+            stored_columns.write_numbers(file, f"totals.{n}", self.totals[n])
+            store_rows(file, str(n), runs, self.names, n_tokens=n)
+        return {}
+
+    @classmethod
+    def added(
+        cls, files: Sequence[ColumnFile], counted: Counted, lengths: Sequence[int], *, by: str | None
+    ) -> NgramSums:
+        """Add up what was counted in several files."""
+        names: Names
+        maps: list[Map]
+        if counted.of == "chars":
+            names, maps = Characters(punctuation=counted.punctuation), [None] * len(files)
+        else:
+            names, maps = added_words(files)
+        groups, group_maps = added_groups(files, "groups")
+        runs, totals = {}, {}
+        for n in lengths:
+            of_files = [stored_columns.numbers(file, f"totals.{n}") for file in files]
+            totals[n] = added_up(of_files, [None] * len(files) if by is None else group_maps, max(1, len(groups)))
+            runs[n] = AddedRows(files, str(n), [*[maps] * n, *([group_maps] if by is not None else [])])
+        return cls(names, groups if by is not None else None, runs, totals)
+
+
 def write_ngrams(
     pipe: Pipe,
     counted: Counted,
@@ -79,23 +154,22 @@ def write_ngrams(
     Raises:
         RunError: something cannot be written, or a record failed and ``--on-error fail`` was chosen.
     """
-    groups, names = WordIds(), counted.names()
-    count = NgramCounter(lengths, grouped=by is not None)
-    portions = Portions(names, count)
-
-    def add(record: Record, tokens: Tokens) -> None:
-        portions.add(tokens, groups[group_of(record, by)] if by is not None else 0)
-
     with Output(pipe.output, inputs=pipe.files or ("-",), before_write=pipe.bar.clear) as output:
-        consume(pipe, counted, add)
-        portions.end()
+        sums = sums_of(
+            pipe,
+            output,
+            lambda: NgramSums.of_records(pipe, counted, lengths, by=by),
+            lambda files: NgramSums.added(files, counted, lengths, by=by),
+        )
+        if sums is None:
+            return
         kept, n_left_out = {}, 0
         for n in lengths:
-            kept[n], n_rare = frequent(count.runs[n], min_count, n_columns=n + (by is not None))
+            kept[n], n_rare = frequent(sums.runs[n], min_count, n_columns=n + (by is not None))
             n_left_out += n_rare
         limit = SHOWN if most is None and format == "table" else most
-        blocks = _blocks(kept, names, count.totals, list(groups) if by is not None else None, limit)
         columns = ["ngram", "n", "count", "per_million"]
+        blocks = _blocks(kept, sums, limit)
         n_written = write(output, columns if by is None else ["group", *columns], blocks, format)
     n_kept = sum(map(len, kept.values()))
     if n_left_out:
@@ -104,7 +178,7 @@ def write_ngrams(
         pipe.note(f"the table shows {n_written:,} of {n_kept:,} n-grams; -k N shows N of each length, -f jsonl all")
 
 
-def frequent(runs: Runs, min_count: int, *, n_columns: int) -> tuple[Rows, int]:
+def frequent(runs: Mergeable, min_count: int, *, n_columns: int) -> tuple[Rows, int]:
     """Return the rows that come at least so often, and the number of the others."""
     kept, n_rare = [], 0
     for block in runs.merged():
@@ -117,20 +191,14 @@ def frequent(runs: Runs, min_count: int, *, n_columns: int) -> tuple[Rows, int]:
     return Rows(columns, np.concatenate([each.counts for each in kept] or [np.zeros(0, np.int64)])), n_rare
 
 
-def _blocks(
-    kept: dict[int, Rows],
-    names: Names,
-    totals: dict[int, NDArray[np.int64]],
-    groups: list[str] | None,
-    most: int | None,
-) -> Iterator[Columns]:
+def _blocks(kept: Mapping[int, Rows], sums: NgramSums, most: int | None) -> Iterator[Columns]:
     """Yield what is written.
 
     Args:
         kept: n -> rows.
-        groups: the names of the groups; None: the rows have none.
         most: rows of each length and group.
     """
+    names, groups = sums.names, sums.groups
     ordered = {n: _ordered(rows, names, most, grouped=groups is not None) for n, rows in kept.items()}
     for group in range(1 if groups is None else len(groups)):
         for n, rows in ordered.items():
@@ -145,7 +213,7 @@ def _blocks(
                     "ngram": names.names(part.columns[:n]),
                     "n": [n] * len(part),
                     "count": part.counts.tolist(),
-                    "per_million": as_json(1e6 * part.counts / totals[n][group]),
+                    "per_million": as_json(1e6 * part.counts / sums.totals[n][group]),
                 }
                 yield block if groups is None else {"group": [groups[group]] * len(part), **block}
 

@@ -18,8 +18,8 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.storage import temp_files
 from nlptool.tasks.counted_tokens import Counted, Tokens, decide, with_tokens_of
-from nlptool.tasks.token_arrays import Names, Portions
-from nlptool.tasks.word_pairs import Chosen, Measured, PairCounter
+from nlptool.tasks.token_arrays import NewNames, Portions
+from nlptool.tasks.word_pairs import Chosen, Measured, PairCounter, PairSums
 
 MARK = "_"
 """What stands between words that are joined."""
@@ -51,7 +51,7 @@ def write_phrases(pipe: Pipe, counted: Counted, chosen: Chosen, format: str) -> 
             with temp_files.disk_space():
                 pickle.dump(spooled, spool, pickle.HIGHEST_PROTOCOL)
         portions.end()
-        pairs = Measured.of_pairs(count, chosen)
+        pairs = Measured.of_pairs(PairSums.of_counter(names, count), chosen)
         spool.seek(0)
         join = Joiner(names, pairs)
         pipe.write(_rewritten(spool, join), _as_text if format == "text" else None, resumes=False)
@@ -84,7 +84,7 @@ class Joiner:
         n_joined: pairs that were joined so far.
     """
 
-    def __init__(self, names: Names, pairs: Measured) -> None:
+    def __init__(self, names: NewNames, pairs: Measured) -> None:
         self.n_joined = 0
         self._names = names
         self._pairs = frozenset(packed(*pairs.ids).tolist())

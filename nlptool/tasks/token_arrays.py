@@ -7,7 +7,8 @@ together what stands on both sides.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,17 +43,7 @@ class Portion:
 
 
 class Names(Protocol):
-    """Gives tokens ids, and ids names."""
-
-    separator: str  # between the tokens of an n-gram
-
-    def ids(self, tokens: str | Sequence[str]) -> Ids:
-        """Return the ids of tokens, (T,)."""
-        ...
-
-    def is_counted(self, ids: Ids) -> NDArray[np.bool_]:
-        """Return which tokens are counted, (T,)."""
-        ...
+    """The names of the tokens that ids stand for."""
 
     def find(self, token: str) -> int | None:
         """Return the id of a token; None if it never came."""
@@ -67,17 +58,30 @@ class Names(Protocol):
         ...
 
 
+class NewNames(Names, Protocol):
+    """Gives tokens ids."""
+
+    def ids(self, tokens: str | Sequence[str]) -> Ids:
+        """Return the ids of tokens, (T,)."""
+        ...
+
+    def is_counted(self, ids: Ids) -> NDArray[np.bool_]:
+        """Return which tokens are counted, (T,)."""
+        ...
+
+
 class Words:
     """Words; their ids are those of their first occurrence.
 
     Args:
         punctuation: words without a letter or a digit are counted too.
+        ids: of words that have some.
     """
 
     separator = " "
 
-    def __init__(self, *, punctuation: bool = False) -> None:
-        self._ids = WordIds()
+    def __init__(self, *, punctuation: bool = False, ids: WordIds | None = None) -> None:
+        self._ids = WordIds() if ids is None else ids
         self._punctuation = punctuation
         self._counted = np.zeros(0, np.bool_)
         self._ranks = np.zeros(0, np.int64)
@@ -102,10 +106,55 @@ class Words:
             self._ranks[sorted(range(len(words)), key=words.__getitem__)] = np.arange(len(words))
         return self._ranks[ids]
 
+    def in_order(self) -> list[str]:
+        """Return all words in the order of their code points."""
+        return sorted(self._ids)
+
     def names(self, columns: Sequence[Ids]) -> list[str]:
         words = list(self._ids)
         named = [[words[id] for id in column.tolist()] for column in columns]
         return named[0] if len(named) == 1 else list(map(self.separator.join, zip(*named, strict=True)))
+
+
+class SortedWords:
+    """Words of several counts; their ids are in the order of their code points.
+
+    Args:
+        portions: the words in this order, in UTF-8.
+    """
+
+    separator = Words.separator
+
+    def __init__(self, portions: Iterable[Sequence[bytes]]) -> None:
+        data, lengths = bytearray(), [np.zeros(1, np.int64)]
+        for words in portions:
+            data += b"".join(words)
+            lengths.append(np.fromiter(map(len, words), np.int64, len(words)))
+        self._data = bytes(data)
+        self._bounds = np.cumsum(np.concatenate(lengths))  # of word i: from [i] to [i + 1]
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    def find(self, token: str) -> int | None:
+        wanted = token.encode("utf-8", "surrogatepass")
+        found = bisect_left(range(len(self)), wanted, key=self._word)
+        return found if found < len(self) and self._word(found) == wanted else None
+
+    def ranks(self, ids: Ids) -> NDArray[np.integer]:
+        return ids
+
+    def names(self, columns: Sequence[Ids]) -> list[str]:
+        named = [self._texts(column) for column in columns]
+        return named[0] if len(named) == 1 else list(map(self.separator.join, zip(*named, strict=True)))
+
+    def _word(self, id: int) -> bytes:
+        return self._data[self._bounds[id] : self._bounds[id + 1]]
+
+    def _texts(self, ids: Ids) -> list[str]:
+        starts, ends = self._bounds[ids].tolist(), self._bounds[ids.astype(np.int64) + 1].tolist()
+        spelled = [self._data[start:end] for start, end in zip(starts, ends, strict=True)]
+        return [word.decode("utf-8", "surrogatepass") for word in spelled]
 
 
 class Characters:
@@ -152,7 +201,7 @@ class Portions:
         take: called with each portion, which has about ``PORTION`` tokens.
     """
 
-    def __init__(self, names: Names, take: Callable[[Portion], None]) -> None:
+    def __init__(self, names: NewNames, take: Callable[[Portion], None]) -> None:
         self.names = names
         self._take = take
         self._ids: list[Ids] = []

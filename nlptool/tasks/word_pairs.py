@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptool.geometry import association, ngram_counts
+from nlptool.geometry import association, ngram_counts, stored_columns
 from nlptool.geometry.ngram_counts import Ids, Rows
 from nlptool.geometry.ngram_runs import Runs
 from nlptool.geometry.rounding import as_json
 from nlptool.records.formats.columns import Columns
+from nlptool.storage.column_file import ColumnFile, ColumnWriter
 from nlptool.tasks.ngrams import frequent
+from nlptool.tasks.sums import AddedRows, Mergeable, added_up, added_words, store_rows, store_words
 from nlptool.tasks.token_arrays import Names, Portion
 
 MEASURES = tuple(association.MEASURES)
@@ -80,6 +83,56 @@ class PairCounter:
                 self.runs.add(ngram_counts.count([node[is_side], word[is_side], sides]))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PairSums:
+    """All pairs of an input.
+
+    Attributes:
+        runs, words: as of ``PairCounter``.
+        nodes: those that occur, in the order in which they came.
+    """
+
+    names: Names
+    runs: Mergeable
+    words: NDArray[np.int64]
+    nodes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_counter(cls, names: Names, count: PairCounter, nodes: Sequence[str] = ()) -> PairSums:
+        """Return what was counted."""
+        ids = {id: node for node in nodes if (id := names.find(node)) is not None}
+        return cls(names, count.runs, count.words, tuple(ids[id] for id in sorted(ids)))
+
+    def n_of(self, word: str) -> int:
+        """Return how often a word occurs."""
+        id = self.names.find(word)
+        return int(self.words[id]) if id is not None and id < len(self.words) else 0
+
+    def store(self, file: ColumnWriter) -> dict[str, Any]:
+        """See ``Sums``."""
+        store_words(file, self.names)
+        ids = np.arange(len(self.words), dtype=np.uint32)
+        ranks = self.names.ranks(ids)
+        of_words = np.zeros(int(ranks.max(initial=-1)) + 1, np.int64)
+        of_words[ranks] = self.words
+        stored_columns.write_numbers(file, "of_words", of_words)
+        store_rows(file, "pairs", self.runs, self.names, n_tokens=2)
+        return {"nodes": self.nodes}
+
+    @classmethod
+    def added(cls, files: Sequence[ColumnFile], *, with_nodes: bool) -> PairSums:
+        """Add up what was counted in several files.
+
+        Args:
+            with_nodes: pairs are those of a node and a word, with the side of the word.
+        """
+        names, maps = added_words(files)
+        of_words = added_up([stored_columns.numbers(file, "of_words") for file in files], maps, len(names))
+        sides = [[None] * len(files)] if with_nodes else []
+        nodes = tuple(dict.fromkeys(node for file in files for node in file.about["nodes"]))
+        return cls(names, AddedRows(files, "pairs", [maps, maps, *sides]), of_words, nodes)
+
+
 def field(measure: str) -> str:
     """Return the name of the field that holds a measure."""
     return measure.replace("-", "_")
@@ -125,29 +178,29 @@ class Measured:
         return len(self.ids[0])
 
     @classmethod
-    def of_pairs(cls, count: PairCounter, chosen: Chosen) -> Measured:
+    def of_pairs(cls, sums: PairSums, chosen: Chosen) -> Measured:
         """Return the pairs that come often enough."""
-        rows, n_rare = frequent(count.runs, chosen.min_count, n_columns=2)
+        rows, n_rare = frequent(sums.runs, chosen.min_count, n_columns=2)
         first, second = rows.columns
-        r1, c1 = count.words[first], count.words[second]
+        r1, c1 = sums.words[first], sums.words[second]
         counts = {"count": rows.counts, "first_count": r1, "second_count": c1}
-        table = _table(rows.counts, r1, c1, int(count.words.sum()), n_places=chosen.window)
+        table = _table(rows.counts, r1, c1, int(sums.words.sum()), n_places=chosen.window)
         return cls((first, second), counts, table, n_rare)._above(chosen)
 
     @classmethod
-    def of_nodes(cls, count: PairCounter, chosen: Chosen) -> Measured:
+    def of_nodes(cls, sums: PairSums, chosen: Chosen) -> Measured:
         """Return the company of nodes that comes often enough, on both sides together."""
-        rows, _ = frequent(count.runs, 1, n_columns=3)
+        rows, _ = frequent(sums.runs, 1, n_columns=3)
         both = ngram_counts.count(rows.columns[:2], rows.counts)
         node, word = both.columns
         n_left = _counts_among(both, rows[rows.columns[2] == 0])
-        r1, c1 = count.words[node], count.words[word]
+        r1, c1 = sums.words[node], sums.words[word]
         sides = {"left": n_left, "right": both.counts - n_left}
         counts = {"count": both.counts, **sides, "node_count": r1, "word_count": c1}
         is_kept = both.counts >= chosen.min_count
         kept = {name: values[is_kept] for name, values in counts.items()}
         table = _table(
-            kept["count"], kept["node_count"], kept["word_count"], int(count.words.sum()), n_places=2 * chosen.window
+            kept["count"], kept["node_count"], kept["word_count"], int(sums.words.sum()), n_places=2 * chosen.window
         )
         found = cls((node[is_kept], word[is_kept]), kept, table, len(both) - int(np.count_nonzero(is_kept)))
         return found._above(chosen)
@@ -168,18 +221,18 @@ class Measured:
         values = association.MEASURES[measure](*self.table)
         return np.where(o11 * n < r1 * c1, -values, values) if measure in _TWO_SIDED else values
 
-    def blocks(self, names: Names, chosen: Chosen, most: int | None, columns: Sequence[str]) -> Iterator[Columns]:
+    def blocks(self, sums: PairSums, chosen: Chosen, most: int | None, columns: Sequence[str]) -> Iterator[Columns]:
         """Yield what is written: the names of the words as the first two of ``columns``, the counts, and all measures.
 
         Args:
             most: rows that are written, with a node of each node.
         """
-        strength = self.strength(chosen.measure)
+        strength, names = self.strength(chosen.measure), sums.names
         ranks = [names.ranks(ids) for ids in self.ids]
-        by_node = [self.ids[0]] if columns[0] == "node" else []
+        by_node = [_places(self.ids[0], [names.find(node) for node in sums.nodes])] if columns[0] == "node" else []
         order = np.lexsort([*reversed(ranks), -self.counts["count"], -strength, *by_node])
         if by_node:
-            nodes = self.ids[0][order]
+            nodes = by_node[0][order]
             begins = np.searchsorted(nodes, nodes)
             order = order[np.arange(len(order)) - begins < (len(order) if most is None else most)]
         elif most is not None:
@@ -191,6 +244,14 @@ class Measured:
             }
             block |= {name: values.tolist() for name, values in part.counts.items()}
             yield block | {field(name): as_json(measure(*part.table)) for name, measure in association.MEASURES.items()}
+
+
+def _places(ids: Ids, nodes: Sequence[int | None]) -> NDArray[np.int64]:
+    """Return the place of each of ``ids`` among ``nodes``, which have them all, (P,)."""
+    known = np.array([-1 if id is None else id for id in nodes], np.int64)
+    order = np.argsort(known)
+    places: NDArray[np.int64] = order[np.searchsorted(known[order], ids)]
+    return places
 
 
 def _counts_among(rows: Rows, some: Rows) -> NDArray[np.int64]:

@@ -202,10 +202,10 @@ def test_however_texts_are_divided_the_counts_are_the_same(texts: list[str], at:
         assert not any(each.isspace() for each in whole.of)
 
 
-def test_equally_frequent_ones_are_ordered_by_code_point() -> None:
-    counts = CharacterCounter()(["bあaＺ猫b"])[0]
-    assert counts.most_frequent() == [("b", 2), ("a", 1), ("あ", 1), ("猫", 1), ("Ｚ", 1)]
-    assert counts.most_frequent(2) == [("b", 2), ("a", 1)]
+def test_equally_frequent_ones_are_ordered_by_code_point(invoke: Invoke) -> None:
+    found = rows(invoke("tokenize", "--count", "chars", stdin="bあaＺ猫b".encode()))
+    assert [(row["char"], row["count"]) for row in found] == [("b", 2), ("a", 1), ("あ", 1), ("猫", 1), ("Ｚ", 1)]
+    assert rows(invoke("tokenize", "--count", "chars", "-k2", stdin="bあaＺ猫b".encode())) == found[:2]
 
 
 def test_words_that_were_forgotten_are_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:

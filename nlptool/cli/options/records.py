@@ -14,7 +14,7 @@ from nlptool.cli.options.types import Command, Decorator, IntRange, all_of, pars
 from nlptool.errors import WrongUsage
 from nlptool.records import formats
 from nlptool.records.formats import results
-from nlptool.records.part import PartRun
+from nlptool.records.part import MergeRun, PartRun
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import InputFormat
 from nlptool.storage.output import check_resume
@@ -110,6 +110,8 @@ def records(
                 raise click.UsageError("-0 is of text and JSONL: the rows of CSV end with line ends")
             if isinstance(context.obj, PartRun):  # of an input that several processes read
                 given |= {"part_run": context.obj, "files": (context.obj.part.file,)}
+            if isinstance(context.obj, MergeRun):
+                given |= {"merge_run": context.obj, "files": context.obj.files}
             pipe = Pipe(
                 command=command,
                 form=InputFormat(

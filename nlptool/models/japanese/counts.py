@@ -35,10 +35,6 @@ class Counts:
         self.n_unknown += other.n_unknown
         self.n_control += other.n_control
 
-    def most_frequent(self, most: int | None = None) -> list[tuple[Item, int]]:
-        """Return (item, count) pairs, the most frequent first, equally frequent ones in the order of their code points."""
-        return sorted(self.of.items(), key=lambda item: (-item[1], item[0]))[:most]
-
 
 class CharacterCounter:
     """Counts the characters (Unicode code points) of texts.
