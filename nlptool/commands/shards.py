@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import click
 from nlptool import machine
 from nlptool.cli import options
 from nlptool.cli.groups import Group
-from nlptool.cli.help import Command
+from nlptool.cli.help import Command, shared_option
 from nlptool.cli.options.types import parse_bytes
 from nlptool.errors import RunError
 from nlptool.storage import places, stores
@@ -38,6 +39,8 @@ def command() -> None:
     \b
     nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
     cat vectors/shard-*.jsonl | nlptool map --plot map.png
+    nlptool shards run corpus/ --output counts/ -- ngrams -n 1-3
+    nlptool shards merge counts/ -o ngrams.tsv
     """
 
 
@@ -146,11 +149,13 @@ def run(  # noqa: PLR0917
     With --task, several runs that do not know of each other do a share each, into one folder: tasks of an array of Slurm, pods of
     an indexed job, lines of GNU parallel. When they are done, the same run without --task does what is missing and writes the
     manifest; until then the folder is not complete.
+    COMMAND can also be one that counts: ngrams, collocations without --phrases, tokenize --count. Then DIR gets the full sums of
+    each shard, and nlptool shards merge adds them up and makes of them what COMMAND would write. The sums do not depend on -f,
+    --min-count, -k, --measure, --threshold, --plot and --zipf: with others of these nothing is counted anew.
 
     A shard that fails is tried again (--retries), and the others are done: the exit code is 3, as for records that failed, and
     1 if an INPUT cannot be read.
     """
-    from nlptool.cli.shards import mappings
     from nlptool.cli.shards.cluster import RayEngine
     from nlptool.cli.shards.local import LocalEngine
     from nlptool.cli.shards.worker import Setup
@@ -160,7 +165,7 @@ def run(  # noqa: PLR0917
     from nlptool.tasks.shards.plan import inputs_of, shards_of
 
     wanted = _of_ray(context)
-    line = mappings.parse(context.meta[_LINE], shard_size=shard_size)
+    line = _parsed(context)
     bar = Progress("shards", progress, quiet=quiet)
     failed: list[str] = []
 
@@ -192,6 +197,14 @@ def run(  # noqa: PLR0917
                 line.skips,
                 retries,
                 cache(version_of),
+                {
+                    "finish": line.finish,
+                    "shards": len(shards),
+                    "unread": [name for name, state in found if state is None],
+                }
+                if line.finish
+                else {},
+                there,
             )
 
             def opened(n_shards: int) -> shard_run.Engine:
@@ -207,12 +220,27 @@ def run(  # noqa: PLR0917
     name = line.made_by["command"]
     say = partial(_say, bar, f"nlptool {name}")
     result.account.tell(
-        say, (lambda message: None) if quiet or line.quiet else say, skipped=line.skips, passed="passed on"
+        say,
+        (lambda message: None) if quiet or line.quiet else say,
+        skipped=line.skips,
+        passed="left out" if line.finish else "passed on",
     )
     shard_run.tell_failed(result, partial(_say, bar, "nlptool shards"))
     _tell_end(note, result, output, share)
     _refuse_different(output, line, manifest)
     context.exit(shard_run.exit_code(result, input_failed=bool(failed)))
+
+
+def _parsed(context: click.Context) -> CommandLine:
+    """Return the command line behind ``--``.
+
+    Raises:
+        UsageError: it is a wrong one.
+    """
+    from nlptool.cli.shards import mappings
+
+    line = mappings.parse(context.meta[_LINE], shard_size=context.params["shard_size"])
+    return replace(line, arguments=(*line.arguments, "--quiet")) if context.params["quiet"] else line
 
 
 def _of_ray(context: click.Context) -> Wanted | None:
@@ -270,6 +298,8 @@ def _check_paths(inputs: tuple[str, ...], output: str, line: CommandLine, compre
     if "-" in inputs:
         raise click.UsageError("standard input is read once and by one process; INPUT is a file, a folder or a URL")
     _refuse_inside(output, inputs)
+    if line.finish and compress:
+        raise click.UsageError("--compress is not of counts: their files are compressed as they are")
     if line.is_index and compress:
         raise click.UsageError("--compress is of files, and an index is a folder that is mapped into memory")
     if line.is_index and stores.is_remote(output):
@@ -306,3 +336,50 @@ def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:
         inside = next((path for path in local if target.is_relative_to(Path(path).resolve())), None)
     if inside is not None:
         raise click.UsageError(f"--output {output} is in {inside}, which is read: choose a folder beside it")
+
+
+@command.command()
+@click.argument("folder", metavar="DIR", type=click.Path(readable=False))
+@options.table_choice(by_ending=True)
+@shared_option("Output", "-o", "--output", metavar="FILE", type=click.Path(readable=False),
+               help="Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv) "
+               "chooses the format unless -f does.")  # fmt: skip
+@options.quiet
+@options.debug
+def merge(folder: str, format: str | None, output: str | None, quiet: bool) -> None:
+    """Add up what nlptool shards run has counted, and write what one process would have written.
+
+    \b
+    nlptool shards run corpus/ --output counts/ -- ngrams -n 1-3 --min-count 5 -f csv
+    nlptool shards merge counts/ -o ngrams.csv
+    nlptool shards run s3://bucket/texts --output s3://bucket/counts -- collocations --window 5
+    nlptool shards merge s3://bucket/counts -f table
+
+    DIR, a folder or a URL that fsspec knows, holds the shards of ngrams, collocations or tokenize --count. What is written is,
+    byte for byte, what that command line writes over the same files in one process: -f, --min-count, -k, --measure, --threshold,
+    --plot and --zipf are those of the last shards run. -f here chooses another format.
+
+    The sums of all shards are read once, side by side; the words are in memory, and the n-grams or pairs that are not left out.
+    Files of a URL are copied to the temporary folder first. A DIR that is not complete is refused, with what is missing: exit
+    code 1. The exit code is 3 if a record failed when the shards were counted, and 1 if an INPUT could not be read.
+    """
+    from nlptool.cli.shards.finishing import finish
+    from nlptool.storage.shard_folder import NAME as MANIFEST
+    from nlptool.tasks.shards.merge import sums_in
+
+    is_here = not stores.is_remote(folder)
+    if is_here and not Path(folder).is_dir():
+        raise RunError(f"{folder}: no such folder", hint="nlptool shards run INPUT --output DIR -- ngrams makes one")
+    chosen = {"format": format, "output": output, "quiet": quiet or None, "progress": "never"}
+    with places.locked(folder) if is_here else nullcontext(), closing(places.folder(folder)) as opened:
+        try:
+            words, run, unread = sums_in(opened)
+        except OSError as error:
+            raise RunError(f"cannot read {folder}: {error.strerror or error}") from error
+        if output is not None and Path(output).resolve() in {
+            Path(file).resolve() for file in (*run.files, f"{folder}/{MANIFEST}")
+        }:
+            raise click.UsageError(f"-o {output} is one of the files that are read: choose another")
+        for file in unread:
+            click.echo(f"nlptool shards: {file} could not be read, and is not counted", err=True)
+        finish(words, run, {name: value for name, value in chosen.items() if value is not None})

@@ -40,15 +40,22 @@ class PartRun:
     Attributes:
         account: what is to be said of the records; None: the run has not come to its end.
         models: name -> version of the models that were opened.
-        saw_beginning: the beginning of the whole input was looked at, to choose a model.
+        n_beginning: files of the whole input that were looked at, the first ones, to choose a model or a tokenizer; one more than
+            there are if the input was looked at to its end.
         disk_is_full: it ended since nothing could be written.
     """
 
     part: Part
     account: Account | None = None
     models: dict[str, str] | None = None
-    saw_beginning: bool = False
+    n_beginning: int = 0
     disk_is_full: bool = False
+
+    def looked_at(self, file: str | None) -> None:
+        """Remember that the whole input was looked at as far as a file; None: to its end."""
+        files = self.part.files
+        n_files = files.index(file) + 1 if file in files else len(files) + 1
+        self.n_beginning = max(self.n_beginning, n_files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,13 @@ class Pipe:
         Of a part of an input it is the whole input whose first records are yielded.
         """
         if self.part_run is not None and self.part_run.part.file:
-            self.part_run.saw_beginning = True
-            yield from self._whole(self.part_run.part).peek()
+            n_records = 0
+            for record in self._whole(self.part_run.part).peek():
+                n_records += 1
+                self.part_run.looked_at(record.source)
+                yield record
+            if n_records < _MOST_AHEAD:
+                self.part_run.looked_at(None)
             return
         self._parsed = self._parsed or self._parse()
         for records in self._parsed:
@@ -116,6 +121,17 @@ class Pipe:
             yield from records
             if not records or sum(map(len, self._ahead)) >= _MOST_AHEAD:
                 return
+
+    def beginning(self) -> Iterator[list[Record]] | None:
+        """Return the records of the whole input of which a part is read, in lists; None: all of it is."""
+        return self._beginning(self.part_run) if self.part_run is not None and self.part_run.part.file else None
+
+    def _beginning(self, run: PartRun) -> Iterator[list[Record]]:
+        for records in self._whole(run.part).read():
+            for file in {record.source for record in records}:
+                run.looked_at(file)
+            yield records
+        run.looked_at(None)
 
     def _whole(self, part: Part) -> Pipe:
         """Return a pipe that reads, with the same options, all of an input of which this one reads a part."""

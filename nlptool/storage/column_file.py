@@ -9,6 +9,7 @@ end             first byte of the index and its bytes, as two numbers of 64 bits
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -71,16 +72,14 @@ class ColumnFile:
         about: what the file is about.
 
     Raises:
-        RunError: it is no such file, or damaged.
-        OSError: it cannot be read.
+        RunError: it is no such file, damaged, or cannot be read.
     """
 
     def __init__(self, path: str, name: str) -> None:
         self.name = name
         self._path = path
         end = _END.size + len(_MAGIC)
-        size = Path(path).stat().st_size
-        tail = self._bytes(max(0, size - end), end)
+        tail = self._bytes(-end, end)
         if len(tail) < end or not tail.endswith(_MAGIC):
             raise self._damaged()
         try:
@@ -102,8 +101,7 @@ class ColumnFile:
         """Return the bytes of a block, the number of its values, and their form.
 
         Raises:
-            RunError: it is damaged.
-            OSError: it cannot be read.
+            RunError: it is damaged, or cannot be read.
         """
         start, size, n_values, form = self._columns[column][number]
         return self._frame(start, size), n_values, form
@@ -117,12 +115,16 @@ class ColumnFile:
             raise self._damaged() from error
 
     def _bytes(self, start: int, size: int) -> bytes:
-        with Path(self._path).open("rb", buffering=0) as file:
-            file.seek(start)
-            found = bytearray()
-            while len(found) < size and (more := file.read(size - len(found))):
-                found += more
-            return bytes(found)
+        """Return bytes of the file from ``start`` on; a negative one counts from the end."""
+        try:
+            with Path(self._path).open("rb", buffering=0) as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size + start) if start < 0 else start)
+                found = bytearray()
+                while len(found) < size and (more := file.read(size - len(found))):
+                    found += more
+                return bytes(found)
+        except OSError as error:
+            raise RunError(f"cannot read {self.name}: {error.strerror}") from error
 
     def _damaged(self) -> RunError:
         return RunError(f"{self.name} is damaged, or no file of counts", hint="remove it, and run the shards again")

@@ -88,6 +88,14 @@ class Folder(Protocol):
         """Put a finished file of the work folder in its place."""
         ...
 
+    def fetch(self, name: str) -> str:
+        """Return the path of a file on this machine, where it is copied to if it is elsewhere.
+
+        Raises:
+            OSError: it is not there.
+        """
+        ...
+
     def close(self) -> None:
         """Remove the work folder."""
         ...
@@ -146,6 +154,9 @@ class _Local:
         if Path(path).is_dir():  # which does not take the place of another one
             remove(self._path / name)
         Path(path).replace(self._path / name)
+
+    def fetch(self, name: str) -> str:
+        return str(self._path / name)
 
     def close(self) -> None:
         shutil.rmtree(self._work, ignore_errors=True)
@@ -206,6 +217,12 @@ class _Remote:
             stores.remove(old)
         else:
             stores.request(old, lambda system: system.mv(old, new))
+
+    def fetch(self, name: str) -> str:
+        path = Path(self.work_folder()) / name
+        with stores.opened(f"{self.name}/{name}") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        return str(path)
 
     def close(self) -> None:
         if self._work:

@@ -91,10 +91,20 @@ def is_index_parts(folder: str) -> bool:
     return entry is not None and str(entry["output"]).endswith(INDEX_ENDING)
 
 
-def refuse_incomplete(folder: str, entries: Iterable[Entry], size_of: Callable[[str], int | None]) -> None:
+HINT = "nlptool shards run, with the same words as before, goes on with it"
+
+
+def refuse_incomplete(
+    folder: str,
+    entries: Iterable[Entry],
+    size_of: Callable[[str], int | None],
+    *,
+    hint: str = f"{HINT}; its files can be named one by one",
+) -> None:
     """Refuse to read a folder of which outputs are not done, or are not as they were written.
 
     Args:
+        hint: what can be done.
         size_of: returns the bytes of an output; -1: it is not there; None: that is not known.
 
     Raises:
@@ -102,20 +112,20 @@ def refuse_incomplete(folder: str, entries: Iterable[Entry], size_of: Callable[[
     """
     entries = list(entries)
     if waiting := [str(entry["output"]) for entry in entries if not is_done(entry)]:
-        raise _incomplete(folder, f"{len(waiting):,} of {len(entries):,} shards are not done, the first: {waiting[0]}")
+        raise incomplete(
+            folder, f"{len(waiting):,} of {len(entries):,} shards are not done, the first: {waiting[0]}", hint
+        )
     for entry in entries:
         name, written, found = str(entry["output"]), entry.get("bytes"), size_of(str(entry["output"]))
         if found == -1:
-            raise _incomplete(folder, f"{name} is not there")
+            raise incomplete(folder, f"{name} is not there", hint)
         if found is not None and found != written:
-            raise _incomplete(folder, f"{name} has {found:,} bytes, and {written:,} when it was written")
+            raise incomplete(folder, f"{name} has {found:,} bytes, and {written:,} when it was written", hint)
 
 
-def _incomplete(folder: str, what: str) -> RunError:
-    return RunError(
-        f"{folder} is not complete: {what}",
-        hint="nlptool shards run, with the same words as before, goes on with it; its files can be named one by one",
-    )
+def incomplete(folder: str, what: str, hint: str = HINT) -> RunError:
+    """Return the error of a folder of shards that is not complete."""
+    return RunError(f"{folder} is not complete: {what}", hint=hint)
 
 
 def _entry(line: bytes) -> Entry | None:

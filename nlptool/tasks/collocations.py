@@ -8,9 +8,10 @@ from nlptool.records.formats.columns import write
 from nlptool.records.pipe import Pipe
 from nlptool.storage.output import Output
 from nlptool.tasks.counted_tokens import Counted, consume
+from nlptool.tasks.pair_counts import PairCounter, PairSums
 from nlptool.tasks.sums import sums_of
 from nlptool.tasks.token_arrays import Portions
-from nlptool.tasks.word_pairs import MEASURES, Chosen, Measured, PairCounter, PairSums, field
+from nlptool.tasks.word_pairs import MEASURES, Chosen, Measured, field
 
 SHOWN = 30
 """Pairs in a table, unless -k says how many."""

@@ -17,7 +17,7 @@ from nlptool.storage.output import Output
 
 if TYPE_CHECKING:
     from nlptool.models.japanese.counts import CharacterCounter, Counts, Item, WordCounter
-    from nlptool.tasks.grouped_counts import Group
+    from nlptool.tasks.grouped_sums import Group
 
 _CHUNK = 4096  # records that are written together
 
@@ -188,7 +188,8 @@ def _in_groups(
     pipe: Pipe, counting: Counting, workers: Callable[[], Workers[Counts]], output: Output
 ) -> tuple[list[Ranked], dict[str, int]] | None:
     """Return the groups, and what is to be said."""
-    from nlptool.tasks.grouped_counts import RECORD, GroupedCounts, GroupedSums
+    from nlptool.tasks.grouped_counts import RECORD, GroupedCounts
+    from nlptool.tasks.grouped_sums import GroupedSums
     from nlptool.tasks.sums import sums_of
 
     def counted() -> GroupedSums:

@@ -18,8 +18,9 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.storage import temp_files
 from nlptool.tasks.counted_tokens import Counted, Tokens, decide, with_tokens_of
+from nlptool.tasks.pair_counts import PairCounter, PairSums
 from nlptool.tasks.token_arrays import NewNames, Portions
-from nlptool.tasks.word_pairs import Chosen, Measured, PairCounter, PairSums
+from nlptool.tasks.word_pairs import Chosen, Measured
 
 MARK = "_"
 """What stands between words that are joined."""

@@ -41,13 +41,15 @@ def first_lists(lists: Iterator[list[Record]], n_records: int) -> Iterator[list[
 
 
 def chosen_tokenizer(pipe: Pipe, lists: Iterator[list[Record]]) -> tuple[str, Iterator[list[Record]]]:
-    """Choose the tokenizer for records by the first of them, and say which; returns it, and all the records.
+    """Choose the tokenizer for records by the first of them, of a part of an input by the first of all the input, and say which;
+    returns it, and all the records.
 
     Texts whose words are given already have the tokenizer that would make the like of them.
     """
     from nlptool.models.words import tokenizers as word_tokenizers
 
-    first = list(first_lists(lists, SAMPLE))
+    beginning = pipe.beginning()
+    first = list(first_lists(beginning or lists, SAMPLE))
     sample = [record for records in first for record in records if record.pending][:SAMPLE]
     tokenized = [record for record in sample if has_tokens(record)]
     if tokenized and len(tokenized) == len(sample):
@@ -57,7 +59,7 @@ def chosen_tokenizer(pipe: Pipe, lists: Iterator[list[Record]]) -> tuple[str, It
         tokenizer, why = word_tokenizers.choose(record.text for record in sample)
     if sample:
         pipe.note(f"--tokenizer {tokenizer}: {why}")
-    return tokenizer, itertools.chain(first, lists)
+    return tokenizer, lists if beginning is not None else itertools.chain(first, lists)
 
 
 def _forms(record: Record) -> list[str]:

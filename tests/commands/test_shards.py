@@ -204,6 +204,11 @@ def test_the_first_file_chooses_the_model_for_all(texts: Path, here: list[int], 
     assert invoke(*run, "--", "fill-mask", "-k", "1").exit_code == 0
     assert [list(entry["models"]) for entry in manifest(tmp_path / "out")] == [["bert-mini-en"], ["bert-mini-en"]]
     assert here == [0, 1, 0, 1]
+    (texts / "a.txt").write_text("…\n", encoding="utf-8")
+    for text, model in (("A [MASK].\n", "bert-mini-en"), ("猫[MASK]鳴く。\n", "bert-mini-ja")):
+        (texts / "c.txt").write_text(text, encoding="utf-8")
+        assert invoke(*run, "--", "fill-mask", "-k", "1").exit_code == 3
+        assert [list(entry["models"]) for entry in manifest(tmp_path / "out")] == [[model], [model]]
 
 
 def test_a_bad_shard_does_not_stop_the_others(texts: Path, here: list[int], invoke: Invoke, tmp_path: Path) -> None:
@@ -389,8 +394,8 @@ def commands() -> Iterator[tuple[str, set[str | None]]]:
 
 def test_it_is_said_of_each_command_whether_it_runs_over_shards() -> None:
     known = dict(commands())
-    assert {*mappings.MAPPINGS} | mappings.OTHERS == {*known}
-    assert not {*mappings.MAPPINGS} & mappings.OTHERS
+    assert {*mappings.MAPPINGS, *mappings.COUNTS} | mappings.OTHERS == {*known}
+    assert not {*mappings.MAPPINGS, *mappings.COUNTS} & mappings.OTHERS
     assert [name for name, refused in mappings.MAPPINGS.items() if not {*refused} <= known[name]] == []
 
 
@@ -400,7 +405,6 @@ def test_it_is_said_of_each_command_whether_it_runs_over_shards() -> None:
         ((), "which command?"),
         (("--", "ebmed"), "Did you mean embed?"),
         (("--", "dedup"), "dedup does not run over shards"),
-        (("--", "tokenize", "--count", "words"), "tokenize --count does not run over shards"),
         (("--", "tokenize", "-f", "csv"), "files of shards would not be one file together"),
         (("--", "embed", "-f", "npy"), "jsonl, base64 would"),
         (("--", "embed", "x.txt"), "INPUT stands before --"),

@@ -87,6 +87,16 @@ CASES = {
         resumes=False,
         is_cache=True,
     ),
+    "shards run counts": Case(
+        "shards run --workers 1 --shard-size 5K {in}/lines.txt --output out -- ngrams -n 1-3",
+        resumes=False,
+        is_cache=True,
+    ),
+    "shards merge": Case(
+        "shards merge counts -o out",
+        begun=("shards run --shard-size 50K {in}/novel.txt --output counts -- collocations --window 4 --min-count 1",),
+        resumes=False,
+    ),
     "tokenize ruby": Case("tokenize --ruby html {in}/novel.txt -o out"),
     "tokenize conllu": Case("tokenize -f conllu {in}/novel.txt -o out"),
     "tokenize --count": Case(

@@ -1,12 +1,12 @@
-"""The commands that run over shards: those that give one output record for each input record, whatever the others are, and `index
-build`, which makes one index in parts.
+"""The commands that run over shards: those that give one output record for each input record, whatever the others are, those that
+count, whose sums ``nlptool shards merge`` adds up, and `index build`, which makes one index in parts.
 
 What makes them something else is refused here, as is what belongs to ``nlptool shards`` itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import click
 
 from nlptool.cli.main import root
 from nlptool.cli.options.made_by import made_by
+from nlptool.cli.shards.counts import COUNTS, SUMS, of_environment
 from nlptool.records.record import InputFormat
 from nlptool.storage.shard_folder import INDEX_ENDING
 
@@ -34,7 +35,7 @@ MAPPINGS: dict[str, tuple[str, ...]] = {
     "odd-one-out": ("words",),
     "score": ("plot", "quantize"),
     "tag": (),
-    "tokenize": ("count", "plot", "zipf"),
+    "tokenize": (),
 }
 """Command -> the parameters with which it is no mapping, or says something of its first records."""
 
@@ -42,8 +43,8 @@ INDEX = "index build"
 """The command whose outputs are no records: each is a part of an index."""
 
 OTHERS = frozenset({
-    "answer", "choose", "cluster", "collocations", "compare", "dedup", "keyness", "keywords", "kwic", "map", "ngrams", "probe",
-    "sample", "search", "similarity", "split",
+    "answer", "choose", "cluster", "compare", "dedup", "keyness", "keywords", "kwic", "map", "probe", "sample", "search",
+    "similarity", "split",
 })  # fmt: skip
 """Commands that read records and do not run over shards: what they give is of all records, or not one for each."""
 
@@ -71,6 +72,7 @@ class CommandLine:
         ending: of the names of its outputs.
         skips: records that fail are left out.
         quiet: it says nothing but errors.
+        finish: the words with which ``shards merge`` makes the output of the sums; (): the outputs are those of a mapping.
     """
 
     arguments: tuple[str, ...]
@@ -79,6 +81,7 @@ class CommandLine:
     ending: str
     skips: bool
     quiet: bool
+    finish: tuple[str, ...] = ()
 
     @property
     def is_index(self) -> bool:
@@ -87,7 +90,7 @@ class CommandLine:
 
 
 def parse(words: Sequence[str], *, shard_size: int) -> CommandLine:
-    """Parse the command line of a mapping.
+    """Parse the command line of a mapping, or of a command that counts.
 
     Args:
         shard_size: bytes of a shard.
@@ -104,11 +107,12 @@ def parse(words: Sequence[str], *, shard_size: int) -> CommandLine:
             assert isinstance(group, click.Group)  # noqa: S101  # it is in the table
             with click.Context(group, parent=context, info_name="index") as inner:
                 return _parsed(group.commands["build"], INDEX, rest[1:], inner, shard_size)
-        if name not in MAPPINGS:
+        if name not in MAPPINGS and name not in COUNTS:
             if name not in root.table:
                 raise click.UsageError(f"no command is called {name}.{root.suggestion(context, name)}")
             name = " ".join(words[:2]) if name == "index" else name
-            raise click.UsageError(f"{name} does not run over shards; these do: {', '.join([*MAPPINGS, INDEX])}")
+            able = ", ".join(sorted({*MAPPINGS, *COUNTS, INDEX}))
+            raise click.UsageError(f"{name} does not run over shards; these do: {able}")
         command = root.get_command(context, name)
         assert command is not None  # noqa: S101  # it is in the table
         return _parsed(command, name, rest, context, shard_size)
@@ -127,15 +131,19 @@ def _checked(name: str, rest: list[str], context: click.Context, shard_size: int
     for parameter, instead in _OF_SHARDS.items():
         if _is_given(context, parameter):
             raise click.UsageError(f"{name}: {_typed(context, parameter)} is not of a command over shards: {instead}")
-    for parameter in MAPPINGS.get(name, ()):
-        if values.get(parameter) not in (None, False, (), []):
-            raise click.UsageError(f"{name} {_typed(context, parameter)} does not run over shards")
+    counts = COUNTS.get(name)
+    if counts is not None and counts.when and values[counts.when] is None:
+        counts = None
     if values["null"] and values["input_format"] == "csv":
         raise click.UsageError("-0 is of text and JSONL: the rows of CSV end with line ends")
-    format = values.get("format") or ("text" if values.get("ruby") else "jsonl")
-    if format not in _ENDINGS:
-        able = [each for each in _ENDINGS if each in _formats(context)]
-        raise click.UsageError(f"-f {format}: files of shards would not be one file together; {', '.join(able)} would")
+    if counts is None:
+        for parameter in MAPPINGS.get(name, ()):
+            _refuse(context, parameter)
+        format = _format(context)
+    else:
+        for parameter, why in counts.refused.items():
+            _refuse(context, parameter, why)
+        format = ""
     form = InputFormat(values["input_format"], values["unit"], values["field"], values["header"], values["encoding"])
     reading = Reading(
         form,
@@ -146,14 +154,52 @@ def _checked(name: str, rest: list[str], context: click.Context, shard_size: int
         numbers=name == "generate" or format == "conllu",
     )
     alone = ["--progress", "never", *(["--workers", "1"] if "workers" in values else [])]
+    if counts is None:
+        return CommandLine(
+            (*name.split(), *rest, *alone),
+            _made_by(values),
+            reading,
+            INDEX_ENDING if name == INDEX else _ENDINGS[format],
+            values["on_error"] == "skip",
+            values["quiet"],
+        )
     return CommandLine(
-        (*name.split(), *rest, *alone),
-        {key: value for key, value in made_by(values, ()).items() if key != "input"},
+        (name, *rest, *alone),
+        _made_by({parameter: value for parameter, value in values.items() if parameter not in counts.of_sums}),
         reading,
-        INDEX_ENDING if name == INDEX else _ENDINGS[format],
-        values["on_error"] == "skip",
-        values["quiet"],
+        SUMS,
+        skips=True,
+        quiet=values["quiet"],
+        finish=(name, *of_environment(context), *rest),
     )
+
+
+def _made_by(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in made_by(values, ()).items() if key != "input"}
+
+
+def _refuse(context: click.Context, parameter: str, why: str = "") -> None:
+    """Refuse a parameter that does not go with shards.
+
+    Raises:
+        UsageError: it has a value.
+    """
+    if context.params.get(parameter) not in (None, False, (), []):
+        typed = f"{context.info_name} {_typed(context, parameter)}"
+        raise click.UsageError(f"{typed} does not run over shards" + (f": {why}" if why else ""))
+
+
+def _format(context: click.Context) -> str:
+    """Return the format of the outputs of a mapping.
+
+    Raises:
+        UsageError: they would not be one file together.
+    """
+    format = context.params.get("format") or ("text" if context.params.get("ruby") else "jsonl")
+    if format not in _ENDINGS:
+        able = [each for each in _ENDINGS if each in _formats(context)]
+        raise click.UsageError(f"-f {format}: files of shards would not be one file together; {', '.join(able)} would")
+    return str(format)
 
 
 def _is_given(context: click.Context, parameter: str) -> bool:

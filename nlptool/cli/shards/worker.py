@@ -145,7 +145,7 @@ def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
     outcome.stderr = said.getvalue()
     outcome.account, outcome.models = run.account or outcome.account, run.models or {}
     outcome.disk_is_full = run.disk_is_full
-    outcome.saw_beginning, outcome.seconds = run.saw_beginning, time.monotonic() - began
+    outcome.n_beginning, outcome.seconds = run.n_beginning, time.monotonic() - began
     return outcome
 
 

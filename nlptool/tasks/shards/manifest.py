@@ -11,12 +11,18 @@ is missing. Tasks that do a share each write what is done into journals with the
     command, options, files, nlptool    what made it: see ``storage.unfinished``
     compress, several                   whether it is compressed, and whether records name their files
     input         file, size and version (ETag, checksum or time of change), first and last byte, first line, first record, format
-    beginning     name, size and version of the first file of the input, where its script has chosen the model
+    beginning     how many first files of the input have chosen the model or the tokenizer, and a digest of their names and states
     models        name -> version
     records       in, out, failed
     index         of a part of an index: its vectors, model, measure, and the digest of its own manifest
     seconds       that it took
     account       what was said of the records
+
+Of a command that counts it says besides
+
+    finish        the words of the command, of which ``shards merge`` makes its output
+    shards        how many shards there are
+    unread        files of the input that cannot be read
 """
 
 from __future__ import annotations
@@ -123,13 +129,16 @@ class Manifest:
         """Return the entry of an output."""
         return self._entries.get(output)
 
-    def keep(self, outputs: set[str], waiting: Mapping[str, Mapping[str, Any]]) -> None:
+    def keep(
+        self, outputs: set[str], waiting: Mapping[str, Mapping[str, Any]], every: Mapping[str, Any] | None = None
+    ) -> None:
         """Take out all entries but those of ``outputs``, and write it.
 
         Args:
+            every: what is said anew of each that is kept.
             waiting: the output of a shard that is to be done -> what makes it.
         """
-        self._entries = {name: entry for name, entry in self._entries.items() if name in outputs}
+        self._entries = {name: {**entry, **(every or {})} for name, entry in self._entries.items() if name in outputs}
         self._waiting = {name: _waiting(name, about) for name, about in waiting.items()}
         self._write()
         while self._journals:
@@ -194,24 +203,24 @@ def fits(
     entry: Mapping[str, Any],
     made_by: Mapping[str, Any],
     shard: Shard,
-    beginning: Mapping[str, Any],
+    beginning: Callable[[int], Mapping[str, Any]],
     version_of: Callable[[str], str],
 ) -> bool:
     """Return whether what an entry says would be done again in the same way.
 
     Args:
         made_by: what makes the outputs now.
-        beginning: the first file of the input.
+        beginning: returns what tells so many first files of the input from others.
         version_of: returns the version of a model.
     """
     try:
         return (
             _is_made_by(entry, made_by)
             and entry["input"] == shard.about()
-            and (entry["beginning"] is None or entry["beginning"] == beginning)
+            and (entry["beginning"] is None or entry["beginning"] == beginning(int(entry["beginning"]["files"])))
             and all(version_of(name) == version for name, version in entry["models"].items())
         )
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return False
 
 

@@ -7,10 +7,11 @@ is tried again, and what becomes of the others, is decided here.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -18,6 +19,7 @@ from nlptool.errors import EXIT_FAILED, EXIT_NO_MODEL, EXIT_RECORDS_FAILED, EXIT
 from nlptool.records.account import Account
 from nlptool.storage.places import Folder
 from nlptool.storage.shard_folder import Entry
+from nlptool.storage.stores import State
 from nlptool.tasks.shards.manifest import Manifest, account_of, fits, written
 from nlptool.tasks.shards.plan import Shard
 from nlptool.tasks.shards.share import Share
@@ -40,7 +42,7 @@ class Outcome:
         stderr: what it said.
         account: what there is to say of its records.
         models: name -> version of the models that it opened.
-        saw_beginning: it looked at the beginning of the whole input.
+        n_beginning: as of ``PartRun``.
         disk_is_full: it failed since nothing could be written, as all others would.
         n_bytes: of the output.
         index: what it is as a part of an index; None: it is none.
@@ -52,7 +54,7 @@ class Outcome:
     stderr: str = ""
     account: Account = field(default_factory=Account)
     models: dict[str, str] = field(default_factory=dict)
-    saw_beginning: bool = False
+    n_beginning: int = 0
     disk_is_full: bool = False
     n_bytes: int = 0
     index: dict[str, Any] | None = None
@@ -98,6 +100,8 @@ class Order:
         skips: records that fail are left out.
         retries: how often a shard that fails is tried again.
         version_of: returns the version of a model.
+        every: what else the manifest says of each shard.
+        files: of the input, with their states.
     """
 
     made_by: Mapping[str, Any]
@@ -105,6 +109,15 @@ class Order:
     skips: bool
     retries: int
     version_of: Callable[[str], str]
+    every: Mapping[str, Any] = field(default_factory=dict)
+    files: Sequence[tuple[str, State]] = ()
+
+    def beginning(self, n_files: int) -> dict[str, Any]:
+        """Return, as JSON, what tells the first files of the input from others; see ``PartRun.n_beginning``."""
+        states = [(name, state.size, state.version) for name, state in self.files[:n_files]]
+        ended = n_files > len(self.files)
+        digest = hashlib.sha256(json.dumps([states, ended]).encode()).hexdigest()
+        return {"files": n_files, "digest": digest}
 
     def output_of(self, shard: Shard, n_shards: int) -> str:
         """Return the name of a shard's output: in the order of names they are in the order of the input."""
@@ -165,8 +178,6 @@ class Run:
         self._say = say
         self._said: set[str] = set()
         self._names = {shard.number: order.output_of(shard, len(shards)) for shard in shards}
-        first = shards[0] if shards else None
-        self._beginning = {"file": first.file, **asdict(first.state)} if first else {}
 
     def __call__(self, engine: Callable[[int], Engine]) -> Result:
         """Do the shards that are not done.
@@ -218,7 +229,7 @@ class Run:
         return kept
 
     def _is_done(self, shard: Shard, entry: Entry, sizes: Mapping[str, int]) -> bool:
-        fitting = fits(entry, self._order.made_by, shard, self._beginning, self._order.version_of)
+        fitting = fits(entry, self._order.made_by, shard, self._order.beginning, self._order.version_of)
         if not fitting or entry.get("bytes") != sizes.get(entry["output"]):
             return False
         return entry.get("index") is None or self._is_that_index(entry)
@@ -242,7 +253,7 @@ class Run:
             if shard.number not in kept or shard.number in moved
         }
         in_place = {entry["output"] for number, entry in kept.items() if number not in moved}
-        self._manifest.keep(in_place, waiting_shards)
+        self._manifest.keep(in_place, waiting_shards, self._order.every)
         for number, entry in moved.items():
             self._folder.rename(entry["output"], f".{self._names[number]}")
         waiting = {f".{self._names[number]}" for number in moved}
@@ -251,7 +262,7 @@ class Run:
                 self._folder.remove(name)
         for number, entry in moved.items():
             self._folder.rename(f".{self._names[number]}", self._names[number])
-            self._manifest.add({**entry, "output": self._names[number]})
+            self._manifest.add({**entry, **self._order.every, "output": self._names[number]})
 
     def _divide(self, kept: Mapping[int, Entry]) -> None:
         """List all shards, of which other tasks do theirs at the same time: nothing is renamed or removed."""
@@ -307,12 +318,13 @@ class Run:
             "bytes": outcome.n_bytes,
             **self._order.made_by,
             "input": outcome.shard.about(),
-            "beginning": self._beginning if outcome.saw_beginning else None,
+            "beginning": self._order.beginning(outcome.n_beginning) if outcome.n_beginning else None,
             "models": outcome.models,
             "records": {"in": account.n_read, "out": n_out, "failed": account.n_failed},
             **({"index": outcome.index} if outcome.index else {}),
             "seconds": round(outcome.seconds, 3),
             "account": written(account),
+            **self._order.every,
         }
 
 
