@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program import invoke, records
+from program import NLPTOOL, PATIENCE, invoke, records
 from shard_engine import Here
 
 from nlptool.cli.shards import local
+from nlptool.geometry import index_parts
+from nlptool.geometry.index import Index
 
 
 @pytest.fixture
@@ -445,3 +449,73 @@ def test_wrong_usage(words: tuple[str, ...], said: str, here: list[int]) -> None
     assert not Path("parts").exists()
     done = invoke("shards", "run", "vectors", "--output", "memory://parts", "--", "index", "build")
     assert (done.exit_code, "mapped into memory" in done.stderr) == (2, True)
+
+
+def test_more_parts_than_may_be_open(here: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    write([line(number, vector) for number, vector in enumerate(vectors(90, 6).tolist())], 31)
+    as_one("vectors")
+    in_parts("vectors")
+    opened: list[str] = []
+
+    class Counted(Index):
+        def __init__(self, folder: Path) -> None:
+            opened.append(folder.name)
+            super().__init__(folder)
+
+    monkeypatch.setattr(index_parts, "Index", Counted)
+    monkeypatch.setattr(index_parts, "_most_open", lambda: 3)
+    same_answers(asked=[*ASKED[:4], ASKED[9]])
+    assert len(opened) > 31 * 5
+    opened.clear()
+    monkeypatch.setattr(index_parts, "_most_open", lambda: 31)
+    same_answers(asked=ASKED[:1])
+    assert sorted(opened) == ["one", *(f"shard-{number:05}.index" for number in range(31))]
+
+
+def test_tasks_do_a_share_of_the_parts_each(here: list[int]) -> None:
+    write(lines_of(vectors(60, 6)), 5)
+    as_one("vectors", code=3)
+    for task in ("1/2", "0/2"):
+        in_parts("vectors", options=("--task", task), code=3)
+        done = invoke("search", "--corpus", "parts", stdin=QUESTIONS)
+        assert (done.exit_code, "are not done" in done.stderr) == (1, True)
+    assert sorted(here) == [0, 1, 2, 3, 4]
+    here.clear()
+    in_parts("vectors", code=3)
+    assert here == []
+    same_answers(asked=ASKED[:4])
+
+
+def test_a_run_that_is_killed_leaves_whole_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("all.jsonl").write_text("".join(f"{each}\n" for each in lines_of(vectors(3000, 6))), encoding="utf-8")
+    run = [
+        NLPTOOL,
+        "shards",
+        "run",
+        "all.jsonl",
+        "--output",
+        "parts",
+        "--shard-size",
+        "20K",
+        "-j",
+        "2",
+        "--",
+        "index",
+        "build",
+    ]
+    for n_parts in (1, 4):
+        process = subprocess.Popen(run, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE
+        while len(list(Path("parts").glob("shard-*"))) < n_parts and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.wait(PATIENCE)
+        for part in Path("parts").glob("shard-*"):
+            assert not Index(part).damaged_items().any()
+        done = invoke("search", "--corpus", "parts", stdin=QUESTIONS)
+        assert (done.exit_code, "are not done" in done.stderr) == (1, True)
+    assert subprocess.run(run, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False).returncode == 3
+    as_one("all.jsonl", code=3)
+    same_answers(asked=ASKED[:4])
