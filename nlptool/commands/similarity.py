@@ -94,12 +94,15 @@ def command(  # noqa: PLR0917
 
         plots.check(plot)
     from nlptool.geometry import similarity as similarities
+    from nlptool.tasks.embedded_records import index_among
     from nlptool.tasks.embedder import Embedder
 
     click.get_current_context().with_resource(similarities.blas_threads(spec.threads))
     embedder = Embedder(pipe, spec, measure=measure)
     comparison = Comparison(pipe, embedder, against, memory)
     if pairs:
+        if (index := index_among(pipe.files)) is not None:
+            raise click.UsageError(f"--pairs compares the two texts of a record, and {index} is an index")
         fields = [names] if names else list(PAIR_FIELDS)
         pipe.form = accept_pairs(pipe.form, fields)
         lists = comparison.with_entry(similarity.of_pairs(windows(pipe.read()), embedder, names))

@@ -420,6 +420,7 @@ def test_what_reads_no_index_says_so(here: list[int]) -> None:
         (("cluster", "parts", "-k", "2"), 1, "is an index, and is searched alone"),
         (("similarity", "parts", "vectors", "-k", "1"), 1, "is read alone"),
         (("similarity", "parts", "-k", "1", "-m", "static-ja-en"), 1, "are of m, and not of static-ja-en"),
+        (("similarity", "parts", "--pairs"), 2, "and parts is an index"),
         (("tokenize", "parts"), 1, "a folder without text files"),
         (("search", "x", "--corpus", "parts", "-m", "static-ja-en"), 1, "the vectors are of m"),
     ):

@@ -84,6 +84,8 @@ def command(
 ) -> None:
     """Word vectors from a corpus: a sentence or a paragraph a line, or JSONL of `nlptool tokenize`.
 
+    FILE may be a folder, also one of `nlptool shards run ... -- tokenize`, which must be complete.
+
     word2vec (gensim trains), fastText with --subwords, and the count models before them. The folder is what -m takes in
     `analogy`, `neighbors`, `odd-one-out`, `embed` and `evaluate`; its vectors.json holds every option, the counts and the
     versions. Every word of the corpus is trained; Ctrl-C ends the training and saves what has been learned.
