@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -449,6 +450,34 @@ def processes(server: Server) -> list[int]:
             found[int(folder.name)] = int(fields[1])
     fronts = [process for process, parent in found.items() if parent == server.process.pid]
     return [process for process, parent in found.items() if parent in fronts]
+
+
+def test_a_client_that_leaves_costs_no_process() -> None:
+    with serving() as server:
+        assert server.ask(EMBED, "猫\n".encode())[0] == 200
+        before = processes(server)
+        body = b"a cat and a dog\n" * 100_000
+        head = f"POST {EMBED} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        for n_sent in (len(body), 1600):  # it leaves while it gets the answer, and while it sends
+            n_before = n_counted(server, 'command="embed",status="499"') + n_counted(
+                server, 'command="embed",status="200"'
+            )
+            with server.connect() as connection:
+                threading.Thread(target=sending, args=(connection, head + body[:n_sent]), daemon=True).start()
+                assert connection.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            for _ in range(PATIENCE * 10):
+                counted = (n_counted(server, f'command="embed",status="{status}"') for status in (499, 200))
+                if sum(counted) > n_before:
+                    break
+                time.sleep(0.1)
+            assert server.ask(EMBED, "犬\n".encode())[0] == 200
+        assert [process for process in before if process in processes(server)] == before
+
+
+def sending(connection: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        connection.sendall(data)
 
 
 def test_a_process_that_dies_is_said_and_replaced() -> None:

@@ -120,6 +120,17 @@ def test_ctrl_c_and_a_closed_pipe_end_a_run_as_they_do_cold(shared: Warm) -> Non
     until(lambda: not shared.status()[0]["busy"])
 
 
+def test_a_reader_that_has_enough_costs_no_process(warm: Warm, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a cat and a dog\n" * 100_000)
+    warm.ready()
+    before = warm.processes("worker")
+    command = f"$NT embed -m static-ja-en {tmp_path}/t.txt | head -n 1 | wc -l; echo ${{PIPESTATUS[0]}}"
+    assert warm.shell(command) == (0, b"1\n141\n", b"")
+    until(lambda: not warm.status()[0]["busy"])
+    assert warm.processes("worker") == before
+    assert warm.run(*EMBED, stdin=TEXTS) == warm.run(*EMBED, stdin=TEXTS, warm=False)
+
+
 def test_lines_are_answered_as_they_come(shared: Warm) -> None:
     with shared.start(*EMBED) as process:
         assert process.stdin and process.stdout

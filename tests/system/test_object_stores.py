@@ -83,7 +83,9 @@ def together(store: Any, prefix: str = "out/") -> bytes:
 
 
 def manifest(store: Any) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in holds(store, "out/manifest.jsonl").splitlines()]
+    return [
+        json.loads(line) for line in holds(store, "out/manifest.jsonl").splitlines() if b'"done": false' not in line
+    ]
 
 
 def command(*more: str) -> list[str]:

@@ -16,7 +16,6 @@ _PAUSE = 0.2  # seconds until another try where all processes are busy
 _MOST_SAID = 1 << 16  # bytes of stderr that are kept
 _CHUNK = 1 << 16
 _UMASK = 0o077
-_INTERRUPT = 2
 _DIED = -1
 
 
@@ -80,11 +79,9 @@ class Run:
         return data
 
     def close(self) -> None:
-        """End the run if it has not ended, and close everything."""
+        """Close everything. A run that has not ended finds its pipes closed, and ends; else its process interrupts it."""
         if not self._ended.is_set():
             self._loop.remove_reader(self._channel.fileno())
-            with contextlib.suppress(OSError):
-                self._channel.send({"signal": _INTERRUPT})
         self._hearing.cancel()
         for transport in (self._stdout, self._stderr):
             transport.close()

@@ -20,7 +20,8 @@ from typing import Any
 from nlptool import machine
 from nlptool.cli.warm.messages import Channel, Message, close
 
-_GRACE = 5.0  # seconds that a run has to end in when its client is gone
+_SOON = 1.0  # seconds after its client has gone in which a run finds its pipes closed, and ends by that
+_GRACE = 5.0  # seconds that a run has to end in when it is interrupted
 
 
 class Worker:
@@ -75,13 +76,14 @@ class Worker:
             return True
         self._models.close_some()
         ending: dict[str, int] = {"signal": signal.SIGTERM}
-        with _in_place_of(client, given, request), _watched(client) as is_gone:
+        with _in_place_of(client, given, request), _watched(client) as is_interrupted:
             ending = self._ended(request["run"])
         with contextlib.suppress(OSError):
             client.send(ending)
         client.close()
         self._models.close_some(keep=1)
-        return not is_gone() and "signal" not in ending
+        # A closed pipe is found by a write, an interruption comes anywhere.
+        return not is_interrupted() and ending.get("signal") in (None, signal.SIGPIPE)
 
     def _ended(self, arguments: list[str]) -> dict[str, int]:
         """Run a command line; return how it ended."""
@@ -194,7 +196,10 @@ def _text(raw: io.FileIO, like: io.TextIOWrapper | object) -> io.TextIOWrapper:
 
 @contextlib.contextmanager
 def _watched(client: Channel) -> Iterator[Callable[[], bool]]:
-    """Pass a client's signals to the run, and end the run when the client is gone; give a function that returns whether it is."""
+    """Pass a client's signals to the run, and end the run when the client is gone.
+
+    Gives a function that returns whether the run was interrupted since its client had gone, and it had not ended by its pipes.
+    """
     main_thread = threading.main_thread().ident or 0
     ended, gone = threading.Event(), threading.Event()
 
@@ -207,6 +212,8 @@ def _watched(client: Channel) -> Iterator[Callable[[], bool]]:
             if ended.is_set():
                 return
             if message is None:
+                if ended.wait(_SOON):
+                    return
                 gone.set()
                 signal.pthread_kill(main_thread, signal.SIGINT)
                 if not ended.wait(_GRACE):
