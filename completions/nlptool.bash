@@ -807,10 +807,10 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool shards run')
-        options=(--output --engine -j --workers --address --cpus-per-worker --gpus-per-worker --shard-size --retries --task --compress --glob --progress -q --quiet --debug -h --help)
+        options=(-o --output --engine -j --workers --address --cpus-per-worker --gpus-per-worker --shard-size --retries --task --compress --glob --progress -q --quiet --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --output) kind=file ;;
+        -o | --output) kind=file ;;
         --engine) kind=word words=(local ray) ;;
         -j | --workers | --address | --cpus-per-worker | --gpus-per-worker | --shard-size | --retries | --task | --glob) kind=other ;;
         --compress) kind=word words=(zst) ;;

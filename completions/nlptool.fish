@@ -1557,7 +1557,7 @@ complete -c nlptool -n '__nlptool_at nlptool shards merge' -l debug -d 'Print th
 complete -c nlptool -n '__nlptool_at nlptool shards merge' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool shards run' -F
-complete -c nlptool -n '__nlptool_at nlptool shards run' -l output -r -F -d 'Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.'
+complete -c nlptool -n '__nlptool_at nlptool shards run' -s o -l output -r -F -d 'Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l engine -r -f -a 'local ray' -d 'Where the work is done: in processes on this machine, or on the machines of a Ray cluster.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -s j -l workers -r -f -d 'Number of processes, each with the model open; on one machine they share the processors.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l address -r -f -d 'Ray: a cluster that is there: auto, HOST:6379 or ray://HOST:10001.'

@@ -72,7 +72,7 @@ def _parse_share(_: click.Context, __: click.Parameter, value: str | None) -> Sh
 
 @command.command(cls=_WithCommandLine)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(readable=False))
-@click.option("--output", required=True, metavar="DIR", type=click.Path(readable=False),
+@click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(readable=False),
               help="Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
               help="Where the work is done: in processes on this machine, or on the machines of a Ray cluster.")  # fmt: skip
