@@ -5,12 +5,13 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 missing=
-for program in bash zsh fish groff; do
+for program in bash zsh fish groff parallel; do
     command -v "$program" >/dev/null || missing="$missing $program"
 done
 command -v man >/dev/null || missing="$missing man-db"
 command -v chromium >/dev/null || missing="$missing chromium"
 [ -n "$(fc-list :lang=ja 2>/dev/null)" ] || missing="$missing fontconfig fonts-noto-cjk"
+command -v java >/dev/null || missing="$missing default-jre-headless"
 if [ -n "$missing" ]; then
     sudo=
     [ "$(id -u)" -eq 0 ] || sudo=sudo
@@ -23,6 +24,7 @@ python="${PYTHON:-python}"
 version() { "$python" -c "import $1; print($1.__version__)"; }
 "$python" -c 'import s3fs' 2>/dev/null || "$python" -m pip install --quiet "s3fs==$(version fsspec)" 'aiobotocore>=3'
 "$python" -c 'import moto' 2>/dev/null || "$python" -m pip install --quiet "boto3==$(version botocore)" 'moto[server]>=5'
+"$python" -c 'import pyspark, pandas, pyarrow' 2>/dev/null || "$python" -m pip install --quiet 'pyspark>=4' 'pandas<3' pyarrow
 
 # pyproject.toml leaves tests/system out of a plain `pytest`; here it is what is meant.
 exec "$python" -m pytest -o addopts=-q tests/system "$@"
