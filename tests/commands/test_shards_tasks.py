@@ -174,6 +174,18 @@ def test_an_index_in_parts_is_made_by_tasks(here: list[int], invoke: Invoke, tex
     assert found["neighbors"][0]["text"] == "川"
 
 
+def test_what_tasks_have_counted_is_added_up(here: list[int], invoke: Invoke, texts: Path, tmp_path: Path) -> None:
+    run = ("shards", "run", str(texts), "--output", str(tmp_path / "counts"))
+    count = ("ngrams", "-n", "2", "--on-error", "skip")
+    for task in ("1/2", "0/2"):
+        assert invoke(*run, "--task", task, "--", *count).exit_code in (0, 3)
+    refused = invoke("shards", "merge", str(tmp_path / "counts"))
+    assert (refused.exit_code, "7 of 7 shards are not done" in refused.stderr) == (1, True)
+    assert invoke(*run, "--", *count).exit_code == 3
+    assert sorted(here) == list(range(7))
+    assert invoke("shards", "merge", str(tmp_path / "counts")).stdout.encode() == one_process(*count, str(texts))
+
+
 def test_tasks_write_into_an_object_store(here: list[int], invoke: Invoke, texts: Path) -> None:
     run = ("shards", "run", str(texts), "--output", "memory://tasks/out")
     for task in ("1/2", "0/2"):
