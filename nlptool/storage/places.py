@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
-from nlptool.storage import leases, locks, stores
+from nlptool.storage import leases, locks, stores, temp_files
 from nlptool.storage.stores import State
 
 
@@ -197,7 +196,9 @@ class _Remote:
         self._move(f"{self.name}/{name}", f"{self.name}/{new}")
 
     def work_folder(self) -> str:
-        self._work = self._work or tempfile.mkdtemp(prefix="nlptool-shards-")
+        if not self._work:
+            folder, self._lock = temp_files.locked_folder("shards")
+            self._work = str(folder)
         return self._work
 
     def take(self, path: str, name: str) -> None:
@@ -227,6 +228,7 @@ class _Remote:
     def close(self) -> None:
         if self._work:
             shutil.rmtree(self._work, ignore_errors=True)
+            os.close(self._lock)
             self._work = ""
 
 

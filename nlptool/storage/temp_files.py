@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 import weakref
@@ -50,6 +52,37 @@ def temporary_folder(owner: object = None) -> Path:
     else:
         weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def locked_folder(kind: str) -> tuple[Path, int]:
+    """Make a folder in the temporary folder; return it, and the descriptor that locks it while its process lives.
+
+    Those of the same kind are removed whose processes have ended without doing so, as killed ones do.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"nlptool-{kind}-*"):
+        with contextlib.suppress(OSError):  # it is in use, another user's, or on storage without locks
+            descriptor = _opened(left)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"nlptool-{kind}-"))
+        with contextlib.suppress(FileNotFoundError):  # another process has removed it before it was locked
+            descriptor = _opened(folder)
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if folder.exists():
+                return folder, descriptor
+            os.close(descriptor)
+
+
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 @contextlib.contextmanager

@@ -1,61 +1,69 @@
-"""Temporary files and folders: who closes and removes them."""
+"""Folders for unfinished work: those of processes that were killed are removed by the next one."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-from program import largest_file
+from program import PATIENCE
 
 from nlptool.storage import temp_files
 
-
-class Owner:
-    pass
-
-
-def test_a_file_is_closed_with_its_owner_and_what_is_mapped_of_it_stays() -> None:
-    owner = Owner()
-    file = temp_files.temporary(owner)
-    file.write(np.arange(4, dtype=np.float32).tobytes())
-    file.flush()
-    mapped = np.memmap(file, np.float32, "r", shape=(4,))
-    assert not file.closed
-    del owner
-    assert file.closed
-    assert mapped.tolist() == [0, 1, 2, 3]
+MAKE = """
+import sys
+from nlptool.storage import temp_files
+folder, _ = temp_files.locked_folder("kind")
+(folder / "x").write_text("x")
+print(folder, flush=True)
+sys.stdin.read()
+"""
 
 
-@pytest.mark.filterwarnings("error")
-def test_a_file_that_a_full_disk_cannot_hold_is_closed_without_a_word() -> None:
-    owner = Owner()
-    file = temp_files.temporary(owner)
-    file.write(b"x" * 100)
-    with largest_file(10):
-        del owner
-    assert file.closed
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
 
 
-def test_a_file_without_an_owner_is_closed_by_whoever_opened_it() -> None:
-    with temp_files.temporary() as file:
-        file.write(b"x")
-    assert file.closed
+def test_what_a_killed_process_has_left_is_removed_and_what_is_in_use_is_not(temporary: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", MAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        theirs = Path(process.stdout.readline().decode().strip())
+        ours, descriptor = temp_files.locked_folder("kind")
+        other, another = temp_files.locked_folder("other")
+        assert (theirs / "x").exists()
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE)
+    third, last = temp_files.locked_folder("kind")
+    assert {*temporary.iterdir()} == {ours, other, third}
+    for each in (descriptor, another, last):
+        os.close(each)
 
 
-@pytest.mark.filterwarnings("error")
-def test_a_folder_goes_with_its_owner_and_without_a_warning() -> None:
-    owner = Owner()
-    folder = temp_files.temporary_folder(owner)
-    (folder / "a.txt").write_text("x")
-    del owner
-    assert not folder.exists()
+def test_on_storage_without_locks_nothing_is_removed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(38, os.strerror(38))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    folders = []
+    for _ in range(2):
+        folder, descriptor = temp_files.locked_folder("kind")
+        os.close(descriptor)
+        folders.append(folder)
+    assert {*temporary.iterdir()} == {*folders}
 
 
-def test_a_folder_without_an_owner_goes_at_exit() -> None:
-    code = "from nlptool.storage import temp_files; print(temp_files.temporary_folder(), flush=True)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert Path(done.stdout.strip()).name.startswith("nlptool-")
-    assert not Path(done.stdout.strip()).exists()
+def test_a_link_is_not_followed(temporary: Path) -> None:
+    (temporary / "mine").mkdir()
+    (temporary / "mine" / "x").write_text("x")
+    (temporary / "nlptool-kind-link").symlink_to(temporary / "mine")
+    _, descriptor = temp_files.locked_folder("kind")
+    os.close(descriptor)
+    assert (temporary / "mine" / "x").exists()
