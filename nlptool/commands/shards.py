@@ -16,7 +16,7 @@ from nlptool.cli.groups import Group
 from nlptool.cli.help import Command, shared_option
 from nlptool.cli.options.types import parse_bytes
 from nlptool.errors import RunError
-from nlptool.storage import places, stores
+from nlptool.storage import places, store_requests
 from nlptool.terminal import library_warnings
 from nlptool.terminal.progress import Progress
 
@@ -209,7 +209,7 @@ def run(  # noqa: PLR0917
 
             def opened(n_shards: int) -> shard_run.Engine:
                 n = 1 if wanted else min(workers or machine.processors(), n_shards)
-                work = "" if wanted and stores.is_remote(output) else folder.work_folder()
+                work = "" if wanted and store_requests.is_remote(output) else folder.work_folder()
                 mode = library_warnings.mode()
                 setup = Setup(line.arguments, files, several, output, lease, work, compress is not None, n, mode)
                 return RayEngine(setup, wanted, n_shards, note) if wanted else LocalEngine(setup)
@@ -302,7 +302,7 @@ def _check_paths(inputs: tuple[str, ...], output: str, line: CommandLine, compre
         raise click.UsageError("--compress is not of counts: their files are compressed as they are")
     if line.is_index and compress:
         raise click.UsageError("--compress is of files, and an index is a folder that is mapped into memory")
-    if line.is_index and stores.is_remote(output):
+    if line.is_index and store_requests.is_remote(output):
         raise click.UsageError(
             f"--output {output}: an index is mapped into memory, so its folder is one of this machine"
         )
@@ -328,11 +328,11 @@ def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:
     Raises:
         UsageError: it is in one of the folders that are read.
     """
-    if stores.is_remote(output):
+    if store_requests.is_remote(output):
         inside = next((path for path in inputs if f"{output.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")), None)
     else:
         target = Path(output).resolve()
-        local = (path for path in inputs if not stores.is_remote(path))
+        local = (path for path in inputs if not store_requests.is_remote(path))
         inside = next((path for path in local if target.is_relative_to(Path(path).resolve())), None)
     if inside is not None:
         raise click.UsageError(f"--output {output} is in {inside}, which is read: choose a folder beside it")
@@ -367,7 +367,7 @@ def merge(folder: str, format: str | None, output: str | None, quiet: bool) -> N
     from nlptool.storage.shard_folder import NAME as MANIFEST
     from nlptool.tasks.shards.merge import sums_in
 
-    is_here = not stores.is_remote(folder)
+    is_here = not store_requests.is_remote(folder)
     if is_here and not Path(folder).is_dir():
         raise RunError(f"{folder}: no such folder", hint="nlptool shards run INPUT --output DIR -- ngrams makes one")
     chosen = {"format": format, "output": output, "quiet": quiet or None, "progress": "never"}

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import RunError
-from nlptool.storage import stores
+from nlptool.storage import store_requests, stores
 
 LENGTH = 60.0  # seconds
 RENEWED = 15.0  # seconds
@@ -148,7 +148,7 @@ def _renew(own: str, ended: threading.Event) -> None:
 
 def _write(url: str) -> None:
     data = json.dumps({"at": time.time(), **_this_process()}).encode()
-    stores.request(url.rpartition("/")[0], lambda system: system.pipe_file(url, data))
+    store_requests.request(url.rpartition("/")[0], lambda system: system.pipe_file(url, data))
 
 
 def _this_process() -> dict[str, Any]:

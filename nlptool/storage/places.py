@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
-from nlptool.storage import leases, locks, stores, temp_files
+from nlptool.storage import leases, locks, store_requests, stores, temp_files
 from nlptool.storage.stores import State
 
 
@@ -21,7 +21,7 @@ def state_of(path: str) -> State:
         OSError: it cannot be looked at.
         RunError: the store cannot be reached.
     """
-    if stores.is_remote(path):
+    if store_requests.is_remote(path):
         return stores.state_of(path)
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # that it can be read is known before the work begins
         found = os.fstat(file.fileno())
@@ -35,7 +35,7 @@ def opened(path: str) -> IO[bytes]:
         OSError: it cannot be opened.
         RunError: the store cannot be reached.
     """
-    return stores.opened(path) if stores.is_remote(path) else Path(path).open("rb", buffering=0)
+    return stores.opened(path) if store_requests.is_remote(path) else Path(path).open("rb", buffering=0)
 
 
 def size_of(path: Path) -> int:
@@ -107,7 +107,7 @@ def folder(path: str, work: str = "", lease: str = "") -> Folder:
         work: the ending of the name of its work folder, where several processes share the folder.
         lease: with which a folder of an object store is held, as ``locked`` and ``shared`` say.
     """
-    return _Remote(path, lease) if stores.is_remote(path) else _Local(path, work)
+    return _Remote(path, lease) if store_requests.is_remote(path) else _Local(path, work)
 
 
 class _Local:
@@ -214,10 +214,10 @@ class _Remote:
 
     def _move(self, old: str, new: str) -> None:
         if self._is_at_once:  # ``mv`` would take [ and * in a name for a pattern
-            stores.request(old, lambda system: system.cp_file(old, new))
+            store_requests.request(old, lambda system: system.cp_file(old, new))
             stores.remove(old)
         else:
-            stores.request(old, lambda system: system.mv(old, new))
+            store_requests.request(old, lambda system: system.mv(old, new))
 
     def fetch(self, name: str) -> str:
         path = Path(self.work_folder()) / name
@@ -249,7 +249,7 @@ def locked(path: str, note: locks.Note = lambda message: None) -> Iterator[str]:
         RunError: another process holds it.
         OSError: it cannot be made.
     """
-    if stores.is_remote(path):
+    if store_requests.is_remote(path):
         with leases.held(path) as lease:
             yield lease
         return
@@ -276,7 +276,7 @@ def shared(path: str, work: str, name: str, note: locks.Note = lambda message: N
         RunError: another process holds the folder for itself, or that work folder.
         OSError: they cannot be made.
     """
-    if stores.is_remote(path):
+    if store_requests.is_remote(path):
         with leases.held(path, work) as lease:
             yield lease
         return

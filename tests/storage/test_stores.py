@@ -14,13 +14,13 @@ from shard_engine import Here
 
 from nlptool.cli.shards import local
 from nlptool.errors import RunError
-from nlptool.storage import stores
+from nlptool.storage import store_requests, stores
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FaultyStore]]:
-    monkeypatch.setattr(stores, "WAITS", (0.0, 0.0, 0.0, 0.0))
-    monkeypatch.setattr(stores, "_answered", {"faulty"})
+    monkeypatch.setattr(store_requests, "WAITS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(store_requests, "_answered", {"faulty"})
     with faulty_store() as store:
         yield store
 
@@ -69,7 +69,7 @@ def test_what_lasts_is_not_tried_again(error: Exception, store: type[FaultyStore
 def test_a_store_that_has_never_answered_is_not_waited_for(
     store: type[FaultyStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "_answered", set())
+    monkeypatch.setattr(store_requests, "_answered", set())
     store.fault = staticmethod(failing(ConnectionRefusedError(111, "refused"), 100, "info"))
     with pytest.raises(OSError, match="refused"):
         stores.read("faulty://b/x")

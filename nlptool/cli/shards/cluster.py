@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nlptool import __version__, machine
 from nlptool.cli.shards.worker import Setup, Worker, ready
 from nlptool.errors import RunError
-from nlptool.storage import stores
+from nlptool.storage import store_requests
 
 if TYPE_CHECKING:
     from nlptool.tasks.shards.plan import Shard
@@ -271,7 +271,7 @@ class RayEngine:
             self._start()
             return Outcome(shard, -1)
         self._idle.append(actor)
-        if outcome.code in (0, 3) and not stores.is_remote(self._setup.folder):
+        if outcome.code in (0, 3) and not store_requests.is_remote(self._setup.folder):
             self._refuse_elsewhere(output)
         return outcome
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nlptool import machine
 from nlptool.errors import RunError, is_disk_full
 from nlptool.records.part import PartRun
-from nlptool.storage import places, stores
+from nlptool.storage import places, store_requests
 from nlptool.storage.shard_folder import INDEX_ENDING
 from nlptool.terminal import library_warnings
 
@@ -83,7 +83,7 @@ def _end_with_parent() -> None:
 def ready(setup: Setup) -> Iterator[Worker]:
     """Make a process one that runs shards, for as long as it lives."""
     for path in (setup.folder, *setup.files):
-        stores.has_answered(path)
+        store_requests.has_answered(path)
     machine.share_processors(setup.n_processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(machine.processors()))
     with open(os.devnull, encoding="utf-8") as nothing, library_warnings.in_mode(setup.mode):  # noqa: PTH123

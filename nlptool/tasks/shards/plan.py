@@ -20,7 +20,7 @@ from nlptool.records.inputs import PARQUET, files_of, matches
 from nlptool.records.parse import Parser
 from nlptool.records.part import Part
 from nlptool.records.record import InputFormat
-from nlptool.storage import places, shard_folder, stores
+from nlptool.storage import places, shard_folder, store_requests, stores
 from nlptool.storage.compression import CHUNK, decompressed, is_compressed
 from nlptool.storage.stores import State
 from nlptool.storage.wide_encodings import is_wide
@@ -126,7 +126,7 @@ def inputs_of(
 
     for path in paths:
         try:
-            if stores.is_remote(path):
+            if store_requests.is_remote(path):
                 found += _remote(path, globs)
             else:
                 for name in files_of([path], globs=globs, parquet=parquet, note=note):
