@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import time
 from pathlib import Path
 
 import fsspec
@@ -115,6 +117,27 @@ def test_a_task_goes_on_where_it_was_and_does_what_has_changed(
     assert len(here) == 9
     invoke(*run, "--", *WAKATI)
     assert (here[9:], together(out)) == ([0], one_process(*WAKATI, str(texts)))
+
+
+def test_tasks_that_are_killed_leave_what_was_done(tmp_path: Path) -> None:
+    text, out = tmp_path / "long.txt", tmp_path / "out"
+    text.write_text("".join(f"{n} 猫が魚を食べて、犬が水を飲む。\n" for n in range(3000)), encoding="utf-8")
+    run = [NLPTOOL, "shards", "run", str(text), "--output", str(out), "--shard-size", "8K", "-j", "1"]
+    for task in (0, 1, 0):
+        before = len(list(out.glob("shard-*")))
+        process = subprocess.Popen([*run, "--task", f"{task}/2", "--", *WAKATI], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE
+        while len(list(out.glob("shard-*"))) < before + 2 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        unfinished = subprocess.run([NLPTOOL, "tokenize", str(out)], capture_output=True, check=False, timeout=PATIENCE)
+        assert (unfinished.returncode, unfinished.stdout) == (1, b"")
+    done = subprocess.run([*run, "--", *WAKATI], capture_output=True, check=True, timeout=PATIENCE)
+    assert re.search(rb"([1-9]\d*) of \1 shards are done, [1-9]\d* of them before", done.stderr)
+    assert together(out) == one_process(*WAKATI, str(text))
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
 CHANGES = st.lists(

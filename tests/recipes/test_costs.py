@@ -68,3 +68,23 @@ def test_the_shares_of_shards_in_a_table() -> None:
         ["12", "300.0", "900", "900", "1.000", "0", "0"],
         ["best:", "4", "shards"],
     ]
+
+
+def test_the_tables_of_the_page_are_those_of_the_program() -> None:
+    page = (RECIPES.parent.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    tables = run("--scan", "2.15").stdout.strip().split("\n\n")
+    assert [table in page for table in tables] == [True, True]
+    known = json.loads(costs.RATES.read_text(encoding="utf-8"))["commands"]
+    for name, rate in known.items():
+        assert f"| `{name}` | {rate['sentences_per_second']:,} | {rate['startup_seconds']:.2f} s |" in page
+
+
+def test_the_simulation_of_the_page_is_that_of_the_program() -> None:
+    words = "--core-hours 250 --workers 160 --sigma 0.3 --speed-sigma 0.2 --mtbf 200 --startup 0.5 --overhead 0.02"
+    page = (RECIPES.parent.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert f"python recipes/scale/stragglers.py {words}\n" in page
+    command = [sys.executable, str(RECIPES / "stragglers.py"), *words.split(), "--per-worker", "1", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    for line in done.stdout.splitlines()[2:-1]:
+        shards, seconds, makespan, most, share, *_ = line.split()
+        assert f"| {int(shards):,} | {seconds} | {makespan} s | {most} s | {share} |" in page
