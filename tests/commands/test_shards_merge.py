@@ -24,6 +24,7 @@ from nlptool.cli.main import root
 from nlptool.cli.shards import local, mappings
 from nlptool.geometry import stored_columns
 from nlptool.storage import locks
+from nlptool.tasks import sums
 
 NOVEL = Path(__file__).parent.parent / "data" / "yume_juya.txt"
 
@@ -113,6 +114,7 @@ def test_any_corpus_in_any_shards_is_one(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "LocalEngine", Here)
         patch.setattr(stored_columns, "BLOCK", 3)
+        patch.setattr(sums, "_AT_ONCE", 1)
         words = shlex.split(command)
         out = str(folder) + ".counts"
         done = invoke("shards", "run", str(folder), "--output", out, "--shard-size", str(size), "--", *words)
@@ -124,6 +126,15 @@ def test_any_corpus_in_any_shards_is_one(
     else:
         assert done.exit_code == whole.exit_code
         assert merged.exit_code == 1
+
+
+def test_nodes_come_in_the_order_of_the_input_whatever_shard_they_are_in(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("z b\nq z\n" * 2, encoding="utf-8")
+    (tmp_path / "b.txt").write_text("a z\nb a\n" * 2, encoding="utf-8")
+    command = "collocations --node a --node b --node z --tokenizer whitespace --min-count 1"
+    counted(tmp_path / "out", tmp_path / "a.txt", tmp_path / "b.txt", command=command)
+    found = merged_is_one(tmp_path / "out", tmp_path / "a.txt", tmp_path / "b.txt", command=command).splitlines()
+    assert list(dict.fromkeys(json.loads(line)["node"] for line in found)) == ["z", "b", "a"]
 
 
 @pytest.fixture
@@ -139,7 +150,11 @@ def texts(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_novel_in_many_shards_is_one(command: str, tmp_path: Path, here: list[int]) -> None:
+def test_a_novel_in_many_shards_is_one(
+    command: str, tmp_path: Path, here: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_columns, "BLOCK", 50)
+    monkeypatch.setattr(sums, "_AT_ONCE", 1)
     if "/g" in command:
         command = command.replace("/g", "g").replace("/p", "p").replace("-I jsonl", "-I csv")
         source = tmp_path / "novel.csv"

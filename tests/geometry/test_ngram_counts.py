@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptool.geometry.ngram_counts import Rows, count, ngrams
-from nlptool.geometry.ngram_runs import Runs
+from nlptool.geometry.ngram_runs import Runs, merged
 
 TEXTS = st.lists(st.lists(st.sampled_from([0, 1, 2, 7, 2**32 - 1]), max_size=9), max_size=7)
 
@@ -72,3 +72,26 @@ def test_no_run_gives_no_block() -> None:
     runs = Runs()
     runs.add(count([np.zeros(0, np.uint32)] * 2))
     assert list(runs.merged()) == []
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+@pytest.mark.parametrize("step", [1, 3, 100])
+@pytest.mark.parametrize("n_runs", [1, 2, 5])
+def test_portions_of_runs_are_merged_side_by_side(n_runs: int, step: int, in_order: bool) -> None:
+    random = np.random.default_rng(n_runs)
+    expected = Counter[tuple[int, ...]]()
+    runs = []
+    for _ in range(n_runs):
+        rows = count([random.integers(0, most, 60).astype(np.uint32) for most in (6, 40)], np.ones(60, np.int64))
+        expected.update(
+            dict(
+                zip(zip(*(column.tolist() for column in rows.columns), strict=True), rows.counts.tolist(), strict=True)
+            )
+        )
+        if not in_order:  # the numbers of groups in a file are not those of all files
+            rows = rows[np.lexsort([random.permutation(len(rows)), rows.columns[0]])]
+        runs.append(iter([rows[start : start + step] for start in range(0, len(rows), step)]))
+    blocks = [as_dict(rows) for rows in merged(runs, in_order=in_order)]
+    assert {row: n for rows in blocks for row, n in rows.items()} == expected
+    firsts = [{row[0] for row in rows} for rows in blocks]
+    assert [first for each in firsts for first in sorted(each)] == sorted({row[0] for row in expected})
