@@ -495,6 +495,22 @@ def test_a_process_that_dies_is_said_and_replaced() -> None:
         assert server.ask(EMBED, "猫\n".encode())[0] == 200
 
 
+def test_an_answer_whose_process_dies_in_the_middle_is_seen_to_be_cut(server: Server) -> None:
+    server.ask(EMBED, "猫\n".encode())
+    with server.connect() as connection:
+        connection.sendall(f"POST {EMBED} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n猫\n".encode())
+        answers = connection.makefile("rb")
+        while not answers.readline().startswith(b'{"embedding":['):
+            pass
+        for process in processes(server):
+            os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            connection.sendall("犬\n".encode())
+        with contextlib.suppress(ConnectionResetError):
+            assert not answers.read().endswith(b"0\r\n\r\n")  # which would say that it is whole
+    assert server.ask(EMBED, "猫\n".encode())[0] == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
