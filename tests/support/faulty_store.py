@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ class FaultyStore(MemoryFileSystem):  # type: ignore[misc]
     fault: ClassVar[Callable[[str, str], None]]
     cut: ClassVar[Callable[[str, bytes], bytes]]
     requests: ClassVar[list[tuple[str, str]]] = []
+    one_by_one: ClassVar[threading.RLock] = threading.RLock()  # a dict in memory is not listed while it changes
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -41,19 +43,32 @@ class FaultyStore(MemoryFileSystem):  # type: ignore[misc]
 
     def info(self, path: str, **more: Any) -> Any:
         self._ask("info", path)
-        return super().info(path, **more)
+        with self.one_by_one:
+            return super().info(path, **more)
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **more: Any) -> bytes:
         self._ask("get", path)
-        return type(self).cut(path, super().cat_file(path, start, end, **more))
+        with self.one_by_one:
+            data = super().cat_file(path, start, end, **more)
+        return type(self).cut(path, data)
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **more: Any) -> None:
         self._ask("put", path)
-        super().pipe_file(path, value, mode, **more)
+        with self.one_by_one:
+            super().pipe_file(path, value, mode, **more)
 
     def put_file(self, lpath: str, rpath: str, **more: Any) -> None:
         self._ask("put", rpath)
-        super().put_file(lpath, rpath, **more)
+        with self.one_by_one:
+            super().put_file(lpath, rpath, **more)
+
+    def ls(self, path: str, detail: bool = True, **more: Any) -> Any:
+        with self.one_by_one:
+            return super().ls(path, detail, **more)
+
+    def rm_file(self, path: str) -> None:
+        with self.one_by_one:
+            super().rm_file(path)
 
 
 @contextmanager
