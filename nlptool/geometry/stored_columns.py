@@ -12,7 +12,7 @@ from nlptool.errors import RunError
 from nlptool.geometry.ngram_counts import Rows
 from nlptool.storage.column_file import ColumnFile, ColumnWriter
 
-BLOCK = 1 << 14
+BLOCK = 1 << 12
 """Values of a block; of each column of each file that is read one is in memory."""
 
 _TYPES = (np.uint8, np.uint16, np.uint32, np.uint64)

@@ -29,7 +29,7 @@ class ColumnWriter:
         write: called with the bytes of the file, in order.
     """
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(self, write: Callable[[bytes], object]) -> None:
         import zstandard
 
         self._write = write

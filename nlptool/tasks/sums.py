@@ -17,6 +17,7 @@ from nlptool.geometry import ngram_counts, ngram_runs, stored_columns
 from nlptool.geometry.ngram_counts import Ids, Rows
 from nlptool.geometry.ngram_runs import Runs
 from nlptool.records.pipe import Pipe
+from nlptool.storage import temp_files
 from nlptool.storage.column_file import ColumnFile, ColumnWriter
 from nlptool.storage.output import Output
 from nlptool.tasks.token_arrays import Names, SortedWords, Words
@@ -25,6 +26,7 @@ WORDS = "words"
 """The column of the words."""
 
 _AT_ONCE = 1 << 19  # rows of all files together that are read at once, about
+_SIDE_BY_SIDE = 128  # files that are merged at once
 
 
 class Mergeable(Protocol):
@@ -182,9 +184,31 @@ class AddedRows:
         self._in_order = not any(bool(np.any(each[1:] < each[:-1])) for each in others)
 
     def merged(self) -> Iterator[Rows]:
+        if len(self._files) > _SIDE_BY_SIDE:
+            yield from self._in_steps().merged()
+            return
         at_once = max(1, _AT_ONCE // (stored_columns.BLOCK * max(1, len(self._files))))
         runs = [self._rows(index, at_once) for index in range(len(self._files))]
         yield from ngram_runs.merged(runs, in_order=self._in_order)
+
+    def _in_steps(self) -> AddedRows:
+        """Return the same rows in fewer files, which are temporary ones.
+
+        Raises:
+            RunError: the temporary folder cannot hold them.
+        """
+        folder = temp_files.temporary_folder(self)
+        files = []
+        for start in range(0, len(self._files), _SIDE_BY_SIDE):
+            some = slice(start, start + _SIDE_BY_SIDE)
+            rows = AddedRows(self._files[some], self._name, [column[some] for column in self._maps])
+            path = folder / str(start)
+            with temp_files.disk_space(), path.open("wb") as file:
+                writer = ColumnWriter(file.write)
+                stored_columns.write_rows(writer, self._name, rows.merged())
+                writer.finish({})
+            files.append(ColumnFile(str(path), str(path)))
+        return AddedRows(files, self._name, [[None] * len(files)] * len(self._maps))
 
     def _rows(self, index: int, at_once: int) -> Iterator[Rows]:
         maps = [column[index] for column in self._maps]

@@ -115,6 +115,7 @@ def test_any_corpus_in_any_shards_is_one(
         patch.setattr(local, "LocalEngine", Here)
         patch.setattr(stored_columns, "BLOCK", 3)
         patch.setattr(sums, "_AT_ONCE", 1)
+        patch.setattr(sums, "_SIDE_BY_SIDE", 3)
         words = shlex.split(command)
         out = str(folder) + ".counts"
         done = invoke("shards", "run", str(folder), "--output", out, "--shard-size", str(size), "--", *words)
