@@ -795,15 +795,7 @@ _nlptool_follow() { # COMMAND [OPTION]
     'nlptool shards')
         options=(-h --help)
         case ${2-} in
-        "") kind=word words=(merge run) ;;
-        esac
-        ;;
-    'nlptool shards merge')
-        options=(-f --format -o --output -q --quiet --debug -h --help)
-        case ${2-} in
-        "") kind=file ;;
-        -f | --format) kind=word words=(table jsonl csv tsv) ;;
-        -o | --output) kind=file ;;
+        "") kind=word words=(run merge) ;;
         esac
         ;;
     'nlptool shards run')
@@ -815,6 +807,14 @@ _nlptool_follow() { # COMMAND [OPTION]
         -j | --workers | --address | --cpus-per-worker | --gpus-per-worker | --shard-size | --retries | --task | --glob) kind=other ;;
         --compress) kind=word words=(zst) ;;
         --progress) kind=word words=(auto always never) ;;
+        esac
+        ;;
+    'nlptool shards merge')
+        options=(-f --format -o --output -q --quiet --debug -h --help)
+        case ${2-} in
+        "") kind=file ;;
+        -f | --format) kind=word words=(table jsonl csv tsv) ;;
+        -o | --output) kind=file ;;
         esac
         ;;
     'nlptool similarity')
@@ -1202,7 +1202,7 @@ _nlptool() {
             _nlptool_follow "$at" "$word"
         else
             case "$at $word" in
-            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool change' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool serve' | 'nlptool shards' | 'nlptool shards merge' | 'nlptool shards run' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train autoencoder' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select' | 'nlptool warm' | 'nlptool warm off' | 'nlptool warm on' | 'nlptool warm status' | 'nlptool warm stop') at+=" $word" ;;
+            'nlptool analogy' | 'nlptool answer' | 'nlptool attention' | 'nlptool change' | 'nlptool choose' | 'nlptool classify' | 'nlptool cluster' | 'nlptool collocations' | 'nlptool compare' | 'nlptool completion' | 'nlptool dedup' | 'nlptool embed' | 'nlptool evaluate' | 'nlptool evaluate analogies' | 'nlptool evaluate answers' | 'nlptool evaluate classification' | 'nlptool evaluate generation' | 'nlptool evaluate lm' | 'nlptool evaluate minimal-pairs' | 'nlptool evaluate mlm' | 'nlptool evaluate nsp' | 'nlptool evaluate similarity' | 'nlptool evaluate sts' | 'nlptool evaluate tagging' | 'nlptool fill-mask' | 'nlptool generate' | 'nlptool hash' | 'nlptool index' | 'nlptool index add' | 'nlptool index build' | 'nlptool index info' | 'nlptool index remove' | 'nlptool index update' | 'nlptool keyness' | 'nlptool keywords' | 'nlptool kwic' | 'nlptool map' | 'nlptool mask' | 'nlptool models' | 'nlptool models list' | 'nlptool models path' | 'nlptool models pull' | 'nlptool models rm' | 'nlptool models show' | 'nlptool models verify' | 'nlptool neighbors' | 'nlptool ngrams' | 'nlptool nsp' | 'nlptool odd-one-out' | 'nlptool probe' | 'nlptool sample' | 'nlptool score' | 'nlptool search' | 'nlptool serve' | 'nlptool shards' | 'nlptool shards run' | 'nlptool shards merge' | 'nlptool similarity' | 'nlptool split' | 'nlptool tag' | 'nlptool tokenize' | 'nlptool train' | 'nlptool train word2vec' | 'nlptool train bert' | 'nlptool train distil' | 'nlptool train classifier' | 'nlptool train autoencoder' | 'nlptool train probe' | 'nlptool train tagger' | 'nlptool train reader' | 'nlptool train chooser' | 'nlptool train lm' | 'nlptool train seq2seq' | 'nlptool vectors' | 'nlptool vectors convert' | 'nlptool vectors info' | 'nlptool vectors select' | 'nlptool warm' | 'nlptool warm off' | 'nlptool warm on' | 'nlptool warm status' | 'nlptool warm stop') at+=" $word" ;;
             esac
         fi
     done

@@ -3,7 +3,7 @@
 function __nlptool_at --description 'Is this the command whose line is being typed?'
     set -l path nlptool
     for word in (commandline -opc)[2..-1]
-        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool serve' 'nlptool shards' 'nlptool shards merge' 'nlptool shards run' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train autoencoder' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select' 'nlptool warm' 'nlptool warm off' 'nlptool warm on' 'nlptool warm status' 'nlptool warm stop'
+        if contains -- "$path $word" 'nlptool analogy' 'nlptool answer' 'nlptool attention' 'nlptool change' 'nlptool choose' 'nlptool classify' 'nlptool cluster' 'nlptool collocations' 'nlptool compare' 'nlptool completion' 'nlptool dedup' 'nlptool embed' 'nlptool evaluate' 'nlptool evaluate analogies' 'nlptool evaluate answers' 'nlptool evaluate classification' 'nlptool evaluate generation' 'nlptool evaluate lm' 'nlptool evaluate minimal-pairs' 'nlptool evaluate mlm' 'nlptool evaluate nsp' 'nlptool evaluate similarity' 'nlptool evaluate sts' 'nlptool evaluate tagging' 'nlptool fill-mask' 'nlptool generate' 'nlptool hash' 'nlptool index' 'nlptool index add' 'nlptool index build' 'nlptool index info' 'nlptool index remove' 'nlptool index update' 'nlptool keyness' 'nlptool keywords' 'nlptool kwic' 'nlptool map' 'nlptool mask' 'nlptool models' 'nlptool models list' 'nlptool models path' 'nlptool models pull' 'nlptool models rm' 'nlptool models show' 'nlptool models verify' 'nlptool neighbors' 'nlptool ngrams' 'nlptool nsp' 'nlptool odd-one-out' 'nlptool probe' 'nlptool sample' 'nlptool score' 'nlptool search' 'nlptool serve' 'nlptool shards' 'nlptool shards run' 'nlptool shards merge' 'nlptool similarity' 'nlptool split' 'nlptool tag' 'nlptool tokenize' 'nlptool train' 'nlptool train word2vec' 'nlptool train bert' 'nlptool train distil' 'nlptool train classifier' 'nlptool train autoencoder' 'nlptool train probe' 'nlptool train tagger' 'nlptool train reader' 'nlptool train chooser' 'nlptool train lm' 'nlptool train seq2seq' 'nlptool vectors' 'nlptool vectors convert' 'nlptool vectors info' 'nlptool vectors select' 'nlptool warm' 'nlptool warm off' 'nlptool warm on' 'nlptool warm status' 'nlptool warm stop'
             set path $path $word
         end
     end
@@ -1545,16 +1545,9 @@ complete -c nlptool -n '__nlptool_at nlptool serve' -s q -l quiet -d 'Print only
 complete -c nlptool -n '__nlptool_at nlptool serve' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool serve' -s h -l help -d 'Show this message and exit.'
 
-complete -c nlptool -n '__nlptool_at nlptool shards' -a merge -d 'Add up what nlptool shards run has counted, and write what one process would have written.'
-complete -c nlptool -n '__nlptool_at nlptool shards' -a run -d 'Run a command, which stands with its options behind --, over files and folders.'
+complete -c nlptool -n '__nlptool_at nlptool shards' -a run -d 'Run a command over many files, in several processes.'
+complete -c nlptool -n '__nlptool_at nlptool shards' -a merge -d 'Add up what the shards of a command have counted.'
 complete -c nlptool -n '__nlptool_at nlptool shards' -s h -l help -d 'Show this message and exit.'
-
-complete -c nlptool -n '__nlptool_at nlptool shards merge' -F
-complete -c nlptool -n '__nlptool_at nlptool shards merge' -s f -l format -r -f -a 'table jsonl csv tsv' -d 'Output format; jsonl: a JSON object a line.'
-complete -c nlptool -n '__nlptool_at nlptool shards merge' -s o -l output -r -F -d 'Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv) chooses the format unless -f does.'
-complete -c nlptool -n '__nlptool_at nlptool shards merge' -s q -l quiet -d 'Print only errors on stderr, no notes.'
-complete -c nlptool -n '__nlptool_at nlptool shards merge' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
-complete -c nlptool -n '__nlptool_at nlptool shards merge' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool shards run' -F
 complete -c nlptool -n '__nlptool_at nlptool shards run' -s o -l output -r -F -d 'Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.'
@@ -1572,6 +1565,13 @@ complete -c nlptool -n '__nlptool_at nlptool shards run' -l progress -r -f -a 'a
 complete -c nlptool -n '__nlptool_at nlptool shards run' -s q -l quiet -d 'Print only errors on stderr, no notes.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
 complete -c nlptool -n '__nlptool_at nlptool shards run' -s h -l help -d 'Show this message and exit.'
+
+complete -c nlptool -n '__nlptool_at nlptool shards merge' -F
+complete -c nlptool -n '__nlptool_at nlptool shards merge' -s f -l format -r -f -a 'table jsonl csv tsv' -d 'Output format; jsonl: a JSON object a line.'
+complete -c nlptool -n '__nlptool_at nlptool shards merge' -s o -l output -r -F -d 'Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv) chooses the format unless -f does.'
+complete -c nlptool -n '__nlptool_at nlptool shards merge' -s q -l quiet -d 'Print only errors on stderr, no notes.'
+complete -c nlptool -n '__nlptool_at nlptool shards merge' -l debug -d 'Print the traceback of an error and the warnings of libraries.'
+complete -c nlptool -n '__nlptool_at nlptool shards merge' -s h -l help -d 'Show this message and exit.'
 
 complete -c nlptool -n '__nlptool_at nlptool similarity' -F
 complete -c nlptool -n '__nlptool_at nlptool similarity' -l against -r -f -d 'File of records, or an index, to compare with, instead of with each other.'

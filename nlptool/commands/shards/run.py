@@ -1,47 +1,24 @@
-"""``nlptool shards``: run a command over many files."""
+"""``nlptool shards run``: run a command over many files, in several processes."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nlptool import machine
 from nlptool.cli import options
-from nlptool.cli.groups import Group
-from nlptool.cli.help import Command, shared_option
+from nlptool.cli.help import Command
 from nlptool.cli.options.types import parse_bytes
-from nlptool.errors import RunError
-from nlptool.storage import places, store_requests
-from nlptool.terminal import library_warnings
-from nlptool.terminal.progress import Progress
+from nlptool.storage import store_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nlptool.cli.shards.cluster import Wanted
     from nlptool.cli.shards.mappings import CommandLine
-    from nlptool.tasks.shards.manifest import Manifest
-    from nlptool.tasks.shards.run import Result
     from nlptool.tasks.shards.share import Share
 
 _LINE = "nlptool.shards.line"  # in click's ``Context.meta``
-
-
-@click.group(cls=Group)
-def command() -> None:
-    """Run a command over many files, in several processes, one output file a shard.
-
-    \b
-    nlptool shards run corpus/ --output vectors/ -- embed -m static-ja-en
-    cat vectors/shard-*.jsonl | nlptool map --plot map.png
-    nlptool shards run corpus/ --output counts/ -- ngrams -n 1-3
-    nlptool shards merge counts/ -o ngrams.tsv
-    """
 
 
 class _WithCommandLine(Command):
@@ -70,7 +47,7 @@ def _parse_share(_: click.Context, __: click.Parameter, value: str | None) -> Sh
         raise click.BadParameter(str(error)) from error
 
 
-@command.command(cls=_WithCommandLine)
+@click.command(cls=_WithCommandLine)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(readable=False))
 @click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(readable=False),
               help="Folder of the outputs, one a shard, and of manifest.jsonl; a path or a URL.")  # fmt: skip
@@ -97,7 +74,7 @@ def _parse_share(_: click.Context, __: click.Parameter, value: str | None) -> Sh
 @options.quiet
 @options.debug
 @click.pass_context
-def run(  # noqa: PLR0917
+def command(  # noqa: PLR0917
     context: click.Context,
     inputs: tuple[str, ...],
     output: str,
@@ -149,6 +126,7 @@ def run(  # noqa: PLR0917
     With --task, several runs that do not know of each other do a share each, into one folder: tasks of an array of Slurm, pods of
     an indexed job, lines of GNU parallel. When they are done, the same run without --task does what is missing and writes the
     manifest; until then the folder is not complete.
+
     COMMAND can also be one that counts: ngrams, collocations without --phrases, tokenize --count. Then DIR gets the full sums of
     each shard, and nlptool shards merge adds them up and makes of them what COMMAND would write. The sums do not depend on -f,
     --min-count, -k, --measure, --threshold, --plot and --zipf: with others of these nothing is counted anew.
@@ -156,79 +134,15 @@ def run(  # noqa: PLR0917
     A shard that fails is tried again (--retries), and the others are done: the exit code is 3, as for records that failed, and
     1 if an INPUT cannot be read.
     """
-    from nlptool.cli.shards.cluster import RayEngine
-    from nlptool.cli.shards.local import LocalEngine
-    from nlptool.cli.shards.worker import Setup
-    from nlptool.models.store.locate import version_of
-    from nlptool.tasks.shards import run as shard_run
-    from nlptool.tasks.shards.manifest import Manifest
-    from nlptool.tasks.shards.plan import inputs_of, shards_of
+    from nlptool.cli.shards import running
 
-    wanted = _of_ray(context)
     line = _parsed(context)
-    bar = Progress("shards", progress, quiet=quiet)
-    failed: list[str] = []
-
-    def report(message: str, hint: str) -> None:
-        failed.append(message)
-        bar.say(f"nlptool shards: {message}" + (f"\n  {hint}" if hint else ""))
-
-    def note(message: str) -> None:
-        if not quiet:
-            bar.say(f"nlptool shards: {message}")
-
     _check_paths(inputs, output, line, compress)
-    try:
-        work = share.work if share else ""
-        with _held(output, share, note) as lease, closing(places.folder(output, work, lease)) as folder, bar:
-            found = inputs_of(inputs, glob, parquet=line.reading.form.kind == "parquet", note=note, report=report)
-            manifest = Manifest(folder, note, share)
-            manifest.refuse_other(line.made_by["command"])
-            there = [(name, state) for name, state in found if state is not None]
-            files, several = tuple(name for name, _ in there), len(found) > 1
-            made_by = {**line.made_by, "nlptool": _version(), "compress": compress, "several": several}
-            known = partial(manifest.n_records, made_by=made_by)
-            shards = shards_of(there, line.reading, known=known, note=note, report=report)
-            if not shards:
-                raise RunError("there is nothing to read", hint="what is done stays as it is")
-            order = shard_run.Order(
-                made_by,
-                line.ending + (".zst" if compress else ""),
-                line.skips,
-                retries,
-                cache(version_of),
-                {
-                    "finish": line.finish,
-                    "shards": len(shards),
-                    "unread": [name for name, state in found if state is None],
-                }
-                if line.finish
-                else {},
-                there,
-            )
-
-            def opened(n_shards: int) -> shard_run.Engine:
-                n = 1 if wanted else min(workers or machine.processors(), n_shards)
-                work = "" if wanted and store_requests.is_remote(output) else folder.work_folder()
-                mode = library_warnings.mode()
-                setup = Setup(line.arguments, files, several, output, lease, work, compress is not None, n, mode)
-                return RayEngine(setup, wanted, n_shards, note) if wanted else LocalEngine(setup)
-
-            result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say, share=share)(opened)
-    except OSError as error:
-        raise RunError(f"cannot write {output}: {error.strerror or error}") from error
-    name = line.made_by["command"]
-    say = partial(_say, bar, f"nlptool {name}")
-    result.account.tell(
-        say,
-        (lambda message: None) if quiet or line.quiet else say,
-        skipped=line.skips,
-        passed="left out" if line.finish else "passed on",
-    )
-    shard_run.tell_failed(result, partial(_say, bar, "nlptool shards"))
-    _tell_end(note, result, output, share)
-    _refuse_different(output, line, manifest)
-    context.exit(shard_run.exit_code(result, input_failed=bool(failed)))
+    work = running.Work(
+        inputs=inputs, globs=glob, output=output, line=line, retries=retries, share=share, compress=compress, workers=workers,
+        wanted=_of_ray(context),
+    )  # fmt: skip
+    context.exit(running.run(work, progress=progress, quiet=quiet))
 
 
 def _parsed(context: click.Context) -> CommandLine:
@@ -264,31 +178,6 @@ def _of_ray(context: click.Context) -> Wanted | None:
     return None
 
 
-def _say(bar: Progress, who: str, message: str) -> None:
-    bar.say(f"{who}: {message}")
-
-
-def _tell_end(note: Callable[[str], None], result: Result, output: str, share: Share | None) -> None:
-    """Say how many shards are done, and what comes after a task."""
-    task, then = (f"task {share}: ", "; the same run without --task finishes it") if share else ("", "")
-    before = f", {result.n_before:,} of them before" if result.n_before else ""
-    done = f"{result.n_done:,} of {result.n_shards:,} shards are done{before}"
-    note(f"{task}{done}; {result.account.n_read:,} records in {output}{then}")
-
-
-def _held(output: str, share: Share | None, note: Callable[[str], None]) -> AbstractContextManager[str]:
-    """Return what holds the folder of the outputs while the run goes on, alone or with other tasks; it yields a store's lease."""
-    if share:
-        return places.shared(output, share.work, f"task {share}", note)
-    return places.locked(output, note)
-
-
-def _version() -> str:
-    from nlptool import __version__
-
-    return __version__
-
-
 def _check_paths(inputs: tuple[str, ...], output: str, line: CommandLine, compress: str | None) -> None:
     """Check that the inputs can be read in parts, and that the outputs can go where they are to go.
 
@@ -308,20 +197,6 @@ def _check_paths(inputs: tuple[str, ...], output: str, line: CommandLine, compre
         )
 
 
-def _refuse_different(output: str, line: CommandLine, manifest: Manifest) -> None:
-    """Refuse parts of an index that do not go together.
-
-    Raises:
-        RunError: there are such parts.
-    """
-    if not line.is_index:
-        return
-    from nlptool.geometry.index_parts import refuse_different
-    from nlptool.tasks.embedder import same_model
-
-    refuse_different(output, {shard["output"]: shard["index"] for shard in manifest.done()}, same_model)
-
-
 def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:
     """Refuse an output that would be read as an input when the command is run again.
 
@@ -336,50 +211,3 @@ def _refuse_inside(output: str, inputs: tuple[str, ...]) -> None:
         inside = next((path for path in local if target.is_relative_to(Path(path).resolve())), None)
     if inside is not None:
         raise click.UsageError(f"--output {output} is in {inside}, which is read: choose a folder beside it")
-
-
-@command.command()
-@click.argument("folder", metavar="DIR", type=click.Path(readable=False))
-@options.table_choice(by_ending=True)
-@shared_option("Output", "-o", "--output", metavar="FILE", type=click.Path(readable=False),
-               help="Output file, replaced as a whole at the end (until then FILE.part); its ending (.csv, .tsv) "
-               "chooses the format unless -f does.")  # fmt: skip
-@options.quiet
-@options.debug
-def merge(folder: str, format: str | None, output: str | None, quiet: bool) -> None:
-    """Add up what nlptool shards run has counted, and write what one process would have written.
-
-    \b
-    nlptool shards run corpus/ --output counts/ -- ngrams -n 1-3 --min-count 5 -f csv
-    nlptool shards merge counts/ -o ngrams.csv
-    nlptool shards run s3://bucket/texts --output s3://bucket/counts -- collocations --window 5
-    nlptool shards merge s3://bucket/counts -f table
-
-    DIR, a folder or a URL that fsspec knows, holds the shards of ngrams, collocations or tokenize --count. What is written is,
-    byte for byte, what that command line writes over the same files in one process: -f, --min-count, -k, --measure, --threshold,
-    --plot and --zipf are those of the last shards run. -f here chooses another format.
-
-    The sums of all shards are read once, side by side; the words are in memory, and the n-grams or pairs that are not left out.
-    Files of a URL are copied to the temporary folder first. A DIR that is not complete is refused, with what is missing: exit
-    code 1. The exit code is 3 if a record failed when the shards were counted, and 1 if an INPUT could not be read.
-    """
-    from nlptool.cli.shards.finishing import finish
-    from nlptool.storage.shard_folder import NAME as MANIFEST
-    from nlptool.tasks.shards.merge import sums_in
-
-    is_here = not store_requests.is_remote(folder)
-    if is_here and not Path(folder).is_dir():
-        raise RunError(f"{folder}: no such folder", hint="nlptool shards run INPUT --output DIR -- ngrams makes one")
-    chosen = {"format": format, "output": output, "quiet": quiet or None, "progress": "never"}
-    with places.locked(folder) if is_here else nullcontext(), closing(places.folder(folder)) as opened:
-        try:
-            words, run, unread = sums_in(opened)
-        except OSError as error:
-            raise RunError(f"cannot read {folder}: {error.strerror or error}") from error
-        if output is not None and Path(output).resolve() in {
-            Path(file).resolve() for file in (*run.files, f"{folder}/{MANIFEST}")
-        }:
-            raise click.UsageError(f"-o {output} is one of the files that are read: choose another")
-        for file in unread:
-            click.echo(f"nlptool shards: {file} could not be read, and is not counted", err=True)
-        finish(words, run, {name: value for name, value in chosen.items() if value is not None})
