@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 from pathlib import Path
 
 import fugashi
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from nlptool.errors import ModelError, RunError
 from nlptool.models.japanese.dictionary_file import Dictionary
+from nlptool.models.japanese.open_taggers import open_tagger
 from nlptool.models.japanese.tagger import LONGEST, Tagger, for_mecab, spans, split_long
 
 TEXTS = (Path(__file__).parent.parent / "data" / "yume_juya.txt").read_text(encoding="utf-8").split("\n")
@@ -148,3 +151,33 @@ def test_cuts_come_after_a_sentence_if_there_is_one() -> None:
     assert [len(piece) for piece in split_long("あ" * 20_000 + "、" + "い" * 20_000)] == [20_001, 20_000]
     assert [len(piece) for piece in split_long("あ" * (2 * LONGEST + 1))] == [LONGEST, LONGEST, 1]
     assert split_long("") == [""]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not say what is mapped")
+def test_a_dictionary_is_mapped_once_however_often_it_is_opened() -> None:
+    def n_maps() -> int:
+        gc.collect()
+        return Path("/proc/self/maps").read_text().count("sys.dic")
+
+    def use() -> None:
+        tagger = Tagger()
+        assert tagger.parse("猫が鳴く。").count("\n") == 3
+        assert tagger.plain("猫").startswith("猫\t")
+
+    use()
+    before = n_maps()
+    for _ in range(3):
+        use()
+    assert n_maps() == before
+
+
+def test_a_dictionary_that_is_replaced_is_opened_anew(tmp_path: Path) -> None:
+    for path in Path(unidic_lite.DICDIR).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    arguments = f"-r /dev/null -d {tmp_path}"
+    first = open_tagger(arguments, tmp_path, is_kept=True)
+    assert open_tagger(arguments, tmp_path, is_kept=True) is first
+    assert open_tagger(arguments, tmp_path, is_kept=False) is not first
+    (tmp_path / "char.bin").unlink()
+    shutil.copy(Path(unidic_lite.DICDIR) / "char.bin", tmp_path)
+    assert open_tagger(arguments, tmp_path, is_kept=True) is not first

@@ -27,12 +27,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fugashi
-
 from nlptool.errors import ModelError
 from nlptool.models.japanese import dictionaries, mecab_program
 from nlptool.models.japanese.dictionary_file import Dictionary, mapped
 from nlptool.models.japanese.lemmas import split_lemma
+from nlptool.models.japanese.open_taggers import open_tagger
 from nlptool.storage import temp_files
 
 LONGEST = 30_000
@@ -130,7 +129,7 @@ class Tagger:
     def _open(self, node_format: str | None, flags: str = "") -> Any:
         arguments = [*self._arguments(node_format, None if node_format is None else ""), *([flags] if flags else [])]
         try:
-            return fugashi.GenericTagger(shlex.join(arguments))
+            return open_tagger(shlex.join(arguments), self.folder, is_kept=not self._user_dictionaries)
         except RuntimeError as error:
             self._check_room()
             reason = str(error).split("ERROR DETAILS", 1)[-1].strip("- \n").splitlines()[-1:]
