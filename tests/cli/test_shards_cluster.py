@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from program import NLPTOOL, PATIENCE
-from ray_cluster import RayCluster, a_cluster
+from ray_cluster import RayCluster, a_cluster, actors
 
 COMMAND = ("embed", "-m", "sbert-mini-ja-en", "--deterministic")
 N_SHARDS = 30
@@ -79,18 +79,6 @@ def run_and(
         stdout, stderr = process.communicate(timeout=PATIENCE)
         assert stdout == b""
         return process.returncode, stderr.decode()
-
-
-def actors() -> list[int]:
-    """Return the processes of Ray that run a shard."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cmdline").read_bytes().startswith(b"ray::_Actor.run"):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
 
 
 def test_a_cluster_gives_what_one_process_gives(text: Path, whole: bytes, cluster: RayCluster, tmp_path: Path) -> None:
