@@ -15,6 +15,7 @@ from typing import Any
 
 import program
 import pytest
+import square_font
 from hypothesis import HealthCheck, settings
 from kept_graphs import KeptGraphs
 from program import NLPTOOL, PATIENCE, Invoke, Run, Start
@@ -71,12 +72,15 @@ def graphs(shared_folder: Path) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def environment(shared_folder: Path) -> Iterator[None]:
     """No settings of the user's, a cache of our own, and nothing that would hide a missing flush or fold a table (xdist sets
-    COLUMNS). A model is converted once for all tests: they find its copy by the bytes of its files."""
+    COLUMNS). A model is converted once for all tests: they find its copy by the bytes of its files. Where the system has no
+    Japanese font, pictures are lettered with squares."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("NLPTOOL_") or name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "COLUMNS"):
                 patch.delenv(name)
         patch.setenv("NLPTOOL_CACHE", str(shared_folder / "cache"))
+        if home := square_font.data_home(shared_folder / "data"):
+            patch.setenv("XDG_DATA_HOME", str(home))
         yield
 
 

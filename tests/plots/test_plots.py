@@ -21,13 +21,12 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from matplotlib import font_manager
 from pictures import written
 from PIL import Image
+from square_font import install
 
 from nlptool import plots
 from nlptool.errors import RunError
@@ -72,26 +71,6 @@ def fonts_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     monkeypatch.setattr(font_manager, "_get_fontconfig_fonts", list)
     monkeypatch.setattr(font_manager, "X11FontDirectories", [str(folder)])
     yield folder
-
-
-def install(folder: Path, letters: str, name: str = "nlptool test font") -> None:
-    """A font with a square for each letter."""
-    glyphs = {f"u{ord(letter):x}": letter for letter in letters}
-    pen = TTGlyphPen(None)
-    for number, corner in enumerate([(0, 0), (0, 800), (800, 800), (800, 0)]):
-        (pen.lineTo if number else pen.moveTo)(corner)
-    pen.closePath()
-    square = pen.glyph()
-    builder = FontBuilder(1000, isTTF=True)
-    builder.setupGlyphOrder([".notdef", *glyphs])
-    builder.setupCharacterMap({ord(letter): glyph for glyph, letter in glyphs.items()})
-    builder.setupGlyf(dict.fromkeys([".notdef", *glyphs], square))
-    builder.setupHorizontalMetrics(dict.fromkeys([".notdef", *glyphs], (1000, 0)))
-    builder.setupHorizontalHeader(ascent=900, descent=-100)
-    builder.setupNameTable({"familyName": name, "styleName": "Regular"})
-    builder.setupOS2()
-    builder.setupPost()
-    builder.save(folder / f"{name}.ttf")
 
 
 def cells(svg: Path) -> list[str]:
