@@ -57,8 +57,9 @@ def test_a_hundred_kills_leave_nothing_half(tmp_path: Path) -> None:
         try:
             while process.poll() is None and sum(n_kills.values()) < N_KILLS:
                 time.sleep(chance.choice((chance.uniform(0, 0.2), chance.uniform(0, 1.5))))
-                running = workers(process.pid)
-                if chance.random() < 0.5 and running:
+                if chance.random() < 0.5:
+                    if not (running := workers(process.pid)):  # none has been started yet
+                        continue
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(chance.choice(running), signal.SIGKILL)
                         n_kills["worker"] += 1
