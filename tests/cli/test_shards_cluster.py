@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from program import NLPTOOL, PATIENCE
 from ray_cluster import RayCluster, a_cluster, actors
+from shard_outputs import together
 
 COMMAND = ("embed", "-m", "sbert-mini-ja-en", "--deterministic")
 N_SHARDS = 30
@@ -64,10 +65,6 @@ def done_in(folder: Path) -> list[str]:
     """Return the outputs that are done. One whose worker was killed behind it is there, and not among them."""
     entries = map(json.loads, (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines())
     return [entry["output"] for entry in entries if entry.get("done") is not False]
-
-
-def together(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in outputs(folder))
 
 
 def run_and(

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import NLPTOOL, PATIENCE, invoke, records
-from shard_engine import Here
+from shard_engine import Here, run_shards_here
 
 from nlptool.cli.shards import local
 from nlptool.geometry import index_parts
@@ -26,10 +26,8 @@ from nlptool.geometry.index import Index
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Shards are run in this process, in a new folder; the numbers of those that are."""
-    monkeypatch.setattr(local, "LocalEngine", Here)
     monkeypatch.chdir(tmp_path)
-    Here.done.clear()
-    return Here.done
+    return run_shards_here(monkeypatch)
 
 
 def in_parts(source: str, *command: str, output: str = "parts", options: Sequence[str] = (), code: int = 0) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import json
@@ -22,7 +21,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import NLPTOOL, PATIENCE, Invoke, invoke, largest_file, parse_records, records
-from shard_engine import Here
+from shard_engine import Here, run_shards_here
+from shard_outputs import one_process, together, workers_of
 
 from nlptool.cli.main import COMMANDS, root
 from nlptool.cli.shards import local, mappings, worker
@@ -37,9 +37,7 @@ WAKATI = ("tokenize", "-f", "wakati")
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Shards are run in this process; the numbers of those that are."""
-    monkeypatch.setattr(local, "LocalEngine", Here)
-    Here.done.clear()
-    return Here.done
+    return run_shards_here(monkeypatch)
 
 
 @pytest.fixture
@@ -55,16 +53,6 @@ def texts(tmp_path: Path) -> Path:
     (folder / "d.csv").write_text('﻿text,n\n"朝が\n来た。",1\n夜,2\n', encoding="utf-8")
     (folder / "e.txt").write_bytes("山\n".encode() + b"\xff\n\x1b$B\n" + "川\n".encode())
     return folder
-
-
-def one_process(*arguments: str) -> bytes:
-    done = subprocess.run([NLPTOOL, *arguments], capture_output=True, check=False, timeout=PATIENCE)
-    assert done.returncode in (0, 3), done.stderr.decode()
-    return done.stdout
-
-
-def together(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("shard-*")))
 
 
 def manifest(folder: Path) -> list[dict[str, Any]]:
@@ -328,17 +316,6 @@ def start(path: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(run, stderr=subprocess.PIPE)
 
 
-def children(pid: int) -> list[int]:
-    """The workers of a process."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return found
-
-
 def until(condition: Any) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -349,7 +326,7 @@ def until(condition: Any) -> None:
 def test_a_worker_that_is_killed_is_replaced(long_texts: Path, tmp_path: Path) -> None:
     process = start(long_texts, tmp_path / "out")
     until((tmp_path / "out" / "shard-00001.txt").exists)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, stderr
     assert together(tmp_path / "out") == one_process(*WAKATI, str(long_texts))
@@ -368,7 +345,7 @@ def test_a_run_that_is_killed_leaves_whole_outputs_and_is_gone_on_with(
         # Ctrl-C before Python has started is Python's own affair.
         wanted = before + (number == signal.SIGINT) + moments.randrange(3)
         until(lambda: len(list(out.glob("shard-*"))) >= wanted or process.poll() is not None)  # noqa: B023
-        workers = children(process.pid)
+        workers = workers_of(process.pid)
         process.send_signal(number)
         _, stderr = process.communicate(timeout=PATIENCE)
         assert process.returncode in (-number, 0), stderr

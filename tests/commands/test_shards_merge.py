@@ -17,7 +17,7 @@ from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import NLPTOOL, PATIENCE, invoke
-from shard_engine import Here
+from shard_engine import Here, run_shards_here
 
 from nlptool import plots
 from nlptool.cli.main import root
@@ -52,9 +52,7 @@ COMMANDS = (
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Shards are run in this process; the numbers of those that are."""
-    monkeypatch.setattr(local, "LocalEngine", Here)
-    Here.done.clear()
-    return Here.done
+    return run_shards_here(monkeypatch)
 
 
 def counted(out: Path | str, *inputs: Path | str, command: str, options: tuple[str, ...] = (), code: int = 0) -> Result:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program import NLPTOOL, PATIENCE, Invoke, invoke
-from shard_engine import Here
+from shard_engine import Here, run_shards_here
+from shard_outputs import one_process, together
 
 from nlptool.cli.shards import local
 from nlptool.storage import locks
@@ -25,9 +26,7 @@ WAKATI = ("tokenize", "-f", "wakati")
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Shards are run in this process; the numbers of those that are."""
-    monkeypatch.setattr(local, "LocalEngine", Here)
-    Here.done.clear()
-    return Here.done
+    return run_shards_here(monkeypatch)
 
 
 @pytest.fixture
@@ -41,14 +40,6 @@ def texts(tmp_path: Path) -> Path:
     (folder / "5.txt").write_bytes(b"")
     (folder / "6.txt").write_bytes("山\n".encode() + b"\xff\n" + "川".encode())
     return folder
-
-
-def together(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("shard-*")))
-
-
-def one_process(*arguments: str) -> bytes:
-    return subprocess.run([NLPTOOL, *arguments], capture_output=True, check=False, timeout=PATIENCE).stdout
 
 
 @pytest.mark.parametrize("n_tasks", [1, 3, 20])

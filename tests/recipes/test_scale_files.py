@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from program import NLPTOOL, PATIENCE
+from shard_outputs import together
 
 RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes" / "scale"
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(NLPTOOL).parent}:{os.environ['PATH']}"}
@@ -39,10 +40,6 @@ def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[s
 
 def one_process(*arguments: str) -> bytes:
     return subprocess.run([NLPTOOL, *arguments], capture_output=True, check=True, timeout=PATIENCE).stdout
-
-
-def together(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("shard-*")))
 
 
 @pytest.mark.parametrize("name", ["parallel.sh", "slurm.sh"])

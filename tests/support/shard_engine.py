@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+import pytest
+
+from nlptool.cli.shards import local
 from nlptool.cli.shards.worker import Setup, run_shard
 from nlptool.tasks.shards.plan import Shard
 from nlptool.tasks.shards.run import Outcome
@@ -38,3 +41,10 @@ class Here:
 
     def wait(self) -> Outcome:
         return run_shard(self._setup, *self._waiting.pop())
+
+
+def run_shards_here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let shards be run in this process; return the numbers of those that are."""
+    monkeypatch.setattr(local, "LocalEngine", Here)
+    Here.done.clear()
+    return Here.done

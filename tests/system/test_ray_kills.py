@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from program import NLPTOOL, PATIENCE
 from ray_cluster import RayCluster, a_cluster, actors
+from shard_outputs import together
 
 N_ROUNDS = 20
 COMMAND = ("embed", "-m", "static-ja-en", "--deterministic")
@@ -67,4 +68,4 @@ def test_a_run_that_is_killed_somewhere_ends_with_the_same_bytes(
         assert path.read_bytes() in whole, f"{path.name} is not whole"
     again = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
     assert again.returncode == 0, again.stderr.decode()
-    assert b"".join(path.read_bytes() for path in sorted(output.glob("shard-*"))) == whole
+    assert together(output) == whole

@@ -17,20 +17,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 
 from program import NLPTOOL, PATIENCE
+from shard_outputs import together, workers_of
 
 WAKATI = ("tokenize", "-f", "wakati")
 N_KILLS = 100
 ROOT = () if os.geteuid() == 0 else ("sudo",)  # who mounts
-
-
-def workers(pid: int) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return found
 
 
 def command(path: Path, out: Path, *more: str) -> list[str]:
@@ -58,7 +49,7 @@ def test_a_hundred_kills_leave_nothing_half(tmp_path: Path) -> None:
             while process.poll() is None and sum(n_kills.values()) < N_KILLS:
                 time.sleep(chance.choice((chance.uniform(0, 0.2), chance.uniform(0, 1.5))))
                 if chance.random() < 0.5:
-                    if not (running := workers(process.pid)):  # none has been started yet
+                    if not (running := workers_of(process.pid)):  # none has been started yet
                         continue
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(chance.choice(running), signal.SIGKILL)
@@ -77,7 +68,7 @@ def test_a_hundred_kills_leave_nothing_half(tmp_path: Path) -> None:
                 shard.unlink()
     done = subprocess.run(command(path, out), capture_output=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr.decode()
-    assert b"".join(shard.read_bytes() for shard in sorted(out.glob("shard-*"))) == parts
+    assert together(out) == parts
     assert sorted(each.name for each in out.iterdir() if "shard" not in each.name) == ["manifest.jsonl"]
     assert min(n_kills.values()) > 10
 

@@ -322,12 +322,10 @@ def _knock(address: str | None) -> None:
     """
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS")
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # where Ray writes down the last cluster of this machine; else it says so
-            address = address or (Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray/ray_current_cluster").read_text(
-                "utf-8"
-            )
+        # Where Ray writes down the last cluster of this machine; if there is none, Ray says so.
+        noted = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray/ray_current_cluster"
+        with contextlib.suppress(FileNotFoundError):
+            address = address or noted.read_text("utf-8")
     host, _, port = (address or "").strip().removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=_KNOCK).close()

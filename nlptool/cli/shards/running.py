@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from nlptool.tasks.shards.run import Engine, Order, Result
     from nlptool.tasks.shards.share import Share
 
-Found = Sequence[tuple[str, "State | None"]]
-"""The files of the input; None: one that cannot be read."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
@@ -91,15 +88,16 @@ def run(work: Work, *, progress: str, quiet: bool) -> int:
             manifest = Manifest(folder, note, share)
             manifest.refuse_other(line.made_by["command"])
             there = [(name, state) for name, state in found if state is not None]
-            made_by = {
-                **line.made_by, "nlptool": __version__, "compress": work.compress, "several": len(found) > 1
-            }  # fmt: skip
+            unread = [name for name, state in found if state is None]
+            several = len(found) > 1
+            made_by = {**line.made_by, "nlptool": __version__, "compress": work.compress, "several": several}
             known = partial(manifest.n_records, made_by=made_by)
             shards = shards_of(there, line.reading, known=known, note=note, report=report)
             if not shards:
                 raise RunError("there is nothing to read", hint="what is done stays as it is")
-            order = _order(work, made_by, found, len(shards))
-            engine = partial(_engine, work=work, folder=folder, lease=lease, found=found, note=note)
+            order = _order(work, made_by, there, unread, len(shards))
+            files = tuple(name for name, _ in there)
+            engine = partial(_engine, work=work, folder=folder, lease=lease, files=files, several=several, note=note)
             result = shard_run.Run(shards, order, folder, manifest, bar=bar, say=bar.say, share=share)(engine)
     except OSError as error:
         raise RunError(f"cannot write {work.output}: {error.strerror or error}") from error
@@ -115,22 +113,28 @@ def _held(work: Work, note: Callable[[str], None]) -> AbstractContextManager[str
     return places.locked(work.output, note)
 
 
-def _order(work: Work, made_by: dict[str, Any], found: Found, n_shards: int) -> Order:
-    """Return what is to be done with each shard."""
+def _order(
+    work: Work, made_by: dict[str, Any], files: Sequence[tuple[str, State]], unread: list[str], n_shards: int
+) -> Order:
+    """Return what is to be done with each shard.
+
+    Args:
+        files: those of the input that can be read.
+        unread: the others.
+    """
     from nlptool.models.store.locate import version_of
     from nlptool.tasks.shards.run import Order
 
     line = work.line
-    unread = [name for name, state in found if state is None]
     every = {"finish": line.finish, "shards": n_shards, "unread": unread} if line.finish else {}
     ending = line.ending + (".zst" if work.compress else "")
-    there = [(name, state) for name, state in found if state is not None]
-    return Order(made_by, ending, line.skips, work.retries, cache(version_of), every, there)
+    return Order(made_by, ending, line.skips, work.retries, cache(version_of), every, files)
 
 
 def _engine(
-    n_shards: int, *, work: Work, folder: places.Folder, lease: str, found: Found, note: Callable[[str], None]
-) -> Engine:
+    n_shards: int, *, work: Work, folder: places.Folder, lease: str, files: tuple[str, ...], several: bool,
+    note: Callable[[str], None],
+) -> Engine:  # fmt: skip
     """Return what runs the command over so many shards."""
     from nlptool.cli.shards.cluster import RayEngine
     from nlptool.cli.shards.local import LocalEngine
@@ -139,8 +143,8 @@ def _engine(
     is_elsewhere = bool(work.wanted) and store_requests.is_remote(work.output)
     setup = Setup(
         arguments=work.line.arguments,
-        files=tuple(name for name, state in found if state is not None),
-        several=len(found) > 1,
+        files=files,
+        several=several,
         folder=work.output,
         lease=lease,
         work="" if is_elsewhere else folder.work_folder(),
