@@ -151,11 +151,9 @@ def test_tokenize_with_little_memory_says_what_does_not_fit(megabytes: int) -> N
 
 
 def test_a_dictionary_that_mecab_cannot_map_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    import fugashi
-
     from nlptool.models.japanese import tagger
 
-    def fail(*_: Any) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("ERROR DETAILS\ncannot open: matrix.bin")
 
     def full(path: Path) -> Any:
@@ -163,7 +161,7 @@ def test_a_dictionary_that_mecab_cannot_map_is_not_called_damaged(monkeypatch: p
             raise OutOfMemory(f"the dictionary {path} does not fit into memory")
         return dictionary_file.mapped(path)
 
-    monkeypatch.setattr(fugashi, "GenericTagger", fail)
+    monkeypatch.setattr(tagger, "open_tagger", fail)  # an earlier test may have opened the dictionary
     with pytest.raises(ModelError, match="MeCab cannot use the dictionary"):
         tagger.Tagger()
     monkeypatch.setattr(tagger, "mapped", full)
