@@ -83,6 +83,11 @@ class RecordError(NlptoolError):
         )
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error of a library says that is not blank; the name of its class if it says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 _NOTHING_CAN_BE_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from nlptool.errors import RunError
+from nlptool.errors import RunError, first_line
 
 WAITS: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries of a request; each is up to half as long again, so that many processes do not come back at once."""
@@ -128,12 +128,12 @@ def failures(path: str) -> Iterator[None]:
     except OSError as error:
         if error.strerror and "\n" not in error.strerror:
             raise
-        said = _first_line(error) if " " in str(error) else ""  # else it is the path once more
+        said = first_line(error) if " " in str(error) else ""  # else it is the path once more
         number = errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EIO
         raise type(error)(number, said or os.strerror(number)) from error
     except ImportError as error:
         raise RunError(
-            f"{path}: {_first_line(error)}", hint="fsspec needs that package for this kind of store"
+            f"{path}: {first_line(error)}", hint="fsspec needs that package for this kind of store"
         ) from error
     except Exception as error:  # each library has classes of its own
         name = type(error).__name__
@@ -142,8 +142,5 @@ def failures(path: str) -> Iterator[None]:
             hint = f"the credentials are those that the package of {scheme(path)}:// finds: in the environment or its files"
         elif _PASSING_NAMES.search(name):
             hint = "is that its address, and does it answer?"
-        raise RunError(f"{path}: {name}: {_first_line(error)}", hint=hint) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")
+        said = f"{name}: {first_line(error)}" if str(error).strip() else name
+        raise RunError(f"{path}: {said}", hint=hint) from error

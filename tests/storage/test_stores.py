@@ -66,6 +66,24 @@ def test_what_lasts_is_not_tried_again(error: Exception, store: type[FaultyStore
     assert len(store.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("bad\n  in the second line"), "faulty://b/x: ValueError: bad"),
+        (ValueError("\nafter a blank line"), "faulty://b/x: ValueError: after a blank line"),
+        (ValueError(), "faulty://b/x: ValueError"),
+        (ImportError("Install s3fs"), "faulty://b/x: Install s3fs"),
+        (ImportError(), "faulty://b/x: ImportError"),
+    ],
+    ids=repr,
+)
+def test_what_a_library_says_is_said_in_one_line(error: Exception, message: str, store: type[FaultyStore]) -> None:
+    store.fault = staticmethod(failing(error, 100, "info"))
+    with pytest.raises(RunError) as raised:
+        stores.read("faulty://b/x")
+    assert raised.value.message == message
+
+
 def test_a_store_that_has_never_answered_is_not_waited_for(
     store: type[FaultyStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nlptool import __version__, machine
 from nlptool.cli.shards.worker import Setup, Worker, ready
-from nlptool.errors import RunError
+from nlptool.errors import RunError, first_line
 from nlptool.storage import store_requests
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class RayEngine:
             ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **own)
         except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
             where = f"the Ray cluster {address} cannot be reached" if address else "Ray cannot be started"
-            raise RunError(f"{where}: {_first_line(error)}", hint=_HOW if address else "") from error
+            raise RunError(f"{where}: {first_line(error)}", hint=_HOW if address else "") from error
         finally:
             signal.signal(signal.SIGTERM, handler)  # Ray takes it
         return ray
@@ -249,7 +249,7 @@ class RayEngine:
         except self._ray.exceptions.RayError as error:
             self._n_failures += 1
             if self._n_failures >= _MOST_FAILURES * self.capacity:
-                raise RunError(f"no worker can be started on the cluster: {_first_line(error)}") from error
+                raise RunError(f"no worker can be started on the cluster: {first_line(error)}") from error
             self._start()
             return
         if problem:
@@ -264,7 +264,7 @@ class RayEngine:
         try:
             outcome: Outcome = self._ray.get(run)
         except self._ray.exceptions.RayTaskError as error:
-            outcome = Outcome(shard, 1, f"{_first_line(error.cause or error)}\n")
+            outcome = Outcome(shard, 1, f"{first_line(error.cause or error)}\n")
         except self._ray.exceptions.RayError:
             if not self._busy and not self._idle:
                 self._without_since, self._has_complained = time.monotonic(), False
@@ -345,7 +345,3 @@ def _current_folder() -> str:
 
 def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(_ENVIRONMENT)}
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -125,7 +125,7 @@ def probe(model: Any, name: object, task: str | None) -> int:
         with transformers_loading.silenced():
             vectors = encode(model, [sample], "", task)
     except Exception as error:  # of many libraries
-        reason = transformers_loading.first_line(error)
+        reason = transformers_loading.short_message(error)
         raise ModelError(f"the parts of {name} do not fit together: {reason}") from error
     if vectors.ndim != 2:
         raise ModelError(f"{name} gives no vector of a text, but an array of the shape {vectors.shape[1:]}")

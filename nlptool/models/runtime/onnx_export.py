@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptool.errors import NotConvertible
-from nlptool.models.runtime.transformers_loading import first_line
+from nlptool.models.runtime.transformers_loading import short_message
 
 
 def eager(network: Any) -> None:
@@ -82,4 +82,4 @@ def export(network: Any, inputs: Mapping[str, tuple[Any, tuple[str, ...]]], outp
         if isinstance(cause := error.__cause__ or error, OSError):
             raise cause from error  # the disk's fault, not the model's: not to be remembered
         # The exporter wraps the reason into advice on how to go on from there.
-        raise NotConvertible(f"torch cannot export it: {first_line(error.__cause__ or error)}") from error
+        raise NotConvertible(f"torch cannot export it: {short_message(error.__cause__ or error)}") from error

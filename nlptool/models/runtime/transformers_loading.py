@@ -100,7 +100,7 @@ def cannot_be_loaded(folder: Path, error: Exception) -> ModelError:
         except (OSError, ValueError) as damage:
             return ModelError(f"{path} is damaged: {damage}", hint=_AGAIN)
     text = str(error)
-    reason = "its weights do not fit its config.json" if "mismatched" in text else first_line(error)
+    reason = "its weights do not fit its config.json" if "mismatched" in text else short_message(error)
     if any(words in text for words in _NO_TOKENIZER):
         reason = "the files of its tokenizer are not there, or are damaged"
     return ModelError(f"{folder} cannot be loaded: {reason}")
@@ -212,7 +212,7 @@ def n_embeddings(network: Any) -> int | None:
         return None
 
 
-def first_line(error: BaseException) -> str:
+def short_message(error: BaseException) -> str:
     """Return what an error says in its first line, and in the second if the first one leads up to it."""
     first, *others = str(error).strip().splitlines() or [""]
     text = f"{first} {others[0].strip()}" if others and first.endswith((":", "(")) else first

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlptool.errors import ModelError
+from nlptool.errors import ModelError, first_line
 from nlptool.models.japanese import bert_words, dictionaries
 from nlptool.models.runtime.transformers_loading import silenced
 from nlptool.text.scripts import japanese
@@ -155,7 +155,7 @@ def read(folder: Path) -> BertTokenizer:
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # of many libraries
-            raise ModelError(f"{folder}: its tokenizer cannot be loaded: {str(error).partition(chr(10))[0]}") from error
+            raise ModelError(f"{folder}: its tokenizer cannot be loaded: {first_line(error)}") from error
     config = json.loads(tokenizer.backend_tokenizer.to_str()) if hasattr(tokenizer, "backend_tokenizer") else {}
     if config.get("model", {}).get("type") != "WordPiece" or not config.get("pre_tokenizer"):
         raise ModelError(f"{folder}: its tokenizer is a {type(tokenizer).__name__}, and no WordPiece as that of BERT")
