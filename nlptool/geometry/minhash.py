@@ -6,7 +6,9 @@ positions agree with a probability equal to the Jaccard similarity of the two se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import rensa
@@ -16,18 +18,39 @@ N_HASHES = 128
 """Positions of a signature: the standard error of an estimate is at most sqrt(0.25 / 128) = 0.044."""
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_MISSED = 1e-4  # of pairs, whose signatures agree less than is taken for possible
 _RECALL = 0.99  # of pairs at the threshold, of which a band has to agree
 
 
-def ngrams(text: str, n: int) -> set[str]:
-    """Return the n-grams of characters of a text; of a text that is shorter than n, the text itself."""
-    return {text[start : start + n] for start in range(max(1, len(text) - n + 1))}
+def ngrams(text: str, n: int) -> NDArray[np.uint64]:
+    """Return a hash of each different n-gram of characters of a text, sorted; of a text that is shorter than n, of itself."""
+    return np.unique(_hashes([text], n)[0])
 
 
-def jaccard(first: set[str], second: set[str]) -> float:
-    """Return the share of the elements of two sets that are in both, from 0 to 1; 1 of two empty sets."""
-    together = len(first | second)
-    return len(first & second) / together if together else 1.0
+def jaccard(ngrams: NDArray[np.uint64], others: Sequence[NDArray[np.uint64]]) -> NDArray[np.float64]:
+    """Return what share of the n-grams of a text and of each other text is in both, from 0 to 1, (N,).
+
+    Args:
+        ngrams: of the text, as the function of this name returns them.
+        others: those of each other text.
+    """
+    lengths = np.array([len(other) for other in others])
+    every = np.concatenate(others)
+    places = np.minimum(np.searchsorted(ngrams, every), len(ngrams) - 1)
+    common = np.add.reduceat(ngrams[places] == every, np.cumsum(lengths) - lengths, dtype=np.int64)
+    shares: NDArray[np.float64] = common / (len(ngrams) + lengths - common)
+    return shares
+
+
+@lru_cache(4096)
+def least_agreement(similarity: float) -> int:
+    """Return in how many positions two signatures agree at least, but for one in 10,000 pairs of texts of a similarity."""
+    chance = 0.0  # that so many positions agree, or fewer
+    for count in range(N_HASHES + 1):
+        chance += math.comb(N_HASHES, count) * similarity**count * (1 - similarity) ** (N_HASHES - count)
+        if chance > _MISSED:
+            return count
+    return N_HASHES
 
 
 def signatures(texts: Sequence[str], n: int, *, seed: int = 1) -> NDArray[np.uint32]:

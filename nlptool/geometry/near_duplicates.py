@@ -17,8 +17,7 @@ from nlptool.geometry import minhash
 
 _ROWS = 1024  # items that are compared together
 _COLUMNS = 2048  # kept ones that they are compared with at a time
-_TOLERANCE = 0.17
-"""An estimate may be so much below the similarity: four times its standard error."""
+_PROPOSED = 256  # texts that one is compared with at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def by_signatures(
     codes: NDArray[np.uint32],
     order: NDArray[np.int64],
     threshold: float,
-    similarity: Callable[[int, int], float],
+    similarities: Callable[[int, list[int]], NDArray[np.float64]],
     *,
     report: Callable[[int], None] = lambda done: None,
 ) -> Kept:
@@ -107,7 +106,7 @@ def by_signatures(
         codes: (N, 128) uint32.
         order: the items that are considered, in their order.
         threshold: the least similarity of a duplicate.
-        similarity: of two items, exactly.
+        similarities: of an item to others, exactly.
         report: is told how many items are done.
     """
     kept = Kept.all(len(codes))
@@ -118,12 +117,8 @@ def by_signatures(
         if shares[item]:
             own = [bucket for bucket in places[item].tolist() if bucket >= 0]
             proposed = np.array(sorted({other for bucket in own for other in kept_in.get(bucket, ())}), np.int64)
-            if len(proposed):
-                estimates = (codes[proposed] == codes[item]).mean(1)
-                proposed = proposed[estimates >= threshold - _TOLERANCE]
-            like = [(similarity(item, other), other) for other in proposed.tolist()]
-            most, by = max(like, key=lambda pair: (pair[0], -pair[1]), default=(-1.0, item))
-            if most >= threshold:
+            most, by = _most_similar(codes, item, proposed, threshold, similarities)
+            if by != item:
                 kept.drop(item, by, most)
             else:
                 for bucket in own:
@@ -131,3 +126,35 @@ def by_signatures(
         if number % _ROWS == 0:
             report(number)
     return kept
+
+
+def _most_similar(
+    codes: NDArray[np.uint32],
+    item: int,
+    proposed: NDArray[np.int64],
+    threshold: float,
+    similarities: Callable[[int, list[int]], NDArray[np.float64]],
+) -> tuple[float, int]:
+    """Return the highest similarity of an item to others, from the threshold on, and the first other one that has it;
+    (the threshold, the item) if none has.
+
+    Those whose signatures agree most are compared first, and none is that agrees too little to be more similar.
+    """
+    most, by = threshold, item
+    if not len(proposed):
+        return most, by
+    agreements = (codes[proposed] == codes[item]).sum(1)
+    best_first = np.argsort(-agreements, kind="stable")
+    proposed, agreements = proposed[best_first], agreements[best_first]
+    for first in range(0, len(proposed), _PROPOSED):
+        n_possible = int(np.searchsorted(-agreements, -minhash.least_agreement(most), side="right"))
+        others = proposed[first : min(first + _PROPOSED, n_possible)].tolist()
+        if not others:
+            break
+        found = similarities(item, others)
+        highest = float(found.max())
+        if highest >= most:
+            first_one = min(other for other, same in zip(others, (found == highest).tolist(), strict=True) if same)
+            by = min(by, first_one) if by != item and highest == most else first_one
+            most = highest
+    return most, by

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nlptool.geometry.near_duplicates import Kept
     from nlptool.tasks.embedder import Embedder
 
-_CACHED = 8192  # texts whose n-grams are kept at hand
+_CACHED = 65_536  # texts whose n-grams are kept at hand
 
 
 def search(settings: Settings, pipe: Pipe, embedder: Embedder | None) -> Search:
@@ -113,14 +113,14 @@ class _BySignatures(Search):
         from nlptool.geometry import minhash, near_duplicates
 
         @lru_cache(_CACHED)
-        def ngrams(item: int) -> set[str]:
+        def ngrams(item: int) -> NDArray[np.uint64]:
             return minhash.ngrams(self._settings.text(kept.text(self._items[item])), self._settings.n)
 
-        def similarity(item: int, other: int) -> float:
-            return minhash.jaccard(ngrams(item), ngrams(other))
+        def similarities(item: int, others: list[int]) -> NDArray[np.float64]:
+            return minhash.jaccard(ngrams(item), list(map(ngrams, others)))
 
         return near_duplicates.by_signatures(
-            self._rows.matrix(), order, self._settings.threshold, similarity, report=self._report
+            self._rows.matrix(), order, self._settings.threshold, similarities, report=self._report
         )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import binom
 
 from nlptool.geometry import minhash, near_duplicates
 from nlptool.geometry.near_duplicates import Kept
@@ -54,6 +56,15 @@ def test_equal_vectors_are_all_kept_by_the_first_that_is_considered() -> None:
     np.testing.assert_allclose(np.delete(found.similarity, 2999), 1.0, atol=1e-6)
 
 
+def ngrams(text: str, n: int) -> set[str]:
+    """The n-grams of characters of a text; of a text that is shorter than n, the text itself."""
+    return {text[start : start + n] for start in range(max(1, len(text) - n + 1))}
+
+
+def jaccard(first: set[str], second: set[str]) -> float:
+    return len(first & second) / len(first | second)
+
+
 def texts_with_copies(n_texts: int, seed: int) -> list[str]:
     """Random texts, a third of which are copies with a few other letters."""
     draw = random.Random(seed)
@@ -71,13 +82,17 @@ def texts_with_copies(n_texts: int, seed: int) -> list[str]:
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 1.0])
 def test_signatures_find_nearly_all_that_a_loop_over_all_pairs_finds(threshold: float) -> None:
     texts = texts_with_copies(400, 3)
-    sets = [minhash.ngrams(text, 4) for text in texts]
+    sets = [ngrams(text, 4) for text in texts]
+    hashes = [minhash.ngrams(text, 4) for text in texts]
 
     def similarity(item: int, other: int) -> float:
-        return minhash.jaccard(sets[item], sets[other])
+        return jaccard(sets[item], sets[other])
+
+    def similarities(item: int, others: list[int]) -> NDArray[np.float64]:
+        return minhash.jaccard(hashes[item], [hashes[other] for other in others])
 
     order = np.random.default_rng(5).permutation(len(texts))
-    found = near_duplicates.by_signatures(minhash.signatures(texts, 4), order, threshold, similarity)
+    found = near_duplicates.by_signatures(minhash.signatures(texts, 4), order, threshold, similarities)
     by, _ = plainly(order.tolist(), threshold, similarity)
     is_duplicate = found.by != np.arange(len(texts))
     for item in np.flatnonzero(is_duplicate).tolist():  # what is found is true
@@ -92,9 +107,9 @@ def test_signatures_find_nearly_all_that_a_loop_over_all_pairs_finds(threshold: 
 def test_an_estimate_is_the_similarity_of_the_sets() -> None:
     texts = texts_with_copies(120, 8)
     codes = minhash.signatures(texts, 3)
-    sets = [minhash.ngrams(text, 3) for text in texts]
+    sets = [ngrams(text, 3) for text in texts]
     errors = [
-        (codes[first] == codes[second]).mean() - minhash.jaccard(sets[first], sets[second])
+        (codes[first] == codes[second]).mean() - jaccard(sets[first], sets[second])
         for first in range(len(texts))
         for second in range(first)
     ]
@@ -110,11 +125,45 @@ def test_a_signature_depends_on_the_set_of_n_grams_alone(texts: list[str], n: in
     assert together.shape == (len(texts), minhash.N_HASHES)
     for text, code in zip(texts, together, strict=True):
         assert (minhash.signatures([text], n)[0] == code).all()
-    sets = [minhash.ngrams(text.ljust(n, "\0"), n) for text in texts]
+    sets = [ngrams(text.ljust(n, "\0"), n) for text in texts]
     for first in range(len(texts)):
         for second in range(first):
             same = bool((together[first] == together[second]).all())
             assert same == (sets[first] == sets[second])
+
+
+@settings(max_examples=60)
+@given(
+    st.text("ab\u3042", max_size=15),
+    st.lists(st.text("ab\u3042", max_size=15), min_size=1, max_size=6),
+    st.integers(1, 4),
+)
+def test_shares_are_those_of_sets_of_n_grams(text: str, others: list[str], n: int) -> None:
+    found = minhash.jaccard(minhash.ngrams(text, n), [minhash.ngrams(other, n) for other in others])
+    padded = [ngrams(other.ljust(n, "\0"), n) for other in [text, *others]]
+    assert found.tolist() == [jaccard(padded[0], other) for other in padded[1:]]
+
+
+@pytest.mark.parametrize("similarity", [0.3, 0.8, 0.99])
+def test_an_agreement_below_the_least_is_that_of_one_pair_in_ten_thousand(similarity: float) -> None:
+    least = minhash.least_agreement(similarity)
+    assert binom.cdf(least - 1, minhash.N_HASHES, similarity) <= 1e-4 < binom.cdf(least, minhash.N_HASHES, similarity)
+    assert minhash.least_agreement(1.0) == minhash.N_HASHES
+
+
+def test_of_texts_that_differ_in_a_number_few_pairs_are_compared() -> None:
+    texts = [f"Your order no. {number} has been sent today and will arrive tomorrow." for number in range(300)]
+    hashes = [minhash.ngrams(text, 5) for text in texts]
+    compared = 0
+
+    def similarities(item: int, others: list[int]) -> NDArray[np.float64]:
+        nonlocal compared
+        compared += len(others)
+        return minhash.jaccard(hashes[item], [hashes[other] for other in others])
+
+    found = near_duplicates.by_signatures(minhash.signatures(texts, 5), np.arange(300), 0.95, similarities)
+    assert (found.by == np.arange(300)).all()
+    assert compared < 300 * 299 / 2 / 20
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.8, 0.9, 0.99, 1.0])
