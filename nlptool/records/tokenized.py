@@ -13,7 +13,6 @@ Records know no tokenizer: for those without tokens a task makes them of the tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +26,6 @@ from nlptool.text.scripts import LONE_SURROGATE
 from nlptool.text.token_forms import forms_of
 
 Token = dict[str, Any]
-
-MakeTokens = Callable[[Sequence[str]], list[list[Token]]]
-"""Makes the tokens of each of several texts."""
 
 _MARK = b'"%b"' % FIELD.encode()
 
@@ -67,17 +63,6 @@ def given_tokens(record: Record) -> Tokenized | None:
         token.update(start=start, end=end)
         tokens.append(token)
     return Tokenized(text, tokens)
-
-
-def with_given_tokens(records: Iterable[Record]) -> Iterator[tuple[Record, Tokenized | None]]:
-    """Yield each record with its tokens, None where it brings none along; one whose tokens are none fails, and is left out."""
-    for record in records:
-        try:
-            given = given_tokens(record)
-        except RecordError as error:
-            record.fail(error)
-        else:
-            yield record, given
 
 
 def given_forms(record: Record, by: str = "surface") -> list[str] | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
-from nlptool.models.words.token_maker import Begun, Token, TokenMaker
+from nlptool.models.words.token_maker import Token, TokenMaker
+from nlptool.tasks.token_finder import TokenFinder
 from nlptool.text.content_words import Kind, kind_of
 from nlptool.text.scripts import japanese
 
@@ -77,33 +77,19 @@ class _Part(NamedTuple):
     end: int
 
 
-class CandidateFinder:
-    """A function from texts to the candidates of each, in the order in which they first come, in two steps for threads
-    (``records.workers``)."""
+class CandidateFinder(TokenFinder[list[Candidate]]):
+    """Finds the candidates of texts, in the order in which they first come."""
 
     def __init__(self, settings: CandidateSettings) -> None:
         self._settings = settings
         self._forms: dict[tuple[str, str | None, str | None, str | None], _Form] = {}
 
-    @cached_property
-    def _maker(self) -> TokenMaker:
-        """What makes the tokens of texts; MeCab is opened when it is needed."""
+    def _open_maker(self) -> TokenMaker:
         fields = (_BASE,) if self._settings.by == "lemma" else ()
         return TokenMaker(self._settings.tokenizer, self._settings.dictionary, fields)
 
-    def __call__(self, texts: Sequence[str]) -> list[list[Candidate]]:
-        return self.finish(self.begin(texts))
-
-    def begin(self, texts: Sequence[str]) -> list[Begun]:
-        """Let MeCab analyse the texts; during most of it other threads go on."""
-        return self._maker.begin(texts)
-
-    def finish(self, begun: Sequence[Begun]) -> list[list[Candidate]]:
-        """Return the candidates of the texts that ``begin`` has analysed."""
-        return [self.find(each.text, tokens) for each, tokens in zip(begun, self._maker.finish(begun), strict=True)]
-
-    def find(self, text: str, tokens: Sequence[Token]) -> list[Candidate]:
-        """Return the candidates of a text, by its tokens."""
+    def find(self, text: str, tokens: list[Token], tokenizer: str = "") -> list[Candidate]:
+        """Return the candidates of a text, by its tokens, whatever made them."""
         parts = self._parts(tokens)
         forms: dict[str, Counter[str]] = {}  # of each candidate
         longer: dict[str, set[str]] = {}  # those that a candidate stands in

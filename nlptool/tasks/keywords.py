@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -15,12 +15,12 @@ from nlptool.geometry.rounding import as_json
 from nlptool.geometry.tfidf import tf_idf
 from nlptool.records.formats.cells import Answers
 from nlptool.records.formats.record_rows import Layout
+from nlptool.records.given_or_made import given_or_made
 from nlptool.records.notes import Note
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
-from nlptool.records.tokenized import with_given_tokens
 from nlptool.records.windows import joined
-from nlptool.records.workers import Workers, in_order
+from nlptool.records.workers import Workers
 from nlptool.tasks.kept_records import KeptRecords
 from nlptool.tasks.keyword_candidates import Candidate, CandidateFinder, CandidateSettings
 
@@ -41,14 +41,6 @@ _NONE = "no word of content"
 _CHUNK = 1000  # records that are written together
 
 
-class _Tokenized(NamedTuple):
-    """Records, those of them whose texts are to be split into words, and the candidates of the others by their identity."""
-
-    records: list[Record]
-    to_tokenize: list[Record]
-    found: dict[int, list[Candidate]]
-
-
 class Candidates:
     """Finds the candidates of records: among the ``tokens`` that they bring along, else among the words of their texts.
 
@@ -64,27 +56,7 @@ class Candidates:
         self, lists: Iterator[list[Record]]
     ) -> Iterator[tuple[list[Record], list[tuple[Record, list[Candidate]]]]]:
         """Yield each list of records, and those of them that did not fail with their candidates."""
-        for tokenized, results in in_order(map(self._with_tokens, lists), self._workers, _texts):
-            found = tokenized.found
-            found |= {id(record): each for record, each in zip(tokenized.to_tokenize, results, strict=True)}
-            yield (
-                tokenized.records,
-                [(record, found[id(record)]) for record in tokenized.records if id(record) in found],
-            )
-
-    def _with_tokens(self, records: list[Record]) -> _Tokenized:
-        tokenized = _Tokenized(records, [], {})
-        for record, given in with_given_tokens(record for record in records if record.pending):
-            if given is None:
-                tokenized.to_tokenize.append(record)
-            else:
-                record.text = given.text
-                tokenized.found[id(record)] = self._finder.find(given.text, given.tokens)
-        return tokenized
-
-
-def _texts(tokenized: _Tokenized) -> Sequence[str]:
-    return [record.text for record in tokenized.to_tokenize]
+        return given_or_made(lists, self._finder.given, self._workers)
 
 
 @dataclass(slots=True)

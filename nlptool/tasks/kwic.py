@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from nlptool.models.words.token_maker import NOT_OF_MECAB
 from nlptool.records.formats.record_rows import Layout
+from nlptool.records.given_or_made import given_or_made
 from nlptool.records.json_bytes import listed, without
 from nlptool.records.record import InputFormat, Record
-from nlptool.records.tokenized import with_given_tokens
 from nlptool.records.windows import joined
-from nlptool.records.workers import Workers, in_order
+from nlptool.records.workers import Workers
 from nlptool.tasks.kwic_hits import Finder, Found, Hit, KwicSettings
 from nlptool.tasks.kwic_sieve import Sieve
 from nlptool.tasks.tokenize import DEFAULT_FIELDS, EXTRA_FIELDS
@@ -87,7 +87,6 @@ class Kwic:
         self._n_near = 0  # of these, those that hold what is looked for, but not as tokens
         self._n_tokenized = 0
         self._n_without_lemmas = 0  # of these
-        self._unseen = set(self._finder.pattern.fields)  # fields of the query that no token had so far
 
     def form(self, form: InputFormat) -> InputFormat:
         """Return ``form`` for an input whose lines are parsed where they can have a hit."""
@@ -95,35 +94,25 @@ class Kwic:
 
     def __call__(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
         """Yield a record for each hit, in the order of the input; records that failed stay in their places."""
-        prepared = map(self._prepared, joined(lists))
-        for searched, results in in_order(prepared, self._workers, _texts):
-            for record, found in zip(searched.to_tokenize, results, strict=True):
-                searched.found[id(record)] = found
+        searched = given_or_made(self._counting(joined(lists)), self._finder.given, self._workers, only=self._sieve)
+        for records, with_found in searched:
+            found_in = {id(record): found for record, found in with_found}
             hits: list[Record] = []
-            for record in searched.records:
+            for record in records:
                 if not record.pending:
                     hits.append(record)
-                elif (found := searched.found.get(id(record))) is not None:
+                elif (found := found_in.get(id(record))) is not None:
                     hits += self._hits(record, found)
                 if len(hits) >= _CHUNK:
                     yield hits
                     hits = []
             yield hits
 
-    def _prepared(self, records: list[Record]) -> _Searched:
-        """Search the records that came with their tokens, and say which others are to be."""
-        searched = _Searched(records, [], {})
-        pending = [record for record in records if record.pending]
-        self._n_records += len(pending)
-        for record, given in with_given_tokens(filter(self._sieve, pending)):
-            if given is None:
-                searched.to_tokenize.append(record)
-                continue
-            if self._unseen:
-                self._unseen -= {name for token in given.tokens for name in self._unseen if token.get(name) is not None}
-            record.text = given.text
-            searched.found[id(record)] = self._finder.find(given.text, given.tokens)
-        return searched
+    def _counting(self, lists: Iterable[list[Record]]) -> Iterator[list[Record]]:
+        """Count the records that are searched."""
+        for records in lists:
+            self._n_records += sum(record.pending for record in records)
+            yield records
 
     def _hits(self, record: Record, found: Found) -> Iterator[HitRecord]:
         """Yield a record for each hit in a record."""
@@ -133,7 +122,7 @@ class Kwic:
         self._n_near += not found.hits
         self._n_without_lemmas += found.lacks_lemmas
         if found.tokenizer:
-            self._unseen -= {"surface"} if found.tokenizer in NOT_OF_MECAB else _OF_DICTIONARIES
+            self._finder.unseen -= {"surface"} if found.tokenizer in NOT_OF_MECAB else _OF_DICTIONARIES
         if not found.hits:
             return
         base = b"{}" if record.raw is None else without(record.raw, self._left_out)[0]
@@ -168,22 +157,10 @@ class Kwic:
         if self._words and self._n_near:
             inside = shlex.quote(f'".*{re.escape(max(self._words, key=len))}.*"')
             yield f"records that have it inside of longer words: {self._n_near:,}; --query {inside} finds such words"
-        unseen = self._unseen if self._n_tokenized else self._unseen - _OF_DICTIONARIES
+        unseen = self._finder.unseen if self._n_tokenized else self._finder.unseen - _OF_DICTIONARIES
         if unseen:
             yield f"fields that the query names and no word has: {listed(sorted(unseen))}"
 
 
 def _counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'s' * (n != 1)}"
-
-
-class _Searched(NamedTuple):
-    """Records, those of them that are to be tokenized, and what was found in the others by their identity."""
-
-    records: list[Record]
-    to_tokenize: list[Record]
-    found: dict[int, Found]
-
-
-def _texts(searched: _Searched) -> Sequence[str]:
-    return [record.text for record in searched.to_tokenize]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
-from nlptool.models.words.token_maker import Begun, Token, TokenMaker
+from nlptool.models.words.token_maker import Token, TokenMaker
+from nlptool.tasks.token_finder import TokenFinder
 from nlptool.text.token_query import TokenQuery
 from nlptool.text.word_query import WordQuery
 
@@ -68,7 +68,7 @@ class Found(NamedTuple):
     """The hits in a text.
 
     Attributes:
-        tokenizer: what split it, as ``TokenMaker.name``; "": it came with its tokens.
+        tokenizer: as of ``TokenFinder.find``.
         lacks_lemmas: lemmas are looked for and its tokens have none, so that their surfaces were compared.
     """
 
@@ -77,40 +77,30 @@ class Found(NamedTuple):
     lacks_lemmas: bool
 
 
-class Finder:
-    """A function from texts to the hits in each, in two steps for threads (``records.workers``)."""
+class Finder(TokenFinder[Found]):
+    """Finds the hits in texts.
+
+    Attributes:
+        pattern: what finds them.
+        unseen: fields of the pattern that no token of a record had so far.
+    """
 
     def __init__(self, settings: KwicSettings) -> None:
         self.pattern = settings.pattern()
+        self.unseen = set(self.pattern.fields)
         self._settings = settings
         self._by_lemma = settings.by == "lemma" and "lemma" in self.pattern.fields
 
-    @cached_property
-    def maker(self) -> TokenMaker:
-        """What makes the tokens of texts; MeCab is opened when it is needed."""
+    def _open_maker(self) -> TokenMaker:
         settings, pattern = self._settings, self.pattern
         of_tokens = not settings.ignore_case and (settings.query is not None or settings.by == "lemma")
         needs = pattern.needs if of_tokens else ()  # a word may be several tokens
         return TokenMaker(settings.tokenizer, settings.dictionary, pattern.fields, needs)
 
-    def __call__(self, texts: Sequence[str]) -> list[Found]:
-        return self.finish(self.begin(texts))
-
-    def begin(self, texts: Sequence[str]) -> list[Begun]:
-        """Let MeCab analyse the texts; during most of it other threads go on."""
-        return self.maker.begin(texts)
-
-    def finish(self, begun: Sequence[Begun]) -> list[Found]:
-        """Return the hits in the texts that ``begin`` has analysed."""
-        made = zip(begun, self.maker.finish(begun), strict=True)
-        return [self.find(each.text, tokens, self.maker.name(each.text)) for each, tokens in made]
-
     def find(self, text: str, tokens: list[Token], tokenizer: str = "") -> Found:
-        """Return the hits in a text.
-
-        Args:
-            tokenizer: what made the tokens.
-        """
+        """See ``TokenFinder``."""
+        if not tokenizer and self.unseen:
+            self.unseen -= {name for token in tokens for name in self.unseen if token.get(name) is not None}
         lacks_lemmas = self._by_lemma and bool(tokens) and all(token["lemma"] is None for token in tokens)
         if self._by_lemma:
             for token in tokens:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlptool.errors import RecordError
+from nlptool.records.given_or_made import given_or_made
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.records.tokenized import given_forms, has_tokens
-from nlptool.records.workers import Workers, in_order
+from nlptool.records.workers import Workers
 from nlptool.text.scripts import collapse_blanks, is_japanese
 
 SAMPLE = 1000
@@ -84,33 +85,13 @@ def words_of(
         splitting.workers, open_worker, tokenizer, splitting.lowercase, splitting.dictionary
     )
 
-    def with_tokens(records: list[Record]) -> tuple[list[Record], list[list[str] | None]]:
-        given = [_given(record, by) if record.pending else None for record in records]
-        if lemmas and tokenizer != "lemma":
-            for record, words in zip(records, given, strict=True):
-                if words is None and record.pending:
-                    record.fail(RecordError("NoLemmas", _NO_LEMMAS, hint="--of words counts the words as they are"))
-        return records, given
+    def given(record: Record) -> list[str] | None:
+        words = given_forms(record, by)
+        if words is None and lemmas and tokenizer != "lemma":
+            raise RecordError("NoLemmas", _NO_LEMMAS, hint="--of words counts the words as they are")
+        return None if words is None else _cleaned(words, splitting)
 
-    for (records, given), split in in_order(
-        map(with_tokens, lists),
-        workers,
-        lambda item: [record.text for record, words in zip(*item, strict=True) if record.pending and words is None],
-    ):
-        split_texts = iter(split)
-        found: list[tuple[Record, list[str]]] = []
-        for record, words in zip(records, given, strict=True):
-            if record.pending:
-                found.append((record, next(split_texts) if words is None else _cleaned(words, splitting)))
-        yield records, found
-
-
-def _given(record: Record, by: str) -> list[str] | None:
-    try:
-        return given_forms(record, by)
-    except RecordError as error:
-        record.fail(error)
-        return None
+    return given_or_made(lists, given, workers)
 
 
 def _cleaned(words: list[str], splitting: Splitting) -> list[str]:

@@ -54,11 +54,12 @@ def test_each_text_is_split_as_its_letters_ask_for() -> None:
         (".", 13, None),
     ]
     assert [token["surface"] for token in japanese] == ["猫", "が"] and empty == []
-    assert maker.name("The cat") == "words" and maker.name("猫").startswith("unidic-lite")
+    words, of_mecab = map(maker.name, maker.begin(["The cat", "猫"]))
+    assert words == "words" and of_mecab.startswith("unidic-lite")
 
 
 def test_text_that_is_tokenized_already() -> None:
     maker = TokenMaker("whitespace")
     assert [token["surface"] for token in maker(["吾輩は　猫 で"])[0]] == ["吾輩は", "猫", "で"]
-    assert maker.name("猫") == "whitespace"
+    assert [maker.name(begun) for begun in maker.begin(["猫"])] == ["whitespace"]
     assert [token["pos"] for token in TokenMaker("unidic")(["cat"])[0]] == ["名詞-普通名詞-一般"]

@@ -64,9 +64,9 @@ class TokenMaker:
     def __call__(self, texts: Sequence[str]) -> list[list[Token]]:
         return list(self.finish(self.begin(texts)))
 
-    def name(self, text: str) -> str:
+    def name(self, begun: Begun) -> str:
         """Return what splits a text: the name of the dictionary, words or whitespace."""
-        if self.uses_mecab(text):
+        if begun.keys is not None:
             return self._tagger.name
         return "words" if self._tokenizer == "auto" else self._tokenizer
 
