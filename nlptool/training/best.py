@@ -5,24 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
 from nlptool.training import loop
-from nlptool.training.loop_types import BatchT, RunOptions, TrainingSettings
+from nlptool.training.loop_types import BatchT, RunOptions
+from nlptool.training.settings import EvaluatedSettings
 
-
-class BestSettings(TrainingSettings, Protocol):
-    """The settings of such a training."""
-
-    @property
-    def evaluations(self) -> int: ...  # on the dev set, at most
-    @property
-    def patience(self) -> int | None: ...  # evaluations without a better score, after which it ends
-
-
-SettingsT = TypeVar("SettingsT", bound=BestSettings)
+SettingsT = TypeVar("SettingsT", bound=EvaluatedSettings)
 
 
 class BestKeeper(loop.Trainer[SettingsT, BatchT]):

@@ -1,36 +1,11 @@
-"""What the training loop asks of the settings and the batches of a training, and the options of a run."""
+"""What the training loop asks of the batches of a training, and the options of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol, TypedDict, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
-
-class TrainingSettings(Protocol):
-    """The settings that every training has; a frozen dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def learning_rate(self) -> float: ...  # the peak
-    @property
-    def warmup_ratio(self) -> float: ...  # share of the steps in which the learning rate rises
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def max_grad_norm(self) -> float: ...  # gradients are clipped to this norm; 0: not
-    @property
-    def gradient_accumulation(self) -> int: ...  # batches of a step
-    @property
-    def max_steps(self) -> int | None: ...
-    @property
-    def epochs(self) -> int | None: ...
-    @property
-    def max_minutes(self) -> float | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def optimizer(self) -> str: ...  # adamw, or muon for the matrices of the layers
+from nlptool.training.settings import LoopSettings
 
 
 class SizedBatch(Protocol):
@@ -42,7 +17,7 @@ class SizedBatch(Protocol):
 
 BatchT = TypeVar("BatchT", bound=SizedBatch)
 
-SettingsT = TypeVar("SettingsT", bound=TrainingSettings)
+SettingsT = TypeVar("SettingsT", bound=LoopSettings)
 
 
 class RunOptions(TypedDict, total=False):

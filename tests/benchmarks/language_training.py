@@ -46,7 +46,7 @@ def training(arguments: argparse.Namespace, _: Path) -> None:
     row("---", "---", "---", "---")
     for name in arguments.architectures:
         settings = LanguageSettings(
-            name, layers=4 if name == TRANSFORMER else 1, hidden_size=arguments.hidden_size,
+            architecture=name, layers=4 if name == TRANSFORMER else 1, hidden_size=arguments.hidden_size,
             embedding_size=arguments.hidden_size, context=8 if name == "feedforward" else 64,
             max_steps=arguments.steps + _WARM, precision=arguments.precision,
         )  # fmt: skip

@@ -353,7 +353,7 @@ def test_the_best_weights_survive_an_interruption(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_settings_or_other_pairs_is_not_gone_on_from(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, SMALL, stop=Stops(10))
-    with pytest.raises(WrongUsage, match=r"another one: --layers was 1, is now 2; --max-steps was 40, is now 50"):
+    with pytest.raises(WrongUsage, match=r"another one: --max-steps was 40, is now 50; --layers was 1, is now 2"):
         trained(tmp_path, replace(SMALL, layers=2, max_steps=50), resume=True)
     with pytest.raises(WrongUsage, match="is another one: another corpus"):
         trained(tmp_path, SMALL, corpus(PAIRS[90:]), resume=True)

@@ -90,7 +90,9 @@ def trained(
     )
     machines: list[Rbm] = []
     for widths, kind in layer_widths(settings.shape(WORDS, N_WORDS)) if pretraining_epochs else ():
-        of_layer = LayerSettings(widths, kind, pretraining_epochs, 50, 5e-3, 1)
+        of_layer = LayerSettings(
+            widths=widths, units=kind, epochs=pretraining_epochs, batch_size=50, learning_rate=5e-3
+        )
         layer = LayerTraining(train, dev, machines, of_layer, folder, data=f"{widths}")
         layer.run()
         losses = [line["dev_loss"] for line in layer.curves if "dev_loss" in line]

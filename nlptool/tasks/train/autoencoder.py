@@ -107,7 +107,12 @@ def _trained(
     curves: list[dict[str, Any]] = []
     for widths, units in layer_widths(shape) if settings.pretraining_epochs else ():
         of_layer = LayerSettings(
-            widths, units, settings.pretraining_epochs, settings.batch_size, settings.pretraining_rate, settings.seed
+            widths=widths,
+            units=units,
+            epochs=settings.pretraining_epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.pretraining_rate,
+            seed=settings.seed,
         )
         before = f"{data} {[each['width'] for each in layers]}"
         layer = LayerTraining(corpus.train, corpus.dev, machines, of_layer, work, data=before, **run)

@@ -17,28 +17,20 @@ from nlptool.training.autoencoder.inputs import Batch, Inputs, reconstruction_lo
 from nlptool.training.autoencoder.rbm import COUNTS, LOGISTIC, REAL, Rbm
 from nlptool.training.loop import Trainer
 from nlptool.training.loop_types import RunOptions
+from nlptool.training.settings import LoopSettings
 
 TOGETHER = 1024
 """Texts that are evaluated together."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSettings(LoopSettings):
     """The settings of the training of one layer."""
 
     widths: tuple[int, ...]  # of the input and all layers up to this one
     units: str  # of the layer: logistic | real
-    epochs: int
     batch_size: int
-    learning_rate: float
-    seed: int
-    warmup_ratio: float = 0.05
     weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    gradient_accumulation: int = 1
-    max_steps: int | None = None
-    max_minutes: float | None = None
-    optimizer: str = "adamw"
 
 
 class LayerTraining(Trainer[LayerSettings, Batch]):

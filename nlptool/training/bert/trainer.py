@@ -28,13 +28,14 @@ from nlptool.training.checkpoint import steps_done
 from nlptool.training.loop import Trainer
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast, choose_attention
+from nlptool.training.settings import TrainingSettings
 from nlptool.training.wordpiece import PAD
 
 _DEV_EXAMPLES = 512  # examples of the dev set that are evaluated
 
 
-@dataclass(frozen=True, slots=True)
-class BertSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BertSettings(TrainingSettings):
     """The options of a network and its training."""
 
     layers: int = 4
@@ -51,18 +52,7 @@ class BertSettings:
     init_embeddings: str = "word2vec"  # or random
     short_sequence_probability: float = 0.1
     batch_size: int = 32  # sequences
-    gradient_accumulation: int = 1  # batches of a step
-    learning_rate: float = 1e-3  # the peak
-    weight_decay: float = 0.01
-    warmup_ratio: float = 0.05  # share of the steps in which the learning rate rises
-    max_grad_norm: float = 1.0  # 0: gradients are not clipped
-    max_steps: int | None = None
-    epochs: int | None = None
-    max_minutes: float | None = None
     init: str | None = None  # the folder of a BERT
-    seed: int = 1
-    optimizer: str = "adamw"  # or muon, for the matrices of the layers
-    precision: str = "auto"  # float32, bfloat16
 
 
 class BertTraining(Trainer[BertSettings, Batch]):

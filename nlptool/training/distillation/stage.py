@@ -20,6 +20,7 @@ from nlptool.training.distillation.token_ids import TokenIds
 from nlptool.training.loop import Trainer
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast
+from nlptool.training.settings import LoopSettings
 
 STAGES = ("table", "student", "pairs")
 
@@ -68,20 +69,12 @@ class DistillationSettings:
         return not self.begins_as_table and self.init != "random"
 
 
-@dataclass(frozen=True, slots=True)
-class StageSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings(LoopSettings):
     """The settings of the training loop in one stage."""
 
     epochs: int
-    learning_rate: float
-    seed: int
     warmup_ratio: float = 0.1
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    gradient_accumulation: int = 1
-    max_steps: int | None = None
-    max_minutes: float | None = None
-    optimizer: str = "adamw"
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ class Distillation:
         }  # fmt: skip
         stage = Stage(
             name, student, examples=self._examples, options=self.settings, folder=self._folder, data=self._stage_key(name),
-            settings=StageSettings(epochs, learning_rate, self.settings.seed), **run,
+            settings=StageSettings(epochs=epochs, learning_rate=learning_rate, seed=self.settings.seed), **run,
         )  # fmt: skip
         stage.run()
         self.curves += stage.curves

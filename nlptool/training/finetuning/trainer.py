@@ -31,14 +31,15 @@ from nlptool.training.loop_types import RunOptions
 from nlptool.training.optimizers import layer_matrices
 from nlptool.training.precision import autocast, choose_attention
 from nlptool.training.reader.objective import SpanObjective
+from nlptool.training.settings import EvaluatedSettings
 from nlptool.training.tagger.objective import TagObjective
 
 SCORE = "score"
 """The dev score by which the best weights are chosen: the metric of the task, the mean of those of several tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinetuningSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuningSettings(EvaluatedSettings):
     """The options of a fine-tuning."""
 
     base: str = ""  # name of the model that it begins with
@@ -46,26 +47,14 @@ class FinetuningSettings:
     heads: str = "random"  # what they begin as; or linear, of a sentence encoder
     max_length: int = 128  # tokens of a sequence, special tokens included
     batch_size: int = 32  # examples
-    gradient_accumulation: int = 1  # batches of a step
     learning_rate: float = 5e-5  # the peak, of the heads and the last layer
+    warmup_ratio: float = 0.1
     layer_decay: float = 1.0  # factor of the learning rate from a layer to the one below it
     freeze: int = 0  # layers that stay as they are, with the embeddings
     dropout: float | None = None  # None: as the base model says
     label_smoothing: float = 0.0
     balance: bool = False  # weigh the classes as if each had the same number of examples
     task_sampling: str = "sqrt"  # or proportional, equal: how often a task has its turn
-    weight_decay: float = 0.01
-    warmup_ratio: float = 0.1  # share of the steps in which the learning rate rises
-    max_grad_norm: float = 1.0  # 0: gradients are not clipped
-    max_steps: int | None = None
-    epochs: int | None = None
-    max_minutes: float | None = None
-    evaluations: int = 20  # on the dev examples, at most
-    patience: int | None = None  # evaluations without a better score, after which it ends
-    keep: str = "best"  # the weights of the best evaluation, or last
-    seed: int = 1
-    optimizer: str = "adamw"  # or muon, for the matrices of the layers
-    precision: str = "auto"  # float32, bfloat16
 
 
 class Finetuning(BestKeeper[FinetuningSettings, Batch]):

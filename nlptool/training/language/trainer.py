@@ -29,13 +29,14 @@ from nlptool.training.language.samples import sample
 from nlptool.training.language.streams import Batch, Streams
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast, choose_attention
+from nlptool.training.settings import EvaluatedSettings
 
 _SAMPLE_TOKENS = 100  # of a text that is written after an evaluation
 _FORGETS = 0.05  # of the streams begin a batch as a text begins, so that the network knows that state, too
 
 
-@dataclass(frozen=True, slots=True)
-class LanguageSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageSettings(EvaluatedSettings):
     """The options of a network and its training."""
 
     architecture: str = "lstm"
@@ -48,20 +49,8 @@ class LanguageSettings:
     tied: bool = True
     direct: bool = False
     batch_size: int = 32  # streams
-    gradient_accumulation: int = 1  # batches of a step
-    learning_rate: float = 2e-3  # the peak
-    weight_decay: float = 0.01
-    warmup_ratio: float = 0.05  # share of the steps in which the learning rate rises
-    max_grad_norm: float = 1.0  # 0: gradients are not clipped
-    max_steps: int | None = None
-    epochs: int | None = None
-    max_minutes: float | None = None
-    evaluations: int = 10  # on the dev set, at most
-    patience: int | None = None  # evaluations without a better score, after which it ends
-    keep: str = "best"  # or last: the weights that are kept
-    seed: int = 1
-    optimizer: str = "adamw"  # or muon, for the matrices of the layers
-    precision: str = "auto"  # float32, bfloat16
+    learning_rate: float = 2e-3
+    evaluations: int = 10
 
     def config(self, vocab_size: int) -> LanguageConfig:
         """Return the configuration of the network."""

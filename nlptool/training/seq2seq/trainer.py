@@ -36,6 +36,7 @@ from nlptool.training.best import BestKeeper
 from nlptool.training.loop_types import RunOptions
 from nlptool.training.precision import autocast
 from nlptool.training.seq2seq.examples import Batch, Examples, Ids
+from nlptool.training.settings import EvaluatedSettings
 
 GENERATED = 500  # dev pairs at most that are evaluated by generation
 KEEP = {"loss": -1, "exact_match": 1, "bleu": 1, "chrf": 1}
@@ -45,8 +46,8 @@ _GENERATION_BATCH = 100  # sources
 _MIN_BATCHES = 10  # of an epoch: with few pairs a batch is smaller than ``batch_tokens``
 
 
-@dataclass(frozen=True, slots=True)
-class Seq2SeqSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seq2SeqSettings(EvaluatedSettings):
     """The options of a network and its training."""
 
     architecture: str = "transformer"  # lstm, lstm-attention
@@ -58,20 +59,7 @@ class Seq2SeqSettings:
     dropout: float = 0.1
     label_smoothing: float = 0.1
     batch_tokens: int = 4096  # sources and targets
-    gradient_accumulation: int = 1  # batches of a step
-    learning_rate: float = 1e-3  # the peak
-    weight_decay: float = 0.01
-    warmup_ratio: float = 0.05  # share of the steps in which the learning rate rises
-    max_grad_norm: float = 1.0  # 0: gradients are not clipped
-    max_steps: int | None = None
-    epochs: int | None = None
-    max_minutes: float | None = None
-    evaluations: int = 20  # on the dev pairs, at most
-    patience: int | None = None  # evaluations without a better score, after which it ends
     keep: str = "loss"  # the dev score by which the best weights are chosen; or last
-    seed: int = 1
-    optimizer: str = "adamw"  # or muon, for the matrices of the layers
-    precision: str = "auto"  # float32, bfloat16
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def training(folder: Path, architecture: str, **options: object) -> LanguageTrai
     stop = options.pop("stop", lambda: False)
     resume = options.pop("resume", False)
     settings = LanguageSettings(
-        architecture, hidden_size=12, embedding_size=12, context=4, batch_size=3, max_steps=90, learning_rate=0.02,
+        architecture=architecture, hidden_size=12, embedding_size=12, context=4, batch_size=3, max_steps=90, learning_rate=0.02,
         dropout=0.1, evaluations=4, **options,
     )  # type: ignore[arg-type]  # fmt: skip
     dev = DevText(made(DOCUMENTS[:2], 2, 4, None), 30, 30)
