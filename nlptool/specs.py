@@ -160,6 +160,18 @@ class DecodingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseSpec:
+    """The model that a fine-tuning begins with, and where its network is trained."""
+
+    base: str = ""  # a known name, a folder, or org/name[@revision] of the hub; "": the default
+    _: KW_ONLY
+    device: str = "auto"  # as of ``NetworkSpec``, like the fields below
+    threads: int | None = None
+    offline: bool = False
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AutoencoderSpec:
     """An autoencoder whose code is that of a text."""
 
@@ -175,6 +187,6 @@ class WordVectorsSpec:
     unicode_errors: str = "strict"  # strict | ignore | replace: words of a file that are not UTF-8
 
 
-def as_kind(spec: NetworkSpec, kind: type[Spec]) -> Spec:
+def as_kind(spec: NetworkSpec | BaseSpec, kind: type[Spec]) -> Spec:
     """Return a spec of another kind with what the two have in common."""
     return kind(**{field.name: getattr(spec, field.name) for field in fields(kind) if hasattr(spec, field.name)})

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from nlptool import plots
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, all_of
+from nlptool.cli.options.types import Command, Decorator, FloatRange, IntRange, all_of, refuse
 
 
 def share_or_file(_: click.Context, __: click.Parameter, value: str) -> str | float:
@@ -128,10 +127,29 @@ def optimizer(rate: float | None, warmup: float = 0.05) -> Decorator:
     )  # fmt: skip
 
 
-base = click.option(
-    "--base", metavar="MODEL", default=DEFAULT_BERT, show_default=True,
-    help="The model to begin with: BERT or its kin: a name, a folder, or org/name of the hub.",
-)  # fmt: skip
+def batch_size(default: int, text: str, least: int = 1) -> Decorator:
+    return integer("Training", "--batch-size", default, text, least, 65_536)
+
+
+def loop(epochs: int, batch: Decorator, *, rate: float | None, warmup: float = 0.05) -> Decorator:
+    """Add the options of the training loop: where it ends, the size of a batch, and how a step is taken.
+
+    Args:
+        epochs: as of ``limits``.
+        batch: adds the option of the size.
+        rate, warmup: as of ``optimizer``.
+    """
+    return all_of(limits(epochs), batch, optimizer(rate, warmup))
+
+
+def check_heads(size: int, heads: int, *, name: str = "--hidden-size") -> None:
+    """Check that the heads of a layer can share its vectors.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if size % heads:
+        raise click.UsageError(f"{name} {size} cannot be shared by --heads {heads}")
 
 
 def evaluated(evaluations: int) -> Decorator:
@@ -159,19 +177,13 @@ def evaluated(evaluations: int) -> Decorator:
     return decorate
 
 
-def finetuning(evaluations: int) -> Decorator:
-    """Add the options of an encoder that is trained with a new head: what is trained how much, and what is kept.
+def refuse_of_dev(*names: str) -> None:
+    """Refuse the options that a training has no use for which holds nothing out: those of ``evaluated``, and ``names``.
 
-    Args:
-        evaluations: on dev, unless another number is given.
+    Raises:
+        UsageError: one of them was given.
     """
-    return all_of(
-        integer("Options", "--freeze", 0, "Keep the embeddings and the first N layers as they are; 0: train all.", 0, 100,
-                shown=False),
-        number("Options", "--layer-decay", 1.0, "FACTOR", "Learning rate of a layer relative to the one above it.",
-               positive=True),
-        evaluated(evaluations),
-    )  # fmt: skip
+    refuse(("patience", "evaluations", "keep", *names), "--dev 0")
 
 
 def dropout(default: float | None, shown: str | bool = True) -> Decorator:
@@ -189,7 +201,7 @@ def save_dtype(*more: str) -> Decorator:
                          show_default=True, help="Data type of the weights in the folder.")  # fmt: skip
 
 
-def output(checkpoints: str, *, picture: str = "") -> Decorator:
+def output(checkpoints: str = "the plan of the training", *, picture: str = "") -> Decorator:
     """Add the options of what is written where; the callback gets them as ``output``, a ``ModelOutput``.
 
     Args:

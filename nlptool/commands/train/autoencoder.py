@@ -57,9 +57,7 @@ def _parse_layers(_: click.Context, __: click.Parameter, value: str) -> tuple[in
 @training.integer("Training", "--pretraining-epochs", 5,
                   "Epochs of each layer by itself; 0: begin with random weights.", 0, 10_000)  # fmt: skip
 @training.learning_rate(1e-3, "--pretraining-rate", "Peak learning rate of the layers by themselves.")
-@training.limits(default_epochs=30)
-@training.integer("Training", "--batch-size", 128, "Texts in a batch.", 1, 65_536)
-@training.optimizer(rate=1e-3)
+@training.loop(epochs=30, batch=training.batch_size(128, "Texts in a batch."), rate=1e-3)
 @training.output("the plans of the training", picture="; of a linear code of 2 the texts, beside LSA")
 @options.seed
 @options.encoder()
@@ -116,7 +114,7 @@ def command(
     if not plane:
         options.refuse(("group",), "a picture of the curves" if plot is not None else "a training without --plot")
     if dev == 0:
-        options.refuse(("patience", "evaluations", "keep"), "--dev 0")
+        training.refuse_of_dev()
     from nlptool.geometry import similarity as similarities
     from nlptool.tasks.train.autoencoder import train_autoencoder
     from nlptool.tasks.train.autoencoder_corpus import CorpusOptions

@@ -55,9 +55,7 @@ def _checked_replacement(_: click.Context, __: click.Parameter, value: str) -> s
 @training.integer(
     "Model", "--max-length", 128, "Tokens of a sequence: two runs of lines, [CLS] and two [SEP].", 8, 8192
 )
-@training.limits(default_epochs=10)
-@training.integer("Training", "--batch-size", 32, "Sequences in a batch.", 1, 65_536)
-@training.optimizer(rate=1e-3)
+@training.loop(epochs=10, batch=training.batch_size(32, "Sequences in a batch."), rate=1e-3)
 @training.dropout(0.0)
 @training.output("the token ids, for other trainings on the same files,")
 @options.device
@@ -112,10 +110,8 @@ def command(
         options.refuse(OPTIONS_OF_NEW, f"--init {settings['init']}")
     if not settings["nsp"]:
         options.refuse(["nsp_warmup_ratio"], "--no-nsp")
-    if settings["init"] is None and settings["hidden_size"] % settings["heads"]:
-        raise click.UsageError(
-            f"--hidden-size {settings['hidden_size']} cannot be shared by --heads {settings['heads']}"
-        )
+    if settings["init"] is None:
+        training.check_heads(settings["hidden_size"], settings["heads"])
     if dictionary is not None and tokenizer == "wordpiece":
         raise click.UsageError("--tokenizer wordpiece makes no use of --dictionary")
     if dictionary is not None:

@@ -9,33 +9,26 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import training
+from nlptool.cli.options.finetuning import base, finetuning
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 
 if TYPE_CHECKING:
     from nlptool.tasks.train.run import ModelOutput
 
+_MAX_LENGTH = training.integer(
+    "Model", "--max-length", None, "Tokens of a text with a choice; longer ones are truncated.", 8, 8192, shown="128"
+)
+_BATCH_SIZE = training.batch_size(16, "Examples in a batch, each with all of its choices.")
 _OF_RECORDS = ("unit", "field", "null")
 
 
 @click.command(cls=Command)
 @options.records("train", writes=False)
-@training.base
-@click.option("--dev", metavar="SHARE|FILE", default="0.1", show_default=True,
-              help="Examples to hold out: a share, the same ones for all --seed, or a file.")  # fmt: skip
-@training.finetuning(evaluations=10)
-@training.integer("Model", "--max-length", None, "Tokens of a text with a choice; longer ones are truncated.", 8, 8192,
-                  shown="128")  # fmt: skip
-@training.limits(default_epochs=4)
-@training.integer("Training", "--batch-size", 16, "Examples in a batch, each with all of its choices.", 1, 65_536)
-@training.optimizer(rate=None, warmup=0.1)
-@training.dropout(None, "the base model's")
-@training.output("the plan of the training")
-@options.device
-@options.offline
-@options.allow_pickle
-@options.seed
-@options.threads_alone
-def command(pipe: Pipe, *, output: ModelOutput, dev: str, **settings: Any) -> None:
+@base
+@training.dev("0.1", "Examples to hold out: a share, the same ones for all --seed, or a file.")
+@finetuning(evaluations=10, max_length=_MAX_LENGTH, epochs=4, batch_size=_BATCH_SIZE)
+def command(pipe: Pipe, *, output: ModelOutput, spec: BaseSpec, dev: str | float, **settings: Any) -> None:
     """A chooser of your own, from texts with choices of which one is right, for `nlptool choose`.
 
     An example has a context or a question, choices (a list `choices`, `endings` or `options`, or a field for each: choice0,
@@ -59,7 +52,6 @@ def command(pipe: Pipe, *, output: ModelOutput, dev: str, **settings: Any) -> No
     from nlptool.tasks.train.chooser import train_chooser
 
     options.refuse(_OF_RECORDS, "train chooser reads texts with choices, and")
-    held_out = training.share_or_file_of(dev)
-    if held_out == 0:
-        options.refuse(("patience", "evaluations", "keep"), "--dev 0")
-    train_chooser(pipe, output, dev=held_out, **settings)
+    if dev == 0:
+        training.refuse_of_dev()
+    train_chooser(pipe, output, spec, dev=dev, **settings)

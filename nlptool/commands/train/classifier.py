@@ -9,17 +9,19 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import labelled, training
+from nlptool.cli.options.finetuning import finetuning
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 
 if TYPE_CHECKING:
     from nlptool.tasks.train.classifier_corpus import TaskFile
     from nlptool.tasks.train.run import ModelOutput
 
 _OF_RECORDS = ("unit", "field", "id_field")
-_OF_FINETUNING = (
-    "batch_size", "dropout", "epochs", "evaluations", "freeze", "gradient_accumulation", "heads", "keep", "label_smoothing",
-    "layer_decay", "learning_rate", "max_grad_norm", "max_minutes", "max_steps", "optimizer", "patience", "pooling", "precision",
-    "task_sampling", "warmup_ratio", "weight_decay",
+_OF_LINEAR = {"balance", "max_length", "seed"}  # the only settings of --method linear
+_MAX_LENGTH = training.integer(
+    "Model", "--max-length", None, "Tokens of a text or of a pair; longer ones are truncated.", 8, 8192,
+    shown="128; for linear the model's own",
 )  # fmt: skip
 _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "spearman")
 
@@ -52,31 +54,18 @@ _METRICS = ("accuracy", "f1", "macro_f1", "matthews", "micro_f1", "pearson", "sp
               "encoder, of each text of a pair by itself.")  # fmt: skip
 @click.option("--heads", type=click.Choice(["linear", "random"]), show_default="linear; for --pooling cls random",
               help="What the heads begin as: linear: what --method linear makes of 10,000 examples at most; random.")  # fmt: skip
-@training.finetuning(evaluations=20)
 @labelled.columns
-@training.integer("Model", "--max-length", None, "Tokens of a text or of a pair; longer ones are truncated.", 8, 8192,
-                  shown="128; for linear the model's own")  # fmt: skip
-@training.limits(default_epochs=4)
-@training.integer("Training", "--batch-size", 32, "Examples in a batch.", 1, 65_536)
-@training.optimizer(rate=None, warmup=0.1)
-@training.dropout(None, "the base model's")
+@finetuning(
+    evaluations=20, max_length=_MAX_LENGTH, epochs=4, batch_size=training.batch_size(32, "Examples in a batch.")
+)
 @training.number("Training", "--label-smoothing", 0.0, "P", "Label smoothing of the cross-entropy.", 0.9)
-@training.output("the plan of the training")
-@options.device
-@options.offline
-@options.allow_pickle
-@options.seed
-@options.threads_alone
 def command(
     pipe: Pipe,
     *,
     output: ModelOutput,
     tasks: tuple[str, ...],
+    spec: BaseSpec,
     method: str,
-    base: str | None,
-    device: str,
-    threads: int | None,
-    freeze: int,
     **settings: Any,
 ) -> None:
     """A classifier of your own, from labelled examples, for `nlptool classify`.
@@ -115,14 +104,12 @@ def command(
         {name: settings.pop(name) for name in ("text", "first", "second", "label", "columns", "kind", "dev", "metric")},
     )
     if method == "linear":
-        options.refuse(_OF_FINETUNING, "--method linear")
+        options.refuse(settings.keys() - _OF_LINEAR, "--method linear")
     if len(files) == 1:
         options.refuse(["task_sampling"], "a training on one task")
     if all(file.dev == 0 for file in files):
-        options.refuse(("patience", "evaluations", "keep", "metric"), "--dev 0")
-    train_classifier(
-        pipe, output, files, method=method, base=base, device=device, threads=threads, freeze=freeze, **settings
-    )
+        training.refuse_of_dev("metric")
+    train_classifier(pipe, output, files, spec, method=method, **settings)
 
 
 def _files(pipe: Pipe, tasks: tuple[str, ...], values: dict[str, tuple[str, ...]]) -> list[TaskFile]:

@@ -54,7 +54,7 @@ _OF_PAIRS = ("dev", "space_epochs", "scored_epochs", "scored_learning_rate", "sc
 @training.learning_rate(5e-4, text="Peak learning rate of the BERT; decays linearly to 0.")
 @training.learning_rate(None, "--scored-learning-rate", "Peak learning rate on scored pairs.",
                         shown="0.0002; static: 0.0005")  # fmt: skip
-@training.integer("Training", "--batch-size", 256, "Texts in a batch.", 4, 65_536)
+@training.batch_size(256, "Texts in a batch.", least=4)
 @training.integer("Training", "--longest", 64, "Tokens to which texts are truncated in training.", 2, 8192)
 @training.output("the teacher's vectors and the finished stages, for other trainings on the same text,")
 @options.device
@@ -129,8 +129,8 @@ def _check(settings: dict[str, Any], scored: tuple[str, ...]) -> None:
             useless |= dict.fromkeys(("layers", "heads", "intermediate_size", "vocab_size"), f"--init {init}")
     for name in sorted(options.typed((*settings, "dev")) & useless.keys()):
         raise click.UsageError(f"{useless[name]} makes no use of --{name.replace('_', '-')}")
-    if is_bert and init in ("static", "random") and settings["dimension"] % settings["heads"]:
-        raise click.UsageError(f"--dimension {settings['dimension']} cannot be shared by --heads {settings['heads']}")
+    if is_bert and init in ("static", "random"):
+        training.check_heads(settings["dimension"], settings["heads"], name="--dimension")
     if is_bert and settings["longest"] > settings["max_length"]:
         raise click.UsageError(
             f"--longest {settings['longest']} is more than --max-length {settings['max_length']} takes: make it smaller too"

@@ -50,11 +50,9 @@ _SHORTEST_CONTEXT = 3  # of a Transformer: the token that begins a text, one of 
                help="Use the embeddings as the matrix of the output layer, too.")  # fmt: skip
 @shared_option("Model", "--direct/--no-direct", default=False, show_default=True,
                help="Connect the embeddings of feedforward with the output layer (W of the paper).")  # fmt: skip
-@training.limits(default_epochs=10)
-@training.integer("Training", "--batch-size", 32, "Streams of text in a batch.", 1, 65_536)
-@training.optimizer(rate=2e-3)
+@training.loop(epochs=10, batch=training.batch_size(32, "Streams of text in a batch."), rate=2e-3)
 @training.dropout(0.1)
-@training.output("the plan of the training")
+@training.output()
 @options.device
 @options.seed
 @options.threads_alone
@@ -129,10 +127,7 @@ def command(
     if settings["architecture"] != "transformer":
         options.refuse(("heads",), f"--architecture {settings['architecture']}")
         settings["heads"] = 1
-    elif settings["hidden_size"] % settings["heads"]:
-        raise click.UsageError(
-            f"--hidden-size {settings['hidden_size']} cannot be shared by --heads {settings['heads']}"
-        )
+    training.check_heads(settings["hidden_size"], settings["heads"])
     if dev == 0:
-        options.refuse(("patience", "evaluations", "keep"), "--dev 0")
+        training.refuse_of_dev()
     train_language_model(pipe, output, corpus, samples=samples, device=device, threads=threads, **settings)

@@ -26,7 +26,7 @@ _OF_RECORDS = ("unit", "field", "id_field", "header", "null")
 @training.integer("Options", "--bootstrap", 1000, "Resamples for the 95 % intervals; 0: none.", 0, 100_000)
 @training.integer("Training", "--epochs", 20, "Epochs, at most.", 1, 10_000)
 @training.integer("Training", "--patience", 4, "End after N epochs without a smaller loss on dev.", 1)
-@training.integer("Training", "--batch-size", 20, "Sentences in a batch.", 1, 65_536)
+@training.batch_size(20, "Sentences in a batch.")
 @training.learning_rate(0.001, text="Learning rate of Adam; halved after an epoch without a smaller loss on dev.")
 @training.folder("Where the probe goes: a folder, replaced as a whole when done.")
 @options.bert_model

@@ -9,35 +9,29 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import training
+from nlptool.cli.options.finetuning import base, finetuning
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 
 if TYPE_CHECKING:
     from nlptool.tasks.train.run import ModelOutput
 
+_MAX_LENGTH = training.integer(
+    "Model", "--max-length", None, "Tokens of a question with a part of its context.", 32, 8192, shown="384"
+)
 _OF_RECORDS = ("unit", "field", "null")
 
 
 @click.command(cls=Command)
 @options.records("train", writes=False)
-@training.base
-@click.option("--dev", metavar="SHARE|FILE", default="0.1", show_default=True,
-              help="Questions to hold out: a share, whole articles, the same ones for all --seed; or a file.")  # fmt: skip
+@base
+@training.dev("0.1", "Questions to hold out: a share, whole articles, the same ones for all --seed; or a file.")
 @click.option("--metric", type=click.Choice(["squad", "squad2", "jsquad"]), show_default="as the data and their script say",
               help="The official script by whose rules dev is judged.")  # fmt: skip
-@training.finetuning(evaluations=5)
-@training.integer("Model", "--max-length", None, "Tokens of a question with a part of its context.", 32, 8192,
-                  shown="384")  # fmt: skip
-@training.limits(default_epochs=2)
-@training.integer("Training", "--batch-size", 16, "Sequences in a batch.", 1, 65_536)
-@training.optimizer(rate=None, warmup=0.1)
-@training.dropout(None, "the base model's")
-@training.output("the plan of the training")
-@options.device
-@options.offline
-@options.allow_pickle
-@options.seed
-@options.threads_alone
-def command(pipe: Pipe, *, output: ModelOutput, dev: str, **settings: Any) -> None:
+@finetuning(
+    evaluations=5, max_length=_MAX_LENGTH, epochs=2, batch_size=training.batch_size(16, "Sequences in a batch.")
+)
+def command(pipe: Pipe, *, output: ModelOutput, spec: BaseSpec, dev: str | float, **settings: Any) -> None:
     """A reader of your own, from questions whose answers stand in a text, for `nlptool answer`.
 
     The questions are SQuAD's JSON as it is distributed (1.1, 2.0, JSQuAD), or a question a record with `question`, `context` and
@@ -64,7 +58,6 @@ def command(pipe: Pipe, *, output: ModelOutput, dev: str, **settings: Any) -> No
     from nlptool.tasks.train.reader import train_reader
 
     options.refuse(_OF_RECORDS, "train reader reads questions with answers, and")
-    held_out = training.share_or_file_of(dev)
-    if held_out == 0:
-        options.refuse(("patience", "evaluations", "keep", "metric"), "--dev 0")
-    train_reader(pipe, output, dev=held_out, **settings)
+    if dev == 0:
+        training.refuse_of_dev("metric")
+    train_reader(pipe, output, spec, dev=dev, **settings)

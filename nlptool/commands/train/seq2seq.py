@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _OF_TRANSFORMER = ("heads", "intermediate_size")
 _UNITS = ("auto", "characters", "words", "subwords")
+_BATCH_TOKENS = training.integer(
+    "Training", "--batch-tokens", 4096, "Tokens in a batch, both sides and padding.", 4, 10_000_000,
+    shown="4096; with few pairs a tenth of all",
+)  # fmt: skip
 
 
 @click.command(cls=Command)
@@ -45,13 +49,10 @@ _UNITS = ("auto", "characters", "words", "subwords")
 @training.hidden_size
 @training.network(layers=2, intermediate_size=None)
 @training.integer("Model", "--max-length", 128, "Tokens of a side, end included; longer pairs are left out.", 2, 8192)
-@training.limits(default_epochs=20)
-@training.integer("Training", "--batch-tokens", 4096, "Tokens in a batch, both sides and padding.", 4, 10_000_000,
-                  shown="4096; with few pairs a tenth of all")  # fmt: skip
-@training.optimizer(rate=1e-3)
+@training.loop(epochs=20, batch=_BATCH_TOKENS, rate=1e-3)
 @training.dropout(0.1)
 @training.number("Training", "--label-smoothing", 0.1, "P", "Label smoothing of the cross-entropy.", 0.9)
-@training.output("the plan of the training")
+@training.output()
 @options.device
 @options.seed
 @options.threads_alone
@@ -124,6 +125,6 @@ def _check(settings: dict[str, Any], dev: str | float) -> None:
     if hidden_size % 2 or hidden_size % heads:
         raise click.UsageError(f"--hidden-size {hidden_size} cannot be shared by --heads {heads}, or is odd")
     if dev == 0:
-        options.refuse(("patience", "evaluations", "keep"), "--dev 0")
+        training.refuse_of_dev()
     if settings["keep"] == "last" and settings["patience"] is not None:
         raise click.UsageError("--patience needs a score: another --keep than last")

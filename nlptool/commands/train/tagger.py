@@ -9,13 +9,18 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options import labelled, training
+from nlptool.cli.options.finetuning import base, finetuning
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 
 if TYPE_CHECKING:
     from nlptool.tasks.train.run import ModelOutput
     from nlptool.tasks.train.tagger_corpus import TagFile
 
 _OF_RECORDS = ("unit", "field", "id_field", "header", "null")
+_MAX_LENGTH = training.integer(
+    "Model", "--max-length", None, "Tokens of a sentence; longer ones are split between words.", 16, 8192, shown="128"
+)
 _SOURCE_SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 
 
@@ -23,7 +28,7 @@ _SOURCE_SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 @options.records("train", writes=False)
 @click.option("--task", "tasks", envvar="NLPTOOL_TRAIN_TAGGER_TASK", metavar="NAME=FILE", multiple=True,
               help="A task and its sentences; repeated: one encoder learns several tasks, with a head for each.")  # fmt: skip
-@training.base
+@base
 @click.option("--column", metavar="NAME", multiple=True, show_default="the last column, upos, or a usual name",
               help="Tags: number of a column, name of a column or attribute of CoNLL-U, or field; TASK=… for one "
               "task.")  # fmt: skip
@@ -41,20 +46,10 @@ _SOURCE_SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "plain")
 @click.option("--task-sampling", type=click.Choice(["proportional", "sqrt", "equal"]), default="sqrt", show_default=True,
               help="How often each --task has its turn: by its number of sentences, the square root of that, or "
               "equally.")  # fmt: skip
-@training.finetuning(evaluations=20)
-@training.integer("Model", "--max-length", None, "Tokens of a sentence; longer ones are split between words.", 16, 8192,
-                  shown="128")  # fmt: skip
-@training.limits(default_epochs=6)
-@training.integer("Training", "--batch-size", 32, "Sentences in a batch.", 1, 65_536)
-@training.optimizer(rate=None, warmup=0.1)
-@training.dropout(None, "the base model's")
-@training.output("the plan of the training")
-@options.device
-@options.offline
-@options.allow_pickle
-@options.seed
-@options.threads_alone
-def command(pipe: Pipe, *, output: ModelOutput, tasks: tuple[str, ...], **settings: Any) -> None:
+@finetuning(
+    evaluations=20, max_length=_MAX_LENGTH, epochs=6, batch_size=training.batch_size(32, "Sentences in a batch.")
+)
+def command(pipe: Pipe, *, output: ModelOutput, spec: BaseSpec, tasks: tuple[str, ...], **settings: Any) -> None:
     """A tagger of your own, from tagged sentences, for `nlptool tag`.
 
     The sentences are a word and its tag a line, with an empty line behind each sentence (CoNLL-2003), CoNLL-U (--column names
@@ -89,8 +84,8 @@ def command(pipe: Pipe, *, output: ModelOutput, tasks: tuple[str, ...], **settin
     if len(files) == 1:
         options.refuse(["task_sampling"], "a training on one task")
     if all(file.dev == 0 for file in files):
-        options.refuse(("patience", "evaluations", "keep"), "--dev 0")
-    train_tagger(pipe, output, files, **settings)
+        training.refuse_of_dev()
+    train_tagger(pipe, output, files, spec, **settings)
 
 
 def _files(pipe: Pipe, tasks: tuple[str, ...], values: dict[str, tuple[str, ...]]) -> list[TagFile]:

@@ -20,7 +20,7 @@ from nlptool.tasks.train import autoencoder_corpus
 from nlptool.tasks.train.autoencoder_corpus import AutoencoderCorpus, CorpusOptions
 from nlptool.tasks.train.autoencoder_plane import Plane, plane_of
 from nlptool.tasks.train.card import Card
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_options, run_training
 from nlptool.tasks.train.work import held, remember_input
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nlptool.training.autoencoder.finetuning import AutoencoderTraining
     from nlptool.training.autoencoder.rbm import Rbm
     from nlptool.training.autoencoder.settings import AutoencoderSettings
+    from nlptool.training.loop_types import RunOptions
 
 _WORK_FILES = ("autoencoder-*",)
 
@@ -62,10 +63,7 @@ def train_autoencoder(
         remember_input(pipe)
 
         def train(work: Path, stop: Stop) -> TrainedModel:
-            run: dict[str, Any] = {
-                "resume": output.resume, "device": torch_device, "began": began, "report": pipe.bar.work, "note": pipe.note,
-                "stop": stop,
-            }  # fmt: skip
+            run = run_options(pipe, output, stop, device=torch_device, began=began)
             training, layers, curves = _trained(corpus, settings, work, run)
             shape = training.network.shape
             if plane:
@@ -93,7 +91,7 @@ def train_autoencoder(
 
 
 def _trained(
-    corpus: AutoencoderCorpus, settings: AutoencoderSettings, work: Path, run: dict[str, Any]
+    corpus: AutoencoderCorpus, settings: AutoencoderSettings, work: Path, run: RunOptions
 ) -> tuple[AutoencoderTraining, list[dict[str, Any]], list[dict[str, Any]]]:
     """Train each layer, then all of them together; return the training, what is said of each layer, and the curves."""
     from nlptool.training.autoencoder.finetuning import AutoencoderTraining

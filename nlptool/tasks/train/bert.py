@@ -13,7 +13,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import bert_corpus
 from nlptool.tasks.train.bert_corpus import CorpusOptions
 from nlptool.tasks.train.card import Card
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_options, run_training
 from nlptool.tasks.train.work import held
 
 _MANIFEST = "pretraining.json"
@@ -53,8 +53,8 @@ def train_bert(
         if info["why"]:
             pipe.note(f"--tokenizer {info['tokenizer']}: {info['why']}")
         training = BertTraining(
-            documents, dev, tokenizer, BertSettings(**{**settings, "init": init}), work, data=store.key, resume=output.resume,
-            device=torch_device, began=began, report=pipe.bar.work, note=pipe.note, stop=stop,
+            documents, dev, tokenizer, BertSettings(**{**settings, "init": init}), work, data=store.key,
+            **run_options(pipe, output, stop, device=torch_device, began=began),
         )  # fmt: skip
         if settings["init"] is None and len(tokenizer.pieces) < corpus.vocab_size:
             pipe.note(f"the corpus gives {len(tokenizer.pieces):,} pieces, fewer than --vocab-size {corpus.vocab_size}")

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.models.heads.folder import CHOOSER
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 from nlptool.tasks.train import chooser_corpus
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.finetuning import finetune
@@ -24,20 +24,15 @@ _WORK_FILES = ("chooser-*",)
 def train_chooser(
     pipe: Pipe,
     output: ModelOutput,
+    spec: BaseSpec,
     *,
     dev: float | str,
-    base: str | None,
-    device: str,
-    threads: int | None,
-    offline: bool,
-    allow_pickle: bool,
     **settings: Any,
 ) -> None:
     """Train a chooser on contexts with choices, of which one is right.
 
     Args:
         dev: a share of the examples to hold out, or a file.
-        base: a known name, a folder, or org/name of the hub; None: the default.
         settings: the fields of ``FinetuningSettings``.
 
     Raises:
@@ -57,9 +52,7 @@ def train_chooser(
                 return [found.as_ids(TextTokenizer(tokenizer, about), pipe)]
 
             training, made, save = finetune(
-                pipe, output, work, stop, tasks=[found.task], data_of=data_of, family=CHOOSER, base=base or DEFAULT_BERT,
-                device=device, threads=threads, offline=offline, allow_pickle=allow_pickle, began=began, pooling="cls",
-                heads="random", **settings,
+                pipe, output, work, stop, spec, tasks=[found.task], data_of=data_of, family=CHOOSER, began=began, **settings
             )  # fmt: skip
             manifest = {
                 **made,

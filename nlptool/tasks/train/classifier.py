@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlptool.catalog import DEFAULT_ENCODER
 from nlptool.models.heads.folder import CLASSIFIER
 from nlptool.records.pipe import Pipe
-from nlptool.specs import ClassifierSpec
+from nlptool.specs import BaseSpec, ClassifierSpec, as_kind
 from nlptool.tasks.train import classifier_corpus
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.classifier_corpus import LabelledTask, TaskFile, summary
@@ -26,21 +27,14 @@ if TYPE_CHECKING:
 _WORK_FILES = ("classifier-*",)
 _FEW_EXAMPLES = 1000  # with fewer, linear heads on frozen vectors do better as a rule
 
-BASES = {"finetune": "bert-mini-ja", "linear": DEFAULT_ENCODER}
-"""The base model of each method where none is named."""
-
 
 def train_classifier(
     pipe: Pipe,
     output: ModelOutput,
     files: Sequence[TaskFile],
+    spec: BaseSpec,
     *,
     method: str,
-    base: str | None,
-    device: str,
-    threads: int | None,
-    offline: bool,
-    allow_pickle: bool,
     **settings: Any,
 ) -> None:
     """Train a classifier on labelled examples.
@@ -48,7 +42,6 @@ def train_classifier(
     Args:
         files: the tasks; one without a file reads the records of ``pipe``.
         method: finetune | linear | auto: linear if there are few examples.
-        base: a known name, a folder, or org/name of the hub; None: that of the method.
         settings: the fields of ``FinetuningSettings``.
 
     Raises:
@@ -61,14 +54,18 @@ def train_classifier(
         tasks = classifier_corpus.read(pipe, files)
         remember_input(pipe)
         chosen = _method(pipe, method, tasks)
-        base = base or BASES[chosen]
 
         def fit(_: Path, stop: Stop) -> TrainedModel:
-            spec = ClassifierSpec(
-                device=device, threads=threads, offline=offline, allow_pickle=allow_pickle,
-                max_length=settings["max_length"],
-            )  # fmt: skip
-            return train_linear(pipe, tasks, base, spec, stop, balance=settings["balance"], seed=settings["seed"])
+            encoder = replace(as_kind(spec, ClassifierSpec), max_length=settings["max_length"])
+            return train_linear(
+                pipe,
+                tasks,
+                spec.base or DEFAULT_ENCODER,
+                encoder,
+                stop,
+                balance=settings["balance"],
+                seed=settings["seed"],
+            )
 
         def train(work: Path, stop: Stop) -> TrainedModel:
             def data_of(tokenizer: Any, about: dict[str, Any], pooling: str) -> list[TaskData]:
@@ -78,8 +75,8 @@ def train_classifier(
                 return [_as_ids(pipe, each, texts, together=pooling == "cls") for each in tasks]
 
             training, made, save = finetune(
-                pipe, output, work, stop, tasks=[each.task for each in tasks], data_of=data_of, family=CLASSIFIER,
-                base=base, device=device, threads=threads, offline=offline, allow_pickle=allow_pickle, began=began, **settings,
+                pipe, output, work, stop, spec, tasks=[each.task for each in tasks], data_of=data_of, family=CLASSIFIER,
+                began=began, **settings,
             )  # fmt: skip
             manifest = {
                 **made,

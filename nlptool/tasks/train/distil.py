@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
 from nlptool.tasks.encoding import Encode, open_encoder
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, run_training, scripts_of, versions
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, run_options, run_training, scripts_of, versions
 from nlptool.tasks.train.work import held, remember_input
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def train_distil(pipe: Pipe, output: ModelOutput, files: CorpusFiles, teacher: E
         ModelError: there is no such teacher, or the student cannot be initialized.
         KeyboardInterrupt: the training was stopped; a checkpoint has been written.
     """
+    began = time.monotonic()
     with pipe.bar, held(pipe, output, _MANIFEST, _WORK_FILES) as folder:
         from nlptool.training.distillation.stage import DistillationSettings
         from nlptool.training.distillation.trainer import Distillation
@@ -58,8 +60,8 @@ def train_distil(pipe: Pipe, output: ModelOutput, files: CorpusFiles, teacher: E
 
         def train(work: Path, stop: Stop) -> TrainedModel:
             distillation = Distillation(
-                corpus, opened_teacher, DistillationSettings(**settings), work, resume=output.resume, device=device,
-                report=pipe.bar.work, note=pipe.note, stop=stop,
+                corpus, opened_teacher, DistillationSettings(**settings), work,
+                **run_options(pipe, output, stop, device=device, began=began),
             )  # fmt: skip
             student, tokenizer = distillation.run()
             manifest = _results(corpus, distillation, student)

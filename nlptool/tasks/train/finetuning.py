@@ -1,4 +1,4 @@
-"""Fine-tune a base model on tasks: what trainings of classifiers and of taggers share."""
+"""Fine-tune a base model on tasks: what the trainings of classifiers, taggers, readers and choosers share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlptool.catalog import DEFAULT_BERT
 from nlptool.errors import WrongUsage
 from nlptool.models.heads.folder import Family
 from nlptool.models.store import locate, model_folder
 from nlptool.records.pipe import Pipe
-from nlptool.tasks.train.run import ModelOutput, Stop, results
+from nlptool.specs import BaseSpec
+from nlptool.tasks.train.run import ModelOutput, Stop, results, run_options
 
 if TYPE_CHECKING:
     from nlptool.models.heads.task import Task
@@ -29,16 +31,16 @@ def finetune(
     output: ModelOutput,
     work: Path,
     stop: Stop,
+    spec: BaseSpec,
     *,
     tasks: Sequence[Task],
     data_of: MakeData,
     family: Family,
-    base: str,
-    device: str,
-    threads: int | None,
-    offline: bool,
-    allow_pickle: bool,
     began: float,
+    pooling: str | None = "cls",
+    heads: str | None = "random",
+    max_length: int | None,
+    learning_rate: float | None,
     **settings: Any,
 ) -> tuple[Finetuning, dict[str, Any], Callable[[Path], None]]:
     """Train a base model with a new head for each task.
@@ -47,9 +49,9 @@ def finetune(
         work: the checkpoint folder.
         data_of: makes the examples of the tasks.
         family: of the model that is made.
-        base: a known name, a folder, or org/name of the hub.
         began: ``time.monotonic()`` when the command began.
-        settings: the fields of ``FinetuningSettings``; ``pooling``, ``heads``, ``max_length`` and ``learning_rate`` may be None.
+        pooling, heads, max_length, learning_rate: as of ``FinetuningSettings``; None: as it suits the base model.
+        settings: its other fields.
 
     Returns:
         The training, the part of the manifest that describes it, and what writes the network into a folder.
@@ -64,25 +66,28 @@ def finetune(
     from nlptool.training.finetuning import network as networks
     from nlptool.training.finetuning.trainer import Finetuning, FinetuningSettings
 
-    torch_device = devices.torch_device(device, threads)
-    whole_folder = locate.find(base, plain=True, offline=offline, allow_pickle=allow_pickle, note=pipe.note)
-    pooling = settings.pop("pooling") or networks.pooling_of(whole_folder)
+    torch_device = devices.torch_device(spec.device, spec.threads)
+    base = spec.base or DEFAULT_BERT
+    whole_folder = locate.find(base, plain=True, offline=spec.offline, allow_pickle=spec.allow_pickle, note=pipe.note)
+    pooling = pooling or networks.pooling_of(whole_folder)
     base_folder = model_folder.first(whole_folder)  # with the network and its tokenizer
-    if pooling != "sentence" and settings["heads"] == "linear":
+    if pooling != "sentence" and heads == "linear":
         raise WrongUsage("--heads linear reads the vectors of a sentence encoder: --pooling sentence")
-    settings["heads"] = settings["heads"] or ("linear" if pooling == "sentence" else "random")
-    settings["max_length"] = settings["max_length"] or LONGEST
+    heads = heads or ("linear" if pooling == "sentence" else "random")
+    max_length = max_length or LONGEST
     network = networks.new(
         whole_folder if pooling == "sentence" else base_folder, base, tasks, pooling=pooling,
         dropout=settings["dropout"], seed=settings["seed"], note=pipe.note,
     )  # fmt: skip
-    tokenizer, about = networks.tokenizer(base_folder, network, max_length=settings["max_length"])
+    tokenizer, about = networks.tokenizer(base_folder, network, max_length=max_length)
     data = data_of(tokenizer, about, pooling)
-    settings["learning_rate"] = settings["learning_rate"] or _usual_rate(pipe, network)
+    chosen = FinetuningSettings(
+        base=Path(base).name, pooling=pooling, heads=heads, max_length=max_length,
+        learning_rate=learning_rate or _usual_rate(pipe, network), **settings,
+    )  # fmt: skip
     training = Finetuning(
-        network, data, FinetuningSettings(base=Path(base).name, pooling=pooling, **settings), work,
-        pad_id=about["pad_id"], types=about["types"], name=family.name, resume=output.resume, device=torch_device, began=began,
-        report=pipe.bar.work, note=pipe.note, stop=stop,
+        network, data, chosen, work, pad_id=about["pad_id"], types=about["types"], name=family.name,
+        **run_options(pipe, output, stop, device=torch_device, began=began),
     )  # fmt: skip
     training.run()
     manifest = {

@@ -9,7 +9,7 @@ from typing import Any
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import language_corpus
 from nlptool.tasks.train.language_corpus import CorpusOptions
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_options, run_training
 from nlptool.tasks.train.work import held, remember_input
 
 _MANIFEST = "lm.json"
@@ -78,8 +78,7 @@ def train_language_model(
 
             training = LanguageTraining(
                 streams, dev_text, len(corpus.vocabulary), chosen, work, data=corpus.name,
-                sampled=sampled if samples else None, resume=output.resume,
-                device=torch_device, began=began, report=pipe.bar.work, note=pipe.note, stop=stop,
+                sampled=sampled if samples else None, **run_options(pipe, output, stop, device=torch_device, began=began),
             )  # fmt: skip
             training.run()
             config = chosen.config(len(corpus.vocabulary))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.models.heads.folder import READER
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 from nlptool.tasks.train import reader_corpus
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.finetuning import finetune
@@ -28,14 +28,10 @@ _WORK_FILES = ("reader-*",)
 def train_reader(
     pipe: Pipe,
     output: ModelOutput,
+    spec: BaseSpec,
     *,
     dev: float | str,
     metric: str | None,
-    base: str | None,
-    device: str,
-    threads: int | None,
-    offline: bool,
-    allow_pickle: bool,
     **settings: Any,
 ) -> None:
     """Train a reader on questions whose answers stand in their contexts.
@@ -43,7 +39,6 @@ def train_reader(
     Args:
         dev: a share of the questions to hold out, or a file.
         metric: by whose rules dev is judged; None: that of the data set that the questions look like.
-        base: a known name, a folder, or org/name of the hub; None: the default.
         settings: the fields of ``FinetuningSettings``.
 
     Raises:
@@ -64,9 +59,7 @@ def train_reader(
                 return [found.as_ids(QuestionWindows(tokenizer, {**about, "pieces": OF_WORDS}), pipe)]
 
             training, made, save = finetune(
-                pipe, output, work, stop, tasks=[found.task], data_of=data_of, family=READER, base=base or DEFAULT_BERT,
-                device=device, threads=threads, offline=offline, allow_pickle=allow_pickle, began=began, pooling="cls",
-                heads="random", **settings,
+                pipe, output, work, stop, spec, tasks=[found.task], data_of=data_of, family=READER, began=began, **settings
             )  # fmt: skip
             scores = training.scores
             manifest = {

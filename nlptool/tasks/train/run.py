@@ -21,6 +21,7 @@ from nlptool.text.scripts import count_scripts, scripts_in_use
 
 if TYPE_CHECKING:
     from nlptool.training.loop import Trainer
+    from nlptool.training.loop_types import RunOptions
 
 _CURVES = "curves.jsonl"
 _SAMPLE = 10_000  # texts
@@ -58,6 +59,17 @@ class TrainedModel:
     save: Callable[[Path], None]  # writes all but the manifest, the curves and the card into a folder
     summary: str  # one line for stderr
     card: Card | None = None
+
+
+def run_options(pipe: Pipe, output: ModelOutput, stop: Stop, *, device: str, began: float) -> RunOptions:
+    """Return what a training's loop is told of its run.
+
+    Args:
+        stop, device, began: as of ``RunOptions``.
+    """
+    return {
+        "resume": output.resume, "device": device, "began": began, "report": pipe.bar.work, "note": pipe.note, "stop": stop,
+    }  # fmt: skip
 
 
 def run_training(

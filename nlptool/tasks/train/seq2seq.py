@@ -9,7 +9,7 @@ from typing import Any
 from nlptool.records.pipe import Pipe
 from nlptool.tasks.train import seq2seq_corpus
 from nlptool.tasks.train.card import Card
-from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_training
+from nlptool.tasks.train.run import ModelOutput, Stop, TrainedModel, results, run_options, run_training
 from nlptool.tasks.train.seq2seq_corpus import Side, Texts
 from nlptool.tasks.train.work import held, remember_input
 
@@ -51,8 +51,7 @@ def train_seq2seq(
 
         def train(work: Path, stop: Stop) -> TrainedModel:
             training = Seq2SeqTraining(
-                corpus, Seq2SeqSettings(**settings), work, resume=output.resume, device=torch_device, began=began,
-                report=pipe.bar.work, note=pipe.note, stop=stop,
+                corpus, Seq2SeqSettings(**settings), work, **run_options(pipe, output, stop, device=torch_device, began=began)
             )  # fmt: skip
             training.run()
             manifest = {

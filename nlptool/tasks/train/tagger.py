@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlptool.catalog import DEFAULT_BERT
 from nlptool.models.heads.folder import TAGGER
 from nlptool.records.pipe import Pipe
+from nlptool.specs import BaseSpec
 from nlptool.tasks.train import tagger_corpus
 from nlptool.tasks.train.card import Card
 from nlptool.tasks.train.finetuning import finetune
@@ -27,13 +27,9 @@ def train_tagger(
     pipe: Pipe,
     output: ModelOutput,
     files: Sequence[TagFile],
+    spec: BaseSpec,
     *,
     scheme: str,
-    base: str | None,
-    device: str,
-    threads: int | None,
-    offline: bool,
-    allow_pickle: bool,
     **settings: Any,
 ) -> None:
     """Train a tagger on sentences whose words have tags.
@@ -41,7 +37,6 @@ def train_tagger(
     Args:
         files: the tasks; one without a file reads the records of ``pipe``.
         scheme: of the tags that are learned, where they mark entities.
-        base: a known name, a folder, or org/name of the hub; None: the default.
         settings: the fields of ``FinetuningSettings``.
 
     Raises:
@@ -62,9 +57,8 @@ def train_tagger(
                 return [each.as_ids(pieces) for each in tasks]
 
             training, made, save = finetune(
-                pipe, output, work, stop, tasks=[each.task for each in tasks], data_of=data_of, family=TAGGER,
-                base=base or DEFAULT_BERT, device=device, threads=threads, offline=offline, allow_pickle=allow_pickle,
-                began=began, pooling="cls", heads="random", **settings,
+                pipe, output, work, stop, spec, tasks=[each.task for each in tasks], data_of=data_of, family=TAGGER,
+                began=began, **settings,
             )  # fmt: skip
             manifest = {
                 **made,
