@@ -72,9 +72,9 @@ def add(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
     \b
     nlptool index add corpus.index new.txt
     """
-    from nlptool.tasks import index
+    from nlptool.tasks import index_update
 
-    index.add(pipe, folder, spec)
+    index_update.add(pipe, folder, spec)
 
 
 @command.command()
@@ -87,9 +87,9 @@ def remove(pipe: Pipe, folder: Path, paths: tuple[str, ...]) -> None:
     \b
     nlptool index remove corpus.index old.txt drafts/
     """
-    from nlptool.tasks import index
+    from nlptool.tasks import index_update
 
-    index.remove(pipe, folder, paths)
+    index_update.remove(pipe, folder, paths)
 
 
 @command.command()
@@ -106,9 +106,9 @@ def update(pipe: Pipe, folder: Path, spec: EncoderSpec) -> None:
     nlptool index build -o notes.index notes/ --glob '*.md'
     nlptool index update notes.index
     """
-    from nlptool.tasks import index
+    from nlptool.tasks import index_update
 
-    index.update(pipe, folder, spec)
+    index_update.update(pipe, folder, spec)
 
 
 @command.command()
@@ -124,6 +124,6 @@ def info(folder: Path, files: bool, format: str | None) -> None:
     nlptool index info corpus.index -f jsonl | jq .n_items
     nlptool index info --files corpus.index
     """
-    from nlptool.tasks import index
+    from nlptool.tasks import index_info
 
-    results.show(index.files(folder) if files else [index.about(folder)], format, one=not files)
+    results.show(index_info.files(folder) if files else [index_info.about(folder)], format, one=not files)
