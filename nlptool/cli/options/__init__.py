@@ -1,41 +1,45 @@
-"""Every shared option, spelled once, with its help."""
+"""Every shared option, spelled once, with its help.
+
+``records`` gives a command FILE arguments and all the options of reading and writing, and hands it a ``Pipe``. Options
+that only some commands share are decorators of their own.
+"""
 
 from __future__ import annotations
 
-from nlptool.cli.options.decoding import DECODING_OPTIONS, decoding
-from nlptool.cli.options.models import (
+from nlptool.cli.options.computation import (
     allow_pickle,
     batch_tokens,
-    bert,
-    bert_model,
-    check_stride,
-    chooser,
-    classifier,
     deterministic,
     device,
-    dim,
-    encoder,
-    encoder_or_bert,
     engine,
-    generator,
-    layer,
-    max_length,
-    model,
     offline,
-    precision,
-    probe,
-    prompt,
-    prompt_name,
-    reader,
-    scoring,
     seed,
-    spec,
-    tagger,
     threads,
     threads_alone,
     unicode_errors,
     workers,
     workers_auto,
+)
+from nlptool.cli.options.decoding import DECODING_OPTIONS, decoding
+from nlptool.cli.options.generators import check_stride, generator, scoring
+from nlptool.cli.options.models import (
+    bert,
+    bert_model,
+    chooser,
+    classifier,
+    dim,
+    encoder,
+    encoder_or_bert,
+    layer,
+    max_length,
+    model,
+    precision,
+    probe,
+    prompt,
+    prompt_name,
+    reader,
+    spec,
+    tagger,
 )
 from nlptool.cli.options.records import (
     debug,

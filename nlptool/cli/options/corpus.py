@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.models import workers
+from nlptool.cli.options.computation import workers
 from nlptool.cli.options.records import choose_format, table_choice
 from nlptool.cli.options.types import Command, Decorator, IntRange, all_of, typed
 from nlptool.records.pipe import Pipe

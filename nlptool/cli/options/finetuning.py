@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nlptool.catalog import DEFAULT_BERT
-from nlptool.cli.options import models, training
+from nlptool.cli.options import computation, models, training
 from nlptool.cli.options.types import Decorator, all_of
 
 base = click.option(
@@ -34,10 +34,10 @@ def finetuning(*, evaluations: int, max_length: Decorator, epochs: int, batch_si
         training.loop(epochs, batch_size, rate=None, warmup=0.1),
         training.dropout(None, "the base model's"),
         training.output(),
-        models.device,
-        models.offline,
-        models.allow_pickle,
-        models.seed,
-        models.threads_alone,
+        computation.device,
+        computation.offline,
+        computation.allow_pickle,
+        computation.seed,
+        computation.threads_alone,
         models.spec("BaseSpec"),
     )

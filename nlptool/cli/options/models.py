@@ -1,27 +1,30 @@
-"""Every shared option, spelled once, with its help.
-
-``records`` gives a command FILE arguments and all the options of reading and writing, and hands it a ``Pipe``. Options
-that only some commands share are decorators of their own.
-"""
+"""``-m`` of each kind of model, with what else can be chosen of it; the callback gets a spec."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nlptool.catalog import DEFAULT_ENCODER, defaults
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import LARGEST_TEAM, Command, Decorator, IntRange, NumberOrAuto, all_of, typed
+from nlptool.cli.options.computation import (
+    allow_pickle,
+    batch_tokens,
+    device,
+    engine,
+    of_network,
+    offline,
+    threads_alone,
+    unicode_errors,
+)
+from nlptool.cli.options.types import Command, Decorator, IntRange, all_of, typed
 
-if TYPE_CHECKING:
-    from nlptool.models.generation.generator import Generator
 
-
-def _defaults(task: str) -> str:
+def usual_models(task: str) -> str:
     """Return the models that are taken by the script of the input, the first of them where none knows it."""
     first, *others = defaults(task)
     by_script = [f"{known.name} for {'/'.join(known.languages)}" for known in others]
@@ -67,48 +70,6 @@ def _keep_one_prompt(chosen: dict[str, Any]) -> None:
         raise click.UsageError(f"{' and '.join(options)} are two ways to choose the same thing: give one")
 
 
-workers = shared_option(
-    "Common", "-j", "--workers", default=1, show_default=True, metavar="N", type=IntRange(1, LARGEST_TEAM),
-    help="Worker processes; the output stays in order.",
-)  # fmt: skip
-
-
-workers_auto = shared_option(
-    "Common", "-j", "--workers", default="auto", show_default=True, metavar="N", type=NumberOrAuto(LARGEST_TEAM),
-    help="Worker processes; the output stays in order. auto: all processors once the input is large.",
-)  # fmt: skip
-
-
-threads = shared_option(
-    "Common", "--threads", show_default="all processors, shared by -j", metavar="N", type=IntRange(1, LARGEST_TEAM),
-    help="Threads of each worker process.",
-)  # fmt: skip
-
-
-threads_alone = shared_option(
-    "Common", "--threads", show_default="all processors", metavar="N", type=IntRange(1, LARGEST_TEAM),
-    help="Threads for computation.",
-)  # fmt: skip
-"""``--threads`` of a command that works in one process."""
-
-
-def batch_tokens(default: int | None) -> Callable[[Command], Command]:
-    return shared_option(
-        "Model", "--batch-tokens", default=default, show_default=True if default else "depends on the device", metavar="N",
-        type=IntRange(min=1), help="Tokens in a batch, padding included.",
-    )  # fmt: skip
-
-
-def deterministic(text: str = "Byte-identical results however the input is batched; slower.") -> Decorator:
-    return shared_option("Common", "--deterministic", is_flag=True, help=text)
-
-
-seed = shared_option(
-    "Common", "--seed", default=1, show_default=True, metavar="N", type=click.IntRange(0, 2**32 - 1),
-    help="Seed of the random numbers.",
-)  # fmt: skip
-
-
 def model(default: str) -> Callable[[Command], Command]:
     return shared_option(
         "Model", "-m", "--model", default=default, show_default=True, metavar="MODEL",
@@ -116,34 +77,6 @@ def model(default: str) -> Callable[[Command], Command]:
     )  # fmt: skip
 
 
-offline = shared_option("Model", "--offline", is_flag=True, help="Use no network.")
-
-
-allow_pickle = shared_option(
-    "Model", "--allow-pickle", is_flag=True,
-    help="Allow weights in pickle format if there are no others; a pickle can run harmful code.",
-)  # fmt: skip
-
-
-unicode_errors = shared_option(
-    "Model", "--unicode-errors", type=click.Choice(["strict", "ignore", "replace"]), default="strict", show_default=True,
-    help="Words of a vectors file that are not UTF-8; strict: refuse the file; ignore: leave out the wrong bytes; replace: "
-    "read U+FFFD for them.",
-)  # fmt: skip
-
-
-device = shared_option(
-    "Model", "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-    help="Device of the network; auto: a CUDA GPU if there is one, else cpu, which starts fastest.",
-)  # fmt: skip
-engine = shared_option(
-    "Model", "--engine", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
-    help="Inference engine; auto: onnxruntime, or torch for GPUs and models that need it.",
-)  # fmt: skip
-_in_int8 = shared_option(
-    "Model", "--quantize", type=click.Choice(["int8"]),
-    help="Run the network in 8-bit integers, in CTranslate2: several times as fast, less exact.",
-)  # fmt: skip
 prompt = shared_option("Model", "--prompt", metavar="TEXT", help="Prompt that is put before every text; '' for none.")
 prompt_name = shared_option(
     "Model", "--prompt-name", metavar="NAME", help="Prompt of the model by its name; `nlptool models show` lists them."
@@ -211,16 +144,14 @@ def max_length(default: str) -> Decorator:
 
 
 encoder_or_bert = shared_option(
-    "Model", "-m", "--model", metavar="MODEL", show_default=f"{DEFAULT_ENCODER}; with --tokens {_defaults('fill-mask')}",
+    "Model", "-m", "--model", metavar="MODEL", show_default=f"{DEFAULT_ENCODER}; with --tokens {usual_models('fill-mask')}",
     help="Model: a name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
 )  # fmt: skip
 """``-m`` of a command that embeds texts, or their tokens."""
 
 
-_COMPUTATION = (device, batch_tokens(None), threads_alone, deterministic(), offline, allow_pickle)
-
 bert_model = shared_option(
-    "Model", "-m", "--model", metavar="MODEL", show_default=_defaults("fill-mask"),
+    "Model", "-m", "--model", metavar="MODEL", show_default=usual_models("fill-mask"),
     help="Model: a name of `nlptool models list`, a folder, or org/name[@revision] of the hub.",
 )  # fmt: skip
 """``-m`` of the commands whose model is a BERT; the default is chosen by the script of the input."""
@@ -229,7 +160,7 @@ bert = all_of(
     bert_model,
     max_length("the model's own"),
     engine,
-    *_COMPUTATION,
+    of_network,
     spec("MaskedModelSpec"),
 )
 """``-m`` and what else can be chosen of a masked language model; the callback gets a ``MaskedModelSpec``."""
@@ -279,7 +210,7 @@ def _with_heads(name: str, task: str, kind: str, default: str | None = None, *mo
         help=f"Folder of `nlptool train {name}`, a name of `nlptool models list --task {task}`, or a {name} of the hub: "
         "org/name[@revision].",
     )  # fmt: skip
-    return all_of(which, max_length("that of its training"), *more, engine, *_COMPUTATION, spec(kind))
+    return all_of(which, max_length("that of its training"), *more, engine, of_network, spec(kind))
 
 
 def probe(default: str) -> Decorator:
@@ -288,86 +219,7 @@ def probe(default: str) -> Decorator:
         "Model", "-m", "--model", metavar="PROBE", show_default=default,
         help="Folder of `nlptool train probe`, or a name of `nlptool models list --task probe`.",
     )  # fmt: skip
-    return all_of(which, engine, *_COMPUTATION, spec("ProbeSpec"))
-
-
-def scoring(*, targets: bool = True, default: str | None = _defaults("fill-mask")) -> Decorator:
-    """Add ``-m`` and what else can be chosen of a model that scores texts; the callback gets a ``ScoringSpec``.
-
-    Args:
-        targets: an encoder–decoder may score targets after their sources.
-        default: the model that is taken if none is named; None: there is none, and masked models are not for the command.
-    """
-    kinds = ["a GPT", *(["an encoder–decoder"] if targets else []), *(["a masked model"] if default else [])]
-    engines = ["auto", *(["onnx"] if default else []), "ct2", "numpy", "torch"]
-    fastest = (
-        "onnxruntime for a masked model, " if default else ""
-    ) + "numpy for a small GPT-2, CTranslate2 for others"
-    of_sources = (
-        shared_option("Model", "--prefix", default="", metavar="TEXT",
-                      help="Prefix that is put before every source, such as T5's task."),
-        shared_option("Model", "--source-lang", metavar="CODE",
-                      help="Source language by the model's code, for multilingual models."),
-        shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
-    )  # fmt: skip
-    return all_of(
-        shared_option("Model", "-m", "--model", metavar="MODEL", show_default=default or False,
-                      help="Folder of `nlptool train lm`, a name of `nlptool models list`, or of the hub (org/name[@revision]) "
-                      + " or ".join(kinds) + "."),
-        max_length("the model's own"),
-        *(of_sources if targets else ()),
-        shared_option("Model", "--engine", type=click.Choice(engines), default="auto", show_default=True,
-                      help=f"Inference engine; auto: {fastest}, or torch for GPUs and models that need it."),
-        _in_int8,
-        *_COMPUTATION,
-        spec("ScoringSpec"),
-    )  # fmt: skip
-
-
-def check_stride(model: Generator, stride: int | None, room: int | None) -> None:
-    """Check ``--stride`` against the windows that a model reads a long text in.
-
-    Args:
-        room: ``--max-length``.
-
-    Raises:
-        UsageError: with this stride some tokens would be in no window.
-    """
-    from nlptool.models.generation.likelihood import window_of
-
-    window = window_of(model, room)
-    if stride is not None and window is not None and stride > window:
-        raise click.UsageError(
-            f"--stride {stride} is longer than a window, which holds {window} tokens: --stride {max(1, window // 2)}"
-        )
-
-
-def generator(*, required: bool = True) -> Decorator:
-    """Add ``-m`` and what else can be chosen of a model that generates; the callback gets a ``GeneratorSpec``.
-
-    Args:
-        required: without ``-m`` the command says which models there are.
-    """
-    return all_of(
-        shared_option("Model", "-m", "--model", metavar="MODEL", required=False,
-                      help="Folder of `nlptool train seq2seq`, a name of `nlptool models list --task generate`, or an "
-                      "encoder–decoder or GPT: a folder or org/name[@revision] of the hub."
-                      + (" Default for a Japanese text: aozora-gpt." if required else "")),
-        shared_option("Model", "--max-length", metavar="N", type=IntRange(min=2), show_default="the model's own",
-                      help="Longest input in tokens."),
-        shared_option("Model", "--prefix", default="", metavar="TEXT",
-                      help="Prefix that is put before every text, such as T5's task."),
-        shared_option("Model", "--source-lang", metavar="CODE",
-                      help="Source language by the model's code, for multilingual models."),
-        shared_option("Model", "--target-lang", metavar="CODE", help="Target language by the model's code: eng_Latn, en."),
-        shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "numpy", "torch"]), default="auto",
-                      show_default=True,
-                      help="Inference engine; auto: CTranslate2, numpy for small GPT-2s without beams, or torch for sampling, "
-                      "attention, penalties with beams, and models that need it."),
-        _in_int8,
-        *_COMPUTATION,
-        spec("GeneratorSpec"),
-    )  # fmt: skip
+    return all_of(which, engine, of_network, spec("ProbeSpec"))
 
 
 precision = shared_option(

@@ -6,7 +6,8 @@ import click
 
 from nlptool.catalog import ENGLISH_WORDS, JAPANESE_WORDS
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.models import spec, unicode_errors
+from nlptool.cli.options.computation import unicode_errors
+from nlptool.cli.options.models import spec
 from nlptool.cli.options.records import top_k
 from nlptool.cli.options.types import Decorator, IntRange, all_of
 
