@@ -18,9 +18,10 @@ from nlptool.geometry.row_file import RowFile
 from nlptool.records.json_bytes import RESERVED, field_json, fields
 from nlptool.records.record import Record
 from nlptool.records.windows import windows
-from nlptool.tasks.embedder import Embedder, same_model
+from nlptool.tasks.embedder import Embedder
 from nlptool.tasks.hash import CODE
 from nlptool.tasks.kept_records import KeptRecords
+from nlptool.tasks.model_names import same_model
 
 MADE_BY = ("method", "model", "identity", "dimension", "dim", "bits", "seed")
 """Fields of the entry of `hash` in which the codes of two records must agree to be compared."""

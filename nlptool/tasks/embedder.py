@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from nlptool import catalog
 from nlptool.errors import RecordError, RunError
 from nlptool.geometry.measures import MEASURES, USUAL
-from nlptool.records.json_bytes import RESERVED, fields
+from nlptool.records.json_bytes import fields
 from nlptool.records.notes import Note, NotedValues, notes
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.specs import EncoderSpec
+from nlptool.tasks import given_vectors
 from nlptool.tasks.encoding import open_encoder
 from nlptool.tasks.languages import UNSEEN_SCRIPT, ModelScripts
+from nlptool.tasks.model_names import same_model
 
 if TYPE_CHECKING:
     from nlptool.models.encoders.encoder import Embeddings
 
-_DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "|i1"}  # of embeddings in base64
 _EMPTY = "texts with nothing in them or without a known {}, which have no vector and were left out"
 
 
@@ -231,13 +228,13 @@ class Embedder:
 
     def _given(self, value: Any, values: Mapping[str, Any]) -> NDArray[np.float32]:
         """Return the vector that a record brings along."""
-        entry = _entry(values)
+        entry = given_vectors.entry_of(values)
         model = str(entry.get("model") or "")
         if model and self._spec.model and not same_model(model, self._spec.model):
             raise _other(model, self._spec.model)
         if model and self.model and not same_model(model, self.model):
             raise _other(model, self.model)
-        vector = _parsed(value, entry)
+        vector = given_vectors.parsed(value, entry)
         self._check(len(vector))
         self.model = self.model or model or self._spec.model
         self.dimension = len(vector)
@@ -324,57 +321,6 @@ class Embedder:
 
             self._identity = encoder_loading.identity(replace(self._spec, model=self.model))
         return self._identity
-
-
-def _entry(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the entry of `embed` in a record."""
-    entries = values.get(RESERVED)
-    entry = entries.get("embed") if isinstance(entries, dict) else None
-    return entry if isinstance(entry, dict) else {}
-
-
-def _parsed(value: Any, entry: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Parse a vector as `embed` writes it: numbers, in a table as JSON in a cell, or base64 in the precision that the entry says.
-
-    Raises:
-        RecordError: it is none.
-    """
-    precision = str(entry.get("precision") or "float32")
-    if precision == "binary":
-        raise RecordError("BinaryEmbedding", "the embedding holds the signs alone, eight to a byte",
-                          hint="embed again with another --precision")  # fmt: skip
-    if isinstance(value, str) and value.startswith("["):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise RecordError("NotAVector", f"`embedding` is no JSON: {error}") from error
-    if isinstance(value, str) and precision in _DTYPES:
-        try:
-            vector = np.frombuffer(base64.b64decode(value, validate=True), _DTYPES[precision]).astype(np.float32)
-        except (binascii.Error, ValueError) as error:
-            raise RecordError("NotAVector", f"`embedding` is no base64 of {precision}: {error}") from error
-    elif isinstance(value, list) and value and set(map(type, value)) <= {int, float}:
-        with np.errstate(over="ignore"):
-            vector = np.asarray(value, np.float64).astype(np.float32)
-    else:
-        raise RecordError("NotAVector", "`embedding` is no list of numbers")
-    if isinstance(scale := entry.get("scale"), float) and precision == "int8":
-        vector *= np.float32(scale)
-    if not len(vector) or not np.isfinite(vector).all():
-        raise RecordError("NotFinite", "the embedding holds NaN, infinity or a number beyond float32, or nothing")
-    return vector
-
-
-def same_model(name: str, other: str) -> bool:
-    """Return whether two names mean one model: some are short for one of the hub, and a path can be spelled in several ways."""
-    return name == other or _canonical(name) == _canonical(other)
-
-
-def _canonical(name: str) -> str:
-    known = catalog.KNOWN.get(name)
-    if known is not None and known.hub:
-        return known.hub
-    return str(Path(name)) if Path(name).exists() else name
 
 
 def _other(model: str, wanted: str) -> RecordError:

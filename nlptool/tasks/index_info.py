@@ -10,7 +10,7 @@ import numpy as np
 from nlptool.geometry.index_parts import IndexParts, open_index
 from nlptool.records.record import readable
 from nlptool.storage.places import size_of
-from nlptool.tasks.embedder import same_model
+from nlptool.tasks.model_names import same_model
 
 
 def about(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from nlptool.geometry.index_parts import open_index
 from nlptool.geometry.measures import DIRECTIONS
 from nlptool.geometry.similarity import Vectors
 from nlptool.records.record import STDIN, Record
-from nlptool.tasks.embedder import Embedder, same_model
+from nlptool.tasks.embedder import Embedder
+from nlptool.tasks.model_names import same_model
 
 if TYPE_CHECKING:
     from nlptool.geometry.index import Index

@@ -18,8 +18,9 @@ from nlptool.geometry.similarity import Vectors, nearest
 from nlptool.records.pipe import Pipe
 from nlptool.records.record import Record
 from nlptool.tasks import embedded_records
-from nlptool.tasks.embedder import Embedder, same_model
+from nlptool.tasks.embedder import Embedder
 from nlptool.tasks.indexed_items import embedder_of
+from nlptool.tasks.model_names import same_model
 from nlptool.tasks.similarity import neighbors_json
 from nlptool.tasks.word_queries import query_result, take_query
 

@@ -184,6 +184,6 @@ def _refuse_different(work: Work, manifest: Manifest) -> None:
     if not work.line.is_index:
         return
     from nlptool.geometry.index_parts import refuse_different
-    from nlptool.tasks.embedder import same_model
+    from nlptool.tasks.model_names import same_model
 
     refuse_different(work.output, {shard["output"]: shard["index"] for shard in manifest.done()}, same_model)
