@@ -26,7 +26,7 @@ from shard_outputs import one_process, together, workers_of
 
 from nlptool.cli.main import COMMANDS, root
 from nlptool.cli.shards import local, mappings, worker
-from nlptool.storage import locks, output, places
+from nlptool.storage import folder_files, locks, output
 from nlptool.storage.stores import State
 from nlptool.tasks.shards.manifest import Manifest
 from nlptool.tasks.shards.plan import Shard
@@ -470,7 +470,7 @@ def test_any_beginning_of_a_manifest_is_gone_on_with(here: list[int], invoke: In
     ends = [at for at, byte in enumerate(data) if byte == ord("\n")]
     for n_bytes in range(len(data)):
         (out / "manifest.jsonl").write_bytes(data[:n_bytes])
-        known = Manifest(places.folder(str(out)), lambda message: None)
+        known = Manifest(folder_files.folder(str(out)), lambda message: None)
         assert known.done() == entries[: sum(n_bytes >= end for end in ends)]
     for n_bytes in [*range(0, len(data), 97), len(data) - 1]:
         (out / "manifest.jsonl").write_bytes(data[:n_bytes])
@@ -493,9 +493,9 @@ def test_a_full_disk_ends_the_run_and_it_is_gone_on_with(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            places._Local,
+            folder_files._Local,
             "take",
-            lambda self, path, name, take=places._Local.take: (full(name), take(self, path, name)),
+            lambda self, path, name, take=folder_files._Local.take: (full(name), take(self, path, name)),
         )
         done = invoke(*run)
     assert done.exit_code == 1

@@ -14,7 +14,7 @@ from faulty_store import FaultyStore, faulty_store
 from program import Invoke
 
 from nlptool.errors import RunError
-from nlptool.storage import leases, places, stores
+from nlptool.storage import folder_files, leases, stores
 
 URL = "faulty://b/out"
 
@@ -107,7 +107,7 @@ def test_a_lease_is_renewed_while_it_is_held(store: type[FaultyStore], monkeypat
 def test_who_has_lost_the_folder_writes_nothing(store: type[FaultyStore], tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     with leases.held(URL) as lease:
-        folder = places.folder(URL, lease=lease)
+        folder = folder_files.folder(URL, lease=lease)
         folder.write("a", b"1")
         store().rm_file(lease)
         for act in (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlptool import __version__, machine
 from nlptool.errors import RunError
-from nlptool.storage import places, store_requests
+from nlptool.storage import folder_files, folder_holds, store_requests
 from nlptool.terminal import library_warnings
 from nlptool.terminal.progress import Progress
 
@@ -80,7 +80,7 @@ def run(work: Work, *, progress: str, quiet: bool) -> int:
     try:
         with (
             _held(work, note) as lease,
-            closing(places.folder(work.output, share.work if share else "", lease)) as folder,
+            closing(folder_files.folder(work.output, share.work if share else "", lease)) as folder,
             bar,
         ):
             is_parquet = line.reading.form.kind == "parquet"
@@ -109,8 +109,8 @@ def run(work: Work, *, progress: str, quiet: bool) -> int:
 def _held(work: Work, note: Callable[[str], None]) -> AbstractContextManager[str]:
     """Return what holds the folder of the outputs while the run goes on, alone or with other tasks; it yields a store's lease."""
     if work.share:
-        return places.shared(work.output, work.share.work, f"task {work.share}", note)
-    return places.locked(work.output, note)
+        return folder_holds.shared(work.output, work.share.work, f"task {work.share}", note)
+    return folder_holds.locked(work.output, note)
 
 
 def _order(
@@ -132,7 +132,7 @@ def _order(
 
 
 def _engine(
-    n_shards: int, *, work: Work, folder: places.Folder, lease: str, files: tuple[str, ...], several: bool,
+    n_shards: int, *, work: Work, folder: folder_files.Folder, lease: str, files: tuple[str, ...], several: bool,
     note: Callable[[str], None],
 ) -> Engine:  # fmt: skip
     """Return what runs the command over so many shards."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nlptool import machine
 from nlptool.errors import RunError, is_disk_full
 from nlptool.records.part import PartRun
-from nlptool.storage import places, store_requests
+from nlptool.storage import folder_files, places, store_requests
 from nlptool.storage.shard_folder import INDEX_ENDING
 from nlptool.terminal import library_warnings
 
@@ -117,7 +117,7 @@ def run_shard(setup: Setup, shard: Shard, output: str) -> Outcome:
     runs.begin()
     began = time.monotonic()
     run = PartRun(shard.part(setup.files, several=setup.several))
-    folder = places.folder(setup.folder, lease=setup.lease)
+    folder = folder_files.folder(setup.folder, lease=setup.lease)
     unfinished = Path(setup.work or folder.work_folder()) / f"{shard.number}.{uuid.uuid4().hex}"
     said = io.StringIO()
     outcome = Outcome(shard, 1)
@@ -158,7 +158,7 @@ def _about_index(unfinished: Path, output: str) -> dict[str, Any] | None:
     return about_part(unfinished)
 
 
-def _finish(folder: places.Folder, unfinished: Path, output: str, *, compress: bool) -> int:
+def _finish(folder: folder_files.Folder, unfinished: Path, output: str, *, compress: bool) -> int:
     """Compress an output that is whole, if it is to be, and put it in its place; return its size."""
     if compress:
         import zstandard

@@ -10,7 +10,7 @@ import click
 from nlptool.cli import options
 from nlptool.cli.help import Command, shared_option
 from nlptool.errors import RunError
-from nlptool.storage import places, store_requests
+from nlptool.storage import folder_files, folder_holds, store_requests
 
 
 @click.command(cls=Command)
@@ -46,7 +46,7 @@ def command(folder: str, format: str | None, output: str | None, quiet: bool) ->
     if is_here and not Path(folder).is_dir():
         raise RunError(f"{folder}: no such folder", hint="nlptool shards run INPUT --output DIR -- ngrams makes one")
     chosen = {"format": format, "output": output, "quiet": quiet or None, "progress": "never"}
-    with places.locked(folder) if is_here else nullcontext(), closing(places.folder(folder)) as opened:
+    with folder_holds.locked(folder) if is_here else nullcontext(), closing(folder_files.folder(folder)) as opened:
         try:
             words, run, unread = sums_in(opened)
         except OSError as error:

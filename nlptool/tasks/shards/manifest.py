@@ -35,7 +35,7 @@ from typing import Any
 
 from nlptool.errors import RunError
 from nlptool.records.account import Account
-from nlptool.storage.places import Folder
+from nlptool.storage.folder_files import Folder
 from nlptool.storage.shard_folder import NAME, Entry, is_done, parsed
 from nlptool.tasks.shards.plan import Shard
 from nlptool.tasks.shards.share import Share, journals_in

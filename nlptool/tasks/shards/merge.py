@@ -9,7 +9,7 @@ from nlptool.errors import RunError
 from nlptool.records.account import Account
 from nlptool.records.part import MergeRun
 from nlptool.storage import shard_folder
-from nlptool.storage.places import Folder
+from nlptool.storage.folder_files import Folder
 from nlptool.storage.shard_folder import NAME, Entry, is_done
 from nlptool.tasks.shards.manifest import account_of
 

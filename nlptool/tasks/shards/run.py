@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 
 from nlptool.errors import EXIT_FAILED, EXIT_NO_MODEL, EXIT_RECORDS_FAILED, EXIT_USAGE
 from nlptool.records.account import Account
-from nlptool.storage.places import Folder
+from nlptool.storage.folder_files import Folder
 from nlptool.storage.shard_folder import Entry
 from nlptool.storage.stores import State
 from nlptool.tasks.shards.manifest import Manifest, account_of, fits, written
