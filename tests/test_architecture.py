@@ -40,7 +40,7 @@ HEAVY = {
 
 LIGHT = {"errors", "specs", "catalog", "machine", "text", "samples", "storage", "records", "cli", "commands"}
 
-HEAVY_BY_NATURE = {"nlptool.storage.npy", "nlptool.records.formats.vectors"}
+HEAVY_BY_NATURE = {"nlptool.records.formats.vectors"}
 """Modules of light packages that are imported when arrays are at hand."""
 
 Edge = tuple[str, str, bool]  # who imports, what, whether at the top of the file

@@ -8,10 +8,10 @@ from __future__ import annotations
 import mmap
 import tokenize
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HEADER_BYTES = 128
 
@@ -23,6 +23,8 @@ def mapped(path: Path) -> NDArray[Any]:
         OSError: the file cannot be opened.
         ValueError: it is no ``.npy``, or is incomplete.
     """
+    import numpy as np
+
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (SyntaxError, tokenize.TokenError, EOFError, OverflowError, TypeError, MemoryError, RecursionError) as error:

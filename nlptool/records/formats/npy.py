@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from nlptool.records.formats import RowWriter
 from nlptool.records.record import Record
-from nlptool.storage import temp_files
+from nlptool.storage import npy, temp_files
 from nlptool.storage.compression import CHUNK
 from nlptool.storage.output import Output
 
@@ -85,8 +85,6 @@ class Npy(RowWriter):
         return self._empty_row
 
     def _header(self) -> bytes:
-        from nlptool.storage import npy
-
         return npy.header(self._dtype, (self._n_rows, self._n_columns))
 
 

@@ -12,7 +12,7 @@ from nlptool.records.formats import RowWriter
 from nlptool.records.formats.npy import Npy
 from nlptool.records.json_bytes import loads
 from nlptool.records.record import Record
-from nlptool.storage import temp_files
+from nlptool.storage import npy, temp_files
 from nlptool.storage.compression import CHUNK
 from nlptool.storage.output import Output
 
@@ -54,8 +54,6 @@ class Npz(Npy):
         return super().row(record)
 
     def finish(self, output: Output) -> None:
-        from nlptool.storage import npy
-
         members = {"ids": self._ids.member()}
         if self._waiting is not None:
             members["embeddings"] = (self._header(), chunks(self._waiting))
@@ -115,8 +113,6 @@ class TokenNpz(RowWriter):
         return b""
 
     def finish(self, output: Output) -> None:
-        from nlptool.storage import npy
-
         whole = npy.header("<i8", (self._n_rows,))
         members = {
             "vectors": (npy.header(self._dtype.str, (self._n_rows, *self._shape)), chunks(self._vectors)),
@@ -156,8 +152,6 @@ class Texts:
 
     def member(self) -> Member:
         """Return the array."""
-        from nlptool.storage import npy
-
         return npy.header(f"<U{self._longest}", (self._n_texts,)), self._padded()
 
     def _padded(self) -> Iterator[bytes]:
