@@ -12,6 +12,7 @@ from nlptool.cli import options
 from nlptool.cli.help import Command
 from nlptool.cli.options.types import parse_bytes, parse_time
 from nlptool.errors import RunError
+from nlptool.storage import packages
 
 _NEEDED = ("starlette", "uvicorn", "prometheus_client")
 _TOKEN = "NLPTOOL_SERVE_TOKEN"
@@ -136,7 +137,7 @@ def command(  # noqa: PLR0917
     if missing:
         raise RunError(
             f"nlptool serve needs {', '.join(missing)}",
-            hint="pip install '.[serve]' where the project's pyproject.toml is",
+            hint=packages.install_extra("serve"),
         )
     from nlptool.cli.serve import server
     from nlptool.cli.serve.settings import Settings

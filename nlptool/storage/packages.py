@@ -1,4 +1,4 @@
-"""Folders of installed Python packages."""
+"""Installed Python packages: their folders, their versions, and how those of an extra are installed."""
 
 from __future__ import annotations
 
@@ -28,3 +28,8 @@ def version(name: str) -> str:
     from importlib.metadata import version as installed_version
 
     return installed_version(name)
+
+
+def install_extra(name: str) -> str:
+    """Return how the packages of an extra are installed; nlptool itself is on no package index."""
+    return f"pip install '.[{name}]' where the project's pyproject.toml is"

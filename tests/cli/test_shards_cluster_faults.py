@@ -167,5 +167,6 @@ def test_an_exception_and_a_death_are_shards_that_failed(opened: Callable[..., R
 def test_without_the_package_it_is_named(opened: Callable[..., RayEngine], monkeypatch: pytest.MonkeyPatch) -> None:
     engine = opened(FakeRay([]))
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RunError, match="--engine ray needs the package ray"), engine:
+    with pytest.raises(RunError, match="--engine ray needs the package ray") as raised, engine:
         pass
+    assert raised.value.hint == "pip install '.[ray]' where the project's pyproject.toml is"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nlptool import __version__, machine
 from nlptool.cli.shards.worker import Setup, Worker, ready
 from nlptool.errors import RunError, first_line
-from nlptool.storage import store_requests
+from nlptool.storage import packages, store_requests
 
 if TYPE_CHECKING:
     from nlptool.tasks.shards.plan import Shard
@@ -193,7 +193,7 @@ class RayEngine:
         try:
             import ray
         except ImportError as error:
-            raise RunError("--engine ray needs the package ray", hint="pip install 'ray>=2.40,<3'") from error
+            raise RunError("--engine ray needs the package ray", hint=packages.install_extra("ray")) from error
         address = self._wanted.address
         own: dict[str, Any] = {}
         if address is None:
