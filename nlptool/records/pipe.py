@@ -11,7 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -166,21 +166,18 @@ class Pipe:
         )
         yield from parser.parse(blocks)
 
-    @contextmanager
-    def beside(self, *paths: str) -> Iterator[Pipe]:
-        """Give a pipe that reads other files with the same options. What fails there is said there, and counts here too."""
-        other = replace(self, files=paths, takes_text=False, output=None, resume=False, part_run=None)
-        other.bar = self.bar
-        try:
-            yield other
-        finally:
-            self.tally.include(other.tally)
+    def beside(self, *paths: str) -> AbstractContextManager[Pipe]:
+        """Give a pipe that reads other files with the same options."""
+        return self._another(files=paths, part_run=None)
+
+    def without_failed(self) -> AbstractContextManager[Pipe]:
+        """Give a pipe that reads the same input, for an output that has no place for records that fail: they are left out."""
+        return self._another(on_error="fail" if self.on_error == "fail" else "skip")
 
     @contextmanager
-    def without_failed(self) -> Iterator[Pipe]:
-        """Give a pipe that reads the same input, for an output that has no place for records that fail: they are left out."""
-        on_error = "fail" if self.on_error == "fail" else "skip"
-        other = replace(self, takes_text=False, output=None, resume=False, on_error=on_error)
+    def _another(self, **changes: Any) -> Iterator[Pipe]:
+        """Give a pipe with the same options but for ``changes``. What fails there is said there, and counts here too."""
+        other = replace(self, takes_text=False, output=None, resume=False, **changes)
         other.bar = self.bar
         try:
             yield other
