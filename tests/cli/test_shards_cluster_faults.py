@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from nlptool.cli.shards import cluster
-from nlptool.cli.shards.cluster import RayEngine, Wanted
+from nlptool.cli.shards import ray_engine
+from nlptool.cli.shards.cluster import Wanted
+from nlptool.cli.shards.ray_engine import RayEngine
 from nlptool.cli.shards.worker import Setup
 from nlptool.errors import RunError
 from nlptool.storage.places import State
@@ -122,7 +123,7 @@ def test_no_room_is_said_once_and_ends_the_run(
     opened: Callable[..., RayEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = itertools.count(0, 100)
-    monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(ray_engine, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     said: list[str] = []
     with opened(FakeRay([None]), say=said.append) as engine:
         engine.submit(shard(), "shard-00000.jsonl")

@@ -64,7 +64,7 @@ def actors() -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (folder / "cmdline").read_bytes().startswith(b"ray::_Actor.run"):
+            if (folder / "cmdline").read_bytes().startswith(b"ray::Actor.run"):
                 found.append(int(folder.name))
     return found
 

@@ -1,9 +1,4 @@
-"""The Ray engine: actors on the machines of a cluster, one shard each at a time, with models that stay open.
-
-Ray places the actors and says when one has died, with its process or with its machine. An actor that died is replaced by a new
-one, wherever there is room, and its shard has failed as it does with a process of the local engine. Each actor has one shard at a
-time: nothing queues up in the cluster, and when the program ends, however it ends, Ray ends the actors, since it owns them.
-"""
+"""A Ray cluster: what is asked of it, the way to it, and how many actors it has room for."""
 
 from __future__ import annotations
 
@@ -11,33 +6,18 @@ import contextlib
 import os
 import signal
 import socket
-import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
-from nlptool import __version__, machine
-from nlptool.cli.shards.worker import Setup, Worker, ready
+from nlptool import machine
 from nlptool.errors import RunError, first_line
-from nlptool.storage import packages, store_requests
+from nlptool.storage import packages
 
-if TYPE_CHECKING:
-    from nlptool.tasks.shards.plan import Shard
-    from nlptool.tasks.shards.run import Outcome
-
-_ENVIRONMENT = ("NLPTOOL_", "HF_", "AWS_", "FSSPEC_", "GOOGLE_", "PYTHONHASHSEED")
-"""Beginnings of the names of variables that actors get: what changes results, and what stores are opened with."""
-
-_OBJECT_STORE = (
-    80 << 20
-)  # bytes of a cluster of our own, near the least that Ray takes: only what is said of shards goes through it
-_SHORT_WAIT = 10.0  # seconds without news until it is said what is waited for
-_LONG_WAIT = 300.0  # seconds without a single actor until the run ends
+# Bytes of a cluster of our own, near the least that Ray takes: only what is said of shards goes through it.
+_OBJECT_STORE = 80 << 20
 _KNOCK = 5.0  # seconds until a machine has answered
-_MOST_FAILURES = 3  # actors that fail to start, one after the other, for each that is wanted
+_HOW = "on a machine of the cluster --address auto finds it; from elsewhere it is ray://HOST:10001"
 
 
 @dataclass(frozen=True)
@@ -65,253 +45,54 @@ class Wanted:
         return f"{self.cpus} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
 
 
-@dataclass(frozen=True)
-class _Home:
-    """What an actor takes over from the process that started the run.
-
-    Attributes:
-        version: of nlptool.
-        folder: the current one, which relative paths begin at.
-        environment: variables.
-        cpus: processors of the actor.
-    """
-
-    version: str
-    folder: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    cpus: int = 1
-
-
-class _Actor:
-    """Runs shards on a machine of the cluster."""
-
-    def begin(self, setup: Setup, home: _Home) -> str:
-        """Make the process ready; return what is in the way, or ""."""
-        if home.version != __version__:
-            return f"{socket.gethostname()} has nlptool {__version__}, and this is {home.version}"
-        try:
-            os.chdir(home.folder)
-        except OSError as error:
-            return f"{socket.gethostname()}: the folder {home.folder} cannot be entered: {error.strerror or error}"
-        os.environ.update(home.environment)
-        setup = replace(setup, n_processes=max(1, machine.processors() // home.cpus))
-        self._worker: Worker = contextlib.ExitStack().enter_context(ready(setup))
-        return ""
-
-    def run(self, shard: Shard, output: str) -> Outcome:
-        """Run the command over a shard."""
-        return self._worker.run(shard, output)
-
-
-class RayEngine:
-    """Actors that run a command over shards.
-
-    Args:
-        setup: what each is told.
-        wanted: what the cluster is asked for.
-        n_shards: more actors are not started.
-        say: called with what a person should know.
+def connected(wanted: Wanted) -> Any:
+    """Return the module of Ray, connected to the cluster, or to one that is started.
 
     Raises:
-        RunError: the current folder is gone.
+        RunError: it is not installed, or the cluster cannot be reached.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read at the import
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
+    try:
+        import ray
+    except ImportError as error:
+        raise RunError("--engine ray needs the package ray", hint=packages.install_extra("ray")) from error
+    address = wanted.address
+    own: dict[str, Any] = {}
+    if address is None:
+        n = (wanted.workers or 0) * wanted.cpus
+        own = {
+            "num_cpus": n or machine.processors(),
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE,
+        }
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        _knock(address)
+        ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **own)
+    except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
+        where = f"the Ray cluster {address} cannot be reached" if address else "Ray cannot be started"
+        raise RunError(f"{where}: {first_line(error)}", hint=_HOW if address else "") from error
+    finally:
+        signal.signal(signal.SIGTERM, handler)  # Ray takes it
+    return ray
 
-    def __init__(self, setup: Setup, wanted: Wanted, n_shards: int, say: Callable[[str], None]) -> None:
-        self._setup = setup
-        self._wanted = wanted
-        self._n_shards = n_shards
-        self._say = say
-        self._home = _Home(__version__, _current_folder(), _passed_on(os.environ), wanted.cpus)
-        self._waiting: deque[tuple[Shard, str]] = deque()
-        self._idle: list[Any] = []
-        self._starting: dict[Any, Any] = {}  # what an actor's begin returns -> the actor
-        self._busy: dict[Any, tuple[Any, Shard, str]] = {}  # what its run returns -> the actor, the shard, the output
-        self._n_failures = 0
-        self._without_since = time.monotonic()
-        self._has_complained = False
-        self._contexts = contextlib.ExitStack()
-        self.capacity = 1
 
-    def __enter__(self) -> Self:
-        """Connect to the cluster, or start one, and start the actors.
+def room(ray: Any, wanted: Wanted) -> int:
+    """Return how many actors the machines of the cluster have room for.
 
-        Raises:
-            RunError: Ray is not installed, the cluster is not reached, or no machine of it has room for an actor.
-        """
-        with self._contexts:
-            # Ray prints what became of processes to stdout, from a thread of its own; what matters is said here.
-            self._contexts.enter_context(
-                contextlib.redirect_stdout(self._contexts.enter_context(Path(os.devnull).open("w")))
-            )
-            self._ray = self._connected()
-            self._contexts.callback(self._ray.shutdown)
-            self.capacity = min(self._wanted.workers or self._room(), self._n_shards)
-            for _ in range(self.capacity):
-                self._start()
-            self._contexts = self._contexts.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End all actors: what they had begun is not kept."""
-        with self._contexts:
-            for actor in (*self._idle, *self._starting.values(), *(actor for actor, _, _ in self._busy.values())):
-                with contextlib.suppress(Exception):
-                    self._ray.kill(actor)
-
-    def submit(self, shard: Shard, output: str) -> None:
-        """Give a shard to the next actor that is idle."""
-        self._waiting.append((shard, output))
-
-    def wait(self) -> Outcome:
-        """Return how a shard has ended.
-
-        Raises:
-            RunError: no actor can be started.
-        """
-        while True:
-            while self._waiting and self._idle:
-                actor, (shard, output) = self._idle.pop(), self._waiting.popleft()
-                self._busy[actor.run.remote(shard, output)] = actor, shard, output
-            done, _ = self._ray.wait([*self._busy, *self._starting], num_returns=1, timeout=_SHORT_WAIT)
-            if not done:
-                self._look_for_room()
-            elif done[0] in self._starting:
-                self._begin(self._starting.pop(done[0]), done[0])
-            else:
-                return self._ended(*self._busy.pop(done[0]), done[0])
-
-    def _connected(self) -> Any:
-        """Return the module of Ray, connected to a cluster.
-
-        Raises:
-            RunError: it is not installed, or the cluster cannot be reached.
-        """
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read at the import
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
-        try:
-            import ray
-        except ImportError as error:
-            raise RunError("--engine ray needs the package ray", hint=packages.install_extra("ray")) from error
-        address = self._wanted.address
-        own: dict[str, Any] = {}
-        if address is None:
-            n = (self._wanted.workers or 0) * self._wanted.cpus
-            own = {
-                "num_cpus": n or machine.processors(),
-                "include_dashboard": False,
-                "object_store_memory": _OBJECT_STORE,
-            }
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            _knock(address)
-            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **own)
-        except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
-            where = f"the Ray cluster {address} cannot be reached" if address else "Ray cannot be started"
-            raise RunError(f"{where}: {first_line(error)}", hint=_HOW if address else "") from error
-        finally:
-            signal.signal(signal.SIGTERM, handler)  # Ray takes it
-        return ray
-
-    def _room(self) -> int:
-        """Return how many actors the machines of the cluster have room for.
-
-        Raises:
-            RunError: for none.
-        """
-        machines = [each["Resources"] for each in self._ray.nodes() if each["Alive"]]
-        n = sum(
-            min(int(has.get(name, 0) / amount) for name, amount in self._wanted.resources.items()) for has in machines
+    Raises:
+        RunError: for none.
+    """
+    machines = [each["Resources"] for each in ray.nodes() if each["Alive"]]
+    n = sum(min(int(has.get(name, 0) / amount) for name, amount in wanted.resources.items()) for has in machines)
+    if n < 1:
+        has = ", ".join(f"{each.get('CPU', 0):g} CPU and {each.get('GPU', 0):g} GPU" for each in machines)
+        raise RunError(
+            f"no machine of the cluster has {wanted}; they have {has or 'nothing'}",
+            hint="--cpus-per-worker and --gpus-per-worker say what a worker takes",
         )
-        if n < 1:
-            has = ", ".join(f"{each.get('CPU', 0):g} CPU and {each.get('GPU', 0):g} GPU" for each in machines)
-            raise RunError(
-                f"no machine of the cluster has {self._wanted}; they have {has or 'nothing'}",
-                hint="--cpus-per-worker and --gpus-per-worker say what a worker takes",
-            )
-        return n
-
-    def _start(self) -> None:
-        """Start an actor, which begins as soon as there is room for it."""
-        kind = self._ray.remote(num_cpus=self._wanted.cpus, num_gpus=self._wanted.gpus, max_restarts=0)(_Actor)
-        actor = kind.remote()
-        self._starting[actor.begin.remote(self._setup, self._home)] = actor
-
-    def _begin(self, actor: Any, begun: Any) -> None:
-        """Take an actor that has begun, or start another one.
-
-        Raises:
-            RunError: something is in the way on a machine, or one actor after the other fails.
-        """
-        try:
-            problem: str = self._ray.get(begun)
-        except self._ray.exceptions.RayError as error:
-            self._n_failures += 1
-            if self._n_failures >= _MOST_FAILURES * self.capacity:
-                raise RunError(f"no worker can be started on the cluster: {first_line(error)}") from error
-            self._start()
-            return
-        if problem:
-            raise RunError(problem, hint="all machines of a cluster need the same nlptool and the same folders")
-        self._n_failures = 0
-        self._idle.append(actor)
-
-    def _ended(self, actor: Any, shard: Shard, output: str, run: Any) -> Outcome:
-        """Return how a shard has ended, and replace its actor if that has died."""
-        from nlptool.tasks.shards.run import Outcome
-
-        try:
-            outcome: Outcome = self._ray.get(run)
-        except self._ray.exceptions.RayTaskError as error:
-            outcome = Outcome(shard, 1, f"{first_line(error.cause or error)}\n")
-        except self._ray.exceptions.RayError:
-            if not self._busy and not self._idle:
-                self._without_since, self._has_complained = time.monotonic(), False
-            self._start()
-            return Outcome(shard, -1)
-        self._idle.append(actor)
-        if outcome.code in (0, 3) and not store_requests.is_remote(self._setup.folder):
-            self._refuse_elsewhere(output)
-        return outcome
-
-    def _refuse_elsewhere(self, output: str) -> None:
-        """Refuse a folder that is not the same one on the machine of an actor.
-
-        Raises:
-            RunError: an output is not in the folder of this machine.
-        """
-        try:
-            (Path(self._setup.folder) / output).open(
-                "rb"
-            ).close()  # shared storage looks again for a file that is opened
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{self._setup.folder} is another folder on the machines of the cluster: {output} is not here",
-                hint="--output is a folder that all machines share, or a URL (s3://...)",
-            ) from error
-
-    def _look_for_room(self) -> None:
-        """Say that there is no room for actors, if there is none at all; end the run if that lasts.
-
-        Raises:
-            RunError: it has lasted.
-        """
-        if self._busy or self._idle:
-            return
-        waited = time.monotonic() - self._without_since
-        free = self._ray.available_resources()
-        message = (
-            f"no worker is running: each takes {self._wanted}, and the cluster has {free.get('CPU', 0):g} CPU free"
-        )
-        if waited >= _LONG_WAIT:
-            raise RunError(message, hint="what is done stays: run the same command again when there is room")
-        if not self._has_complained:
-            self._has_complained = True
-            self._say(f"{message}; it waits for room, {_LONG_WAIT / 60:g} minutes at most")
-
-
-_HOW = "on a machine of the cluster --address auto finds it; from elsewhere it is ray://HOST:10001"
+    return n
 
 
 def _knock(address: str | None) -> None:
@@ -329,19 +110,3 @@ def _knock(address: str | None) -> None:
     host, _, port = (address or "").strip().removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=_KNOCK).close()
-
-
-def _current_folder() -> str:
-    """Return the current folder.
-
-    Raises:
-        RunError: it has been removed.
-    """
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError as error:
-        raise RunError("the current folder is gone", hint="cd into one that is there") from error
-
-
-def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_ENVIRONMENT)}

@@ -136,8 +136,8 @@ def _engine(
     note: Callable[[str], None],
 ) -> Engine:  # fmt: skip
     """Return what runs the command over so many shards."""
-    from nlptool.cli.shards.cluster import RayEngine
     from nlptool.cli.shards.local import LocalEngine
+    from nlptool.cli.shards.ray_engine import RayEngine
     from nlptool.cli.shards.worker import Setup
 
     is_elsewhere = bool(work.wanted) and store_requests.is_remote(work.output)
