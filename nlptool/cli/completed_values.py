@@ -33,6 +33,8 @@ _TASKS = {
 
 def main(arguments: Sequence[str]) -> None:
     """Print the candidates for a word that is being typed, one a line."""
+    if len(arguments) < 3 or arguments[0] not in KINDS:
+        return
     kind, command, current, *before = arguments
     if current.startswith("--") and "=" in current:  # as fish gives --model=NAME
         current = current.partition("=")[2]

@@ -32,13 +32,13 @@ def _words(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 @options.run("change")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.option("--words", metavar="WORDS", multiple=True, callback=_words,
+@click.option("--words", metavar="WORDS", type=options.Text(), multiple=True, callback=_words,
               help="Words to look at, with commas between them; repeatable. Without it: those that changed most.")  # fmt: skip
 @options.top_k(20, largest=None, help="Number of words that changed most.")
 @click.option("--least", is_flag=True, help="The words that changed least, not most.")
 @click.option("--top-words", default=10_000, show_default=True, metavar="N", type=options.IntRange(min=1),
               help="Only words among the N most frequent shared ones, and neighbors among the N of their model.")  # fmt: skip
-@corpus.min_count(1, "words that in A or B")
+@corpus.min_count(1, "words that, in A or B,")
 @click.option("--neighbors", default=5, show_default=True, metavar="N", type=options.IntRange(0, 1000),
               help="Number of neighbors of each word, before and after.")  # fmt: skip
 @click.option("--anchors", metavar="N", type=options.IntRange(min=1), show_default="all shared words",

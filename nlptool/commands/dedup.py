@@ -9,7 +9,7 @@ import click
 
 from nlptool.cli import options
 from nlptool.cli.help import Command
-from nlptool.records.formats import cells
+from nlptool.records.formats import cells, refuse_compressed
 from nlptool.records.formats.record_rows import Layout
 from nlptool.records.pipe import Pipe
 from nlptool.records.writing import write_records
@@ -93,6 +93,8 @@ def command(  # noqa: PLR0917
         raise click.UsageError("--groups goes into the record: -f jsonl, csv or table")
     if removed is not None and any(Path(removed).resolve() == Path(file).resolve() for file in _others(pipe)):
         raise click.UsageError(f"--removed {removed} would replace what is read or written: name another file")
+    if removed is not None:
+        refuse_compressed(removed, "--removed")
     from nlptool.tasks.dedup import Dedup
     from nlptool.tasks.dedup_settings import Settings
 

@@ -82,7 +82,7 @@ class Corpora:
         if by == RECORD:
             self.corpora.append(corpus)
             return len(self.corpora) - 1
-        key = (corpus, group_of(record, by))
+        key = (corpus, group_of(record, by, option="--parts"))
         if key not in self._parts:
             self._parts[key] = len(self.corpora)
             self.corpora.append(corpus)

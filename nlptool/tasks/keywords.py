@@ -125,7 +125,7 @@ class Keywords:
         """Yield the records of ``windows``, scored by their vectors."""
         for records, with_candidates in self.candidates(iter(windows)):
             for record, chosen, scores in vectors(with_candidates, self.k):
-                self.entry["model"] = vectors.model
+                self.entry["model"] = vectors.model or None
                 self._set(record, chosen, scores)
             yield records
 

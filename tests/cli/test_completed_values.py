@@ -104,3 +104,9 @@ def test_nothing_heavy_is_imported_for_it() -> None:
     code += "; print(sorted({'click', 'numpy', 'rich', 'orjson'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, check=True, capture_output=True, text=True)
     assert done.stdout == "猫じゃらし\n[]\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["field"], ["field", "embed"], ["nothing", "embed", ""]])
+def test_what_no_script_asks_has_no_answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(arguments)
+    assert capsys.readouterr() == ("", "")

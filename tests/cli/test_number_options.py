@@ -119,3 +119,32 @@ def test_digits_are_read_as_the_number_that_they_write(number: int, zeros: int) 
     assert whole_number("0" * zeros + str(number)) == number
     assert whole_number(f"1{'0' * zeros}{number:018}") == (sys.maxsize)
     assert whole_number(str(number).translate({ord(str(n)): chr(0xFF10 + n) for n in range(10)})) == number
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["change", "a.vec", "b.vec", "--words"],
+        ["generate", "-m", "hyakunin", "--stop"],
+        ["generate", "-m", "hyakunin", "--prefix"],
+    ],
+)
+def test_a_text_on_the_command_line_is_utf_8(arguments: list[str], invoke: Invoke) -> None:
+    done = invoke(*arguments, b"a\xff".decode(errors="surrogateescape"), stdin="む\n")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "'a\ufffd' is not UTF-8" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["nan", "", "1.5", "zwei"])
+def test_what_is_no_number_is_called_that(value: str, invoke: Invoke) -> None:
+    done = invoke("ngrams", "-k", value, stdin="a\n")
+    assert done.exit_code == 2
+    assert f"Invalid value for '-k' / '--top-k': {value!r} is not a valid whole number." in done.stderr
+    of_share = invoke("keywords", "--method", "embedding", "--diversity", "x", stdin="a\n")
+    assert "Invalid value for '--diversity': 'x' is not a valid number." in of_share.stderr
+
+
+def test_lengths_of_n_grams_name_their_option(invoke: Invoke) -> None:
+    done = invoke("keywords", "--ngrams", "0", stdin="a\n")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Invalid value for '--ngrams': '0' is no length of n-grams" in done.stderr

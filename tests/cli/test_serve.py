@@ -127,7 +127,7 @@ def test_plain_text_is_lines_whatever_it_begins_with(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("top-k=zwei", "Invalid value for '-k' / '--top-k': 'zwei' is not a valid integer range."),
+        ("top-k=zwei", "Invalid value for '-k' / '--top-k': 'zwei' is not a valid whole number."),
         ("nosuch=1", "neighbors has no option --nosuch"),
         ("output=x", "output is not for requests: it is the server's to choose, or names its files"),
         ("files=/etc/passwd", "neighbors has no option --files"),
@@ -290,7 +290,8 @@ def test_models_health_and_metrics(server: Server) -> None:
     assert float(lines['nlptool_records_total{command="embed"}']) >= 2
     assert float(lines["nlptool_open_models"]) >= 1
     assert lines["nlptool_queue_length"] == "0.0"
-    assert server.ask("/v1/embed")[0] == 405
+    assert server.refusal("/v1/embed", None, 405) == "/v1/embed takes POST, not GET"
+    assert server.ask("/v1/embed")[2]["allow"] == "POST"
     assert server.refusal("/nosuch", status=404).startswith("nothing is at /nosuch: ")
 
 

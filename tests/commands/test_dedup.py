@@ -189,6 +189,13 @@ def test_the_file_of_the_removed_ones_is_no_input(invoke: Invoke, tmp_path: Path
         assert (tmp_path / "in.txt").read_text() == "a\na\n"
 
 
+def test_the_file_of_the_removed_ones_is_not_compressed(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("dedup", "--removed", str(tmp_path / "removed.jsonl.gz"), stdin="a\na\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "removed.jsonl.gz: the file is not compressed here: leave out the .gz" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @settings(max_examples=80)
 @given(st.text(max_size=20))
 def test_a_folded_text_is_folded(text: str) -> None:

@@ -234,3 +234,14 @@ def test_what_cannot_be_is_refused_with_a_reason(invoke: Invoke, arguments: list
     done = invoke("keyness", *arguments, stdin="猫である。")
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+def test_a_field_that_text_lacks_is_named_by_the_option_that_asks_for_it(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a b\n")
+    for options, named in (
+        (["--parts", "year", "--against", str(tmp_path / "a.txt")], "--parts"),
+        (["--by", "year"], "--by"),
+    ):
+        done = invoke("keyness", str(tmp_path / "a.txt"), *options)
+        assert done.exit_code == 2
+        assert f"Error: {named} year names a field, and " in done.stderr

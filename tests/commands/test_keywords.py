@@ -218,3 +218,8 @@ def test_workers_find_the_same(run: Run) -> None:
     one, two = (run("keywords", "--ngrams", "1-3", "-j", n, str(NOVEL)) for n in "12")
     assert one.returncode == two.returncode == 0
     assert one.stdout == two.stdout
+
+
+def test_without_a_text_there_is_no_model(invoke: Invoke) -> None:
+    (row,) = records(invoke("keywords", "--method", "embedding", "-m", "static-ja-en", stdin="\n"))
+    assert row["nlptool"]["keywords"] == {"method": "embedding", "model": None, "reason": "no word of content"}

@@ -225,3 +225,20 @@ def test_a_long_ngram_and_equal_records(invoke: Invoke) -> None:
     found = records(invoke("ngrams", "-n", "99-100", "--tokenizer", "whitespace", stdin=("a " * 100 + "\n") * 3))
     assert [(row["n"], row["count"]) for row in found] == [(99, 6), (100, 3)]
     assert found[1]["ngram"] == " ".join(["a"] * 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokenizer"),
+    [
+        ("猫が鳴く。 犬も", "unidic"),  # punctuation stands at the words: the blanks are between sentences
+        ("猫が鳴く。\u3000犬も鳴く。", "unidic"),
+        ("猫 が 鳴く 。 犬 も 鳴く 。", "whitespace"),
+        ("猫 が 鳴く 犬 も 鳴く", "whitespace"),
+        ("モーニング娘。 が 、 歌う 。", "whitespace"),
+        ("猫が鳴く", "unidic"),
+    ],
+)
+def test_the_tokenizer_of_japanese_with_blanks(text: str, tokenizer: str, invoke: Invoke) -> None:
+    done = invoke("ngrams", "-n", "1", "--min-count", "1", stdin=text + "\n")
+    assert f"--tokenizer {tokenizer}: " in done.stderr
+    assert all(("。" in row["ngram"]) == (row["ngram"] == "モーニング娘。") for row in records(done))

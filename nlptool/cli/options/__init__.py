@@ -64,6 +64,7 @@ from nlptool.cli.options.types import (
     IntRange,
     Number,
     NumberOrAuto,
+    Text,
     given,
     refuse,
     refuse_without,

@@ -22,7 +22,7 @@ _OF = "What is counted: words as they stand, their dictionary forms{}."
 _LONGEST = 100  # n of an n-gram
 
 
-def parse_lengths(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+def parse_lengths(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """Return the lengths that N or N-M means.
 
     Raises:
@@ -31,9 +31,11 @@ def parse_lengths(_: click.Context, __: click.Parameter, value: str) -> tuple[in
     match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", value.strip())
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if match and first > last >= 1:
-        raise click.BadParameter(f"{value} begins with the longer one: {last}-{first}")
+        raise click.BadParameter(f"{value} begins with the longer one: {last}-{first}", context, parameter)
     if not 1 <= first <= last <= _LONGEST:
-        raise click.BadParameter(f"{value!r} is no length of n-grams: 2, or 2-4, from 1 to {_LONGEST}")
+        raise click.BadParameter(
+            f"{value!r} is no length of n-grams: 2, or 2-4, from 1 to {_LONGEST}", context, parameter
+        )
     return tuple(range(first, last + 1))
 
 

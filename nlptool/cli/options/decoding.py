@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptool.cli.help import shared_option
-from nlptool.cli.options.types import Command, FloatRange, IntRange, all_of
+from nlptool.cli.options.types import Command, FloatRange, IntRange, Text, all_of
 
 if TYPE_CHECKING:
     from nlptool.specs import DecodingSpec
@@ -116,6 +116,6 @@ def decoding(callback: Command) -> Command:
                       help="Penalty on tokens that the text has already; above 1: fewer repetitions, 1: none."),
         shared_option("Generation", "--no-repeat-ngram", metavar="N", type=IntRange(min=0),
                       show_default=_MODELS.format(0), help="Length of the n-grams of tokens that may not repeat; 0: no limit."),
-        shared_option("Generation", "--stop", metavar="TEXT", multiple=True,
+        shared_option("Generation", "--stop", metavar="TEXT", type=Text(), multiple=True,
                       help="End an output before this text; repeatable. A line end is $'\\n' in a shell."),
     )(with_decoding)  # fmt: skip

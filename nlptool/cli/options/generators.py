@@ -9,7 +9,7 @@ import click
 from nlptool.cli.help import shared_option
 from nlptool.cli.options.computation import of_network
 from nlptool.cli.options.models import max_length, spec, usual_models
-from nlptool.cli.options.types import Decorator, IntRange, all_of
+from nlptool.cli.options.types import Decorator, IntRange, Text, all_of
 
 if TYPE_CHECKING:
     from nlptool.models.generation.generator import Generator
@@ -38,7 +38,7 @@ def scoring(*, targets: bool = True, default: str | None = usual_models("fill-ma
         "onnxruntime for a masked model, " if default else ""
     ) + "numpy for a small GPT-2, CTranslate2 for others"
     of_sources = (
-        shared_option("Model", "--prefix", default="", metavar="TEXT",
+        shared_option("Model", "--prefix", default="", metavar="TEXT", type=Text(),
                       help="Prefix that is put before every source, such as T5's task."),
         *_languages,
     )  # fmt: skip
@@ -87,7 +87,7 @@ def generator(*, required: bool = True) -> Decorator:
                       + (" Default for a Japanese text: aozora-gpt." if required else "")),
         shared_option("Model", "--max-length", metavar="N", type=IntRange(min=2), show_default="the model's own",
                       help="Longest input in tokens."),
-        shared_option("Model", "--prefix", default="", metavar="TEXT",
+        shared_option("Model", "--prefix", default="", metavar="TEXT", type=Text(),
                       help="Prefix that is put before every text, such as T5's task."),
         *_languages,
         shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "numpy", "torch"]), default="auto",

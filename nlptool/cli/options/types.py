@@ -43,6 +43,18 @@ _LARGEST_COUNT = 2**31 - 1
 LARGEST_TEAM = 1024  # of processes or threads: a slip of the finger starts no million of them
 
 
+class Text(click.types.StringParamType):
+    """A text. Unlike click's own strings, which may be names of files, it is UTF-8."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{text.encode(errors='surrogateescape').decode(errors='replace')!r} is not UTF-8", param, ctx)
+        return text
+
+
 class Number(click.types.FloatParamType):
     """A number. Unlike click's own, it refuses nan, and what is beyond float32."""
 
@@ -59,6 +71,8 @@ class Number(click.types.FloatParamType):
 
 class IntRange(click.IntRange):
     """A whole number in a range. Unlike click's own, it refuses what is beyond 32 bits, in which libraries keep counts."""
+
+    name = "whole number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -81,6 +95,8 @@ class NumberOrAuto(click.ParamType[int | None]):
 
 class FloatRange(click.FloatRange, Number):
     """A ``Number`` in a range."""
+
+    name = "number"
 
 
 def typed(names: Iterable[str]) -> set[str]:

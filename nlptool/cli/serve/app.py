@@ -52,12 +52,12 @@ def make(settings: Settings, front: WarmFront, abort: Callable[[Scope, bool], No
         return Response(metrics.text(n_models), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes = [
-        Route("/healthz", healthz),
-        Route("/metrics", show_metrics),
-        Route("/v1/models", openai.models),
-        Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
-        Route("/v1/completions", openai.completions, methods=["POST"]),
-        Route(
+        _Route("/healthz", healthz),
+        _Route("/metrics", show_metrics),
+        _Route("/v1/models", openai.models),
+        _Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
+        _Route("/v1/completions", openai.completions, methods=["POST"]),
+        _Route(
             "/v1/{command}", CommandRoute(front, settings, commands, metrics, environment(settings)), methods=["POST"]
         ),
     ]
@@ -71,6 +71,16 @@ def environment(settings: Settings) -> Mapping[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith("NLPTOOL_") or name == "NLPTOOL_CACHE"
     }
     return kept | {"HF_HUB_OFFLINE": "1", "NLPTOOL_WARM": "0", "NLPTOOL_MODELS_ALLOWED": "\n".join(settings.models)}
+
+
+class _Route(Route):
+    """A route whose answer to another method than its own has the shape of all errors."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.methods and scope["method"] not in self.methods:
+            methods = ", ".join(sorted(self.methods))
+            raise Refused(405, f"{scope['path']} takes {methods}, not {scope['method']}", allow=methods)
+        await super().handle(scope, receive, send)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

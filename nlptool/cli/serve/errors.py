@@ -15,14 +15,24 @@ class Refused(Exception):
         message: what is wrong, and what to do.
         param: the parameter that it is about.
         retry_after: seconds after which another try may succeed.
+        allow: the methods that the address takes.
     """
 
-    def __init__(self, status: int, message: str, *, param: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after: int | None = None,
+        allow: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.allow = allow
 
     @property
     def body(self) -> bytes:
@@ -41,4 +51,6 @@ class Refused(Exception):
             found.append((b"www-authenticate", b"Bearer"))
         if self.retry_after is not None:
             found.append((b"retry-after", b"%d" % self.retry_after))
+        if self.allow is not None:
+            found.append((b"allow", self.allow.encode()))
         return found

@@ -24,6 +24,8 @@ _RUN = re.compile(r"\S+")
 _ATTACHED = re.compile(r"[^\s,.;:!?।؟،][,.;:!?।؟،](?=\s|$)")
 _WITHIN_LINE = re.compile(r"\S[^\S\n]+\S")
 _SEPARATE = re.compile(r"(?<=\s)[,.;:!?।؟،](?=\s|$)")
+_JAPANESE_ATTACHED = re.compile(r"\w[、。]")
+_JAPANESE_SEPARATE = re.compile(r"(?<!\S)[、。](?!\S)")
 _LONG_RUN = 5  # characters between blanks: tokenized Japanese has two on average
 
 
@@ -95,7 +97,8 @@ def choose(texts: Iterable[str]) -> tuple[str, str]:
         return "whitespace", "there is no text"
     if len(japanese().findall(sample)) * 5 > letters:
         lengths = [len(run) for run in runs if japanese().search(run)]
-        if sum(lengths) > _LONG_RUN * len(lengths) or not _WITHIN_LINE.search(sample):
+        is_attached = len(_JAPANESE_ATTACHED.findall(sample)) > len(_JAPANESE_SEPARATE.findall(sample))
+        if sum(lengths) > _LONG_RUN * len(lengths) or is_attached or not _WITHIN_LINE.search(sample):
             return "unidic", "Japanese without blanks"
         return "whitespace", "Japanese with blanks between words"
     if len(_ATTACHED.findall(sample)) > len(_SEPARATE.findall(sample)):

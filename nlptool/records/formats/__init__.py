@@ -113,13 +113,18 @@ ENDINGS = {
 _COMPRESSED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".lz4": "lz4"}
 
 
-def refuse_compressed(path: str) -> None:
+def refuse_compressed(path: str, option: str = "") -> None:
     """Refuse an output file whose ending means compression: none is done here.
+
+    Args:
+        option: that names it, if it is not that of the results.
 
     Raises:
         WrongUsage: it does.
     """
     if program := _COMPRESSED.get(PurePath(path).suffix.lower()):
+        if option:
+            raise WrongUsage(f"{option} {path}: the file is not compressed here: leave out the {PurePath(path).suffix}")
         raise WrongUsage(f"{path}: the output is not compressed here: leave -o out and add | {program} > {path}")
 
 
