@@ -1,10 +1,11 @@
-"""What this machine has, and how a process uses its memory."""
+"""What this machine, or the container that this process is in, has, and how a process uses its memory."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+
+from nlptool import control_groups
 
 # Of <malloc.h> of the GNU C library.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -21,54 +22,7 @@ def processors() -> int:
     A container may run on all processors of its machine and get only a part of their time: then it is that part, rounded up.
     """
     n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(n, processors_of_container() or n) // _n_sharing)
-
-
-def processors_of_container(root: str = "/") -> int | None:
-    """Return the processor time that the control groups of this process get, in processors, rounded up; None: all that there is.
-
-    Args:
-        root: the folder of /proc and /sys.
-    """
-    return min((n for folder, files in _cpu_groups(root) if (n := _quota(folder, files))), default=None)
-
-
-def _cpu_groups(root: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the folder of each control group that may limit processor time, and the files in it that say the time and the period.
-
-    They are the groups of this process and those that contain them, whose limits hold, too. A container may be told its path
-    on the machine and see only its own part of it: what is not there is passed over, and what is at the top is its own.
-    """
-    try:
-        with open(f"{root}/proc/self/cgroup", encoding="utf-8", errors="replace") as groups:  # noqa: PTH123  # as below
-            lines = groups.read().splitlines()
-    except OSError:
-        return
-    files: tuple[str, ...]
-    for line in lines:
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if not controllers:
-            top, files = f"{root}/sys/fs/cgroup", ("cpu.max",)  # version 2
-        elif "cpu" in controllers.split(","):
-            top, files = f"{root}/sys/fs/cgroup/cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # version 1
-        else:
-            continue
-        parts = path.strip("/").split("/")
-        for n in range(len(parts) + 1):
-            yield "/".join((top, *parts[:n])), files
-
-
-def _quota(folder: str, files: tuple[str, ...]) -> int | None:
-    """Return the processors of a control group, rounded up; None: it has no limit, or says nothing of it."""
-    try:
-        said = ""
-        for name in files:
-            with open(f"{folder}/{name}", encoding="ascii") as file:  # noqa: PTH123  # as below
-                said += file.read()
-        time, period = map(int, said.split())
-    except (OSError, ValueError):  # "max" is no number
-        return None
-    return -(-time // period) if time > 0 and period > 0 else None  # -1: no limit
+    return max(1, min(n, control_groups.processors() or n) // _n_sharing)
 
 
 def share_processors(n: int) -> None:
@@ -78,8 +32,9 @@ def share_processors(n: int) -> None:
 
 
 def memory() -> int:
-    """Return the bytes of memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Return the bytes of memory of this machine, or those that a container may hold, where that is less."""
+    n = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(n, control_groups.memory() or n)
 
 
 def memory_held(process: int | None = None) -> int:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from nlptool import machine
+from nlptool import control_groups, machine
 
 # Minor page faults of a loop that frees and allocates 64 MB at a time, as a training step does.
 FAULTS = """
 import resource
 import numpy as np
-from nlptool import machine
+from nlptool import control_groups, machine
 {}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -30,7 +30,7 @@ print(faults() - before)
 # Megabytes of the process while one block between many freed ones is in use, and after those were given back.
 RESIDENT = """
 import numpy as np
-from nlptool import machine
+from nlptool import control_groups, machine
 machine.keep_freed_memory()
 def resident():
     with open("/proc/self/statm") as file:
@@ -92,20 +92,60 @@ QUOTA, PERIOD = "cpu/{}cpu.cfs_quota_us", "cpu/{}cpu.cfs_period_us"
         ("", {"cpu.max": "100000 100000\n"}, None),
     ],
 )
-def test_a_container_gets_the_least_of_its_groups(
+def test_a_container_gets_the_time_of_the_least_of_its_groups(
     groups: str, files: Mapping[str, str], n: int | None, tmp_path: Path
 ) -> None:
+    write_groups(tmp_path, groups, files)
+    assert control_groups.processors(str(tmp_path)) == n
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "size"),
+    [
+        ("0::/\n", {"memory.max": "1073741824\n"}, 1 << 30),
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        (
+            "0::/a/b\n",
+            {"a/b/memory.max": "max\n", "a/memory.max": "3000000000\n", "memory.max": "4000000000"},
+            3 * 10**9,
+        ),
+        (V1, {"memory/memory.limit_in_bytes": "536870912\n"}, 1 << 29),
+        (V1, {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, 9223372036854771712),  # no limit, in version 1
+        (V1, {"memory.max": "1073741824\n"}, 1 << 30),
+        ("4:cpu:/\n", {"memory/memory.limit_in_bytes": "536870912\n"}, None),
+        ("0::/\n", {"memory.max": ""}, None),
+        ("0::/\n", {"memory.max": "²\n"}, None),
+        ("0::/\n", {"memory.max": "0\n"}, None),
+    ],
+)
+def test_a_container_may_hold_the_least_of_its_groups(
+    groups: str, files: Mapping[str, str], size: int | None, tmp_path: Path
+) -> None:
+    write_groups(tmp_path, groups, files)
+    assert control_groups.memory(str(tmp_path)) == size
+
+
+@pytest.mark.parametrize("of_container", [None, 1 << 20, 1 << 60])
+def test_memory_is_that_of_the_container_if_it_is_less(
+    of_container: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1 << 20}.__getitem__)
+    monkeypatch.setattr(control_groups, "memory", lambda: of_container)
+    assert machine.memory() == (1 << 20 if of_container == 1 << 20 else 1 << 32)
+
+
+def write_groups(root: Path, groups: str, files: Mapping[str, str]) -> None:
+    """Write what the system says of control groups."""
     for name, text in {
         "proc/self/cgroup": groups,
         **{f"sys/fs/cgroup/{name}": text for name, text in files.items()},
     }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, "utf-8")
-    assert machine.processors_of_container(str(tmp_path)) == n
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "utf-8")
 
 
 def test_a_system_without_control_groups_limits_nothing(tmp_path: Path) -> None:
-    assert machine.processors_of_container(str(tmp_path)) is None
+    assert control_groups.processors(str(tmp_path)) is control_groups.memory(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("of_container", "sharing", "n"), [(None, 1, 8), (3, 1, 3), (64, 1, 8), (1, 4, 1), (6, 2, 3)])
@@ -113,6 +153,6 @@ def test_the_processors_are_those_of_the_container_and_are_shared(
     of_container: int | None, sharing: int, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.setattr(machine, "processors_of_container", lambda: of_container)
+    monkeypatch.setattr(control_groups, "processors", lambda: of_container)
     monkeypatch.setattr(machine, "_n_sharing", sharing)
     assert machine.processors() == n
