@@ -13,6 +13,12 @@ from nlptool.text.scripts import LONE_SURROGATE
 
 _NO_TEXT = {0x00: "\ufffd", 0x1B: "\ufffd"}  # control characters of UTF-16 and ISO-2022 that are taken for UTF-8
 
+_NO_TEXT_AT_ALL = (
+    b"\x93NUMPY",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+)  # .npy, PNG and JPEG: lines of others mostly have a NUL byte
+
 _EXPLAINED = 10  # undecodable lines that get a hint: one is shown at the end, and finding it takes longer than decoding
 _MIXED = "this line is in {}, others are not: give each part its own --encoding"
 
@@ -77,6 +83,8 @@ class LineDecoder:
 
     def _hint(self, line: bytes) -> str:
         likely = encodings.likely(line)
+        if line.startswith(_NO_TEXT_AT_ALL) or (b"\0" in line and not (likely and is_wide(likely))):
+            return "perhaps the file holds no text"
         if self._encoding == "utf-8" and not likely:
             return "the rest of the line is UTF-8: it is damaged there"
         likely = encodings.spelled(likely or "utf-8")

@@ -109,9 +109,14 @@ class Unfinished:
 
         about = {**self._about, "done": done}
         text = json.dumps({**about, "crc32": _crc32(about)}, indent=1)
-        with open(self._new, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, mode)) as file:
-            file.write(text + "\n")
-        self._new.replace(self._path)
+        try:
+            with open(self._new, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, mode)) as file:
+                file.write(text + "\n")
+            self._new.replace(self._path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._new.unlink()
+            raise
 
     def remove(self) -> None:
         """Remove the file: the output is finished, or nothing of it is kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import program
 import pytest
-from program import Invoke, parse_records
+from program import Invoke, Run, parse_records
 
 from nlptool.tasks.train.autoencoder_plane import same_class
 
@@ -255,3 +256,18 @@ def test_the_share_of_neighbours_of_the_same_class() -> None:
     assert same_class(points, ["a", "a", "a", "b", "b"]) == 1
     assert same_class(points, ["a", "b", "a", "b", "b"]) == 0.4
     assert same_class(np.zeros((4, 2), np.float32), ["a"] * 4) == 1
+
+
+def test_a_full_disk_before_the_first_checkpoint_leaves_nothing(run: Run, corpus: Path, tmp_path: Path) -> None:
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # noqa: E731
+    more: dict[str, Any] = {
+        "cwd": tmp_path,
+        "preexec_fn": limit,
+        "env": {"PYTHONDONTWRITEBYTECODE": "1"},
+    }  # .pyc would be cut
+    done = run("train", "autoencoder", "-q", "--epochs", "1", *CODES, str(corpus), "-o", "m", **more)
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert "cannot write m.work: " in said and "File too large" in said
+    assert "--resume" not in said
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("m")] == []

@@ -146,3 +146,14 @@ def test_of_a_folder_utf16_is_read_and_what_is_binary_is_left_out(tmp_path: Path
     result = invoke(*WAKATI, "--encoding", "auto", str(tmp_path))
     assert result.stdout == "猫 が\n犬 が\n"
     assert "1 binary files were left out" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x93NUMPY\x01\x00v\x00{'descr'\n\xff\xfe\n", b"\x89PNG\r\n\x1a\n\xff\n", b"\x7fELF\x02\x00\xff\xffcode\n"],
+)
+def test_a_file_that_holds_no_text_has_no_likely_encoding(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(content)
+    done = invoke("tokenize", str(tmp_path / "a.bin"))
+    assert done.exit_code == 3
+    assert "nlptool tokenize:   perhaps the file holds no text" in done.stderr.splitlines()

@@ -16,6 +16,7 @@ from nlptool.models.store.card import SCRIPTS
 from nlptool.records.pipe import Pipe
 from nlptool.storage.folders import NewFolder
 from nlptool.tasks.train.card import Card, write_card
+from nlptool.tasks.train.checkpoints import can_resume
 from nlptool.terminal.interrupts import stop_at_interrupt
 from nlptool.text.scripts import count_scripts, scripts_in_use
 
@@ -93,7 +94,8 @@ def run_training(
             model = train(work, stop)
         except OSError as error:
             message = f"cannot write {work}: {error.strerror or error}"
-            raise RunError(message, hint="what is done stays there: --resume goes on from it") from error
+            hint = "what is done stays there: --resume goes on from it" if can_resume(work) else ""
+            raise RunError(message, hint=hint) from error
 
         def write(folder: Path) -> None:
             model.save(folder)

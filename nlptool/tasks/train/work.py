@@ -14,12 +14,12 @@ from nlptool.storage import folders
 from nlptool.storage.digest import short_digest
 from nlptool.storage.folders import NewFolder
 from nlptool.storage.unfinished import Unfinished
+from nlptool.tasks.train.checkpoints import can_resume
 
 if TYPE_CHECKING:
     from nlptool.tasks.train.run import ModelOutput
 
 _RUN = "run-*.json"  # what makes the checkpoints
-_RESUMABLE = ("*.safetensors", "teacher-*.f16")  # files in a checkpoint folder that a later run goes on from
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def held(pipe: Pipe, output: ModelOutput, manifest: str, work_files: Sequence[st
             yield folder
         except BaseException as error:
             is_empty = all(path.match(_RUN) for path in work.glob("*"))
-            if is_temporary and (is_empty or (isinstance(error, RunError) and not _can_resume(work))):
+            if is_temporary and (is_empty or (isinstance(error, RunError) and not can_resume(work))):
                 shutil.rmtree(work, ignore_errors=True)
             raise
         run.end()
@@ -77,10 +77,6 @@ def remember_input(pipe: Pipe) -> None:
     pipe.work_done.remember(
         "corpus", "FILE", lambda: f"{input.n_read:,} records (CRC-32 {input.after(input.n_read):08x})"
     )
-
-
-def _can_resume(work: Path) -> bool:
-    return any(path for pattern in _RESUMABLE for path in work.glob(pattern))
 
 
 def _run_file(output: ModelOutput) -> Path:
