@@ -956,17 +956,17 @@ _nlptool_follow() { # COMMAND [OPTION]
         esac
         ;;
     'nlptool train classifier')
-        options=(--task --method --base --kind --dev --metric --balance --task-sampling --pooling --heads --freeze --layer-decay --patience --evaluations --keep --text --first --second --label --columns --max-length --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout --label-smoothing -o --output --save-dtype --checkpoint-dir --resume --plot --device --offline --allow-pickle --seed --threads -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
+        options=(--task --method --base --kind --dev --metric --balance --task-sampling --pooling --heads --text --first --second --label --columns --freeze --layer-decay --patience --evaluations --keep --max-length --max-steps --epochs --max-minutes --batch-size --optimizer --precision --gradient-accumulation --learning-rate --warmup-ratio --weight-decay --max-grad-norm --dropout -o --output --save-dtype --checkpoint-dir --resume --plot --device --offline --allow-pickle --seed --threads --label-smoothing -I --input-format --unit --field --id-field --header --no-header --glob -0 --null --encoding --max-line --max-latency --on-error --progress -q --quiet -v --verbose --debug -h --help)
         case ${2-} in
         "") kind=file ;;
-        --task | --kind | --dev | --metric | --freeze | --layer-decay | --patience | --evaluations | --text | --columns | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --label-smoothing | --seed | --threads | --glob | --encoding | --max-line | --max-latency) kind=other ;;
+        --task | --kind | --dev | --metric | --text | --columns | --freeze | --layer-decay | --patience | --evaluations | --max-length | --max-steps | --epochs | --max-minutes | --batch-size | --gradient-accumulation | --learning-rate | --warmup-ratio | --weight-decay | --max-grad-norm | --dropout | --seed | --threads | --label-smoothing | --glob | --encoding | --max-line | --max-latency) kind=other ;;
         --method) kind=word words=(auto finetune linear) ;;
         --base) kind=file asks=model ;;
         --task-sampling) kind=word words=(proportional sqrt equal) ;;
         --pooling) kind=word words=(cls sentence) ;;
         --heads) kind=word words=(linear random) ;;
-        --keep) kind=word words=(best last) ;;
         --first | --second | --label | --field | --id-field) kind=word asks=field ;;
+        --keep) kind=word words=(best last) ;;
         --optimizer) kind=word words=(adamw muon) ;;
         --precision) kind=word words=(auto float32 bfloat16) ;;
         -o | --output | --checkpoint-dir | --plot) kind=file ;;
