@@ -28,12 +28,14 @@ from nlptool.geometry.top_k import normalize
 SAMPLE = 5_000
 """Vectors by which k is chosen."""
 
+STARTS = 4
+"""Of few vectors and centres: the best of several."""
+
 CANDIDATES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50)
 """The numbers of clusters among which k is chosen."""
 
 _FEW = 10_000  # vectors, or _FEW_OF_EACH of a centre: more are many, and a sample of them is so large
 _FEW_OF_EACH = 5
-_STARTS = 4  # of few vectors and centres: the best of several
 _WORTH_SEVERAL = 1_000_000  # cosines of a round
 _ROUNDS = 50  # on few vectors, after which the centres are not moved any more
 _ROUNDS_OF_ALL = 4  # behind those on a sample
@@ -45,7 +47,7 @@ Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The cluster of each vector, (N,), and the centres, (k, D) float32, of unit length; one without vectors is of no cluster."""
 
 
-def kmeans(vectors: NDArray[np.float32], k: int, *, seed: int, starts: int = _STARTS) -> Found:
+def kmeans(vectors: NDArray[np.float32], k: int, *, seed: int, starts: int = STARTS) -> Found:
     """Find ``k`` clusters; fewer if fewer vectors differ.
 
     Args:

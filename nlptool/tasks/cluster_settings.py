@@ -87,7 +87,10 @@ def _kmeans(vectors: NDArray[np.float32], settings: Settings) -> Found:
     k = settings.k
     if k is None:
         some = kmeans.sample(vectors, seed=settings.seed)
-        scores = kmeans.silhouettes(some, lambda k: kmeans.kmeans(some, k, seed=settings.seed, starts=1)[0])
+        starts = (
+            kmeans.STARTS if len(some) == len(vectors) else 1
+        )  # if these are all, they are the clusters that are written
+        scores = kmeans.silhouettes(some, lambda k: kmeans.kmeans(some, k, seed=settings.seed, starts=starts)[0])
         k = kmeans.best(scores)
     numbers, centres = kmeans.kmeans(vectors, min(k, len(vectors)), seed=settings.seed)
     found = described(vectors, numbers, centres)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from program import Invoke, Run, records
+from sklearn.metrics import silhouette_score
 
 METHODS = ["kmeans", "agglomerative", "hdbscan", "communities"]
 TOPICS = {
@@ -79,6 +80,16 @@ def test_records_keep_their_fields_and_their_order_and_get_cluster_and_distance(
     assert entry["method"] == method
     assert entry["model"] is None
     assert entry["k"] == 3
+
+
+def test_the_silhouette_is_that_of_the_clusters_that_are_written(invoke: Invoke) -> None:
+    rows = np.random.default_rng(1).normal(size=(150, 8))
+    rows[:50, 0] += 4
+    rows[50:100, 1] += 4
+    lines = [json.dumps({"text": str(number), "embedding": row.tolist()}) for number, row in enumerate(rows)]
+    found = records(invoke("cluster", stdin="\n".join(lines)))
+    expected = silhouette_score(rows, [record["cluster"] for record in found], metric="cosine")
+    assert found[0]["nlptool"]["cluster"]["silhouette"] == pytest.approx(expected, abs=6e-5)
 
 
 def test_the_silhouettes_of_k_auto_are_said(invoke: Invoke) -> None:
