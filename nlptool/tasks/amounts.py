@@ -11,7 +11,7 @@ from typing import NamedTuple
 from nlptool.tasks.tokens import Token
 from nlptool.text import counters
 from nlptool.text.kana import KANA
-from nlptool.text.number_readings import COMMAS, NUMERIC, POINTS
+from nlptool.text.number_readings import COMMAS, DIGITS, NUMERIC, POINTS, UNITS
 
 _MOST_TOKENS = 24  # of a number: a longer run of numerals is several
 
@@ -46,20 +46,28 @@ def read_amounts(text: str, tokens: Sequence[Token]) -> list[ReadAmount]:
 
 
 def _is_number(token: Token) -> bool:
-    return token.morpheme.columns[1:2] in (("数詞",), ("数",))
+    """Whether a token is a number: a numeral, or digits, which UniDic also takes for words (１０, テン)."""
+    return token.morpheme.columns[1:2] in (("数詞",), ("数",)) or DIGITS.fullmatch(token.surface) is not None
 
 
 def _end_of_number(tokens: Sequence[Token], first: int) -> int:
     """Return the index behind the last token of the number that begins at ``first``; ``first`` if none does."""
     last = first
     while last < min(len(tokens), first + _MOST_TOKENS) and (last == first or _touch(tokens, last)):
-        if _is_number(tokens[last]):
+        if _is_number(tokens[last]) or (last > first and _is_unit(tokens, last)):
             last += 1
         elif last > first and _is_joint(tokens, last):
             last += 2
         else:
             break
     return last
+
+
+def _is_unit(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the token is 千, 百万 or the like behind a digit, whatever MeCab takes it for: 3千, with 千 as a name."""
+    return (
+        UNITS.fullmatch(tokens[place].surface) is not None and DIGITS.fullmatch(tokens[place - 1].surface) is not None
+    )
 
 
 def _is_joint(tokens: Sequence[Token], place: int) -> bool:

@@ -30,6 +30,12 @@ _DECIMAL_UNIT = re.compile(rf"([\d,]+\.\d+)([{_UNITS}])", re.ASCII)
 NUMERIC = re.compile(rf"[\d\uff10-\uff19{_KANJI}零壱弐参拾十百千萬{_UNITS}]+", re.ASCII)
 """What a number is written with, but for commas and points."""
 
+DIGITS = re.compile(r"[0-9\uff10-\uff19]+")
+"""A number in digits, of half or full width."""
+
+UNITS = re.compile(rf"[十百千{_UNITS}]+")
+"""What stands behind digits in a number that is written with both."""
+
 POINTS = frozenset(".．・")
 COMMAS = frozenset(",，")
 

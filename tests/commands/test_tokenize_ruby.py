@@ -97,6 +97,9 @@ def test_records_have_it_beside_their_tokens() -> None:
         ("何本も数本の", "何本 ナンボン 数本 スウホン"),
         ("十分に一人で", ""),  # words of the dictionary
         ("１２３冊", "１２３冊 ヒャクニジュウサンサツ"),
+        ("１０円と１０人", "１０円 ジュウエン １０人 ジュウニン"),  # UniDic has １０ as the English ten
+        ("3千と5千万と8千円", "3千 サンゼン 5千万 ゴセンマン 8千円 ハッセンエン"),  # 千 by itself is taken for a name
+        ("千と3千代", "3 サン"),  # a name by itself, and in 千代
         ("10%と5kg", "10% ジュッパーセント 5kg ゴキログラム"),
     ],
 )
