@@ -169,6 +169,13 @@ def test_the_ending_of_the_output_chooses(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
 
 
+@pytest.mark.parametrize(("word", "kana", "romaji"), [("ｶﾞｯｺｳ", "がっこう", "gakkou"), ("ﾄｩﾝｸ", "とぅんく", "tunku")])
+def test_kana_of_half_width_are_their_own_reading(word: str, kana: str, romaji: str) -> None:
+    (record,) = records(invoke("tokenize", "--fields", "kana,romaji_hepburn", stdin=word))
+    (token,) = record["tokens"]
+    assert (token["surface"], token["reading"], token["kana"], token["romaji_hepburn"]) == (word, None, kana, romaji)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

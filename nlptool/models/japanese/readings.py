@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from nlptool.models.japanese.tagger import Morpheme
 from nlptool.text.kana import is_kana
 from nlptool.text.romaji import System, romanized, spelled_for_romaji
@@ -10,9 +12,12 @@ _ENDINGS = ("終止形", "連体形", "基本形")  # forms of verbs that end in
 
 
 def kana_of(morpheme: Morpheme) -> str | None:
-    """Return the reading, in katakana if it is the dictionary's; of a word without one that is in kana, the word itself."""
-    reading = morpheme.feature("reading")
-    return reading or (morpheme.surface if is_kana(morpheme.surface) else None)
+    """Return the reading, in katakana if it is the dictionary's; of a word without one that is in kana, of half width too, the
+    word itself."""
+    if reading := morpheme.feature("reading"):
+        return reading
+    word = unicodedata.normalize("NFKC", morpheme.surface)
+    return word if is_kana(word) else None
 
 
 def romaji_of(morpheme: Morpheme, system: System) -> str | None:
