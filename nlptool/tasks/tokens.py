@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlptool.models.japanese.readings import kana_of, romaji_of
 from nlptool.models.japanese.tagger import Morpheme
 from nlptool.text.kana import to_hiragana
-from nlptool.text.ruby import Style
+
+if TYPE_CHECKING:  # its patterns take as long to compile as a tenth of the whole command
+    from nlptool.text.ruby import Style
 
 
 @dataclass(frozen=True, slots=True)
