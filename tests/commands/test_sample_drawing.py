@@ -142,7 +142,7 @@ def test_records_that_fail_are_left_out(invoke: Invoke) -> None:
     [
         (["-n", "0"], "0 is not in the range x>=1"),
         (["-n", "-3"], "-3 is not in the range x>=1"),
-        (["-n", "x"], "'x' is not a valid integer"),
+        (["-n", "x"], "'x' is not a valid whole number"),
         (["--each", "0", "--by", "l"], "0 is not in the range x>=1"),
         (["--each", "3"], "--each N draws from groups: --by FIELD or --by file says which"),
         (["-n", "3", "--each", "3", "--by", "l"], "give one of them"),

@@ -699,7 +699,7 @@ def test_a_full_disk_is_said_and_what_is_there_stays(place: Path, limit: int) ->
     assert "internal error" not in message
     if limit == 1_000:
         assert f"cannot write {work}: File too large" in message
-        assert "--resume goes on from it" in message
+        assert "--resume" not in message  # there is nothing yet to go on from
     else:
         assert re.search(rf"cannot write .*full-{limit}-model: .*File too large", message)
         assert (place / f"full-{limit}-model" / "model.safetensors").read_bytes() == before
