@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from program import NLPTOOL, PATIENCE
 from ray_cluster import RayCluster, a_cluster, actors
-from shard_outputs import together
+from shard_outputs import numbered_text, one_process, together
 
 COMMAND = ("embed", "-m", "sbert-mini-ja-en", "--deterministic")
 N_SHARDS = 30
@@ -29,16 +29,13 @@ def cluster() -> Iterator[RayCluster]:
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text whose shards take some tenths of a second each."""
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    lines = [f"{n}番目の文は、猫と犬と鳥が出てくる長い話のはじまりである。" * 2 for n in range(60 * N_SHARDS)]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
+    return numbered_text(tmp_path_factory.mktemp("text") / "text.txt", 60 * N_SHARDS, repeats=2)
 
 
 @pytest.fixture(scope="module")
 def whole(text: Path) -> bytes:
     """What one process gives."""
-    return subprocess.run([NLPTOOL, *COMMAND, text], capture_output=True, check=True, timeout=PATIENCE).stdout
+    return one_process(*COMMAND, str(text), codes=(0,))
 
 
 def arguments(text: Path, output: Path, cluster: RayCluster, *more: str) -> list[str]:

@@ -9,11 +9,26 @@ from pathlib import Path
 from program import NLPTOOL, PATIENCE
 
 
-def one_process(*arguments: str) -> bytes:
-    """Return what one process writes, of whose records some may fail."""
+def one_process(*arguments: str, codes: tuple[int, ...] = (0, 3)) -> bytes:
+    """Return what one process writes, of whose records some may fail.
+
+    Args:
+        codes: the exit codes that are right.
+    """
     done = subprocess.run([NLPTOOL, *arguments], capture_output=True, check=False, timeout=PATIENCE)
-    assert done.returncode in (0, 3), done.stderr.decode()
+    assert done.returncode in codes, done.stderr.decode()
     return done.stdout
+
+
+def numbered_text(path: Path, n_lines: int, *, repeats: int) -> Path:
+    """Write a text whose lines begin with their numbers.
+
+    Args:
+        repeats: of the sentence of a line.
+    """
+    lines = (f"{n}番目の文は、猫と犬と鳥が出てくる長い話のはじまりである。" * repeats for n in range(n_lines))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
 
 
 def together(folder: Path) -> bytes:

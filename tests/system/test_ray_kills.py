@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from program import NLPTOOL, PATIENCE
 from ray_cluster import RayCluster, a_cluster, actors
-from shard_outputs import together
+from shard_outputs import numbered_text, one_process, together
 
 N_ROUNDS = 20
 COMMAND = ("embed", "-m", "static-ja-en", "--deterministic")
@@ -29,16 +29,13 @@ def cluster() -> Iterator[RayCluster]:
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    lines = [f"{n}番目の文は、猫と犬と鳥が出てくる長い話のはじまりである。" * 3 for n in range(20_000)]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
+    return numbered_text(tmp_path_factory.mktemp("text") / "text.txt", 20_000, repeats=3)
 
 
 @pytest.fixture(scope="module")
 def whole(text: Path) -> bytes:
     """What one process gives."""
-    return subprocess.run([NLPTOOL, *COMMAND, text], capture_output=True, check=True, timeout=PATIENCE).stdout
+    return one_process(*COMMAND, str(text), codes=(0,))
 
 
 @pytest.mark.parametrize("seed", range(N_ROUNDS))

@@ -25,6 +25,11 @@ _languages = (
 )  # fmt: skip
 
 
+def _prefix(name: str) -> Decorator:
+    return shared_option("Model", "--prefix", default="", metavar="TEXT", type=Text(),
+                         help=f"Prefix that is put before every {name}, such as T5's task.")  # fmt: skip
+
+
 def scoring(*, targets: bool = True, default: str | None = usual_models("fill-mask")) -> Decorator:
     """Add ``-m`` and what else can be chosen of a model that scores texts; the callback gets a ``ScoringSpec``.
 
@@ -37,17 +42,12 @@ def scoring(*, targets: bool = True, default: str | None = usual_models("fill-ma
     fastest = (
         "onnxruntime for a masked model, " if default else ""
     ) + "numpy for a small GPT-2, CTranslate2 for others"
-    of_sources = (
-        shared_option("Model", "--prefix", default="", metavar="TEXT", type=Text(),
-                      help="Prefix that is put before every source, such as T5's task."),
-        *_languages,
-    )  # fmt: skip
     return all_of(
         shared_option("Model", "-m", "--model", metavar="MODEL", show_default=default or False,
                       help="Folder of `nlptool train lm`, a name of `nlptool models list`, or of the hub (org/name[@revision]) "
                       + " or ".join(kinds) + "."),
         max_length("the model's own"),
-        *(of_sources if targets else ()),
+        *((_prefix("source"), *_languages) if targets else ()),
         shared_option("Model", "--engine", type=click.Choice(engines), default="auto", show_default=True,
                       help=f"Inference engine; auto: {fastest}, or torch for GPUs and models that need it."),
         _in_int8,
@@ -87,8 +87,7 @@ def generator(*, required: bool = True) -> Decorator:
                       + (" Default for a Japanese text: aozora-gpt." if required else "")),
         shared_option("Model", "--max-length", metavar="N", type=IntRange(min=2), show_default="the model's own",
                       help="Longest input in tokens."),
-        shared_option("Model", "--prefix", default="", metavar="TEXT", type=Text(),
-                      help="Prefix that is put before every text, such as T5's task."),
+        _prefix("text"),
         *_languages,
         shared_option("Model", "--engine", type=click.Choice(["auto", "ct2", "numpy", "torch"]), default="auto",
                       show_default=True,
